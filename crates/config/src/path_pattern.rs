@@ -1,0 +1,93 @@
+//! Path patterns of routes.
+//!
+//! `/api/orders/**` is matched segment by segment: a literal, `*` for exactly one segment, and `**`, at the end
+//! only, for any number of segments including none. `/api` never matches `/apiary`.
+
+/// A parsed path pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PathPattern {
+    text: String,
+    segments: Vec<Segment>,
+}
+
+/// One segment of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Segment {
+    /// Exactly this segment, in its normal form (percent-encoding undone for unreserved characters).
+    Literal(String),
+    /// `*` or `{name}`: any one segment.
+    Any,
+    /// `**`: any number of further segments, including none. Always last.
+    Rest,
+}
+
+impl PathPattern {
+    /// The pattern as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its segments, without the leading slash.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+}
+
+impl std::str::FromStr for PathPattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix('/') else {
+            return Err(format!("path `{text}` must start with `/`"));
+        };
+        let mut segments = Vec::new();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            if segments.last() == Some(&Segment::Rest) {
+                return Err(format!("path `{text}`: `**` is allowed at the end only"));
+            }
+            segments.push(match part {
+                "**" => Segment::Rest,
+                "*" => Segment::Any,
+                _ if part.starts_with('{') && part.ends_with('}') && part.len() > 2 => Segment::Any,
+                _ => Segment::Literal(literal(text, part)?),
+            });
+        }
+        Ok(Self { text: text.into(), segments })
+    }
+}
+
+fn literal(pattern: &str, part: &str) -> Result<String, String> {
+    if matches!(part, "." | "..") {
+        return Err(format!("path `{pattern}`: dot segments never reach a route"));
+    }
+    let plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b'=' | b':' | b'@')
+    };
+    match part.bytes().find(|&byte| !plain(byte)) {
+        None => Ok(part.into()),
+        Some(byte) => Err(format!(
+            "path `{pattern}`: `{}` is not allowed in a literal segment (write `*` for one segment, `**` for the rest)",
+            char::from(byte)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_parsed_by_segment() {
+        let pattern: PathPattern = "/api/orders/{id}/*/**".parse().unwrap();
+        let literal = |text: &str| Segment::Literal(text.into());
+        assert_eq!(pattern.segments(), [literal("api"), literal("orders"), Segment::Any, Segment::Any, Segment::Rest]);
+        assert_eq!("/".parse::<PathPattern>().unwrap().segments(), []);
+    }
+
+    #[test]
+    fn patterns_that_could_mislead_are_refused() {
+        for text in ["api", "", "/api/**/x", "/api*", "/a/../b", "/a/./b", "/a;b", "/a%2f", "/a b", "/{}"] {
+            assert!(text.parse::<PathPattern>().is_err(), "{text}");
+        }
+    }
+}
