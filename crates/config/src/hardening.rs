@@ -36,7 +36,9 @@ pub struct Hardening {
 }
 
 /// What to do with a header name that contains an underscore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum UnderscoreHeaders {
     /// Refuse the request.

@@ -71,7 +71,9 @@ pub enum JwtKeys {
 }
 
 /// Signature algorithms (RFC 7518, RFC 8037). There is no `none`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[expect(missing_docs, reason = "the names are those of RFC 7518")]
 pub enum Algorithm {
     HS256,
@@ -159,7 +161,9 @@ pub struct CertificateClient {
 }
 
 /// Kinds of subject alternative name (RFC 5280, section 4.2.1.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectAlternativeName {
     /// `uniformResourceIdentifier`, as SPIFFE uses it.

@@ -2,26 +2,35 @@
 //!
 //! [`Config`] is what a running system reads: references are resolved, defaults applied, secrets masked.
 
+mod diagnostic;
+mod error;
 mod hardening;
 mod identity;
 mod listen;
+mod load;
 mod path_pattern;
 mod route;
+mod source;
 mod telemetry;
 mod upstream;
 
 use std::sync::Arc;
 
+pub use diagnostic::{Diagnostic, Severity};
+pub use error::ConfigError;
 pub use hardening::{Hardening, Http2Limits, UnderscoreHeaders};
 pub use identity::{
-    Algorithm, ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, ClaimNames, IdentityProvider, JwtKeys, JwtProvider, Provider, Role,
-    SubjectAlternativeName,
+    Algorithm, ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, ClaimNames, IdentityProvider,
+    JwtKeys, JwtProvider, Provider, Role, SubjectAlternativeName,
 };
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
+pub use load::Loaded;
 pub use path_pattern::{PathPattern, Segment};
 pub use route::{
-    Authentication, BodyPolicy, Cors, Headers, HeaderProfile, MethodRequirement, Origins, Requirement, Requirements, Route, RouteTimeouts,
+    Authentication, BodyPolicy, Cors, HeaderProfile, Headers, MethodRequirement, Origins, Requirement,
+    Requirements, Route, RouteTimeouts,
 };
+pub use source::{Environment, Source};
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,

@@ -138,7 +138,9 @@ pub struct Headers {
 }
 
 /// Sets of security headers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum HeaderProfile {
     /// `Html` for responses of type `text/html`, else `Api`.

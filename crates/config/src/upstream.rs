@@ -73,7 +73,9 @@ impl std::fmt::Display for Target {
 }
 
 /// The HTTP version spoken to an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Over TLS what ALPN yields; in the clear HTTP/1.1, except gRPC, which gets HTTP/2.
@@ -141,4 +143,3 @@ pub struct UpstreamTimeouts {
     /// How long an idle connection is kept. Default 60 s.
     pub idle: Duration,
 }
-

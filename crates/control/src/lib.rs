@@ -1,1 +1,46 @@
-//! control
+//! The control plane: the admin API that the `bartizan` commands and operators talk to, on its own listener.
+//!
+//! It shows and changes a running system; it decides nothing about requests. What the system is, it learns through
+//! the [`System`] trait, the [latest decisions](bartizan_pipeline::Records) and the
+//! [address lists](bartizan_reputation::AddressLists). The OpenAPI document is generated from the handlers
+//! ([`Control::openapi`]), so the two cannot differ.
+//!
+//! Who may ask:
+//!
+//! - Every request to the admin listener carries the [`AdminToken`] as `Authorization: Bearer …` (RFC 6750), the
+//!   OpenAPI document included. Only `/healthz` and `/readyz` need none.
+//! - In the clear, `Host` must be an IP address or `localhost`; a page that rebinds its own name to a loopback
+//!   address (DNS rebinding) gets `421`. Over TLS the certificate already binds the name, so any name is served.
+//! - `Origin`, where a browser sends it, must be the API's own; other pages get `403`. There is no CORS.
+//!
+//! The metrics listener ([`Control::metrics_router`]) has `/metrics`, `/healthz` and `/readyz` only, without a token.
+//!
+//! Every error is an RFC 9457 [`Problem`] with a stable `code` and the request's id. Every change is logged once
+//! with `audit=true`.
+
+mod api;
+mod control;
+mod document;
+mod error;
+mod extract;
+mod failure;
+mod guard;
+mod server;
+mod system;
+mod timestamp;
+mod token;
+
+pub use api::{
+    addresses::{Addresses, AddressEntry, NewAddressEntry, Standing},
+    configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
+    health::Health,
+    requests::{DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProvenPrincipal, StepOutcome},
+    status::{Listener, ListenerKind, Status},
+    upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
+};
+pub use control::Control;
+pub use error::ControlError;
+pub use failure::Problem;
+pub use system::{ReloadFailure, ReloadFuture, System};
+pub use timestamp::Timestamp;
+pub use token::AdminToken;

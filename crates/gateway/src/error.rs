@@ -22,6 +22,12 @@ pub enum GatewayError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A reload asks for other addresses than those listened on.
+    #[error("`listen.{0}` has changed: listening addresses change with a restart only")]
+    ListenChanged(&'static str),
+    /// The identity providers cannot be set up.
+    #[error(transparent)]
+    Identity(#[from] bartizan_identity::IdentityError),
     /// TLS cannot be set up with these parts.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),

@@ -1,1 +1,35 @@
-//! identity
+//! Who asks? Verification of credentials: signed tokens, API keys, client certificates.
+//!
+//! An [`Authenticator`] is made from the configuration. A route's `auth` list is resolved once
+//! ([`Authenticator::select`]); after that every request is checked by [`Authenticator::authenticate`], which
+//! neither waits nor does I/O: JWK sets are fetched in the background, and a key that is not there yet is a
+//! refusal, not a wait. Whoever is proven comes back as [`Identified`], with its permissions already expanded.
+//!
+//! Tokens are checked by the rules of RFC 7515 (JWS), RFC 7519 (JWT) and RFC 8725 (best practices), strictly:
+//! `jsonwebtoken` computes the signature check and nothing else.
+//!
+//! Issuing of anything (tokens, sessions, passwords) is not here, and neither are HTTP handlers.
+//!
+//! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
+//! `error`.
+
+mod api_key;
+mod authenticator;
+mod certificate;
+mod error;
+mod identified;
+mod key;
+mod key_source;
+mod presented;
+mod selection;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use api_key::{generate_api_key, hash_api_key};
+pub use authenticator::Authenticator;
+pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
+pub use identified::Identified;
+pub use presented::{ClientCertificate, Presented};
+pub use selection::Selection;
+pub use token::TokenHeader;

@@ -1,1 +1,98 @@
-//! pipeline
+//! The road: one request, one straight way from its arrival to a verdict.
+//!
+//! [`Pipeline::decide`] calls the stages one after the other; read it first. Each stage reads and adds to the
+//! [`Exchange`], and leaves one [`Step`] in its [`Trace`]: what it found, why, which configuration line said so,
+//! and how long it took. A stage that refuses ends the road with a [`Refusal`]; a stage that errs refuses.
+//!
+//! There are no sockets here. Whoever owns the connection ([`bartizan-gateway`], later the Envoy and
+//! forward-auth doors) builds the exchange, lends the request body through [`HoldBody`], and acts on the
+//! [`Verdict`].
+//!
+//! [`bartizan-gateway`]: https://docs.rs/bartizan-gateway
+
+mod exchange;
+mod path;
+mod records;
+mod refusal;
+mod response;
+mod route_table;
+mod stage;
+mod trace;
+mod verdict;
+
+use std::sync::Arc;
+
+use bartizan_config::Config;
+use bartizan_identity::{Authenticator, IdentityError};
+use bartizan_policy::PermissionIndex;
+use bartizan_reputation::AddressLists;
+
+pub use exchange::{ClientFacts, Exchange};
+pub use path::{NormalPath, PathError};
+pub use records::{Record, Records};
+pub use refusal::{Code, Refusal};
+pub use response::{CompiledCors, Nonce, ResponseFacts, SecurityHeaders};
+pub use route_table::{CompiledRoute, Found, RouteIndex, RouteTable};
+pub use stage::body::{BodyFailure, Held, HoldBody};
+pub use trace::{Outcome, Reason, Stage, Step, Trace};
+pub use verdict::{Preflight, Stop, Verdict};
+
+/// The stages of one configuration, compiled. A reload builds a new one and swaps it in whole.
+#[derive(Debug)]
+pub struct Pipeline {
+    protocol: stage::protocol::Protocol,
+    routes: RouteTable,
+    addresses: Arc<AddressLists>,
+    authenticator: Authenticator,
+}
+
+impl Pipeline {
+    /// Compiles `config`. Must be called within a tokio runtime, because identity providers fetch their keys in
+    /// the background. Keys already fetched by `previous` are kept where its providers have not changed.
+    pub fn new(
+        config: &Config,
+        addresses: Arc<AddressLists>,
+        previous: Option<&Self>,
+    ) -> Result<Self, IdentityError> {
+        let index = Arc::new(PermissionIndex::new(config));
+        let authenticator = Authenticator::new(config, &index, previous.map(|pipeline| &pipeline.authenticator))?;
+        Ok(Self {
+            protocol: stage::protocol::Protocol::new(&config.hardening),
+            routes: RouteTable::compile(config, &index, &authenticator)?,
+            addresses,
+            authenticator,
+        })
+    }
+
+    /// Decides about one request. This is the road; the order follows cost, the cheap and anonymous first, so
+    /// that an attacker never makes the gateway do expensive work.
+    pub async fn decide(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Verdict {
+        match self.walk(exchange, body).await {
+            Ok(()) => Verdict::Pass,
+            Err(Stop::Denied(refusal)) => Verdict::Deny(refusal),
+            Err(Stop::Answered(preflight)) => Verdict::Answer(preflight),
+        }
+    }
+
+    async fn walk(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
+        use stage::{authenticate, authorize, body, cross_origin, reputation, route};
+
+        exchange.step(Stage::Protocol, |exchange| self.protocol.run(exchange))?;
+        exchange.step(Stage::Route, |exchange| route::run(exchange, &self.routes))?;
+        exchange.step(Stage::Reputation, |exchange| reputation::run(exchange, &self.addresses))?;
+        exchange.step(Stage::CrossOrigin, |exchange| cross_origin::run(exchange))?;
+        exchange.step(Stage::Authenticate, |exchange| authenticate::run(exchange, &self.authenticator))?;
+        exchange.step(Stage::Authorize, |exchange| authorize::run(exchange))?;
+        body::run(exchange, body).await
+    }
+
+    /// The compiled routes.
+    pub fn routes(&self) -> &RouteTable {
+        &self.routes
+    }
+
+    /// Whether every identity provider has the keys it needs.
+    pub fn ready(&self) -> bool {
+        self.authenticator.ready()
+    }
+}

@@ -1,0 +1,55 @@
+//! Logs: to standard error, pretty on a terminal and JSON elsewhere, at the level that `RUST_LOG` or the
+//! configuration names.
+//!
+//! WARN is what recovers by itself, ERROR is what needs a person; a refused request is one INFO line.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::{Context, Result};
+use bartizan_config::{Log, LogFormat};
+use tracing_subscriber::{
+    EnvFilter, Registry,
+    fmt::{self, format::FmtSpan},
+    layer::SubscriberExt,
+    reload,
+    util::SubscriberInitExt,
+};
+
+const DEFAULT_LEVEL: &str = "info";
+
+/// Changes the level of a running gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Level(reload::Handle<EnvFilter, Registry>);
+
+/// Starts logging as `log` says. Once per process.
+pub(crate) fn start(log: &Log) -> Result<Level> {
+    let (filter, handle) = reload::Layer::new(filter(log)?);
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = fmt::layer().with_writer(io::stderr).with_span_events(FmtSpan::NONE);
+    let json = match log.format {
+        LogFormat::Json => true,
+        LogFormat::Pretty => false,
+        LogFormat::Auto => !io::stderr().is_terminal(),
+    };
+    if json {
+        registry.with(layer.json().flatten_event(true)).try_init()
+    } else {
+        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        registry.with(layer.with_ansi(colours).with_target(false)).try_init()
+    }
+    .context("cannot start logging")?;
+    Ok(Level(handle))
+}
+
+impl Level {
+    /// Takes over the level of a new configuration.
+    pub(crate) fn set(&self, log: &Log) -> Result<()> {
+        self.0.reload(filter(log)?).context("cannot change the log level")
+    }
+}
+
+fn filter(log: &Log) -> Result<EnvFilter> {
+    let directives = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|directives| !directives.is_empty());
+    let level = directives.as_deref().or(log.level.as_deref()).unwrap_or(DEFAULT_LEVEL);
+    EnvFilter::try_new(level).with_context(|| format!("`{level}` is not a log level: write `info` or `bartizan_gateway=debug`"))
+}

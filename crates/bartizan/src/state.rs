@@ -1,0 +1,222 @@
+//! The state directory: what one gateway tells the commands that talk to it.
+//!
+//! | file | what | mode |
+//! |---|---|---|
+//! | `running.json` | where the running gateway is ([`Running`]); gone when it has stopped | 0600 |
+//! | `admin-token` | the bearer token of the admin API, made on first start ([`AdminToken`]) | 0600 |
+//!
+//! Two gateways may share a state directory, because a restart without a refused connection needs the old one
+//! and the new one at once. The one that started last owns `running.json`: commands talk to it, and an older
+//! one that stops leaves the file alone.
+//!
+//! [`AdminToken`]: bartizan_control::AdminToken
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, anyhow};
+use serde::{Deserialize, Serialize};
+
+const RUNNING: &str = "running.json";
+const ADMIN_TOKEN: &str = "admin-token";
+
+/// The directory. It need not exist.
+#[derive(Debug, Clone)]
+pub(crate) struct StateDirectory(PathBuf);
+
+/// What `running.json` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    /// The process.
+    pub(crate) pid: u32,
+    /// Its version.
+    pub(crate) version: String,
+    /// The HTTPS listener, `address:port`.
+    pub(crate) https: Option<String>,
+    /// The HTTP listener.
+    pub(crate) http: Option<String>,
+    /// The admin API.
+    pub(crate) admin: String,
+    /// Metrics and health.
+    pub(crate) metrics: String,
+    /// The configuration file, absolute; `None` for `run --to`.
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Removes `running.json` when dropped, if it is still that of this process.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    state: StateDirectory,
+    pid: u32,
+}
+
+impl StateDirectory {
+    /// The directory that was given, or the first that the environment names: `BARTIZAN_STATE_DIR`,
+    /// `STATE_DIRECTORY` (systemd), `XDG_STATE_HOME/bartizan`, `HOME/.local/state/bartizan`.
+    pub(crate) fn locate(given: Option<PathBuf>) -> Result<Self> {
+        locate(given, |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+            .map(Self)
+            .ok_or_else(|| anyhow!("no place for the state directory: give `--state-dir DIR` or set `HOME`"))
+    }
+
+    /// A directory that is known.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the directory if it is missing, for this user only.
+    pub(crate) fn create(&self) -> Result<()> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .with_context(|| format!("cannot make the state directory `{}`", self.0.display()))
+    }
+
+    /// What the last gateway to start said, if it has not stopped in order.
+    pub(crate) fn running(&self) -> Result<Option<Running>> {
+        let path = self.0.join(RUNNING);
+        let Some(text) = read_if_there(&path)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).with_context(|| format!("cannot read `{}`", path.display()))
+    }
+
+    /// Says where the gateway is.
+    pub(crate) fn announce(&self, running: &Running) -> Result<Announcement> {
+        let text = serde_json::to_string_pretty(running).context("cannot write the running file")?;
+        write_private(&self.0.join(RUNNING), &format!("{text}\n"))?;
+        Ok(Announcement { state: self.clone(), pid: running.pid })
+    }
+
+    /// Where the admin API's token is kept.
+    pub(crate) fn admin_token_path(&self) -> PathBuf {
+        self.0.join(ADMIN_TOKEN)
+    }
+}
+
+impl Running {
+    /// Whether the process still exists. One of another user does, too.
+    pub(crate) fn is_alive(&self) -> bool {
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw) else {
+            return false;
+        };
+        !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+    }
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        let own = self.state.running().ok().flatten().is_some_and(|running| running.pid == self.pid);
+        if own {
+            let _ = fs::remove_file(self.state.0.join(RUNNING));
+        }
+    }
+}
+
+/// Writes a file that only this user can read, in one step: readers see the old text or the new one.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    let write = || -> io::Result<()> {
+        // What a crashed process of the same id left behind may have another mode.
+        let _ = fs::remove_file(&temporary);
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
+}
+
+fn locate(given: Option<PathBuf>, variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    given
+        .or_else(|| variable("BARTIZAN_STATE_DIR"))
+        .or_else(|| variable("STATE_DIRECTORY"))
+        .or_else(|| variable("XDG_STATE_HOME").map(|home| home.join("bartizan")))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state/bartizan")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn running(pid: u32) -> Running {
+        Running {
+            pid,
+            version: "0.1.0".into(),
+            https: None,
+            http: Some("127.0.0.1:8080".into()),
+            admin: "127.0.0.1:9443".into(),
+            metrics: "127.0.0.1:9464".into(),
+            config: None,
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_first_place_named_is_taken() {
+        let all = [
+            ("BARTIZAN_STATE_DIR", "/own"),
+            ("STATE_DIRECTORY", "/systemd"),
+            ("XDG_STATE_HOME", "/xdg"),
+            ("HOME", "/home/me"),
+        ];
+        let expected = ["/own", "/systemd", "/xdg/bartizan", "/home/me/.local/state/bartizan"];
+        for (hidden, expected) in expected.into_iter().enumerate() {
+            let variables = &all[hidden..];
+            let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+            assert_eq!(locate(None, variable), Some(expected.into()));
+            assert_eq!(locate(Some("/given".into()), variable), Some("/given".into()));
+        }
+        assert_eq!(locate(None, |_| None), None);
+    }
+
+    #[test]
+    fn files_are_private_and_disappear_with_their_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDirectory::at(folder.path().join("a/state"));
+        assert_eq!(state.running().unwrap(), None);
+        state.create().unwrap();
+        assert_eq!(mode(state.path()), 0o700);
+
+        let old = state.announce(&running(1)).unwrap();
+        let new = state.announce(&running(2)).unwrap();
+        assert_eq!(mode(&state.path().join(RUNNING)), 0o600);
+        drop(old);
+        assert_eq!(state.running().unwrap(), Some(running(2)));
+        drop(new);
+        assert_eq!(state.running().unwrap(), None);
+
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0, "no temporary file is left behind");
+    }
+
+    #[test]
+    fn the_living_are_told_from_the_gone() {
+        assert!(running(std::process::id()).is_alive());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        assert!(!running(pid).is_alive());
+        assert!(!running(0).is_alive());
+    }
+}

@@ -1,0 +1,68 @@
+//! The document as it is written: one type per mapping, unknown keys refused, every value with its place.
+//!
+//! The doc comments here are what `bartizan schema` and the configuration reference show. Nothing is checked
+//! against anything else yet: that is [`crate::resolve`].
+
+mod entries;
+mod hardening;
+mod identity;
+mod listen;
+mod operation;
+mod require;
+mod route;
+mod tls;
+mod upstream;
+
+use bartizan_model::Grant;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(crate) use self::{
+    entries::Entries,
+    hardening::Hardening,
+    identity::{ApiKey, ApiKeys, Certificates, Claims, Jwt, Provider},
+    listen::{Http, Listen},
+    operation::{Log, Shutdown, Telemetry},
+    require::{MethodKey, Require, RequirementSet},
+    route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route},
+    tls::{CertificateFiles, ClientCertificate, Tls, TlsTable},
+    upstream::{Upstream, UpstreamTls},
+};
+use crate::{
+    forms::Parsed,
+    located::{At, Optional},
+};
+
+/// Configuration of the Bartizan API security gateway.
+///
+/// A text may hold `${NAME}`, which is replaced by that environment variable, `${NAME:-default}` for a variable
+/// that may be missing, and `$${` for a literal `${`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Bartizan configuration", extend("required" = ["version", "listen", "routes"]))]
+pub(crate) struct Document {
+    /// The version of this format: always 1.
+    #[schemars(extend("const" = 1))]
+    pub(crate) version: Optional<u32>,
+    /// Where to listen. At least one of `https` and `http`.
+    pub(crate) listen: Optional<Listen>,
+    /// What the HTTPS listener presents: certificates, or `dev` for a self-signed one on a loopback address.
+    pub(crate) tls: Optional<Parsed<Tls>>,
+    /// Who may vouch for a caller, by names that routes list under `auth`.
+    pub(crate) identity: Optional<Entries<Provider>>,
+    /// Named sets of grants, by names that tokens, API keys and certificates carry.
+    pub(crate) roles: Optional<Entries<Vec<At<Parsed<Grant>>>>>,
+    /// Services behind the gateway, by names that routes give under `to`. A route may also name a URL directly.
+    pub(crate) upstreams: Optional<Entries<Upstream>>,
+    /// What is served, to whom and how. The most specific path wins, not the first. A request that matches no
+    /// route is answered 404.
+    pub(crate) routes: Optional<Vec<At<Route>>>,
+    /// What connections and messages may cost.
+    pub(crate) hardening: Optional<Hardening>,
+    /// Logs, written to standard error.
+    pub(crate) log: Optional<Log>,
+    /// Traces.
+    pub(crate) telemetry: Optional<Telemetry>,
+    /// How the gateway stops.
+    pub(crate) shutdown: Optional<Shutdown>,
+}

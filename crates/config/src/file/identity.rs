@@ -1,0 +1,155 @@
+//! `identity:`.
+
+use std::{path::PathBuf, time::Duration};
+
+use bartizan_model::{Grant, Name};
+use http::HeaderName;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    Algorithm, SubjectAlternativeName,
+    forms::{OneOrMany, Parsed},
+    located::{At, Optional},
+    word::{ByteSize, KeyHash, Secret},
+};
+
+/// One kind of proof.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "IdentityProvider")]
+pub(crate) enum Provider {
+    /// Signed tokens of one issuer (JSON Web Tokens, RFC 7519).
+    Jwt(Box<Jwt>),
+    /// API keys, known here by their hashes.
+    ApiKey(ApiKeys),
+    /// Client certificates that the HTTPS listener has verified. Needs `tls.client_ca`.
+    Certificate(Certificates),
+}
+
+/// JSON Web Tokens of one issuer (RFC 7519, RFC 8725). `exp`, `iss` and `aud` are always required.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Jwt {
+    /// The only `iss` accepted, compared exactly.
+    pub(crate) issuer: At<Parsed<String>>,
+    /// A token must name at least one of these in `aud`.
+    pub(crate) audience: At<Parsed<OneOrMany<String>>>,
+    /// Where the public keys are: an `https:` URL of a JWK set (`http:` on loopback only), or a file. Either
+    /// this or `secret`.
+    #[serde(default)]
+    #[schemars(with = "Parsed<String>", extend("examples" = ["https://id.shop.test/jwks", "./jwks.json"]))]
+    pub(crate) jwks: Optional<Parsed<String>>,
+    /// A secret shared with the issuer, for HS256, HS384 and HS512: at least 32, 48 or 64 bytes.
+    #[serde(default)]
+    pub(crate) secret: Optional<Parsed<Secret>>,
+    /// The only signature algorithms accepted. Default: every asymmetric one with `jwks`, HS256 with `secret`.
+    #[serde(default)]
+    pub(crate) algorithms: Optional<Vec<At<Algorithm>>>,
+    /// The only `typ` values accepted, without `application/`. A token without `typ` counts as `JWT`.
+    #[serde(default)]
+    #[schemars(extend("default" = ["JWT", "at+jwt"]))]
+    pub(crate) types: Optional<Vec<At<Parsed<String>>>>,
+    /// How far the clocks of issuer and gateway may differ.
+    #[serde(default)]
+    #[schemars(extend("default" = "30s"))]
+    pub(crate) leeway: Optional<Parsed<Duration>>,
+    /// The longest token that is read.
+    #[serde(default)]
+    #[schemars(extend("default" = "8KiB"))]
+    pub(crate) max_bytes: Optional<Parsed<ByteSize>>,
+    /// The header that carries the token. In `authorization` the scheme `Bearer` is expected; any other header
+    /// holds the bare token.
+    #[serde(default)]
+    #[schemars(extend("default" = "authorization"))]
+    pub(crate) header: Optional<Parsed<HeaderName>>,
+    /// Which claims are read.
+    #[serde(default)]
+    pub(crate) claims: Optional<Claims>,
+    /// Authorities (PEM) to trust besides the system's when the key set is fetched.
+    #[serde(default)]
+    pub(crate) ca: Optional<Parsed<PathBuf>>,
+    /// How often the key set is fetched again.
+    #[serde(default)]
+    #[schemars(extend("default" = "10min"))]
+    pub(crate) refresh: Optional<Parsed<Duration>>,
+}
+
+/// Which claims of a token are read. Where a list is meant, a text separated by spaces is read too.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Claims {
+    /// The subject.
+    #[schemars(extend("default" = "sub"))]
+    pub(crate) subject: Optional<Parsed<String>>,
+    /// Grants; all of these that a token has count.
+    #[schemars(extend("default" = ["permissions", "scope"]))]
+    pub(crate) permissions: Optional<Parsed<OneOrMany<String>>>,
+    /// Roles.
+    #[schemars(extend("default" = "roles"))]
+    pub(crate) roles: Optional<Parsed<String>>,
+    /// The organisation.
+    #[schemars(extend("default" = "org_id"))]
+    pub(crate) organization: Optional<Parsed<String>>,
+}
+
+/// API keys.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ApiKeys {
+    /// The header that carries the key.
+    #[schemars(extend("default" = "x-api-key"))]
+    pub(crate) header: Optional<Parsed<HeaderName>>,
+    /// The keys that exist.
+    #[schemars(extend("default" = []))]
+    pub(crate) keys: Optional<Vec<At<ApiKey>>>,
+}
+
+/// One API key. The key itself is known only to its holder.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKey {
+    /// Who holds it, in logs and policies.
+    pub(crate) name: At<Parsed<Name>>,
+    /// The SHA-256 of the key.
+    pub(crate) hash: At<Parsed<KeyHash>>,
+    /// What it may do.
+    #[serde(default)]
+    pub(crate) permissions: Optional<Vec<At<Parsed<Grant>>>>,
+    /// Roles it holds.
+    #[serde(default)]
+    pub(crate) roles: Optional<Vec<At<Parsed<Name>>>>,
+    /// Whom it acts for.
+    #[serde(default)]
+    pub(crate) organization: Optional<Parsed<String>>,
+}
+
+/// Clients known by their certificates.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Certificates {
+    /// Which kind of subject alternative name identifies a client.
+    #[serde(default)]
+    #[schemars(extend("default" = "uri"))]
+    pub(crate) name: Optional<SubjectAlternativeName>,
+    /// The clients; a certificate with another name is refused.
+    pub(crate) clients: At<Vec<At<CertificateClient>>>,
+}
+
+/// A client known by its certificate.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CertificateClient {
+    /// The subject alternative name, exact.
+    #[schemars(extend("examples" = ["spiffe://shop.test/billing", "billing.shop.test"]))]
+    pub(crate) san: At<Parsed<String>>,
+    /// What it may do.
+    #[serde(default)]
+    pub(crate) permissions: Optional<Vec<At<Parsed<Grant>>>>,
+    /// Roles it holds.
+    #[serde(default)]
+    pub(crate) roles: Optional<Vec<At<Parsed<Name>>>>,
+    /// Whom it acts for.
+    #[serde(default)]
+    pub(crate) organization: Optional<Parsed<String>>,
+}

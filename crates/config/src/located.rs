@@ -1,0 +1,126 @@
+//! Values that remember where they stand in the document.
+
+use std::ops::Deref;
+
+use bartizan_model::Line;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_saphyr::Spanned;
+
+/// A place in the document, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+impl Position {
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+
+    pub(crate) const fn line(self) -> Line {
+        Line::new(self.line)
+    }
+}
+
+impl From<serde_saphyr::Location> for Position {
+    fn from(location: serde_saphyr::Location) -> Self {
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX).max(1);
+        Self { line: number(location.line()), column: number(location.column()) }
+    }
+}
+
+/// A value and its place.
+#[derive(Clone)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) position: Position,
+}
+
+impl<T> At<T> {
+    pub(crate) fn with<U>(&self, value: U) -> At<U> {
+        At { value, position: self.position }
+    }
+}
+
+impl<T> Deref for At<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<T>::deserialize(deserializer)?;
+        Ok(Self { value: spanned.value, position: spanned.referenced.into() })
+    }
+}
+
+/// A key that may be left out. A key without a value is an error: `require:` with everything below it
+/// commented out must not mean that nothing is required.
+pub(crate) struct Optional<T>(Option<At<T>>);
+
+impl<T> Optional<T> {
+    /// The value, if there is one.
+    pub(crate) fn value(self) -> Option<T> {
+        self.0.map(|at| at.value)
+    }
+
+    /// A copy of the value, if there is one.
+    pub(crate) fn get(&self) -> Option<T>
+    where
+        T: Copy,
+    {
+        self.0.as_ref().map(|at| at.value)
+    }
+}
+
+impl<T> Deref for Optional<T> {
+    type Target = Option<At<T>>;
+
+    fn deref(&self) -> &Option<At<T>> {
+        &self.0
+    }
+}
+
+impl<T> Default for Optional<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Optional<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value, referenced, .. } = Spanned::<Option<T>>::deserialize(deserializer)?;
+        match value {
+            Some(value) => Ok(Self(Some(At { value, position: referenced.into() }))),
+            None => Err(D::Error::custom("this key has no value: give it one or leave the key out")),
+        }
+    }
+}
+
+macro_rules! schema_of_the_value {
+    ($wrapper:ident) => {
+        impl<T: JsonSchema> JsonSchema for $wrapper<T> {
+            fn inline_schema() -> bool {
+                T::inline_schema()
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                T::schema_name()
+            }
+
+            fn schema_id() -> std::borrow::Cow<'static, str> {
+                T::schema_id()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                T::json_schema(generator)
+            }
+        }
+    };
+}
+
+schema_of_the_value!(At);
+schema_of_the_value!(Optional);

@@ -1,0 +1,55 @@
+//! The words of the document: text that parses itself into what it means.
+//!
+//! Each file holds one family. A message never quotes a part of a word, only the whole of it: what came from
+//! the environment is recognised by its whole value when messages are cleaned.
+
+mod address;
+mod header;
+mod limit;
+mod name;
+mod secret;
+mod url;
+
+use std::path::PathBuf;
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+pub(crate) use self::{
+    limit::ByteSize,
+    secret::{KeyHash, Secret},
+    url::{HostPattern, Origin, Url},
+};
+use crate::forms::Forms;
+
+/// Any text but none.
+impl Forms for String {
+    const NAME: &'static str = "";
+    const EXPECTED: &'static str = "a text";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1 })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        if word.trim().is_empty() { Err("this text is empty".into()) } else { Ok(word.into()) }
+    }
+}
+
+/// A file; relative paths start from the document's folder.
+impl Forms for PathBuf {
+    const NAME: &'static str = "File";
+    const EXPECTED: &'static str = "the path of a file";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "description": "The path of a file. A relative one starts from the folder of this document.",
+            "examples": ["./cert.pem"],
+        })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        String::word(word).map(Self::from)
+    }
+}

@@ -1,0 +1,73 @@
+//! Secrets and their hashes. Neither is ever quoted in a message.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use secrecy::SecretString;
+
+use crate::forms::Forms;
+
+/// A shared secret.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) SecretString);
+
+impl Forms for Secret {
+    const NAME: &'static str = "Secret";
+    const EXPECTED: &'static str = "a secret";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 4,
+            "description": "A secret of at least 32 bytes. Take it from the environment: `${JWT_SECRET}`.",
+            "examples": ["${JWT_SECRET}"],
+        })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        Ok(Self(word.into()))
+    }
+}
+
+/// The SHA-256 of an API key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct KeyHash(pub(crate) [u8; 32]);
+
+impl Forms for KeyHash {
+    const NAME: &'static str = "KeyHash";
+    const EXPECTED: &'static str = "`sha256:` and 64 hexadecimal digits";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^(sha256:[0-9A-Fa-f]{64}|\$\{.*\})$",
+            "description": "The SHA-256 of the key, in hexadecimal: `printf %s \"$KEY\" | sha256sum`.",
+            "examples": ["sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"],
+        })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        let refuse = || "this is not the hash of a key: write `sha256:` and the 64 hexadecimal digits of its SHA-256".to_owned();
+        let digits = word.strip_prefix("sha256:").filter(|digits| digits.len() == 64).ok_or_else(refuse)?;
+        let mut hash = [0; 32];
+        for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            *byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(refuse)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_sha256_is_a_hash() {
+        let digits = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+        let hash = KeyHash::word(&format!("sha256:{digits}")).ok().unwrap();
+        assert_eq!(hash.0[..2], [0x2c, 0x26]);
+        for text in [digits, "sha256:", "sk_live_0123456789", &format!("sha256:{}", "+0".repeat(32)), &format!("sha256:{digits}0")] {
+            let error = KeyHash::word(text).err().unwrap();
+            assert!(!error.contains(text) && !error.contains("sk_live"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What the admin API needs of the running system. The binary implements it; the control plane only asks.
+
+use std::{future::Future, pin::Pin};
+
+use bartizan_config::ConfigError;
+
+use crate::{Diagnostic, Reloaded, Status, UpstreamStatus};
+
+/// The running system, as the admin API sees it.
+pub trait System: Send + Sync + 'static {
+    /// What runs, since when, with which configuration. Called for every probe: it must be cheap.
+    fn status(&self) -> Status;
+
+    /// Reads the configuration again and swaps it in whole, or leaves the running one alone and says why not.
+    /// The future may be dropped when the caller goes away; calls may overlap.
+    fn reload(&self) -> ReloadFuture<'_>;
+
+    /// The services behind and the health of their targets.
+    fn upstreams(&self) -> Vec<UpstreamStatus>;
+
+    /// The metrics in the Prometheus text format, version 0.0.4.
+    fn metrics(&self) -> String;
+}
+
+/// What [`System::reload`] returns.
+pub type ReloadFuture<'a> = Pin<Box<dyn Future<Output = Result<Reloaded, ReloadFailure>> + Send + 'a>>;
+
+/// Why a configuration was not taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct ReloadFailure {
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// Every problem found in the document; empty when the fault lies elsewhere.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl ReloadFailure {
+    /// A failure outside the document.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), diagnostics: Vec::new() }
+    }
+}
+
+impl From<&ConfigError> for ReloadFailure {
+    fn from(error: &ConfigError) -> Self {
+        let diagnostics: Vec<Diagnostic> = error.diagnostics().iter().cloned().map(Into::into).collect();
+        let message = match diagnostics.as_slice() {
+            [] => error.to_string(),
+            [one] => format!("the configuration is not valid: {}", one.message),
+            several => format!("the configuration is not valid: {} problems", several.len()),
+        };
+        Self { message, diagnostics }
+    }
+}

@@ -1,0 +1,80 @@
+//! From what the connection brings to an exchange at the start of the road.
+
+use bartizan_config::Config;
+use bartizan_model::{Line, RequestId, TraceContext};
+use bartizan_pipeline::{ClientFacts, Code, Exchange, Outcome, Refusal, Stage, Step};
+use http::{HeaderName, Request, request::Parts};
+use hyper::body::Incoming;
+
+use crate::{
+    body::{ClientBody, Pace},
+    connection::ConnectionFacts,
+    forwarded::Forwarded,
+    wire::Violation,
+};
+
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Silence allowed on a gRPC stream, which may be long-lived and quiet.
+const CONVERSATION_IDLE: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// The exchange of a request, and its body.
+pub(crate) fn exchange(
+    request: Request<Incoming>,
+    connection: &ConnectionFacts,
+    config: &Config,
+) -> (Exchange, ClientBody) {
+    let (head, incoming) = request.into_parts();
+    let id = head.headers.get(X_REQUEST_ID).and_then(|value| RequestId::try_from(value).ok());
+    let trace_context = only_value(&head, &TRACEPARENT).and_then(|value| TraceContext::try_from(value).ok());
+    let exchange = Exchange::new(
+        id.unwrap_or_else(RequestId::generate),
+        trace_context.unwrap_or_else(TraceContext::start),
+        client(&head, connection, config),
+        head,
+    );
+    let pace = if exchange.is_grpc() {
+        Pace::conversation(CONVERSATION_IDLE)
+    } else {
+        Pace::at_least(config.hardening.min_rate, config.hardening.rate_window)
+    };
+    (exchange, ClientBody::new(incoming, pace))
+}
+
+/// The refusal of a request whose bytes the wire guard did not let through. What the exchange holds is a stand-in.
+pub(crate) fn refuse_malformed(exchange: &mut Exchange, violation: Violation) -> Refusal {
+    let code = match violation.status().as_u16() {
+        414 => Code::UriTooLong,
+        431 => Code::HeadersTooLarge,
+        505 => Code::VersionNotSupported,
+        _ => Code::MalformedRequest,
+    };
+    let refusal = Refusal::new(code, violation.to_string()).closing();
+    exchange.trace.push(Step {
+        stage: Stage::Protocol,
+        outcome: Outcome::Denied,
+        reason: refusal.reason.clone(),
+        line: Line::NONE,
+        took: exchange.started.elapsed(),
+    });
+    refusal
+}
+
+fn client(head: &Parts, connection: &ConnectionFacts, config: &Config) -> ClientFacts {
+    let peer = connection.client.ip();
+    let forwarded = Forwarded::read(&head.headers, peer, &config.listen.trusted_proxies);
+    let tls = connection.tls.as_ref();
+    ClientFacts {
+        address: forwarded.map_or(peer.to_canonical(), |forwarded| forwarded.address),
+        peer: connection.client,
+        secure: forwarded.and_then(|forwarded| forwarded.secure).unwrap_or(tls.is_some()),
+        certificate: tls.and_then(|tls| tls.client_certificate.clone()),
+    }
+}
+
+fn only_value<'h>(head: &'h Parts, name: &HeaderName) -> Option<&'h http::HeaderValue> {
+    let mut values = head.headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() { None } else { first }
+}

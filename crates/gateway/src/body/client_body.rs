@@ -1,0 +1,110 @@
+//! The request body between its arrival and its forwarding: lent to the road, which may hold it.
+
+use bartizan_pipeline::{BodyFailure, Held, HoldBody};
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::{BodyError, Pace, Paced, RequestBody};
+
+/// A body that the road may hold and the gateway then forwards.
+#[derive(Debug)]
+pub(crate) struct ClientBody {
+    front: Option<Bytes>,
+    rest: Option<Paced>,
+}
+
+impl ClientBody {
+    /// A body as it arrives.
+    pub(crate) fn new(incoming: Incoming, pace: Pace) -> Self {
+        let rest = (!incoming.is_end_stream()).then(|| Paced::new(incoming, u64::MAX, pace));
+        Self { front: None, rest }
+    }
+
+    /// What to send upstream, at most `limit` bytes of it.
+    pub(crate) fn into_request_body(self, limit: u64) -> RequestBody {
+        match self.rest {
+            None => RequestBody::Held(self.front),
+            Some(mut rest) => {
+                rest.set_limit(limit);
+                RequestBody::Streaming { front: self.front, rest }
+            }
+        }
+    }
+}
+
+impl HoldBody for ClientBody {
+    fn declared_length(&self) -> Option<u64> {
+        self.rest.as_ref().map_or(Some(0), |rest| rest.size_hint().exact())
+    }
+
+    async fn hold(&mut self, limit: usize) -> Result<Held, BodyFailure> {
+        let mut held = Gathered::default();
+        while let Some(rest) = &mut self.rest {
+            match rest.frame().await {
+                None => self.rest = None,
+                Some(Ok(frame)) => {
+                    // Trailers of a held body end here: nothing after the body has been inspected.
+                    if let Ok(data) = frame.into_data() {
+                        held.push(data);
+                    }
+                    if held.length() > limit {
+                        break;
+                    }
+                }
+                Some(Err(BodyError::TooSlow)) => return Err(BodyFailure::TooSlow),
+                Some(Err(_)) => return Err(BodyFailure::Incomplete),
+            }
+        }
+        let length = held.length();
+        self.front = held.into_bytes();
+        Ok(if length > limit { Held::Front(length) } else { Held::Whole(length) })
+    }
+}
+
+/// Bytes in one piece; the usual single chunk is kept without a copy.
+#[derive(Debug, Default)]
+enum Gathered {
+    #[default]
+    Nothing,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Gathered {
+    fn push(&mut self, data: Bytes) {
+        if data.is_empty() {
+            return;
+        }
+        *self = match std::mem::take(self) {
+            Self::Nothing => Self::One(data),
+            Self::One(first) => {
+                let mut all = BytesMut::with_capacity((first.len() + data.len()) * 2);
+                all.extend_from_slice(&first);
+                all.extend_from_slice(&data);
+                Self::Many(all)
+            }
+            Self::Many(mut all) => {
+                all.extend_from_slice(&data);
+                Self::Many(all)
+            }
+        };
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::One(data) => data.len(),
+            Self::Many(all) => all.len(),
+        }
+    }
+
+    fn into_bytes(self) -> Option<Bytes> {
+        match self {
+            Self::Nothing => None,
+            Self::One(data) => Some(data),
+            Self::Many(all) => Some(all.freeze()),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The answer on its way out: dressed with its headers, counted, logged when it is a refusal, and remembered.
+
+use std::sync::Arc;
+
+use bartizan_pipeline::{Exchange, Nonce, Record, Records, Refusal, ResponseFacts, Verdict};
+use http::{HeaderValue, Response, StatusCode, Version, header};
+
+use crate::{arrive::X_REQUEST_ID, body::ResponseBody, gateway::Generation, metrics, refusal};
+
+/// What the answer will need of the request, kept before the request moves on.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    origin: Option<HeaderValue>,
+    nonce: Option<Nonce>,
+    /// A preflight's answer carries its own cross-origin headers.
+    preflight: bool,
+}
+
+impl Departure {
+    pub(crate) fn prepare(exchange: &Exchange, verdict: &Verdict) -> Self {
+        let headers = &exchange.head.headers;
+        let route = exchange.route.as_ref().filter(|_| matches!(verdict, Verdict::Pass));
+        Self {
+            origin: headers.get(header::ORIGIN).cloned(),
+            nonce: route.and_then(|route| route.security_headers.nonce(headers)),
+            preflight: matches!(verdict, Verdict::Answer(_)),
+        }
+    }
+
+    /// The nonce of the answer's content security policy, for the upstream to use.
+    pub(crate) fn nonce(&self) -> Option<&Nonce> {
+        self.nonce.as_ref()
+    }
+
+    /// The finished answer.
+    pub(crate) fn depart(
+        self,
+        exchange: Exchange,
+        answer: Result<Response<ResponseBody>, Refusal>,
+        generation: &Generation,
+        records: &Records,
+    ) -> Response<ResponseBody> {
+        let refusal = answer.as_ref().err().cloned();
+        let mut response = answer.unwrap_or_else(|refusal| refusal::respond(&refusal, &exchange.id));
+        self.dress(&mut response, &exchange);
+        if let Some(refusal) = &refusal {
+            if refusal.close && exchange.head.version < Version::HTTP_2 {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            metrics::count_refusal(&exchange, refusal);
+            log(&exchange, refusal);
+        }
+        metrics::count_answer(&exchange, response.status(), generation);
+        let code = refusal.map(|refusal| refusal.code);
+        records.push(Arc::new(Record::of(exchange, response.status(), code)));
+        response
+    }
+
+    fn dress(&self, response: &mut Response<ResponseBody>, exchange: &Exchange) {
+        let status = response.status();
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, exchange.id.header_value());
+        let Some(route) = exchange.route.as_ref().filter(|_| status != StatusCode::SWITCHING_PROTOCOLS) else {
+            return;
+        };
+        if !self.preflight {
+            route.cors.response_headers(self.origin.as_ref(), headers);
+        }
+        let facts = ResponseFacts {
+            status,
+            secure: exchange.client.secure,
+            authenticated: exchange.identified.is_some(),
+            nonce: self.nonce.as_ref(),
+        };
+        route.security_headers.apply(headers, &facts);
+    }
+}
+
+/// One structured line per refusal. The query is left out, because it may carry secrets.
+fn log(exchange: &Exchange, refusal: &Refusal) {
+    let stage = exchange.trace.steps().last().map_or("protocol", |step| step.stage.as_str());
+    tracing::info!(
+        target: "bartizan::refusal",
+        stage,
+        code = refusal.code.as_str(),
+        status = refusal.code.status().as_u16(),
+        request_id = exchange.id.as_str(),
+        client = %exchange.client.address,
+        method = %exchange.head.method,
+        path = exchange.head.uri.path(),
+        route = exchange.route.as_ref().map(|route| route.config.path.as_str()),
+        principal = exchange.identified.as_ref().map(|identified| identified.principal.id.as_str()),
+        reason = %refusal.reason,
+        "refused"
+    );
+}

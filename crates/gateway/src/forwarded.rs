@@ -1,0 +1,144 @@
+//! Who the client is when proxies stand in front: `X-Forwarded-For` and `Forwarded` (RFC 7239).
+//!
+//! Believed only from a trusted proxy, read from the right, and only as far as the chain of trusted proxies
+//! reaches: the first address that is not one of ours is the client. If both headers are there and disagree,
+//! somebody forged one of them and neither is believed.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName, header};
+use ipnet::IpNet;
+
+/// Addresses looked at from the right, so that a long forged header costs nothing.
+const MAX_HOPS: usize = 32;
+
+/// What trusted proxies say about the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forwarded {
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    /// Whether the client speaks TLS to the outermost proxy; `None` if they do not say.
+    pub(crate) secure: Option<bool>,
+}
+
+impl Forwarded {
+    /// What the headers say, if `peer` is a trusted proxy.
+    pub(crate) fn read(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Option<Self> {
+        if !is_trusted(peer, trusted) {
+            return None;
+        }
+        let listed = from_right(headers, &X_FORWARDED_FOR).map(parse_address);
+        let standard = from_right(headers, &header::FORWARDED).map(|element| parse_address(parameter(element, "for")?));
+        let address = match (client(listed, trusted), client(standard, trusted)) {
+            (Some(listed), Some(standard)) if listed != standard => return None,
+            (Some(address), _) | (_, Some(address)) => address,
+            (None, None) => peer,
+        };
+        Some(Self { address, secure: secure(headers) })
+    }
+}
+
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// The list elements of a header's values, the last one first.
+fn from_right<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> + use<'h> {
+    let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    values.into_iter().rev().flat_map(|value| value.rsplit(',').map(str::trim)).take(MAX_HOPS)
+}
+
+/// The first address from the right that is not a trusted proxy; the outermost proxy if all are. An element that
+/// is no address ends the chain, because nothing left of it can be vouched for.
+fn client(hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> Option<IpAddr> {
+    let mut client = None;
+    for address in hops.map_while(|address| address) {
+        client = Some(address);
+        if !is_trusted(address, trusted) {
+            break;
+        }
+    }
+    client
+}
+
+/// An address with or without a port, quotes and brackets: `192.0.2.1`, `192.0.2.1:80`, `"[2001:db8::1]:80"`.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches('"');
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))?;
+    Some(IpAddr::to_canonical(&address))
+}
+
+/// A parameter of an element of `Forwarded`.
+fn parameter<'e>(element: &'e str, name: &str) -> Option<&'e str> {
+    element.split(';').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn secure(headers: &HeaderMap) -> Option<bool> {
+    let listed = from_right(headers, &X_FORWARDED_PROTO).next();
+    let standard = || from_right(headers, &header::FORWARDED).find_map(|element| parameter(element, "proto"));
+    let scheme = listed.or_else(standard)?;
+    Some(scheme.trim_matches('"').eq_ignore_ascii_case("https"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(peer: &str, headers: &[(&'static str, &'static str)]) -> Option<(String, Option<bool>)> {
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "2001:db8:f::/48".parse().unwrap()];
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let forwarded = Forwarded::read(&map, peer.parse().unwrap(), &trusted)?;
+        Some((forwarded.address.to_string(), forwarded.secure))
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let forged = [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.1;proto=https")];
+        assert_eq!(read("203.0.113.9", &forged), None);
+        assert_eq!(read("10.1.2.3", &forged), Some(("198.51.100.1".into(), Some(true))));
+        assert_eq!(read("::ffff:10.1.2.3", &forged), Some(("198.51.100.1".into(), Some(true))));
+    }
+
+    #[test]
+    fn the_chain_is_read_from_the_right() {
+        let cases: [(&[(&str, &str)], &str); 10] = [
+            (&[], "10.0.0.1"),
+            (&[("x-forwarded-for", "198.51.100.1")], "198.51.100.1"),
+            (&[("x-forwarded-for", "1.1.1.1, 198.51.100.1, 10.9.9.9")], "198.51.100.1"),
+            (&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.1")], "198.51.100.1"),
+            (&[("x-forwarded-for", "10.8.8.8, 10.9.9.9")], "10.8.8.8"),
+            (&[("x-forwarded-for", "198.51.100.1, nonsense, 10.9.9.9")], "10.9.9.9"),
+            (&[("x-forwarded-for", "198.51.100.1:4711")], "198.51.100.1"),
+            (&[("forwarded", "for=1.1.1.1, for=\"[2001:db8::7]:443\";proto=https")], "2001:db8::7"),
+            (&[("forwarded", "for=unknown")], "10.0.0.1"),
+            (&[("forwarded", "for=\"[2001:db8:f::1]\""), ("x-forwarded-for", "")], "2001:db8:f::1"),
+        ];
+        for (headers, expected) in cases {
+            let map: Vec<_> = headers.iter().map(|&(name, value)| (leak(name), leak(value))).collect();
+            assert_eq!(read("10.0.0.1", &map).unwrap().0, expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn headers_that_contradict_each_other_are_not_believed() {
+        let headers = [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.2")];
+        assert_eq!(read("10.0.0.1", &headers), None);
+    }
+
+    fn leak(text: &str) -> &'static str {
+        Box::leak(text.to_owned().into_boxed_str())
+    }
+}

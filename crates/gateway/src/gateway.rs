@@ -1,0 +1,200 @@
+//! One running data plane: its listeners, and the configuration it serves by.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use bartizan_config::{Config, Http, Listen};
+use bartizan_pipeline::{Pipeline, Records};
+use bartizan_reputation::AddressLists;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    GatewayError, ListenerKind,
+    admission::Admission,
+    listener::{ActivatedSockets, BoundListener, ListenerSettings, listen},
+    metrics::RouteMetrics,
+    redirect::Redirect,
+    serve::Service,
+    tls,
+    upstream::{UpstreamStatus, Upstreams},
+};
+
+/// A running data plane. Cloning it gives another handle to the same one.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    generation: Arc<ArcSwap<Generation>>,
+    settings: Arc<ArcSwap<ListenerSettings>>,
+    addresses: Arc<AddressLists>,
+    listeners: Vec<(ListenerKind, SocketAddr)>,
+    /// One reload at a time; also holds the listeners' tasks until they are awaited.
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+    shutdown: watch::Sender<bool>,
+    draining: AtomicBool,
+}
+
+/// Everything that one configuration says about a request, swapped in whole. A request keeps the generation it
+/// started with to its end.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub(crate) config: Arc<Config>,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) upstreams: Upstreams,
+    /// By route index.
+    pub(crate) metrics: Vec<RouteMetrics>,
+}
+
+impl Gateway {
+    /// Binds the listeners of `config` (or takes them from `sockets`, where a supervisor holds them) and serves in
+    /// the background until [`Gateway::shutdown`].
+    pub async fn start(
+        config: Config,
+        addresses: Arc<AddressLists>,
+        records: Arc<Records>,
+        sockets: &mut ActivatedSockets,
+    ) -> Result<Self, GatewayError> {
+        let settings = Arc::new(ArcSwap::from_pointee(listener_settings(&config)?));
+        let bound = bind(&config.listen, sockets)?;
+        let listeners: Vec<_> = bound.iter().map(|(kind, listener)| (*kind, listener.local_address())).collect();
+        let generation = Generation::compile(Arc::new(config), &addresses, None)?;
+        let generation = Arc::new(ArcSwap::from_pointee(generation));
+        let (shutdown, stopping) = watch::channel(false);
+        let service = Arc::new(Service::new(Arc::clone(&generation), records, stopping.clone()));
+        let redirect = Arc::new(Redirect::to(https_port(&listeners)));
+        let admission = Admission::new();
+        let mut tasks = JoinSet::new();
+        for (kind, listener) in bound {
+            let (settings, admission, stopping) = (Arc::clone(&settings), Arc::clone(&admission), stopping.clone());
+            match kind {
+                ListenerKind::Redirect => {
+                    tasks.spawn(listener.serve(settings, admission, Arc::clone(&redirect), stopping))
+                }
+                ListenerKind::Https | ListenerKind::Http => {
+                    tasks.spawn(listener.serve(settings, admission, Arc::clone(&service), stopping))
+                }
+            };
+        }
+        let draining = AtomicBool::new(false);
+        let tasks = tokio::sync::Mutex::new(tasks);
+        let shared = Shared { generation, settings, addresses, listeners, tasks, shutdown, draining };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Takes over `config` in whole, or leaves everything as it is. Requests in flight end by the configuration
+    /// they started with. Listening addresses cannot change while running.
+    pub async fn reload(&self, config: Config) -> Result<(), GatewayError> {
+        let shared = &self.shared;
+        let _turn = shared.tasks.lock().await;
+        let current = shared.generation.load_full();
+        if let Some(changed) = changed_listener(&current.config.listen, &config.listen) {
+            return Err(GatewayError::ListenChanged(changed));
+        }
+        let settings = listener_settings(&config)?;
+        let generation = Generation::compile(Arc::new(config), &shared.addresses, Some(&current))?;
+        shared.settings.store(Arc::new(settings));
+        shared.generation.store(Arc::new(generation));
+        Ok(())
+    }
+
+    /// The configuration that new requests are served by.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.shared.generation.load().config)
+    }
+
+    /// The proxy listeners and where they really listen.
+    pub fn listeners(&self) -> Vec<(ListenerKind, SocketAddr)> {
+        self.shared.listeners.clone()
+    }
+
+    /// Whether requests can be served: not draining, and every identity provider has its keys.
+    pub fn ready(&self) -> bool {
+        !self.is_draining() && self.shared.generation.load().pipeline.ready()
+    }
+
+    /// Whether [`Gateway::shutdown`] has begun.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Acquire)
+    }
+
+    /// The upstreams and their targets.
+    pub fn upstreams(&self) -> Vec<UpstreamStatus> {
+        self.shared.generation.load().upstreams.status()
+    }
+
+    /// Stops listening and lets requests in flight finish, for at most the configured time.
+    pub async fn shutdown(&self) {
+        self.shared.draining.store(true, Ordering::Release);
+        self.shared.shutdown.send_replace(true);
+        let mut tasks = self.shared.tasks.lock().await;
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Generation {
+    fn compile(
+        config: Arc<Config>,
+        addresses: &Arc<AddressLists>,
+        previous: Option<&Self>,
+    ) -> Result<Self, GatewayError> {
+        let pipeline = Pipeline::new(&config, Arc::clone(addresses), previous.map(|previous| &previous.pipeline))?;
+        let upstreams = Upstreams::new(&config.upstreams, previous.map(|previous| &previous.upstreams))?;
+        let metrics = config.routes.iter().map(|route| RouteMetrics::new(route)).collect();
+        Ok(Self { config, pipeline, upstreams, metrics })
+    }
+}
+
+fn listener_settings(config: &Config) -> Result<ListenerSettings, GatewayError> {
+    Ok(ListenerSettings {
+        hardening: config.hardening.clone(),
+        proxy_protocol: config.listen.proxy_protocol,
+        trusted_proxies: config.listen.trusted_proxies.clone(),
+        tls: config.tls.as_ref().map(tls::server_config).transpose()?,
+        drain: config.drain,
+    })
+}
+
+fn bind(
+    config: &Listen,
+    sockets: &mut ActivatedSockets,
+) -> Result<Vec<(ListenerKind, BoundListener)>, GatewayError> {
+    let https = config.https.map(|address| (ListenerKind::Https, address));
+    let http = config.http.map(|http| match http {
+        Http::Serve(address) => (ListenerKind::Http, address),
+        Http::Redirect(address) => (ListenerKind::Redirect, address),
+    });
+    let mut bound = Vec::new();
+    for (kind, address) in https.into_iter().chain(http) {
+        let socket = match sockets.take(if kind == ListenerKind::Https { "https" } else { "http" }) {
+            Some(socket) => socket,
+            None => listen(address, config.reuse_port)?,
+        };
+        bound.push((kind, BoundListener::new(kind, socket)?));
+    }
+    Ok(bound)
+}
+
+fn https_port(listeners: &[(ListenerKind, SocketAddr)]) -> Option<u16> {
+    listeners.iter().find(|(kind, _)| *kind == ListenerKind::Https).map(|(_, address)| address.port())
+}
+
+/// The key under `listen:` whose change needs a restart, if one changed.
+fn changed_listener(current: &Listen, next: &Listen) -> Option<&'static str> {
+    let changes = [
+        ("https", current.https != next.https),
+        ("http", current.http != next.http),
+        ("admin", current.admin != next.admin),
+        ("metrics", current.metrics != next.metrics),
+        ("reuse_port", current.reuse_port != next.reuse_port),
+    ];
+    changes.into_iter().find_map(|(key, changed)| changed.then_some(key))
+}

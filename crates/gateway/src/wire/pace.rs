@@ -1,0 +1,144 @@
+//! The slow-read defence: a peer that takes a response too slowly is cut off.
+//!
+//! It counts the bytes that the socket takes, below TLS. A window opens when a write has to wait and closes when
+//! one goes through whole, so a connection that never waits never arms a timer. Bytes beyond what a window
+//! demands count for the next ones, because a socket asks for more only when a third of its buffer is free.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{self, AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+use super::{Violation, WireState, deadline::Deadline};
+
+/// How many windows' worth of bytes may be taken in advance.
+const WINDOWS_IN_ADVANCE: u64 = 5;
+
+/// The slowest a peer may take what is written.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    window: Duration,
+    demand: u64,
+    deadline: Deadline,
+    stall: Option<Stall>,
+}
+
+#[derive(Debug)]
+struct Stall {
+    /// The end of the current window.
+    end: Instant,
+    /// Bytes taken that have not been counted for a window yet.
+    taken: u64,
+}
+
+impl Pace {
+    /// At least `bytes_per_second`, averaged over `window`.
+    pub(crate) fn new(bytes_per_second: u32, window: Duration) -> Self {
+        let demand = (f64::from(bytes_per_second) * window.as_secs_f64()).max(1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and far below 2^53")]
+        Self { window, demand: demand as u64, deadline: Deadline::default(), stall: None }
+    }
+
+    /// A write took `taken` of `offered` bytes.
+    fn took(&mut self, taken: usize, offered: usize) {
+        if taken >= offered {
+            self.stall = None;
+        } else if let Some(stall) = &mut self.stall {
+            stall.taken = (stall.taken + taken as u64).min(self.demand * (1 + WINDOWS_IN_ADVANCE));
+        }
+    }
+
+    /// A write has to wait: an error once it has waited too long.
+    fn wait(&mut self, context: &mut Context<'_>) -> Result<(), Violation> {
+        let window = self.window;
+        let stall = self.stall.get_or_insert_with(|| Stall { end: Instant::now() + window, taken: 0 });
+        while self.deadline.poll(stall.end, context).is_ready() {
+            stall.taken = stall.taken.checked_sub(self.demand).ok_or(Violation::SlowRead)?;
+            stall.end = Instant::now() + window;
+        }
+        Ok(())
+    }
+}
+
+/// A stream whose writes must keep pace.
+#[derive(Debug)]
+pub(crate) struct PacedStream<S> {
+    stream: S,
+    pace: Pace,
+    wire: Arc<WireState>,
+}
+
+impl<S> PacedStream<S> {
+    /// Watches the writes to `stream`.
+    pub(crate) fn new(stream: S, pace: Pace, wire: Arc<WireState>) -> Self {
+        Self { stream, pace, wire }
+    }
+
+    fn judge(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        offered: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(taken)) => self.pace.took(*taken, offered),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                if let Err(violation) = self.pace.wait(context) {
+                    self.wire.refuse(None, violation);
+                    return Poll::Ready(Err(violation.into()));
+                }
+            }
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.judge(written, bytes.len(), context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.judge(written, slices.iter().map(|slice| slice.len()).sum(), context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

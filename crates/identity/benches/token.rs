@@ -1,0 +1,5 @@
+//! Checking credentials.
+
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,109 @@
+//! API keys: long random strings that are known here only as SHA-256 hashes.
+//!
+//! A presented key is hashed, and the hash is looked up. The first eight bytes of the hash choose the candidates,
+//! the rest is compared in constant time. What the look-up's timing may tell is which hashes share a prefix with
+//! that of the presented key; an attacker cannot steer a SHA-256 hash towards a prefix byte by byte, and a known
+//! hash does not give the key, whose 256 random bits cannot be guessed. A slow password hash would add nothing.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bartizan_config::ApiKeyProvider;
+use bartizan_model::{Name, Principal, PrincipalKind};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::HeaderName;
+use secrecy::{SecretString, zeroize::Zeroizing};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::{Identified, IdentityError, InvalidReason, identified::Entitlements};
+
+/// A new API key (`prefix_` and 256 random bits as base64url) and the hash to put into the configuration.
+pub fn generate_api_key(prefix: &str) -> Result<(SecretString, [u8; 32]), IdentityError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !(1..=32).contains(&prefix.len()) || !prefix.bytes().all(allowed) {
+        return Err(IdentityError::KeyPrefix(prefix.into()));
+    }
+    let mut random = Zeroizing::new([0; 32]);
+    aws_lc_rs::rand::fill(random.as_mut_slice()).map_err(|_| IdentityError::Random)?;
+    let key = format!("{prefix}_{}", URL_SAFE_NO_PAD.encode(random.as_slice()));
+    let hash = hash_api_key(&key);
+    Ok((key.into(), hash))
+}
+
+/// The hash under which the configuration knows an API key.
+pub fn hash_api_key(key: &str) -> [u8; 32] {
+    Sha256::digest(key).into()
+}
+
+/// The keys of one provider.
+#[derive(Debug)]
+pub(crate) struct ApiKeyTable {
+    name: Name,
+    header: HeaderName,
+    clients: HashMap<[u8; 8], Vec<Client>>,
+}
+
+#[derive(Debug)]
+struct Client {
+    hash: [u8; 32],
+    identified: Arc<Identified>,
+}
+
+impl ApiKeyTable {
+    pub(crate) fn new(
+        name: &Name,
+        settings: &ApiKeyProvider,
+        entitlements: &Entitlements,
+    ) -> Result<Self, IdentityError> {
+        let mut table = Self { name: name.clone(), header: settings.header.clone(), clients: HashMap::new() };
+        for key in &settings.keys {
+            if let Some(other) = table.client(&key.hash) {
+                return Err(IdentityError::SameCredential {
+                    provider: name.clone(),
+                    first: other.principal.id.to_string(),
+                    second: key.name.to_string(),
+                });
+            }
+            let principal = Principal {
+                id: key.name.as_str().into(),
+                kind: PrincipalKind::ApiKey,
+                organization: key.organization.clone(),
+                provider: name.clone(),
+                multi_factor: false,
+            };
+            let roles = key.roles.iter().map(Name::as_str);
+            let identified = Arc::new(entitlements.identify(principal, &key.permissions, roles, None));
+            table.clients.entry(prefix(&key.hash)).or_default().push(Client { hash: key.hash, identified });
+        }
+        Ok(table)
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    pub(crate) fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
+    /// Who holds `key`, according to the first of `tables` that knows it.
+    pub(crate) fn find(tables: &[Arc<Self>], key: &[u8]) -> Result<Arc<Identified>, InvalidReason> {
+        if !(16..=256).contains(&key.len()) {
+            return Err(InvalidReason::KeyLength);
+        }
+        let hash = Sha256::digest(key).into();
+        let found = tables.iter().find_map(|table| table.client(&hash));
+        found.cloned().ok_or(InvalidReason::UnknownApiKey)
+    }
+
+    fn client(&self, hash: &[u8; 32]) -> Option<&Arc<Identified>> {
+        let candidates = self.clients.get(&prefix(hash))?;
+        let client = candidates.iter().find(|client| client.hash.ct_eq(hash).into())?;
+        Some(&client.identified)
+    }
+}
+
+fn prefix(hash: &[u8; 32]) -> [u8; 8] {
+    let [prefix, ..] = hash.as_chunks().0 else { return [0; 8] };
+    *prefix
+}

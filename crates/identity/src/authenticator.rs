@@ -1,0 +1,150 @@
+//! The door: providers made from the configuration, routes resolved against them, requests checked.
+
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
+
+use bartizan_config::{Config, IdentityProvider, JwtKeys, JwtProvider, Provider, Role};
+use bartizan_model::Name;
+use bartizan_policy::{PermissionIndex, RoleTable};
+
+use crate::{
+    AuthenticationError, Identified, IdentityError, Presented, Selection, api_key::ApiKeyTable,
+    certificate::CertificateTable, identified::Entitlements, key::KeySet, key_source::KeySource,
+    token::TokenVerifier,
+};
+
+/// Checks credentials against the providers of one configuration.
+#[derive(Debug)]
+pub struct Authenticator {
+    providers: HashMap<Name, Checker>,
+}
+
+/// What stands behind one entry of `identity:`.
+#[derive(Debug, Clone)]
+pub(crate) enum Checker {
+    Token(Arc<TokenVerifier>),
+    ApiKey(Arc<ApiKeyTable>),
+    Certificate(Arc<CertificateTable>),
+}
+
+impl Authenticator {
+    /// The authenticator of `config`. Permissions are expanded with `index`.
+    ///
+    /// JWK set URLs start to be fetched in the background at once, so a tokio runtime must be running; the
+    /// fetching of a set ends when the last authenticator or selection that uses it is dropped. A URL whose
+    /// settings have not changed is taken over from `previous` together with its keys. Verified tokens are not:
+    /// roles and permissions may have changed.
+    pub fn new(
+        config: &Config,
+        index: &Arc<PermissionIndex>,
+        previous: Option<&Self>,
+    ) -> Result<Self, IdentityError> {
+        Self::of_providers(&config.identity, &config.roles, index, previous)
+    }
+
+    /// The same for providers and roles without a whole configuration around them.
+    pub fn of_providers(
+        identity: &[Arc<IdentityProvider>],
+        roles: &[Role],
+        index: &Arc<PermissionIndex>,
+        previous: Option<&Self>,
+    ) -> Result<Self, IdentityError> {
+        let entitlements = Arc::new(Entitlements { roles: RoleTable::new(roles), index: Arc::clone(index) });
+        let mut providers = HashMap::new();
+        for entry in identity {
+            let checker = Checker::new(entry, &entitlements, previous)?;
+            providers.insert(entry.name.clone(), checker);
+        }
+        Ok(Self { providers })
+    }
+
+    /// Resolves a route's `auth` list. Its order matters: the first entry whose credential is presented decides.
+    pub fn select(&self, names: &[Name]) -> Result<Selection, IdentityError> {
+        let checkers: Vec<Checker> = names
+            .iter()
+            .map(|name| {
+                let found = self.providers.get(name).cloned();
+                found.ok_or_else(|| IdentityError::UnknownProvider(name.clone()))
+            })
+            .collect::<Result<_, _>>()?;
+        Selection::new(&checkers)
+    }
+
+    /// Checks what a request presents.
+    ///
+    /// The first entry of the selection whose credential is presented decides: if that credential is refused, so
+    /// is the request, whatever else it carries.
+    pub fn authenticate(
+        &self,
+        selection: &Selection,
+        presented: &Presented<'_>,
+    ) -> Result<Arc<Identified>, AuthenticationError> {
+        selection.authenticate(presented, SystemTime::now())
+    }
+
+    /// Whether every provider has the keys that it checks with.
+    pub fn ready(&self) -> bool {
+        self.key_sources().all(KeySource::ready)
+    }
+
+    /// Waits until [`Self::ready`].
+    pub async fn wait_ready(&self) {
+        for source in self.key_sources() {
+            source.wait_ready().await;
+        }
+    }
+
+    fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
+        self.providers.values().filter_map(|checker| match checker {
+            Checker::Token(verifier) => Some(&**verifier.key_source()),
+            Checker::ApiKey(_) | Checker::Certificate(_) => None,
+        })
+    }
+
+    fn key_source(&self, provider: &Name) -> Option<&Arc<KeySource>> {
+        match self.providers.get(provider)? {
+            Checker::Token(verifier) => Some(verifier.key_source()),
+            Checker::ApiKey(_) | Checker::Certificate(_) => None,
+        }
+    }
+}
+
+impl Checker {
+    fn new(
+        entry: &IdentityProvider,
+        entitlements: &Arc<Entitlements>,
+        previous: Option<&Authenticator>,
+    ) -> Result<Self, IdentityError> {
+        let name = &entry.name;
+        Ok(match &entry.provider {
+            Provider::Jwt(settings) => {
+                let earlier = previous.and_then(|authenticator| authenticator.key_source(name));
+                let source = key_source(name, settings, earlier)?;
+                let verifier = TokenVerifier::new(name, settings, source, Arc::clone(entitlements));
+                Self::Token(Arc::new(verifier))
+            }
+            Provider::ApiKey(settings) => {
+                Self::ApiKey(Arc::new(ApiKeyTable::new(name, settings, entitlements)?))
+            }
+            Provider::Certificate(settings) => {
+                Self::Certificate(Arc::new(CertificateTable::new(name, settings, entitlements)?))
+            }
+        })
+    }
+}
+
+fn key_source(
+    name: &Name,
+    settings: &JwtProvider,
+    earlier: Option<&Arc<KeySource>>,
+) -> Result<Arc<KeySource>, IdentityError> {
+    match &settings.keys {
+        JwtKeys::JwksUrl { url, ca, refresh } => {
+            KeySource::from_url(name, url, ca.as_deref(), *refresh, earlier)
+        }
+        JwtKeys::JwksFile(path) => KeySource::from_file(name, path),
+        JwtKeys::Secret(secret) => {
+            let keys = KeySet::from_secret(name, secret, &settings.algorithms)?;
+            Ok(KeySource::fixed(name, keys))
+        }
+    }
+}

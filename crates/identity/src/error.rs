@@ -1,0 +1,192 @@
+//! What may go wrong: with the configuration ([`IdentityError`]), with a credential
+//! ([`AuthenticationError`], [`InvalidReason`]).
+
+use std::path::PathBuf;
+
+use bartizan_model::Name;
+
+/// Why an [`crate::Authenticator`] cannot be made, or a route's `auth` cannot be resolved. The operator's to fix.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// A route names a provider that `identity:` does not have.
+    #[error("`{0}` is not an entry of `identity`")]
+    UnknownProvider(Name),
+    /// Two token providers of one route look for tokens of the same issuer in the same header.
+    #[error(
+        "`{0}` and `{1}` read the same header and trust the same issuer: list only one of them in `auth`"
+    )]
+    SameIssuer(Name, Name),
+    /// Two entries give the same API key or certificate name to different clients.
+    #[error("`{provider}` gives `{first}` and `{second}` the same credential: every client needs its own")]
+    SameCredential {
+        /// The entry of `identity`.
+        provider: Name,
+        /// The earlier client.
+        first: String,
+        /// The later client.
+        second: String,
+    },
+    /// The JWK set URL is neither `https:` nor `http:` on loopback.
+    #[error("`{provider}` fetches keys from `{url}`: use `https:`, or `http:` on a loopback address")]
+    InsecureUrl {
+        /// The entry of `identity`.
+        provider: Name,
+        /// The URL.
+        url: String,
+    },
+    /// A file that holds keys or authorities cannot be read.
+    #[error("`{provider}` cannot read `{}`: {source}", path.display())]
+    File {
+        /// The entry of `identity`.
+        provider: Name,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A JWK set file does not hold a JWK set.
+    #[error("`{provider}` has no usable key: `{}`: {source}", path.display())]
+    KeyFile {
+        /// The entry of `identity`.
+        provider: Name,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: JwksError,
+    },
+    /// The HTTP client for a JWK set cannot be made; usually a `ca` file without certificates.
+    #[error("`{provider}` cannot prepare to fetch keys: {source}")]
+    Client {
+        /// The entry of `identity`.
+        provider: Name,
+        /// Why not.
+        source: reqwest::Error,
+    },
+    /// A shared secret shorter than the hash of its algorithm (RFC 7518, section 3.2).
+    #[error("the secret of `{provider}` has {length} bytes: {algorithm} needs at least {least}")]
+    ShortSecret {
+        /// The entry of `identity`.
+        provider: Name,
+        /// The algorithm.
+        algorithm: &'static str,
+        /// What it has.
+        length: usize,
+        /// What it needs.
+        least: usize,
+    },
+    /// An API key prefix with unsuitable characters.
+    #[error("`{0}` cannot start an API key: use 1 to 32 letters, digits, `-` or `_`")]
+    KeyPrefix(String),
+    /// The operating system gives no random bytes.
+    #[error("no random bytes to make a key of")]
+    Random,
+}
+
+/// Why a document is not a usable JWK set (RFC 7517).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwksError {
+    /// Nothing answered, or not in time.
+    #[error("cannot be fetched: {0}")]
+    Fetch(#[source] reqwest::Error),
+    /// The answer was not 200.
+    #[error("answered {0} instead of 200")]
+    Status(http::StatusCode),
+    /// The document is longer than 1 MiB.
+    #[error("longer than {} bytes", crate::key_source::MAX_BYTES)]
+    TooLong,
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(#[source] std::io::Error),
+    /// Not JSON, or JSON with duplicate members.
+    #[error("not JSON that can be trusted: {0}")]
+    Json(String),
+    /// No array `keys`.
+    #[error("not a JWK set: an object with an array `keys` is expected")]
+    NotASet,
+    /// More keys than anybody needs.
+    #[error("more than {} keys", crate::key::MAX_KEYS)]
+    TooManyKeys,
+}
+
+/// Why a request could not be authenticated. The client learns only which of the three it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthenticationError {
+    /// No credential of any of the route's providers was presented.
+    #[error("no credential presented")]
+    Missing,
+    /// The presented credential is not valid.
+    #[error("credential refused by `{provider}`: {reason}")]
+    Invalid {
+        /// The entry of `identity` that refused it.
+        provider: Name,
+        /// Why: for the trace and the log, not for the client.
+        reason: InvalidReason,
+    },
+    /// The keys to check it with were never obtained.
+    #[error("`{provider}` has no keys yet")]
+    Unavailable {
+        /// The entry of `identity` whose keys are missing.
+        provider: Name,
+    },
+}
+
+/// What is wrong with a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the message of each variant says what it means")]
+pub enum InvalidReason {
+    #[error("the header occurs more than once")]
+    Ambiguous,
+    #[error("longer than allowed")]
+    TooLong,
+    #[error("not three base64url parts separated by dots")]
+    Form,
+    #[error("the token header is not a JSON object with unique members")]
+    Header,
+    #[error("the algorithm is not allowed")]
+    Algorithm,
+    #[error("the token type is not allowed")]
+    Type,
+    #[error("the token header has a critical extension")]
+    Critical,
+    #[error("the token header brings or names its own key, or an encoding that is not supported")]
+    HeaderParameter,
+    #[error("the key id is not 1 to 256 bytes of text")]
+    KeyId,
+    #[error("no key fits")]
+    UnknownKey,
+    #[error("several keys fit and the token names none")]
+    AmbiguousKey,
+    #[error("the signature does not match")]
+    Signature,
+    #[error("the claims are not a JSON object with unique members")]
+    Claims,
+    #[error("the issuer is missing or not the expected one")]
+    Issuer,
+    #[error("the audience is missing or not the expected one")]
+    Audience,
+    #[error("the expiry is missing or not a number")]
+    Expiry,
+    #[error("expired")]
+    Expired,
+    #[error("not valid yet, or `nbf` is not a number")]
+    NotYetValid,
+    #[error("issued in the future, or `iat` is not a number")]
+    IssuedInFuture,
+    #[error("the subject is missing, too long or holds control characters")]
+    Subject,
+    #[error("the organisation is not a text, too long or holds control characters")]
+    Organization,
+    #[error("permissions or roles are not text, or too many")]
+    Permissions,
+    #[error("the API key is not 16 to 256 bytes")]
+    KeyLength,
+    #[error("the API key is unknown")]
+    UnknownApiKey,
+    #[error("the certificate names no known client")]
+    UnknownCertificate,
+    #[error("the certificate names several known clients")]
+    AmbiguousCertificate,
+}

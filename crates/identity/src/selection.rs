@@ -1,0 +1,197 @@
+//! A route's `auth` list, resolved: where to look for which credential, in which order, and what to ask for.
+
+use std::{sync::Arc, time::SystemTime};
+
+use bartizan_model::Name;
+use http::{HeaderName, HeaderValue, header};
+
+use crate::{
+    AuthenticationError, Identified, IdentityError, InvalidReason, Presented,
+    api_key::ApiKeyTable,
+    authenticator::Checker,
+    certificate::CertificateTable,
+    token::{Refusal, TokenVerifier, verify_token},
+};
+
+/// The providers of one route. Made by [`crate::Authenticator::select`].
+#[derive(Debug, Clone)]
+pub struct Selection {
+    slots: Vec<Slot>,
+    challenges: Vec<HeaderValue>,
+    challenges_after_invalid_token: Vec<HeaderValue>,
+}
+
+/// A place where a credential may be, and everybody who would accept one from there.
+#[derive(Debug, Clone)]
+enum Slot {
+    Token { header: HeaderName, verifiers: Vec<Arc<TokenVerifier>> },
+    ApiKey { header: HeaderName, tables: Vec<Arc<ApiKeyTable>> },
+    Certificate { tables: Vec<Arc<CertificateTable>> },
+}
+
+impl Selection {
+    pub(crate) fn new(checkers: &[Checker]) -> Result<Self, IdentityError> {
+        let mut slots: Vec<Slot> = Vec::new();
+        for checker in checkers {
+            match slots.iter_mut().find(|slot| slot.suits(checker)) {
+                Some(slot) => slot.add(checker)?,
+                None => slots.push(Slot::new(checker)),
+            }
+        }
+        let challenges = |invalid| slots.iter().filter_map(|slot| slot.challenge(invalid)).collect();
+        Ok(Self { challenges: challenges(false), challenges_after_invalid_token: challenges(true), slots })
+    }
+
+    /// The values of `WWW-Authenticate` for a 401 because of `error` (RFC 9110, section 11.6.1).
+    ///
+    /// Tokens are asked for as RFC 6750 says. `ApiKey` and `Certificate` are no registered schemes; they are there
+    /// because a 401 must carry a challenge, and they tell a person what is missing.
+    pub fn challenges(&self, error: &AuthenticationError) -> &[HeaderValue] {
+        match error {
+            AuthenticationError::Invalid { provider, .. } if self.is_token_provider(provider) => {
+                &self.challenges_after_invalid_token
+            }
+            _ => &self.challenges,
+        }
+    }
+
+    pub(crate) fn authenticate(
+        &self,
+        presented: &Presented<'_>,
+        now: SystemTime,
+    ) -> Result<Arc<Identified>, AuthenticationError> {
+        let decided = self.slots.iter().find_map(|slot| slot.authenticate(presented, now));
+        decided.unwrap_or(Err(AuthenticationError::Missing))
+    }
+
+    fn is_token_provider(&self, name: &Name) -> bool {
+        self.slots.iter().any(|slot| match slot {
+            Slot::Token { verifiers, .. } => verifiers.iter().any(|verifier| verifier.name() == name),
+            Slot::ApiKey { .. } | Slot::Certificate { .. } => false,
+        })
+    }
+}
+
+impl Slot {
+    fn new(checker: &Checker) -> Self {
+        match checker {
+            Checker::Token(verifier) => {
+                Self::Token { header: verifier.header().clone(), verifiers: vec![Arc::clone(verifier)] }
+            }
+            Checker::ApiKey(table) => {
+                Self::ApiKey { header: table.header().clone(), tables: vec![Arc::clone(table)] }
+            }
+            Checker::Certificate(table) => Self::Certificate { tables: vec![Arc::clone(table)] },
+        }
+    }
+
+    /// Whether the credential of `checker` is looked for in this place.
+    fn suits(&self, checker: &Checker) -> bool {
+        match (self, checker) {
+            (Self::Token { header, .. }, Checker::Token(verifier)) => header == verifier.header(),
+            (Self::ApiKey { header, .. }, Checker::ApiKey(table)) => header == table.header(),
+            (Self::Certificate { .. }, Checker::Certificate(_)) => true,
+            _ => false,
+        }
+    }
+
+    fn add(&mut self, checker: &Checker) -> Result<(), IdentityError> {
+        match (self, checker) {
+            (Self::Token { verifiers, .. }, Checker::Token(verifier)) => {
+                if let Some(same) = verifiers.iter().find(|other| other.issuer() == verifier.issuer()) {
+                    return Err(IdentityError::SameIssuer(same.name().clone(), verifier.name().clone()));
+                }
+                verifiers.push(Arc::clone(verifier));
+            }
+            (Self::ApiKey { tables, .. }, Checker::ApiKey(table)) => tables.push(Arc::clone(table)),
+            (Self::Certificate { tables }, Checker::Certificate(table)) => tables.push(Arc::clone(table)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The verdict on the credential in this place, or `None` when there is none.
+    fn authenticate(
+        &self,
+        presented: &Presented<'_>,
+        now: SystemTime,
+    ) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+        match self {
+            Self::Token { header, verifiers } => authenticate_token(presented, header, verifiers, now),
+            Self::ApiKey { header, tables } => authenticate_api_key(presented, header, tables),
+            Self::Certificate { tables } => authenticate_certificate(presented, tables),
+        }
+    }
+
+    fn challenge(&self, invalid_token: bool) -> Option<HeaderValue> {
+        let text = match self {
+            Self::Token { header, .. } => {
+                let place = if *header == header::AUTHORIZATION {
+                    String::new()
+                } else {
+                    format!(", header=\"{header}\"")
+                };
+                let error = if invalid_token { ", error=\"invalid_token\"" } else { "" };
+                format!("Bearer realm=\"bartizan\"{place}{error}")
+            }
+            Self::ApiKey { header, .. } => format!("ApiKey realm=\"bartizan\", header=\"{header}\""),
+            Self::Certificate { .. } => "Certificate realm=\"bartizan\"".into(),
+        };
+        // INVARIANT: header names are tokens, so the text is printable ASCII.
+        HeaderValue::from_str(&text).ok()
+    }
+}
+
+fn authenticate_token(
+    presented: &Presented<'_>,
+    header: &HeaderName,
+    verifiers: &[Arc<TokenVerifier>],
+    now: SystemTime,
+) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+    let first = verifiers.first()?.name();
+    let value = match presented.only(header) {
+        Ok(value) => value?,
+        Err(reason) => return Some(Err(invalid(first, reason))),
+    };
+    let token = if *header == header::AUTHORIZATION { bearer(value.as_bytes())? } else { value.as_bytes() };
+    Some(verify_token(token, verifiers, now).map_err(|(verifier, refusal)| {
+        let provider = verifier.map_or(first, |verifier| verifier.name());
+        match refusal {
+            Refusal::Invalid(reason) => invalid(provider, reason),
+            Refusal::NoKeysYet => AuthenticationError::Unavailable { provider: provider.clone() },
+        }
+    }))
+}
+
+fn authenticate_api_key(
+    presented: &Presented<'_>,
+    header: &HeaderName,
+    tables: &[Arc<ApiKeyTable>],
+) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+    let first = tables.first()?.name();
+    let outcome = match presented.only(header) {
+        Ok(value) => ApiKeyTable::find(tables, value?.as_bytes()),
+        Err(reason) => Err(reason),
+    };
+    Some(outcome.map_err(|reason| invalid(first, reason)))
+}
+
+fn authenticate_certificate(
+    presented: &Presented<'_>,
+    tables: &[Arc<CertificateTable>],
+) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+    let first = tables.first()?.name();
+    let certificate = presented.client_certificate?;
+    Some(CertificateTable::find(tables, certificate).map_err(|reason| invalid(first, reason)))
+}
+
+fn invalid(provider: &Name, reason: InvalidReason) -> AuthenticationError {
+    AuthenticationError::Invalid { provider: provider.clone(), reason }
+}
+
+/// The token of an `Authorization` value with the scheme `Bearer` (RFC 6750, section 2.1); `None` for any other
+/// scheme, which is somebody else's credential.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
+    scheme.eq_ignore_ascii_case(b"bearer").then(|| rest.trim_ascii_start())
+}

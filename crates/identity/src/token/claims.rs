@@ -1,0 +1,159 @@
+//! The claims of a token whose signature has been checked (RFC 7519, section 4).
+
+use std::time::{Duration, SystemTime};
+
+use bartizan_config::JwtProvider;
+use bartizan_model::Grant;
+use serde_json::Value;
+
+use super::json::{self, Object};
+use crate::InvalidReason;
+
+/// What a token says about its holder, after every rule has been met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub(super) subject: String,
+    pub(super) organization: Option<String>,
+    pub(super) grants: Vec<Grant>,
+    pub(super) roles: Vec<String>,
+    pub(super) expires: SystemTime,
+    pub(super) multi_factor: bool,
+}
+
+/// How many permissions, and how many roles, a token may list.
+const MAX_LISTED: usize = 1000;
+
+impl Claims {
+    pub(super) fn check(
+        payload: &[u8],
+        settings: &JwtProvider,
+        now: SystemTime,
+    ) -> Result<Self, InvalidReason> {
+        let members = json::parse_object(payload).map_err(|_| InvalidReason::Claims)?;
+        if text(&members, "iss") != Some(settings.issuer.as_str()) {
+            return Err(InvalidReason::Issuer);
+        }
+        check_audience(&members, &settings.audiences)?;
+        let expires = check_times(&members, settings.leeway, now)?;
+        let names = &settings.claims;
+        Ok(Self {
+            subject: text(&members, &names.subject)
+                .filter(|text| is_identifier(text))
+                .ok_or(InvalidReason::Subject)?
+                .to_owned(),
+            organization: organization(&members, &names.organization)?,
+            grants: grants(&members, &names.permissions)?,
+            roles: list(&members, &names.roles)?.into_iter().map(str::to_owned).collect(),
+            expires,
+            multi_factor: multi_factor(&members),
+        })
+    }
+}
+
+/// What the payload says about its issuer, before anything has been checked.
+pub(super) fn unverified_issuer(payload: &[u8]) -> Result<String, InvalidReason> {
+    let members = json::parse_object(payload).map_err(|_| InvalidReason::Claims)?;
+    text(&members, "iss").map(str::to_owned).ok_or(InvalidReason::Issuer)
+}
+
+fn text<'a>(members: &'a Object, name: &str) -> Option<&'a str> {
+    members.get(name).and_then(Value::as_str)
+}
+
+fn check_audience(members: &Object, expected: &[String]) -> Result<(), InvalidReason> {
+    let is_expected = |value: &Value| match value.as_str() {
+        Some(audience) => Ok(expected.iter().any(|ours| ours == audience)),
+        None => Err(InvalidReason::Audience),
+    };
+    let named = match members.get("aud").ok_or(InvalidReason::Audience)? {
+        // Every element is looked at, so that a list of something else than texts is never half understood.
+        Value::Array(audiences) => {
+            audiences.iter().try_fold(false, |found, audience| Ok(is_expected(audience)? || found))?
+        }
+        audience => is_expected(audience)?,
+    };
+    if named { Ok(()) } else { Err(InvalidReason::Audience) }
+}
+
+/// `exp` must be there and lie ahead; `nbf` and `iat`, where given, must not. `leeway` is granted to each.
+fn check_times(members: &Object, leeway: Duration, now: SystemTime) -> Result<SystemTime, InvalidReason> {
+    let expires = time(members, "exp", InvalidReason::Expiry)?.ok_or(InvalidReason::Expiry)?;
+    let later_than_now = |time: SystemTime| time.duration_since(now).is_ok_and(|ahead| ahead > leeway);
+    if now.duration_since(expires).is_ok_and(|past| past >= leeway) {
+        return Err(InvalidReason::Expired);
+    }
+    if time(members, "nbf", InvalidReason::NotYetValid)?.is_some_and(later_than_now) {
+        return Err(InvalidReason::NotYetValid);
+    }
+    if time(members, "iat", InvalidReason::IssuedInFuture)?.is_some_and(later_than_now) {
+        return Err(InvalidReason::IssuedInFuture);
+    }
+    Ok(expires)
+}
+
+/// The last moment that a claim may name, 9999-12-31: far enough for anybody, near enough for every clock.
+const END_OF_TIME: f64 = 253_402_300_799.0;
+
+/// A `NumericDate`: seconds since 1970, possibly with a fraction.
+fn time(members: &Object, name: &str, malformed: InvalidReason) -> Result<Option<SystemTime>, InvalidReason> {
+    let Some(value) = members.get(name) else { return Ok(None) };
+    let seconds = value.as_f64().filter(|seconds| (0.0..=END_OF_TIME).contains(seconds)).ok_or(malformed)?;
+    let since_epoch = Duration::try_from_secs_f64(seconds).map_err(|_| malformed)?;
+    SystemTime::UNIX_EPOCH.checked_add(since_epoch).map(Some).ok_or(malformed)
+}
+
+/// Whether a text can be an identifier: it travels on as a header value, where white space at its ends would be
+/// lost and turn one identifier into another.
+fn is_identifier(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
+}
+
+fn organization(members: &Object, name: &str) -> Result<Option<String>, InvalidReason> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_str().filter(|text| is_identifier(text)) {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(InvalidReason::Organization),
+        },
+    }
+}
+
+/// All grants that any of the named claims lists. Scopes that are no grants (`openid`) grant nothing.
+fn grants(members: &Object, names: &[String]) -> Result<Vec<Grant>, InvalidReason> {
+    let mut grants = Vec::new();
+    let mut listed = 0;
+    for name in names {
+        let texts = list(members, name)?;
+        listed += texts.len();
+        if listed > MAX_LISTED {
+            return Err(InvalidReason::Permissions);
+        }
+        grants.extend(texts.into_iter().filter_map(|text| text.parse::<Grant>().ok()));
+    }
+    Ok(grants)
+}
+
+/// A claim that is an array of texts or one text of words separated by spaces (RFC 8693, section 4.2).
+fn list<'a>(members: &'a Object, name: &str) -> Result<Vec<&'a str>, InvalidReason> {
+    let texts: Vec<&str> = match members.get(name) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(words)) => words.split(' ').filter(|word| !word.is_empty()).collect(),
+        Some(Value::Array(elements)) => {
+            elements.iter().map(Value::as_str).collect::<Option<_>>().ok_or(InvalidReason::Permissions)?
+        }
+        Some(_) => return Err(InvalidReason::Permissions),
+    };
+    if texts.len() > MAX_LISTED { Err(InvalidReason::Permissions) } else { Ok(texts) }
+}
+
+/// Whether `amr` (RFC 8176) proves more than one factor: it says `mfa`, or names methods of two different kinds.
+/// Two passwords are one factor used twice.
+fn multi_factor(members: &Object) -> bool {
+    let Some(Value::Array(methods)) = members.get("amr") else { return false };
+    let methods: Vec<&str> = methods.iter().filter_map(Value::as_str).collect();
+    let uses = |kind: &[&str]| usize::from(methods.iter().any(|method| kind.contains(method)));
+    let knowledge = uses(&["pwd", "pin", "kba"]);
+    let possession = uses(&["otp", "hwk", "swk", "sms", "tel", "sc", "pop"]);
+    let inherence = uses(&["fpt", "face", "iris", "retina", "vbm"]);
+    methods.contains(&"mfa") || knowledge + possession + inherence >= 2
+}

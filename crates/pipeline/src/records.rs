@@ -1,0 +1,135 @@
+//! The last decisions, kept in memory for `bartizan explain`.
+//!
+//! Two rings, one for refusals and one for the rest, so that traffic that passes cannot push out what was refused.
+//! Writing is one index step and one uncontended lock; reading walks the ring, which only an operator does.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use bartizan_identity::Identified;
+use bartizan_model::{RequestId, TraceContext};
+use http::{Method, StatusCode};
+
+use crate::{Code, CompiledRoute, Exchange, Trace};
+
+/// What is remembered of one request.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its id.
+    pub id: RequestId,
+    /// Its place in a distributed trace.
+    pub trace_context: TraceContext,
+    /// When it arrived.
+    pub arrived: SystemTime,
+    /// From its arrival to the head of the answer.
+    pub took: Duration,
+    /// The client's address.
+    pub client: std::net::IpAddr,
+    /// Its method.
+    pub method: Method,
+    /// Its path as received, without the query, at most 512 bytes of it.
+    pub path: Box<str>,
+    /// The route that took it.
+    pub route: Option<Arc<CompiledRoute>>,
+    /// Who asked.
+    pub identified: Option<Arc<Identified>>,
+    /// The status it was answered with.
+    pub status: StatusCode,
+    /// The refusal's code, if it was refused.
+    pub code: Option<Code>,
+    /// What every stage found.
+    pub trace: Trace,
+}
+
+/// The rings.
+#[derive(Debug)]
+pub struct Records {
+    refused: Ring,
+    served: Ring,
+}
+
+impl Records {
+    /// Rings for this many refusals and as many served requests.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { refused: Ring::new(capacity), served: Ring::new(capacity) }
+    }
+
+    /// Remembers a request, forgetting the oldest of its kind.
+    pub fn push(&self, record: Arc<Record>) {
+        let ring = if record.code.is_some() { &self.refused } else { &self.served };
+        ring.push(record);
+    }
+
+    /// The requests with this id, the newest first. Ids come from clients, so there may be several.
+    pub fn find(&self, id: &str) -> Vec<Arc<Record>> {
+        let mut found: Vec<_> = self.refused.matching(id).chain(self.served.matching(id)).collect();
+        found.sort_by_key(|record| std::cmp::Reverse(record.arrived));
+        found
+    }
+
+    /// The latest `count` requests, the newest first; only refusals if so asked.
+    pub fn latest(&self, count: usize, refused_only: bool) -> Vec<Arc<Record>> {
+        let mut latest: Vec<_> = self.refused.iter().collect();
+        if !refused_only {
+            latest.extend(self.served.iter());
+        }
+        latest.sort_by_key(|record| std::cmp::Reverse(record.arrived));
+        latest.truncate(count);
+        latest
+    }
+}
+
+impl Record {
+    /// What remains of an exchange once it has been answered.
+    pub fn of(exchange: Exchange, status: StatusCode, code: Option<Code>) -> Self {
+        let path = exchange.head.uri.path();
+        let mut end = path.len().min(512);
+        while !path.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self {
+            took: exchange.started.elapsed(),
+            path: path[..end].into(),
+            id: exchange.id,
+            trace_context: exchange.trace_context,
+            arrived: exchange.arrived,
+            client: exchange.client.address,
+            method: exchange.head.method,
+            route: exchange.route,
+            identified: exchange.identified,
+            status,
+            code,
+            trace: exchange.trace,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Ring {
+    slots: Box<[Mutex<Option<Arc<Record>>>]>,
+    next: AtomicUsize,
+}
+
+impl Ring {
+    fn new(capacity: usize) -> Self {
+        Self { slots: (0..capacity.max(1)).map(|_| Mutex::default()).collect(), next: AtomicUsize::new(0) }
+    }
+
+    fn push(&self, record: Arc<Record>) {
+        let place = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
+        *self.slots[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Arc<Record>> {
+        self.slots.iter().filter_map(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn matching(&self, id: &str) -> impl Iterator<Item = Arc<Record>> {
+        self.iter().filter(move |record| record.id.as_str() == id)
+    }
+}

@@ -1,0 +1,160 @@
+//! What a refusal is: a stable code for machines, words for the caller, and a reason for the operator.
+
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::Reason;
+
+/// A refusal, as RFC 9457 puts it to the client and as the log tells the operator.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The stable code; it fixes status, title and detail.
+    pub code: Code,
+    /// Why, for log and trace. Never shown to the client.
+    pub reason: Reason,
+    /// Headers the answer needs: `WWW-Authenticate`, `Allow`, `Retry-After`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the connection must end, because what follows on it cannot be trusted.
+    pub close: bool,
+}
+
+impl Refusal {
+    /// A refusal with this code and operator's reason.
+    pub fn new(code: Code, reason: impl Into<Reason>) -> Self {
+        Self { code, reason: reason.into(), headers: Vec::new(), close: false }
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Ends the connection after the answer.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $text:literal, $status:ident, $title:literal, $detail:literal;)*) => {
+        /// The stable code of a refusal. Clients may match on it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $code,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$code,)*];
+
+            /// The code as clients see it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$code => $text,)* }
+            }
+
+            /// The status it is sent with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$code => StatusCode::$status,)* }
+            }
+
+            /// A short summary, the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$code => $title,)* }
+            }
+
+            /// What the caller can do next. Says nothing about the inside.
+            pub const fn detail(self) -> &'static str {
+                match self { $(Self::$code => $detail,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The message breaks HTTP or is ambiguous.
+    MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request",
+        "The request is not well-formed HTTP. Send it with a standard client.";
+    /// The request target is too long.
+    UriTooLong = "uri_too_long", URI_TOO_LONG, "Request target too long",
+        "Shorten the path or the query.";
+    /// Too many or too large header fields.
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Request headers too large",
+        "Send fewer or smaller header fields.";
+    /// An HTTP version that is not served.
+    VersionNotSupported = "http_version_not_supported", HTTP_VERSION_NOT_SUPPORTED, "HTTP version not supported",
+        "Use HTTP/1.1 or HTTP/2.";
+    /// A method that is not served here.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
+        "Use one of the methods in the Allow header.";
+    /// An `Expect` other than `100-continue`.
+    ExpectationFailed = "expectation_failed", EXPECTATION_FAILED, "Expectation failed",
+        "Send no Expect header other than 100-continue.";
+    /// An upgrade that the route does not admit.
+    UpgradeRefused = "upgrade_refused", BAD_REQUEST, "Protocol upgrade refused",
+        "This resource does not speak the protocol asked for.";
+    /// No route.
+    RouteNotFound = "route_not_found", NOT_FOUND, "Not found",
+        "There is nothing at this address.";
+    /// A blocked address.
+    AddressBlocked = "address_blocked", FORBIDDEN, "Address blocked",
+        "Requests from this address are not accepted. Contact the operator with the request id.";
+    /// A preflight that CORS does not allow.
+    CrossOriginRefused = "cross_origin_refused", FORBIDDEN, "Cross-origin request refused",
+        "This origin, method or header is not allowed across origins.";
+    /// No credential.
+    MissingAuthenticationToken = "missing_authentication_token", UNAUTHORIZED, "Authentication required",
+        "Send a credential that this resource accepts.";
+    /// A credential that is not valid.
+    InvalidAuthenticationToken = "invalid_authentication_token", UNAUTHORIZED, "Invalid credential",
+        "The credential is malformed, expired or not accepted here. Obtain a new one.";
+    /// Credentials cannot be checked at the moment.
+    AuthenticationUnavailable = "authentication_unavailable", SERVICE_UNAVAILABLE, "Authentication unavailable",
+        "Credentials cannot be checked at the moment. Try again shortly.";
+    /// Not permitted.
+    PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied",
+        "The credential does not carry the permission that this request needs.";
+    /// A second factor is needed.
+    MfaRequired = "mfa_required", FORBIDDEN, "Multi-factor authentication required",
+        "Sign in again with a second factor.";
+    /// A stage could not do its work.
+    SecurityCheckFailed = "security_check_failed", FORBIDDEN, "Security check failed",
+        "The request could not be checked and was refused. Contact the operator with the request id.";
+    /// The body is too large.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Request body too large",
+        "Send a smaller body.";
+    /// The body came too slowly.
+    BodyTooSlow = "body_too_slow", REQUEST_TIMEOUT, "Request body too slow",
+        "The body arrived too slowly. Try again on a better connection.";
+    /// The body broke off or its framing is invalid.
+    BodyIncomplete = "body_incomplete", BAD_REQUEST, "Request body incomplete",
+        "The body ended early or is not well-formed.";
+    /// No upstream answers.
+    UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
+        "The service is not reachable at the moment. Try again shortly.";
+    /// The upstream answered with something that is not HTTP, or broke off.
+    UpstreamFailed = "upstream_failed", BAD_GATEWAY, "Bad gateway",
+        "The service did not give a usable answer. Try again shortly.";
+    /// The upstream took too long.
+    UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "Gateway timeout",
+        "The service took too long to answer. Try again shortly.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_are_errors() {
+        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
+            assert!(!code.detail().is_empty());
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The stages, one file each: what it decides, when, at what cost, and what it does when it errs.
+
+pub(crate) mod authenticate;
+pub(crate) mod authorize;
+pub(crate) mod body;
+pub(crate) mod cross_origin;
+pub(crate) mod protocol;
+pub(crate) mod reputation;
+pub(crate) mod route;
+
+use bartizan_model::Line;
+
+use crate::Reason;
+
+/// A stage has found nothing against the request.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) reason: Reason,
+    pub(crate) line: Line,
+}
+
+impl Passed {
+    pub(crate) fn because(reason: impl Into<Reason>, line: Line) -> Self {
+        Self { reason: reason.into(), line }
+    }
+}

@@ -1,0 +1,51 @@
+//! Finds out who asks: tokens, API keys, client certificates, by the providers the route lists. No I/O; a known
+//! token costs a cache look-up, a new one a signature check. Never falls open.
+
+use bartizan_identity::{AuthenticationError, Authenticator, Presented};
+use http::header;
+
+use super::Passed;
+use crate::{Code, Exchange, Refusal, Stop};
+
+pub(crate) fn run(exchange: &mut Exchange, authenticator: &Authenticator) -> Result<Passed, Stop> {
+    let Some(route) = &exchange.route else {
+        return Err(Refusal::new(Code::SecurityCheckFailed, "no route was chosen").into());
+    };
+    let line = route.config.authentication_line;
+    let Some(selection) = &route.selection else {
+        return Ok(Passed::because("public route", line));
+    };
+    let presented = Presented {
+        headers: &exchange.head.headers,
+        client_certificate: exchange.client.certificate.as_deref(),
+    };
+    match authenticator.authenticate(selection, &presented) {
+        Ok(identified) => {
+            let principal = &identified.principal;
+            let reason = format!("{} by {}", principal.id, principal.provider);
+            exchange.identified = Some(identified);
+            Ok(Passed::because(reason, line))
+        }
+        Err(error) => Err(refusal(&error, authenticator, selection).into()),
+    }
+}
+
+fn refusal(
+    error: &AuthenticationError,
+    authenticator: &Authenticator,
+    selection: &bartizan_identity::Selection,
+) -> Refusal {
+    let code = match error {
+        AuthenticationError::Missing => Code::MissingAuthenticationToken,
+        AuthenticationError::Invalid { .. } => Code::InvalidAuthenticationToken,
+        AuthenticationError::Unavailable { .. } => {
+            return Refusal::new(Code::AuthenticationUnavailable, error.to_string())
+                .with_header(header::RETRY_AFTER, http::HeaderValue::from_static("5"));
+        }
+    };
+    let refusal = Refusal::new(code, error.to_string());
+    match authenticator.challenge(selection, error) {
+        Some(challenge) => refusal.with_header(header::WWW_AUTHENTICATE, challenge),
+        None => refusal,
+    }
+}

@@ -1,0 +1,78 @@
+//! Holds the request body, or the front of it, as the route says. This is where content is inspected: the body
+//! is complete up to its limit before a byte of it reaches the service behind.
+//!
+//! gRPC is not held by `hold`: it is a conversation, and waiting for its end would end it. `refuse` makes no such
+//! exception, so nothing reaches a route of that kind unread by claiming to be gRPC.
+
+use std::time::Instant;
+
+use bartizan_config::BodyPolicy;
+
+use super::Passed;
+use crate::{Code, Exchange, Refusal, Stage, Stop};
+
+/// A request body that can be held. Implemented by whoever owns the connection.
+pub trait HoldBody: Send {
+    /// The length the client declared; `None` when it did not.
+    fn declared_length(&self) -> Option<u64>;
+
+    /// Reads until the end or until more than `limit` bytes are there. What was read stays in the body.
+    fn hold(&mut self, limit: usize) -> impl Future<Output = Result<Held, BodyFailure>> + Send;
+}
+
+/// How far holding came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// The whole body, of this many bytes.
+    Whole(usize),
+    /// More than the limit; this many bytes so far.
+    Front(usize),
+}
+
+/// Why a body could not be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFailure {
+    /// Slower than the listener's minimum.
+    TooSlow,
+    /// Broken off or malformed.
+    Incomplete,
+}
+
+pub(crate) async fn run(exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
+    let started = Instant::now();
+    let found = hold(exchange, body).await;
+    exchange.conclude(Stage::Body, started, found)
+}
+
+async fn hold(exchange: &Exchange, body: &mut impl HoldBody) -> Result<Passed, Stop> {
+    let Some(route) = &exchange.route else {
+        return Err(Refusal::new(Code::SecurityCheckFailed, "no route was chosen").into());
+    };
+    let (config, declared) = (&route.config, body.declared_length());
+    let too_large = || Refusal::new(Code::BodyTooLarge, "longer than the route's limit").closing();
+    if declared == Some(0) {
+        return Ok(Passed::because("no body", config.line));
+    }
+    if declared.is_some_and(|length| length > config.max_body) {
+        return Err(too_large().into());
+    }
+    let limit = match config.body {
+        BodyPolicy::Stream => return Ok(Passed::because("streamed", config.line)),
+        BodyPolicy::Hold { .. } if exchange.is_grpc() => return Ok(Passed::because("gRPC, streamed", config.line)),
+        BodyPolicy::Refuse { limit } if declared.is_some_and(|length| length > limit as u64) => {
+            return Err(too_large().into());
+        }
+        BodyPolicy::Hold { limit } | BodyPolicy::Refuse { limit } => limit,
+    };
+    match body.hold(limit).await {
+        Ok(Held::Whole(length)) => Ok(Passed::because(format!("held {length} bytes"), config.line)),
+        Ok(Held::Front(_)) if matches!(config.body, BodyPolicy::Refuse { .. }) => Err(too_large().into()),
+        Ok(Held::Front(length)) => {
+            Ok(Passed::because(format!("held the first {length} bytes, streaming the rest"), config.line))
+        }
+        Err(BodyFailure::TooSlow) => Err(Refusal::new(Code::BodyTooSlow, "below the minimum rate").closing().into()),
+        Err(BodyFailure::Incomplete) => {
+            Err(Refusal::new(Code::BodyIncomplete, "broken off or malformed").closing().into())
+        }
+    }
+}

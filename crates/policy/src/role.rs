@@ -1,0 +1,22 @@
+//! Roles: named sets of grants.
+
+use std::collections::HashMap;
+
+use bartizan_config::Role;
+use bartizan_model::Grant;
+
+/// What each role grants.
+#[derive(Debug, Default)]
+pub struct RoleTable(HashMap<Box<str>, Box<[Grant]>>);
+
+impl RoleTable {
+    /// The table of these roles.
+    pub fn new(roles: &[Role]) -> Self {
+        Self(roles.iter().map(|role| (role.name.as_str().into(), role.grants.as_slice().into())).collect())
+    }
+
+    /// What the role grants; a role that does not exist grants nothing.
+    pub fn grants(&self, role: &str) -> &[Grant] {
+        self.0.get(role).map_or(&[], |grants| grants)
+    }
+}

@@ -1,0 +1,45 @@
+//! The measurements.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::{
+    command::{self, cargo},
+    compare::Compare,
+};
+
+/// Rooms with micro-benches: token check; permissions; routing and the whole road.
+const BENCHED: [&str; 3] = ["bartizan-identity", "bartizan-policy", "bartizan-pipeline"];
+
+#[derive(Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// The micro-benches: token check, permissions, routing, the whole road.
+    Micro,
+    /// Bartizan beside nginx, over loopback.
+    Compare(Compare),
+}
+
+impl Bench {
+    pub(crate) fn run(self) -> Result<()> {
+        match self.part {
+            Some(Part::Micro) => micro(),
+            Some(Part::Compare(compare)) => compare.run(),
+            None => {
+                micro()?;
+                Compare::default().run()
+            }
+        }
+    }
+}
+
+fn micro() -> Result<()> {
+    let packages = BENCHED.iter().flat_map(|package| ["--package", package]);
+    let arguments: Vec<_> = ["bench", "--locked", "--benches"].into_iter().chain(packages).collect();
+    command::run(cargo(&arguments))
+}

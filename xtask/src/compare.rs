@@ -1,0 +1,115 @@
+//! Bartizan beside nginx: the same upstream, the same load, one after the other, in turns.
+//!
+//! It answers what a request costs, not how many a large machine could serve: load, proxy and upstream share the
+//! cores of this one. The figure to trust is CPU time per request, which is the proxy's own. Figures of different
+//! runs are not to be compared; figures of one run are. What is configured is in `bench/compare/`.
+
+mod cpu;
+mod load;
+mod machine;
+mod scenario;
+mod servers;
+mod table;
+mod token;
+
+use std::{fs, thread, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use load::Sample;
+use scenario::{SCENARIOS, Scenario};
+use servers::{Proxy, Servers};
+
+use crate::{command::say, gateway, setup::Setup};
+
+#[derive(Args)]
+pub(crate) struct Compare {
+    /// Only these, by name and separated by commas (`plain,jwt`).
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// How long each measurement takes, in seconds.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// How often each measurement is made; medians are reported.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
+    rounds: u32,
+    /// Put the table into `docs/benchmarks.md`.
+    #[arg(long)]
+    write: bool,
+    /// Measure nginx against itself: the columns must agree, or the measuring is wrong.
+    #[arg(long, conflicts_with = "write")]
+    self_check: bool,
+}
+
+impl Default for Compare {
+    fn default() -> Self {
+        Self { only: Vec::new(), seconds: 8, rounds: 2, write: false, self_check: false }
+    }
+}
+
+/// One scenario, measured.
+struct Measured {
+    scenario: &'static Scenario,
+    nginx: Vec<Sample>,
+    bartizan: Vec<Sample>,
+}
+
+impl Compare {
+    pub(crate) fn run(self) -> Result<()> {
+        let scenarios = self.scenarios()?;
+        Setup::for_benches().run()?;
+        let binary = if self.self_check { None } else { Some(gateway::build(true)?) };
+        let folder = crate::root().join("target/compare");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("could not empty `{}`", folder.display()))?;
+        }
+        fs::create_dir_all(&folder)?;
+        let token = token::make(&folder)?;
+        let servers = Servers::start(&folder, binary.as_deref())?;
+
+        let mut measured = Vec::new();
+        for scenario in scenarios {
+            measured.push(self.measure(scenario, &servers, &token)?);
+        }
+        let text =
+            table::markdown(&measured, &machine::description(binary.as_deref())?, self.seconds, self.rounds);
+        println!("{text}");
+        if self.write { table::write(&text) } else { Ok(()) }
+    }
+
+    fn scenarios(&self) -> Result<Vec<&'static Scenario>> {
+        if let Some(unknown) =
+            self.only.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name))
+        {
+            let known: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+            bail!("no comparison is called `{unknown}`; there are {}", known.join(", "));
+        }
+        Ok(SCENARIOS
+            .iter()
+            .filter(|scenario| self.only.is_empty() || self.only.iter().any(|name| name == scenario.name))
+            .collect())
+    }
+
+    fn measure(&self, scenario: &'static Scenario, servers: &Servers, token: &str) -> Result<Measured> {
+        let mut measured = Measured { scenario, nginx: Vec::new(), bartizan: Vec::new() };
+        for proxy in [&servers.nginx, &servers.bartizan] {
+            sample(scenario, proxy, token, 1)?; // connections, pools and caches are warm from here on
+        }
+        for round in 1..=self.rounds {
+            say(&format!("{} ({round} of {})", scenario.title, self.rounds));
+            measured.nginx.push(sample(scenario, &servers.nginx, token, self.seconds)?);
+            measured.bartizan.push(sample(scenario, &servers.bartizan, token, self.seconds)?);
+        }
+        Ok(measured)
+    }
+}
+
+/// One measurement: what the load saw, and the CPU time the proxy spent meanwhile.
+fn sample(scenario: &Scenario, proxy: &Proxy, token: &str, seconds: u64) -> Result<Sample> {
+    thread::sleep(Duration::from_millis(300)); // lets the connections of the measurement before be closed
+    let before = cpu::time(proxy.pid())?;
+    let load = load::run(scenario, proxy, token, seconds)
+        .with_context(|| format!("`{}` through {}", scenario.name, proxy.name))?;
+    let spent = cpu::time(proxy.pid())?.saturating_sub(before);
+    Ok(Sample::new(&load, spent))
+}

@@ -1,0 +1,93 @@
+//! The result, as a person reads it.
+
+use std::{fmt::Write as _, fs};
+
+use anyhow::{Context, Result};
+
+use super::{Measured, load::Sample};
+
+/// Where the result stands in `docs/benchmarks.md`.
+const BEGIN: &str = "<!-- comparison: begin -->\n";
+const END: &str = "<!-- comparison: end -->\n";
+
+/// The machine and the table, in Markdown.
+pub(super) fn markdown(measured: &[Measured], machine: &str, seconds: u64, rounds: u32) -> String {
+    let mut text = format!("{machine}- medians of {rounds} rounds of {seconds} s, in turns\n\n");
+    text.push_str("| | nginx requests/s | Bartizan | nginx p50 / p99 ms | Bartizan | nginx CPU µs/request | Bartizan | Bartizan : nginx |\n");
+    text.push_str("|---|--:|--:|--:|--:|--:|--:|--:|\n");
+    for Measured { scenario, nginx, bartizan } in measured {
+        let (nginx, bartizan) = (medians(nginx), medians(bartizan));
+        // Writing into a `String` cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {:.0} | {} | {} | {:.1} | {:.1} | {:.2} |",
+            scenario.title,
+            nginx.requests_per_second,
+            bartizan.requests_per_second,
+            latency(&nginx),
+            latency(&bartizan),
+            nginx.cpu_us,
+            bartizan.cpu_us,
+            bartizan.cpu_us / nginx.cpu_us,
+        );
+    }
+    text
+}
+
+/// Puts the result between the marks of `docs/benchmarks.md`.
+pub(super) fn write(text: &str) -> Result<()> {
+    let path = crate::root().join("docs/src/benchmarks.md");
+    let page = fs::read_to_string(&path).with_context(|| format!("could not read `{}`", path.display()))?;
+    let page = replaced(&page, text).with_context(|| format!("`{}` has lost its marks", path.display()))?;
+    fs::write(&path, page)?;
+    Ok(())
+}
+
+fn replaced(page: &str, text: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+}
+
+fn latency(sample: &Sample) -> String {
+    format!("{:.2} / {:.2}", sample.p50_us / 1000.0, sample.p99_us / 1000.0)
+}
+
+fn medians(samples: &[Sample]) -> Sample {
+    let of = |value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
+    Sample {
+        requests_per_second: of(|sample| sample.requests_per_second),
+        p50_us: of(|sample| sample.p50_us),
+        p99_us: of(|sample| sample.p99_us),
+        cpu_us: of(|sample| sample.cpu_us),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.as_slice() {
+        [] => f64::NAN,
+        all if all.len() % 2 == 1 => all[middle],
+        all => f64::midpoint(all[middle - 1], all[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_counts() {
+        for (values, expected) in [(vec![3.0], 3.0), (vec![9.0, 1.0], 5.0), (vec![9.0, 1.0, 2.0], 2.0)] {
+            assert!((median(values.clone()) - expected).abs() < f64::EPSILON, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_stands_between_the_marks_is_replaced() {
+        let page = format!("# Figures\n{BEGIN}old\n{END}after\n");
+        assert_eq!(replaced(&page, "new").unwrap(), format!("# Figures\n{BEGIN}\nnew\n{END}after\n"));
+        assert_eq!(replaced("# Figures\n", "new"), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! What a change must pass beside the tests: formatting, lints, licences and sources of dependencies.
+
+use anyhow::Result;
+
+use crate::{
+    command::{self, cargo},
+    setup::Setup,
+};
+
+pub(crate) fn run() -> Result<()> {
+    Setup::for_lint().run()?;
+    command::run(cargo(&["fmt", "--all", "--check"]))?;
+    command::run(cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    // Advisories are asked for when they are wanted (`cargo deny check advisories`): a new one must not fail an
+    // unrelated change.
+    command::run(cargo(&["deny", "--locked", "check", "bans", "licenses", "sources"]))
+}

@@ -1,0 +1,124 @@
+//! Puts on a Debian machine what building, testing, measuring and documenting need, and no more than was asked for.
+//!
+//! It says what is missing and why before it installs anything, leaves what is present alone, and becomes root
+//! (through `sudo`) for Debian's packages only. Tools go where `cargo install` puts them, Python packages into
+//! `.venv` of this folder.
+
+mod missing;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use missing::Missing;
+
+use crate::command::{self, cargo, command, is_installed, say};
+
+#[derive(Args, Default)]
+pub(crate) struct Setup {
+    /// Only what building and running need.
+    #[arg(long)]
+    build: bool,
+    /// Also nginx, wrk and h2load, for `bench`.
+    #[arg(long)]
+    benches: bool,
+    /// Also mdBook, for `docs`.
+    #[arg(long)]
+    docs: bool,
+    /// Also cargo-deny, for `lint`.
+    #[arg(long)]
+    lint: bool,
+    /// Say what is missing and stop.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Setup {
+    pub(crate) fn for_building() -> Self {
+        Self { build: true, ..Self::default() }
+    }
+
+    pub(crate) fn for_tests() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn for_benches() -> Self {
+        Self { build: true, benches: true, ..Self::default() }
+    }
+
+    pub(crate) fn for_docs() -> Self {
+        Self { build: true, docs: true, ..Self::default() }
+    }
+
+    pub(crate) fn for_lint() -> Self {
+        Self { build: true, lint: true, ..Self::default() }
+    }
+
+    pub(crate) fn run(self) -> Result<()> {
+        let missing = Missing::find(&self);
+        if missing.is_empty() {
+            say("setup: everything is here");
+            return Ok(());
+        }
+        say("setup: missing here, and going to be installed:");
+        for line in missing.lines() {
+            eprintln!("  {line}");
+        }
+        if self.dry_run {
+            return Ok(());
+        }
+        install_debian_packages(&missing.debian)?;
+        for tool in &missing.tools {
+            // A debug build of a tool does the same work and is there in a third of the time.
+            command::run(cargo(
+                &[&["install", "--locked", "--debug", tool.name, "--version", tool.version], tool.options]
+                    .concat(),
+            ))?;
+        }
+        install_python_packages(&missing.python)
+    }
+}
+
+fn install_debian_packages(names: &[&str]) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let list = names.join(" ");
+    ensure!(
+        is_installed("apt-get"),
+        "this is not a Debian machine: install what Debian calls `{list}` by hand"
+    );
+    let is_root = command::output(command("id", &["-u"]))?.trim_ascii() == b"0";
+    ensure!(is_root || is_installed("sudo"), "neither root nor `sudo`: run `apt-get install {list}` as root");
+    let apt_get = |arguments: &[&str]| {
+        let before: &[&str] = if is_root { &[] } else { &["sudo"] };
+        let words =
+            [before, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", "--yes"], arguments]
+                .concat();
+        command::run(command(words[0], &words[1..]))
+    };
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--no-install-recommends"], names].concat())
+}
+
+fn install_python_packages(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let folder = crate::root().join(".venv");
+    if !environment("pip").is_file() {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        command::run(command("python3", &["-m", "venv", ".venv"]))?;
+    }
+    command::run(command(
+        environment("pip"),
+        &[&["install", "--quiet", "--disable-pip-version-check"], packages].concat(),
+    ))
+}
+
+/// A program of the Python environment in `.venv`.
+pub(crate) fn environment(program: &str) -> PathBuf {
+    crate::root().join(".venv/bin").join(program)
+}

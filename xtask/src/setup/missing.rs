@@ -1,0 +1,141 @@
+//! What each task needs, and which of it is not on this machine.
+
+use super::{Setup, environment};
+use crate::command::{self, command, is_installed};
+
+/// A program that a Debian package brings.
+struct Debian {
+    program: &'static str,
+    package: &'static str,
+    purpose: &'static str,
+}
+
+/// A program that cargo builds.
+pub(super) struct Tool {
+    program: &'static str,
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+    pub(super) options: &'static [&'static str],
+    purpose: &'static str,
+}
+
+const COMPILER: Debian = Debian {
+    program: "cc",
+    package: "build-essential",
+    purpose: "the C compiler that aws-lc and mimalloc are built with",
+};
+
+const FOR_TESTS: [Debian; 1] = [Debian {
+    program: "slowhttptest",
+    package: "slowhttptest",
+    purpose: "slow clients in the tests of the gateway",
+}];
+
+const FOR_BENCHES: [Debian; 4] = [
+    Debian {
+        program: "nginx",
+        package: "nginx-light",
+        purpose: "the peer of the comparison, and its upstream",
+    },
+    Debian { program: "wrk", package: "wrk", purpose: "HTTP/1.1 load" },
+    Debian { program: "h2load", package: "nghttp2-client", purpose: "HTTP/2 load" },
+    Debian { program: "openssl", package: "openssl", purpose: "the certificate and token of the comparison" },
+];
+
+const NEXTEST: Tool = Tool {
+    program: "cargo-nextest",
+    name: "cargo-nextest",
+    version: "0.9.143",
+    options: &[],
+    purpose: "runs the tests",
+};
+
+const MDBOOK: Tool = Tool {
+    program: "mdbook",
+    name: "mdbook",
+    version: "0.5.4",
+    options: &["--no-default-features", "--features", "search"],
+    purpose: "builds the manual",
+};
+
+const DENY: Tool = Tool {
+    program: "cargo-deny",
+    name: "cargo-deny",
+    version: "0.20.2",
+    options: &[],
+    purpose: "checks licences and sources of dependencies",
+};
+
+/// With its version: the environment is renewed when this changes.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// What has to be installed.
+#[derive(Default)]
+pub(super) struct Missing {
+    pub(super) debian: Vec<&'static str>,
+    pub(super) tools: Vec<Tool>,
+    pub(super) python: Vec<&'static str>,
+    lines: Vec<String>,
+}
+
+impl Missing {
+    pub(super) fn find(setup: &Setup) -> Self {
+        let mut missing = Self::default();
+        missing.debian(COMPILER);
+        if !setup.build {
+            for package in FOR_TESTS {
+                missing.debian(package);
+            }
+            missing.tool(NEXTEST);
+            missing.schemathesis();
+        }
+        if setup.benches {
+            for package in FOR_BENCHES {
+                missing.debian(package);
+            }
+        }
+        if setup.docs {
+            missing.tool(MDBOOK);
+        }
+        if setup.lint {
+            missing.tool(DENY);
+        }
+        missing
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// One line for each, with what it is for.
+    pub(super) fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    fn debian(&mut self, Debian { program, package, purpose }: Debian) {
+        if !is_installed(program) {
+            self.lines.push(format!("Debian's {package}: {purpose}"));
+            self.debian.push(package);
+        }
+    }
+
+    fn tool(&mut self, tool: Tool) {
+        if !is_installed(tool.program) {
+            self.lines.push(format!("{} {} from crates.io: {}", tool.name, tool.version, tool.purpose));
+            self.tools.push(tool);
+        }
+    }
+
+    fn schemathesis(&mut self) {
+        let installed = command::output(command(environment("pip"), &["freeze"])).unwrap_or_default();
+        if String::from_utf8_lossy(&installed).lines().any(|line| line == SCHEMATHESIS) {
+            return;
+        }
+        self.lines.push(format!("{SCHEMATHESIS} from PyPI, into `.venv`: tests the admin API"));
+        self.python.push(SCHEMATHESIS);
+        if command::output(command("python3", &["-c", "import ensurepip, venv"])).is_err() {
+            self.lines.push("Debian's python3-venv: makes `.venv`".into());
+            self.debian.push("python3-venv");
+        }
+    }
+}
