@@ -51,7 +51,7 @@ impl Default for Compare {
 struct Measured {
     scenario: &'static Scenario,
     nginx: Vec<Sample>,
-    bartizan: Vec<Sample>,
+    subject: Vec<Sample>,
 }
 
 impl Compare {
@@ -71,8 +71,9 @@ impl Compare {
         for scenario in scenarios {
             measured.push(self.measure(scenario, &servers, &token)?);
         }
-        let text =
-            table::markdown(&measured, &machine::description(binary.as_deref())?, self.seconds, self.rounds);
+        let machine = machine::description(binary.as_deref())?;
+        let how = format!("{machine}- medians of {} rounds of {} s, in turns\n", self.rounds, self.seconds);
+        let text = table::markdown(&how, servers.subject.name, &measured);
         println!("{text}");
         if self.write { table::write(&text) } else { Ok(()) }
     }
@@ -91,14 +92,18 @@ impl Compare {
     }
 
     fn measure(&self, scenario: &'static Scenario, servers: &Servers, token: &str) -> Result<Measured> {
-        let mut measured = Measured { scenario, nginx: Vec::new(), bartizan: Vec::new() };
-        for proxy in [&servers.nginx, &servers.bartizan] {
+        let mut measured = Measured { scenario, nginx: Vec::new(), subject: Vec::new() };
+        for proxy in [&servers.nginx, &servers.subject] {
             sample(scenario, proxy, token, 1)?; // connections, pools and caches are warm from here on
         }
         for round in 1..=self.rounds {
             say(&format!("{} ({round} of {})", scenario.title, self.rounds));
-            measured.nginx.push(sample(scenario, &servers.nginx, token, self.seconds)?);
-            measured.bartizan.push(sample(scenario, &servers.bartizan, token, self.seconds)?);
+            // Who goes first changes with every round, so that neither always follows a busy machine.
+            for is_nginx in [round % 2 == 1, round % 2 == 0] {
+                let proxy = if is_nginx { &servers.nginx } else { &servers.subject };
+                let samples = if is_nginx { &mut measured.nginx } else { &mut measured.subject };
+                samples.push(sample(scenario, proxy, token, self.seconds)?);
+            }
         }
         Ok(measured)
     }

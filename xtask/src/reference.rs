@@ -1,8 +1,8 @@
-//! The part of the manual that the code writes: configuration, admin API, commands; and the check that the list of
-//! metrics names exactly those the code has.
+//! The part of the manual that the code writes: configuration, admin API, commands; and the check that the other pages
+//! name what the code has.
 
 mod configuration;
-mod metrics;
+mod names;
 
 use std::{
     fs,
@@ -25,10 +25,8 @@ use crate::{
 /// Where generated pages go.
 const FOLDER: &str = "docs/src/reference";
 
+/// How long the admin API may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The commands whose help makes the page of commands.
-const COMMANDS: [&str; 9] = ["run", "demo", "check", "schema", "explain", "block", "allow", "version", "key"];
 
 #[derive(Args)]
 pub(crate) struct Docs {
@@ -40,7 +38,7 @@ pub(crate) struct Docs {
 impl Docs {
     pub(crate) fn run(&self) -> Result<()> {
         Setup::for_docs().run()?;
-        metrics::check()?;
+        names::check()?;
         let mut stale = Vec::new();
         for (name, text) in pages()? {
             let path = crate::root().join(FOLDER).join(name);
@@ -77,12 +75,22 @@ fn pages() -> Result<Vec<(&'static str, String)>> {
 
 /// The help of every command.
 fn commands(binary: &Path) -> Result<String> {
-    let sections = COMMANDS.iter().map(|name| {
+    let all = String::from_utf8(ask(binary, &["--help"])?)?;
+    let sections = command_names(&all).map(|name| {
         let help = String::from_utf8(ask(binary, &[name, "--help"])?)?;
         let help: Vec<_> = help.lines().map(str::trim_end).collect();
         Ok(format!("\n## bartizan {name}\n\n```text\n{}\n```\n", help.join("\n").trim()))
     });
     Ok("# Commands\n".to_owned() + &sections.collect::<Result<String>>()?)
+}
+
+/// The names in the list of commands that `--help` prints.
+fn command_names(help: &str) -> impl Iterator<Item = &str> {
+    let list =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    list.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')))
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| *name != "help")
 }
 
 fn ask(binary: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
@@ -98,8 +106,9 @@ fn openapi(binary: &Path) -> Result<Value> {
     let gateway = Gateway::start_idle(binary, &crate::root().join("target/reference"))?;
     let mut stream = TcpStream::connect(gateway.admin())?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    let host = gateway.admin();
-    write!(stream, "GET /openapi.json HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+    let (host, token) = (gateway.admin(), gateway.admin_token()?);
+    let head = format!("host: {host}\r\nauthorization: Bearer {token}\r\nconnection: close");
+    write!(stream, "GET /openapi.json HTTP/1.1\r\n{head}\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     gateway.stop()?;
@@ -110,4 +119,15 @@ fn openapi(binary: &Path) -> Result<Value> {
         head.lines().next().unwrap_or_default()
     );
     serde_json::from_str(body).context("the OpenAPI document is not JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read_from_the_help() {
+        let help = "A gateway\n\nUsage: bartizan\n\nCommands:\n  run    Guard a service\n           over two lines\n  check  Validate\n  help   Print\n\nOptions:\n  -h\n";
+        assert_eq!(command_names(help).collect::<Vec<_>>(), ["run", "check"]);
+    }
 }

@@ -41,6 +41,9 @@ pub(crate) struct Running {
     pub(crate) http: Option<String>,
     /// The admin API.
     pub(crate) admin: String,
+    /// Whether the admin API speaks TLS.
+    #[serde(default)]
+    pub(crate) admin_tls: bool,
     /// Metrics and health.
     pub(crate) metrics: String,
     /// The configuration file, absolute; `None` for `run --to`.
@@ -112,10 +115,21 @@ impl Running {
     }
 }
 
+impl Announcement {
+    /// Whether a gateway that started later serves the admin API at the same address: a restart in which old and
+    /// new listen at once. Commands are to reach the new one.
+    pub(crate) fn is_superseded_at(&self, admin: &str) -> bool {
+        self.current().is_some_and(|running| running.pid != self.pid && running.admin == admin)
+    }
+
+    fn current(&self) -> Option<Running> {
+        self.state.running().ok().flatten()
+    }
+}
+
 impl Drop for Announcement {
     fn drop(&mut self) {
-        let own = self.state.running().ok().flatten().is_some_and(|running| running.pid == self.pid);
-        if own {
+        if self.current().is_some_and(|running| running.pid == self.pid) {
             let _ = fs::remove_file(self.state.0.join(RUNNING));
         }
     }
@@ -164,6 +178,7 @@ mod tests {
             https: None,
             http: Some("127.0.0.1:8080".into()),
             admin: "127.0.0.1:9443".into(),
+            admin_tls: false,
             metrics: "127.0.0.1:9464".into(),
             config: None,
         }
@@ -202,6 +217,8 @@ mod tests {
         let old = state.announce(&running(1)).unwrap();
         let new = state.announce(&running(2)).unwrap();
         assert_eq!(mode(&state.path().join(RUNNING)), 0o600);
+        assert!(old.is_superseded_at("127.0.0.1:9443") && !old.is_superseded_at("127.0.0.1:1"));
+        assert!(!new.is_superseded_at("127.0.0.1:9443"));
         drop(old);
         assert_eq!(state.running().unwrap(), Some(running(2)));
         drop(new);

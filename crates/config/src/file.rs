@@ -19,14 +19,14 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     entries::Entries,
-    hardening::Hardening,
-    identity::{ApiKey, ApiKeys, Certificates, Claims, Jwt, Provider},
+    hardening::{Hardening, Http2},
+    identity::{ApiKeys, Certificates, Claims, Jwt, Provider},
     listen::{Http, Listen},
     operation::{Log, Shutdown, Telemetry},
     require::{MethodKey, Require, RequirementSet},
-    route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route},
-    tls::{CertificateFiles, ClientCertificate, Tls, TlsTable},
-    upstream::{Upstream, UpstreamTls},
+    route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
+    tls::{ClientCertificate, Tls, TlsTable},
+    upstream::{Ejection, Health, Retries, Upstream, UpstreamTls},
 };
 use crate::{
     forms::Parsed,

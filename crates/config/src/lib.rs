@@ -3,16 +3,27 @@
 //! [`Config`] is what a running system reads: references are resolved, defaults applied, secrets masked.
 
 mod diagnostic;
+mod document;
 mod error;
+mod file;
+mod forms;
 mod hardening;
 mod identity;
 mod listen;
 mod load;
+mod located;
 mod path_pattern;
+mod problems;
+mod resolve;
 mod route;
+mod schema;
+mod snippet;
 mod source;
+mod suggestion;
 mod telemetry;
 mod upstream;
+mod watch;
+mod word;
 
 use std::sync::Arc;
 
@@ -30,11 +41,13 @@ pub use route::{
     Authentication, BodyPolicy, Cors, HeaderProfile, Headers, MethodRequirement, Origins, Requirement,
     Requirements, Route, RouteTimeouts,
 };
+pub use schema::schema;
 pub use source::{Environment, Source};
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
 };
+pub use watch::Watch;
 
 /// A whole configuration, validated.
 #[derive(Debug)]

@@ -42,7 +42,10 @@ impl Http {
 }
 
 /// The PROXY protocol (versions 1 and 2) on the proxy listeners.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum ProxyProtocol {
     /// A header is not expected; one that comes is a malformed request.
     #[default]

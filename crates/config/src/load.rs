@@ -1,8 +1,18 @@
 //! The way in: a file, a text or a bare target becomes a [`Config`] or a list of problems.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
-use crate::{Config, ConfigError, Diagnostic, Source};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Config, ConfigError, Diagnostic, Source, Target,
+    document::{self, MAX_BYTES},
+    forms::Forms,
+    located::Position,
+    problems::Problems,
+    resolve,
+    word::Url,
+};
 
 /// A configuration and what is questionable about it.
 #[derive(Debug)]
@@ -16,19 +26,93 @@ pub struct Loaded {
 impl Config {
     /// Reads the document at `path`.
     pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.into(), error })?;
-        Self::parse(&text, &Source::file(path))
+        Self::load_from(path, &Source::file(path))
+    }
+
+    /// Reads the document at `path`, with another folder or environment than the usual.
+    pub fn load_from(path: &Path, source: &Source) -> Result<Loaded, ConfigError> {
+        let read = || {
+            let mut bytes = Vec::new();
+            // One byte more than is allowed tells a document that is too long from one that just fits.
+            std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|error| ConfigError::Read { path: path.into(), error })?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(text, source),
+            Err(_) if bytes.len() > MAX_BYTES => Self::parse(&" ".repeat(bytes.len()), source),
+            Err(error) => Err(not_utf8(&bytes, error.valid_up_to(), source)),
+        }
     }
 
     /// Reads the document `text`.
     pub fn parse(text: &str, source: &Source) -> Result<Loaded, ConfigError> {
-        let _ = (text, source);
-        Err(ConfigError::Invalid(Vec::new()))
+        let revision = revision_of(&Sha256::digest(text).into());
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.len() > MAX_BYTES {
+            return Err(refuse("", Position::START, "the document is longer than 1 MiB", source));
+        }
+        let environment = document::variables(text, &source.environment);
+        let mut problems = Problems::new(source.name(), text, &environment);
+        let config = document::read(text, &environment, &mut problems)
+            .and_then(|document| resolve::resolve(&document, revision, &source.base, &mut problems));
+        match (config, problems.finish()) {
+            (Some(config), Ok(warnings)) => Ok(Loaded { config, warnings }),
+            (_, Ok(problems) | Err(problems)) => Err(ConfigError::Invalid(problems)),
+        }
     }
 
-    /// The configuration of `bartizan run --to TARGET`.
-    pub fn for_target(target: &str) -> Result<Config, ConfigError> {
-        Self::parse(target, &Source::text("")).map(|loaded| loaded.config)
+    /// The configuration of `bartizan run --to TARGET`: everything goes to one target, nobody is asked who they
+    /// are, and every listener is on the loopback address.
+    ///
+    /// A target is `3000`, `localhost:3000`, or a URL of scheme, host and port.
+    pub fn for_target(target: &str) -> Result<Self, ConfigError> {
+        let target = self::target(target)?;
+        let text = format!(
+            "version: 1\n\
+             listen: {{ http: \"127.0.0.1:8080\", admin: \"127.0.0.1:9443\", metrics: \"127.0.0.1:9464\" }}\n\
+             routes:\n  - path: /**\n    to: \"{target}\"\n    auth: none\n"
+        );
+        Self::parse(&text, &Source::text("")).map(|loaded| loaded.config)
+    }
+}
+
+/// How a configuration is named: the first 12 hexadecimal digits of its document's SHA-256.
+pub(crate) fn revision_of(digest: &[u8; 32]) -> String {
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn target(text: &str) -> Result<Target, ConfigError> {
+    let url = match text {
+        port if port.bytes().all(|byte| byte.is_ascii_digit()) => format!("http://localhost:{port}"),
+        url if url.contains("://") => url.to_owned(),
+        host => format!("http://{host}"),
+    };
+    let refuse = |reason: String| {
+        let shown = if url.contains('@') { "URL with credentials" } else { text };
+        ConfigError::Target { target: shown.into(), reason }
+    };
+    let url = Url::word(&url).map_err(&refuse)?;
+    if url.path != "/" {
+        return Err(refuse("a target is scheme, host and port only".into()));
+    }
+    Ok(url.target)
+}
+
+fn not_utf8(bytes: &[u8], valid: usize, source: &Source) -> ConfigError {
+    let text = String::from_utf8_lossy(bytes.get(..valid).unwrap_or_default());
+    let (line, column) =
+        (text.matches('\n').count() + 1, text.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1);
+    let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    let position = Position { line: number(line), column: number(column) };
+    refuse(&text, position, "this byte is not UTF-8", source)
+}
+
+fn refuse(text: &str, position: Position, message: &str, source: &Source) -> ConfigError {
+    let environment = std::collections::HashMap::new();
+    let mut problems = Problems::new(source.name(), text, &environment);
+    problems.error(position, message).hint(None);
+    match problems.finish() {
+        Ok(problems) | Err(problems) => ConfigError::Invalid(problems),
     }
 }

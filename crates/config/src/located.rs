@@ -29,6 +29,9 @@ impl From<serde_saphyr::Location> for Position {
     }
 }
 
+/// Stands for "this key has no value" where an error can only name a missing field.
+pub(crate) const NO_VALUE: &str = "";
+
 /// A value and its place.
 #[derive(Clone)]
 pub(crate) struct At<T> {
@@ -62,6 +65,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
 pub(crate) struct Optional<T>(Option<At<T>>);
 
 impl<T> Optional<T> {
+    /// A value that a shorter form implies; its place is never reported.
+    pub(crate) const fn unplaced(value: T) -> Self {
+        Self(Some(At { value, position: Position::START }))
+    }
+
     /// The value, if there is one.
     pub(crate) fn value(self) -> Option<T> {
         self.0.map(|at| at.value)
@@ -95,7 +103,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Optional<T> {
         let Spanned { value, referenced, .. } = Spanned::<Option<T>>::deserialize(deserializer)?;
         match value {
             Some(value) => Ok(Self(Some(At { value, position: referenced.into() }))),
-            None => Err(D::Error::custom("this key has no value: give it one or leave the key out")),
+            // Not `custom`: its message would be replaced once the environment has been read.
+            None => Err(D::Error::missing_field(NO_VALUE)),
         }
     }
 }

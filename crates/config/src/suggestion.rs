@@ -2,6 +2,8 @@
 
 /// A word longer than this is compared with nothing: it is no misspelling.
 const LONGEST: usize = 64;
+/// Candidates beyond these are not looked at.
+const CANDIDATES: usize = 256;
 
 /// The candidate nearest to `word`, if it is near enough to be meant: one edit in three letters.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -12,6 +14,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     let lower = word.to_lowercase();
     candidates
         .into_iter()
+        .take(CANDIDATES)
         .filter(|candidate| candidate.len() <= LONGEST)
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(edits, candidate)| *edits <= letters.max(candidate.chars().count()).div_ceil(3))
@@ -35,7 +38,14 @@ mod tests {
     #[test]
     fn near_words_are_suggested_and_far_ones_are_not() {
         let known = ["routes", "roles", "upstreams", "version"];
-        let cases = [("rotues", Some("routes")), ("Routes", Some("routes")), ("role", Some("roles")), ("upstream", Some("upstreams")), ("listen", None), ("", None)];
+        let cases = [
+            ("rotues", Some("routes")),
+            ("Routes", Some("routes")),
+            ("role", Some("roles")),
+            ("upstream", Some("upstreams")),
+            ("listen", None),
+            ("", None),
+        ];
         for (word, expected) in cases {
             assert_eq!(nearest(word, known), expected, "{word}");
         }

@@ -34,7 +34,9 @@ pub use api::{
     addresses::{Addresses, AddressEntry, NewAddressEntry, Standing},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
-    requests::{DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProvenPrincipal, StepOutcome},
+    requests::decided::{
+        DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal, StepOutcome,
+    },
     status::{Listener, ListenerKind, Status},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };

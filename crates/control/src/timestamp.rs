@@ -1,8 +1,11 @@
 //! Moments as the API writes them: RFC 3339, UTC, to the microsecond.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339};
 
 /// A moment: RFC 3339 in UTC, to the microsecond.
 #[derive(
@@ -27,6 +30,13 @@ impl From<SystemTime> for Timestamp {
 impl From<Timestamp> for SystemTime {
     fn from(timestamp: Timestamp) -> Self {
         timestamp.0.into()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // INVARIANT: every constructor keeps the years that RFC 3339 can write.
+        f.write_str(&self.0.format(&Rfc3339).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bartizan_config::Config;
 use bartizan_model::{Line, RequestId, TraceContext};
-use bartizan_pipeline::{ClientFacts, Code, Exchange, Outcome, Refusal, Stage, Step};
+use bartizan_pipeline::{ClientFacts, Code, Exchange, Outcome, Refusal, Stage};
 use http::{HeaderName, Request, request::Parts};
 use hyper::body::Incoming;
 
@@ -51,13 +51,7 @@ pub(crate) fn refuse_malformed(exchange: &mut Exchange, violation: Violation) ->
         _ => Code::MalformedRequest,
     };
     let refusal = Refusal::new(code, violation.to_string()).closing();
-    exchange.trace.push(Step {
-        stage: Stage::Protocol,
-        outcome: Outcome::Denied,
-        reason: refusal.reason.clone(),
-        line: Line::NONE,
-        took: exchange.started.elapsed(),
-    });
+    exchange.mark(Stage::Protocol, Outcome::Denied, refusal.reason.clone(), Line::NONE);
     refusal
 }
 

@@ -1,1 +1,190 @@
-//! connection
+//! One accepted connection, from its first byte to its last: admission, PROXY header, TLS, which HTTP, requests.
+//!
+//! Each step has a deadline. What a request is answered with comes from an [`Answer`]; nothing here looks into
+//! requests beyond what HTTP/2 leaves unchecked.
+
+mod body;
+mod drive;
+mod facts;
+mod requests;
+mod socket;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bartizan_config::ProxyProtocol;
+use rustls::ServerConfig;
+use tokio::{
+    io::{self, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+pub use facts::ListenerKind;
+pub(crate) use facts::{Answer, ConnectionFacts, TlsFacts};
+
+use crate::{
+    admission::{OverLimit, Permit},
+    listener::ListenerSettings,
+    proxy_protocol::{self, Parsed, ProxyHeaderError},
+    wire::{Pace, PacedStream, WireState},
+};
+use drive::Driver;
+use socket::Socket;
+
+/// How HTTP/2 begins (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What somebody gets who speaks HTTP to the HTTPS port.
+const SPEAKS_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 24\r\n\
+    Connection: close\r\n\r\nthis port speaks HTTPS\r\n";
+
+/// Why a connection ended other than by itself.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    /// It was over a limit.
+    #[error("{0}")]
+    OverLimit(#[from] OverLimit),
+    /// A PROXY header was expected from somebody who may not send one.
+    #[error("the peer is not a trusted proxy")]
+    UntrustedProxy,
+    /// The PROXY header is malformed.
+    #[error("{0}")]
+    ProxyHeader(#[from] ProxyHeaderError),
+    /// The PROXY header, the handshake or the first byte did not come in time.
+    #[error("nothing was agreed upon in time")]
+    Timeout,
+    /// The configuration no longer has a certificate.
+    #[error("no certificate is configured")]
+    NoCertificate,
+    /// Plain HTTP came where TLS was expected.
+    #[error("plain HTTP on the HTTPS port")]
+    PlainHttp,
+    /// The client certificate is valid but cannot be read.
+    #[error("the client certificate cannot be read")]
+    ClientCertificate,
+    /// The socket or the TLS handshake failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// hyper gave up.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
+
+/// A connection that was just accepted.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) listener: ListenerKind,
+    pub(crate) permit: Permit,
+    pub(crate) settings: Arc<ListenerSettings>,
+    /// Turns true when the listener stops.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Accepted {
+    /// Serves it to its end, upgraded or not.
+    pub(crate) async fn serve<A: Answer>(self, answer: Arc<A>) -> Result<(), ConnectionError> {
+        let wire = Arc::new(WireState::default());
+        let peer = self.peer;
+        let ended = self.serve_with(Arc::clone(&wire), answer).await;
+        if let Some(violation) = wire.breach() {
+            metrics::counter!("bartizan_wire_violations_total", "code" => violation.code()).increment(1);
+            tracing::debug!(%peer, code = violation.code(), "the client broke the rules of the wire");
+        }
+        ended
+    }
+
+    async fn serve_with<A: Answer>(
+        mut self,
+        wire: Arc<WireState>,
+        answer: Arc<A>,
+    ) -> Result<(), ConnectionError> {
+        let settings = Arc::clone(&self.settings);
+        let hardening = &settings.hardening;
+        let deadline = Instant::now() + hardening.handshake_timeout;
+        let pace = Pace::new(hardening.min_rate, hardening.rate_window);
+        let mut socket = Socket::new(PacedStream::new(self.stream, pace, Arc::clone(&wire)));
+
+        let client = match settings.proxy_protocol {
+            ProxyProtocol::Off => self.peer,
+            ProxyProtocol::Required if !settings.trusts(self.peer.ip()) => {
+                return Err(ConnectionError::UntrustedProxy);
+            }
+            ProxyProtocol::Required => within(deadline, announced_client(&mut socket)).await?.unwrap_or(self.peer),
+        };
+        if !settings.trusts(client.ip()) {
+            self.permit.count(client.ip(), hardening)?;
+        }
+
+        let mut facts = ConnectionFacts { peer: self.peer, client, listener: self.listener, tls: None, wire };
+        let driver = |facts, since| Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since };
+        if self.listener == ListenerKind::Https {
+            let config = settings.tls.clone().ok_or(ConnectionError::NoCertificate)?;
+            let stream = within(deadline, handshake(socket, config)).await?;
+            let agreed = TlsFacts::of(stream.get_ref().1)?;
+            let is_http2 = agreed.alpn.as_deref() == Some("h2");
+            facts.tls = Some(agreed);
+            let driver = driver(facts, Instant::now());
+            if is_http2 { driver.http2(stream).await? } else { driver.http1(stream).await? }
+        } else {
+            let since = Instant::now();
+            let is_http2 = within(since + hardening.header_timeout, speaks_http2(&mut socket)).await?;
+            let driver = driver(facts, since);
+            if is_http2 { driver.http2(socket).await? } else { driver.http1(socket).await? }
+        }
+        Ok(())
+    }
+}
+
+/// Who the PROXY header says the client is.
+async fn announced_client(socket: &mut Socket) -> Result<Option<SocketAddr>, ConnectionError> {
+    loop {
+        match proxy_protocol::parse(socket.early())? {
+            Parsed::Complete { source, length } => {
+                socket.consume(length);
+                return Ok(source);
+            }
+            Parsed::Incomplete => socket.read_ahead().await?,
+        }
+    }
+}
+
+/// Shakes hands. Somebody who speaks plain HTTP is told so.
+async fn handshake(mut socket: Socket, config: Arc<ServerConfig>) -> Result<TlsStream<Socket>, ConnectionError> {
+    if socket.early().is_empty() {
+        socket.read_ahead().await?;
+    }
+    // A handshake record begins with 22, a method with a letter.
+    if socket.early().first().is_some_and(u8::is_ascii_alphabetic) {
+        socket.write_all(SPEAKS_HTTPS).await?;
+        socket.shutdown().await?;
+        return Err(ConnectionError::PlainHttp);
+    }
+    Ok(TlsAcceptor::from(config).accept(socket).await?)
+}
+
+/// Whether the client begins with the preface of HTTP/2: prior knowledge (RFC 9113 §3.3).
+async fn speaks_http2(socket: &mut Socket) -> Result<bool, ConnectionError> {
+    loop {
+        let early = socket.early();
+        if early.starts_with(HTTP2_PREFACE) {
+            return Ok(true);
+        }
+        if !early.is_empty() && !HTTP2_PREFACE.starts_with(early) {
+            return Ok(false);
+        }
+        socket.read_ahead().await?;
+    }
+}
+
+async fn within<T>(
+    deadline: Instant,
+    step: impl Future<Output = Result<T, ConnectionError>>,
+) -> Result<T, ConnectionError> {
+    timeout_at(deadline, step).await.unwrap_or(Err(ConnectionError::Timeout))
+}
+
+#[cfg(test)]
+mod tests;

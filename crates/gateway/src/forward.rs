@@ -2,7 +2,7 @@
 
 mod request_headers;
 
-use bartizan_pipeline::{Code, Exchange, Nonce, Outcome, Reason, Refusal, Stage, Step};
+use bartizan_pipeline::{Code, Exchange, Nonce, Outcome, Reason, Refusal, Stage};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
     uri::{Parts as UriParts, PathAndQuery},
@@ -34,14 +34,13 @@ impl Forwarder<'_> {
         body: ClientBody,
         nonce: Option<&Nonce>,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        let started = std::time::Instant::now();
         let result = self.send(exchange, body, nonce).await;
         let (outcome, reason) = match &result {
             Ok((_, reason)) => (Outcome::Passed, reason.clone()),
             Err(refusal) => (Outcome::Denied, refusal.reason.clone()),
         };
         let line = exchange.route.as_ref().map(|route| route.config.line).unwrap_or_default();
-        exchange.trace.push(Step { stage: Stage::Upstream, outcome, reason, line, took: started.elapsed() });
+        exchange.mark(Stage::Upstream, outcome, reason, line);
         result.map(|(response, _)| response)
     }
 

@@ -37,10 +37,7 @@ pub(crate) fn respond(refusal: &Refusal, id: &RequestId) -> Response<ResponseBod
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, value) in &refusal.headers {
-        headers.insert(name.clone(), value.clone());
-    }
-    if refusal.close {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        headers.append(name.clone(), value.clone());
     }
     response
 }

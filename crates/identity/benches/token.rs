@@ -1,5 +1,200 @@
-//! Checking credentials.
+//! What a credential costs: a token seen before, a token seen for the first time, an API key. Beside each first
+//! check stands `jsonwebtoken::decode` of the same token into a `serde_json::Value`, with issuer, audience and
+//! expiry required.
+
+#![expect(clippy::unwrap_used, reason = "a bench that cannot start shall stop")]
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der},
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
+};
+use bartizan_config::{
+    Algorithm as Allowed, ApiKey, ApiKeyProvider, ClaimNames, IdentityProvider, JwtKeys, JwtProvider,
+    Provider,
+};
+use bartizan_identity::{Authenticator, Presented, Selection, generate_api_key};
+use bartizan_model::Line;
+use bartizan_policy::PermissionIndex;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use divan::{Bencher, black_box};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDSA, Algorithm::ES256, Algorithm::RS256];
+const ISSUER: &str = "https://id.shop.test";
 
 fn main() {
     divan::main();
+}
+
+#[divan::bench(args = ALGORITHMS)]
+fn first_check(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
+    let shop = Shop::open(algorithm);
+    bencher
+        .with_inputs(|| shop.issuer.headers())
+        .bench_refs(|headers| shop.authenticator.authenticate(&shop.users, &presented(headers)).unwrap());
+}
+
+#[divan::bench(args = ALGORITHMS)]
+fn first_check_by_jsonwebtoken(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
+    let issuer = Issuer::new(algorithm);
+    let key = DecodingKey::from_jwk(&Jwk::from_encoding_key(&issuer.key, algorithm).unwrap()).unwrap();
+    let mut validation = Validation::new(algorithm);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&["orders"]);
+    bencher
+        .with_inputs(|| issuer.token())
+        .bench_refs(|token| jsonwebtoken::decode::<Value>(token.as_bytes(), &key, &validation).unwrap());
+}
+
+#[divan::bench(args = ALGORITHMS)]
+fn check_again(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
+    let shop = Shop::open(algorithm);
+    let headers = shop.issuer.headers();
+    bencher.bench_local(|| {
+        shop.authenticator.authenticate(&shop.users, &presented(black_box(&headers))).unwrap()
+    });
+}
+
+#[divan::bench]
+fn api_key(bencher: Bencher<'_, '_>) {
+    let shop = Shop::open(Algorithm::EdDSA);
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), shop.api_key.clone())]);
+    bencher.bench_local(|| {
+        shop.authenticator.authenticate(&shop.partners, &presented(black_box(&headers))).unwrap()
+    });
+}
+
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    Presented { headers, client_certificate: None }
+}
+
+/// Signs tokens that are all different.
+struct Issuer {
+    algorithm: Algorithm,
+    key: EncodingKey,
+    number: AtomicU64,
+}
+
+impl Issuer {
+    fn new(algorithm: Algorithm) -> Self {
+        let random = SystemRandom::new();
+        let key = match algorithm {
+            Algorithm::EdDSA => {
+                EncodingKey::from_ed_der(Ed25519KeyPair::generate_pkcs8v1(&random).unwrap().as_ref())
+            }
+            Algorithm::ES256 => {
+                let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+                EncodingKey::from_ec_der(key.as_ref())
+            }
+            _ => {
+                let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+                let text = STANDARD.encode(AsDer::<Pkcs8V1Der<'_>>::as_der(&key).unwrap().as_ref());
+                let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+                EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap()
+            }
+        };
+        Self { algorithm, key, number: AtomicU64::new(0) }
+    }
+
+    fn token(&self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let claims = json!({
+            "iss": ISSUER, "aud": "orders", "sub": "3f0d8a52-5d0c-4c9e-9a55-0e6a3d1c7f10",
+            "iat": now, "nbf": now, "exp": now + 3600, "jti": self.number.fetch_add(1, Ordering::Relaxed),
+            "scope": "openid profile orders:read orders:write invoices:read", "org_id": "acme",
+        });
+        let header = Header { kid: Some("2026-01".into()), ..Header::new(self.algorithm) };
+        jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let value = HeaderValue::try_from(format!("Bearer {}", self.token())).unwrap();
+        HeaderMap::from_iter([(header::AUTHORIZATION, value)])
+    }
+}
+
+/// A gateway that knows users by tokens and partners by API keys.
+struct Shop {
+    issuer: Issuer,
+    api_key: HeaderValue,
+    authenticator: Authenticator,
+    users: Selection,
+    partners: Selection,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Shop {
+    fn open(algorithm: Algorithm) -> Self {
+        let issuer = Issuer::new(algorithm);
+        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&issuer.key, algorithm).unwrap()).unwrap();
+        jwk["kid"] = "2026-01".into();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        std::fs::write(&path, json!({ "keys": [jwk] }).to_string()).unwrap();
+        let (key, hash) = generate_api_key("shop").unwrap();
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let authenticator = {
+            let _inside = runtime.enter();
+            let index = Arc::new(PermissionIndex::new([]));
+            Authenticator::of_providers(&[users(&path), partners(hash)], &[], &index, None).unwrap()
+        };
+        Self {
+            issuer,
+            api_key: HeaderValue::from_str(key.expose_secret()).unwrap(),
+            users: authenticator.select(&["users".parse().unwrap()]).unwrap(),
+            partners: authenticator.select(&["partners".parse().unwrap()]).unwrap(),
+            authenticator,
+            _runtime: runtime,
+        }
+    }
+}
+
+fn users(jwks: &Path) -> Arc<IdentityProvider> {
+    let settings = JwtProvider {
+        issuer: ISSUER.into(),
+        audiences: vec!["orders".into()],
+        keys: JwtKeys::JwksFile(jwks.into()),
+        algorithms: vec![Allowed::EdDSA, Allowed::ES256, Allowed::RS256],
+        types: vec!["JWT".into()],
+        leeway: Duration::from_secs(30),
+        max_bytes: 8192,
+        header: header::AUTHORIZATION,
+        claims: ClaimNames::default(),
+    };
+    Arc::new(IdentityProvider {
+        name: "users".parse().unwrap(),
+        line: Line::NONE,
+        provider: Provider::Jwt(Arc::new(settings)),
+    })
+}
+
+fn partners(hash: [u8; 32]) -> Arc<IdentityProvider> {
+    let key = ApiKey {
+        name: "partner".parse().unwrap(),
+        hash,
+        permissions: vec!["orders:read".parse().unwrap()],
+        roles: vec![],
+        organization: None,
+    };
+    let settings = ApiKeyProvider { header: HeaderName::from_static("x-api-key"), keys: vec![key] };
+    Arc::new(IdentityProvider {
+        name: "partners".parse().unwrap(),
+        line: Line::NONE,
+        provider: Provider::ApiKey(settings),
+    })
 }

@@ -7,7 +7,7 @@
 mod fetch;
 mod schedule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     io::Read,

@@ -168,7 +168,11 @@ impl TokenVerifier {
 }
 
 /// Whether one of `keys`, chosen by the header, made the signature.
-fn check_signature(token: &CompactToken<'_>, header: &TokenHeader, keys: &KeySet) -> Result<(), InvalidReason> {
+fn check_signature(
+    token: &CompactToken<'_>,
+    header: &TokenHeader,
+    keys: &KeySet,
+) -> Result<(), InvalidReason> {
     let key = keys.choose(header)?;
     if key.verifies(header.algorithm(), token.signed, token.signature) {
         Ok(())

@@ -7,10 +7,10 @@ use std::{
 };
 
 use bartizan_identity::{ClientCertificate, Identified};
-use bartizan_model::{RequestId, TraceContext};
+use bartizan_model::{Line, RequestId, TraceContext};
 use http::request::Parts;
 
-use crate::{CompiledRoute, NormalPath, Outcome, Stage, Step, Stop, Trace, stage::Passed};
+use crate::{CompiledRoute, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace, stage::Passed};
 
 /// One request on its way. Every stage reads it and adds to it.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Exchange {
     pub arrived: SystemTime,
     /// The same moment on the monotonic clock.
     pub started: Instant,
+    /// When the last step ended.
+    marked: Instant,
 }
 
 /// What the connection says about the client, before the request says anything.
@@ -53,6 +55,7 @@ pub struct ClientFacts {
 impl Exchange {
     /// An exchange at the start of the road.
     pub fn new(id: RequestId, trace_context: TraceContext, client: ClientFacts, head: Parts) -> Self {
+        let started = Instant::now();
         Self {
             id,
             trace_context,
@@ -63,7 +66,8 @@ impl Exchange {
             identified: None,
             trace: Trace::default(),
             arrived: SystemTime::now(),
-            started: Instant::now(),
+            started,
+            marked: started,
         }
     }
 
@@ -74,41 +78,42 @@ impl Exchange {
             && content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
     }
 
-    /// Runs one stage and leaves its step in the trace.
-    pub(crate) fn step(
-        &mut self,
-        stage: Stage,
-        run: impl FnOnce(&mut Self) -> Result<Passed, Stop>,
-    ) -> Result<(), Stop> {
-        let started = Instant::now();
-        let found = run(self);
-        self.conclude(stage, started, found)
+    /// Leaves a step in the trace. It took the time since the step before.
+    pub fn mark(&mut self, stage: Stage, outcome: Outcome, reason: impl Into<Reason>, line: Line) {
+        let now = Instant::now();
+        let took = now.duration_since(self.marked);
+        self.marked = now;
+        self.trace.push(Step { stage, outcome, reason: reason.into(), line, took });
     }
 
-    /// Leaves the step of a stage that has run since `started`.
-    pub(crate) fn conclude(&mut self, stage: Stage, started: Instant, found: Result<Passed, Stop>) -> Result<(), Stop> {
-        let took = started.elapsed();
-        let (outcome, reason, line, result) = match found {
-            Ok(Passed { reason, line }) => (Outcome::Passed, reason, line, Ok(())),
+    /// Leaves the step of a stage that has run.
+    pub(crate) fn conclude(&mut self, stage: Stage, found: Result<Passed, Stop>) -> Result<(), Stop> {
+        match found {
+            Ok(Passed { reason, line }) => {
+                self.mark(stage, Outcome::Passed, reason, line);
+                Ok(())
+            }
             Err(Stop::Denied(refusal)) => {
-                (Outcome::Denied, refusal.reason.clone(), self.line_of(stage), Err(Stop::Denied(refusal)))
+                self.mark(stage, Outcome::Denied, refusal.reason.clone(), self.line_of(stage));
+                Err(Stop::Denied(refusal))
             }
             Err(Stop::Answered(answer)) => {
-                (Outcome::Answered, "preflight".into(), self.line_of(stage), Err(Stop::Answered(answer)))
+                self.mark(stage, Outcome::Answered, "preflight", self.line_of(stage));
+                Err(Stop::Answered(answer))
             }
-        };
-        self.trace.push(Step { stage, outcome, reason, line, took });
-        result
+        }
     }
 
     /// The configuration line that a stage acts on.
-    fn line_of(&self, stage: Stage) -> bartizan_model::Line {
-        let Some(route) = &self.route else { return bartizan_model::Line::NONE };
+    fn line_of(&self, stage: Stage) -> Line {
+        let Some(route) = &self.route else { return Line::NONE };
         match stage {
             Stage::Authenticate => route.config.authentication_line,
             Stage::Authorize => route.config.require_line,
-            Stage::Protocol | Stage::Reputation => bartizan_model::Line::NONE,
-            Stage::Route | Stage::CrossOrigin | Stage::Body | Stage::Upstream | Stage::Response => route.config.line,
+            Stage::Protocol | Stage::Reputation => Line::NONE,
+            Stage::Route | Stage::CrossOrigin | Stage::Body | Stage::Upstream | Stage::Response => {
+                route.config.line
+            }
         }
     }
 }

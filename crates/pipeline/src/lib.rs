@@ -17,6 +17,8 @@ mod refusal;
 mod response;
 mod route_table;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod verdict;
 
@@ -54,8 +56,9 @@ impl Pipeline {
         addresses: Arc<AddressLists>,
         previous: Option<&Self>,
     ) -> Result<Self, IdentityError> {
-        let index = Arc::new(PermissionIndex::new(config));
-        let authenticator = Authenticator::new(config, &index, previous.map(|pipeline| &pipeline.authenticator))?;
+        let index = Arc::new(PermissionIndex::new(config.routes.iter().map(|route| &route.require)));
+        let authenticator =
+            Authenticator::new(config, &index, previous.map(|pipeline| &pipeline.authenticator))?;
         Ok(Self {
             protocol: stage::protocol::Protocol::new(&config.hardening),
             routes: RouteTable::compile(config, &index, &authenticator)?,
@@ -77,13 +80,20 @@ impl Pipeline {
     async fn walk(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
         use stage::{authenticate, authorize, body, cross_origin, reputation, route};
 
-        exchange.step(Stage::Protocol, |exchange| self.protocol.run(exchange))?;
-        exchange.step(Stage::Route, |exchange| route::run(exchange, &self.routes))?;
-        exchange.step(Stage::Reputation, |exchange| reputation::run(exchange, &self.addresses))?;
-        exchange.step(Stage::CrossOrigin, |exchange| cross_origin::run(exchange))?;
-        exchange.step(Stage::Authenticate, |exchange| authenticate::run(exchange, &self.authenticator))?;
-        exchange.step(Stage::Authorize, |exchange| authorize::run(exchange))?;
-        body::run(exchange, body).await
+        let found = self.protocol.run(exchange);
+        exchange.conclude(Stage::Protocol, found)?;
+        let found = route::run(exchange, &self.routes);
+        exchange.conclude(Stage::Route, found)?;
+        let found = reputation::run(exchange, &self.addresses);
+        exchange.conclude(Stage::Reputation, found)?;
+        let found = cross_origin::run(exchange);
+        exchange.conclude(Stage::CrossOrigin, found)?;
+        let found = authenticate::run(exchange, &self.authenticator);
+        exchange.conclude(Stage::Authenticate, found)?;
+        let found = authorize::run(exchange);
+        exchange.conclude(Stage::Authorize, found)?;
+        let found = body::run(exchange, body).await;
+        exchange.conclude(Stage::Body, found)
     }
 
     /// The compiled routes.

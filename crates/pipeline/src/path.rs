@@ -181,7 +181,11 @@ mod tests {
         ];
         for (received, forwarded, matched) in cases {
             let path = NormalPath::of(received).unwrap();
-            assert_eq!((path.forwarded(received), path.matched(received)), (forwarded, matched), "{received}");
+            assert_eq!(
+                (path.forwarded(received), path.matched(received)),
+                (forwarded, matched),
+                "{received}"
+            );
         }
     }
 

@@ -133,3 +133,49 @@ impl Ring {
         self.iter().filter(move |record| record.id.as_str() == id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: &str, code: Option<Code>) -> Arc<Record> {
+        Arc::new(Record {
+            id: id.parse().unwrap(),
+            trace_context: TraceContext::start(),
+            arrived: SystemTime::now(),
+            took: Duration::ZERO,
+            client: [192, 0, 2, 1].into(),
+            method: Method::GET,
+            path: "/".into(),
+            route: None,
+            identified: None,
+            status: StatusCode::OK,
+            code,
+            trace: Trace::default(),
+        })
+    }
+
+    #[test]
+    fn traffic_that_passes_cannot_push_out_a_refusal() {
+        let records = Records::with_capacity(4);
+        records.push(record("refused", Some(Code::PermissionDenied)));
+        for number in 0..100 {
+            records.push(record(&format!("served-{number}"), None));
+        }
+        assert_eq!(records.find("refused").len(), 1);
+        assert!(records.find("served-95").is_empty());
+        assert_eq!(records.find("served-96").len(), 1);
+        assert_eq!(records.latest(10, true).len(), 1);
+        assert_eq!(records.latest(10, false).len(), 5);
+        assert_eq!(records.latest(2, false)[0].id.as_str(), "served-99");
+    }
+
+    #[test]
+    fn requests_that_share_an_id_are_all_found_newest_first() {
+        let records = Records::with_capacity(4);
+        records.push(record("same", None));
+        records.push(record("same", Some(Code::RouteNotFound)));
+        let codes: Vec<_> = records.find("same").iter().map(|record| record.code).collect();
+        assert_eq!(codes, [Some(Code::RouteNotFound), None]);
+    }
+}

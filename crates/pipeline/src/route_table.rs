@@ -181,7 +181,10 @@ impl Node {
         let path = path.trim_start_matches('/');
         let (segment, remainder) = path.split_once('/').unwrap_or((path, ""));
         if segment.is_empty() {
-            return Some(&self.here).filter(|here| !here.is_empty()).or(Some(&self.rest).filter(|rest| !rest.is_empty())).map(Vec::as_slice);
+            return Some(&self.here)
+                .filter(|here| !here.is_empty())
+                .or(Some(&self.rest).filter(|rest| !rest.is_empty()))
+                .map(Vec::as_slice);
         }
         let literal = || self.literals.get(segment)?.find(remainder);
         let any = || self.any.as_ref()?.find(remainder);
@@ -199,13 +202,19 @@ fn host_name(host: &str) -> &str {
 }
 
 fn admits(methods: &[Method], method: &Method) -> bool {
-    methods.is_empty() || methods.contains(method) || (method == Method::HEAD && methods.contains(&Method::GET))
+    methods.is_empty()
+        || methods.contains(method)
+        || (method == Method::HEAD && methods.contains(&Method::GET))
 }
 
 fn allow<'r>(routes: &mut dyn Iterator<Item = &'r Arc<CompiledRoute>>) -> HeaderValue {
-    let mut methods: Vec<&str> = routes.flat_map(|route| route.config.methods.iter().map(Method::as_str)).collect();
+    let mut methods: Vec<&str> =
+        routes.flat_map(|route| route.config.methods.iter().map(Method::as_str)).collect();
     methods.sort_unstable();
     methods.dedup();
     // INVARIANT: method tokens are header text.
     HeaderValue::from_str(&methods.join(", ")).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,8 @@ const START: Duration = Duration::from_secs(10);
 /// Everything that runs while it is measured.
 pub(super) struct Servers {
     pub(super) nginx: Proxy,
-    pub(super) bartizan: Proxy,
+    /// What is compared with it.
+    pub(super) subject: Proxy,
     // Held so that it outlives the proxies in front of it: fields are dropped in this order.
     _upstream: Process,
 }
@@ -46,8 +47,9 @@ impl Servers {
         )?;
         let upstream = listening(upstream, upstream_address)?;
         let nginx = Proxy::start(folder, "nginx", None, upstream_address)?;
-        let bartizan = Proxy::start(folder, "bartizan", binary, upstream_address)?;
-        Ok(Self { nginx, bartizan, _upstream: upstream })
+        let name = if binary.is_some() { "Bartizan" } else { "nginx again" };
+        let subject = Proxy::start(folder, name, binary, upstream_address)?;
+        Ok(Self { nginx, subject, _upstream: upstream })
     }
 }
 
@@ -61,7 +63,7 @@ impl Proxy {
             ("KEYS", folder.display().to_string()),
             ("THREADS", thread::available_parallelism()?.to_string()),
         ];
-        let folder = folder.join(name);
+        let folder = folder.join(name.replace(' ', "-"));
         let running = match binary {
             None => Running::Nginx(listening(nginx("nginx.conf", &folder, &values)?, http)?),
             Some(binary) => {

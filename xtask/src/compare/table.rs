@@ -10,25 +10,26 @@ use super::{Measured, load::Sample};
 const BEGIN: &str = "<!-- comparison: begin -->\n";
 const END: &str = "<!-- comparison: end -->\n";
 
-/// The machine and the table, in Markdown.
-pub(super) fn markdown(measured: &[Measured], machine: &str, seconds: u64, rounds: u32) -> String {
-    let mut text = format!("{machine}- medians of {rounds} rounds of {seconds} s, in turns\n\n");
-    text.push_str("| | nginx requests/s | Bartizan | nginx p50 / p99 ms | Bartizan | nginx CPU µs/request | Bartizan | Bartizan : nginx |\n");
-    text.push_str("|---|--:|--:|--:|--:|--:|--:|--:|\n");
-    for Measured { scenario, nginx, bartizan } in measured {
-        let (nginx, bartizan) = (medians(nginx), medians(bartizan));
+/// How it was measured, and the table, in Markdown.
+pub(super) fn markdown(how: &str, subject: &str, measured: &[Measured]) -> String {
+    let mut text = format!(
+        "{how}\n| | nginx requests/s | {subject} | nginx p50 / p99 ms | {subject} | nginx CPU µs/request | {subject} | CPU, {subject} : nginx |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|\n"
+    );
+    for Measured { scenario, nginx, subject } in measured {
+        let (nginx, subject) = (medians(nginx), medians(subject));
         // Writing into a `String` cannot fail.
         let _ = writeln!(
             text,
             "| {} | {:.0} | {:.0} | {} | {} | {:.1} | {:.1} | {:.2} |",
             scenario.title,
             nginx.requests_per_second,
-            bartizan.requests_per_second,
+            subject.requests_per_second,
             latency(&nginx),
-            latency(&bartizan),
+            latency(&subject),
             nginx.cpu_us,
-            bartizan.cpu_us,
-            bartizan.cpu_us / nginx.cpu_us,
+            subject.cpu_us,
+            subject.cpu_us / nginx.cpu_us,
         );
     }
     text

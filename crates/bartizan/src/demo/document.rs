@@ -1,7 +1,6 @@
 //! The configuration of the demonstration: written to a file, as a user would write it, and loaded from there.
 
 use std::{
-    fmt::Write,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -13,6 +12,7 @@ use super::{
     credentials::Credentials,
     issuer::{AUDIENCE, ISSUER},
 };
+use crate::document::hexadecimal;
 
 /// Where the demonstration listens.
 #[derive(Debug, Clone, Copy)]
@@ -72,14 +72,6 @@ routes:
   - {{ path: /echo, to: "http://{shop}", auth: [shop-users, partners] }}
 "#
     )
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // INVARIANT: writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -66,7 +66,8 @@ impl Quantified {
 
 impl Forms for Require {
     const NAME: &'static str = "";
-    const EXPECTED: &'static str = "a list of permissions, `{ any: [..] }`, `{ all: [..] }`, or one of these per method";
+    const EXPECTED: &'static str =
+        "a list of permissions, `{ any: [..] }`, `{ all: [..] }`, or one of these per method";
     const WORD_ONLY: bool = false;
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {

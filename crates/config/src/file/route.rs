@@ -155,9 +155,6 @@ pub(crate) struct Headers {
     pub(crate) csp: Optional<Parsed<HeaderValue>>,
     /// Set on every response of the route, after the profile.
     pub(crate) set: Optional<Entries<Parsed<HeaderValue>, HeaderName>>,
-    /// The profile, where `headers` is written as a word.
-    #[serde(skip)]
-    pub(crate) word: Option<HeaderProfile>,
 }
 
 /// What happens to request bodies, written out.
@@ -173,9 +170,6 @@ pub(crate) struct Body {
     /// The largest body; a larger one is answered 413.
     #[schemars(extend("default" = "10MiB"))]
     pub(crate) max: Optional<Parsed<ByteSize>>,
-    /// The policy, where `body` is written as a word.
-    #[serde(skip)]
-    pub(crate) word: Option<BodyPolicyName>,
 }
 
 /// What happens to a request body before it is forwarded.
@@ -209,7 +203,9 @@ impl Forms for Cors {
         match word {
             "same-origin" => Ok(Self::SameOrigin),
             "*" => Ok(Self::Any),
-            origin if origin.contains(':') => Origin::word(origin).map(|origin| Self::Origins(OneOrMany::One(origin))),
+            origin if origin.contains(':') => {
+                Origin::word(origin).map(|origin| Self::Origins(OneOrMany::One(origin)))
+            }
             _ => Err(format!("`{word}` is not known here: expected {}", Self::EXPECTED)),
         }
     }
@@ -219,13 +215,15 @@ impl Forms for Cors {
     }
 
     fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {
-        CorsTable::deserialize(MapAccessDeserializer::new(mapping)).map(|table| Ok(Self::Table(Box::new(table))))
+        CorsTable::deserialize(MapAccessDeserializer::new(mapping))
+            .map(|table| Ok(Self::Table(Box::new(table))))
     }
 }
 
 impl Forms for Headers {
     const NAME: &'static str = "";
-    const EXPECTED: &'static str = "`auto`, `html`, `api`, `off`, or a mapping with `profile`, `csp` and `set`";
+    const EXPECTED: &'static str =
+        "`auto`, `html`, `api`, `off`, or a mapping with `profile`, `csp` and `set`";
     const WORD_ONLY: bool = false;
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {
@@ -237,7 +235,7 @@ impl Forms for Headers {
 
     fn word(word: &str) -> Result<Self, String> {
         let profile = choice(word, &["auto", "html", "api", "off"])?;
-        Ok(Self { word: Some(profile), ..Self::default() })
+        Ok(Self { profile: Optional::unplaced(profile), ..Self::default() })
     }
 
     fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {
@@ -259,7 +257,7 @@ impl Forms for Body {
 
     fn word(word: &str) -> Result<Self, String> {
         let policy = choice(word, &["stream", "hold", "refuse"])?;
-        Ok(Self { word: Some(policy), ..Self::default() })
+        Ok(Self { policy: Optional::unplaced(policy), ..Self::default() })
     }
 
     fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {

@@ -80,6 +80,7 @@ impl Forms for Tls {
     }
 
     fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {
-        TlsTable::deserialize(MapAccessDeserializer::new(mapping)).map(|table| Ok(Self::Table(Box::new(table))))
+        TlsTable::deserialize(MapAccessDeserializer::new(mapping))
+            .map(|table| Ok(Self::Table(Box::new(table))))
     }
 }

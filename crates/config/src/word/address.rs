@@ -55,7 +55,9 @@ impl Forms for IpNet {
     fn word(word: &str) -> Result<Self, String> {
         let network: Self = match word.parse::<IpAddr>() {
             Ok(address) => address.into(),
-            Err(_) => word.parse().map_err(|_| format!("`{word}` is not a network: write for example `10.0.0.0/8`"))?,
+            Err(_) => word
+                .parse()
+                .map_err(|_| format!("`{word}` is not a network: write for example `10.0.0.0/8`"))?,
         };
         if network.trunc() == network {
             Ok(network)
@@ -71,17 +73,22 @@ mod tests {
 
     #[test]
     fn an_address_says_which_interface() {
-        for (text, expected) in [("0.0.0.0:443", "0.0.0.0:443"), ("[::1]:80", "[::1]:80"), ("localhost:0", "127.0.0.1:0")] {
+        for (text, expected) in
+            [("0.0.0.0:443", "0.0.0.0:443"), ("[::1]:80", "[::1]:80"), ("localhost:0", "127.0.0.1:0")]
+        {
             assert_eq!(SocketAddr::word(text), Ok(expected.parse().unwrap()), "{text}");
         }
-        for text in ["", "443", ":443", "0.0.0.0", "example.test:443", "0.0.0.0:65536", "::1:80", "localhost"] {
+        for text in ["", "443", ":443", "0.0.0.0", "example.test:443", "0.0.0.0:65536", "::1:80", "localhost"]
+        {
             assert!(SocketAddr::word(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn networks_are_whole() {
-        for (text, expected) in [("10.0.0.0/8", "10.0.0.0/8"), ("192.0.2.7", "192.0.2.7/32"), ("::1", "::1/128")] {
+        for (text, expected) in
+            [("10.0.0.0/8", "10.0.0.0/8"), ("192.0.2.7", "192.0.2.7/32"), ("::1", "::1/128")]
+        {
             assert_eq!(IpNet::word(text).map(|network| network.to_string()), Ok(expected.into()), "{text}");
         }
         for text in ["", "10.0.0.1/8", "10.0.0.0/33", "10/8", "proxy"] {

@@ -23,7 +23,8 @@ impl Forms for Duration {
     }
 
     fn word(word: &str) -> Result<Self, String> {
-        let refuse = || format!("`{word}` is not a duration: write for example `500ms`, `10s`, `5min`, `1h` or `30d`");
+        let refuse =
+            || format!("`{word}` is not a duration: write for example `500ms`, `10s`, `5min`, `1h` or `30d`");
         let (number, unit) = split(word).ok_or_else(refuse)?;
         let milliseconds = match unit {
             "ms" => 1,
@@ -71,7 +72,10 @@ impl Forms for ByteSize {
             "GiB" => 1024 * 1024 * 1024,
             _ => return Err(refuse()),
         };
-        number.checked_mul(bytes).map(Self).ok_or_else(|| format!("`{word}` is more bytes than can be counted"))
+        number
+            .checked_mul(bytes)
+            .map(Self)
+            .ok_or_else(|| format!("`{word}` is more bytes than can be counted"))
     }
 }
 
@@ -88,18 +92,34 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        let cases = [("500ms", 500), ("10s", 10_000), ("5min", 300_000), ("5m", 300_000), ("1h", 3_600_000), ("30d", 2_592_000_000)];
+        let cases = [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("5min", 300_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("30d", 2_592_000_000),
+        ];
         for (text, milliseconds) in cases {
             assert_eq!(Duration::word(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
-        for text in ["", "10", "s", "-1s", "1.5s", "10 sec", "400d", "99999999999999999999s", "18446744073709551615d"] {
+        for text in
+            ["", "10", "s", "-1s", "1.5s", "10 sec", "400d", "99999999999999999999s", "18446744073709551615d"]
+        {
             assert!(Duration::word(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn sizes_tell_1000_from_1024() {
-        let cases = [("512", 512), ("64KiB", 65_536), ("64 KiB", 65_536), ("10MB", 10_000_000), ("1GiB", 1 << 30), ("0", 0)];
+        let cases = [
+            ("512", 512),
+            ("64KiB", 65_536),
+            ("64 KiB", 65_536),
+            ("10MB", 10_000_000),
+            ("1GiB", 1 << 30),
+            ("0", 0),
+        ];
         for (text, bytes) in cases {
             assert_eq!(ByteSize::word(text), Ok(ByteSize(bytes)), "{text}");
         }

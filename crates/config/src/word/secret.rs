@@ -45,11 +45,16 @@ impl Forms for KeyHash {
     }
 
     fn word(word: &str) -> Result<Self, String> {
-        let refuse = || "this is not the hash of a key: write `sha256:` and the 64 hexadecimal digits of its SHA-256".to_owned();
+        let refuse = || {
+            "this is not the hash of a key: write `sha256:` and the 64 hexadecimal digits of its SHA-256"
+                .to_owned()
+        };
         let digits = word.strip_prefix("sha256:").filter(|digits| digits.len() == 64).ok_or_else(refuse)?;
         let mut hash = [0; 32];
         for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let pair = std::str::from_utf8(pair)
+                .ok()
+                .filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
             *byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(refuse)?;
         }
         Ok(Self(hash))
@@ -65,7 +70,13 @@ mod tests {
         let digits = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
         let hash = KeyHash::word(&format!("sha256:{digits}")).ok().unwrap();
         assert_eq!(hash.0[..2], [0x2c, 0x26]);
-        for text in [digits, "sha256:", "sk_live_0123456789", &format!("sha256:{}", "+0".repeat(32)), &format!("sha256:{digits}0")] {
+        for text in [
+            digits,
+            "sha256:",
+            "sk_live_0123456789",
+            &format!("sha256:{}", "+0".repeat(32)),
+            &format!("sha256:{digits}0"),
+        ] {
             let error = KeyHash::word(text).err().unwrap();
             assert!(!error.contains(text) && !error.contains("sk_live"), "{error}");
         }

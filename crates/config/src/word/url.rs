@@ -22,7 +22,8 @@ impl Url {
     /// Whether it stays on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.target.host.as_str();
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     }
 }
 
@@ -53,14 +54,25 @@ impl Forms for Url {
         let tls = match uri.scheme() {
             Some(known) if *known == Scheme::HTTPS => true,
             Some(known) if *known == Scheme::HTTP => false,
-            _ => return Err(format!("`{word}`: `{scheme}` is not a scheme that can be used here: write `http` or `https`")),
+            _ => {
+                return Err(format!(
+                    "`{word}`: `{scheme}` is not a scheme that can be used here: write `http` or `https`"
+                ));
+            }
         };
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let host =
+            uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         if !is_host(&host) {
             return Err(format!("`{word}`: the host is not a host name or address"));
         }
         let port = match (uri.port(), uri.port_u16()) {
-            (None, _) => if tls { 443 } else { 80 },
+            (None, _) => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
             (Some(_), Some(port)) if port > 0 => port,
             _ => return Err(format!("`{word}`: the port is not a number from 1 to 65535")),
         };
@@ -93,7 +105,9 @@ impl Forms for HostPattern {
         }
         let name = host.strip_prefix("*.").unwrap_or(host);
         if name.contains('*') || !is_host(name) {
-            return Err(format!("`{word}` is not a host name: write for example `shop.test` or `*.shop.test`"));
+            return Err(format!(
+                "`{word}` is not a host name: write for example `shop.test` or `*.shop.test`"
+            ));
         }
         Ok(Self(host.into()))
     }
@@ -118,7 +132,11 @@ impl Forms for Origin {
 
     fn word(word: &str) -> Result<Self, String> {
         let url = Url::word(word)?;
-        let host = if url.target.host.contains(':') { format!("[{}]", url.target.host) } else { url.target.host.clone() };
+        let host = if url.target.host.contains(':') {
+            format!("[{}]", url.target.host)
+        } else {
+            url.target.host.clone()
+        };
         let scheme = if url.target.tls { "https" } else { "http" };
         let origin = match (url.target.tls, url.target.port) {
             (true, 443) | (false, 80) => format!("{scheme}://{host}"),
@@ -158,8 +176,19 @@ mod tests {
             let url = Url::word(text).unwrap();
             assert_eq!((url.target.to_string().as_str(), url.path.as_str()), (target, path), "{text}");
         }
-        let refused =
-            ["", "orders:8080", "ftp://x", "http://", "http:///x", "http://a:0", "http://a:99999", "http://a b", "http://u:p@h", "http://h/#f", "http://-a"];
+        let refused = [
+            "",
+            "orders:8080",
+            "ftp://x",
+            "http://",
+            "http:///x",
+            "http://a:0",
+            "http://a:99999",
+            "http://a b",
+            "http://u:p@h",
+            "http://h/#f",
+            "http://-a",
+        ];
         for text in refused {
             let error = Url::word(text).unwrap_err();
             assert!(!error.contains("u:p"), "{error}");
@@ -177,7 +206,9 @@ mod tests {
         for text in ["https://shop.test", "http://localhost:5173", "http://[::1]:5173"] {
             assert_eq!(Origin::word(text), Ok(Origin(text.into())));
         }
-        for text in ["", "*", "null", "shop.test", "https://shop.test/", "https://shop.test:443", "https://Shop.test"] {
+        for text in
+            ["", "*", "null", "shop.test", "https://shop.test/", "https://shop.test:443", "https://Shop.test"]
+        {
             assert!(Origin::word(text).is_err(), "{text}");
         }
     }

@@ -6,10 +6,11 @@
 //! swept, so a close by the target is noticed then.
 
 use std::{
-    future::Future,
+    collections::VecDeque,
+    future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -22,9 +23,10 @@ use hyper::{
     client::conn::http1::{Builder, Connection, SendRequest},
 };
 use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
 
 use super::{
-    exchange::{Exchange, Unanswered},
+    patience::{Patience, Unanswered},
     request::Outgoing,
     stream::Stream,
     timer::Timer,
@@ -55,22 +57,14 @@ impl Http1 {
         request: Request<Outgoing>,
         timeout: Duration,
     ) -> Result<Response<Incoming>, Unanswered> {
-        let mut exchange = Exchange::new(&request, timeout);
+        let mut patience = Patience::new(&request, timeout, &mut self.timer);
         let mut answer = pin!(self.sender.try_send_request(request));
-        self.timer.set(timeout);
-        std::future::poll_fn(|context| {
-            loop {
-                drive(&mut self.connection, context);
-                if let Poll::Ready(answer) = answer.as_mut().poll(context) {
-                    return Poll::Ready(answer.map_err(|error| exchange.failed(error)));
-                }
-                if exchange.is_late(&mut self.timer, context) {
-                    return Poll::Ready(Err(exchange.timed_out()));
-                }
-                if !exchange.extended() {
-                    return Poll::Pending;
-                }
+        poll_fn(|context| {
+            drive(&mut self.connection, context);
+            if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+                return Poll::Ready(answer.map_err(|error| patience.broken(error)));
             }
+            patience.poll_end(&mut self.timer, context).map(Err)
         })
         .await
     }
@@ -92,5 +86,65 @@ fn drive(connection: &mut Option<Connection<TokioIo<Stream>, Outgoing>>, context
     {
         // Dropping it is what hands a request that was never written back to its sender.
         *connection = None;
+    }
+}
+
+/// The idle connections of a target; the one used last is taken first, so that the others grow old and close.
+#[derive(Default)]
+pub(super) struct Idle {
+    stack: Mutex<Stack>,
+    sweeps: AtomicU32,
+}
+
+#[derive(Default)]
+struct Stack {
+    connections: Vec<Box<Http1>>,
+    /// Requests that wait for a connection because no more may be opened.
+    waiting: VecDeque<oneshot::Sender<Box<Http1>>>,
+}
+
+impl Idle {
+    pub(super) fn take(&self) -> Option<Box<Http1>> {
+        self.stack().connections.pop()
+    }
+
+    /// Gives a connection to whoever has waited longest, or keeps it.
+    pub(super) fn put(&self, mut connection: Box<Http1>) {
+        connection.reused = true;
+        connection.swept_before = self.sweeps.load(Ordering::Relaxed);
+        let mut stack = self.stack();
+        while let Some(waiting) = stack.waiting.pop_front() {
+            match waiting.send(connection) {
+                Ok(()) => return,
+                Err(returned) => connection = returned,
+            }
+        }
+        stack.connections.push(connection);
+    }
+
+    /// A place in the queue for the next connection that is put back. Callers bound their number.
+    pub(super) fn wait(&self) -> oneshot::Receiver<Box<Http1>> {
+        let (sender, receiver) = oneshot::channel();
+        let mut stack = self.stack();
+        stack.waiting.retain(|waiting| !waiting.is_closed());
+        match stack.connections.pop() {
+            Some(connection) => drop(sender.send(connection)),
+            None => stack.waiting.push_back(sender),
+        }
+        receiver
+    }
+
+    /// Closes connections that have been idle for `sweeps` sweeps or that the target has closed.
+    pub(super) fn sweep(&self, sweeps: u32) {
+        let now = self.sweeps.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let mut context = Context::from_waker(Waker::noop());
+        self.stack().connections.retain_mut(|connection| {
+            connection.drive(&mut context);
+            connection.is_ready() && now.wrapping_sub(connection.swept_before) <= sweeps
+        });
+    }
+
+    fn stack(&self) -> MutexGuard<'_, Stack> {
+        self.stack.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

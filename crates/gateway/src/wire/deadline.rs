@@ -9,15 +9,13 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
-use super::WireState;
-
 /// A deadline that only ever moves later. The timer behind it is set again when it goes off too early.
 #[derive(Debug, Default)]
-pub(super) struct Deadline(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {
     /// Ready once `at` has passed.
-    pub(super) fn poll(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
         loop {
             ready!(sleep.as_mut().poll(context));
@@ -27,11 +25,20 @@ impl Deadline {
             sleep.as_mut().reset(at);
         }
     }
+
+    /// Wakes the task within `period`, whatever else happens. Never ready.
+    fn keep(&mut self, period: Duration, context: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep(period)));
+        while sleep.as_mut().poll(context).is_ready() {
+            sleep.as_mut().reset(Instant::now() + period);
+        }
+        Poll::Pending
+    }
 }
 
 /// How long a connection without a request in flight has waited for one.
 #[derive(Debug)]
-pub(super) struct Idle {
+pub(crate) struct Idle {
     timeout: Duration,
     deadline: Deadline,
     /// Since when, and how many requests had been answered by then.
@@ -39,20 +46,22 @@ pub(super) struct Idle {
 }
 
 impl Idle {
-    pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, deadline: Deadline::default(), since: None }
+    /// A client that has let us wait since `since` and may do so for `timeout`.
+    pub(crate) fn since(since: Instant, timeout: Duration) -> Self {
+        Self { timeout, deadline: Deadline::default(), since: Some((0, since)) }
     }
 
-    /// Ready once the client has let us wait too long for a request. To be polled when a read is pending.
-    pub(super) fn poll(&mut self, wire: &WireState, context: &mut Context<'_>) -> Poll<()> {
-        let finished = wire.finished();
-        if wire.started() > finished {
+    /// Ready once the client has let us wait too long. To be polled when a read is pending, with the number of
+    /// requests answered so far.
+    pub(super) fn poll(&mut self, is_busy: bool, answered: u64, context: &mut Context<'_>) -> Poll<()> {
+        if is_busy {
+            // Reads may not be polled again when the response ends: look again when the time would be up.
             self.since = None;
-            return Poll::Pending;
+            return self.deadline.keep(self.timeout, context);
         }
         let since = match self.since {
-            Some((count, since)) if count == finished => since,
-            _ => self.since.insert((finished, Instant::now())).1,
+            Some((count, since)) if count == answered => since,
+            _ => self.since.insert((answered, Instant::now())).1,
         };
         self.deadline.poll(since + self.timeout, context)
     }

@@ -5,6 +5,7 @@
 //! demands count for the next ones, because a socket asks for more only when a third of its buffer is free.
 
 use std::{
+    io::IoSlice,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -92,7 +93,7 @@ impl<S> PacedStream<S> {
             Poll::Ready(Err(_)) => {}
             Poll::Pending => {
                 if let Err(violation) = self.pace.wait(context) {
-                    self.wire.refuse(None, violation);
+                    self.wire.record(violation);
                     return Poll::Ready(Err(violation.into()));
                 }
             }
@@ -124,7 +125,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.judge(written, slices.iter().map(|slice| slice.len()).sum(), context)

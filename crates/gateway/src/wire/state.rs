@@ -4,7 +4,7 @@
 //! a refused head finds its answer.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -17,27 +17,33 @@ pub(crate) struct WireState {
     finished: AtomicU64,
     upgraded: AtomicBool,
     close_wanted: AtomicBool,
-    refused: AtomicBool,
-    refusal: Mutex<Option<Refusal>>,
+    breached: AtomicBool,
+    breaches: Mutex<Breaches>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Refusal {
-    /// The request whose head was refused; `None` for a breach elsewhere (a body, an HTTP/2 frame).
-    number: Option<u64>,
-    violation: Violation,
+#[derive(Debug, Default)]
+struct Breaches {
+    first: Option<Violation>,
+    /// Refused requests whose answer has not been asked for yet; no more than are in flight.
+    requests: Vec<(u64, Violation)>,
 }
 
 impl WireState {
-    /// What is wrong with the head of request `number`: if anything, hyper has been given a stand-in instead of
-    /// it, and the answer is this refusal.
+    /// What is wrong with the head of request `number`, to be asked once and first of all: if anything, the
+    /// answer is this refusal. On HTTP/1.1 hyper has been given a stand-in for the refused head.
     pub(crate) fn violation(&self, number: u64) -> Option<Violation> {
-        self.refusal().filter(|refusal| refusal.number == Some(number)).map(|refusal| refusal.violation)
+        if !self.breached.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut breaches = self.breaches();
+        let index = breaches.requests.iter().position(|(refused, _)| *refused == number)?;
+        Some(breaches.requests.swap_remove(index).1)
     }
 
-    /// What ended the connection, for the log: a refused head, a malformed chunk, a flood, a slow reader.
+    /// The first breach of the connection, for the log: a refused head, a malformed chunk, a flood, a slow
+    /// reader.
     pub(crate) fn breach(&self) -> Option<Violation> {
-        self.refusal().map(|refusal| refusal.violation)
+        self.breached.load(Ordering::Acquire).then(|| self.breaches().first).flatten()
     }
 
     /// To be called before a 101 (or a 2xx to `CONNECT`) is returned: from here on bytes pass untouched.
@@ -56,9 +62,9 @@ impl WireState {
         (number, InFlight(Arc::clone(self)))
     }
 
-    /// How many requests have begun.
-    pub(super) fn started(&self) -> u64 {
-        self.started.load(Ordering::Acquire)
+    /// Whether a request is in flight.
+    pub(super) fn is_busy(&self) -> bool {
+        self.started.load(Ordering::Acquire) > self.finished()
     }
 
     /// How many requests have been answered to the last byte, or given up.
@@ -78,21 +84,23 @@ impl WireState {
 
     /// Whether any request has begun.
     pub(crate) fn has_started(&self) -> bool {
-        self.started() > 0
+        self.started.load(Ordering::Acquire) > 0
     }
 
-    /// Records what the guard refused; the first one counts.
-    pub(super) fn refuse(&self, number: Option<u64>, violation: Violation) {
-        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        refusal.get_or_insert(Refusal { number, violation });
-        self.refused.store(true, Ordering::Release);
+    /// Records that the head of request `number` breaks the rules.
+    pub(crate) fn refuse(&self, number: u64, violation: Violation) {
+        self.record(violation);
+        self.breaches().requests.push((number, violation));
     }
 
-    fn refusal(&self) -> Option<Refusal> {
-        if !self.refused.load(Ordering::Acquire) {
-            return None;
-        }
-        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Records a breach that no request answers for: in a body, in a frame, in time.
+    pub(super) fn record(&self, violation: Violation) {
+        self.breaches().first.get_or_insert(violation);
+        self.breached.store(true, Ordering::Release);
+    }
+
+    fn breaches(&self) -> MutexGuard<'_, Breaches> {
+        self.breaches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

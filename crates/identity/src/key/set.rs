@@ -73,7 +73,7 @@ impl KeySet {
     }
 
     /// The error is an algorithm and how many bytes it needs.
-    pub(super) fn from_secret_bytes(
+    pub(crate) fn from_secret_bytes(
         secret: &[u8],
         algorithms: &[Algorithm],
     ) -> Result<Self, (&'static str, usize)> {

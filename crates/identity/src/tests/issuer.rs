@@ -10,7 +10,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        RsaKeyPair,
     },
 };
 use bartizan_config::{Algorithm, ClaimNames, IdentityProvider, JwtKeys, JwtProvider, Provider};
@@ -50,13 +51,15 @@ impl Issuer {
     }
 
     pub(crate) fn p256(id: &'static str) -> Self {
-        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let key =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
         let key = EncodingKey::from_ec_der(key.as_ref());
         Self { id, name: "ES256", algorithm: jsonwebtoken::Algorithm::ES256, key }
     }
 
     pub(crate) fn p384(id: &'static str) -> Self {
-        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let key =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &SystemRandom::new()).unwrap();
         let key = EncodingKey::from_ec_der(key.as_ref());
         Self { id, name: "ES384", algorithm: jsonwebtoken::Algorithm::ES384, key }
     }
@@ -84,7 +87,8 @@ impl Issuer {
 
     /// The public key, with `kid` and without `alg`.
     pub(crate) fn jwk(&self) -> Value {
-        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
+        let mut jwk =
+            serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
         let members = jwk.as_object_mut().unwrap();
         members.remove("alg");
         members.insert("kid".into(), self.id.into());

@@ -31,7 +31,7 @@ pub struct CompiledCors {
 pub(crate) enum PreflightOutcome {
     /// 204 with these headers.
     Allowed(HeaderMap),
-    /// 403 without any CORS header: the browser then sends nothing. Says why, for the operator.
+    /// 403, after which the browser sends nothing. Says why, for the operator.
     Refused(Reason),
 }
 
@@ -58,11 +58,6 @@ impl CompiledCors {
         Self {
             grant: Some(Grant { origins, methods, headers: headers.clone(), preflight, expose, credentials }),
         }
-    }
-
-    /// Whether any other origin is granted anything.
-    pub(crate) fn shares(&self) -> bool {
-        self.grant.is_some()
     }
 
     /// Whether a request is a CORS preflight.

@@ -1,8 +1,8 @@
 //! Finds out who asks: tokens, API keys, client certificates, by the providers the route lists. No I/O; a known
 //! token costs a cache look-up, a new one a signature check. Never falls open.
 
-use bartizan_identity::{AuthenticationError, Authenticator, Presented};
-use http::header;
+use bartizan_identity::{AuthenticationError, Authenticator, Presented, Selection};
+use http::{HeaderValue, header};
 
 use super::Passed;
 use crate::{Code, Exchange, Refusal, Stop};
@@ -26,26 +26,21 @@ pub(crate) fn run(exchange: &mut Exchange, authenticator: &Authenticator) -> Res
             exchange.identified = Some(identified);
             Ok(Passed::because(reason, line))
         }
-        Err(error) => Err(refusal(&error, authenticator, selection).into()),
+        Err(error) => Err(refusal(&error, selection).into()),
     }
 }
 
-fn refusal(
-    error: &AuthenticationError,
-    authenticator: &Authenticator,
-    selection: &bartizan_identity::Selection,
-) -> Refusal {
+fn refusal(error: &AuthenticationError, selection: &Selection) -> Refusal {
     let code = match error {
         AuthenticationError::Missing => Code::MissingAuthenticationToken,
         AuthenticationError::Invalid { .. } => Code::InvalidAuthenticationToken,
         AuthenticationError::Unavailable { .. } => {
             return Refusal::new(Code::AuthenticationUnavailable, error.to_string())
-                .with_header(header::RETRY_AFTER, http::HeaderValue::from_static("5"));
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
     };
     let refusal = Refusal::new(code, error.to_string());
-    match authenticator.challenge(selection, error) {
-        Some(challenge) => refusal.with_header(header::WWW_AUTHENTICATE, challenge),
-        None => refusal,
-    }
+    let challenges = selection.challenges(error).iter();
+    challenges
+        .fold(refusal, |refusal, challenge| refusal.with_header(header::WWW_AUTHENTICATE, challenge.clone()))
 }

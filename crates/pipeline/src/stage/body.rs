@@ -4,12 +4,10 @@
 //! gRPC is not held by `hold`: it is a conversation, and waiting for its end would end it. `refuse` makes no such
 //! exception, so nothing reaches a route of that kind unread by claiming to be gRPC.
 
-use std::time::Instant;
-
 use bartizan_config::BodyPolicy;
 
 use super::Passed;
-use crate::{Code, Exchange, Refusal, Stage, Stop};
+use crate::{Code, Exchange, Refusal, Stop};
 
 /// A request body that can be held. Implemented by whoever owns the connection.
 pub trait HoldBody: Send {
@@ -38,13 +36,7 @@ pub enum BodyFailure {
     Incomplete,
 }
 
-pub(crate) async fn run(exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
-    let started = Instant::now();
-    let found = hold(exchange, body).await;
-    exchange.conclude(Stage::Body, started, found)
-}
-
-async fn hold(exchange: &Exchange, body: &mut impl HoldBody) -> Result<Passed, Stop> {
+pub(crate) async fn run(exchange: &Exchange, body: &mut impl HoldBody) -> Result<Passed, Stop> {
     let Some(route) = &exchange.route else {
         return Err(Refusal::new(Code::SecurityCheckFailed, "no route was chosen").into());
     };
@@ -58,7 +50,9 @@ async fn hold(exchange: &Exchange, body: &mut impl HoldBody) -> Result<Passed, S
     }
     let limit = match config.body {
         BodyPolicy::Stream => return Ok(Passed::because("streamed", config.line)),
-        BodyPolicy::Hold { .. } if exchange.is_grpc() => return Ok(Passed::because("gRPC, streamed", config.line)),
+        BodyPolicy::Hold { .. } if exchange.is_grpc() => {
+            return Ok(Passed::because("gRPC, streamed", config.line));
+        }
         BodyPolicy::Refuse { limit } if declared.is_some_and(|length| length > limit as u64) => {
             return Err(too_large().into());
         }
@@ -70,7 +64,9 @@ async fn hold(exchange: &Exchange, body: &mut impl HoldBody) -> Result<Passed, S
         Ok(Held::Front(length)) => {
             Ok(Passed::because(format!("held the first {length} bytes, streaming the rest"), config.line))
         }
-        Err(BodyFailure::TooSlow) => Err(Refusal::new(Code::BodyTooSlow, "below the minimum rate").closing().into()),
+        Err(BodyFailure::TooSlow) => {
+            Err(Refusal::new(Code::BodyTooSlow, "below the minimum rate").closing().into())
+        }
         Err(BodyFailure::Incomplete) => {
             Err(Refusal::new(Code::BodyIncomplete, "broken off or malformed").closing().into())
         }

@@ -100,11 +100,14 @@ fn check_host(exchange: &mut Exchange) -> Result<(), Refusal> {
         (Some(host), Some(target)) if !same_authority(&host, target) => {
             Err(malformed("the target's authority differs from `Host`").closing())
         }
-        (_, Some(target)) if target.as_str().contains('@') => Err(malformed("user information in the target")),
+        (_, Some(target)) if target.as_str().contains('@') => {
+            Err(malformed("user information in the target"))
+        }
         (Some(_), Some(_)) => Ok(()),
         (None, Some(_)) if head.version < Version::HTTP_2 => Err(malformed("no `Host`").closing()),
         (None, Some(target)) => {
-            let host = HeaderValue::from_str(target.as_str()).map_err(|_| malformed("an unusable authority"))?;
+            let host =
+                HeaderValue::from_str(target.as_str()).map_err(|_| malformed("an unusable authority"))?;
             head.headers.insert(header::HOST, host);
             Ok(())
         }
@@ -143,7 +146,10 @@ fn check_upgrade(exchange: &Exchange) -> Result<(), Refusal> {
 }
 
 fn is_h2c(value: &HeaderValue) -> bool {
-    value.as_bytes().split(|&byte| byte == b',').any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+    value
+        .as_bytes()
+        .split(|&byte| byte == b',')
+        .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"h2c"))
 }
 
 fn check_expect(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -7,7 +7,8 @@ use super::Passed;
 use crate::{Code, CompiledCors, Exchange, Found, Refusal, RouteTable, Stop};
 
 pub(crate) fn run(exchange: &mut Exchange, routes: &RouteTable) -> Result<Passed, Stop> {
-    let host = exchange.head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host =
+        exchange.head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let path = exchange.path.matched(exchange.head.uri.path());
     let route = match routes.find(host, path, &meant_method(exchange)) {
         Found::Route(route) => route,
@@ -21,7 +22,9 @@ pub(crate) fn run(exchange: &mut Exchange, routes: &RouteTable) -> Result<Passed
     if let Some(protocol) = exchange.head.headers.get(header::UPGRADE)
         && !admits_upgrade(&route.config.upgrade, protocol)
     {
-        return Err(Refusal::new(Code::UpgradeRefused, "the route does not list this upgrade").closing().into());
+        return Err(Refusal::new(Code::UpgradeRefused, "the route does not list this upgrade")
+            .closing()
+            .into());
     }
     let reason = route.label.clone();
     exchange.route = Some(route);
@@ -40,5 +43,7 @@ fn meant_method(exchange: &Exchange) -> Method {
 
 /// Exactly one protocol, and one that the route lists: a list of protocols leaves the choice to the upstream.
 fn admits_upgrade(admitted: &[String], asked: &HeaderValue) -> bool {
-    asked.to_str().is_ok_and(|asked| admitted.iter().any(|protocol| protocol.eq_ignore_ascii_case(asked.trim())))
+    asked
+        .to_str()
+        .is_ok_and(|asked| admitted.iter().any(|protocol| protocol.eq_ignore_ascii_case(asked.trim())))
 }

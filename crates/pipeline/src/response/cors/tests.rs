@@ -79,18 +79,18 @@ fn an_allowed_preflight_says_all_it_may() {
     assert_eq!(allowed(&listed(), &request), expected);
 }
 
-/// Every case: the preflight, and words of the refusal, or `allowed`.
+/// Every case: the preflight, and words of the refusal, or `granted`.
 #[test]
 fn a_preflight_is_judged_by_origin_method_and_headers() {
     let (origin, method, headers) =
         ("origin", "access-control-request-method", "access-control-request-headers");
     let foreign = "is not allowed";
     let cases: [(Listed<'_>, &str); 19] = [
-        (&[(origin, SHOP), (method, "PUT")], "allowed"),
-        (&[(origin, SHOP), (method, "HEAD")], "allowed"),
-        (&[(origin, SHOP), (method, "GET"), (headers, "Authorization , CONTENT-TYPE")], "allowed"),
-        (&[(origin, SHOP), (method, "GET"), (headers, "")], "allowed"),
-        (&[(origin, SHOP), (method, "GET"), (headers, ",authorization,,")], "allowed"),
+        (&[(origin, SHOP), (method, "PUT")], "granted"),
+        (&[(origin, SHOP), (method, "HEAD")], "granted"),
+        (&[(origin, SHOP), (method, "GET"), (headers, "Authorization , CONTENT-TYPE")], "granted"),
+        (&[(origin, SHOP), (method, "GET"), (headers, "")], "granted"),
+        (&[(origin, SHOP), (method, "GET"), (headers, ",authorization,,")], "granted"),
         (&[(origin, "https://evil.test"), (method, "GET")], "origin `https://evil.test` is not allowed"),
         (&[(origin, "https://SHOP.test"), (method, "GET")], foreign),
         (&[(origin, "https://shop.test:443"), (method, "GET")], foreign),
@@ -111,7 +111,7 @@ fn a_preflight_is_judged_by_origin_method_and_headers() {
     ];
     for (request, expected) in cases {
         let said = match listed().preflight(&header_map(request)) {
-            PreflightOutcome::Allowed(_) => "allowed".to_owned(),
+            PreflightOutcome::Allowed(_) => "granted".to_owned(),
             PreflightOutcome::Refused(reason) => reason.as_str().to_owned(),
         };
         assert!(said.contains(expected), "{request:?}: {said}");
@@ -129,17 +129,19 @@ fn two_origins_are_ambiguous_and_long_ones_are_cut_in_the_log() {
 }
 
 #[test]
-fn null_is_an_origin_like_any_other_when_listed() {
-    let cors = CompiledCors::compile(&allow(Origins::List(vec!["null".into()]), false), &[]);
-    let request = header_map(&[("origin", "null"), ("access-control-request-method", "GET")]);
-    assert_eq!(allowed(&cors, &request)["access-control-allow-origin"], "null");
+fn null_is_an_origin_like_any_other_when_listed_and_a_star_never_is() {
+    for (origin, granted) in [("null", true), ("*", false)] {
+        let cors = CompiledCors::compile(&allow(Origins::List(vec![origin.into()]), true), &[]);
+        let mut response = HeaderMap::new();
+        cors.response_headers(Some(&HeaderValue::from_static(origin)), &mut response);
+        assert_eq!(response.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), granted, "{origin}");
+    }
 }
 
 #[test]
 fn same_origin_grants_nothing() {
     let cors = CompiledCors::compile(&Cors::SameOrigin, &[]);
     let request = header_map(&[("origin", SHOP), ("access-control-request-method", "GET")]);
-    assert!(!cors.shares());
     assert!(matches!(cors.preflight(&request), PreflightOutcome::Refused(_)));
     let mut response = header_map(&[("access-control-allow-origin", "*"), ("vary", "accept")]);
     cors.response_headers(request.get(ORIGIN), &mut response);
@@ -211,9 +213,12 @@ proptest! {
         list in prop::collection::vec(some_origin(), 0..5),
         any in any::<bool>(),
         credentials in any::<bool>(),
-        asked in some_origin(),
+        foreign in some_origin(),
+        place in prop::option::of(any::<prop::sample::Index>()),
     ) {
         let origins = if any { Origins::Any } else { Origins::List(list.clone()) };
+        let listed = place.filter(|_| !list.is_empty()).map(|place| place.get(&list).clone());
+        let asked = listed.unwrap_or(foreign);
         let cors = CompiledCors::compile(&allow(origins, credentials), &[]);
         let Ok(origin) = HeaderValue::from_str(&asked) else { return Ok(()) };
         let mut request = header_map(&[("access-control-request-method", "GET")]);

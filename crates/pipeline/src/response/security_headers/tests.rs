@@ -180,6 +180,21 @@ fn the_profile_is_a_floor() {
     }
 }
 
+/// Two values are as good as none to a browser, or worse: the second wins, or neither.
+#[test]
+fn headers_that_come_twice_are_replaced() {
+    let upstream = [
+        ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+        ("strict-transport-security", "max-age=0"),
+        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "unsafe-url"),
+        HTML_TYPE,
+    ];
+    let headers = answer(&compile(HeaderProfile::Auto, None), &upstream, &facts());
+    assert_eq!(value(&headers, "strict-transport-security"), Some("max-age=31536000; includeSubDomains"));
+    assert_eq!(value(&headers, "referrer-policy"), Some("strict-origin-when-cross-origin"));
+}
+
 #[test]
 fn transport_security_is_for_tls_only() {
     let rules = compile(HeaderProfile::Auto, None);

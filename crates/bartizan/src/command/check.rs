@@ -1,0 +1,86 @@
+//! `bartizan check`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use bartizan_config::{Config, ConfigError, Diagnostic, Loaded};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::{
+    document,
+    output::{FAINT, GOOD, complain, print, styled},
+};
+
+/// Validate a configuration file without running it.
+///
+/// Shows every problem with its line, a snippet and what to do; on success the routes as the gateway would
+/// serve them. Ends with 0 when the file can be used, 2 when it cannot, 1 when it cannot be read.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bartizan check\n  bartizan check -c /etc/bartizan/bartizan.yaml\n  \
+                        bartizan check --format json | jq .diagnostics")]
+pub(crate) struct Check {
+    /// The file; without it `./bartizan.yaml`, then `/etc/bartizan/bartizan.yaml`.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// `{"valid", "revision", "diagnostics"}` on standard output.
+    Json,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let path = document::find(self.config)?;
+        match (Config::load(&path), self.format) {
+            (Ok(loaded), Format::Text) => {
+                complain_about(&loaded.warnings);
+                print(summary(&document::shown(&path), &loaded))?;
+            }
+            (Ok(Loaded { config, warnings }), Format::Json) => print_json(Some(&config.revision), &warnings)?,
+            (Err(ConfigError::Invalid(diagnostics)), Format::Json) => {
+                print_json(None, &diagnostics)?;
+                return Ok(ExitCode::from(2));
+            }
+            (Err(error), _) => return Err(error.into()),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn complain_about(warnings: &[Diagnostic]) {
+    if !warnings.is_empty() {
+        complain(document::render(warnings));
+    }
+}
+
+fn print_json(revision: Option<&str>, diagnostics: &[Diagnostic]) -> Result<()> {
+    let valid = revision.is_some();
+    print(format_args!("{:#}", json!({ "valid": valid, "revision": revision, "diagnostics": diagnostics })))
+}
+
+fn summary(path: &str, Loaded { config, warnings }: &Loaded) -> String {
+    let number = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let mut facts = vec![
+        number(config.routes.len(), "route"),
+        number(config.upstreams.len(), "upstream"),
+        number(config.identity.len(), "identity provider"),
+    ];
+    if !warnings.is_empty() {
+        facts.push(number(warnings.len(), "warning"));
+    }
+    format!(
+        "{} {path} {}\n\n{}",
+        styled(GOOD.bold(), "valid:"),
+        styled(FAINT, format!("(revision {}, {})", config.revision, facts.join(", "))),
+        document::routes(config)
+    )
+}

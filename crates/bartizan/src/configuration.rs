@@ -1,0 +1,129 @@
+//! The configuration in use, and the way a new one takes its place: read, validated, handed to the gateway whole.
+//!
+//! Whatever fails on that way leaves the running configuration alone and is told three times: in the log with
+//! every diagnostic, in the metrics, and as `last_failure` in the admin API.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::SystemTime,
+};
+
+use bartizan_config::{Config, Diagnostic, Loaded};
+use bartizan_control::{ConfigurationFailure, ConfigurationStatus, Reloaded, ReloadFailure};
+use bartizan_gateway::Gateway;
+use metrics::{counter, gauge};
+
+use crate::{logging::Level, systemd};
+
+/// Takes over new configurations. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Configuration {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    gateway: Gateway,
+    /// The file; `None` for `run --to`.
+    document: Option<PathBuf>,
+    level: Level,
+    history: RwLock<History>,
+    /// One at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Clone)]
+struct History {
+    loaded_at: SystemTime,
+    last_failure: Option<(SystemTime, String)>,
+}
+
+impl Configuration {
+    /// The configuration that `gateway` has started with.
+    pub(crate) fn new(gateway: Gateway, document: Option<PathBuf>, level: Level) -> Self {
+        let history = RwLock::new(History { loaded_at: SystemTime::now(), last_failure: None });
+        gauge!("bartizan_config_last_reload_successful").set(1.0);
+        Self { shared: Arc::new(Shared { gateway, document, level, history, turn: tokio::sync::Mutex::default() }) }
+    }
+
+    /// Which configuration is in use.
+    pub(crate) fn status(&self) -> ConfigurationStatus {
+        let Shared { gateway, document, history, .. } = &*self.shared;
+        let History { loaded_at, last_failure } = history.read().unwrap_or_else(PoisonError::into_inner).clone();
+        ConfigurationStatus {
+            revision: gateway.config().revision.clone(),
+            path: document.as_ref().map(|path| path.display().to_string()),
+            loaded_at: loaded_at.into(),
+            last_failure: last_failure.map(|(at, message)| ConfigurationFailure { at: at.into(), message }),
+        }
+    }
+
+    /// Reads the configuration again and takes it over, or leaves the running one alone. Goes on to its end even
+    /// when the caller goes away.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, ReloadFailure> {
+        let shared = Arc::clone(&self.shared);
+        let reload = tokio::spawn(async move { shared.reload().await });
+        reload.await.unwrap_or_else(|_| Err(ReloadFailure::new("the reload failed inside: see the log")))
+    }
+}
+
+impl Shared {
+    async fn reload(&self) -> Result<Reloaded, ReloadFailure> {
+        let _turn = self.turn.lock().await;
+        systemd::reloading();
+        let result = self.take_over().await;
+        let successful = result.is_ok();
+        let outcome = if successful { "success" } else { "failure" };
+        counter!("bartizan_config_reloads_total", "result" => outcome).increment(1);
+        gauge!("bartizan_config_last_reload_successful").set(if successful { 1.0 } else { 0.0 });
+        let now = SystemTime::now();
+        let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
+        match &result {
+            Ok(reloaded) => {
+                *history = History { loaded_at: now, last_failure: None };
+                tracing::info!(revision = reloaded.revision, changed = reloaded.changed, "configuration taken over");
+            }
+            Err(failure) => {
+                history.last_failure = Some((now, failure.message.clone()));
+                log_failure(failure, &self.gateway.config().revision);
+            }
+        }
+        drop(history);
+        systemd::ready();
+        result
+    }
+
+    async fn take_over(&self) -> Result<Reloaded, ReloadFailure> {
+        let Some(path) = self.document.clone() else {
+            return Err(ReloadFailure::new("there is no configuration file: the gateway was started with `run --to`"));
+        };
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await;
+        let Loaded { config, warnings } = loaded
+            .map_err(|_| ReloadFailure::new("reading the configuration failed inside: see the log"))?
+            .map_err(|error| ReloadFailure::from(&error))?;
+        let (revision, log) = (config.revision.clone(), config.log.clone());
+        let changed = revision != self.gateway.config().revision;
+        self.gateway.reload(config).await.map_err(|error| ReloadFailure::new(error.to_string()))?;
+        if let Err(error) = self.level.set(&log) {
+            tracing::warn!(error = format!("{error:#}"), "the log level stays as it was");
+        }
+        log_warnings(&warnings);
+        Ok(Reloaded { revision, changed, warnings: warnings.into_iter().map(Into::into).collect() })
+    }
+}
+
+/// Logs what is questionable about a configuration that is in use.
+pub(crate) fn log_warnings(warnings: &[Diagnostic]) {
+    for Diagnostic { file, line, column, message, hint, .. } in warnings {
+        tracing::warn!(file, line, column, hint, "{message}");
+    }
+}
+
+fn log_failure(failure: &ReloadFailure, revision: &str) {
+    for diagnostic in &failure.diagnostics {
+        let bartizan_control::Diagnostic { file, line, column, message, hint, .. } = diagnostic;
+        tracing::error!(file, line, column, hint, "{message}");
+    }
+    tracing::error!(revision, reason = failure.message, "the new configuration is not used, the running one stays");
+}

@@ -1,0 +1,90 @@
+//! From the document as it is written to the configuration as it runs: references, defaults, and every check
+//! that needs more than one value.
+//!
+//! Nothing here stops at the first problem: each part reports its own and goes on with something harmless in
+//! the place of what is wrong, and the result is thrown away if there was any error.
+
+mod cors;
+mod files;
+mod hardening;
+mod identity;
+mod limits;
+mod listen;
+mod overlap;
+mod requirements;
+mod roles;
+mod routes;
+mod tls;
+mod upstreams;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use self::{files::Files, roles::Roles, upstreams::Upstreams};
+use crate::{Config, Log, Telemetry, file::Document, located::Position, problems::Problems};
+
+/// How long requests in flight may take by default after a signal to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// The configuration that `document` describes; `None` where a part without which there is none is missing.
+pub(crate) fn resolve(
+    document: &Document,
+    revision: String,
+    base: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<Config> {
+    version(document, problems);
+    let mut files = Files::new(base);
+    let listen = listen::resolve(document, problems);
+    let tls = tls::resolve(&document.tls, &mut files, problems);
+    let mut roles = Roles::resolve(&document.roles, problems);
+    let mut providers = identity::resolve(document, &mut roles, &mut files, problems);
+    let mut upstreams = Upstreams::resolve(&document.upstreams, &mut files, problems);
+    let routes = routes::resolve(document, &mut providers, &mut upstreams, problems);
+    // A misspelled reference would leave what was meant unused; that is no news beside the error.
+    if !problems.failed() {
+        providers.warn_of_unused(problems);
+        roles.warn_of_unused(providers.issues_roles(), problems);
+        upstreams.warn_of_unused(problems);
+    }
+    Some(Config {
+        revision,
+        listen: listen?,
+        tls,
+        hardening: hardening::resolve(&document.hardening, problems),
+        identity: providers.into_list(),
+        roles: roles.into_list(),
+        upstreams: upstreams.into_list(),
+        routes: routes.into_iter().map(Arc::new).collect(),
+        log: log(document, problems),
+        telemetry: telemetry(document, problems),
+        drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),
+        files: files.into_list(),
+    })
+}
+
+fn version(document: &Document, problems: &mut Problems<'_>) {
+    match document.version.as_ref() {
+        Some(version) if version.value == 1 => {}
+        Some(version) => {
+            let message = format!("version {} of this format is not known", version.value);
+            problems.error(version.position, message).help("this release reads `version: 1`");
+        }
+        None => problems
+            .error(Position::START, "`version` is missing")
+            .help("start the document with `version: 1`"),
+    }
+}
+
+fn log(document: &Document, problems: &mut Problems<'_>) -> Log {
+    let Some(log) = document.log.as_ref() else { return Log::default() };
+    Log {
+        format: log.format.get().unwrap_or_default(),
+        level: problems.read_optional(&log.level).map(|level| level.value),
+        requests: log.requests.get().unwrap_or_default(),
+    }
+}
+
+fn telemetry(document: &Document, problems: &mut Problems<'_>) -> Telemetry {
+    let url = document.telemetry.as_ref().and_then(|telemetry| problems.read_optional(&telemetry.otlp));
+    Telemetry { otlp: url.map(|url| url.value.text) }
+}

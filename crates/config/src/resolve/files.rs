@@ -1,0 +1,99 @@
+//! The files that the configuration names: they exist, and nobody else can read the keys.
+
+use std::{
+    collections::HashSet,
+    fs::{File, Metadata},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    forms::Parsed,
+    located::{At, Optional},
+    problems::Problems,
+};
+
+/// The files named so far.
+pub(crate) struct Files<'a> {
+    base: &'a Path,
+    seen: HashSet<PathBuf>,
+    list: Vec<PathBuf>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(base: &'a Path) -> Self {
+        Self { base, seen: HashSet::new(), list: Vec::new() }
+    }
+
+    /// A file that may be public.
+    pub(crate) fn public(&mut self, file: &At<PathBuf>, problems: &mut Problems<'_>) -> PathBuf {
+        self.open(file, problems).0
+    }
+
+    /// The same for a key that may be left out.
+    pub(crate) fn optional(
+        &mut self,
+        file: &Optional<Parsed<PathBuf>>,
+        problems: &mut Problems<'_>,
+    ) -> Option<PathBuf> {
+        let file = problems.read_optional(file)?;
+        Some(self.public(&file, problems))
+    }
+
+    /// A private key.
+    pub(crate) fn key(&mut self, file: &At<PathBuf>, problems: &mut Problems<'_>) -> PathBuf {
+        let (path, metadata) = self.open(file, problems);
+        if let Some(metadata) = metadata {
+            check_permissions(file, &path, &metadata, problems);
+        }
+        path
+    }
+
+    /// Every file named, once.
+    pub(crate) fn into_list(self) -> Vec<PathBuf> {
+        self.list
+    }
+
+    fn open(&mut self, file: &At<PathBuf>, problems: &mut Problems<'_>) -> (PathBuf, Option<Metadata>) {
+        let path = self.base.join(&file.value);
+        if self.seen.insert(path.clone()) {
+            self.list.push(path.clone());
+        }
+        let metadata = match File::open(&path).and_then(|opened| opened.metadata()) {
+            Ok(metadata) if metadata.is_file() => Some(metadata),
+            Ok(_) => {
+                problems.error(file.position, format!("`{}` is not a file", path.display())).hint(None);
+                None
+            }
+            Err(error) => {
+                let reason = match error.kind() {
+                    std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                    _ => error.to_string(),
+                };
+                let hint = "relative paths start from the folder of this document";
+                problems
+                    .error(file.position, format!("cannot read `{}`: {reason}", path.display()))
+                    .help(hint);
+                None
+            }
+        };
+        (path, metadata)
+    }
+}
+
+#[cfg(unix)]
+fn check_permissions(file: &At<PathBuf>, path: &Path, metadata: &Metadata, problems: &mut Problems<'_>) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = metadata.permissions().mode() & 0o777;
+    let (shown, hint) = (path.display(), format!("run `chmod 600 {}`", path.display()));
+    if mode & 0o007 != 0 {
+        let message = format!("every user of this machine has access to the key `{shown}` (mode {mode:04o})");
+        problems.error(file.position, message).hint(hint);
+    } else if mode & 0o070 != 0 {
+        let message = format!("a whole group has access to the key `{shown}` (mode {mode:04o})");
+        problems.warning(file.position, message).hint(hint);
+    }
+}
+
+#[cfg(not(unix))]
+fn check_permissions(_: &At<PathBuf>, _: &Path, _: &Metadata, _: &mut Problems<'_>) {}

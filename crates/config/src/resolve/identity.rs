@@ -1,0 +1,215 @@
+//! `identity:`: the providers, and what routes need to know about them.
+
+mod jwt;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use bartizan_model::{Grant, Name, OrganizationId};
+use http::{HeaderName, header};
+
+use super::{files::Files, roles::Roles};
+use crate::{
+    ApiKey, ApiKeyProvider, Authentication, CertificateClient, CertificateProvider, IdentityProvider,
+    Provider,
+    file::{self, ApiKeys, Certificates, Document},
+    forms::Parsed,
+    located::{At, Optional, Position},
+    problems::Problems,
+    suggestion,
+};
+
+/// What `auth` says of a public route; no provider may be called so.
+pub(crate) const NONE: &str = "none";
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The providers of the document.
+pub(crate) struct Providers {
+    list: Vec<Arc<IdentityProvider>>,
+    known: HashMap<Name, Facts>,
+    /// The names in the order of the document.
+    names: Vec<Name>,
+}
+
+/// What a route needs to know about a provider, even about one that has problems of its own.
+struct Facts {
+    position: Position,
+    used: bool,
+    /// The header that carries the credentials.
+    header: Option<HeaderName>,
+    /// Whether its proofs are tokens, which may carry roles and say which factors were used.
+    is_token: bool,
+}
+
+pub(crate) fn resolve(
+    document: &Document,
+    roles: &mut Roles,
+    files: &mut Files<'_>,
+    problems: &mut Problems<'_>,
+) -> Providers {
+    let mut providers = Providers { list: Vec::new(), known: HashMap::new(), names: Vec::new() };
+    for (key, entry) in document.identity.iter().flat_map(|identity| &identity.value.0) {
+        let Some(name) = problems.read(key) else { continue };
+        if name.as_str() == NONE {
+            problems
+                .error(key.position, "`none` is what `auth` says of a public route")
+                .help("choose another name");
+        }
+        providers.known.insert(name.clone(), facts(key.position, &entry.value));
+        providers.names.push(name.clone());
+        let provider = match &entry.value {
+            file::Provider::Jwt(jwt) => {
+                jwt::resolve(jwt, files, problems).map(|jwt| Provider::Jwt(Arc::new(jwt)))
+            }
+            file::Provider::ApiKey(keys) => {
+                Some(Provider::ApiKey(api_keys(&name, key.position, keys, roles, problems)))
+            }
+            file::Provider::Certificate(certificates) => {
+                check_client_ca(document, key.position, problems);
+                Some(Provider::Certificate(clients(certificates, roles, problems)))
+            }
+        };
+        if let Some(provider) = provider {
+            providers.list.push(Arc::new(IdentityProvider { name, line: key.position.line(), provider }));
+        }
+    }
+    providers
+}
+
+impl Providers {
+    /// Whether the provider that a route lists is known; reports an unknown one.
+    pub(crate) fn is_known(&mut self, name: &At<Name>, problems: &mut Problems<'_>) -> bool {
+        if let Some(facts) = self.known.get_mut(&name.value) {
+            facts.used = true;
+            return true;
+        }
+        let hint = suggestion::hint(name.as_str(), self.names.iter().map(Name::as_str))
+            .or_else(|| Some(format!("add `{}` under `identity`", name.value)));
+        problems.error(name.position, format!("there is no identity provider `{}`", name.value)).hint(hint);
+        false
+    }
+
+    /// Whether the provider's proofs can say that more than one factor was used.
+    pub(crate) fn tell_factors(&self, name: &Name) -> bool {
+        self.known.get(name).is_some_and(|facts| facts.is_token)
+    }
+
+    /// The headers that carry the credentials a route asks for.
+    pub(crate) fn headers(&self, authentication: &Authentication) -> Vec<HeaderName> {
+        match authentication {
+            Authentication::Public => Vec::new(),
+            Authentication::Required(names) => {
+                names.iter().filter_map(|name| self.known.get(name)?.header.clone()).collect()
+            }
+        }
+    }
+
+    pub(crate) fn warn_of_unused(&self, problems: &mut Problems<'_>) {
+        for name in &self.names {
+            if let Some(facts) = self.known.get(name).filter(|facts| !facts.used) {
+                let message = format!("no route uses the identity provider `{name}`");
+                problems.warning(facts.position, message).hint(None);
+            }
+        }
+    }
+
+    /// Whether some provider's proofs carry roles of their own.
+    pub(crate) fn issues_roles(&self) -> bool {
+        self.known.values().any(|facts| facts.is_token)
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Arc<IdentityProvider>> {
+        self.list
+    }
+}
+
+fn facts(position: Position, provider: &file::Provider) -> Facts {
+    let header = |optional: &Optional<Parsed<HeaderName>>, default: HeaderName| {
+        optional.as_ref().and_then(|at| at.value.0.clone().ok()).unwrap_or(default)
+    };
+    let (header, is_token) = match provider {
+        file::Provider::Jwt(jwt) => (Some(header(&jwt.header, header::AUTHORIZATION)), true),
+        file::Provider::ApiKey(keys) => (Some(header(&keys.header, API_KEY)), false),
+        file::Provider::Certificate(_) => (None, false),
+    };
+    Facts { position, used: false, header, is_token }
+}
+
+fn api_keys(
+    provider: &Name,
+    position: Position,
+    file: &ApiKeys,
+    roles: &mut Roles,
+    problems: &mut Problems<'_>,
+) -> ApiKeyProvider {
+    let header = problems.read_or(&file.header, API_KEY);
+    let (mut keys, mut names, mut hashes) = (Vec::new(), HashSet::new(), HashSet::new());
+    for key in file.keys.iter().flat_map(|keys| keys.iter()) {
+        let (name, hash) = (problems.read(&key.name), problems.read(&key.hash));
+        let permissions = grants(&key.permissions, problems);
+        let roles = roles.held(&key.roles, problems);
+        let organization = organization(&key.organization, problems);
+        let (Some(name), Some(hash)) = (name, hash) else { continue };
+        if !names.insert(name.clone()) {
+            problems.error(key.name.position, format!("a second key is called `{name}`")).hint(None);
+        }
+        if !hashes.insert(hash) {
+            problems
+                .error(key.hash.position, "another entry has the same hash")
+                .help("give each holder a key of its own");
+        }
+        keys.push(ApiKey { name, hash: hash.0, permissions, roles, organization });
+    }
+    if file.keys.as_ref().is_none_or(|keys| keys.is_empty()) {
+        problems
+            .warning(position, format!("`{provider}` has no keys: it admits nobody"))
+            .help("add `keys: [{ name, hash: \"sha256:...\" }]`");
+    }
+    ApiKeyProvider { header, keys }
+}
+
+fn clients(file: &Certificates, roles: &mut Roles, problems: &mut Problems<'_>) -> CertificateProvider {
+    let (mut clients, mut names) = (Vec::new(), HashSet::new());
+    for client in &file.clients.value {
+        let san = problems.read(&client.san);
+        let permissions = grants(&client.permissions, problems);
+        let roles = roles.held(&client.roles, problems);
+        let organization = organization(&client.organization, problems);
+        let Some(san) = san else { continue };
+        if !names.insert(san.clone()) {
+            problems.error(client.san.position, format!("a second client is called `{san}`")).hint(None);
+        }
+        clients.push(CertificateClient { san, permissions, roles, organization });
+    }
+    if file.clients.is_empty() {
+        problems
+            .warning(file.clients.position, "there are no clients: every certificate is refused")
+            .hint(None);
+    }
+    CertificateProvider { name: file.name.get().unwrap_or_default(), clients }
+}
+
+fn check_client_ca(document: &Document, position: Position, problems: &mut Problems<'_>) {
+    let has_client_ca = match document.tls.as_ref().map(|tls| &tls.value.0) {
+        Some(Ok(file::Tls::Table(table))) => table.client_ca.is_some(),
+        Some(Ok(file::Tls::Dev)) | None => false,
+        Some(Err(_)) => true,
+    };
+    if !has_client_ca {
+        problems
+            .error(position, "`certificate` needs `tls.client_ca`: nobody is asked for a certificate")
+            .help("add `client_ca` under `tls` with the PEM file of the authorities");
+    }
+}
+
+fn grants(grants: &Optional<Vec<At<Parsed<Grant>>>>, problems: &mut Problems<'_>) -> Vec<Grant> {
+    let grants = grants.as_ref().map(|grants| problems.read_all(grants)).unwrap_or_default();
+    grants.into_iter().map(|grant| grant.value).collect()
+}
+
+fn organization(text: &Optional<Parsed<String>>, problems: &mut Problems<'_>) -> Option<OrganizationId> {
+    problems.read_optional(text).map(|text| OrganizationId::from(text.value.as_str()))
+}

@@ -1,0 +1,228 @@
+//! `routes:`.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use http::{HeaderName, Method};
+
+use super::{
+    cors::{self, RouteFacts},
+    identity::Providers,
+    overlap::Overlaps,
+    requirements,
+    upstreams::Upstreams,
+};
+use crate::{
+    Authentication, BodyPolicy, Cors, Headers, PathPattern, Route, RouteTimeouts, Segment,
+    file::{self, BodyPolicyName, Document},
+    forms::Parsed,
+    located::{At, Optional, Position},
+    problems::Problems,
+};
+
+const HOLD: usize = 64 * 1024;
+/// The most that can be held of one body: it stays in memory.
+const MOST_HELD: u32 = 16 * 1024 * 1024;
+const MAX_BODY: u64 = 10 * 1024 * 1024;
+const RESPONSE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(5 * 60);
+
+pub(crate) fn resolve(
+    document: &Document,
+    providers: &mut Providers,
+    upstreams: &mut Upstreams,
+    problems: &mut Problems<'_>,
+) -> Vec<Route> {
+    let hint = "add for example `routes: [{ path: /**, to: \"http://localhost:3000\", auth: none }]`";
+    match document.routes.as_ref() {
+        None => problems.error(Position::START, "`routes` is missing").help(hint),
+        Some(routes) if routes.is_empty() => problems.error(routes.position, "there is no route").help(hint),
+        Some(_) => {}
+    }
+    let mut overlaps = Overlaps::default();
+    let routes = document.routes.iter().flat_map(|routes| &routes.value);
+    routes.filter_map(|entry| route(entry, &mut overlaps, providers, upstreams, problems)).collect()
+}
+
+fn route(
+    file: &At<file::Route>,
+    overlaps: &mut Overlaps,
+    providers: &mut Providers,
+    upstreams: &mut Upstreams,
+    problems: &mut Problems<'_>,
+) -> Option<Route> {
+    let path = problems.read(&file.path);
+    let hosts = hosts(file, problems);
+    let methods = methods(&file.methods, problems);
+    if let Some(path) = &path {
+        overlaps.claim(path, &hosts, &methods, file.position, problems);
+    }
+    let upstream = upstreams.destination(&file.to, problems);
+    let authentication = requirements::authentication(file, providers, problems);
+    let is_public = authentication == Some(Authentication::Public);
+    let require = requirements::requirements(file, is_public, problems);
+    let multi_factor = requirements::multi_factor(file, authentication.as_ref(), providers, problems);
+    let credentials = authentication.as_ref().map(|names| providers.headers(names)).unwrap_or_default();
+    let cors = cors(&file.cors, RouteFacts { methods: &methods, credentials }, problems);
+    let headers = headers(&file.headers, problems);
+    let (body, max_body) = body(&file.body, problems);
+    let strip_prefix = strip_prefix(&file.strip_prefix, path.as_ref(), problems);
+    let upgrade = upgrade(&file.upgrade, problems);
+    let timeouts = timeouts(&file.timeouts, problems);
+    let line = |position: Option<Position>| position.unwrap_or(file.position).line();
+    Some(Route {
+        line: file.position.line(),
+        path: path?,
+        hosts,
+        methods,
+        upstream: upstream?,
+        strip_prefix,
+        preserve_host: file.preserve_host.get().unwrap_or(true),
+        authentication: authentication?,
+        authentication_line: line(file.auth.as_ref().map(|auth| auth.position)),
+        require,
+        require_line: line(file.require.as_ref().map(|require| require.position)),
+        multi_factor,
+        cors,
+        headers,
+        body,
+        max_body,
+        upgrade,
+        timeouts,
+    })
+}
+
+fn hosts(file: &file::Route, problems: &mut Problems<'_>) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(listed) = problems.read_optional(&file.hosts) {
+        if listed.all().is_empty() {
+            problems
+                .error(listed.position, "`hosts` is an empty list")
+                .help("leave it out to answer for any host");
+        }
+        words.extend(listed.all());
+    }
+    if let Some(host) = file.host.as_ref() {
+        if file.hosts.is_some() {
+            problems
+                .error(host.position, "`host` and `hosts` are two ways to say the same")
+                .help("keep one of the two");
+        }
+        words.push(host.clone());
+    }
+    let mut seen = HashSet::new();
+    let hosts = problems.read_all(&words).into_iter().map(|host| host.value.0);
+    hosts.filter(|host| seen.insert(host.clone())).collect()
+}
+
+fn methods(file: &Optional<Vec<At<Parsed<Method>>>>, problems: &mut Problems<'_>) -> Vec<Method> {
+    let Some(listed) = file.as_ref() else { return Vec::new() };
+    if listed.is_empty() {
+        problems
+            .error(listed.position, "`methods` is an empty list")
+            .help("leave it out to admit every method");
+    }
+    let mut seen = HashSet::new();
+    let methods = problems.read_all(listed).into_iter().map(|method| method.value);
+    methods.filter(|method| seen.insert(method.clone())).collect()
+}
+
+fn cors(file: &Optional<Parsed<file::Cors>>, facts: RouteFacts<'_>, problems: &mut Problems<'_>) -> Cors {
+    let Some(at) = file.as_ref() else { return Cors::default() };
+    let written = problems.borrow(at);
+    written.map_or_else(Cors::default, |written| cors::resolve(written, at.position, facts, problems))
+}
+
+fn headers(file: &Optional<Parsed<file::Headers>>, problems: &mut Problems<'_>) -> Headers {
+    let mut headers =
+        Headers { profile: crate::HeaderProfile::default(), content_security_policy: None, set: Vec::new() };
+    let Some(written) = file.as_ref().and_then(|at| problems.borrow(at)) else { return headers };
+    headers.profile = written.profile.get().unwrap_or_default();
+    if let Some(csp) = problems.read_optional(&written.csp) {
+        headers.content_security_policy = csp.to_str().ok().map(Arc::from);
+    }
+    let mut seen: HashSet<HeaderName> = HashSet::new();
+    for (name, value) in written.set.iter().flat_map(|set| &set.value.0) {
+        let (Some(read), Some(value)) = (problems.read(name), problems.read(value)) else { continue };
+        if seen.insert(read.clone()) {
+            headers.set.push((read, value));
+        } else {
+            problems
+                .error(name.position, format!("`{read}` is set twice"))
+                .help("upper and lower case mean the same");
+        }
+    }
+    headers
+}
+
+fn body(file: &Optional<Parsed<file::Body>>, problems: &mut Problems<'_>) -> (BodyPolicy, u64) {
+    let default = (BodyPolicy::Hold { limit: HOLD }, MAX_BODY);
+    let Some(written) = file.as_ref().and_then(|at| problems.borrow(at)) else { return default };
+    let max = problems.size("max", &written.max, MAX_BODY);
+    let limit = problems.memory("hold", &written.hold, MOST_HELD, HOLD);
+    let policy = written.policy.get().unwrap_or_default();
+    if let Some(hold) = written.hold.as_ref().filter(|hold| hold.is_valid()) {
+        if policy == BodyPolicyName::Stream {
+            problems
+                .error(hold.position, "`hold` has no meaning when bodies are streamed")
+                .help("leave it out");
+        } else if u64::try_from(limit).is_ok_and(|limit| limit > max && limit <= u64::from(MOST_HELD)) {
+            let message = format!("`hold` is {limit} bytes, more than the largest body ({max} bytes)");
+            problems.error(hold.position, message).help("raise `max` or lower `hold`");
+        }
+    }
+    let policy = match policy {
+        BodyPolicyName::Stream => BodyPolicy::Stream,
+        BodyPolicyName::Hold => BodyPolicy::Hold { limit },
+        BodyPolicyName::Refuse => BodyPolicy::Refuse { limit },
+    };
+    (policy, max)
+}
+
+fn strip_prefix(
+    file: &Optional<Parsed<PathPattern>>,
+    path: Option<&PathPattern>,
+    problems: &mut Problems<'_>,
+) -> Option<PathPattern> {
+    let prefix = problems.read_optional(file)?;
+    let literal = |segment: &Segment| matches!(segment, Segment::Literal(_));
+    if prefix.segments().is_empty() || !prefix.segments().iter().all(literal) {
+        problems
+            .error(prefix.position, format!("`{}`: a prefix is made of plain segments", prefix.as_str()))
+            .help("write for example `/api`");
+    } else if path.is_some_and(|path| !path.segments().starts_with(prefix.segments())) {
+        let message = format!("`{}` is not the start of the route's path", prefix.as_str());
+        problems.error(prefix.position, message).hint(None);
+    }
+    Some(prefix.value)
+}
+
+fn upgrade(file: &Optional<Vec<At<Parsed<String>>>>, problems: &mut Problems<'_>) -> Vec<String> {
+    let Some(listed) = file.as_ref() else { return vec!["websocket".into()] };
+    let mut protocols = Vec::new();
+    for protocol in problems.read_all(listed) {
+        let name = protocol.value.to_ascii_lowercase();
+        // A token (RFC 9110, section 5.6.2) that may carry a version (`name/1.0`).
+        let is_token =
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~/".contains(&byte));
+        if !is_token {
+            problems
+                .error(protocol.position, format!("`{}` is not a protocol", protocol.value))
+                .help("write for example `websocket`");
+        } else if matches!(name.as_str(), "h2c" | "h2" | "tls" | "http") || name.starts_with("http/") {
+            let message =
+                format!("`{}`: an upgrade to another HTTP would go round every check", protocol.value);
+            problems.error(protocol.position, message).hint(None);
+        } else if !protocols.contains(&name) {
+            protocols.push(name);
+        }
+    }
+    protocols
+}
+
+fn timeouts(file: &Optional<file::RouteTimeouts>, problems: &mut Problems<'_>) -> RouteTimeouts {
+    let Some(written) = file.as_ref() else { return RouteTimeouts { response: RESPONSE, idle: IDLE } };
+    RouteTimeouts {
+        response: problems.duration("response", &written.response, RESPONSE),
+        idle: problems.duration("idle", &written.idle, IDLE),
+    }
+}

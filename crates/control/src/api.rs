@@ -1,0 +1,79 @@
+//! The endpoints, one file per resource: its types, its handlers, its part of the OpenAPI document.
+
+pub(crate) mod addresses;
+pub(crate) mod configuration;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod requests;
+pub(crate) mod status;
+pub(crate) mod upstreams;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AdminToken,
+    control::Shared,
+    document,
+    extract::MAX_BODY,
+    failure::{Failure, FailureCode, finish},
+    guard,
+};
+
+/// The admin listener: everything needs the token, except the probes.
+pub(crate) fn admin(shared: Arc<Shared>, token: AdminToken) -> Router {
+    let (guarded, _) = operations().split_for_parts();
+    let (probes, _) = probes().split_for_parts();
+    let guarded = with_fallbacks(guarded).layer(middleware::from_fn_with_state(token, guard::admin_only));
+    // A router without a fallback of its own takes that of the other: what is unknown needs the token too.
+    let probes = probes.method_not_allowed_fallback(method_not_allowed);
+    guarded
+        .merge(probes)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(guard::own_host_and_origin))
+        .layer(middleware::from_fn(finish))
+        .with_state(shared)
+}
+
+/// The metrics listener: no token, and nothing that needs one.
+pub(crate) fn metrics(shared: Arc<Shared>) -> Router {
+    let (router, _) = probes().routes(routes!(metrics::read_metrics)).split_for_parts();
+    with_fallbacks(router).layer(middleware::from_fn(finish)).with_state(shared)
+}
+
+/// What the handlers say of themselves.
+pub(crate) fn document() -> OpenApi {
+    OpenApiRouter::with_openapi(document::frame()).merge(operations()).merge(probes()).into_openapi()
+}
+
+fn operations() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::default()
+        .routes(routes!(status::read_status))
+        .routes(routes!(configuration::read_configuration))
+        .routes(routes!(configuration::reload_configuration))
+        .routes(routes!(requests::list_requests))
+        .routes(routes!(requests::explain_request))
+        .routes(routes!(addresses::list_addresses, addresses::set_address, addresses::remove_address))
+        .routes(routes!(upstreams::list_upstreams))
+        .routes(routes!(metrics::read_metrics))
+        .routes(routes!(metrics::read_document))
+}
+
+fn probes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::default().routes(routes!(health::healthz)).routes(routes!(health::readyz))
+}
+
+fn with_fallbacks(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn not_found() -> Failure {
+    Failure::new(FailureCode::NotFound, "there is nothing at this path: see `/openapi.json`")
+}
+
+async fn method_not_allowed() -> Failure {
+    Failure::new(FailureCode::MethodNotAllowed, "use one of the methods in the Allow header")
+}

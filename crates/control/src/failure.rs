@@ -1,0 +1,169 @@
+//! Errors of the API: RFC 9457 problems with a stable code and the request's id.
+//!
+//! A handler answers with a [`Failure`]; [`finish`] gives every request its id and writes the problem, in this one
+//! place. The callers are operators, so a detail may name what is wrong inside; it never holds a secret.
+
+use std::borrow::Cow;
+
+use axum::{
+    Json,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use bartizan_model::RequestId;
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Diagnostic;
+
+/// An error (RFC 9457, `application/problem+json`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: `code` tells more than the status.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    pub problem_type: String,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    pub title: String,
+    /// The status.
+    #[schema(minimum = 400, maximum = 599, example = 404)]
+    pub status: u16,
+    /// What is wrong and what to do about it.
+    pub detail: String,
+    /// The stable name of the error. Clients may match on it.
+    #[schema(example = "not_found")]
+    pub code: String,
+    /// The id of the request, also in `x-request-id` and in the log.
+    pub request_id: String,
+    /// What is wrong with the configuration, for `configuration_invalid`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// An error on its way to [`finish`].
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    code: FailureCode,
+    detail: Cow<'static, str>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $text:literal, $status:ident;)*) => {
+        /// The stable name of an error; it fixes the status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum FailureCode {
+            $($(#[$doc])* $code,)*
+        }
+
+        impl FailureCode {
+            const fn as_str(self) -> &'static str {
+                match self { $(Self::$code => $text,)* }
+            }
+
+            const fn status(self) -> StatusCode {
+                match self { $(Self::$code => StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Broken HTTP, broken JSON, or a parameter that is none.
+    MalformedRequest = "malformed_request", BAD_REQUEST;
+    /// No token.
+    MissingAuthenticationToken = "missing_authentication_token", UNAUTHORIZED;
+    /// A token that is not the admin token.
+    InvalidAuthenticationToken = "invalid_authentication_token", UNAUTHORIZED;
+    /// A page of another origin asks.
+    CrossOriginRefused = "cross_origin_refused", FORBIDDEN;
+    /// Nothing there.
+    NotFound = "not_found", NOT_FOUND;
+    /// Something there, but not for this method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
+    /// The body came too slowly.
+    BodyTooSlow = "body_too_slow", REQUEST_TIMEOUT;
+    /// The configuration on disk cannot be used.
+    ConfigurationInvalid = "configuration_invalid", CONFLICT;
+    /// No room for another address.
+    AddressListsFull = "address_lists_full", CONFLICT;
+    /// The body is too large.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
+    /// The body is not JSON by its own account.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
+    /// A `Host` that is not ours.
+    MisdirectedRequest = "misdirected_request", MISDIRECTED_REQUEST;
+    /// Well-formed, but its values make no sense.
+    InvalidValue = "invalid_value", UNPROCESSABLE_ENTITY;
+    /// Not ready, or about to stop.
+    NotReady = "not_ready", SERVICE_UNAVAILABLE;
+}
+
+impl Failure {
+    pub(crate) fn new(code: FailureCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), diagnostics: Vec::new() }
+    }
+
+    pub(crate) fn with_diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {
+        self.diagnostics = diagnostics;
+        self
+    }
+
+    fn into_problem(self, request_id: &RequestId) -> Problem {
+        let status = self.code.status();
+        Problem {
+            problem_type: "about:blank".into(),
+            title: status.canonical_reason().unwrap_or_default().into(),
+            status: status.as_u16(),
+            detail: self.detail.into_owned(),
+            code: self.code.as_str().into(),
+            request_id: request_id.to_string(),
+            diagnostics: self.diagnostics,
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        let challenge = match self.code {
+            FailureCode::MissingAuthenticationToken => Some(r#"Bearer realm="bartizan""#),
+            FailureCode::InvalidAuthenticationToken => Some(r#"Bearer realm="bartizan", error="invalid_token""#),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives the request its id (the client's own where it is one), writes a failure as a problem, and sets the headers
+/// that every answer has. The outermost layer.
+pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        let problem = Json(failure.into_problem(&id)).into_response();
+        *response.body_mut() = problem.into_body();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    }
+    let headers = response.headers_mut();
+    headers.insert("x-request-id", id.header_value());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn request_id(headers: &HeaderMap) -> RequestId {
+    let own = headers.get("x-request-id").and_then(|value| RequestId::try_from(value).ok());
+    own.unwrap_or_else(RequestId::generate)
+}

@@ -1,0 +1,52 @@
+//! The service that hyper calls: numbers requests, checks what HTTP/2 leaves unchecked, asks for the answer.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bartizan_config::Hardening;
+use http::{Request, Response, Version};
+use hyper::{body::Incoming, service::Service};
+
+use super::{Answer, ConnectionFacts, body::AnswerBody};
+use crate::wire::{Violation, request_head::HeadLimits};
+
+/// Answers the requests of one connection.
+pub(super) fn service<A: Answer>(
+    answer: Arc<A>,
+    facts: Arc<ConnectionFacts>,
+    hardening: &Hardening,
+) -> impl Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible, Future: Send + 'static> + 'static
+{
+    let limits = HeadLimits::from(hardening);
+    let last = hardening.max_requests_per_connection;
+    hyper::service::service_fn(move |request: Request<Incoming>| {
+        let (answer, facts) = (Arc::clone(&answer), Arc::clone(&facts));
+        let (number, in_flight) = facts.wire.start();
+        if number >= last {
+            facts.wire.want_close();
+        }
+        if request.version() == Version::HTTP_2
+            && let Err(violation) = check(&request, &limits)
+        {
+            facts.wire.refuse(number, violation);
+        }
+        async move {
+            let response = answer.answer(request, &facts, number).await;
+            Ok(response.map(|body| AnswerBody::new(body, in_flight)))
+        }
+    })
+}
+
+/// The limits that the guard applies to heads of HTTP/1.1, applied to a request of HTTP/2.
+fn check<B>(request: &Request<B>, limits: &HeadLimits) -> Result<(), Violation> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > limits.max_target {
+        return Err(Violation::TargetTooLong);
+    }
+    if request.headers().len() > limits.max_fields {
+        return Err(Violation::TooManyFields);
+    }
+    if limits.refuse_underscores && request.headers().keys().any(|name| name.as_str().contains('_')) {
+        return Err(Violation::Underscore);
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The frames of one HTTP/2 connection (RFC 9113 §4 and §10.5): floods of frames that cost the sender nothing
+//! end it, before anything has been decoded.
+//!
+//! It reads frame headers only; h2 reads the frames. Limits are per sliding window and grow with the useful
+//! traffic of the window, because honest clients send control frames in proportion to it: `PRIORITY_UPDATE` per
+//! request, `PING` and `WINDOW_UPDATE` per amount received.
+
+use bartizan_config::Http2Limits;
+use tokio::time::Instant;
+
+use super::Violation;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const FRAME_HEADER: usize = 9;
+const END_STREAM: u8 = 0x1;
+/// Sent bytes that entitle to one more control frame.
+const SENT_PER_CONTROL_FRAME: u64 = 64;
+/// Sent bytes that entitle to one more `WINDOW_UPDATE`: two for the smallest frame with data.
+const SENT_PER_WINDOW_UPDATE: u64 = 5;
+
+/// Follows the frames a client sends.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    limits: Http2Limits,
+    /// Bytes of the preface that have come.
+    preface: usize,
+    /// The frame header under way.
+    header: [u8; FRAME_HEADER],
+    header_length: usize,
+    /// Bytes of the current payload still to come.
+    payload: usize,
+    /// `CONTINUATION` frames of the header block under way.
+    continuations: u32,
+    highest_stream: u32,
+    traffic: Traffic,
+}
+
+impl Frames {
+    /// The frames of a connection on which nothing has come yet.
+    pub(crate) fn new(limits: Http2Limits) -> Self {
+        Self {
+            limits,
+            preface: 0,
+            header: [0; FRAME_HEADER],
+            header_length: 0,
+            payload: 0,
+            continuations: 0,
+            highest_stream: 0,
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// Goes on with `bytes`.
+    pub(super) fn advance(&mut self, mut bytes: &[u8]) -> Result<(), Violation> {
+        bytes = self.read_preface(bytes)?;
+        while !bytes.is_empty() {
+            let skipped = self.payload.min(bytes.len());
+            self.payload -= skipped;
+            bytes = &bytes[skipped..];
+            let missing = FRAME_HEADER - self.header_length;
+            let (piece, rest) = bytes.split_at(missing.min(bytes.len()));
+            self.header[self.header_length..][..piece.len()].copy_from_slice(piece);
+            self.header_length += piece.len();
+            bytes = rest;
+            if self.header_length == FRAME_HEADER {
+                self.header_length = 0;
+                let frame = FrameHeader::parse(self.header);
+                self.payload = frame.length;
+                self.judge(frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts `bytes` sent to the client.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.traffic.current.sent += bytes as u64;
+    }
+
+    /// The `GOAWAY` frame that tells the client why its connection ends.
+    pub(super) fn farewell(&self) -> [u8; FRAME_HEADER + 8] {
+        const ENHANCE_YOUR_CALM: u8 = 0xb;
+        let [a, b, c, d] = self.highest_stream.to_be_bytes();
+        [0, 0, 8, Kind::GOAWAY, 0, 0, 0, 0, 0, a, b, c, d, 0, 0, 0, ENHANCE_YOUR_CALM]
+    }
+
+    fn read_preface<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Violation> {
+        let missing = &PREFACE[self.preface..];
+        let (piece, rest) = bytes.split_at(missing.len().min(bytes.len()));
+        if !missing.starts_with(piece) {
+            return Err(Violation::Preface);
+        }
+        self.preface += piece.len();
+        Ok(rest)
+    }
+
+    fn judge(&mut self, frame: FrameHeader) -> Result<(), Violation> {
+        match frame.kind {
+            Kind::DATA if frame.length > 0 || frame.flags & END_STREAM != 0 => Ok(()),
+            Kind::HEADERS => {
+                self.highest_stream = self.highest_stream.max(frame.stream);
+                self.traffic.current.requests += 1;
+                self.continuations = 0;
+                Ok(())
+            }
+            Kind::CONTINUATION => {
+                self.continuations += 1;
+                if self.continuations > self.limits.continuations {
+                    return Err(Violation::ContinuationFlood);
+                }
+                Ok(())
+            }
+            Kind::RST_STREAM => {
+                let resets = self.traffic.count(self.limits.window, |frames| &mut frames.resets).resets;
+                if resets > u64::from(self.limits.resets) { Err(Violation::ResetFlood) } else { Ok(()) }
+            }
+            Kind::WINDOW_UPDATE => {
+                let traffic = self.traffic.count(self.limits.window, |frames| &mut frames.window_updates);
+                let allowed = u64::from(self.limits.control_frames) * 10
+                    + traffic.requests * 2
+                    + traffic.sent / SENT_PER_WINDOW_UPDATE;
+                if traffic.window_updates > allowed { Err(Violation::ControlFlood) } else { Ok(()) }
+            }
+            _ => {
+                let traffic = self.traffic.count(self.limits.window, |frames| &mut frames.control);
+                let allowed = u64::from(self.limits.control_frames)
+                    + traffic.requests
+                    + traffic.sent / SENT_PER_CONTROL_FRAME;
+                if traffic.control > allowed { Err(Violation::ControlFlood) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// The header of a frame (RFC 9113 §4.1).
+#[derive(Debug, Clone, Copy)]
+struct FrameHeader {
+    length: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl FrameHeader {
+    fn parse([a, b, c, kind, flags, s, t, u, v]: [u8; FRAME_HEADER]) -> Self {
+        Self {
+            length: usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c),
+            kind,
+            flags,
+            stream: u32::from_be_bytes([s, t, u, v]) & 0x7fff_ffff,
+        }
+    }
+}
+
+/// Frame types (RFC 9113 §6).
+struct Kind;
+
+impl Kind {
+    const DATA: u8 = 0x0;
+    const HEADERS: u8 = 0x1;
+    const RST_STREAM: u8 = 0x3;
+    const GOAWAY: u8 = 0x7;
+    const WINDOW_UPDATE: u8 = 0x8;
+    const CONTINUATION: u8 = 0x9;
+}
+
+/// What has been counted in a window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    requests: u64,
+    resets: u64,
+    control: u64,
+    window_updates: u64,
+    sent: u64,
+}
+
+/// A sliding window of two halves: what is counted is the current half and the one before.
+#[derive(Debug, Default)]
+struct Traffic {
+    half_began: Option<Instant>,
+    current: Counts,
+    previous: Counts,
+}
+
+impl Traffic {
+    /// Counts one more of what `which` picks and returns the counts of the window.
+    fn count(&mut self, window: std::time::Duration, which: fn(&mut Counts) -> &mut u64) -> Counts {
+        let now = Instant::now();
+        let began = *self.half_began.get_or_insert(now);
+        let age = now.duration_since(began);
+        if age >= window / 2 {
+            let is_recent = age < window;
+            self.previous = if is_recent { self.current } else { Counts::default() };
+            self.current = Counts::default();
+            self.half_began = Some(now);
+        }
+        *which(&mut self.current) += 1;
+        let (current, previous) = (self.current, self.previous);
+        Counts {
+            requests: current.requests + previous.requests,
+            resets: current.resets + previous.resets,
+            control: current.control + previous.control,
+            window_updates: current.window_updates + previous.window_updates,
+            sent: current.sent + previous.sent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

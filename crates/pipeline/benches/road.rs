@@ -1,0 +1,107 @@
+//! The road and its parts, per request: path, routing, and everything from arrival to verdict.
+//!
+//! `empty_exchange` is the peer of `whole_road`: what building the exchange costs without deciding anything.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bartizan_config::{Config, Source};
+use bartizan_model::{RequestId, TraceContext};
+use bartizan_pipeline::{
+    BodyFailure, ClientFacts, Exchange, Found, Held, HoldBody, NormalPath, PathError, Pipeline, Verdict,
+};
+use divan::{Bencher, black_box};
+use http::{Method, Request};
+use tokio::runtime::Runtime;
+
+fn main() {
+    divan::main();
+}
+
+const KEY: &str = "shop_0123456789abcdef0123456789abcdef";
+const KEY_HASH: &str = "";
+
+#[divan::bench(args = ["/api/orders/17", "/api/%6frders/../orders/17", "/a;v=1/b/c/d/e/f/g/h"])]
+fn normalise(path: &str) -> Result<NormalPath, PathError> {
+    NormalPath::of(black_box(path))
+}
+
+#[divan::bench(args = [10, 100, 1000])]
+fn route(bencher: Bencher, routes: usize) {
+    let runtime = runtime();
+    let pipeline = pipeline(&runtime, routes);
+    let path = format!("/api/service-{}/items/17", routes / 2);
+    bencher.bench(|| -> Found { pipeline.routes().find("shop.test", black_box(&path), &Method::GET) });
+}
+
+#[divan::bench]
+fn empty_exchange(bencher: Bencher) {
+    bencher.with_inputs(|| request("/public/a")).bench_values(exchange);
+}
+
+#[divan::bench(args = ["/public/a", "/api/service-5/items/17"])]
+fn whole_road(bencher: Bencher, path: &str) {
+    let runtime = runtime();
+    let pipeline = pipeline(&runtime, 10);
+    bencher.with_inputs(|| exchange(request(path))).bench_values(|mut exchange| {
+        let verdict = runtime.block_on(pipeline.decide(&mut exchange, &mut NoBody));
+        assert!(matches!(verdict, Verdict::Pass));
+        exchange
+    });
+}
+
+/// A request without a body.
+struct NoBody;
+
+impl HoldBody for NoBody {
+    fn declared_length(&self) -> Option<u64> {
+        Some(0)
+    }
+
+    async fn hold(&mut self, _limit: usize) -> Result<Held, BodyFailure> {
+        Ok(Held::Whole(0))
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// A public route and as many protected ones as asked for.
+fn pipeline(runtime: &Runtime, routes: usize) -> Pipeline {
+    let mut text = format!(
+        "version: 1
+listen: {{ http: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }}
+identity:
+  partners: {{ api_key: {{ keys: [{{ name: acme, hash: \"sha256:{KEY_HASH}\", permissions: [\"items:*\"] }}] }} }}
+upstreams:
+  shop: {{ targets: [\"http://127.0.0.1:1\"] }}
+routes:
+  - {{ path: /public/**, to: shop, auth: none }}
+"
+    );
+    for number in 0..routes {
+        let route = format!(
+            "  - {{ path: /api/service-{number}/**, to: shop, auth: partners, require: [items:read] }}\n"
+        );
+        text.push_str(&route);
+    }
+    let config = Config::parse(&text, &Source::text("")).expect("a valid document").config;
+    let _entered = runtime.enter();
+    Pipeline::new(&config, Arc::default(), None).expect("a pipeline")
+}
+
+fn request(path: &str) -> Request<()> {
+    let request = Request::get(path)
+        .header("host", "shop.test")
+        .header("user-agent", "bench/1.0")
+        .header("accept", "application/json")
+        .header("x-api-key", KEY);
+    request.body(()).expect("a request")
+}
+
+fn exchange(request: Request<()>) -> Exchange {
+    let peer = SocketAddr::from(([198, 51, 100, 7], 40000));
+    let client = ClientFacts { address: peer.ip(), peer, secure: false, certificate: None };
+    let (head, ()) = request.into_parts();
+    Exchange::new(RequestId::generate(), TraceContext::start(), client, head)
+}
