@@ -14,7 +14,7 @@ use bartizan_control::{ConfigurationFailure, ConfigurationStatus, Reloaded, Relo
 use bartizan_gateway::Gateway;
 use metrics::{counter, gauge};
 
-use crate::{logging::Level, systemd};
+use crate::{admin_tls::AdminTls, logging::Level, systemd};
 
 /// Takes over new configurations. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +25,7 @@ pub(crate) struct Configuration {
 #[derive(Debug)]
 struct Shared {
     gateway: Gateway,
+    admin_tls: Option<AdminTls>,
     /// The file; `None` for `run --to`.
     document: Option<PathBuf>,
     level: Level,
@@ -41,10 +42,16 @@ struct History {
 
 impl Configuration {
     /// The configuration that `gateway` has started with.
-    pub(crate) fn new(gateway: Gateway, document: Option<PathBuf>, level: Level) -> Self {
+    pub(crate) fn new(
+        gateway: Gateway,
+        admin_tls: Option<AdminTls>,
+        document: Option<PathBuf>,
+        level: Level,
+    ) -> Self {
         let history = RwLock::new(History { loaded_at: SystemTime::now(), last_failure: None });
         gauge!("bartizan_config_last_reload_successful").set(1.0);
-        Self { shared: Arc::new(Shared { gateway, document, level, history, turn: tokio::sync::Mutex::default() }) }
+        let turn = tokio::sync::Mutex::default();
+        Self { shared: Arc::new(Shared { gateway, admin_tls, document, level, history, turn }) }
     }
 
     /// Which configuration is in use.
@@ -105,6 +112,11 @@ impl Shared {
         let (revision, log) = (config.revision.clone(), config.log.clone());
         let changed = revision != self.gateway.config().revision;
         self.gateway.reload(config).await.map_err(|error| ReloadFailure::new(error.to_string()))?;
+        if let Some(tls) = &self.admin_tls
+            && let Err(error) = tls.renew(&self.gateway.config())
+        {
+            tracing::error!(%error, "the admin API keeps its certificate");
+        }
         if let Err(error) = self.level.set(&log) {
             tracing::warn!(error = format!("{error:#}"), "the log level stays as it was");
         }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use bartizan_config::{ClientCertificates, Config, Loaded, Tls, Watch};
+use bartizan_config::{Config, Loaded, Watch};
 use bartizan_control::{
     AdminToken, Control, Listener, ListenerKind, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus,
 };
@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use crate::{
+    admin_tls::AdminTls,
     command::version::VERSION,
     configuration::{self, Configuration},
     logging,
@@ -89,15 +90,15 @@ impl System {
         state.create()?;
         let token = AdminToken::create_or_read(&state.admin_token_path())?;
 
-        let watch = document.as_deref().map(|path| Watch::new(path, &config));
+        let watch = document.as_deref().map(|path| Watch::new(&config, path));
         let mut sockets = ActivatedSockets::from_environment(&names(&config));
         let admin = bind(config.listen.admin, "admin", &config, &mut sockets)?;
         let metrics_listener = bind(config.listen.metrics, "metrics", &config, &mut sockets)?;
-        let admin_tls = admin_tls(&config)?;
+        let admin_tls = AdminTls::new(&config)?;
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
         let gateway = Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets).await?;
 
-        let configuration = Configuration::new(gateway.clone(), document.clone(), level);
+        let configuration = Configuration::new(gateway.clone(), admin_tls.clone(), document.clone(), level);
         let listeners = listeners(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
         let running = running(&listeners, admin_tls.is_some(), document);
         let asked = Asked {
@@ -111,6 +112,7 @@ impl System {
         let (stop_servers, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
         let (admin_control, stop_admin, stop_metrics) = (control.clone(), stopped(&stopping), stopped(&stopping));
+        let admin_tls = admin_tls.map(|tls| tls.server_config());
         servers.spawn(async move { admin_control.serve(admin, admin_tls, stop_admin).await });
         servers.spawn(async move { control.serve_metrics(metrics_listener, stop_metrics).await });
         servers.spawn(measure(metrics, stopped(&stopping)));
@@ -241,19 +243,6 @@ fn bind(address: SocketAddr, name: &str, config: &Config, sockets: &mut Activate
             .with_context(|| format!("`listen.{name}` cannot be had"))?,
     };
     TcpListener::from_std(listener).with_context(|| format!("`listen.{name}` cannot be used"))
-}
-
-/// On a loopback address the admin API speaks plain HTTP; elsewhere the token must not cross the network in the
-/// clear. Client certificates are for the proxy: operators have the token.
-fn admin_tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>> {
-    let Some(tls) = config.tls.as_ref().filter(|_| !config.listen.admin.ip().is_loopback()) else { return Ok(None) };
-    let tls = match tls {
-        Tls::Files { certificates, .. } => {
-            Tls::Files { certificates: certificates.clone(), client_certificates: ClientCertificates::Off }
-        }
-        Tls::Dev => Tls::Dev,
-    };
-    Ok(Some(bartizan_gateway::server_config(&tls)?))
 }
 
 fn listeners(gateway: &Gateway, admin: SocketAddr, metrics: SocketAddr) -> Vec<Listener> {

@@ -14,6 +14,7 @@ mod load;
 mod located;
 mod path_pattern;
 mod problems;
+mod reference;
 mod resolve;
 mod route;
 mod schema;
@@ -37,6 +38,7 @@ pub use identity::{
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
 pub use load::Loaded;
 pub use path_pattern::{PathPattern, Segment};
+pub use reference::reference;
 pub use route::{
     Authentication, BodyPolicy, Cors, HeaderProfile, Headers, MethodRequirement, Origins, Requirement,
     Requirements, Route, RouteTimeouts,

@@ -5,7 +5,7 @@
 //! YAML readers: a name made of digits has to be quoted.
 
 use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::file::Document;
 
@@ -19,5 +19,67 @@ pub fn schema() -> Value {
             definition.insert("title".into(), json!(name));
         }
     }
+    unwrap_descriptions(&mut schema);
     schema
+}
+
+/// Joins the lines of a paragraph, which the source code breaks and an editor should not.
+fn unwrap_descriptions(schema: &mut Value) {
+    let children: Vec<&mut Value> = match schema {
+        Value::Object(members) => {
+            unwrap_description(members);
+            members.values_mut().collect()
+        }
+        Value::Array(items) => items.iter_mut().collect(),
+        _ => return,
+    };
+    children.into_iter().for_each(unwrap_descriptions);
+}
+
+fn unwrap_description(members: &mut Map<String, Value>) {
+    if let Some(Value::String(text)) = members.get_mut("description") {
+        let paragraphs: Vec<String> =
+            text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        *text = paragraphs.join("\n\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schema of every mapping in the schema.
+    fn mappings<'a>(schema: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
+        match schema {
+            Value::Object(members) => {
+                if members
+                    .get("properties")
+                    .is_some_and(|properties| properties.get("type").is_none_or(Value::is_object))
+                {
+                    found.push(members);
+                }
+                members.values().for_each(|member| mappings(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| mappings(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_mapping_refuses_unknown_keys_and_explains_the_known_ones() {
+        let schema = schema();
+        let mut found = Vec::new();
+        mappings(&schema, &mut found);
+        assert!(found.len() > 20, "{} mappings", found.len());
+        for mapping in found {
+            assert_eq!(mapping.get("additionalProperties"), Some(&json!(false)), "{mapping:?}");
+            for (key, property) in mapping["properties"].as_object().unwrap() {
+                let explained = property.get("description").or(mapping.get("description"));
+                assert!(
+                    explained.is_some_and(|text| text.as_str().is_some_and(|text| text.len() > 4)),
+                    "{key}"
+                );
+            }
+        }
+    }
 }

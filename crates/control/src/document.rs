@@ -32,14 +32,15 @@ pub(crate) fn frame() -> OpenApi {
 pub(crate) fn openapi() -> OpenApi {
     let mut document = api::document();
     let components = document.components.get_or_insert_default();
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The token that `run` makes on its first start.")).build();
-    components.add_security_scheme("admin_token", SecurityScheme::Http(bearer));
-    for (name, description) in COMMON {
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("What `run` made on its first start."));
+    components.add_security_scheme("admin_token", SecurityScheme::Http(token.build()));
+    for (_, name, description) in [ALWAYS, GUARDED, WITH_BODY].into_iter().flatten() {
         components.responses.insert((*name).into(), RefOr::T(problem(description)));
     }
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-        operations.into_iter().flatten().for_each(complete);
+        [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten().for_each(complete);
     }
     document
 }
@@ -52,22 +53,31 @@ pub(crate) fn json() -> String {
 }
 
 /// What any operation may answer.
-const COMMON: &[(&str, &str)] = &[
-    ("MalformedRequest", "The request is not well-formed."),
-    ("Unauthorized", "The admin token is missing or wrong."),
-    ("CrossOriginRefused", "A page of another origin asks."),
-    ("MisdirectedRequest", "In the clear, the host must be an IP address or `localhost`."),
+const ALWAYS: &[Answer] = &[
+    ("400", "MalformedRequest", "The request is not well-formed."),
+    ("403", "CrossOriginRefused", "A page of another origin asks."),
+    ("421", "MisdirectedRequest", "In the clear, the host must be an IP address or `localhost`."),
+];
+/// What an operation that needs the token may answer too.
+const GUARDED: &[Answer] = &[("401", "Unauthorized", "The admin token is missing or wrong.")];
+/// What an operation that takes a body may answer too.
+const WITH_BODY: &[Answer] = &[
+    ("408", "BodyTooSlow", "The body did not arrive within 10 seconds."),
+    ("413", "BodyTooLarge", "The body is larger than 64 KiB."),
+    ("415", "UnsupportedMediaType", "The body is not `application/json`."),
+    ("422", "InvalidValue", "The body is JSON, but not what is asked for."),
 ];
 
+/// Status, name among the components, description.
+type Answer = (&'static str, &'static str, &'static str);
+
 fn complete(operation: &mut Operation) {
-    let public = operation.security.as_deref() == Some(&[SecurityRequirement::default()]);
-    let statuses = ["400", "401", "403", "421"];
-    for (status, (name, _)) in statuses.into_iter().zip(COMMON) {
-        if status == "401" && public {
-            continue;
-        }
+    let guarded = operation.security.as_deref() != Some(&[SecurityRequirement::default()]);
+    let guarded = if guarded { GUARDED } else { &[] };
+    let with_body = if operation.request_body.is_some() { WITH_BODY } else { &[] };
+    for (status, name, _) in [ALWAYS, guarded, with_body].into_iter().flatten() {
         let answer = RefOr::Ref(Ref::from_response_name(*name));
-        operation.responses.responses.entry(status.into()).or_insert(answer);
+        operation.responses.responses.entry((*status).into()).or_insert(answer);
     }
 }
 

@@ -33,7 +33,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         match body.await {
             Ok(Ok(Json(value))) => Ok(Self(value)),
             Ok(Err(rejection)) => Err(refuse(&rejection)),
-            Err(_) => Err(Failure::new(FailureCode::BodyTooSlow, "the body did not arrive within 10 seconds")),
+            Err(_) => {
+                Err(Failure::new(FailureCode::BodyTooSlow, "the body did not arrive within 10 seconds"))
+            }
         }
     }
 }
@@ -62,9 +64,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
 
 fn refuse(rejection: &JsonRejection) -> Failure {
     match rejection {
-        JsonRejection::JsonDataError(error) => {
-            Failure::new(FailureCode::InvalidValue, format!("the body is not what is asked for: {}", cause(error)))
-        }
+        JsonRejection::JsonDataError(error) => Failure::new(
+            FailureCode::InvalidValue,
+            format!("the body is not what is asked for: {}", cause(error)),
+        ),
         JsonRejection::MissingJsonContentType(_) => {
             Failure::new(FailureCode::UnsupportedMediaType, "send the body as `application/json`")
         }

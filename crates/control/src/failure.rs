@@ -101,6 +101,8 @@ codes! {
     MisdirectedRequest = "misdirected_request", MISDIRECTED_REQUEST;
     /// Well-formed, but its values make no sense.
     InvalidValue = "invalid_value", UNPROCESSABLE_ENTITY;
+    /// Our own fault.
+    InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     /// Not ready, or about to stop.
     NotReady = "not_ready", SERVICE_UNAVAILABLE;
 }
@@ -134,7 +136,9 @@ impl IntoResponse for Failure {
         let mut response = self.code.status().into_response();
         let challenge = match self.code {
             FailureCode::MissingAuthenticationToken => Some(r#"Bearer realm="bartizan""#),
-            FailureCode::InvalidAuthenticationToken => Some(r#"Bearer realm="bartizan", error="invalid_token""#),
+            FailureCode::InvalidAuthenticationToken => {
+                Some(r#"Bearer realm="bartizan", error="invalid_token""#)
+            }
             _ => None,
         };
         if let Some(challenge) = challenge {

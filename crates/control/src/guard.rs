@@ -7,6 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use bartizan_model::RequestId;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, HOST, ORIGIN},
@@ -42,7 +43,13 @@ pub(crate) async fn own_host_and_origin(request: Request, next: Next) -> Respons
 pub(crate) async fn admin_only(State(token): State<AdminToken>, request: Request, next: Next) -> Response {
     match check_token(request.headers(), &token) {
         Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+        Err(failure) => {
+            let peer = request.extensions().get::<Connection>().map(|connection| connection.peer);
+            let request_id = request.extensions().get::<RequestId>().map(tracing::field::display);
+            let peer = peer.map(tracing::field::display);
+            tracing::warn!(audit = true, peer, request_id, "the admin API was asked without the right token");
+            failure.into_response()
+        }
     }
 }
 
@@ -52,7 +59,8 @@ fn host(request: &Request) -> Result<Authority, Failure> {
     let value = single(request.headers(), HOST)
         .map_err(|()| malformed("send one Host header"))?
         .ok_or_else(|| malformed("send a Host header"))?;
-    let host = Authority::try_from(value.as_bytes()).map_err(|_| malformed("the Host header is malformed"))?;
+    let host =
+        Authority::try_from(value.as_bytes()).map_err(|_| malformed("the Host header is malformed"))?;
     if host.as_str().contains('@') {
         return Err(malformed("the Host header is malformed"));
     }
@@ -75,7 +83,8 @@ fn check_host(host: &Authority, secure: bool) -> Result<(), Failure> {
 
 /// Only the API's own pages may ask from a browser.
 fn check_origin(headers: &HeaderMap, host: &Authority, secure: bool) -> Result<(), Failure> {
-    let refused = || Failure::new(FailureCode::CrossOriginRefused, "pages of other origins may not use the admin API");
+    let refused =
+        || Failure::new(FailureCode::CrossOriginRefused, "pages of other origins may not use the admin API");
     let Some(origin) = single(headers, ORIGIN).map_err(|()| refused())? else { return Ok(()) };
     let scheme = if secure { "https" } else { "http" };
     let own = format!("{scheme}://{host}");

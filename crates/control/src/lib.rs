@@ -30,8 +30,11 @@ mod system;
 mod timestamp;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::{
-    addresses::{Addresses, AddressEntry, NewAddressEntry, Standing},
+    addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
     requests::decided::{

@@ -84,7 +84,10 @@ pub(crate) async fn serve(
 }
 
 /// The next connection, once there is a place for it.
-async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // INVARIANT: nobody closes the semaphore.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {

@@ -12,7 +12,7 @@ pub trait System: Send + Sync + 'static {
     fn status(&self) -> Status;
 
     /// Reads the configuration again and swaps it in whole, or leaves the running one alone and says why not.
-    /// The future may be dropped when the caller goes away; calls may overlap.
+    /// Calls may overlap.
     fn reload(&self) -> ReloadFuture<'_>;
 
     /// The services behind and the health of their targets.

@@ -126,7 +126,12 @@ mod tests {
     use super::*;
 
     fn limits() -> Hardening {
-        Hardening { max_connections: 5, connections_per_address: 2, connections_per_prefix: 3, ..Hardening::default() }
+        Hardening {
+            max_connections: 5,
+            connections_per_address: 2,
+            connections_per_prefix: 3,
+            ..Hardening::default()
+        }
     }
 
     fn connect(admission: &Arc<Admission>, address: &str) -> Result<Permit, OverLimit> {

@@ -112,14 +112,17 @@ impl Accepted {
             ProxyProtocol::Required if !settings.trusts(self.peer.ip()) => {
                 return Err(ConnectionError::UntrustedProxy);
             }
-            ProxyProtocol::Required => within(deadline, announced_client(&mut socket)).await?.unwrap_or(self.peer),
+            ProxyProtocol::Required => {
+                within(deadline, announced_client(&mut socket)).await?.unwrap_or(self.peer)
+            }
         };
         if !settings.trusts(client.ip()) {
             self.permit.count(client.ip(), hardening)?;
         }
 
         let mut facts = ConnectionFacts { peer: self.peer, client, listener: self.listener, tls: None, wire };
-        let driver = |facts, since| Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since };
+        let driver =
+            |facts, since| Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since };
         if self.listener == ListenerKind::Https {
             let config = settings.tls.clone().ok_or(ConnectionError::NoCertificate)?;
             let stream = within(deadline, handshake(socket, config)).await?;
@@ -152,7 +155,10 @@ async fn announced_client(socket: &mut Socket) -> Result<Option<SocketAddr>, Con
 }
 
 /// Shakes hands. Somebody who speaks plain HTTP is told so.
-async fn handshake(mut socket: Socket, config: Arc<ServerConfig>) -> Result<TlsStream<Socket>, ConnectionError> {
+async fn handshake(
+    mut socket: Socket,
+    config: Arc<ServerConfig>,
+) -> Result<TlsStream<Socket>, ConnectionError> {
     if socket.early().is_empty() {
         socket.read_ahead().await?;
     }

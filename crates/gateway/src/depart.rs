@@ -60,7 +60,8 @@ impl Departure {
         let status = response.status();
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, exchange.id.header_value());
-        let Some(route) = exchange.route.as_ref().filter(|_| status != StatusCode::SWITCHING_PROTOCOLS) else {
+        let Some(route) = exchange.route.as_ref().filter(|_| status != StatusCode::SWITCHING_PROTOCOLS)
+        else {
             return;
         };
         if !self.preflight {

@@ -64,7 +64,8 @@ impl Forwarder<'_> {
         *request.method_mut() = exchange.head.method.clone();
         *request.uri_mut() = target(exchange)?;
         *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = request_headers::prepare(exchange, upgrading.as_ref().map(|u| &u.protocol), nonce)?;
+        *request.headers_mut() =
+            request_headers::prepare(exchange, upgrading.as_ref().map(|u| &u.protocol), nonce)?;
         let upstream = self.generation.upstreams.get(route.upstream);
         let Answered { mut response, target, attempts } =
             upstream.send(request, wants).await.map_err(|error| refusal(&error))?;
@@ -158,14 +159,38 @@ fn without_prefix(path: &str, count: usize) -> &str {
 fn refusal(error: &UpstreamError) -> Refusal {
     let reason = error.to_string();
     match error {
-        UpstreamError::Unavailable(_) | UpstreamError::Saturated => Refusal::new(Code::UpstreamUnavailable, reason)
-            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
-        UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout => Refusal::new(Code::UpstreamTimeout, reason),
+        UpstreamError::Unavailable(_) | UpstreamError::Saturated => {
+            Refusal::new(Code::UpstreamUnavailable, reason)
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        }
+        UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout => {
+            Refusal::new(Code::UpstreamTimeout, reason)
+        }
         UpstreamError::Protocol(_) => Refusal::new(Code::UpstreamFailed, reason),
         UpstreamError::RequestBody(failure) => match failure {
             BodyError::TooLarge { .. } => Refusal::new(Code::BodyTooLarge, reason).closing(),
             BodyError::TooSlow | BodyError::Idle(_) => Refusal::new(Code::BodyTooSlow, reason).closing(),
             BodyError::Peer(_) => Refusal::new(Code::BodyIncomplete, reason).closing(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_taken_off_by_segments() {
+        let cases = [
+            ("/api/orders/1", 1, "/orders/1"),
+            ("/api/orders/", 1, "/orders/"),
+            ("/api", 1, "/"),
+            ("/api/", 1, "/"),
+            ("/a/b/c", 2, "/c"),
+            ("/a/b/c", 0, "/a/b/c"),
+        ];
+        for (path, segments, expected) in cases {
+            assert_eq!(without_prefix(path, segments), expected, "{path} without {segments}");
+        }
     }
 }

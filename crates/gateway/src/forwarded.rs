@@ -28,7 +28,8 @@ impl Forwarded {
             return None;
         }
         let listed = from_right(headers, &X_FORWARDED_FOR).map(parse_address);
-        let standard = from_right(headers, &header::FORWARDED).map(|element| parse_address(parameter(element, "for")?));
+        let standard =
+            from_right(headers, &header::FORWARDED).map(|element| parse_address(parameter(element, "for")?));
         let address = match (client(listed, trusted), client(standard, trusted)) {
             (Some(listed), Some(standard)) if listed != standard => return None,
             (Some(address), _) | (_, Some(address)) => address,
@@ -48,7 +49,8 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 
 /// The list elements of a header's values, the last one first.
 fn from_right<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> + use<'h> {
-    let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    let values: Vec<&str> =
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     values.into_iter().rev().flat_map(|value| value.rsplit(',').map(str::trim)).take(MAX_HOPS)
 }
 

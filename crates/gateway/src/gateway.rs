@@ -65,7 +65,8 @@ impl Gateway {
     ) -> Result<Self, GatewayError> {
         let settings = Arc::new(ArcSwap::from_pointee(listener_settings(&config)?));
         let bound = bind(&config.listen, sockets)?;
-        let listeners: Vec<_> = bound.iter().map(|(kind, listener)| (*kind, listener.local_address())).collect();
+        let listeners: Vec<_> =
+            bound.iter().map(|(kind, listener)| (*kind, listener.local_address())).collect();
         let generation = Generation::compile(Arc::new(config), &addresses, None)?;
         let generation = Arc::new(ArcSwap::from_pointee(generation));
         let (shutdown, stopping) = watch::channel(false);
@@ -74,7 +75,8 @@ impl Gateway {
         let admission = Admission::new();
         let mut tasks = JoinSet::new();
         for (kind, listener) in bound {
-            let (settings, admission, stopping) = (Arc::clone(&settings), Arc::clone(&admission), stopping.clone());
+            let (settings, admission, stopping) =
+                (Arc::clone(&settings), Arc::clone(&admission), stopping.clone());
             match kind {
                 ListenerKind::Redirect => {
                     tasks.spawn(listener.serve(settings, admission, Arc::clone(&redirect), stopping))
@@ -146,7 +148,8 @@ impl Generation {
         addresses: &Arc<AddressLists>,
         previous: Option<&Self>,
     ) -> Result<Self, GatewayError> {
-        let pipeline = Pipeline::new(&config, Arc::clone(addresses), previous.map(|previous| &previous.pipeline))?;
+        let pipeline =
+            Pipeline::new(&config, Arc::clone(addresses), previous.map(|previous| &previous.pipeline))?;
         let upstreams = Upstreams::new(&config.upstreams, previous.map(|previous| &previous.upstreams))?;
         let metrics = config.routes.iter().map(|route| RouteMetrics::new(route)).collect();
         Ok(Self { config, pipeline, upstreams, metrics })

@@ -27,5 +27,6 @@ pub use connection::ListenerKind;
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use listener::{ActivatedSockets, listen};
+pub use tls::server_config;
 pub use upstream::{TargetStatus, UpstreamStatus};
-pub use wire::request_head;
+pub use wire::{Violation, request_head};

@@ -9,7 +9,7 @@ mod socket;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use bartizan_config::{Config, Hardening, ProxyProtocol};
+use bartizan_config::{Hardening, ProxyProtocol};
 use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -45,17 +45,6 @@ pub(crate) struct ListenerSettings {
 }
 
 impl ListenerSettings {
-    /// Takes the settings out of `config`, reading certificates anew.
-    pub(crate) fn load(config: &Config) -> Result<Self, GatewayError> {
-        Ok(Self {
-            hardening: config.hardening.clone(),
-            proxy_protocol: config.listen.proxy_protocol,
-            trusted_proxies: config.listen.trusted_proxies.clone(),
-            tls: config.tls.as_ref().map(crate::tls::server_config).transpose()?,
-            drain: config.drain,
-        })
-    }
-
     /// Whether `address` is a trusted proxy.
     pub(crate) fn trusts(&self, address: std::net::IpAddr) -> bool {
         let address = address.to_canonical();
@@ -180,7 +169,11 @@ impl<A: Answer> Acceptor<A> {
         let all_ended = async { while self.connections.join_next().await.is_some() {} };
         if tokio::time::timeout(drain, all_ended).await.is_err() {
             let left = self.connections.len();
-            tracing::warn!(listener = self.kind.as_str(), left, "connections cut off at the end of the drain time");
+            tracing::warn!(
+                listener = self.kind.as_str(),
+                left,
+                "connections cut off at the end of the drain time"
+            );
             self.connections.shutdown().await;
         }
     }

@@ -91,11 +91,7 @@ fn parse_v1(bytes: &[u8]) -> Result<Parsed, ProxyHeaderError> {
 }
 
 fn v1_address(word: &str, is_v6: bool) -> Result<IpAddr, ProxyHeaderError> {
-    let address = if is_v6 {
-        word.parse().map(IpAddr::V6)
-    } else {
-        word.parse().map(IpAddr::V4)
-    };
+    let address = if is_v6 { word.parse().map(IpAddr::V6) } else { word.parse().map(IpAddr::V4) };
     address.map_err(|_| ProxyHeaderError::Version1)
 }
 

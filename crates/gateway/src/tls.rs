@@ -25,7 +25,7 @@ use certificates::Certificates;
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// Builds what the HTTPS listener presents, reading its files anew.
-pub(crate) fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, GatewayError> {
+pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, GatewayError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let (certificates, client_certificates) = match tls {
         Tls::Dev => (Certificates::self_signed(&provider)?, &ClientCertificates::Off),

@@ -40,8 +40,8 @@ use http::{Request, Response, header};
 use rustls_pki_types::ServerName;
 use tokio::{task::AbortHandle, time::MissedTickBehavior};
 
-pub(crate) use self::{body::UpstreamBody, error::UpstreamError, target::Target};
 pub use self::status::{TargetStatus, UpstreamStatus};
+pub(crate) use self::{body::UpstreamBody, error::UpstreamError, target::Target};
 use self::{
     connect::Connector,
     ejection::Ejector,
@@ -67,7 +67,8 @@ impl Upstreams {
     ) -> Result<Self, GatewayError> {
         let build = |config: &Arc<config::Upstream>| {
             let files = TlsFiles::read(&config.tls)?;
-            let same = |old: &&Arc<Upstream>| *old.config == **config && old.fingerprint == files.fingerprint();
+            let same =
+                |old: &&Arc<Upstream>| *old.config == **config && old.fingerprint == files.fingerprint();
             match previous.and_then(|previous| previous.0.iter().find(same)) {
                 Some(old) => Ok(Arc::clone(old)),
                 None => Upstream::new(config, &files).map(Arc::new),
@@ -259,7 +260,8 @@ fn build_target(
     let tls = match tls.filter(|_| target.tls) {
         Some(tls) => {
             let name = config.tls.server_name.as_ref().unwrap_or(&target.host);
-            let unusable = |_| rustls::Error::General(format!("`{name}` is neither a host name nor an address"));
+            let unusable =
+                |_| rustls::Error::General(format!("`{name}` is neither a host name nor an address"));
             Some((Arc::clone(tls), ServerName::try_from(name.clone()).map_err(unusable)?))
         }
         None => None,

@@ -10,6 +10,7 @@ mod byte_class;
 mod chunked;
 mod deadline;
 mod field_line;
+mod flow;
 mod frames;
 mod framing;
 mod inbound;
@@ -21,8 +22,9 @@ mod stream;
 mod violation;
 
 pub(crate) use deadline::{Deadline, Idle};
-pub(crate) use framing::Framing;
 pub(crate) use frames::Frames;
+pub(crate) use flow::{Flow, FlowWatch, ResponseFlow};
+pub(crate) use framing::Framing;
 pub(crate) use inbound::Guard;
 pub(crate) use pace::{Pace, PacedStream};
 pub(crate) use state::{InFlight, WireState};

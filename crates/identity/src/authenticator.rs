@@ -31,7 +31,8 @@ impl Authenticator {
     ///
     /// JWK set URLs start to be fetched in the background at once, so a tokio runtime must be running; the
     /// fetching of a set ends when the last authenticator or selection that uses it is dropped. A URL whose
-    /// settings have not changed is taken over from `previous` together with its keys. Verified tokens are not:
+    /// settings have not changed is taken over from `previous` together with its keys; a file is read again, and a
+    /// file that cannot be used is an error. Verified tokens are not taken over:
     /// roles and permissions may have changed.
     pub fn new(
         config: &Config,

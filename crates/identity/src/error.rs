@@ -1,7 +1,7 @@
 //! What may go wrong: with the configuration ([`IdentityError`]), with a credential
 //! ([`AuthenticationError`], [`InvalidReason`]).
 
-use std::path::PathBuf;
+use std::{error::Error, path::PathBuf};
 
 use bartizan_model::Name;
 
@@ -45,8 +45,8 @@ pub enum IdentityError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A JWK set file does not hold a JWK set.
-    #[error("`{provider}` has no usable key: `{}`: {source}", path.display())]
+    /// A JWK set file does not hold a JWK set, or none of its keys can be used (the log says why).
+    #[error("`{provider}` cannot take keys from `{}`: {source}", path.display())]
     KeyFile {
         /// The entry of `identity`.
         provider: Name,
@@ -56,7 +56,7 @@ pub enum IdentityError {
         source: JwksError,
     },
     /// The HTTP client for a JWK set cannot be made; usually a `ca` file without certificates.
-    #[error("`{provider}` cannot prepare to fetch keys: {source}")]
+    #[error("`{provider}` cannot prepare to fetch keys: {}", with_causes(source))]
     Client {
         /// The entry of `identity`.
         provider: Name,
@@ -88,7 +88,7 @@ pub enum IdentityError {
 #[non_exhaustive]
 pub enum JwksError {
     /// Nothing answered, or not in time.
-    #[error("cannot be fetched: {0}")]
+    #[error("cannot be fetched: {}", with_causes(.0))]
     Fetch(#[source] reqwest::Error),
     /// The answer was not 200.
     #[error("answered {0} instead of 200")]
@@ -105,9 +105,23 @@ pub enum JwksError {
     /// No array `keys`.
     #[error("not a JWK set: an object with an array `keys` is expected")]
     NotASet,
+    /// A set without a key that can be used. The log says what is wrong with each.
+    #[error("it holds no key that can be used")]
+    NoKey,
     /// More keys than anybody needs.
     #[error("more than {} keys", crate::key::MAX_KEYS)]
     TooManyKeys,
+}
+
+/// `reqwest` says what it was doing, and only its causes say what went wrong.
+fn with_causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// Why a request could not be authenticated. The client learns only which of the three it is.

@@ -88,7 +88,10 @@ impl KeySource {
         let stamp = Stamp::of(path).map_err(|source| unreadable(provider, path, source))?;
         let document = read(path).map_err(|source| unreadable(provider, path, source))?;
         let shared = Shared::new(provider, None);
-        shared.adopt(&document).map_err(|source| IdentityError::KeyFile {
+        let adopted = shared.adopt(&document);
+        let usable =
+            adopted.and_then(|()| if *shared.ready.borrow() { Ok(()) } else { Err(JwksError::NoKey) });
+        usable.map_err(|source| IdentityError::KeyFile {
             provider: provider.clone(),
             path: path.to_owned(),
             source,

@@ -8,6 +8,39 @@
 //! Tokens are checked by the rules of RFC 7515 (JWS), RFC 7519 (JWT) and RFC 8725 (best practices), strictly:
 //! `jsonwebtoken` computes the signature check and nothing else.
 //!
+//! ```
+//! # use std::sync::Arc;
+//! # use bartizan_config::{ApiKey, ApiKeyProvider, IdentityProvider, Provider};
+//! use bartizan_identity::{AuthenticationError, Authenticator, Presented, generate_api_key};
+//! use bartizan_policy::PermissionIndex;
+//! use http::{HeaderMap, HeaderName, HeaderValue};
+//! use secrecy::ExposeSecret;
+//!
+//! let (key, hash) = generate_api_key("shop")?;
+//! # let partner = ApiKey {
+//! #     name: "partner".parse()?, hash, permissions: vec!["orders:read".parse()?], roles: vec![], organization: None,
+//! # };
+//! # let header = HeaderName::from_static("x-api-key");
+//! # let identity = [Arc::new(IdentityProvider {
+//! #     name: "partners".parse()?,
+//! #     line: bartizan_model::Line::NONE,
+//! #     provider: Provider::ApiKey(ApiKeyProvider { header, keys: vec![partner] }),
+//! # })];
+//! // `identity` has an entry `partners` with the hash of that key, for the header `x-api-key`.
+//! let index = Arc::new(PermissionIndex::new([]));
+//! let authenticator = Authenticator::of_providers(&identity, &[], &index, None)?;
+//! let selection = authenticator.select(&["partners".parse()?])?;
+//!
+//! let mut headers = HeaderMap::new();
+//! let nobody = authenticator.authenticate(&selection, &Presented { headers: &headers, client_certificate: None });
+//! assert_eq!(nobody.unwrap_err(), AuthenticationError::Missing);
+//!
+//! headers.insert("x-api-key", HeaderValue::from_str(key.expose_secret())?);
+//! let partner = authenticator.authenticate(&selection, &Presented { headers: &headers, client_certificate: None })?;
+//! assert_eq!(partner.principal.id.as_str(), "partner");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Issuing of anything (tokens, sessions, passwords) is not here, and neither are HTTP handlers.
 //!
 //! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or

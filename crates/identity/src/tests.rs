@@ -81,10 +81,10 @@ impl Shop {
         let authenticator = authenticator(&[
             jwt("users", keys("users", &users), |_| {}),
             jwt("staff", keys("staff", &staff), |settings| {
-                settings.issuer = "https://staff.shop.test".into()
+                settings.issuer = "https://staff.shop.test".into();
             }),
             jwt("edge", keys("users", &users), |settings| {
-                settings.header = HeaderName::from_static("x-token")
+                settings.header = HeaderName::from_static("x-token");
             }),
             api_keys("partners", &[("alice", ALICE_KEY)]),
             api_keys("robots", &[("robot", ROBOT_KEY)]),
@@ -134,6 +134,8 @@ impl Shop {
 
 #[tokio::test]
 async fn the_first_credential_that_is_presented_decides() {
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+
     let shop = Shop::open();
     let (user, staff) = (&*shop.user_token(), &*shop.staff_token());
     let stranger = &*format!("Bearer {}", shop.users.token(&claims_with(&serde_json::json!({ "iss": "x" }))));
@@ -144,7 +146,7 @@ async fn the_first_credential_that_is_presented_decides() {
     let bare = user.strip_prefix("Bearer ").unwrap();
     let (auth, key) = ("authorization", "x-api-key");
     let all = &["users", "staff", "partners", "robots"][..];
-    let cases: &[(&[&str], &[(&str, &str)], &str)] = &[
+    let cases: &[(&[&str], Headers<'_>, &str)] = &[
         (all, &[], "missing"),
         (&[], &[(auth, user)], "missing"),
         (all, &[(auth, user)], "alice by users"),

@@ -142,7 +142,7 @@ async fn every_stage_stops_what_is_its_to_stop() {
         (get("/small"), 1024, "pass: held 1024 bytes"),
         (get("/small"), 1025, "body: body_too_large"),
         (get("/large"), 1025, "pass: held the first 1025 bytes, streaming the rest"),
-        (cross("https://app.test"), 0, "answer: 4 headers"),
+        (cross("https://app.test"), 0, "answer: 5 headers"),
         (cross("https://evil.test"), 0, "cross_origin: cross_origin_refused"),
     ];
     for (number, (request, body, expected)) in cases.into_iter().enumerate() {

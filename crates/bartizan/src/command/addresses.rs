@@ -118,7 +118,7 @@ impl Unblock {
 impl Entry {
     async fn set(self, standing: Standing) -> Result<()> {
         let Self { address, duration, reason, admin } = self;
-        let for_seconds = duration.map(|duration| duration.as_secs());
+        let for_seconds = duration.map(|duration| duration.as_secs_f64());
         let new = NewAddressEntry { address, standing, for_seconds, reason };
         let entry: AddressEntry = admin.client()?.post_json("v1/addresses", &new).await?;
         let (_, standing) = words(entry.standing);

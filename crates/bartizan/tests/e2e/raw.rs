@@ -1,10 +1,10 @@
-//! A TCP connection that says exactly what it is told, and answers read no further than they go.
+//! A connection that says exactly what it is told, and answers read no further than they go.
 
 use std::net::SocketAddr;
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -13,7 +13,7 @@ use crate::harness::PATIENCE;
 
 /// A connection without an opinion on HTTP.
 pub struct RawConnection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     unread: Vec<u8>,
 }
 
@@ -29,9 +29,19 @@ pub struct RawAnswer {
     pub rest: Vec<u8>,
 }
 
+/// TCP, or TLS on top of it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 impl RawConnection {
     pub async fn open(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// The same over a stream of the story's own.
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        Self { stream: Box::new(stream), unread: Vec::new() }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {

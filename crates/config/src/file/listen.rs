@@ -52,6 +52,7 @@ pub(crate) enum Http {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "HttpListener")]
 struct HttpTable {
     /// Where to listen.
     address: Parsed<SocketAddr>,

@@ -46,7 +46,7 @@ pub(crate) enum MethodKey {
 
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+#[schemars(rename = "AllOrAny", extend("minProperties" = 1, "maxProperties" = 1))]
 struct Quantified {
     /// Every one of these.
     all: Optional<Permissions>,

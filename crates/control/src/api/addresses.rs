@@ -141,11 +141,7 @@ pub(crate) async fn list_addresses(
     request_body = NewAddressEntry,
     responses(
         (status = 200, description = "The entry as it stands.", body = AddressEntry),
-        (status = 408, description = "The body came too slowly.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The lists are full.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is larger than 64 KiB.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The body is JSON, but not what is asked for.", body = Problem, content_type = "application/problem+json")
+        (status = 409, description = "The lists are full.", body = Problem, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn set_address(

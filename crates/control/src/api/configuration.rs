@@ -1,6 +1,6 @@
 //! `/v1/configuration`: which configuration is in use, and taking a new one.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Extension, Json, extract::State};
 use bartizan_model::RequestId;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Problem, Timestamp,
+    Problem, ReloadFailure, Timestamp,
     control::Shared,
     failure::{Failure, FailureCode},
     guard::Connection,
@@ -104,6 +104,12 @@ pub(crate) async fn read_configuration(State(shared): State<Arc<Shared>>) -> Jso
             description = "The configuration cannot be used; the running one stays.",
             body = Problem,
             content_type = "application/problem+json"
+        ),
+        (
+            status = 500,
+            description = "Taking it failed halfway; see the log.",
+            body = Problem,
+            content_type = "application/problem+json"
         )
     )
 )]
@@ -112,24 +118,38 @@ pub(crate) async fn reload_configuration(
     Extension(request_id): Extension<RequestId>,
     connection: Option<Extension<Connection>>,
 ) -> Result<Json<Reloaded>, Failure> {
-    let reloaded = shared.system.reload().await;
-    let outcome = match &reloaded {
-        Ok(reloaded) => format!("revision {}", reloaded.revision),
-        Err(failure) => failure.message.clone(),
+    let peer = connection.map(|Extension(connection)| connection.peer);
+    // In a task of its own, so that a caller who goes away neither stops it halfway nor escapes the audit.
+    let reloading = tokio::spawn(async move {
+        let reloaded = shared.system.reload().await;
+        audit(&reloaded, peer, &request_id);
+        reloaded
+    });
+    match reloading.await {
+        Ok(Ok(reloaded)) => Ok(Json(reloaded)),
+        Ok(Err(ReloadFailure { message, diagnostics })) => {
+            Err(Failure::new(FailureCode::ConfigurationInvalid, message).with_diagnostics(diagnostics))
+        }
+        Err(_) => {
+            Err(Failure::new(FailureCode::InternalError, "the reload broke off: see the gateway's log"))
+        }
+    }
+}
+
+fn audit(reloaded: &Result<Reloaded, ReloadFailure>, peer: Option<SocketAddr>, request_id: &RequestId) {
+    let (revision, failure) = match reloaded {
+        Ok(reloaded) => (Some(reloaded.revision.as_str()), None),
+        Err(failure) => (None, Some(failure.message.as_str())),
     };
-    let peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer));
     tracing::info!(
         audit = true,
         action = "configuration.reload",
-        taken = reloaded.is_ok(),
-        outcome,
-        peer,
+        revision,
+        failure,
+        peer = peer.map(tracing::field::display),
         %request_id,
         "an operator asked to reload the configuration"
     );
-    reloaded.map(Json).map_err(|failure| {
-        Failure::new(FailureCode::ConfigurationInvalid, failure.message).with_diagnostics(failure.diagnostics)
-    })
 }
 
 impl From<bartizan_config::Diagnostic> for Diagnostic {

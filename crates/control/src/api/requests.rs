@@ -85,8 +85,9 @@ pub(crate) async fn explain_request(
     State(shared): State<Arc<Shared>>,
     PathParameter(id): PathParameter<String>,
 ) -> Result<Json<DecidedRequests>, Failure> {
-    let id: RequestId =
-        id.parse().map_err(|error: ModelError| Failure::new(FailureCode::MalformedRequest, error.to_string()))?;
+    let id: RequestId = id
+        .parse()
+        .map_err(|error: ModelError| Failure::new(FailureCode::MalformedRequest, error.to_string()))?;
     let found = shared.records.find(id.as_str());
     if found.is_empty() {
         let detail = format!("no request `{id}` is remembered: only the latest decisions are");

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{Answer, ConnectionFacts, requests::service};
-use crate::wire::{Deadline, Frames, Framing, Guard, GuardedStream, Idle, WireState};
+use crate::wire::{Deadline, FlowWatch, Frames, Framing, Guard, GuardedStream, Idle, WireState};
 
 /// How long a connection taken from the backlog of a stopping listener may take to send its first request.
 const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
@@ -101,7 +101,11 @@ impl<A: Answer> Driver<'_, A> {
     {
         let (lease, released) = oneshot::channel();
         let idle = Idle::since(self.since, self.hardening.header_timeout);
-        let stream = GuardedStream::new(stream, guard, idle, Arc::clone(&self.facts.wire), lease);
+        let flow = match &guard {
+            Guard::Http1(_) => None,
+            Guard::Http2(_) => Some(FlowWatch::new(self.hardening.min_rate, self.hardening.rate_window)),
+        };
+        let stream = GuardedStream::new(stream, guard, idle, flow, Arc::clone(&self.facts.wire), lease);
         (TokioIo::new(stream), released)
     }
 

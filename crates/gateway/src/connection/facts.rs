@@ -58,7 +58,8 @@ impl TlsFacts {
         let client_certificate = match connection.peer_certificates().and_then(<[_]>::first) {
             None => None,
             Some(certificate) => {
-                let names = tls::read_client_certificate(certificate).ok_or(ConnectionError::ClientCertificate)?;
+                let names =
+                    tls::read_client_certificate(certificate).ok_or(ConnectionError::ClientCertificate)?;
                 Some(Arc::new(names))
             }
         };

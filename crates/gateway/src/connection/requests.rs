@@ -14,8 +14,8 @@ pub(super) fn service<A: Answer>(
     answer: Arc<A>,
     facts: Arc<ConnectionFacts>,
     hardening: &Hardening,
-) -> impl Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible, Future: Send + 'static> + 'static
-{
+) -> impl Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible, Future: Send + 'static>
++ 'static {
     let limits = HeadLimits::from(hardening);
     let last = hardening.max_requests_per_connection;
     hyper::service::service_fn(move |request: Request<Incoming>| {
@@ -24,14 +24,15 @@ pub(super) fn service<A: Answer>(
         if number >= last {
             facts.wire.want_close();
         }
-        if request.version() == Version::HTTP_2
+        let is_http2 = request.version() == Version::HTTP_2;
+        if is_http2
             && let Err(violation) = check(&request, &limits)
         {
             facts.wire.refuse(number, violation);
         }
         async move {
             let response = answer.answer(request, &facts, number).await;
-            Ok(response.map(|body| AnswerBody::new(body, in_flight)))
+            Ok(response.map(|body| AnswerBody::new(body, in_flight, is_http2)))
         }
     })
 }

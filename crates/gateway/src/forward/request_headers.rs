@@ -109,7 +109,8 @@ fn forwarded_for(headers: &HeaderMap, exchange: &Exchange) -> Result<HeaderValue
         Some(_) => format!("{}, {peer}", exchange.client.address),
         None => peer.to_string(),
     };
-    HeaderValue::try_from(chain).map_err(|_| Refusal::new(Code::SecurityCheckFailed, "an address is no header value"))
+    HeaderValue::try_from(chain)
+        .map_err(|_| Refusal::new(Code::SecurityCheckFailed, "an address is no header value"))
 }
 
 /// Who asks, for the upstream to rely on.
@@ -129,4 +130,104 @@ fn identify(headers: &mut HeaderMap, exchange: &Exchange) -> Result<(), Refusal>
 
 fn accepts_trailers(headers: &HeaderMap) -> bool {
     headers.get(header::TE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bartizan_model::{RequestId, TraceContext};
+    use bartizan_pipeline::ClientFacts;
+    use http::Request;
+
+    use super::*;
+
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    /// The headers that arrive upstream when a client at `peer`, whom proxies call `address`, sends these.
+    fn sent(address: &str, peer: &str, headers: &[(&str, &str)]) -> HeaderMap {
+        let mut request = Request::get("/").header("host", "shop.test");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let trace = head.headers.get(TRACEPARENT).and_then(|value| TraceContext::try_from(value).ok());
+        let client = ClientFacts {
+            address: address.parse().unwrap(),
+            peer: peer.parse().unwrap(),
+            secure: true,
+            certificate: None,
+        };
+        let id = RequestId::generate();
+        let mut exchange = Exchange::new(id, trace.unwrap_or_else(TraceContext::start), client, head);
+        prepare(&mut exchange, None, None).unwrap()
+    }
+
+    #[test]
+    fn what_a_client_must_not_say_never_arrives() {
+        let forged = [
+            ("x-user-id", "root"),
+            ("x-user-permissions", "*"),
+            ("x-organization-id", "1"),
+            ("x-bartizan-anything", "1"),
+            ("x-csp-nonce", "known"),
+            ("x-real-ip", "192.0.2.1"),
+            ("x-forwarded-prefix", "/admin"),
+            ("forwarded", "for=192.0.2.1"),
+            ("true-client-ip", "192.0.2.1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("proxy-authorization", "Basic eA=="),
+            ("proxy-connection", "keep-alive"),
+            ("expect", "100-continue"),
+            ("tracestate", "vendor=1"),
+        ];
+        let headers = sent("198.51.100.7", "198.51.100.7:1000", &forged);
+        for (name, _) in forged {
+            assert!(!headers.contains_key(name), "{name}: {:?}", headers.get(name));
+        }
+    }
+
+    #[test]
+    fn connection_takes_away_its_own_and_nothing_that_matters() {
+        let named = "close, authorization, cookie, host, x-api-key";
+        let headers = sent(
+            "198.51.100.7",
+            "198.51.100.7:1000",
+            &[
+                ("connection", named),
+                ("hop", "kept: not named"),
+                ("authorization", "Bearer t"),
+                ("cookie", "a=b"),
+                ("x-api-key", "k"),
+            ],
+        );
+        assert!(!headers.contains_key("connection"));
+        for name in ["authorization", "cookie", "host", "x-api-key", "hop"] {
+            assert!(headers.contains_key(name), "{name}");
+        }
+        let headers = sent("198.51.100.7", "198.51.100.7:1000", &[("connection", "hop"), ("hop", "1")]);
+        assert!(!headers.contains_key("hop"));
+    }
+
+    #[test]
+    fn the_address_chain_is_ours() {
+        let direct = sent("198.51.100.7", "198.51.100.7:1000", &[("x-forwarded-for", "192.0.2.1")]);
+        assert_eq!(direct["x-forwarded-for"], "198.51.100.7");
+        let proxied =
+            sent("198.51.100.7", "10.0.0.1:1000", &[("x-forwarded-for", "192.0.2.1, 198.51.100.7")]);
+        assert_eq!(proxied["x-forwarded-for"], "198.51.100.7, 10.0.0.1");
+        assert_eq!(
+            (&proxied["x-forwarded-proto"], &proxied["x-forwarded-host"]),
+            (&"https".parse().unwrap(), &"shop.test".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_trace_goes_on_with_a_span_of_ours() {
+        let headers =
+            sent("198.51.100.7", "198.51.100.7:1000", &[("traceparent", TRACE), ("tracestate", "vendor=1")]);
+        let (sent, received) = (headers["traceparent"].to_str().unwrap(), TRACE);
+        assert_eq!(sent[..36], received[..36]);
+        assert_ne!(sent[36..52], received[36..52]);
+        assert_eq!(headers["tracestate"], "vendor=1");
+    }
 }

@@ -25,7 +25,9 @@ impl ActivatedSockets {
         for (index, name) in names.into_iter().enumerate() {
             match (name, inherited.take_tcp_listener(index)) {
                 (Some(name), Ok(Some(socket))) => sockets.push((name, socket)),
-                (None, Ok(Some(_))) => tracing::warn!(index, "an inherited socket has no listener to belong to"),
+                (None, Ok(Some(_))) => {
+                    tracing::warn!(index, "an inherited socket has no listener to belong to")
+                }
                 (_, Err(error)) => tracing::warn!(index, %error, "cannot use an inherited socket"),
                 (_, Ok(None)) => {}
             }
@@ -43,7 +45,8 @@ impl ActivatedSockets {
 /// Whom each of `count` inherited sockets belongs to.
 fn assign(names: &str, count: usize, expected: &[&str]) -> Vec<Option<String>> {
     let named: Vec<&str> = names.split(':').collect();
-    let name_of = |index: usize| named.get(index).copied().filter(|name| !name.is_empty() && *name != UNNAMED);
+    let name_of =
+        |index: usize| named.get(index).copied().filter(|name| !name.is_empty() && *name != UNNAMED);
     let mut unnamed = expected.iter().filter(|name| !named.contains(name));
     (0..count)
         .map(|index| match name_of(index) {

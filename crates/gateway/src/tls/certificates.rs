@@ -27,7 +27,10 @@ pub(super) struct Certificates {
 
 impl Certificates {
     /// Reads certificates and keys and makes sure that they belong together.
-    pub(super) fn load(certificates: &[Certificate], provider: &CryptoProvider) -> Result<Self, GatewayError> {
+    pub(super) fn load(
+        certificates: &[Certificate],
+        provider: &CryptoProvider,
+    ) -> Result<Self, GatewayError> {
         let loaded: Vec<_> =
             certificates.iter().map(|certificate| load(certificate, provider)).collect::<Result<_, _>>()?;
         Self::new(loaded).ok_or(GatewayError::Tls(rustls::Error::NoCertificatesPresented))

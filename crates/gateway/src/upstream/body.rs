@@ -11,13 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{
-    http1::Http1,
-    http2::Place,
-    pool::Carrier,
-    target::Flight,
-    timer::Timer,
-};
+use super::{http1::Http1, http2::Place, pool::Carrier, target::Flight, timer::Timer};
 use crate::body::BodyError;
 
 /// The body of an upstream's response: data and trailers as they come, an error when none come for too long.
@@ -135,6 +129,9 @@ impl From<Carrier> for Source {
 
 impl fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpstreamBody").field("incoming", &self.incoming).field("flight", &self.flight).finish()
+        f.debug_struct("UpstreamBody")
+            .field("incoming", &self.incoming)
+            .field("flight", &self.flight)
+            .finish()
     }
 }

@@ -10,10 +10,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{
-    stream::Socket,
-    tls::ClientTls,
-};
+use super::{stream::Socket, tls::ClientTls};
 
 /// The HTTP version that a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -149,7 +149,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_share_is_never_exceeded() {
-        for (targets, max_percent, ejected) in [(1, 100, 0), (2, 50, 1), (3, 50, 1), (4, 50, 2), (4, 100, 4), (3, 10, 0)] {
+        for (targets, max_percent, ejected) in
+            [(1, 100, 0), (2, 50, 1), (3, 50, 1), (4, 50, 2), (4, 100, 4), (3, 10, 0)]
+        {
             let ejector = ejector(max_percent);
             let all: Vec<Standing> = (0..targets).map(|_| Standing::default()).collect();
             (0..targets).for_each(|target| drop(fail(&ejector, &all, target, 3)));

@@ -40,7 +40,9 @@ pub(super) async fn watch(target: Arc<Target>, upstream: Arc<config::Upstream>, 
         {
             match result {
                 Ok(()) => tracing::info!(upstream = %upstream.name, %target, "target is healthy again"),
-                Err(error) => tracing::warn!(upstream = %upstream.name, %target, %error, "target is unhealthy"),
+                Err(error) => {
+                    tracing::warn!(upstream = %upstream.name, %target, %error, "target is unhealthy")
+                }
             }
         }
         tokio::time::sleep(jittered(rule.interval)).await;
@@ -76,7 +78,8 @@ async fn check(target: &Target, path: &Uri, version: Version, limit: Duration) -
     let offer = Offer::Configured(version);
     let (socket, version) = target.connector.connect(offer, Instant::now() + limit).await?;
     shape(&mut request, version, None, target.addressee());
-    let status = ask(TokioIo::new(Stream::new(socket, None)), version, request).await.map_err(io::Error::other)?;
+    let status =
+        ask(TokioIo::new(Stream::new(socket, None)), version, request).await.map_err(io::Error::other)?;
     if status.is_success() || status.is_redirection() {
         return Ok(());
     }

@@ -98,10 +98,8 @@ impl Connections {
         let free = |connection: &&Arc<Http2>| {
             connection.streams.load(Ordering::Acquire) < connection.limit.load(Ordering::Relaxed)
         };
-        let connection = list
-            .iter()
-            .filter(free)
-            .min_by_key(|connection| connection.streams.load(Ordering::Relaxed))?;
+        let connection =
+            list.iter().filter(free).min_by_key(|connection| connection.streams.load(Ordering::Relaxed))?;
         Some(occupy(connection, true))
     }
 

@@ -95,7 +95,9 @@ impl Pool {
     /// A fresh HTTP/1.1 connection for a request that may upgrade it; it never comes back.
     pub(super) async fn open_exclusive(&self) -> Result<Stream, UpstreamError> {
         if self.protocol == config::Protocol::Http2 {
-            return Err(UpstreamError::Protocol("an upgrade needs HTTP/1.1, the upstream speaks HTTP/2".into()));
+            return Err(UpstreamError::Protocol(
+                "an upgrade needs HTTP/1.1, the upstream speaks HTTP/2".into(),
+            ));
         }
         let deadline = self.deadline();
         let permit = match Arc::clone(&self.slots).try_acquire_owned() {
@@ -211,8 +213,7 @@ impl Pool {
         deadline: Instant,
     ) -> Result<(Stream, Version), UpstreamError> {
         let slot = Slot::new(permit, &self.open);
-        let (socket, version) =
-            self.connector.connect(offer, deadline).await.map_err(unconnected)?;
+        let (socket, version) = self.connector.connect(offer, deadline).await.map_err(unconnected)?;
         Ok((Stream::new(socket, Some(slot)), version))
     }
 

@@ -51,7 +51,8 @@ pub(super) fn shape(
             request.headers_mut().insert(HOST, host.unwrap_or(&addressee.host).clone());
         }
         Version::Http2 => {
-            let given = host.and_then(|host| Authority::from_maybe_shared(Bytes::copy_from_slice(host.as_bytes())).ok());
+            let given = host
+                .and_then(|host| Authority::from_maybe_shared(Bytes::copy_from_slice(host.as_bytes())).ok());
             let mut parts = http::uri::Parts::default();
             parts.scheme = Some(addressee.scheme.clone());
             parts.authority = Some(given.unwrap_or_else(|| addressee.authority.clone()));

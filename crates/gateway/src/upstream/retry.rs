@@ -26,7 +26,11 @@ impl Retries {
     pub(super) fn new(config: &config::Retries, upstream: &str) -> Self {
         Self {
             attempts: config.attempts,
-            statuses: config.statuses.iter().filter_map(|&status| StatusCode::from_u16(status).ok()).collect(),
+            statuses: config
+                .statuses
+                .iter()
+                .filter_map(|&status| StatusCode::from_u16(status).ok())
+                .collect(),
             budget: Budget::new(config.budget_percent),
             count: metrics::counter!("bartizan_upstream_retries_total", "upstream" => upstream.to_owned()),
         }

@@ -59,11 +59,7 @@ pub(super) struct Failed {
 }
 
 impl Target {
-    pub(super) fn new(
-        target: &config::Target,
-        upstream: &config::Upstream,
-        connector: Connector,
-    ) -> Self {
+    pub(super) fn new(target: &config::Target, upstream: &config::Upstream, connector: Connector) -> Self {
         let label: Arc<str> = target.to_string().into();
         let figures = Figures::new(upstream.name.as_str(), &label);
         let connector = Arc::new(connector);
@@ -275,7 +271,11 @@ impl Carrier {
         }
     }
 
-    async fn send(&mut self, request: Request<Outgoing>, wants: &Wants) -> Result<Response<Incoming>, Unanswered> {
+    async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+        wants: &Wants,
+    ) -> Result<Response<Incoming>, Unanswered> {
         match self {
             Self::Http1(connection) => connection.send(request, wants.response_timeout).await,
             Self::Http2(place) => place.send(request, wants.response_timeout).await,

@@ -41,7 +41,8 @@ impl TlsFiles {
     /// Changes when any of the files does, so that a reload picks up new certificates under old names.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);
-        let (chain, key) = self.certificate.as_ref().map_or((None, None), |(chain, key)| (Some(chain), Some(key)));
+        let (chain, key) =
+            self.certificate.as_ref().map_or((None, None), |(chain, key)| (Some(chain), Some(key)));
         for file in [self.ca.as_ref(), chain, key] {
             let length = file.map_or(u64::MAX, |file| file.len() as u64);
             context.update(&length.to_be_bytes());

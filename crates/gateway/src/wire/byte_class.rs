@@ -40,7 +40,20 @@ const fn classes() -> [u8; 256] {
         if byte.is_ascii_alphanumeric()
             || matches!(
                 byte,
-                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
             )
         {
             class |= TOKEN;
@@ -74,7 +87,11 @@ mod tests {
             if is(byte, QUERY) {
                 assert!(http::Uri::try_from(&[b'/', b'?', byte][..]).is_ok(), "query {byte:#x}");
             }
-            assert_eq!(is_field_value(&[byte]), http::HeaderValue::from_bytes(&[byte]).is_ok(), "value {byte:#x}");
+            assert_eq!(
+                is_field_value(&[byte]),
+                http::HeaderValue::from_bytes(&[byte]).is_ok(),
+                "value {byte:#x}"
+            );
         }
     }
 

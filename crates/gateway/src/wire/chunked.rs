@@ -161,7 +161,8 @@ fn hexadecimal(digit: u8) -> u64 {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits { max_bytes: 1024, max_target: 256, max_fields: 3, refuse_underscores: true };
+    const LIMITS: HeadLimits =
+        HeadLimits { max_bytes: 1024, max_target: 256, max_fields: 3, refuse_underscores: true };
 
     fn follow(body: &[u8], piece: usize) -> Result<Option<usize>, Violation> {
         let mut scanner = ChunkScanner::default();

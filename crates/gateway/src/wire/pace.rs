@@ -43,7 +43,11 @@ impl Pace {
     /// At least `bytes_per_second`, averaged over `window`.
     pub(crate) fn new(bytes_per_second: u32, window: Duration) -> Self {
         let demand = (f64::from(bytes_per_second) * window.as_secs_f64()).max(1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and far below 2^53")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive, and far below 2^53"
+        )]
         Self { window, demand: demand as u64, deadline: Deadline::default(), stall: None }
     }
 

@@ -78,12 +78,18 @@ pub(super) struct HeadScanner {
 
 impl HeadScanner {
     /// Goes on with `head`: everything that has come since the head began, what was scanned before included.
-    pub(super) fn scan(&mut self, head: &[u8], limits: &HeadLimits) -> Result<Option<HeadSummary>, Violation> {
+    pub(super) fn scan(
+        &mut self,
+        head: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<HeadSummary>, Violation> {
         while let Some(found) = head.get(self.searched..).and_then(|rest| memchr::memchr(b'\n', rest)) {
             let (start, end) = (self.line, self.searched + found + 1);
             self.within_limits(end, limits)?;
             (self.line, self.searched) = (end, end);
-            let Some(line) = head[start..end].strip_suffix(b"\r\n") else { return Err(Violation::BareLineFeed) };
+            let Some(line) = head[start..end].strip_suffix(b"\r\n") else {
+                return Err(Violation::BareLineFeed);
+            };
             if line.is_empty() && self.request_line.is_some() {
                 return self.finish(end).map(Some);
             }

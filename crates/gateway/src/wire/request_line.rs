@@ -27,7 +27,8 @@ impl RequestLine {
     /// Parses `line`, whose target may have `max_target` bytes.
     pub(super) fn parse(line: &[u8], max_target: usize) -> Result<Self, Violation> {
         let method = run(line, TOKEN);
-        let Some((b' ', rest)) = line.get(method..).and_then(<[u8]>::split_first).map(|(byte, rest)| (*byte, rest))
+        let Some((b' ', rest)) =
+            line.get(method..).and_then(<[u8]>::split_first).map(|(byte, rest)| (*byte, rest))
         else {
             return Err(misplaced(line.get(method), Violation::Method));
         };

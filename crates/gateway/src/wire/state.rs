@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use super::Violation;
+use super::{Flow, Violation};
 
 /// Shared by the guard of a connection and whoever serves its requests.
 #[derive(Debug, Default)]
@@ -17,6 +17,7 @@ pub(crate) struct WireState {
     finished: AtomicU64,
     upgraded: AtomicBool,
     close_wanted: AtomicBool,
+    flow: Flow,
     breached: AtomicBool,
     breaches: Mutex<Breaches>,
 }
@@ -67,6 +68,11 @@ impl WireState {
         self.started.load(Ordering::Acquire) > self.finished()
     }
 
+    /// The flow of the responses under way.
+    pub(super) fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
     /// How many requests have been answered to the last byte, or given up.
     pub(super) fn finished(&self) -> u64 {
         self.finished.load(Ordering::Acquire)
@@ -107,6 +113,13 @@ impl WireState {
 /// A request in flight; dropped with the last byte of its response.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<WireState>);
+
+impl InFlight {
+    /// Where the flow of its response is watched.
+    pub(crate) fn flow(&self) -> &Flow {
+        &self.0.flow
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

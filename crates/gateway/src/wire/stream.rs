@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    WireState,
+    FlowWatch, WireState,
     deadline::{Deadline, Idle},
     inbound::{Guard, Inbound, Next},
 };
@@ -36,6 +36,7 @@ pub(crate) struct GuardedStream<S> {
     inbound: Inbound,
     wire: Arc<WireState>,
     idle: Idle,
+    flow: Option<FlowWatch>,
     lease: Lease,
     /// Whether everything written has been flushed.
     flushed: bool,
@@ -50,16 +51,31 @@ struct Linger {
 }
 
 impl<S> GuardedStream<S> {
-    /// Guards `stream`. `idle` says how long the client may let us wait for a request.
-    pub(crate) fn new(stream: S, guard: Guard, idle: Idle, wire: Arc<WireState>, lease: Lease) -> Self {
+    /// Guards `stream`. `idle` says how long the client may let us wait for a request, `flow` how slowly it may
+    /// take responses of HTTP/2.
+    pub(crate) fn new(
+        stream: S,
+        guard: Guard,
+        idle: Idle,
+        flow: Option<FlowWatch>,
+        wire: Arc<WireState>,
+        lease: Lease,
+    ) -> Self {
         let inbound = Inbound::new(guard, Arc::clone(&wire));
-        Self { stream, inbound, wire, idle, lease, flushed: true, linger: Linger::default() }
+        Self { stream, inbound, wire, idle, flow, lease, flushed: true, linger: Linger::default() }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
     /// Nothing came: has the client run out of time? `Ready` if there is something to do about it.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(flow) = &mut self.flow
+            && let Err(violation) = flow.poll(self.wire.flow(), context)
+        {
+            self.wire.record(violation);
+            self.say_farewell(context);
+            return Poll::Ready(Err(violation.into()));
+        }
         let is_busy = !self.flushed || self.wire.is_busy();
         ready!(self.idle.poll(is_busy, self.wire.finished(), context));
         if self.inbound.expire() {

@@ -90,7 +90,8 @@ impl KeySet {
             }
             usable.push(*algorithm);
         }
-        let key = VerificationKey::new(None, usable, DecodingKey::from_secret(secret), &[secret]);
+        // No fingerprint: it would be a hash of the secret, and a secret has no successor to be compared with.
+        let key = VerificationKey::new(None, usable, DecodingKey::from_secret(secret), &[]);
         Ok(Self { keys: vec![key], ids_matter: false, epoch: 0 })
     }
 

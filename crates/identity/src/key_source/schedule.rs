@@ -66,28 +66,28 @@ mod tests {
 
     #[test]
     fn pauses_double_and_end() {
-        let seconds = |pause: Pause| (pause.shortest.as_secs_f64(), pause.longest.as_secs_f64());
+        let milliseconds = |pause: Pause| (pause.shortest.as_millis(), pause.longest.as_millis());
         let mut schedule = Schedule::new(Duration::from_mins(10));
-        let mut failing = |has_keys| seconds(schedule.pause(false, has_keys, 0.0)).0;
-        assert_eq!([1, 2, 3, 4].map(|_| failing(false)), [1.0, 2.0, 4.0, 8.0]);
+        let mut failing = |has_keys| milliseconds(schedule.pause(false, has_keys, 0.0)).0;
+        assert_eq!([1, 2, 3, 4].map(|_| failing(false)), [1000, 2000, 4000, 8000]);
         let cases = [
-            (true, true, 0.0, (10.0, 600.0)),
-            (true, true, 1.0, (10.0, 540.0)),
-            (false, true, 0.0, (10.0, 10.0)),
-            (false, true, 1.0, (25.0, 25.0)),
-            (false, true, 0.0, (40.0, 40.0)),
-            (false, true, 0.0, (80.0, 80.0)),
-            (false, true, 0.0, (160.0, 160.0)),
-            (false, true, 0.0, (300.0, 300.0)),
-            (false, true, 1.0, (375.0, 375.0)),
-            (true, true, 0.0, (10.0, 600.0)),
-            (false, true, 0.0, (10.0, 10.0)),
+            (true, true, 0.0, (10_000, 600_000)),
+            (true, true, 1.0, (10_000, 540_000)),
+            (false, true, 0.0, (10_000, 10_000)),
+            (false, true, 1.0, (25_000, 25_000)),
+            (false, true, 0.0, (40_000, 40_000)),
+            (false, true, 0.0, (80_000, 80_000)),
+            (false, true, 0.0, (160_000, 160_000)),
+            (false, true, 0.0, (300_000, 300_000)),
+            (false, true, 1.0, (375_000, 375_000)),
+            (true, true, 0.0, (10_000, 600_000)),
+            (false, true, 0.0, (10_000, 10_000)),
         ];
         for (number, (succeeded, has_keys, random, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(seconds(schedule.pause(succeeded, has_keys, random)), expected, "step {number}");
+            assert_eq!(milliseconds(schedule.pause(succeeded, has_keys, random)), expected, "step {number}");
         }
         let mut often = Schedule::new(Duration::from_secs(5));
-        assert_eq!(seconds(often.pause(true, true, 0.0)), (5.0, 5.0));
+        assert_eq!(milliseconds(often.pause(true, true, 0.0)), (5_000, 5_000));
         for _ in 0..100 {
             assert!(often.after(false, true).longest <= Duration::from_secs(375), "no overflow");
         }

@@ -1,16 +1,20 @@
 use std::{
     convert::Infallible,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use bartizan_model::Name;
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 
 use super::{FILE_INTERVAL, KeySource, MAX_BYTES};
@@ -44,8 +48,8 @@ impl JwksServer {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (count, served) = (Arc::clone(&count), Arc::clone(&served));
-                let service = service_fn(move |_| {
-                    count.send_modify(|count| *count += 1);
+                let service = service_fn(move |request: Request<Incoming>| {
+                    count.send_modify(|count| *count += usize::from(request.uri().path() == "/jwks"));
                     let answer = served.lock().unwrap().clone();
                     async move { Ok::<_, Infallible>(answer) }
                 });
@@ -67,6 +71,14 @@ impl JwksServer {
         *self.fetches.borrow()
     }
 
+    /// Asks for something else, several times over: whoever has begun to fetch meanwhile is counted afterwards.
+    async fn round_trips(&self) {
+        for _ in 0..5 {
+            let response = reqwest::get(self.url.replace("/jwks", "/probe")).await.unwrap();
+            response.bytes().await.unwrap();
+        }
+    }
+
     pub(crate) async fn fetched(&self, times: usize) {
         self.fetches.clone().wait_for(|count| *count >= times).await.unwrap();
     }
@@ -85,6 +97,39 @@ fn from_url(url: &str) -> Result<Arc<KeySource>, IdentityError> {
 fn knows(source: &KeySource, issuer: &Issuer) -> bool {
     let header = TokenHeader::parse(issuer.header().to_string().as_bytes()).unwrap();
     source.keys().as_ref().is_some_and(|keys| keys.choose(&header).is_ok())
+}
+
+/// Counts what is recorded in this thread, by the label `result`.
+#[derive(Default)]
+struct Refreshes {
+    ok: Arc<AtomicU64>,
+    error: Arc<AtomicU64>,
+}
+
+impl Recorder for Refreshes {
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        assert_eq!(key.name(), "bartizan_jwks_refresh_total");
+        let labels: Vec<_> = key.labels().map(|label| (label.key(), label.value())).collect();
+        match labels[..] {
+            [("provider", "shop-users"), ("result", "ok")] => Counter::from_arc(Arc::clone(&self.ok)),
+            [("provider", "shop-users"), ("result", "error")] => Counter::from_arc(Arc::clone(&self.error)),
+            _ => panic!("{labels:?}"),
+        }
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 }
 
 /// Lets time pass while nothing is being sent. Real sockets do not know about paused time, so it is paused only here.
@@ -141,16 +186,20 @@ async fn unknown_keys_ask_early_but_not_often() {
         source.request_refresh();
     }
     pass(Duration::from_secs(8)).await;
+    server.round_trips().await;
     assert_eq!(server.fetches(), 1, "not within ten seconds");
     pass(Duration::from_secs(3)).await;
     until(|| knows(&source, &new)).await;
     assert_eq!(server.fetches(), 2, "a thousand requests are one fetch");
-    pass(Duration::from_secs(60)).await;
+    pass(Duration::from_mins(1)).await;
+    server.round_trips().await;
     assert_eq!(server.fetches(), 2, "and nobody has asked since");
 }
 
 #[tokio::test]
 async fn old_keys_stay_while_the_issuer_fails() {
+    let refreshes = Refreshes::default();
+    let _recording = metrics::set_default_local_recorder(&refreshes);
     let issuer = Issuer::ed25519("a");
     let server = JwksServer::start(jwks(&[&issuer])).await;
     let source = from_url(&server.url).unwrap();
@@ -170,11 +219,11 @@ async fn old_keys_stay_while_the_issuer_fails() {
         Response::new(Full::new("not JSON".into())),
         Response::new(Full::new(vec![b' '; MAX_BYTES + 1].into())),
     ];
-    for (number, failure) in (2..).zip(failures) {
+    for (number, failure) in (1..).zip(failures) {
         server.answer(failure);
         pass(REFRESH).await;
-        server.fetched(number).await;
-        assert!(knows(&source, &issuer), "after fetch {number}");
+        until(|| refreshes.error.load(Relaxed) == number).await;
+        assert!(knows(&source, &issuer), "after failure {number}");
         assert!(source.ready());
     }
     assert_eq!(server.fetches(), 7, "redirects are not followed");
@@ -182,14 +231,17 @@ async fn old_keys_stay_while_the_issuer_fails() {
     pass(REFRESH).await;
     until(|| !source.ready()).await;
     assert!(!knows(&source, &issuer), "an empty set is an answer");
+    assert_eq!(refreshes.ok.load(Relaxed), 2);
 }
 
 #[tokio::test]
 async fn a_source_that_failed_at_first_recovers() {
+    let refreshes = Refreshes::default();
+    let _recording = metrics::set_default_local_recorder(&refreshes);
     let issuer = Issuer::ed25519("a");
     let server = JwksServer::start("starting up").await;
     let source = from_url(&server.url).unwrap();
-    server.fetched(1).await;
+    until(|| refreshes.error.load(Relaxed) == 1).await;
     assert!(source.keys().is_none());
     server.serve(jwks(&[&issuer]));
     pass(Duration::from_secs(2)).await;
@@ -246,6 +298,8 @@ async fn a_file_is_read_at_once_and_when_it_changes() {
     let (old, new) = (Issuer::ed25519("old"), Issuer::ed25519("longer-id"));
     assert!(matches!(KeySource::from_file(&name(), &path), Err(IdentityError::File { .. })));
     std::fs::write(&path, "{}").unwrap();
+    assert!(matches!(KeySource::from_file(&name(), &path), Err(IdentityError::KeyFile { .. })));
+    std::fs::write(&path, jwks(&[])).unwrap();
     assert!(matches!(KeySource::from_file(&name(), &path), Err(IdentityError::KeyFile { .. })));
     std::fs::write(&path, jwks(&[&old])).unwrap();
     let source = KeySource::from_file(&name(), &path).unwrap();

@@ -23,7 +23,7 @@ async fn the_most_specific_path_wins_whatever_the_order() {
   - { path: /api/*/items, to: u, auth: none }
   - { path: /api/orders, to: u, auth: none }
   - { path: /api/orders/**, to: u, auth: none }
-  - { path: /api/orders/{id}, to: u, auth: none }
+  - { path: \"/api/orders/{id}\", to: u, auth: none }
   - { path: /api/orders/latest, to: u, auth: none }
   - { path: /, to: u, auth: none }",
     ));

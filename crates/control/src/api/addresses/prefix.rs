@@ -16,7 +16,8 @@ use utoipa::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Prefix(pub(crate) IpNet);
 
-const HINT: &str = "write an address or a prefix, for example `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`";
+const HINT: &str =
+    "write an address or a prefix, for example `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`";
 
 impl FromStr for Prefix {
     type Err = String;
@@ -52,7 +53,9 @@ impl PartialSchema for Prefix {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .description(Some("An address or a prefix, IPv4 or IPv6; not one of length 0, which covers everybody."))
+            .description(Some(
+                "An address or a prefix, IPv4 or IPv6; not one of length 0, which covers everybody.",
+            ))
             .pattern(Some(Self::pattern()))
             .examples(["203.0.113.7", "2001:db8::/32"])
             .into()
@@ -106,16 +109,38 @@ mod tests {
             ("::/1", "::/1"),
         ];
         for (text, expected) in cases {
-            assert_eq!(text.parse::<Prefix>().map(|prefix| prefix.0.to_string()), Ok(expected.into()), "{text}");
+            assert_eq!(
+                text.parse::<Prefix>().map(|prefix| prefix.0.to_string()),
+                Ok(expected.into()),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_neither_is_refused() {
         let refused = [
-            "", "/", "/24", "203.0.113", "203.0.113.7/", "203.0.113.7/33", "203.0.113.7/024", "203.0.113.7/+24",
-            "203.0.113.07", "203.0.113.7/24/1", " 203.0.113.7", "203.0.113.7\n", "0.0.0.0/0", "::/0", "2001:db8::/129",
-            "[::1]", "fe80::1%eth0", "::ffff:203.0.113.7", "1:2:3:4:5:6:7:8:9", "1::2::3", "example.test",
+            "",
+            "/",
+            "/24",
+            "203.0.113",
+            "203.0.113.7/",
+            "203.0.113.7/33",
+            "203.0.113.7/024",
+            "203.0.113.7/+24",
+            "203.0.113.07",
+            "203.0.113.7/24/1",
+            " 203.0.113.7",
+            "203.0.113.7\n",
+            "0.0.0.0/0",
+            "::/0",
+            "2001:db8::/129",
+            "[::1]",
+            "fe80::1%eth0",
+            "::ffff:203.0.113.7",
+            "1:2:3:4:5:6:7:8:9",
+            "1::2::3",
+            "example.test",
         ];
         for text in refused {
             assert!(text.parse::<Prefix>().is_err(), "{text:?}");

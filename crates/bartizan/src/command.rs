@@ -1,0 +1,74 @@
+//! The commands, one file each.
+
+mod addresses;
+mod api_key;
+mod check;
+mod demo;
+mod explain;
+mod openapi;
+mod reload;
+mod requests;
+pub(crate) mod run;
+mod schema;
+mod status;
+pub(crate) mod version;
+
+use std::{future::Future, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use tokio::runtime::Builder;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::Run),
+    Demo(demo::Demo),
+    Check(check::Check),
+    Schema(schema::Schema),
+    Status(status::Status),
+    Requests(requests::Requests),
+    Explain(explain::Explain),
+    Block(addresses::Block),
+    Allow(addresses::Allow),
+    Unblock(addresses::Unblock),
+    Addresses(addresses::Addresses),
+    Reload(reload::Reload),
+    ApiKey(api_key::ApiKey),
+    Openapi(openapi::Openapi),
+    Version(version::Version),
+}
+
+impl Command {
+    /// Does it and says how to end.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let done = |()| ExitCode::SUCCESS;
+        match self {
+            Self::Run(command) => serve(command.run()).map(done),
+            Self::Demo(command) => serve(command.run()),
+            Self::Check(command) => command.run(),
+            Self::Schema(command) => command.run().map(done),
+            Self::Status(command) => ask(command.run()).map(done),
+            Self::Requests(command) => ask(command.run()).map(done),
+            Self::Explain(command) => ask(command.run()).map(done),
+            Self::Block(command) => ask(command.run()).map(done),
+            Self::Allow(command) => ask(command.run()).map(done),
+            Self::Unblock(command) => ask(command.run()).map(done),
+            Self::Addresses(command) => ask(command.run()).map(done),
+            Self::Reload(command) => ask(command.run()).map(done),
+            Self::ApiKey(command) => command.run().map(done),
+            Self::Openapi(command) => command.run().map(done),
+            Self::Version(command) => command.run().map(done),
+        }
+    }
+}
+
+/// On every core, for what serves.
+fn serve<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?.block_on(work)
+}
+
+/// On this thread, for what only asks.
+fn ask<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?.block_on(work)
+}

@@ -1,0 +1,18 @@
+//! `bartizan openapi`.
+
+use anyhow::Result;
+use bartizan_control::Control;
+use clap::Args;
+
+use crate::output::print;
+
+/// Print the OpenAPI document of the admin API.
+#[derive(Debug, Args)]
+pub(crate) struct Openapi {}
+
+impl Openapi {
+    pub(crate) fn run(self) -> Result<()> {
+        let Self {} = self;
+        print(Control::openapi_json().trim_end())
+    }
+}

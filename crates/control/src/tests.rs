@@ -1,0 +1,10 @@
+//! The admin API as its callers see it.
+
+mod access;
+mod addresses;
+mod audit;
+mod configuration;
+mod document;
+mod fixture;
+mod requests;
+mod status;
