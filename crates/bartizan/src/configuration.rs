@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use bartizan_config::{Config, Diagnostic, Loaded};
+use bartizan_config::{Config, Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, Reloaded, ReloadFailure};
 use bartizan_gateway::Gateway;
 use metrics::{counter, gauge};
@@ -66,6 +66,13 @@ impl Configuration {
         }
     }
 
+    /// Logs at another level than the configuration says; `None` is what it says.
+    pub(crate) fn set_log_level(&self, level: Option<&str>) {
+        let mut log = self.shared.gateway.config().log.clone();
+        log.level = level.map(ToOwned::to_owned).or(log.level);
+        self.shared.set_log(&log);
+    }
+
     /// Reads the configuration again and takes it over, or leaves the running one alone. Goes on to its end even
     /// when the caller goes away.
     pub(crate) async fn reload(&self) -> Result<Reloaded, ReloadFailure> {
@@ -117,11 +124,15 @@ impl Shared {
         {
             tracing::error!(%error, "the admin API keeps its certificate");
         }
-        if let Err(error) = self.level.set(&log) {
-            tracing::warn!(error = format!("{error:#}"), "the log level stays as it was");
-        }
+        self.set_log(&log);
         log_warnings(&warnings);
         Ok(Reloaded { revision, changed, warnings: warnings.into_iter().map(Into::into).collect() })
+    }
+
+    fn set_log(&self, log: &Log) {
+        if let Err(error) = self.level.set(log) {
+            tracing::warn!(error = format!("{error:#}"), "the log level stays as it was");
+        }
     }
 }
 

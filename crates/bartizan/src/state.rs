@@ -66,11 +66,6 @@ impl StateDirectory {
             .ok_or_else(|| anyhow!("no place for the state directory: give `--state-dir DIR` or set `HOME`"))
     }
 
-    /// A directory that is known.
-    pub(crate) fn at(path: PathBuf) -> Self {
-        Self(path)
-    }
-
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.0
@@ -209,7 +204,7 @@ mod tests {
     #[test]
     fn files_are_private_and_disappear_with_their_owner_only() {
         let folder = tempfile::tempdir().unwrap();
-        let state = StateDirectory::at(folder.path().join("a/state"));
+        let state = StateDirectory(folder.path().join("a/state"));
         assert_eq!(state.running().unwrap(), None);
         state.create().unwrap();
         assert_eq!(mode(state.path()), 0o700);

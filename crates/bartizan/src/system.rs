@@ -51,6 +51,9 @@ pub(crate) struct Plan {
     pub(crate) document: Option<PathBuf>,
     /// Where the system says that it runs.
     pub(crate) state: StateDirectory,
+    /// Whether the admin API and the metrics may be at any free port when theirs is taken. For a system that was
+    /// started without much thought: commands find it by the state directory.
+    pub(crate) any_control_port: bool,
 }
 
 /// A running system.
@@ -81,7 +84,7 @@ struct Asked {
 impl System {
     /// Starts everything that `plan` says.
     pub(crate) async fn start(plan: Plan) -> Result<Self> {
-        let Plan { loaded: Loaded { config, warnings }, document, state } = plan;
+        let Plan { loaded: Loaded { config, warnings }, document, state, any_control_port } = plan;
         let level = logging::start(&config.log)?;
         configuration::log_warnings(&warnings);
         open_files::warn_when_low(open_files::raise_limit(), config.hardening.max_connections);
@@ -92,8 +95,9 @@ impl System {
 
         let watch = document.as_deref().map(|path| Watch::new(&config, path));
         let mut sockets = ActivatedSockets::from_environment(&names(&config));
-        let admin = bind(config.listen.admin, "admin", &config, &mut sockets)?;
-        let metrics_listener = bind(config.listen.metrics, "metrics", &config, &mut sockets)?;
+        let mut bind = |address, name| bind(address, name, &config, &mut sockets, any_control_port);
+        let (admin, metrics_listener) =
+            (bind(config.listen.admin, "admin")?, bind(config.listen.metrics, "metrics")?);
         let admin_tls = AdminTls::new(&config)?;
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
         let gateway = Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets).await?;
@@ -128,6 +132,11 @@ impl System {
     /// The configuration in use.
     pub(crate) fn config(&self) -> Arc<Config> {
         self.gateway.config()
+    }
+
+    /// Logs at another level than the configuration says, until told otherwise.
+    pub(crate) fn set_log_level(&self, level: Option<&str>) {
+        self.configuration.set_log_level(level);
     }
 
     /// What it told the state directory.
@@ -236,13 +245,23 @@ fn names(config: &Config) -> Vec<&'static str> {
     https.into_iter().chain(http).chain(["admin", "metrics"]).collect()
 }
 
-fn bind(address: SocketAddr, name: &str, config: &Config, sockets: &mut ActivatedSockets) -> Result<TcpListener> {
+fn bind(
+    address: SocketAddr,
+    name: &str,
+    config: &Config,
+    sockets: &mut ActivatedSockets,
+    any_port: bool,
+) -> Result<TcpListener> {
+    let listen = |address| bartizan_gateway::listen(address, config.listen.reuse_port);
     let listener = match sockets.take(name) {
-        Some(listener) => listener,
-        None => bartizan_gateway::listen(address, config.listen.reuse_port)
-            .with_context(|| format!("`listen.{name}` cannot be had"))?,
+        Some(listener) => Ok(listener),
+        None => listen(address).or_else(|error| match any_port {
+            true => listen(SocketAddr::new(address.ip(), 0)),
+            false => Err(error),
+        }),
     };
-    TcpListener::from_std(listener).with_context(|| format!("`listen.{name}` cannot be used"))
+    let listener = listener.with_context(|| format!("no listener for `listen.{name}`"))?;
+    listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)).map_err(Into::into)
 }
 
 fn listeners(gateway: &Gateway, admin: SocketAddr, metrics: SocketAddr) -> Vec<Listener> {

@@ -3,15 +3,13 @@
 //! The parser stops at the first error of form (an unknown or duplicate key, a list where a word belongs);
 //! words that do not parse are kept and reported together with everything else by [`crate::resolve`].
 
-use std::{collections::HashMap, rc::Rc};
-
 use serde_saphyr::{
     Error, MergeKeyPolicy, MessageFormatter, Options, UserMessageFormatter, options::DuplicateKeyPolicy,
 };
 
 use crate::{
-    Environment,
     file::Document,
+    interpolation::{self, Variables},
     located::{NO_VALUE, Position},
     problems::Problems,
     snippet::Lines,
@@ -22,12 +20,8 @@ use crate::{
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 /// Reads the document; `None` once a problem has been reported.
-pub(crate) fn read(
-    text: &str,
-    environment: &HashMap<String, String>,
-    problems: &mut Problems<'_>,
-) -> Option<Document> {
-    match serde_saphyr::from_str_with_options(text, options(environment)) {
+pub(crate) fn read(text: &str, variables: &Variables, problems: &mut Problems<'_>) -> Option<Document> {
+    match interpolation::scope(variables, || serde_saphyr::from_str_with_options(text, options())) {
         Ok(document) => Some(document),
         Err(error) => {
             report(&error, text, problems);
@@ -37,7 +31,7 @@ pub(crate) fn read(
 }
 
 /// Limits that no honest document reaches; an alias may repeat a little, not explode.
-fn options(environment: &HashMap<String, String>) -> Options {
+fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: 500_000,
@@ -49,8 +43,6 @@ fn options(environment: &HashMap<String, String>) -> Options {
             max_recorded_anchor_events: 100_000,
             max_recorded_anchor_bytes: 2 * MAX_BYTES,
             max_total_scalar_bytes: 4 * MAX_BYTES,
-            max_property_expansion_depth: 4,
-            max_total_property_interpolation_work: 8 * MAX_BYTES,
             max_documents: 1,
         },
         alias_limits: serde_saphyr::alias_limits! {
@@ -62,26 +54,13 @@ fn options(environment: &HashMap<String, String>) -> Options {
         strict_booleans: true,
         reject_unsupported_tags: true,
         with_snippet: false,
-        property_map: Some(Rc::new(environment.clone())),
     }
-}
-
-/// The variables that the document mentions, so that no other one is ever at hand.
-pub(crate) fn variables(text: &str, environment: &Environment) -> HashMap<String, String> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.split("${")
-        .skip(1)
-        .filter_map(|rest| rest.split(|c| !is_name(c)).next())
-        .filter(|name| !name.is_empty())
-        .filter_map(|name| Some((name.to_owned(), environment.get(name)?)))
-        .collect()
 }
 
 fn report(error: &Error, text: &str, problems: &mut Problems<'_>) {
     let error = innermost(error);
     let position = error.location().map_or(Position::START, Position::from);
     match error {
-        // The name is taken from the text: the parser hides it once the environment has been read.
         Error::SerdeUnknownField { expected, .. } => {
             let key = unquoted(Lines::new(text).word(position));
             let hint = suggestion::hint(key, expected.iter().copied());
@@ -102,15 +81,6 @@ fn report(error: &Error, text: &str, problems: &mut Problems<'_>) {
             let key = unquoted(Lines::new(text).word(position));
             problems.error(position, format!("duplicate key `{key}`")).help("keep one of the two");
         }
-        Error::UnresolvedProperty { name, .. } => {
-            let hint = format!("set it, or give a default: `${{{name}:-value}}`");
-            problems.error(position, format!("the environment variable `{name}` is not set")).hint(hint);
-        }
-        Error::InvalidPropertyName { .. } => {
-            problems
-                .error(position, "`${` is not followed by the name of an environment variable and `}`")
-                .help("write `${NAME}`, or `$${` for a literal `${`");
-        }
         Error::MultipleDocuments { .. } => {
             problems.error(position, "a second document starts here").help("keep one document in a file");
         }
@@ -127,7 +97,11 @@ fn report(error: &Error, text: &str, problems: &mut Problems<'_>) {
                 .error(position, "the document is nested too deeply or repeats too much through aliases")
                 .hint(None);
         }
-        other => problems.error(position, message(other)).hint(None),
+        other => {
+            let unquoted = problems.line(position).contains("${");
+            let hint = unquoted.then(|| "between braces and brackets write `\"${NAME}\"` in quotes".into());
+            problems.error(position, message(other)).hint(hint);
+        }
     }
 }
 

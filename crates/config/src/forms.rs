@@ -12,7 +12,7 @@ use serde::{
     de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer},
 };
 
-use crate::located::At;
+use crate::{interpolation, located::At};
 
 /// A value in one of its forms. A form that is not overridden is refused.
 pub(crate) trait Forms: Sized {
@@ -90,7 +90,7 @@ impl<'de, T: Forms> Visitor<'de> for FormsVisitor<T> {
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
-        Ok(Parsed(T::word(word)))
+        Ok(Parsed(interpolation::expand(word).and_then(|word| T::word(&word))))
     }
 
     fn visit_bool<E: de::Error>(self, word: bool) -> Result<Self::Value, E> {

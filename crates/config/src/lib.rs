@@ -9,6 +9,7 @@ mod file;
 mod forms;
 mod hardening;
 mod identity;
+mod interpolation;
 mod listen;
 mod load;
 mod located;

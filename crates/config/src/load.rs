@@ -8,6 +8,7 @@ use crate::{
     Config, ConfigError, Diagnostic, Source, Target,
     document::{self, MAX_BYTES},
     forms::Forms,
+    interpolation::{self, Variables},
     located::Position,
     problems::Problems,
     resolve,
@@ -52,9 +53,9 @@ impl Config {
         if text.len() > MAX_BYTES {
             return Err(refuse("", Position::START, "the document is longer than 1 MiB", source));
         }
-        let environment = document::variables(text, &source.environment);
-        let mut problems = Problems::new(source.name(), text, &environment);
-        let config = document::read(text, &environment, &mut problems)
+        let variables = interpolation::variables(text, &source.environment);
+        let mut problems = Problems::new(source.name(), text, &variables);
+        let config = document::read(text, &variables, &mut problems)
             .and_then(|document| resolve::resolve(&document, revision, &source.base, &mut problems));
         match (config, problems.finish()) {
             (Some(config), Ok(warnings)) => Ok(Loaded { config, warnings }),
@@ -84,6 +85,7 @@ pub(crate) fn revision_of(digest: &[u8; 32]) -> String {
 
 fn target(text: &str) -> Result<Target, ConfigError> {
     let url = match text {
+        "" => return Err(ConfigError::Target { target: text.into(), reason: "it is empty".into() }),
         port if port.bytes().all(|byte| byte.is_ascii_digit()) => format!("http://localhost:{port}"),
         url if url.contains("://") => url.to_owned(),
         host => format!("http://{host}"),
@@ -109,8 +111,8 @@ fn not_utf8(bytes: &[u8], valid: usize, source: &Source) -> ConfigError {
 }
 
 fn refuse(text: &str, position: Position, message: &str, source: &Source) -> ConfigError {
-    let environment = std::collections::HashMap::new();
-    let mut problems = Problems::new(source.name(), text, &environment);
+    let variables = Variables::new();
+    let mut problems = Problems::new(source.name(), text, &variables);
     problems.error(position, message).hint(None);
     match problems.finish() {
         Ok(problems) | Err(problems) => ConfigError::Invalid(problems),

@@ -103,7 +103,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Optional<T> {
         let Spanned { value, referenced, .. } = Spanned::<Option<T>>::deserialize(deserializer)?;
         match value {
             Some(value) => Ok(Self(Some(At { value, position: referenced.into() }))),
-            // Not `custom`: its message would be replaced once the environment has been read.
             None => Err(D::Error::missing_field(NO_VALUE)),
         }
     }

@@ -1,15 +1,14 @@
 //! Collects what is wrong with one document, and shows it without showing secrets.
 
-use std::collections::HashMap;
-
 use crate::{
     Diagnostic, Severity,
     forms::{Forms, Parsed},
+    interpolation::Variables,
     located::{At, Optional, Position},
     snippet::Lines,
 };
 
-/// Values of the environment shorter than this are not searched for in messages: `1` would be found anywhere.
+/// Values of variables shorter than this are not searched for in messages: `1` would be found anywhere.
 const SHORTEST_REDACTED: usize = 3;
 
 /// Problems beyond these are counted as one more reason to refuse the document, but not shown.
@@ -19,14 +18,14 @@ const MOST: usize = 200;
 pub(crate) struct Problems<'a> {
     file: String,
     lines: Lines<'a>,
-    environment: &'a HashMap<String, String>,
+    variables: &'a Variables,
     found: Vec<Diagnostic>,
     failed: bool,
 }
 
 impl<'a> Problems<'a> {
-    pub(crate) fn new(file: String, text: &'a str, environment: &'a HashMap<String, String>) -> Self {
-        Self { file, lines: Lines::new(text), environment, found: Vec::new(), failed: false }
+    pub(crate) fn new(file: String, text: &'a str, variables: &'a Variables) -> Self {
+        Self { file, lines: Lines::new(text), variables, found: Vec::new(), failed: false }
     }
 
     /// Something that keeps the document from being used.
@@ -56,10 +55,10 @@ impl<'a> Problems<'a> {
         if index < MOST {
             let Position { line, column } = position;
             let (file, snippet) = (self.file.clone(), snippet(&self.lines, position));
-            let message = redact(message, self.environment);
+            let message = redact(message, self.variables);
             self.found.push(Diagnostic { severity, file, line, column, message, hint: None, snippet });
         }
-        Hint { environment: self.environment, diagnostic: self.found.get_mut(index) }
+        Hint { variables: self.variables, diagnostic: self.found.get_mut(index) }
     }
 
     /// What was read, unless it did not parse.
@@ -113,7 +112,7 @@ impl<'a> Problems<'a> {
 
 /// The place for a hint to the diagnostic just added.
 pub(crate) struct Hint<'a> {
-    environment: &'a HashMap<String, String>,
+    variables: &'a Variables,
     diagnostic: Option<&'a mut Diagnostic>,
 }
 
@@ -121,7 +120,7 @@ impl Hint<'_> {
     /// What to do about it.
     pub(crate) fn hint(self, hint: impl Into<Option<String>>) {
         if let (Some(diagnostic), Some(hint)) = (self.diagnostic, hint.into()) {
-            diagnostic.hint = Some(redact(hint, self.environment));
+            diagnostic.hint = Some(redact(hint, self.variables));
         }
     }
 
@@ -132,9 +131,9 @@ impl Hint<'_> {
 }
 
 /// Puts the `${NAME}` back in the place of what it stood for, longest value first.
-fn redact(message: String, environment: &HashMap<String, String>) -> String {
+fn redact(message: String, variables: &Variables) -> String {
     let mut values: Vec<(&String, &String)> =
-        environment.iter().filter(|(_, value)| value.len() >= SHORTEST_REDACTED).collect();
+        variables.iter().filter(|(_, value)| value.len() >= SHORTEST_REDACTED).collect();
     values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), name.as_str()));
     values.into_iter().fold(message, |message, (name, value)| {
         if message.contains(value.as_str()) {

@@ -6,6 +6,8 @@
 mod body;
 mod drive;
 mod facts;
+#[cfg(test)]
+pub(crate) mod harness;
 mod requests;
 mod socket;
 

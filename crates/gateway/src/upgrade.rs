@@ -152,5 +152,3 @@ impl Drop for Counted {
     }
 }
 
-#[cfg(test)]
-mod tests;

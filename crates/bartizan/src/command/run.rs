@@ -32,9 +32,12 @@ use crate::{
                         bartizan run --to localhost:3000 --listen 0.0.0.0:8080\n  bartizan run -c bartizan.yaml")]
 pub(crate) struct Run {
     /// Guard this service: `localhost:3000`, `http://10.0.0.7:8080` or just a port.
+    ///
+    /// Everybody may ask everything there, once the request is well-formed: add a configuration to say who may
+    /// what.
     #[arg(long, value_name = "TARGET", conflicts_with = "config")]
     to: Option<String>,
-    /// Where to listen, with `--to`: `0.0.0.0:8080` or just a port.
+    /// Where to listen, with `--to`: `0.0.0.0:8080` or just a port. Without it 127.0.0.1:8080.
     #[arg(long, value_name = "ADDRESS", requires = "to", value_parser = listen_address)]
     listen: Option<SocketAddr>,
     /// The configuration.
@@ -54,7 +57,9 @@ impl Run {
         }
         let mut signals = Signals::listen()?;
         let neighbour = state.running().ok().flatten().filter(|running| running.is_alive());
-        let system = System::start(Plan { loaded, document, state: state.clone() }).await.map_err(|error| {
+        let any_control_port = document.is_none();
+        let plan = Plan { loaded, document, state: state.clone(), any_control_port };
+        let system = System::start(plan).await.map_err(|error| {
             match &neighbour {
                 Some(other) => error.context(format!(
                     "process {} already runs with the state directory `{}`: stop it, or listen elsewhere",

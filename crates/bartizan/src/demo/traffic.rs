@@ -109,9 +109,9 @@ impl Summary {
             table.row([Cell::new(FAINT, format!("  {code}")), count.into()]);
         }
         let verdict = match self.unexpected {
-            0 => styled(GOOD, "every one was decided as it should be"),
-            count => styled(ATTENTION, format!("{count} were not decided as they should be")),
+            0 => styled(GOOD, "all decided as they should be"),
+            count => styled(ATTENTION, format!("{count} decided otherwise than they should be")),
         };
-        format!("{} requests: {verdict}\n{table}", styled(TITLE, self.requests))
+        format!("{} {verdict}\n\n{table}", styled(TITLE, format!("{} requests,", self.requests)))
     }
 }

@@ -78,7 +78,7 @@ mod tests {
             &format!("sha256:{digits}0"),
         ] {
             let error = KeyHash::word(text).err().unwrap();
-            assert!(!error.contains(text) && !error.contains("sk_live"), "{error}");
+            assert!(!error.contains("sk_live") && !error.contains(digits), "{error}");
         }
     }
 }

@@ -65,15 +65,11 @@ impl Forms for Url {
         if !is_host(&host) {
             return Err(format!("`{word}`: the host is not a host name or address"));
         }
-        let port = match (uri.port(), uri.port_u16()) {
-            (None, _) => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
-            (Some(_), Some(port)) if port > 0 => port,
+        let has_port = uri.authority().map(http::uri::Authority::as_str) != uri.host();
+        let port = match uri.port_u16() {
+            None if !has_port && tls => 443,
+            None if !has_port => 80,
+            Some(port) if port > 0 => port,
             _ => return Err(format!("`{word}`: the port is not a number from 1 to 65535")),
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
@@ -184,6 +180,7 @@ mod tests {
             "http:///x",
             "http://a:0",
             "http://a:99999",
+            "http://a:",
             "http://a b",
             "http://u:p@h",
             "http://h/#f",

@@ -65,7 +65,10 @@ async fn nothing_but_the_token_opens() {
             assert_eq!(answer.status, StatusCode::OK, "{authorization}");
         } else {
             assert_eq!(answer.code(), "invalid_authentication_token", "{authorization}");
-            assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="bartizan", error="invalid_token""#);
+            assert_eq!(
+                answer.header("www-authenticate"),
+                r#"Bearer realm="bartizan", error="invalid_token""#
+            );
         }
     }
     let mut twice = admin.request(Method::GET, "/v1/status", None);
@@ -190,9 +193,12 @@ async fn answers_are_not_kept_and_carry_the_request_id() {
 async fn the_metrics_listener_has_metrics_and_probes_only() {
     let admin = Admin::new();
     let cases = [("/metrics", 200), ("/healthz", 200), ("/readyz", 200)];
-    for (path, status) in cases.into_iter().chain(GUARDED.map(|path| (path, 404))).filter(|case| *case != ("/metrics", 404)) {
+    for (path, status) in
+        cases.into_iter().chain(GUARDED.map(|path| (path, 404))).filter(|case| *case != ("/metrics", 404))
+    {
         // Scraped by name, from wherever the collector is.
-        let request = Request::get(path).header(header::HOST, "gateway.internal:9100").body(Body::empty()).unwrap();
+        let request =
+            Request::get(path).header(header::HOST, "gateway.internal:9100").body(Body::empty()).unwrap();
         let answer = Answer::of(admin.control.metrics_router(), request).await;
         assert_eq!(answer.status, status, "{path}");
         if path == "/metrics" {

@@ -15,7 +15,10 @@ async fn an_address_is_blocked_listed_and_freed() {
     let set = admin.post("/v1/addresses", Some(&body.to_string())).await;
     assert_eq!(set.status, StatusCode::OK, "{set:?}");
     let entry: AddressEntry = serde_json::from_value(set.json()).unwrap();
-    assert_eq!((entry.prefix.as_str(), entry.standing, entry.reason.as_str()), ("203.0.113.0/24", Standing::Blocked, "scanning"));
+    assert_eq!(
+        (entry.prefix.as_str(), entry.standing, entry.reason.as_str()),
+        ("203.0.113.0/24", Standing::Blocked, "scanning")
+    );
     let until: std::time::SystemTime = entry.until.unwrap().into();
     let lasts = until.duration_since(before).unwrap().as_secs_f64();
     assert!((3599.9..3660.0).contains(&lasts), "{lasts}");
@@ -52,7 +55,8 @@ async fn a_long_list_comes_in_pages() {
     for expected in [2, 2, 1, 0] {
         let page = admin.get(&target).await.json();
         assert_eq!(page["total"], 5);
-        let prefixes: Vec<_> = page["addresses"].as_array().unwrap().iter().map(|entry| entry["prefix"].clone()).collect();
+        let prefixes: Vec<_> =
+            page["addresses"].as_array().unwrap().iter().map(|entry| entry["prefix"].clone()).collect();
         assert_eq!(prefixes.len(), expected);
         if let Some(Value::String(last)) = prefixes.last() {
             target = format!("/v1/addresses?limit=2&after={last}");
@@ -64,7 +68,8 @@ async fn a_long_list_comes_in_pages() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
-    let long = json!({ "address": "192.0.2.7", "standing": "blocked", "reason": "x".repeat(257) }).to_string();
+    let long =
+        json!({ "address": "192.0.2.7", "standing": "blocked", "reason": "x".repeat(257) }).to_string();
     let cases = [
         ("", "malformed_request"),
         ("{", "malformed_request"),
@@ -113,7 +118,11 @@ async fn parameters_that_are_none_are_refused() {
     ];
     for (method, target) in cases {
         let answer = admin.send(admin.request(method, target, None)).await;
-        assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "malformed_request".into()), "{target}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, "malformed_request".into()),
+            "{target}"
+        );
     }
 }
 

@@ -74,7 +74,10 @@ async fn a_wrong_token_is_logged_but_not_the_token() {
     let answer = admin.send(request).await;
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert_eq!((&lines[0]["level"], &lines[0]["request_id"]), (&json!("WARN"), &json!(answer.header("x-request-id"))));
+    assert_eq!(
+        (&lines[0]["level"], &lines[0]["request_id"]),
+        (&json!("WARN"), &json!(answer.header("x-request-id")))
+    );
     assert!(!lines[0].to_string().contains("guessed"));
 }
 

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    AdminToken, ConfigurationStatus, Control, Listener, ListenerKind, ReloadFailure, ReloadFuture, Reloaded, Status,
-    System, TargetHealth, TargetStatus, Timestamp, UpstreamStatus,
+    AdminToken, ConfigurationStatus, Control, Listener, ListenerKind, ReloadFailure, ReloadFuture, Reloaded,
+    Status, System, TargetHealth, TargetStatus, Timestamp, UpstreamStatus,
 };
 
 pub(crate) const METRICS: &str = "# TYPE bartizan_build_info gauge\nbartizan_build_info 1\n";
@@ -44,8 +44,10 @@ impl System for Scripted {
 
     fn upstreams(&self) -> Vec<UpstreamStatus> {
         let target = |url: &str, health| TargetStatus { url: url.into(), health, requests_in_flight: 2 };
-        let targets =
-            vec![target("http://orders:8080", TargetHealth::Healthy), target("http://spare:8080", TargetHealth::Ejected)];
+        let targets = vec![
+            target("http://orders:8080", TargetHealth::Healthy),
+            target("http://spare:8080", TargetHealth::Ejected),
+        ];
         vec![UpstreamStatus { name: "orders".into(), targets }]
     }
 

@@ -10,15 +10,12 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{
-    body::{BodyError, ResponseBody},
-    wire::{Flow, InFlight, ResponseFlow},
-};
+use crate::wire::{Flow, InFlight, ResponseFlow};
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(super) struct AnswerBody {
-    body: ResponseBody,
+pub(super) struct AnswerBody<B> {
+    body: B,
     in_flight: InFlight,
     pace: Pace,
 }
@@ -33,8 +30,8 @@ enum Pace {
     Watched(Arc<ResponseFlow>),
 }
 
-impl AnswerBody {
-    pub(super) fn new(body: ResponseBody, in_flight: InFlight, is_http2: bool) -> Self {
+impl<B: Body<Data = Bytes> + Unpin> AnswerBody<B> {
+    pub(super) fn new(body: B, in_flight: InFlight, is_http2: bool) -> Self {
         Self { body, in_flight, pace: if is_http2 { Pace::OnceItFlows } else { Pace::Unwatched } }
     }
 
@@ -51,14 +48,14 @@ impl AnswerBody {
     }
 }
 
-impl Body for AnswerBody {
+impl<B: Body<Data = Bytes> + Unpin> Body for AnswerBody<B> {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         match &polled {
             Poll::Pending => self.note(None),
@@ -74,5 +71,86 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use bartizan_config::Http2Limits;
+    use http::{Request, Response};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use tokio::{sync::oneshot, time::Instant};
+
+    use super::*;
+    use crate::wire::{FlowWatch, Frames, Guard, GuardedStream, Idle, Violation, WireState};
+
+    /// Never ends; has something to give every `pause`.
+    struct Endless {
+        pause: Option<Duration>,
+        sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    }
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if let Some(pause) = self.pause {
+                let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+                std::task::ready!(sleep.as_mut().poll(context));
+                self.sleep = None;
+            }
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 1000])))))
+        }
+    }
+
+    /// How a connection ends whose client takes `takes` bytes of an endless response, if within five minutes.
+    async fn end_of(takes: usize, pause: Option<Duration>) -> Option<Violation> {
+        let wire = Arc::new(WireState::default());
+        let (client, server) = tokio::io::duplex(1 << 20);
+        let idle = Idle::since(Instant::now(), Duration::from_secs(15));
+        let flow = Some(FlowWatch::new(512, Duration::from_secs(10)));
+        let guard = Guard::Http2(Frames::new(Http2Limits::default()));
+        let (lease, _released) = oneshot::channel();
+        let stream = GuardedStream::new(server, guard, idle, flow, Arc::clone(&wire), lease);
+        let requests = Arc::clone(&wire);
+        let service = hyper::service::service_fn(move |_: Request<hyper::body::Incoming>| {
+            let (_, in_flight) = requests.start();
+            let body = AnswerBody::new(Endless { pause, sleep: None }, in_flight, true);
+            async { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service);
+        let server = tokio::spawn(server);
+        let (mut client, connection) = h2::client::handshake(client).await.unwrap();
+        tokio::spawn(connection);
+        let (response, _) = client.send_request(Request::new(()), true).unwrap();
+        let mut body = response.await.unwrap().into_body();
+        let mut taken = 0;
+        while taken < takes
+            && let Some(Ok(data)) = body.data().await
+        {
+            taken += data.len();
+            body.flow_control().release_capacity(data.len()).unwrap();
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(300), server).await;
+        ended.ok().and_then(|_| wire.breach())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_opens_no_window_is_cut_off() {
+        assert_eq!(end_of(0, None).await, Some(Violation::SlowRead));
+        assert_eq!(end_of(1 << 20, None).await, Some(Violation::SlowRead));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_response_comes_slowly_is_not() {
+        // One event every 9 s fills no window of 64 KiB in 5 minutes.
+        assert_eq!(end_of(0, Some(Duration::from_secs(9))).await, None);
     }
 }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use bartizan_config::Hardening;
-use hyper::server::conn::{http1, http2};
+use hyper::{
+    rt::{Sleep, Timer},
+    server::conn::{http1, http2},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -53,8 +56,7 @@ impl<A: Answer> Driver<'_, A> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut builder = http1::Builder::new();
-        // The guard keeps the time: it arms one timer a connection, not one a request.
-        builder.timer(TokioTimer::new()).header_read_timeout(None);
+        builder.timer(GuardKeepsTime::default()).header_read_timeout(self.hardening.header_timeout);
         builder.max_buf_size(HTTP1_BUFFER.max(self.hardening.max_header_bytes));
         if self.hardening.max_header_count > FIELDS_ON_STACK {
             builder.max_headers(self.hardening.max_header_count);
@@ -128,6 +130,45 @@ impl<A: Answer> Driver<'_, A> {
         }
     }
 }
+
+/// A timer that never goes off.
+///
+/// hyper would arm one timer a request; the guard arms one a connection. But only with a header timeout does
+/// hyper read again as soon as a response has been sent, which is when the guard begins to count.
+#[derive(Debug, Clone)]
+struct GuardKeepsTime(std::time::Instant);
+
+impl Default for GuardKeepsTime {
+    fn default() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+impl Timer for GuardKeepsTime {
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Never)
+    }
+
+    fn sleep_until(&self, _: std::time::Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Never)
+    }
+
+    fn now(&self) -> std::time::Instant {
+        self.0
+    }
+}
+
+struct Never;
+
+impl Future for Never {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Sleep for Never {}
 
 /// Polls `connection` to its end, and has it closed in order once `closer` says so.
 async fn drive<C>(connection: C, close: impl Fn(Pin<&mut C>), mut closer: Closer) -> hyper::Result<()>

@@ -3,25 +3,29 @@
 use std::{convert::Infallible, sync::Arc};
 
 use bartizan_config::Hardening;
-use http::{Request, Response, Version};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::{body::Incoming, service::Service};
 
 use super::{Answer, ConnectionFacts, body::AnswerBody};
-use crate::wire::{Violation, request_head::HeadLimits};
+use crate::{
+    body::ResponseBody,
+    wire::{Violation, request_head::HeadLimits},
+};
 
 /// Answers the requests of one connection.
 pub(super) fn service<A: Answer>(
     answer: Arc<A>,
     facts: Arc<ConnectionFacts>,
     hardening: &Hardening,
-) -> impl Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible, Future: Send + 'static>
+) -> impl Service<Request<Incoming>, Response = Response<AnswerBody<ResponseBody>>, Error = Infallible, Future: Send + 'static>
 + 'static {
     let limits = HeadLimits::from(hardening);
     let last = hardening.max_requests_per_connection;
     hyper::service::service_fn(move |request: Request<Incoming>| {
         let (answer, facts) = (Arc::clone(&answer), Arc::clone(&facts));
         let (number, in_flight) = facts.wire.start();
-        if number >= last {
+        let is_last = number >= last;
+        if is_last {
             facts.wire.want_close();
         }
         let is_http2 = request.version() == Version::HTTP_2;
@@ -31,7 +35,11 @@ pub(super) fn service<A: Answer>(
             facts.wire.refuse(number, violation);
         }
         async move {
-            let response = answer.answer(request, &facts, number).await;
+            let mut response = answer.answer(request, &facts, number).await;
+            if is_last && !is_http2 {
+                // Several requests may be answered before anybody looks whether to close.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok(response.map(|body| AnswerBody::new(body, in_flight, is_http2)))
         }
     })

@@ -69,3 +69,52 @@ pub(super) fn random() -> u64 {
         value.wrapping_mul(0x2545_f491_4f6c_dd1d)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_target_that_is_out_is_picked_only_when_all_are(
+            targets in prop::collection::vec((any::<bool>(), 0_usize..100), 1..40),
+            avoid in prop::option::of(0_usize..40),
+            random: u64,
+        ) {
+            let picked = pick(targets.len(), avoid, |at| targets[at].0, |at| targets[at].1, || random);
+            prop_assert!(picked < targets.len());
+            let available = |at: usize| targets[at].0;
+            if targets.len() > 1 && (0..targets.len()).any(available) {
+                prop_assert!(available(picked));
+            }
+            let others = |at: usize| available(at) && Some(at) != avoid;
+            if (0..targets.len()).any(others) {
+                prop_assert!(others(picked));
+            }
+        }
+
+        #[test]
+        fn the_busiest_of_all_is_never_picked(loads in prop::collection::hash_set(0_usize..1000, 2..40), random: u64) {
+            let loads: Vec<usize> = loads.into_iter().collect();
+            let picked = pick(loads.len(), None, |_| true, |at| loads[at], || random);
+            prop_assert!(loads[picked] < *loads.iter().max().expect("not empty"));
+        }
+
+        #[test]
+        fn two_choices_differ(count in 2_usize..1000, random: u64) {
+            let (first, second) = two_of(count, random);
+            prop_assert!(first < count && second < count && first != second);
+        }
+    }
+
+    #[test]
+    fn equal_targets_get_equal_shares() {
+        let mut picked = [0_u32; 5];
+        for _ in 0..50_000 {
+            picked[pick(5, None, |_| true, |_| 0, random)] += 1;
+        }
+        assert!(picked.iter().all(|picked| (9_300..10_700).contains(picked)), "{picked:?}");
+    }
+}

@@ -154,7 +154,9 @@ mod tests {
         {
             let ejector = ejector(max_percent);
             let all: Vec<Standing> = (0..targets).map(|_| Standing::default()).collect();
-            (0..targets).for_each(|target| drop(fail(&ejector, &all, target, 3)));
+            for target in 0..targets {
+                fail(&ejector, &all, target, 3);
+            }
             let out = all.iter().filter(|standing| ejector.is_ejected(standing)).count();
             assert_eq!(out, ejected, "{targets} targets, {max_percent} percent");
         }

@@ -41,7 +41,7 @@ impl Deadline {
 pub(crate) struct Idle {
     timeout: Duration,
     deadline: Deadline,
-    /// Since when, and how many requests had been answered by then.
+    /// Since when, and what progress had been made by then.
     since: Option<(u64, Instant)>,
 }
 
@@ -51,24 +51,24 @@ impl Idle {
         Self { timeout, deadline: Deadline::default(), since: Some((0, since)) }
     }
 
-    /// Ready once the client has let us wait too long. To be polled when a read is pending, with the number of
-    /// requests answered so far.
-    pub(super) fn poll(&mut self, is_busy: bool, answered: u64, context: &mut Context<'_>) -> Poll<()> {
+    /// Ready once the client has let us wait too long. To be polled when a read is pending, with a number that
+    /// grows with everything that is answered.
+    pub(super) fn poll(&mut self, is_busy: bool, progress: u64, context: &mut Context<'_>) -> Poll<()> {
         if is_busy {
             // Reads may not be polled again when the response ends: look again when the time would be up.
             self.since = None;
             return self.deadline.keep(self.timeout, context);
         }
         let since = match self.since {
-            Some((count, since)) if count == answered => since,
-            _ => self.since.insert((answered, Instant::now())).1,
+            Some((then, since)) if then == progress => since,
+            _ => self.since.insert((progress, Instant::now())).1,
         };
         self.deadline.poll(since + self.timeout, context)
     }
 
-    /// Starts to wait anew, for `timeout`.
-    pub(super) fn extend(&mut self, timeout: Duration) {
-        self.timeout = timeout;
+    /// Starts to wait anew, for `grace` at most.
+    pub(super) fn grant(&mut self, grace: Duration) {
+        self.timeout = self.timeout.min(grace);
         self.since = None;
     }
 }

@@ -21,10 +21,12 @@ use super::{
     inbound::{Guard, Inbound, Next},
 };
 
-/// How long an idle connection has to close in order after it was told to.
+/// How long an idle connection has at most to close in order after it was told to.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 /// How long a connection that ends early goes on reading, so that the client gets the answer before a reset.
 const LINGER: Duration = Duration::from_secs(2);
+/// HTTP/2 answers some frames of the client by itself; what it writes for that is no longer.
+const LARGEST_AUTOMATIC_ANSWER: usize = 64;
 
 /// Whoever gave this away learns when it is dropped, and ends the stream by dropping the receiver.
 pub(crate) type Lease = oneshot::Sender<Infallible>;
@@ -40,6 +42,8 @@ pub(crate) struct GuardedStream<S> {
     lease: Lease,
     /// Whether everything written has been flushed.
     flushed: bool,
+    /// How often HTTP/2 has written some of a response: it may go on after the response has been handed over.
+    responded: u64,
     linger: Linger,
 }
 
@@ -62,7 +66,7 @@ impl<S> GuardedStream<S> {
         lease: Lease,
     ) -> Self {
         let inbound = Inbound::new(guard, Arc::clone(&wire));
-        Self { stream, inbound, wire, idle, flow, lease, flushed: true, linger: Linger::default() }
+        Self { stream, inbound, wire, idle, flow, lease, flushed: true, responded: 0, linger: Linger::default() }
     }
 }
 
@@ -77,7 +81,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
             return Poll::Ready(Err(violation.into()));
         }
         let is_busy = !self.flushed || self.wire.is_busy();
-        ready!(self.idle.poll(is_busy, self.wire.finished(), context));
+        let progress = self.wire.finished() + self.responded;
+        ready!(self.idle.poll(is_busy, progress, context));
         if self.inbound.expire() {
             return Poll::Ready(Ok(()));
         }
@@ -86,8 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         }
         // The connection is closed in order by whoever drives it, right after this poll.
         self.wire.want_close();
-        self.idle.extend(CLOSE_GRACE);
-        self.idle.poll(false, self.wire.finished(), context).map(Ok)
+        self.idle.grant(CLOSE_GRACE);
+        self.idle.poll(is_busy, progress, context).map(Ok)
     }
 
     /// Whether the one who gave the lease wants the stream to end.
@@ -99,6 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         self.flushed = false;
         if let (Poll::Ready(Ok(length)), Guard::Http2(frames)) = (&written, &mut self.inbound.guard) {
             frames.sent(*length);
+            self.responded += u64::from(*length > LARGEST_AUTOMATIC_ANSWER);
         }
         written
     }

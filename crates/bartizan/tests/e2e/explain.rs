@@ -1,0 +1,128 @@
+//! Why was it refused? And: keep them out.
+
+use serde_json::Value;
+
+use crate::{harness::{Gateway, cli}, upstream::Upstream};
+
+async fn guarded() -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "identity: {{ partners: {{ api_key: {{ header: x-api-key }} }} }}\n\
+         routes:\n  - {{ path: /public/**, to: \"{upstream}\", auth: none }}\n  - path: /orders/**\n    \
+         to: \"{upstream}\"\n    auth: partners\n    require: [orders:read]\n"
+    ))
+    .await;
+    (upstream, gateway)
+}
+
+fn id(response: &reqwest::Response) -> String {
+    response.headers()["x-request-id"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_refusal_is_explained_down_to_the_line() {
+    let (_upstream, gateway) = guarded().await;
+    let refused = gateway.get("/orders/7?token=secret").await;
+    assert_eq!(refused.status(), 401);
+    let id = id(&refused);
+    assert_eq!(refused.json::<Value>().await.unwrap()["request_id"], id);
+
+    let account = gateway.cli(["explain", &id]).await.succeeded();
+    assert!(account.starts_with("GET /orders/7  401 missing_authentication_token"), "{account}");
+    let step = account.lines().find(|line| line.starts_with("authenticate")).unwrap();
+    assert!(step.contains("denied") && step.contains("bartizan.yaml:8  auth: partners"), "{account}");
+    assert!(account.lines().any(|line| line.starts_with("route") && line.contains("/orders/**")), "{account}");
+    assert!(!account.contains("secret"), "{account}");
+
+    let json = gateway.cli(["explain", &id, "--json"]).await.succeeded();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let steps = json["requests"][0]["steps"].as_array().unwrap();
+    assert_eq!(steps.last().unwrap()["outcome"], "denied");
+    assert!(steps.iter().all(|step| step["microseconds"].as_f64().unwrap() >= 0.0));
+
+    let line = gateway.log(|line| line["request_id"] == id.as_str()).await;
+    assert_eq!((&line["stage"], &line["code"]), (&"authenticate".into(), &"missing_authentication_token".into()));
+    assert!(gateway.metric("bartizan_refusals_total{stage=\"authenticate\"").await >= 1.0);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_served_request_is_explained_too_and_the_latest_are_listed() {
+    let (_upstream, gateway) = guarded().await;
+    let (served, refused) = (id(&gateway.get("/public/a").await), id(&gateway.get("/orders").await));
+    let account = gateway.cli(["explain", &served]).await.succeeded();
+    assert!(account.starts_with("GET /public/a  200 served"), "{account}");
+
+    let all = gateway.cli(["requests"]).await.succeeded();
+    let at = |id: &str| all.find(id).unwrap();
+    assert!(at(&refused) < at(&served), "the newest first: {all}");
+    let only = gateway.cli(["requests", "--refused", "--limit", "5"]).await.succeeded();
+    assert!(only.contains(&refused) && !only.contains(&served), "{only}");
+
+    let unknown = gateway.cli(["explain", "no-such-request"]).await.failed_with(1);
+    assert!(unknown.contains("no request `no-such-request` is remembered") && unknown.contains("4096"), "{unknown}");
+    gateway.cli(["explain", "no such/request"]).await.failed_with(2);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_block_bites_at_once_and_can_be_taken_back() {
+    let (_upstream, gateway) = guarded().await;
+    assert!(gateway.cli(["addresses"]).await.succeeded().contains("no address"));
+    let said = gateway.cli(["block", "127.0.0.0/8", "--for", "1h", "--reason", "a test"]).await.succeeded();
+    assert_eq!(said.trim(), "127.0.0.0/8 is blocked, for 60 min");
+
+    let refused = gateway.get("/public/a").await;
+    assert_eq!(refused.status(), 403);
+    let account = gateway.cli(["explain", &id(&refused)]).await.succeeded();
+    assert!(account.contains("address_blocked") && account.contains("reputation"), "{account}");
+
+    gateway.cli(["allow", "127.0.0.1"]).await.succeeded();
+    assert_eq!(gateway.get("/public/a").await.status(), 200, "the most specific entry decides");
+    let listed = gateway.cli(["addresses"]).await.succeeded();
+    assert!(listed.contains("a test") && listed.contains("127.0.0.1/32"), "{listed}");
+
+    gateway.cli(["unblock", "127.0.0.1"]).await.succeeded();
+    assert_eq!(gateway.get("/public/a").await.status(), 403);
+    gateway.cli(["unblock", "127.0.0.0/8"]).await.succeeded();
+    assert_eq!(gateway.get("/public/a").await.status(), 200);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let (_upstream, gateway) = guarded().await;
+    for (arguments, words) in [
+        (["block", "0.0.0.0/0"], "every address"),
+        (["block", "everybody"], "everybody"),
+        (["unblock", "192.0.2.1"], "no entry"),
+    ] {
+        let complaint = gateway.cli(arguments).await.failed_with(1);
+        assert!(complaint.contains(words), "{arguments:?}: {complaint}");
+    }
+    gateway.cli(["block", "192.0.2.1", "--for", "soon"]).await.failed_with(2);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_be_asked_is_told_apart() {
+    let complaint = cli(["status"]).await.failed_with(1);
+    assert!(complaint.contains("no gateway is running") && complaint.contains("--admin"), "{complaint}");
+
+    let (_upstream, gateway) = guarded().await;
+    let admin = format!("http://{}", gateway.admin());
+    let folder = tempfile::TempDir::new().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "x".repeat(43)).unwrap();
+    let set_mode = |mode| std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    let arguments = ["status", "--admin", &admin, "--token-file", token.to_str().unwrap()];
+    set_mode(0o644);
+    assert!(gateway.cli(arguments).await.failed_with(1).contains("chmod 600"));
+    set_mode(0o600);
+    assert!(gateway.cli(arguments).await.failed_with(1).contains("does not accept the token"));
+
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let complaint = gateway.cli(["status", "--admin", &format!("http://{nobody}")]).await.failed_with(1);
+    assert!(complaint.contains("cannot be reached") && complaint.contains(&nobody.to_string()), "{complaint}");
+    gateway.stop().await;
+}

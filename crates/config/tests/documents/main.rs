@@ -1,0 +1,62 @@
+//! What a user of the crate sees: documents in, configurations or diagnostics out.
+
+mod examples;
+mod problems;
+mod property;
+mod secrets;
+mod values;
+mod watch;
+
+use std::{fs, path::Path};
+
+use bartizan_config::{Config, ConfigError, Environment, Loaded, Source};
+use tempfile::TempDir;
+
+/// A secret long enough for every algorithm.
+const LONG_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A folder with the files that the documents here name.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["cert.pem", "key.pem", "ca.pem", "clients-ca.pem", "jwks.json"] {
+        fs::write(folder.path().join(file), file).unwrap();
+    }
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    set_mode(&folder.path().join("key.pem"), 0o600);
+    for (file, mode) in [("open.pem", 0o644), ("group.pem", 0o640)] {
+        fs::write(folder.path().join(file), file).unwrap();
+        set_mode(&folder.path().join(file), mode);
+    }
+    folder
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn environment() -> Environment {
+    let variables = [
+        ("JWT_SECRET", LONG_SECRET),
+        ("SHORT_SECRET", "hunter2-hunter2"),
+        ("ISSUER", "https://issuer-from-environment.test"),
+        ("PARTNER_KEY_HASH", "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"),
+    ];
+    variables.into_iter().collect()
+}
+
+fn parse_in(folder: &Path, text: &str) -> Result<Loaded, ConfigError> {
+    Config::parse(text, &Source::text(folder).with_environment(environment()))
+}
+
+/// Reads a document without files.
+fn parse(text: &str) -> Result<Loaded, ConfigError> {
+    parse_in(Path::new("/nonexistent"), text)
+}
+
+/// A document with these further lines and one public route.
+fn with(lines: &str) -> String {
+    format!(
+        "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n{lines}\nroutes: [{{ path: /, to: \"http://a\", auth: none }}]\n"
+    )
+}
