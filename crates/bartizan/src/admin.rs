@@ -60,12 +60,15 @@ impl AdminOptions {
         }
         if let Some(token) = env::var_os("BARTIZAN_TOKEN").filter(|token| !token.is_empty()) {
             let text = token.to_str().map(|token| format!("Bearer {}", token.trim())).unwrap_or_default();
-            let mut value = HeaderValue::from_str(&text).map_err(|_| anyhow!("`BARTIZAN_TOKEN` holds no token"))?;
+            let mut value =
+                HeaderValue::from_str(&text).map_err(|_| anyhow!("`BARTIZAN_TOKEN` holds no token"))?;
             value.set_sensitive(true);
             return Ok(value);
         }
         let path = state?.admin_token_path();
-        Ok(AdminToken::read(&path).context("no admin token: give `--token-file FILE` or set `BARTIZAN_TOKEN`")?.authorization())
+        Ok(AdminToken::read(&path)
+            .context("no admin token: give `--token-file FILE` or set `BARTIZAN_TOKEN`")?
+            .authorization())
     }
 }
 
@@ -84,7 +87,9 @@ fn local(state: &StateDirectory) -> Result<Url> {
     }
     if running.admin_tls {
         let Running { admin, .. } = running;
-        bail!("the admin API on {admin} speaks TLS: name it as its certificate does, with `--admin https://NAME:PORT`");
+        bail!(
+            "the admin API on {admin} speaks TLS: name it as its certificate does, with `--admin https://NAME:PORT`"
+        );
     }
     Url::parse(&format!("http://{}", running.admin)).context("the state directory names no admin API")
 }
@@ -114,12 +119,20 @@ impl AdminClient {
     }
 
     /// `POST path` with a JSON body.
-    pub(crate) async fn post_json<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+    pub(crate) async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
         self.ask(self.client.post(self.url(path, &[])?).json(body)).await
     }
 
     /// `DELETE path`.
-    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T> {
+    pub(crate) async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T> {
         self.ask(self.client.delete(self.url(path, query)?)).await
     }
 
@@ -134,10 +147,12 @@ impl AdminClient {
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        let body = read(response).await.with_context(|| format!("the admin API at {} broke off", self.base))?;
+        let body =
+            read(response).await.with_context(|| format!("the admin API at {} broke off", self.base))?;
         if status.is_success() {
-            return serde_json::from_slice(&body)
-                .with_context(|| format!("what answers at {} is not the admin API of this version", self.base));
+            return serde_json::from_slice(&body).with_context(|| {
+                format!("what answers at {} is not the admin API of this version", self.base)
+            });
         }
         Err(self.refused(status, serde_json::from_slice(&body).ok()))
     }

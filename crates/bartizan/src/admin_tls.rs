@@ -51,7 +51,9 @@ impl ResolvesServerCert for AdminTls {
 }
 
 fn load(config: &Config) -> Result<Option<Arc<ServerConfig>>, GatewayError> {
-    let Some(tls) = config.tls.as_ref().filter(|_| !config.listen.admin.ip().is_loopback()) else { return Ok(None) };
+    let Some(tls) = config.tls.as_ref().filter(|_| !config.listen.admin.ip().is_loopback()) else {
+        return Ok(None);
+    };
     let tls = match tls {
         Tls::Files { certificates, .. } => {
             Tls::Files { certificates: certificates.clone(), client_certificates: ClientCertificates::Off }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bartizan_config::{Config, Diagnostic, Loaded, Log};
-use bartizan_control::{ConfigurationFailure, ConfigurationStatus, Reloaded, ReloadFailure};
+use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
 use bartizan_gateway::Gateway;
 use metrics::{counter, gauge};
 
@@ -57,7 +57,8 @@ impl Configuration {
     /// Which configuration is in use.
     pub(crate) fn status(&self) -> ConfigurationStatus {
         let Shared { gateway, document, history, .. } = &*self.shared;
-        let History { loaded_at, last_failure } = history.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let History { loaded_at, last_failure } =
+            history.read().unwrap_or_else(PoisonError::into_inner).clone();
         ConfigurationStatus {
             revision: gateway.config().revision.clone(),
             path: document.as_ref().map(|path| path.display().to_string()),
@@ -96,7 +97,11 @@ impl Shared {
         match &result {
             Ok(reloaded) => {
                 *history = History { loaded_at: now, last_failure: None };
-                tracing::info!(revision = reloaded.revision, changed = reloaded.changed, "configuration taken over");
+                tracing::info!(
+                    revision = reloaded.revision,
+                    changed = reloaded.changed,
+                    "configuration taken over"
+                );
             }
             Err(failure) => {
                 history.last_failure = Some((now, failure.message.clone()));
@@ -110,7 +115,9 @@ impl Shared {
 
     async fn take_over(&self) -> Result<Reloaded, ReloadFailure> {
         let Some(path) = self.document.clone() else {
-            return Err(ReloadFailure::new("there is no configuration file: the gateway was started with `run --to`"));
+            return Err(ReloadFailure::new(
+                "there is no configuration file: the gateway was started with `run --to`",
+            ));
         };
         let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await;
         let Loaded { config, warnings } = loaded
@@ -148,5 +155,9 @@ fn log_failure(failure: &ReloadFailure, revision: &str) {
         let bartizan_control::Diagnostic { file, line, column, message, hint, .. } = diagnostic;
         tracing::error!(file, line, column, hint, "{message}");
     }
-    tracing::error!(revision, reason = failure.message, "the new configuration is not used, the running one stays");
+    tracing::error!(
+        revision,
+        reason = failure.message,
+        "the new configuration is not used, the running one stays"
+    );
 }

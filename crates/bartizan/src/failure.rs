@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn invalid_input_is_told_from_a_failure() {
         let target = || ConfigError::Target { target: "x".into(), reason: "y".into() };
-        let unreadable = || ConfigError::Read { path: "x".into(), error: std::io::ErrorKind::NotFound.into() };
+        let unreadable =
+            || ConfigError::Read { path: "x".into(), error: std::io::ErrorKind::NotFound.into() };
         let cases: [(anyhow::Error, u8); 6] = [
             (ConfigError::Invalid(Vec::new()).into(), 2),
             (target().into(), 2),

@@ -51,5 +51,6 @@ impl Level {
 fn filter(log: &Log) -> Result<EnvFilter> {
     let directives = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|directives| !directives.is_empty());
     let level = directives.as_deref().or(log.level.as_deref()).unwrap_or(DEFAULT_LEVEL);
-    EnvFilter::try_new(level).with_context(|| format!("`{level}` is not a log level: write `info` or `bartizan_gateway=debug`"))
+    EnvFilter::try_new(level)
+        .with_context(|| format!("`{level}` is not a log level: write `info` or `bartizan_gateway=debug`"))
 }

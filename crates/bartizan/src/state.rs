@@ -194,7 +194,8 @@ mod tests {
         let expected = ["/own", "/systemd", "/xdg/bartizan", "/home/me/.local/state/bartizan"];
         for (hidden, expected) in expected.into_iter().enumerate() {
             let variables = &all[hidden..];
-            let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+            let variable =
+                |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
             assert_eq!(locate(None, variable), Some(expected.into()));
             assert_eq!(locate(Some("/given".into()), variable), Some("/given".into()));
         }

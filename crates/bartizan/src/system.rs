@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context, Result};
 use bartizan_config::{Config, Loaded, Watch};
 use bartizan_control::{
-    AdminToken, Control, Listener, ListenerKind, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus,
+    AdminToken, Control, Listener, ListenerKind, ReloadFuture, Status, TargetHealth, TargetStatus,
+    UpstreamStatus,
 };
 use bartizan_gateway::{ActivatedSockets, Gateway};
 use bartizan_pipeline::Records;
@@ -27,8 +28,7 @@ use crate::{
     admin_tls::AdminTls,
     command::version::VERSION,
     configuration::{self, Configuration},
-    logging,
-    open_files, process, recorder,
+    logging, open_files, process, recorder,
     signals::{Request, Signals},
     state::{Announcement, Running, StateDirectory},
     systemd,
@@ -100,7 +100,8 @@ impl System {
             (bind(config.listen.admin, "admin")?, bind(config.listen.metrics, "metrics")?);
         let admin_tls = AdminTls::new(&config)?;
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
-        let gateway = Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets).await?;
+        let gateway =
+            Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets).await?;
 
         let configuration = Configuration::new(gateway.clone(), admin_tls.clone(), document.clone(), level);
         let listeners = listeners(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
@@ -115,7 +116,8 @@ impl System {
         let control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token);
         let (stop_servers, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let (admin_control, stop_admin, stop_metrics) = (control.clone(), stopped(&stopping), stopped(&stopping));
+        let (admin_control, stop_admin, stop_metrics) =
+            (control.clone(), stopped(&stopping), stopped(&stopping));
         let admin_tls = admin_tls.map(|tls| tls.server_config());
         servers.spawn(async move { admin_control.serve(admin, admin_tls, stop_admin).await });
         servers.spawn(async move { control.serve_metrics(metrics_listener, stop_metrics).await });
@@ -147,7 +149,9 @@ impl System {
     /// Where it serves the routes: the first listener that does not only redirect.
     pub(crate) fn proxy(&self) -> Option<SocketAddr> {
         let mut listeners = self.gateway.listeners().into_iter();
-        listeners.find(|(kind, _)| *kind != bartizan_gateway::ListenerKind::Redirect).map(|(_, address)| address)
+        listeners
+            .find(|(kind, _)| *kind != bartizan_gateway::ListenerKind::Redirect)
+            .map(|(_, address)| address)
     }
 
     /// Runs until a signal says to stop, then drains and stops.
@@ -255,10 +259,8 @@ fn bind(
     let listen = |address| bartizan_gateway::listen(address, config.listen.reuse_port);
     let listener = match sockets.take(name) {
         Some(listener) => Ok(listener),
-        None => listen(address).or_else(|error| match any_port {
-            true => listen(SocketAddr::new(address.ip(), 0)),
-            false => Err(error),
-        }),
+        None => listen(address)
+            .or_else(|error| if any_port { listen(SocketAddr::new(address.ip(), 0)) } else { Err(error) }),
     };
     let listener = listener.with_context(|| format!("no listener for `listen.{name}`"))?;
     listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)).map_err(Into::into)

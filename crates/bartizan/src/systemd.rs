@@ -1,13 +1,16 @@
 //! What systemd is told: the datagrams of `sd_notify(3)`, for `Type=notify` and `Type=notify-reload` units.
 //!
-//! Without `NOTIFY_SOCKET` nothing is sent. Telling systemd never fails the gateway: a lost datagram costs a
-//! late `active`, not a request.
+//! Without `NOTIFY_SOCKET` nothing is sent. Telling systemd neither fails the gateway nor makes it wait: a datagram
+//! lost because nobody reads costs a late `active`, not a request.
 
 use std::{
     env, io,
     os::{
         linux::net::SocketAddrExt,
-        unix::{ffi::OsStrExt, net::{SocketAddr, UnixDatagram}},
+        unix::{
+            ffi::OsStrExt,
+            net::{SocketAddr, UnixDatagram},
+        },
     },
 };
 
@@ -43,12 +46,24 @@ fn send(socket: &[u8], state: &str) -> io::Result<()> {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(socket))?,
     };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(|_| ())
+    let sender = UnixDatagram::unbound()?;
+    sender.set_nonblocking(true)?;
+    sender.send_to_addr(state.as_bytes(), &address).map(|_| ())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_that_does_not_read_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let _reader = UnixDatagram::bind(&path).unwrap();
+        let sent = (0..100_000).map(|_| send(path.as_os_str().as_bytes(), "READY=1"));
+        let refused = sent.filter_map(Result::err).next().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+    }
 
     #[test]
     fn both_kinds_of_socket_are_told() {

@@ -43,7 +43,7 @@ fn options() -> Options {
             max_recorded_anchor_events: 100_000,
             max_recorded_anchor_bytes: 2 * MAX_BYTES,
             max_total_scalar_bytes: 4 * MAX_BYTES,
-            max_documents: 1,
+            max_documents: 2,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 20_000,
@@ -75,7 +75,7 @@ fn report(error: &Error, text: &str, problems: &mut Problems<'_>) {
             problems.error(position, "this key has no value").help("give it one, or leave the key out");
         }
         Error::SerdeMissingField { field, .. } => {
-            problems.error(position, format!("`{field}` is missing here")).hint(None);
+            problems.error(position, format!("`{field}` is missing here"));
         }
         Error::DuplicateMappingKey { .. } => {
             let key = unquoted(Lines::new(text).word(position));
@@ -93,9 +93,7 @@ fn report(error: &Error, text: &str, problems: &mut Problems<'_>) {
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {
-            problems
-                .error(position, "the document is nested too deeply or repeats too much through aliases")
-                .hint(None);
+            problems.error(position, "the document is nested too deeply or repeats too much through aliases");
         }
         other => {
             let unquoted = problems.line(position).contains("${");

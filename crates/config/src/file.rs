@@ -23,7 +23,7 @@ pub(crate) use self::{
     identity::{ApiKeys, Certificates, Claims, Jwt, Provider},
     listen::{Http, Listen},
     operation::{Log, Shutdown, Telemetry},
-    require::{MethodKey, Require, RequirementSet},
+    require::{MethodEntry, MethodKey, Require, RequirementSet},
     route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
     tls::{ClientCertificate, Tls, TlsTable},
     upstream::{Ejection, Health, Retries, Upstream, UpstreamTls},

@@ -68,7 +68,7 @@ pub(crate) fn expand(text: &str) -> Result<String, String> {
             }
             expanded.push_str(before);
             let (reference, after) = reference.split_once('}').ok_or_else(malformed)?;
-            expanded.push_str(&value(reference, context.as_mut())?);
+            expanded.push_str(&value(reference, context)?);
             rest = after;
         }
         expanded.push_str(rest);
@@ -77,7 +77,7 @@ pub(crate) fn expand(text: &str) -> Result<String, String> {
 }
 
 /// What one `${reference}` stands for.
-fn value(reference: &str, context: Option<&mut Context>) -> Result<String, String> {
+fn value(reference: &str, context: &mut Option<Context>) -> Result<String, String> {
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (reference, None),

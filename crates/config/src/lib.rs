@@ -1,6 +1,44 @@
 //! The configuration: one YAML document, parsed at the border into types that the rest of the house trusts.
 //!
-//! [`Config`] is what a running system reads: references are resolved, defaults applied, secrets masked.
+//! [`Config`] is what a running system reads: references are resolved, defaults applied, secrets masked. There
+//! are three ways to one: [`Config::load`] reads a file, [`Config::parse`] a text, [`Config::for_target`] makes
+//! one for a single target.
+//!
+//! ```
+//! use bartizan_config::{Authentication, Config, Source};
+//!
+//! let document = r#"
+//! version: 1
+//! listen: { http: "127.0.0.1:8080" }
+//! routes:
+//!   - { path: /api/**, to: "http://localhost:3000", auth: none }
+//! "#;
+//! let loaded = Config::parse(document, &Source::text("."))?;
+//! assert_eq!(loaded.config.routes[0].authentication, Authentication::Public);
+//!
+//! let error = Config::parse("version: 1\nrotues: []", &Source::text(".")).unwrap_err();
+//! assert!(error.to_string().starts_with("<config>:2:1: error: unknown key `rotues`"));
+//! assert!(error.to_string().ends_with("help: did you mean `routes`?"));
+//! # Ok::<(), bartizan_config::ConfigError>(())
+//! ```
+//!
+//! # How a document is read
+//!
+//! `file` holds the types as they are written: every mapping refuses unknown keys, every value remembers its
+//! place. `resolve` turns them into the types of this page, follows names, applies defaults and checks what
+//! needs more than one value. [`schema()`] and [`reference()`] are made from the file types, so they cannot
+//! disagree with the parser.
+//!
+//! # Limits
+//!
+//! - A mistake of form (unknown or duplicate key, a list where a word belongs) is reported alone, because the
+//!   parser stops there; everything else is reported at once, up to 200 problems.
+//! - A document has at most 1 MiB, 32 levels, and a few aliases; merge keys and tags are not read.
+//! - `${NAME}` works in texts, not in numbers, booleans and fixed choices.
+//! - Of the files that a document names it is checked that they can be read and that keys are private; what
+//!   they hold is checked by whoever uses them.
+//! - Secrets are masked in diagnostics by the names of their keys and by the values of the environment. A secret
+//!   that is written under a key with another name is shown if a problem stands on its line.
 
 mod diagnostic;
 mod document;

@@ -80,7 +80,9 @@ impl Config {
 
 /// How a configuration is named: the first 12 hexadecimal digits of its document's SHA-256.
 pub(crate) fn revision_of(digest: &[u8; 32]) -> String {
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let number = digest.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    // The upper 48 of 64 bits.
+    format!("{:012x}", number >> 16)
 }
 
 fn target(text: &str) -> Result<Target, ConfigError> {
@@ -113,7 +115,7 @@ fn not_utf8(bytes: &[u8], valid: usize, source: &Source) -> ConfigError {
 fn refuse(text: &str, position: Position, message: &str, source: &Source) -> ConfigError {
     let variables = Variables::new();
     let mut problems = Problems::new(source.name(), text, &variables);
-    problems.error(position, message).hint(None);
+    problems.error(position, message);
     match problems.finish() {
         Ok(problems) | Err(problems) => ConfigError::Invalid(problems),
     }

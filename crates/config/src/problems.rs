@@ -14,18 +14,22 @@ const SHORTEST_REDACTED: usize = 3;
 /// Problems beyond these are counted as one more reason to refuse the document, but not shown.
 const MOST: usize = 200;
 
+/// The longest message, in characters: a text of the document may be of any length.
+const LONGEST: usize = 500;
+
 /// The problems of one document.
 pub(crate) struct Problems<'a> {
     file: String,
     lines: Lines<'a>,
-    variables: &'a Variables,
+    redaction: Redaction<'a>,
     found: Vec<Diagnostic>,
     failed: bool,
 }
 
 impl<'a> Problems<'a> {
     pub(crate) fn new(file: String, text: &'a str, variables: &'a Variables) -> Self {
-        Self { file, lines: Lines::new(text), variables, found: Vec::new(), failed: false }
+        let redaction = Redaction::new(variables);
+        Self { file, lines: Lines::new(text), redaction, found: Vec::new(), failed: false }
     }
 
     /// Something that keeps the document from being used.
@@ -55,10 +59,10 @@ impl<'a> Problems<'a> {
         if index < MOST {
             let Position { line, column } = position;
             let (file, snippet) = (self.file.clone(), snippet(&self.lines, position));
-            let message = redact(message, self.variables);
+            let message = self.redaction.clean(message);
             self.found.push(Diagnostic { severity, file, line, column, message, hint: None, snippet });
         }
-        Hint { variables: self.variables, diagnostic: self.found.get_mut(index) }
+        Hint { redaction: &self.redaction, diagnostic: self.found.get_mut(index) }
     }
 
     /// What was read, unless it did not parse.
@@ -66,7 +70,7 @@ impl<'a> Problems<'a> {
         match &at.value.0 {
             Ok(value) => Some(value),
             Err(message) => {
-                self.error(at.position, message).hint(None);
+                self.error(at.position, message);
                 None
             }
         }
@@ -112,7 +116,7 @@ impl<'a> Problems<'a> {
 
 /// The place for a hint to the diagnostic just added.
 pub(crate) struct Hint<'a> {
-    variables: &'a Variables,
+    redaction: &'a Redaction<'a>,
     diagnostic: Option<&'a mut Diagnostic>,
 }
 
@@ -120,7 +124,7 @@ impl Hint<'_> {
     /// What to do about it.
     pub(crate) fn hint(self, hint: impl Into<Option<String>>) {
         if let (Some(diagnostic), Some(hint)) = (self.diagnostic, hint.into()) {
-            diagnostic.hint = Some(redact(hint, self.variables));
+            diagnostic.hint = Some(self.redaction.clean(hint));
         }
     }
 
@@ -130,18 +134,38 @@ impl Hint<'_> {
     }
 }
 
-/// Puts the `${NAME}` back in the place of what it stood for, longest value first.
-fn redact(message: String, variables: &Variables) -> String {
-    let mut values: Vec<(&String, &String)> =
-        variables.iter().filter(|(_, value)| value.len() >= SHORTEST_REDACTED).collect();
-    values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), name.as_str()));
-    values.into_iter().fold(message, |message, (name, value)| {
-        if message.contains(value.as_str()) {
-            message.replace(value.as_str(), &format!("${{{name}}}"))
-        } else {
-            message
+/// The values of the environment that messages must not hold, longest first.
+struct Redaction<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Redaction<'a> {
+    fn new(variables: &'a Variables) -> Self {
+        let mut values: Vec<(&str, &str)> = variables
+            .iter()
+            .filter(|(_, value)| value.len() >= SHORTEST_REDACTED)
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), *name));
+        Self(values)
+    }
+
+    /// Puts `${NAME}` in the place of what it stood for, and keeps the message on one short line.
+    fn clean(&self, message: String) -> String {
+        let redacted = self.0.iter().fold(message, |message, (name, value)| {
+            if message.contains(value) { message.replace(value, &format!("${{{name}}}")) } else { message }
+        });
+        let mut cleaned = String::with_capacity(redacted.len().min(LONGEST));
+        for character in redacted.chars().take(LONGEST) {
+            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                cleaned.extend(character.escape_default());
+            } else {
+                cleaned.push(character);
+            }
         }
-    })
+        if redacted.chars().nth(LONGEST).is_some() {
+            cleaned.push('…');
+        }
+        cleaned
+    }
 }
 
 impl<T: Forms> At<Parsed<T>> {

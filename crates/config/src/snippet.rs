@@ -105,8 +105,12 @@ fn word(text: &str) -> &str {
 
 fn render(position: Position, line: &str, column: usize, width: usize) -> String {
     let start = column.saturating_sub(1).saturating_sub(CONTEXT);
-    let shown: String =
-        line.chars().skip(start).take(2 * CONTEXT).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown: String = line
+        .chars()
+        .skip(start)
+        .take(2 * CONTEXT)
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect();
     let caret = column.saturating_sub(1) - start;
     let width = width.clamp(1, shown.chars().count().saturating_sub(caret).max(1));
     let number = position.line.to_string();

@@ -42,7 +42,9 @@ impl Source {
 }
 
 /// Looks up environment variables. Its values are treated as secrets.
-pub struct Environment(Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Box<Lookup>);
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Environment {
     /// The environment of this process. A value that is not UTF-8 counts as missing.

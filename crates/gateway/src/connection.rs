@@ -93,7 +93,7 @@ impl Accepted {
         let ended = self.serve_with(Arc::clone(&wire), answer).await;
         if let Some(violation) = wire.breach() {
             metrics::counter!("bartizan_wire_violations_total", "code" => violation.code()).increment(1);
-            tracing::debug!(%peer, code = violation.code(), "the client broke the rules of the wire");
+            tracing::info!(%peer, code = violation.code(), "connection ended: {violation}");
         }
         ended
     }
@@ -123,8 +123,10 @@ impl Accepted {
         }
 
         let mut facts = ConnectionFacts { peer: self.peer, client, listener: self.listener, tls: None, wire };
-        let driver =
-            |facts, since| Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since };
+        let driver = |facts: ConnectionFacts, since| {
+            facts.log();
+            Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since }
+        };
         if self.listener == ListenerKind::Https {
             let config = settings.tls.clone().ok_or(ConnectionError::NoCertificate)?;
             let stream = within(deadline, handshake(socket, config)).await?;

@@ -1,8 +1,8 @@
 //! The answer on its way out: dressed with its headers, counted, logged when it is a refusal, and remembered.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use bartizan_pipeline::{Exchange, Nonce, Record, Records, Refusal, ResponseFacts, Verdict};
+use bartizan_pipeline::{Exchange, Nonce, Record, Records, Refusal, ResponseFacts, SecurityHeaders, Verdict};
 use http::{HeaderValue, Response, StatusCode, Version, header};
 
 use crate::{arrive::X_REQUEST_ID, body::ResponseBody, gateway::Generation, metrics, refusal};
@@ -60,12 +60,8 @@ impl Departure {
         let status = response.status();
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, exchange.id.header_value());
-        let Some(route) = exchange.route.as_ref().filter(|_| status != StatusCode::SWITCHING_PROTOCOLS)
-        else {
+        if status == StatusCode::SWITCHING_PROTOCOLS {
             return;
-        };
-        if !self.preflight {
-            route.cors.response_headers(self.origin.as_ref(), headers);
         }
         let facts = ResponseFacts {
             status,
@@ -73,9 +69,18 @@ impl Departure {
             authenticated: exchange.identified.is_some(),
             nonce: self.nonce.as_ref(),
         };
+        let Some(route) = &exchange.route else {
+            WITHOUT_ROUTE.apply(headers, &facts);
+            return;
+        };
+        if !self.preflight {
+            route.cors.response_headers(self.origin.as_ref(), headers);
+        }
         route.security_headers.apply(headers, &facts);
     }
 }
+
+static WITHOUT_ROUTE: LazyLock<SecurityHeaders> = LazyLock::new(SecurityHeaders::without_route);
 
 /// One structured line per refusal. The query is left out, because it may carry secrets.
 fn log(exchange: &Exchange, refusal: &Refusal) {

@@ -1,4 +1,4 @@
-//! The PROXY protocol, versions 1 and 2 (HAProxy's `proxy-protocol.txt`): who a trusted proxy says the client
+//! The PROXY protocol, versions 1 and 2 (`HAProxy`'s `proxy-protocol.txt`): who a trusted proxy says the client
 //! is.
 //!
 //! Pure and strict: exactly the header is read, what follows belongs to TLS or HTTP. Whether the sender may be

@@ -151,4 +151,3 @@ impl Drop for Counted {
         self.0.decrement(1);
     }
 }
-

@@ -288,7 +288,9 @@ async fn sweep(targets: Vec<Arc<Target>>, idle: Duration) {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        targets.iter().for_each(|target| target.pool.sweep(sweeps));
+        for target in &targets {
+            target.pool.sweep(sweeps);
+        }
     }
 }
 

@@ -90,6 +90,7 @@ async fn every_stage_stops_what_is_its_to_stop() {
   - { path: /admin/**, to: u, auth: partners, mfa: required }
   - { path: /small, to: u, auth: none, body: { policy: refuse, hold: 1KiB } }
   - { path: /large, to: u, auth: none, body: { policy: hold, hold: 1KiB } }
+  - { path: /least, to: u, auth: none, body: { max: 1KiB } }
   - { path: /app, to: u, auth: none, cors: [\"https://app.test\"] }",
     ));
     let key = |path| get(path).header("x-api-key", KEY);
@@ -141,6 +142,8 @@ async fn every_stage_stops_what_is_its_to_stop() {
         (key("/admin/1"), 0, "authorize: mfa_required"),
         (get("/small"), 1024, "pass: held 1024 bytes"),
         (get("/small"), 1025, "body: body_too_large"),
+        (get("/least"), 1025, "body: body_too_large"),
+        (get("/least"), 1024, "pass: held 1024 bytes"),
         (get("/large"), 1025, "pass: held the first 1025 bytes, streaming the rest"),
         (cross("https://app.test"), 0, "answer: 5 headers"),
         (cross("https://evil.test"), 0, "cross_origin: cross_origin_refused"),

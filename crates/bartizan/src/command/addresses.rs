@@ -184,7 +184,18 @@ mod tests {
         for (text, seconds) in cases {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "0", "0h", "h", "-1h", "1.5h", "1w", "1 year", "99999999999999999999s", "18446744073709551615d"] {
+        for text in [
+            "",
+            "0",
+            "0h",
+            "h",
+            "-1h",
+            "1.5h",
+            "1w",
+            "1 year",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     demo::{self, Credentials, traffic},
     output::{FAINT, TITLE, print, styled},
     signals::{Request, Signals},
-    state::StateDirectory,
+    state::{Running, StateDirectory},
     systemd,
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let state = StateDirectory::locate(self.state_dir)?;
-        if let Some(running) = state.running().ok().flatten().filter(|running| running.is_alive()) {
+        if let Some(running) = state.running().ok().flatten().filter(Running::is_alive) {
             bail!(
                 "a gateway runs with the state directory `{}` already (process {}): give the demo another with \
                  `--state-dir DIR`",
@@ -101,11 +101,23 @@ fn invitation(proxy: SocketAddr, credentials: &Credentials) -> String {
     let tries = [
         ("the catalogue is public", r#"curl -i "$GATEWAY/products""#),
         ("orders are not", r#"curl -i "$GATEWAY/orders""#),
-        ("a customer places an order", r#"curl -i "$GATEWAY/orders" -H "authorization: Bearer $CUSTOMER" --json '{"product":"rope"}'"#),
+        (
+            "a customer places an order",
+            r#"curl -i "$GATEWAY/orders" -H "authorization: Bearer $CUSTOMER" --json '{"product":"rope"}'"#,
+        ),
         ("a partner reads orders with an API key", r#"curl -i "$GATEWAY/orders" -H "x-api-key: $KEY""#),
-        ("the report asks for a second factor", r#"curl -i "$GATEWAY/admin/report" -H "authorization: Bearer $PASSWORD_ONLY""#),
-        ("which this administrator has used", r#"curl -i "$GATEWAY/admin/report" -H "authorization: Bearer $ADMIN""#),
-        ("what the shop gets to see", r#"curl -s "$GATEWAY/echo" -H "authorization: Bearer $CUSTOMER" -H "x-user-id: root""#),
+        (
+            "the report asks for a second factor",
+            r#"curl -i "$GATEWAY/admin/report" -H "authorization: Bearer $PASSWORD_ONLY""#,
+        ),
+        (
+            "which this administrator has used",
+            r#"curl -i "$GATEWAY/admin/report" -H "authorization: Bearer $ADMIN""#,
+        ),
+        (
+            "what the shop gets to see",
+            r#"curl -s "$GATEWAY/echo" -H "authorization: Bearer $CUSTOMER" -H "x-user-id: root""#,
+        ),
         ("who was refused", "bartizan requests --refused"),
         ("and why", "bartizan explain REQUEST_ID"),
     ];

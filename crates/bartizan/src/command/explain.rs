@@ -39,7 +39,9 @@ impl Explain {
         let client = admin.client()?;
         let found: Result<DecidedRequests> = client.get(&format!("v1/requests/{id}"), &[]).await;
         let decided = match found {
-            Err(error) if error.downcast_ref::<Refused>().is_some_and(|refused| refused.problem.status == 404) => {
+            Err(error)
+                if error.downcast_ref::<Refused>().is_some_and(|refused| refused.problem.status == 404) =>
+            {
                 bail!(
                     "no request `{id}` is remembered: the gateway keeps the latest {} refusals and as many served \
                      requests in memory, until it stops; the log keeps refusals longer",
@@ -65,7 +67,8 @@ fn account(request: &DecidedRequest, lines: &Lines) -> String {
     fact("arrived", text_of(&request.arrived));
     fact("client", request.client.clone());
     if let Some(principal) = &request.principal {
-        let organization = principal.organization.iter().map(|name| format!(" of {name}")).collect::<String>();
+        let organization =
+            principal.organization.as_ref().map_or(String::new(), |name| format!(" of {name}"));
         fact("caller", format!("{}{organization} (vouched for by {})", principal.id, principal.provider));
     }
     if let Some(route) = &request.route {
@@ -106,12 +109,19 @@ fn row(step: &DecidedStep, lines: &Lines) -> [Cell; 5] {
 }
 
 fn duration(microseconds: f64) -> String {
-    if microseconds < 1000.0 { format!("{microseconds:.0} µs") } else { format!("{:.1} ms", microseconds / 1000.0) }
+    if microseconds < 1000.0 {
+        format!("{microseconds:.0} µs")
+    } else {
+        format!("{:.1} ms", microseconds / 1000.0)
+    }
 }
 
 /// An RFC 3339 moment, as the API writes it.
 fn text_of(timestamp: &bartizan_control::Timestamp) -> String {
-    serde_json::to_value(timestamp).ok().and_then(|value| value.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+    serde_json::to_value(timestamp)
+        .ok()
+        .and_then(|value| value.as_str().map(ToOwned::to_owned))
+        .unwrap_or_default()
 }
 
 /// The configuration file's lines, where it is on this machine and has not gone.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::output::print;
 
-/// Print the OpenAPI document of the admin API.
+/// Print the admin API's `openapi.json`.
 #[derive(Debug, Args)]
 pub(crate) struct Openapi {}
 

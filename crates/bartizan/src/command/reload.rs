@@ -25,7 +25,8 @@ impl Reload {
         let reloaded: Result<Reloaded> = self.admin.client()?.post("v1/configuration/reload").await;
         let Reloaded { revision, changed, warnings } = reloaded.map_err(explain)?;
         show(warnings);
-        let what = if changed { "a new configuration is in use" } else { "the configuration has not changed" };
+        let what =
+            if changed { "a new configuration is in use" } else { "the configuration has not changed" };
         print(format_args!("{} {}", styled(GOOD, what), styled(FAINT, format!("(revision {revision})"))))
     }
 }

@@ -34,7 +34,11 @@ impl Requests {
             return print(serde_json::to_string_pretty(&decided)?);
         }
         if decided.requests.is_empty() {
-            return print(if self.refused { "no request has been refused yet" } else { "no request has come yet" });
+            return print(if self.refused {
+                "no request has been refused yet"
+            } else {
+                "no request has come yet"
+            });
         }
         let mut table = Table::new(&["REQUEST ID", "CLIENT", "METHOD", "PATH", "STATUS", "DECISION"]);
         for request in &decided.requests {

@@ -14,7 +14,7 @@ use crate::{
     document,
     output::{ATTENTION, Cell, FAINT, PLAIN, TITLE, Table, complain, print, styled},
     signals::Signals,
-    state::StateDirectory,
+    state::{Running, StateDirectory},
     system::{Plan, System},
     systemd,
 };
@@ -56,18 +56,16 @@ impl Run {
             complain(document::render(&loaded.warnings));
         }
         let mut signals = Signals::listen()?;
-        let neighbour = state.running().ok().flatten().filter(|running| running.is_alive());
+        let neighbour = state.running().ok().flatten().filter(Running::is_alive);
         let any_control_port = document.is_none();
         let plan = Plan { loaded, document, state: state.clone(), any_control_port };
-        let system = System::start(plan).await.map_err(|error| {
-            match &neighbour {
-                Some(other) => error.context(format!(
-                    "process {} already runs with the state directory `{}`: stop it, or listen elsewhere",
-                    other.pid,
-                    state.path().display()
-                )),
-                None => error,
-            }
+        let system = System::start(plan).await.map_err(|error| match &neighbour {
+            Some(other) => error.context(format!(
+                "process {} already runs with the state directory `{}`: stop it, or listen elsewhere",
+                other.pid,
+                state.path().display()
+            )),
+            None => error,
         })?;
         print(account(&system, self.to.as_deref(), &state))?;
         if let Some(other) = neighbour {
@@ -91,7 +89,8 @@ impl Run {
             return Ok((Loaded { config, warnings: Vec::new() }, None));
         }
         let found = document::find(self.config.clone())?;
-        let path = std::path::absolute(&found).with_context(|| format!("cannot find `{}`", found.display()))?;
+        let path =
+            std::path::absolute(&found).with_context(|| format!("cannot find `{}`", found.display()))?;
         Ok((Config::load(&found)?, Some(path)))
     }
 }
@@ -115,8 +114,10 @@ pub(crate) fn account(system: &System, target: Option<&str>, state: &StateDirect
     fact("admin API", format!("{scheme}://{}", running.admin), format!("token in {}", token.display()));
     fact("metrics", format!("http://{}/metrics", running.metrics), "and /healthz, /readyz".into());
     match &running.config {
-        Some(path) => fact("configuration", path.display().to_string(), format!("revision {}", config.revision)),
-        None => fact("configuration", "safe defaults".into(), "as `run --to` has them".into()),
+        Some(path) => {
+            fact("configuration", path.display().to_string(), format!("revision {}", config.revision));
+        }
+        None => fact("configuration", "safe defaults, everybody may ask".into(), String::new()),
     }
     let routes = config.routes.len();
     let guarded = match target {
@@ -149,7 +150,11 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(listen_address(text).ok().map(|address| address.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                listen_address(text).ok().map(|address| address.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -26,7 +26,10 @@ impl Status {
         let status: Running = client.get("v1/status", &[]).await?;
         let upstreams: Upstreams = client.get("v1/upstreams", &[]).await?;
         if self.json {
-            return print(format_args!("{:#}", json!({ "status": status, "upstreams": upstreams.upstreams })));
+            return print(format_args!(
+                "{:#}",
+                json!({ "status": status, "upstreams": upstreams.upstreams })
+            ));
         }
         print(format_args!("{}\n\n{}", facts(&status), targets(&upstreams)))
     }

@@ -29,9 +29,8 @@ impl Credentials {
     pub(crate) fn generate() -> Result<Self> {
         let (issuer, stranger) = (Issuer::generate()?, Issuer::generate()?);
         let (api_key, api_key_hash): (SecretString, _) = bartizan_identity::generate_api_key("demo")?;
-        let administrator = |methods: &[&str]| {
-            issuer.token("grace", &json!({ "roles": ["administrator"], "amr": methods }))
-        };
+        let administrator =
+            |methods: &[&str]| issuer.token("grace", &json!({ "roles": ["administrator"], "amr": methods }));
         Ok(Self {
             user: issuer.token("ada", &json!({ "permissions": ["orders:read", "orders:write"] })),
             admin: administrator(&["pwd", "otp", "mfa"]),

@@ -41,7 +41,8 @@ pub(crate) async fn exchange(gateway: SocketAddr, source: IpAddr, request: &[u8]
         // A refused connection is closed while the client may still be sending: what came before the reset counts.
         if answer.is_empty() { read.map(|_| answer) } else { Ok(answer) }
     };
-    let answer = timeout(PATIENCE, conversation).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let answer =
+        timeout(PATIENCE, conversation).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     Ok(Answer::parse(&answer))
 }
 
@@ -56,7 +57,8 @@ impl Answer {
         let text = String::from_utf8_lossy(bytes);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { return Self::default() };
         let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+        let status =
+            lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
         let header = |name: &str| {
             let mut fields = lines.clone().filter_map(|line| line.split_once(':'));
             fields.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
@@ -85,7 +87,10 @@ mod tests {
         ];
         for (bytes, status, code, id) in cases {
             let answer = Answer::parse(bytes.as_bytes());
-            assert_eq!((answer.status, answer.code.as_deref(), answer.request_id.as_deref()), (status, code, id));
+            assert_eq!(
+                (answer.status, answer.code.as_deref(), answer.request_id.as_deref()),
+                (status, code, id)
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) const ISSUER: &str = "https://id.shop.test";
 pub(crate) const AUDIENCE: &str = "shop";
 
 const KEY_ID: &str = "demo";
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_hours(24);
 
 /// Signs tokens.
 pub(crate) struct Issuer {
@@ -25,7 +25,8 @@ pub(crate) struct Issuer {
 impl Issuer {
     /// An issuer with a new key.
     pub(crate) fn generate() -> Result<Self> {
-        let key = Ed25519KeyPair::generate().map_err(|_| anyhow!("cannot make a signing key for the demo"))?;
+        let key =
+            Ed25519KeyPair::generate().map_err(|_| anyhow!("cannot make a signing key for the demo"))?;
         Ok(Self { key })
     }
 
@@ -39,7 +40,8 @@ impl Issuer {
 
     /// A token for `subject` that lasts a day. `changes` replace or add claims.
     pub(crate) fn token(&self, subject: &str, changes: &Value) -> String {
-        let signed = unsigned(&json!({ "alg": "EdDSA", "typ": "JWT", "kid": KEY_ID }), &claims(subject, changes));
+        let signed =
+            unsigned(&json!({ "alg": "EdDSA", "typ": "JWT", "kid": KEY_ID }), &claims(subject, changes));
         let signature = encode(self.key.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
     }

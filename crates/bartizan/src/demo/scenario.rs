@@ -86,20 +86,28 @@ fn evasive(credentials: &Credentials) -> Vec<Scenario> {
         Scenario::get("identity header from outside", "/admin/report", "x-user-id: root\r\n")
             .refused(401, "missing_authentication_token"),
         Scenario::get("path that no route serves", "/.env", "").refused(404, "route_not_found"),
-        Scenario::new("method that no route serves", "TRACE", "/products", "", "").refused(405, "method_not_allowed"),
-        Scenario::preflight("preflight from elsewhere", "https://evil.test").refused(403, "cross_origin_refused"),
+        Scenario::new("method that no route serves", "TRACE", "/products", "", "")
+            .refused(405, "method_not_allowed"),
+        Scenario::preflight("preflight from elsewhere", "https://evil.test")
+            .refused(403, "cross_origin_refused"),
     ]
 }
 
 fn smuggled() -> Vec<Scenario> {
     let malformed = |scenario: Scenario| scenario.refused(400, "malformed_request");
-    let framing = |title, headers: &str| malformed(Scenario::new(title, "POST", "/echo", headers, "0\r\n\r\n"));
+    let framing =
+        |title, headers: &str| malformed(Scenario::new(title, "POST", "/echo", headers, "0\r\n\r\n"));
     vec![
         framing("both kinds of framing", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
         framing("two lengths", "Content-Length: 5\r\nContent-Length: 6\r\n"),
         framing("disguised transfer coding", "Transfer-Encoding: xchunked\r\n"),
         malformed(Scenario::get("second host", "/products", "Host: admin.shop.test\r\n")),
-        malformed(Scenario::raw("bare line feeds", "GET", "/products", "GET /products HTTP/1.1\nHost: shop\n\n")),
+        malformed(Scenario::raw(
+            "bare line feeds",
+            "GET",
+            "/products",
+            "GET /products HTTP/1.1\nHost: shop\n\n",
+        )),
         malformed(Scenario::get("folded header", "/products", "x-a: 1\r\n Transfer-Encoding: chunked\r\n")),
     ]
 }

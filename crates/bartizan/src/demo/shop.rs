@@ -48,7 +48,8 @@ pub(crate) struct Shop {
 impl Shop {
     /// Opens the shop.
     pub(crate) async fn open() -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot open the demo shop")?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot open the demo shop")?;
         let address = listener.local_addr().context("cannot open the demo shop")?;
         Ok(Self { address, doors: tokio::spawn(serve(listener)) })
     }
@@ -78,7 +79,8 @@ async fn serve(listener: TcpListener) {
             let counter = Arc::clone(&counter);
             async move { Ok::<_, Infallible>(counter.answer(request).await) }
         });
-        let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        let connection =
+            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "demo shop connection");
@@ -101,18 +103,21 @@ impl Counter {
         match (&head.method, segments.as_slice()) {
             (&Method::GET, []) => with_type("text/html; charset=utf-8", PAGE.into()),
             (&Method::GET, ["products"]) => json_answer(StatusCode::OK, &json!({ "products": catalogue() })),
-            (&Method::GET, ["products", id]) => found(catalogue().into_iter().find(|product| product["id"] == *id)),
+            (&Method::GET, ["products", id]) => {
+                found(catalogue().into_iter().find(|product| product["id"] == *id))
+            }
             (&Method::GET, ["orders"]) => json_answer(StatusCode::OK, &json!({ "orders": self.orders() })),
             (&Method::POST, ["orders"]) => self.order(&head.headers, body).await,
             (&Method::GET, ["orders", number]) => {
-                found(self.orders().into_iter().find(|order| order["number"].to_string() == *number))
+                found(self.orders().into_iter().find(|order| order["number"].as_u64() == number.parse().ok()))
             }
             (&Method::GET, ["customers"]) => {
                 json_answer(StatusCode::OK, &json!({ "customers": [{ "id": "c-1", "name": "Ada Wall" }] }))
             }
-            (&Method::GET, ["admin", "report"]) => {
-                json_answer(StatusCode::OK, &json!({ "orders": self.orders().len(), "products": PRODUCTS.len() }))
-            }
+            (&Method::GET, ["admin", "report"]) => json_answer(
+                StatusCode::OK,
+                &json!({ "orders": self.orders().len(), "products": PRODUCTS.len() }),
+            ),
             (&Method::GET, ["events"]) => events(),
             (_, ["echo"]) => echo(&head, body).await,
             _ => json_answer(StatusCode::NOT_FOUND, &json!({ "error": "not in this shop" })),
@@ -124,7 +129,8 @@ impl Counter {
     }
 
     async fn order(&self, headers: &HeaderMap, body: Incoming) -> Response<Body> {
-        let Some(wanted) = read(body).await.and_then(|body| serde_json::from_slice::<Value>(&body).ok()) else {
+        let Some(wanted) = read(body).await.and_then(|body| serde_json::from_slice::<Value>(&body).ok())
+        else {
             return json_answer(StatusCode::BAD_REQUEST, &json!({ "error": "an order is a JSON object" }));
         };
         let customer = headers.get("x-user-id").and_then(|value| value.to_str().ok()).unwrap_or("unknown");
@@ -140,7 +146,8 @@ impl Counter {
 }
 
 fn catalogue() -> Vec<Value> {
-    let product = |(id, name, cents): (&str, &str, u32)| json!({ "id": id, "name": name, "price_cents": cents });
+    let product =
+        |(id, name, cents): (&str, &str, u32)| json!({ "id": id, "name": name, "price_cents": cents });
     PRODUCTS.into_iter().map(product).collect()
 }
 
@@ -149,7 +156,8 @@ fn events() -> Response<Body> {
     let (mut sender, body) = Channel::<Bytes>::new(1);
     tokio::spawn(async move {
         for tick in 1..=MAX_TICKS {
-            let event = format!("event: stock\ndata: {{\"tick\":{tick},\"lanterns\":{}}}\n\n", 40 - tick % 40);
+            let event =
+                format!("event: stock\ndata: {{\"tick\":{tick},\"lanterns\":{}}}\n\n", 40 - tick % 40);
             if sender.send_data(event.into()).await.is_err() {
                 break;
             }

@@ -31,7 +31,8 @@ pub(crate) struct Summary {
 /// Sends `count` requests to `gateway` and reports every one of them.
 pub(crate) async fn send(gateway: SocketAddr, credentials: &Credentials, count: usize) -> Result<Summary> {
     let (ordinary, hostile) = (scenario::ordinary(credentials), scenario::hostile(credentials));
-    let sequence = ordinary.iter().cycle().zip(hostile.iter().cycle()).flat_map(|(first, second)| [first, second]);
+    let sequence =
+        ordinary.iter().cycle().zip(hostile.iter().cycle()).flat_map(|(first, second)| [first, second]);
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut summary = Summary::default();
@@ -53,7 +54,8 @@ pub(crate) async fn send(gateway: SocketAddr, credentials: &Credentials, count: 
 
 fn row(scenario: &Scenario, answer: &Answer) -> String {
     let expected = scenario.expects(answer);
-    let decision = answer.code.as_deref().unwrap_or(if answer.status.is_some() { "served" } else { "no answer" });
+    let decision =
+        answer.code.as_deref().unwrap_or(if answer.status.is_some() { "served" } else { "no answer" });
     let style = match (expected, &answer.code) {
         (false, _) => ATTENTION,
         (true, None) => GOOD,

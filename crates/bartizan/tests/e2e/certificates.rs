@@ -2,7 +2,9 @@
 
 use std::{fs, io, net::SocketAddr, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, SanType,
+};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, aws_lc_rs},
@@ -15,10 +17,10 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use crate::harness::PATIENCE;
 
 /// Issues certificates.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key.
-pub struct Issued {
+pub(crate) struct Issued {
     certificate: CertificateDer<'static>,
     pem: String,
     key: KeyPair,
@@ -27,49 +29,52 @@ pub struct Issued {
 // === impl Authority ===
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // A certificate whose issuer is called like itself passes for self-signed.
+        params.distinguished_name.push(DnType::CommonName, "Authority of a story");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A certificate for these host names and addresses.
-    pub fn issue(&self, names: &[&str]) -> Issued {
+    pub(crate) fn issue(&self, names: &[&str]) -> Issued {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         self.sign(&CertificateParams::new(names).unwrap())
     }
 
     /// A certificate for this URI, as SPIFFE names clients.
-    pub fn issue_to_uri(&self, uri: &str) -> Issued {
+    pub(crate) fn issue_to_uri(&self, uri: &str) -> Issued {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
         self.sign(&params)
     }
 
     /// A TLS client that trusts this authority and offers these protocols.
-    pub fn client(&self, protocols: &[&str]) -> ClientConfig {
+    pub(crate) fn client(&self, protocols: &[&str]) -> ClientConfig {
         self.client_speaking(rustls::ALL_VERSIONS, protocols)
     }
 
     /// The same with these versions of TLS only.
-    pub fn client_speaking(
+    pub(crate) fn client_speaking(
         &self,
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
     ) -> ClientConfig {
-        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+        let builder =
+            ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
         let mut config = builder.with_root_certificates(self.roots()).with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }
 
     /// A reqwest client that trusts this authority only.
-    pub fn browser(&self) -> reqwest::ClientBuilder {
+    pub(crate) fn browser(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(self.pem().as_bytes()).unwrap()])
             .redirect(reqwest::redirect::Policy::none())
@@ -78,7 +83,7 @@ impl Authority {
     }
 
     /// A TLS server that asks every client for a certificate of this authority.
-    pub fn server_that_asks(&self, issued: &Issued) -> ServerConfig {
+    pub(crate) fn server_that_asks(&self, issued: &Issued) -> ServerConfig {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), provider());
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.unwrap().with_client_cert_verifier(verifier.build().unwrap());
@@ -101,26 +106,27 @@ impl Authority {
 // === impl Issued ===
 
 impl Issued {
-    pub fn certificate(&self) -> &CertificateDer<'static> {
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
     /// Writes `NAME.pem` and `NAME.key` in one step each, the key readable by its owner only.
-    pub fn write(&self, folder: &Path, name: &str) {
+    pub(crate) fn write(&self, folder: &Path, name: &str) {
         replace(&folder.join(format!("{name}.key")), &self.key.serialize_pem());
         replace(&folder.join(format!("{name}.pem")), &self.pem);
     }
 
     /// What a reqwest client presents.
-    pub fn identity(&self) -> reqwest::Identity {
+    pub(crate) fn identity(&self) -> reqwest::Identity {
         reqwest::Identity::from_pem(format!("{}{}", self.pem, self.key.serialize_pem()).as_bytes()).unwrap()
     }
 
     /// A TLS server that shows this certificate and speaks these protocols.
-    pub fn server(&self, protocols: &[&str]) -> ServerConfig {
+    pub(crate) fn server(&self, protocols: &[&str]) -> ServerConfig {
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.unwrap().with_no_client_auth();
-        let mut config = builder.with_single_cert(vec![self.certificate.clone()], self.private_key()).unwrap();
+        let mut config =
+            builder.with_single_cert(vec![self.certificate.clone()], self.private_key()).unwrap();
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }
@@ -131,14 +137,18 @@ impl Issued {
 }
 
 /// A TLS handshake with the server at `address`, which must be `name` (a host name or an address).
-pub async fn connect(address: SocketAddr, name: &str, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(
+    address: SocketAddr,
+    name: &str,
+    config: ClientConfig,
+) -> io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 /// Replaces a file in one step, as certificate clients do.
-pub fn replace(path: &Path, text: &str) {
+pub(crate) fn replace(path: &Path, text: &str) {
     let draft = path.with_extension("draft");
     let mut options = fs::OpenOptions::new();
     let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&draft).unwrap();

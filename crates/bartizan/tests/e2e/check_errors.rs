@@ -35,8 +35,16 @@ async fn every_problem_is_shown_with_its_place_and_its_remedy() {
         ("routes: [{ path: /x, to: \"http://localhost:1\" }]\n", "bartizan.yaml:3:", &["auth"]),
         ("routs: []\n", "bartizan.yaml:3:1", &["routs", "routes"]),
         ("routes: []\nroutes: []\n", "bartizan.yaml:4:1", &["routes"]),
-        ("routes: [{ path: /x, to: \"http://localhost:1\", auth: nobody }]\n", "bartizan.yaml:3:", &["nobody"]),
-        ("routes: [{ path: /x, to: \"http://${NO_SUCH_HOST}:1\", auth: none }]\n", "bartizan.yaml:3:", &["NO_SUCH_HOST"]),
+        (
+            "routes: [{ path: /x, to: \"http://localhost:1\", auth: nobody }]\n",
+            "bartizan.yaml:3:",
+            &["nobody"],
+        ),
+        (
+            "routes: [{ path: /x, to: \"http://${NO_SUCH_HOST}:1\", auth: none }]\n",
+            "bartizan.yaml:3:",
+            &["NO_SUCH_HOST"],
+        ),
     ];
     for (document, place, words) in cases {
         let complaint = check(&format!("{HEAD}{document}")).await.failed_with(2);
@@ -58,7 +66,11 @@ async fn scripts_get_json() {
     assert_eq!(report["diagnostics"][0]["severity"], "error");
     assert_eq!(report["diagnostics"][0]["line"], 3);
 
-    std::fs::write(&file, format!("{HEAD}routes: [{{ path: /x, to: \"http://localhost:1\", auth: none }}]\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("{HEAD}routes: [{{ path: /x, to: \"http://localhost:1\", auth: none }}]\n"),
+    )
+    .unwrap();
     let report = cli_in(&folder, ["check", "--format", "json", "-c", "other.yaml"]).await.succeeded();
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["valid"], true);

@@ -15,7 +15,9 @@ use crate::{
 };
 
 async fn gateway(upstream: &Upstream, listen: &str, limits: &str) -> Gateway {
-    let listen = format!("listen: {{ http: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\"{listen} }}");
+    let listen = format!(
+        "listen: {{ http: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\"{listen} }}"
+    );
     let routes = format!("routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]");
     Gateway::start(&format!("version: 1\n{listen}\n{routes}\nhardening: {{ {limits} }}\n")).await
 }
@@ -52,7 +54,11 @@ async fn one_connection_too_many_is_closed_until_another_ends() {
         let gateway = gateway(&upstream, "", limit).await;
         let mut open = Vec::new();
         for source in inside {
-            open.push(enter(&gateway, source).await.unwrap_or_else(|| panic!("{reason}: {source} is within the limit")));
+            open.push(
+                enter(&gateway, source)
+                    .await
+                    .unwrap_or_else(|| panic!("{reason}: {source} is within the limit")),
+            );
         }
         for refusals in 1..=3 {
             assert!(enter(&gateway, outside).await.is_none(), "{reason}: over the limit");
@@ -75,7 +81,8 @@ async fn one_connection_too_many_is_closed_until_another_ends() {
 async fn a_connection_that_says_nothing_counts_too_whatever_the_listener() {
     let upstream = Upstream::start().await;
     let listen = ", https: \"127.0.0.1:0\"";
-    let gateway = gateway(&upstream, listen, "connections_per_address: 3 }\ntls: dev\nlog: { level: info").await;
+    let gateway =
+        gateway(&upstream, listen, "connections_per_address: 3 }\ntls: dev\nlog: { level: info").await;
     let silent = [
         TcpStream::connect(gateway.http()).await.unwrap(),
         TcpStream::connect(gateway.https()).await.unwrap(),

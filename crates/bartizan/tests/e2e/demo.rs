@@ -10,7 +10,8 @@ async fn the_traffic_is_decided_as_it_should_be() {
     assert!(!ended.stdout.contains("not expected"), "{}", ended.stdout);
     let report = ended.succeeded();
     assert!(report.contains("62 requests, all decided as they should be"), "{report}");
-    for code in ["malformed_request", "invalid_authentication_token", "permission_denied", "address_blocked"] {
+    for code in ["malformed_request", "invalid_authentication_token", "permission_denied", "address_blocked"]
+    {
         assert!(report.contains(code), "{code}: {report}");
     }
 }
@@ -28,9 +29,14 @@ async fn the_printed_requests_work() {
         let output = Command::new("sh").args(["-c", &script]).output().await.unwrap();
         let answer = String::from_utf8_lossy(&output.stdout).into_owned();
         if command.contains("/echo") {
-            assert!(answer.contains(r#""x-user-id":"ada""#), "the caller's own identity header is replaced: {answer}");
+            assert!(
+                answer.contains(r#""x-user-id":"ada""#),
+                "the caller's own identity header is replaced: {answer}"
+            );
         }
-        statuses.push(answer.lines().next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned());
+        statuses.push(
+            answer.lines().next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned(),
+        );
     }
     assert_eq!(statuses, ["200", "401", "201", "200", "403", "200", "200"], "{printed}");
     let listed = gateway.cli(["requests", "--refused"]).await.succeeded();
@@ -42,10 +48,14 @@ async fn the_printed_requests_work() {
 async fn a_second_demo_does_not_take_the_first_ones_place() {
     let gateway = Gateway::launch_with(["demo", "--listen", "0"]).start().await;
     let complaint = gateway.cli(["demo"]).await.failed_with(1);
-    assert!(complaint.contains(&gateway.pid().to_string()) && complaint.contains("--state-dir"), "{complaint}");
+    assert!(
+        complaint.contains(&gateway.pid().to_string()) && complaint.contains("--state-dir"),
+        "{complaint}"
+    );
     gateway.stop().await;
 }
 
 fn is_assignment(line: &str) -> bool {
-    line.split_once('=').is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
+    line.split_once('=')
+        .is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
 }

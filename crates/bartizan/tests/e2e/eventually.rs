@@ -7,7 +7,7 @@ use tokio::time::{interval, timeout};
 use crate::harness::PATIENCE;
 
 /// Asks again and again until the answer is yes. Only for states that no event tells.
-pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let mut turns = interval(Duration::from_millis(10));
     let asking = async {
         while !is_so().await {

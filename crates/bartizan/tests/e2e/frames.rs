@@ -14,44 +14,44 @@ use tokio::{
 
 use crate::harness::PATIENCE;
 
-pub const DATA: u8 = 0;
-pub const HEADERS: u8 = 1;
-pub const PRIORITY: u8 = 2;
-pub const RST_STREAM: u8 = 3;
-pub const SETTINGS: u8 = 4;
-pub const PUSH_PROMISE: u8 = 5;
-pub const PING: u8 = 6;
-pub const GOAWAY: u8 = 7;
-pub const WINDOW_UPDATE: u8 = 8;
-pub const CONTINUATION: u8 = 9;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PUSH_PROMISE: u8 = 5;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
-pub const END_STREAM: u8 = 0x1;
-pub const ACK: u8 = 0x1;
-pub const END_HEADERS: u8 = 0x4;
+pub(crate) const END_STREAM: u8 = 0x1;
+pub(crate) const ACK: u8 = 0x1;
+pub(crate) const END_HEADERS: u8 = 0x4;
 
 /// What a client says first.
-pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const FRAME_HEADER: usize = 9;
 
 /// A connection without an opinion on HTTP/2.
-pub struct FrameConnection {
+pub(crate) struct FrameConnection {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
 /// A frame of the gateway.
 #[derive(Debug, Clone)]
-pub struct Frame {
-    pub kind: u8,
-    pub flags: u8,
-    pub stream: u32,
-    pub payload: Vec<u8>,
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// What became of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It was answered with this status and body.
     Answered(u16, Vec<u8>),
     /// It was reset with this error code.
@@ -62,36 +62,38 @@ pub enum Outcome {
 
 /// How a connection ended, and what the gateway sent until then.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// The error code of GOAWAY; none where it was just closed.
-    pub goaway: Option<u32>,
+    pub(crate) goaway: Option<u32>,
     /// Frames by kind.
-    pub frames: [usize; 10],
+    pub(crate) frames: [usize; 10],
 }
 
 impl FrameConnection {
     /// Opens a connection with the preface and empty SETTINGS.
-    pub async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         Self::with_settings(address, &[]).await
     }
 
     /// The same with these settings.
-    pub async fn with_settings(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
+    pub(crate) async fn with_settings(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
         let mut connection = Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() };
-        let payload: Vec<u8> =
-            settings.iter().flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
+        let payload: Vec<u8> = settings
+            .iter()
+            .flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat())
+            .collect();
         connection.send([PREFACE, &frame(SETTINGS, 0, 0, payload)].concat()).await;
         connection
     }
 
     /// Whether all of it was taken; a gateway that has closed takes nothing.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         let written = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await;
         written.is_ok_and(|written| written.is_ok())
     }
 
     /// The next frame; none once the connection is closed.
-    pub async fn read_frame(&mut self) -> Option<Frame> {
+    pub(crate) async fn read_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.take_frame() {
                 return Some(frame);
@@ -104,7 +106,7 @@ impl FrameConnection {
     }
 
     /// What becomes of `stream`.
-    pub async fn outcome(&mut self, stream: u32) -> Outcome {
+    pub(crate) async fn outcome(&mut self, stream: u32) -> Outcome {
         let (mut status, mut body, mut ending) = (0, Vec::new(), Ending::default());
         while let Some(frame) = self.read_frame().await {
             ending.count(&frame);
@@ -125,7 +127,7 @@ impl FrameConnection {
     }
 
     /// Reads until the gateway closes.
-    pub async fn ending(&mut self) -> Ending {
+    pub(crate) async fn ending(&mut self) -> Ending {
         let mut ending = Ending::default();
         while let Some(frame) = self.read_frame().await {
             ending.count(&frame);
@@ -146,7 +148,7 @@ impl FrameConnection {
 
 impl Outcome {
     /// The status and the `code` of a refusal; the status is 0 where there was no answer.
-    pub fn refusal(&self) -> (u16, Option<String>) {
+    pub(crate) fn refusal(&self) -> (u16, Option<String>) {
         let Self::Answered(status, body) = self else { return (0, None) };
         let problem: Value = serde_json::from_slice(body).unwrap_or_default();
         (*status, problem["code"].as_str().map(ToOwned::to_owned))
@@ -160,14 +162,17 @@ impl Frame {
         self.payload[at..at + 4].try_into().map(u32::from_be_bytes).unwrap()
     }
 
-    /// `:status`, which comes first: indexed (RFC 7541, appendix A), or a literal that names index 8.
+    /// `:status`, which comes first but for changes of the table's size: indexed (RFC 7541, appendix A), or a
+    /// literal that names index 8.
     fn status(&self) -> u16 {
-        match self.payload[..] {
+        match *after_resizes(&self.payload) {
             [byte @ 0x88..=0x8e, ..] => [200, 204, 206, 304, 400, 404, 500][usize::from(byte - 0x88)],
             [0x48 | 0x08 | 0x18, length, ref rest @ ..] if length & 0x80 == 0 => {
                 std::str::from_utf8(&rest[..usize::from(length)]).unwrap().parse().unwrap()
             }
-            [0x48 | 0x08 | 0x18, length, ref rest @ ..] => huffman_digits(&rest[..usize::from(length & 0x7f)]),
+            [0x48 | 0x08 | 0x18, length, ref rest @ ..] => {
+                huffman_digits(&rest[..usize::from(length & 0x7f)])
+            }
             _ => panic!("no status first: {:?}", self.payload),
         }
     }
@@ -185,34 +190,34 @@ impl Ending {
 }
 
 /// One frame.
-pub fn frame(kind: u8, flags: u8, stream: u32, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// A whole request without a body.
-pub fn get(stream: u32, path: &str) -> Vec<u8> {
+pub(crate) fn get(stream: u32, path: &str) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, stream, block(&pseudo("GET", path)))
 }
 
 /// The head of a request whose body follows.
-pub fn post(stream: u32, path: &str) -> Vec<u8> {
+pub(crate) fn post(stream: u32, path: &str) -> Vec<u8> {
     frame(HEADERS, END_HEADERS, stream, block(&pseudo("POST", path)))
 }
 
 /// The pseudo-header fields of an ordinary request.
-pub fn pseudo<'a>(method: &'a str, path: &'a str) -> [(&'a str, &'a str); 4] {
+pub(crate) fn pseudo<'a>(method: &'a str, path: &'a str) -> [(&'a str, &'a str); 4] {
     [(":method", method), (":scheme", "http"), (":authority", "a"), (":path", path)]
 }
 
 /// A header block of literals.
-pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     fields.iter().flat_map(|(name, value)| [&[0][..], &text(name), &text(value)].concat()).collect()
 }
 
 /// A string literal (RFC 7541, section 5.2) that is not Huffman-coded.
-pub fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     let mut length = integer(text.len());
     length.extend_from_slice(text.as_bytes());
     length
@@ -228,6 +233,16 @@ fn integer(value: usize) -> Vec<u8> {
     }
     bytes.push(u8::try_from(rest).unwrap());
     bytes
+}
+
+/// What follows changes of the dynamic table's size (RFC 7541, section 6.3) in a header block.
+fn after_resizes(mut block: &[u8]) -> &[u8] {
+    while let [first @ 0x20..=0x3f, rest @ ..] = block {
+        let is_long = first & 0x1f == 0x1f;
+        let more = if is_long { rest.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1 } else { 0 };
+        block = &rest[more..];
+    }
+    block
 }
 
 /// Digits in the code of RFC 7541, appendix B: 0 to 2 have five bits, 3 to 9 six.

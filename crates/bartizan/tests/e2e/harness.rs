@@ -51,13 +51,14 @@ use tokio::{
 use crate::raw::{RawAnswer, RawConnection};
 
 /// How long anything may take on a slow and busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Put in front of a document without `listen:`.
-const PREAMBLE: &str = "version: 1\nlisten: { http: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }\n";
+const PREAMBLE: &str =
+    "version: 1\nlisten: { http: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }\n";
 
 /// A running gateway.
-pub struct Gateway {
+pub(crate) struct Gateway {
     child: Child,
     folder: Arc<TempDir>,
     notify: UnixDatagram,
@@ -68,7 +69,7 @@ pub struct Gateway {
 }
 
 /// A gateway about to start.
-pub struct Launch {
+pub(crate) struct Launch {
     folder: Arc<TempDir>,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -77,22 +78,22 @@ pub struct Launch {
 
 /// A command that has ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 // === impl Gateway ===
 
 impl Gateway {
     /// `bartizan run -c` with this document, ready.
-    pub async fn start(document: &str) -> Self {
+    pub(crate) async fn start(document: &str) -> Self {
         Self::launch(document).start().await
     }
 
     /// The same, not yet started.
-    pub fn launch(document: &str) -> Launch {
+    pub(crate) fn launch(document: &str) -> Launch {
         let folder = Arc::new(TempDir::new().unwrap());
         let config = folder.path().join("bartizan.yaml");
         std::fs::write(&config, whole(document)).unwrap();
@@ -100,87 +101,87 @@ impl Gateway {
     }
 
     /// `bartizan` with these arguments, which must start a gateway.
-    pub fn launch_with<const N: usize>(arguments: [&str; N]) -> Launch {
+    pub(crate) fn launch_with<const N: usize>(arguments: [&str; N]) -> Launch {
         Launch::new(Arc::new(TempDir::new().unwrap()), arguments.map(OsString::from))
     }
 
     /// A gateway that takes over from this one: same document, same state directory.
-    pub fn successor(&self) -> Launch {
+    pub(crate) fn successor(&self) -> Launch {
         let config = self.config_path().into_os_string();
         Launch::new(Arc::clone(&self.folder), ["run".into(), "--config".into(), config])
     }
 
     /// The HTTP listener.
-    pub fn http(&self) -> SocketAddr {
+    pub(crate) fn http(&self) -> SocketAddr {
         self.address("http")
     }
 
     /// The HTTPS listener.
-    pub fn https(&self) -> SocketAddr {
+    pub(crate) fn https(&self) -> SocketAddr {
         self.address("https")
     }
 
     /// The admin API.
-    pub fn admin(&self) -> SocketAddr {
+    pub(crate) fn admin(&self) -> SocketAddr {
         self.address("admin")
     }
 
     /// Metrics and health.
-    pub fn metrics(&self) -> SocketAddr {
+    pub(crate) fn metrics(&self) -> SocketAddr {
         self.address("metrics")
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("the gateway still runs")
     }
 
     /// The folder of the document; files named in it with `./` live here.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn config_path(&self) -> PathBuf {
+    pub(crate) fn config_path(&self) -> PathBuf {
         self.folder.path().join("bartizan.yaml")
     }
 
-    pub fn state_directory(&self) -> PathBuf {
+    pub(crate) fn state_directory(&self) -> PathBuf {
         state_directory(&self.folder)
     }
 
     /// What `running.json` said at the start.
-    pub fn running(&self) -> &Value {
+    pub(crate) fn running(&self) -> &Value {
         &self.running
     }
 
     /// The bearer token of the admin API.
-    pub fn admin_token(&self) -> String {
+    pub(crate) fn admin_token(&self) -> String {
         std::fs::read_to_string(self.state_directory().join("admin-token")).unwrap().trim().to_owned()
     }
 
     /// `http://…/path` on the HTTP listener.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.http())
     }
 
     /// An ordinary HTTP client that follows no redirect and keeps connections.
-    pub fn client(&self) -> &reqwest::Client {
+    pub(crate) fn client(&self) -> &reqwest::Client {
         &self.client
     }
 
     /// `GET path` through the HTTP listener.
-    pub async fn get(&self, path: &str) -> reqwest::Response {
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         self.client.get(self.url(path)).send().await.unwrap()
     }
 
     /// Sends these bytes to the HTTP listener and reads until the gateway closes the connection.
-    pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
+    pub(crate) async fn raw(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
         let mut connection = RawConnection::open(self.http()).await;
         connection.send(bytes).await;
         connection.read_to_end().await
     }
 
     /// Asks the admin API. `body` makes it a POST of JSON.
-    pub async fn ask_admin(&self, path: &str, body: Option<Value>) -> reqwest::Response {
+    pub(crate) async fn ask_admin(&self, path: &str, body: Option<Value>) -> reqwest::Response {
         let url = format!("http://{}{path}", self.admin());
         let request = match &body {
             Some(body) => self.client.post(url).json(body),
@@ -190,7 +191,7 @@ impl Gateway {
     }
 
     /// The value of the metric series that starts with `series` (`name{label="value"`), or 0 if there is none.
-    pub async fn metric(&self, series: &str) -> f64 {
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
         let text = self.client.get(format!("http://{}/metrics", self.metrics())).send().await.unwrap();
         let text = text.text().await.unwrap();
         let mut values = text.lines().filter(|line| line.starts_with(series));
@@ -198,58 +199,58 @@ impl Gateway {
     }
 
     /// Runs a `bartizan` command against this gateway.
-    pub async fn cli<const N: usize>(&self, arguments: [&str; N]) -> Ended {
+    pub(crate) async fn cli<const N: usize>(&self, arguments: [&str; N]) -> Ended {
         let mut command = bartizan(&self.folder);
         command.args(arguments);
         end(command).await
     }
 
     /// Replaces the document in one step, as an editor does.
-    pub fn rewrite(&self, document: &str) {
+    pub(crate) fn rewrite(&self, document: &str) {
         let (draft, config) = (self.folder.path().join("draft.yaml"), self.config_path());
         std::fs::write(&draft, whole(document)).unwrap();
         std::fs::rename(draft, config).unwrap();
     }
 
     /// Waits for a log line (JSON) and returns it. Lines that were logged before count, too.
-    pub async fn log(&self, matching: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn log(&self, matching: impl Fn(&Value) -> bool) -> Value {
         let json = |line: &str| serde_json::from_str::<Value>(line).ok().filter(|line| matching(line));
         self.stderr.find(json, "log line").await
     }
 
     /// Everything on standard error so far.
-    pub fn log_text(&self) -> String {
+    pub(crate) fn log_text(&self) -> String {
         self.stderr.text()
     }
 
     /// Waits for a line on standard output that contains `text`.
-    pub async fn stdout_line(&self, text: &str) -> String {
+    pub(crate) async fn stdout_line(&self, text: &str) -> String {
         self.stdout.find(|line| line.contains(text).then(|| line.to_owned()), text).await
     }
 
     /// Everything on standard output so far.
-    pub fn stdout_text(&self) -> String {
+    pub(crate) fn stdout_text(&self) -> String {
         self.stdout.text()
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// Waits for a state that the gateway tells systemd (`STOPPING=1`, `RELOADING=1`).
-    pub async fn notified(&self, state: &str) {
+    pub(crate) async fn notified(&self, state: &str) {
         self.patiently(state, notification(&self.notify, state)).await;
     }
 
     /// Waits for the end of the process.
-    pub async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         let ended = timeout(PATIENCE, self.child.wait()).await;
         ended.unwrap_or_else(|_| panic!("the gateway did not end:\n{}", self.stderr.text())).unwrap()
     }
 
     /// Stops it as an operator does. One that does not end in order is a failure.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.signal(rustix::process::Signal::TERM);
         let status = self.ended().await;
         assert!(status.success(), "{status}:\n{}", self.stderr.text());
@@ -274,28 +275,28 @@ impl Launch {
     }
 
     /// The folder of the document, for files that must be there before the start.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
+    pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    pub fn environment(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+    pub(crate) fn environment(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
     /// Hands a listening socket over as systemd does (`LISTEN_FDS`).
-    pub fn inherit(mut self, socket: &TcpListener) -> Self {
+    pub(crate) fn inherit(mut self, socket: &TcpListener) -> Self {
         self.socket = Some(socket.try_clone().unwrap());
         self
     }
 
     /// Starts it and waits until it serves.
-    pub async fn start(self) -> Gateway {
+    pub(crate) async fn start(self) -> Gateway {
         let path = self.folder.path().join(format!("notify-{}", uniquely()));
         let notify = UnixDatagram::bind(&path).unwrap();
         let folder = Arc::clone(&self.folder);
@@ -317,7 +318,7 @@ impl Launch {
     }
 
     /// Starts it although it should not start, and waits for its end.
-    pub async fn fail(self) -> Ended {
+    pub(crate) async fn fail(self) -> Ended {
         end(self.command()).await
     }
 
@@ -326,7 +327,8 @@ impl Launch {
         if let Some(socket) = self.socket {
             // The shell moves the inherited standard input to descriptor 3 and becomes the gateway.
             let binary = command.as_std().get_program().to_owned();
-            let environment: Vec<_> = command.as_std().get_envs().map(|(k, v)| (k.to_owned(), v.map(OsStr::to_owned))).collect();
+            let environment: Vec<_> =
+                command.as_std().get_envs().map(|(k, v)| (k.to_owned(), v.map(OsStr::to_owned))).collect();
             command = Command::new("sh");
             command.args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&0 0</dev/null", "sh"]).arg(binary);
             command.envs(environment.into_iter().filter_map(|(name, value)| Some((name, value?))));
@@ -342,32 +344,32 @@ impl Launch {
 
 impl Ended {
     /// Asserts exit code 0 and returns what it printed.
-    pub fn succeeded(self) -> String {
+    pub(crate) fn succeeded(self) -> String {
         assert_eq!(self.code, Some(0), "stderr: {}\nstdout: {}", self.stderr, self.stdout);
         self.stdout
     }
 
     /// Asserts this exit code and returns what it complained about.
-    pub fn failed_with(self, code: i32) -> String {
+    pub(crate) fn failed_with(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "stderr: {}\nstdout: {}", self.stderr, self.stdout);
         self.stderr
     }
 }
 
 /// Runs `bartizan` with these arguments in a folder of its own.
-pub async fn cli<const N: usize>(arguments: [&str; N]) -> Ended {
+pub(crate) async fn cli<const N: usize>(arguments: [&str; N]) -> Ended {
     cli_in(&TempDir::new().unwrap(), arguments).await
 }
 
 /// Runs `bartizan` with these arguments in `folder`.
-pub async fn cli_in<const N: usize>(folder: &TempDir, arguments: [&str; N]) -> Ended {
+pub(crate) async fn cli_in<const N: usize>(folder: &TempDir, arguments: [&str; N]) -> Ended {
     let mut command = bartizan(folder);
     command.args(arguments);
     end(command).await
 }
 
 /// A client as stories use it.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -438,10 +440,15 @@ fn state_directory(folder: &TempDir) -> PathBuf {
 /// The binary under test in a clean environment: nothing of the tester's own configuration takes part.
 fn bartizan(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bartizan"));
-    for name in ["RUST_LOG", "BARTIZAN_ADMIN", "BARTIZAN_TOKEN", "STATE_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_FDS"] {
+    for name in
+        ["RUST_LOG", "BARTIZAN_ADMIN", "BARTIZAN_TOKEN", "STATE_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_FDS"]
+    {
         command.env_remove(name);
     }
-    command.env("BARTIZAN_STATE_DIR", state_directory(folder)).env("NO_COLOR", "1").current_dir(folder.path());
+    command
+        .env("BARTIZAN_STATE_DIR", state_directory(folder))
+        .env("NO_COLOR", "1")
+        .current_dir(folder.path());
     command.stdin(Stdio::null());
     piped(&mut command);
     command

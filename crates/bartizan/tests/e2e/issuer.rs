@@ -26,11 +26,11 @@ use tokio::{
 
 use crate::{harness::PATIENCE, service::Service};
 
-pub const ISSUER: &str = "https://id.shop.test";
-pub const AUDIENCE: &str = "orders";
+pub(crate) const ISSUER: &str = "https://id.shop.test";
+pub(crate) const AUDIENCE: &str = "orders";
 
 /// Displays itself as the URL of its key set.
-pub struct Issuer {
+pub(crate) struct Issuer {
     address: SocketAddr,
     /// Reserves the port while nobody listens on it.
     socket: Option<TcpSocket>,
@@ -41,7 +41,7 @@ pub struct Issuer {
 }
 
 /// A P-256 key with an id of its own.
-pub struct SigningKey {
+pub(crate) struct SigningKey {
     id: String,
     pair: EcdsaKeyPair,
 }
@@ -49,14 +49,14 @@ pub struct SigningKey {
 // === impl Issuer ===
 
 impl Issuer {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut issuer = Self::down();
         issuer.rise();
         issuer
     }
 
     /// One that refuses connections until it rises.
-    pub fn down() -> Self {
+    pub(crate) fn down() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let key = SigningKey::generate("key-1");
@@ -65,7 +65,7 @@ impl Issuer {
         Self { address, socket: Some(socket), service: None, published, fetches: watch::Sender::new(0), key }
     }
 
-    pub fn rise(&mut self) {
+    pub(crate) fn rise(&mut self) {
         let listener: TcpListener = self.socket.take().expect("down").listen(64).unwrap();
         let (published, fetches) = (Arc::clone(&self.published), self.fetches.clone());
         let protocols = auto::Builder::new(TokioExecutor::new());
@@ -80,43 +80,43 @@ impl Issuer {
     }
 
     /// Signs with a new key from now on, and publishes that one only.
-    pub fn rotate(&mut self, id: &str) {
+    pub(crate) fn rotate(&mut self, id: &str) {
         self.key = SigningKey::generate(id);
         *self.published.lock().unwrap() = self.key.set();
     }
 
-    pub fn key(&self) -> &SigningKey {
+    pub(crate) fn key(&self) -> &SigningKey {
         &self.key
     }
 
     /// The key set as it is published.
-    pub fn set(&self) -> Value {
+    pub(crate) fn set(&self) -> Value {
         self.published.lock().unwrap().clone()
     }
 
-    pub fn fetches(&self) -> usize {
+    pub(crate) fn fetches(&self) -> usize {
         *self.fetches.borrow()
     }
 
     /// Waits for this many further fetches.
-    pub async fn fetched(&self, further: usize) {
+    pub(crate) async fn fetched(&self, further: usize) {
         let (goal, mut fetches) = (self.fetches() + further, self.fetches.subscribe());
         let reached = timeout(PATIENCE, fetches.wait_for(|count| *count >= goal)).await;
         reached.expect("the keys were not fetched").unwrap();
     }
 
     /// Stops publishing; the key stays.
-    pub fn into_key(self) -> SigningKey {
+    pub(crate) fn into_key(self) -> SigningKey {
         self.key
     }
 
     /// A good token for `ada`, with these claims besides; `null` leaves one out.
-    pub fn token(&self, claims: Value) -> String {
+    pub(crate) fn token(&self, claims: Value) -> String {
         self.key.sign(&self.header(), &self::claims(claims))
     }
 
     /// The header of a good token.
-    pub fn header(&self) -> Value {
+    pub(crate) fn header(&self) -> Value {
         json!({ "alg": "ES256", "typ": "JWT", "kid": self.key.id })
     }
 }
@@ -130,14 +130,15 @@ impl fmt::Display for Issuer {
 // === impl SigningKey ===
 
 impl SigningKey {
-    pub fn generate(id: &str) -> Self {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+    pub(crate) fn generate(id: &str) -> Self {
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref()).unwrap();
         Self { id: id.into(), pair }
     }
 
     /// A key set with this key alone.
-    pub fn set(&self) -> Value {
+    pub(crate) fn set(&self) -> Value {
         let point = self.public();
         let (x, y) = point[1..].split_at(32);
         let [x, y] = [x, y].map(|part| URL_SAFE_NO_PAD.encode(part));
@@ -145,11 +146,11 @@ impl SigningKey {
     }
 
     /// The public key as an uncompressed point.
-    pub fn public(&self) -> &[u8] {
+    pub(crate) fn public(&self) -> &[u8] {
         self.pair.public_key().as_ref()
     }
 
-    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         let message = message(header, claims);
         let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
@@ -157,29 +158,31 @@ impl SigningKey {
 }
 
 /// A token that is not signed at all.
-pub fn unsigned(header: &Value, claims: &Value) -> String {
+pub(crate) fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.", message(header, claims))
 }
 
 /// A token signed with a secret (HS256).
-pub fn sign_with_secret(secret: &[u8], header: &Value, claims: &Value) -> String {
+pub(crate) fn sign_with_secret(secret: &[u8], header: &Value, claims: &Value) -> String {
     let message = message(header, claims);
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// The claims of a good token for `ada`, with these besides; `null` leaves one out.
-pub fn claims(besides: Value) -> Value {
+pub(crate) fn claims(besides: Value) -> Value {
     let now = now();
     let mut claims = json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "iat": now, "exp": now + 300 });
-    let (Some(members), Value::Object(besides)) = (claims.as_object_mut(), besides) else { panic!("an object") };
+    let (Some(members), Value::Object(besides)) = (claims.as_object_mut(), besides) else {
+        panic!("an object")
+    };
     members.extend(besides);
     members.retain(|_, value| !value.is_null());
     claims
 }
 
 /// Seconds since 1970.
-pub fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 

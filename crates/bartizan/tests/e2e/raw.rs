@@ -12,21 +12,21 @@ use tokio::{
 use crate::harness::PATIENCE;
 
 /// A connection without an opinion on HTTP.
-pub struct RawConnection {
+pub(crate) struct RawConnection {
     stream: Box<dyn Stream>,
     unread: Vec<u8>,
 }
 
 /// An HTTP/1.1 answer.
 #[derive(Debug, Clone, Default)]
-pub struct RawAnswer {
+pub(crate) struct RawAnswer {
     /// 0 where the connection was closed without an answer.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Names in lower case, in the order they came.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Bytes after this answer, where it was read to the end of the connection: a second answer, for example.
-    pub rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
 }
 
 /// TCP, or TLS on top of it.
@@ -35,27 +35,27 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl RawConnection {
-    pub async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         Self::over(TcpStream::connect(address).await.unwrap())
     }
 
     /// The same over a stream of the story's own.
-    pub fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+    pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         Self { stream: Box::new(stream), unread: Vec::new() }
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // The gateway may have closed already, which the story sees when it reads.
         let _ = self.stream.write_all(bytes.as_ref()).await;
     }
 
     /// Says that nothing more will be sent, as a half-closed connection does.
-    pub async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         let _ = self.stream.shutdown().await;
     }
 
     /// Reads one answer; its length must be given by `content-length` or chunks.
-    pub async fn read_answer(&mut self) -> RawAnswer {
+    pub(crate) async fn read_answer(&mut self) -> RawAnswer {
         loop {
             if let Some((answer, length)) = RawAnswer::parse(&self.unread) {
                 self.unread.drain(..length);
@@ -66,7 +66,7 @@ impl RawConnection {
     }
 
     /// Reads whatever comes until the other side closes.
-    pub async fn read_to_end(&mut self) -> RawAnswer {
+    pub(crate) async fn read_to_end(&mut self) -> RawAnswer {
         while self.read_more().await > 0 {}
         let unread = std::mem::take(&mut self.unread);
         match RawAnswer::parse(&unread) {
@@ -76,12 +76,12 @@ impl RawConnection {
     }
 
     /// Whether the other side has closed without saying more.
-    pub async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         self.read_more().await == 0
     }
 
     /// Reads until `text` has come, and returns everything up to its end.
-    pub async fn read_until(&mut self, text: &str) -> Vec<u8> {
+    pub(crate) async fn read_until(&mut self, text: &str) -> Vec<u8> {
         loop {
             if let Some(at) = find(&self.unread, text.as_bytes()) {
                 return self.unread.drain(..at + text.len()).collect();
@@ -103,21 +103,21 @@ impl RawConnection {
 
 impl RawAnswer {
     /// The first value of a header, or an empty text.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
-    pub fn request_id(&self) -> &str {
+    pub(crate) fn request_id(&self) -> &str {
         self.header("x-request-id")
     }
 
     /// The `code` of a refusal.
-    pub fn code(&self) -> Option<String> {
+    pub(crate) fn code(&self) -> Option<String> {
         self.json()["code"].as_str().map(ToOwned::to_owned)
     }
 
     /// The body as JSON; `null` if it is none.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
@@ -133,7 +133,8 @@ impl RawAnswer {
         if (100..200).contains(&status) && status != 101 {
             return Self::parse(&bytes[head_length..]).map(|(answer, length)| (answer, head_length + length));
         }
-        let field = |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().into()));
+        let field =
+            |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().into()));
         let headers = lines.filter_map(field).collect();
         let mut answer = Self { status, headers, ..Self::default() };
         let content = &bytes[head_length..];

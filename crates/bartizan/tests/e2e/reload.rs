@@ -1,15 +1,9 @@
 //! A changed configuration is taken over whole while running; a bad one is not; nothing in flight is lost.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::Gateway,
-    raw::RawConnection,
-    upstream::Upstream,
-};
+use crate::{harness::Gateway, raw::RawConnection, upstream::Upstream};
 
 fn document(upstream: &Upstream, path: &str) -> String {
     format!("routes: [{{ path: {path}, to: \"{upstream}\", auth: none }}]\n")
@@ -51,7 +45,7 @@ async fn a_bad_file_leaves_the_running_configuration_alone_and_is_told_everywher
 
     let status: Value = gateway.ask_admin("/v1/configuration", None).await.json().await.unwrap();
     assert_eq!(status["revision"], before["revision"]);
-    assert!(status["last_failure"]["message"].as_str().unwrap().contains("auth"), "{status}");
+    assert!(status["last_failure"]["message"].as_str().unwrap().contains("who may use it"), "{status}");
     assert!(gateway.cli(["status"]).await.succeeded().contains("not taken"));
     assert_eq!(gateway.metric("bartizan_config_last_reload_successful").await, 0.0);
     assert_eq!(gateway.metric("bartizan_config_reloads_total{result=\"failure\"}").await, 1.0);
@@ -141,9 +135,9 @@ async fn requests_under_way_do_not_notice_many_reloads() {
     });
     for round in 0..10 {
         gateway.rewrite(&format!("{}# {round}\n", document(&upstream, "/**")));
-        assert!(gateway.cli(["reload"]).await.succeeded().contains("new configuration"));
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        gateway.cli(["reload"]).await.succeeded();
     }
+    assert!(gateway.metric("bartizan_config_reloads_total{result=\"success\"}").await >= 10.0);
     stop.send_replace(true);
     assert!(load.await.unwrap() > 10);
     gateway.stop().await;

@@ -37,7 +37,7 @@ async fn one_command_guards_a_service_and_says_where() {
 async fn the_state_directory_is_private_and_tells_where_the_gateway_is() {
     let upstream = Upstream::start().await;
     let target = upstream.to_string();
-    let gateway = Gateway::launch_with(["run", "--to", &target, "--listen", "0"]).start().await;
+    let mut gateway = Gateway::launch_with(["run", "--to", &target, "--listen", "0"]).start().await;
     let state = gateway.state_directory();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
@@ -49,14 +49,16 @@ async fn the_state_directory_is_private_and_tells_where_the_gateway_is() {
     let status = gateway.cli(["status"]).await.succeeded();
     assert!(status.contains("ready") && status.contains(&gateway.http().to_string()), "{status}");
     assert!(status.contains(&target), "{status}");
-    gateway.stop().await;
+    gateway.signal(rustix::process::Signal::TERM);
+    assert!(gateway.ended().await.success());
     assert!(!state.join("running.json").exists(), "removed at the end");
     assert!(state.join("admin-token").exists(), "kept for the next start");
 }
 
 #[tokio::test]
 async fn what_is_no_target_is_refused_with_the_reason() {
-    for target in ["", "localhost:99999", "ftp://localhost", "http://user:secret@localhost", "localhost/path"] {
+    for target in ["", "localhost:99999", "ftp://localhost", "http://user:secret@localhost", "localhost/path"]
+    {
         let complaint = cli(["run", "--to", target]).await.failed_with(2);
         assert!(complaint.contains("is not a target"), "{target:?}: {complaint}");
         assert!(!complaint.contains("secret"), "{complaint}");

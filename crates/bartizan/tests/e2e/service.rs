@@ -25,10 +25,10 @@ use tokio::{
 use crate::upstream::Body;
 
 /// How a [`Service`] speaks HTTP.
-pub type Protocols = auto::Builder<TokioExecutor>;
+pub(crate) type Protocols = auto::Builder<TokioExecutor>;
 
 /// Displays itself as its URL, without a slash at the end.
-pub struct Service {
+pub(crate) struct Service {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
     tasks: AbortHandle,
@@ -36,7 +36,7 @@ pub struct Service {
 
 impl Service {
     /// Speaks HTTP/1.1 and HTTP/2 in the clear.
-    pub async fn start<F, A>(answer: F) -> Self
+    pub(crate) async fn start<F, A>(answer: F) -> Self
     where
         F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Response<Body>> + Send + 'static,
@@ -45,7 +45,7 @@ impl Service {
     }
 
     /// Speaks as it is told.
-    pub async fn speaking<F, A>(protocols: Protocols, answer: F) -> Self
+    pub(crate) async fn speaking<F, A>(protocols: Protocols, answer: F) -> Self
     where
         F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Response<Body>> + Send + 'static,
@@ -54,7 +54,7 @@ impl Service {
     }
 
     /// The same on a listener of the story's own.
-    pub fn on<F, A>(listener: TcpListener, protocols: Protocols, answer: F) -> Self
+    pub(crate) fn on<F, A>(listener: TcpListener, protocols: Protocols, answer: F) -> Self
     where
         F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Response<Body>> + Send + 'static,
@@ -65,12 +65,12 @@ impl Service {
         Self { address, connections, tasks }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// How many connections were opened so far.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 }

@@ -11,9 +11,10 @@ use tokio::{
 };
 
 use crate::{
+    eventually::eventually,
     harness::Gateway,
     raw::{RawAnswer, RawConnection},
-    siege::{Honest, Warehouse, connect_with_small_window, connections_end},
+    siege::{Honest, Warehouse, connect_with_small_window, connections_end, kernel_connections},
     upstream::Upstream,
 };
 
@@ -133,7 +134,11 @@ async fn a_body_that_drips_in_is_answered_408() {
             let what = format!("{policy}, {framing}");
             let start = format!("POST /slow HTTP/1.1\r\nHost: a\r\n{start}");
             let (answer, took) = drip(TcpStream::connect(gateway.http()).await.unwrap(), &start, rest).await;
-            assert_eq!((answer.status, answer.code().as_deref()), (408, Some("body_too_slow")), "{what}: {answer:?}");
+            assert_eq!(
+                (answer.status, answer.code().as_deref()),
+                (408, Some("body_too_slow")),
+                "{what}: {answer:?}"
+            );
             assert_on_time(took, &what);
             let id = answer.request_id();
             gateway.log(|line| line["request_id"] == id && line["code"] == "body_too_slow").await;
@@ -144,7 +149,8 @@ async fn a_body_that_drips_in_is_answered_408() {
 
 #[tokio::test]
 async fn a_download_that_nobody_takes_is_cut() {
-    let warehouse = Warehouse::start().await;
+    // More than all buffers on the way hold.
+    let warehouse = Warehouse::of(1024).await;
     let gateway = Gateway::start(&(routes(&warehouse, "") + &hardening("rate_window"))).await;
     let mut connection = RawConnection::over(connect_with_small_window(gateway.http()).await);
     connection.send("GET /download HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -152,14 +158,26 @@ async fn a_download_that_nobody_takes_is_cut() {
     // Nothing is read from here on. The upstream is let go, and so is the client.
     warehouse.is_abandoned(1).await;
     connections_end(&gateway, "http").await;
+    assert_eq!(kernel_connections(gateway.http()), 0, "what was not taken is thrown away");
     assert!(gateway.metric("bartizan_wire_violations_total{code=\"slow_read\"").await >= 1.0);
+}
+
+#[tokio::test]
+async fn an_answer_that_fits_a_buffer_and_is_never_read_is_thrown_away_too() {
+    let warehouse = Warehouse::of(1).await;
+    let document = routes(&warehouse, "") + "hardening: { header_timeout: 1s, rate_window: 500ms }\n";
+    let gateway = Gateway::start(&document).await;
+    let mut connection = RawConnection::over(connect_with_small_window(gateway.http()).await);
+    connection.send("GET /download HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    connection.read_until("200").await;
+    connections_end(&gateway, "http").await;
+    eventually("what was not taken", async || kernel_connections(gateway.http()) == 0).await;
 }
 
 #[tokio::test]
 async fn who_waits_for_the_upstream_is_not_slow() {
     let upstream = Upstream::start().await;
-    let document = routes(&upstream, "")
-        + "hardening: { header_timeout: 500ms, rate_window: 500ms }\n";
+    let document = routes(&upstream, "") + "hardening: { header_timeout: 500ms, rate_window: 500ms }\n";
     let gateway = Gateway::start(&document).await;
     let slept = Duration::from_secs(2);
 
@@ -179,8 +197,7 @@ async fn who_waits_for_the_upstream_is_not_slow() {
 #[tokio::test]
 async fn who_keeps_the_minimum_rate_is_served() {
     let upstream = Upstream::start().await;
-    let document = routes(&upstream, "")
-        + "hardening: { min_rate: 100B, rate_window: 500ms }\n";
+    let document = routes(&upstream, "") + "hardening: { min_rate: 100B, rate_window: 500ms }\n";
     let gateway = Gateway::start(&document).await;
     let mut connection = RawConnection::open(gateway.http()).await;
     connection.send("POST /steady HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n").await;

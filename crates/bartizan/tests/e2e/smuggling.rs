@@ -114,7 +114,8 @@ async fn every_ambiguous_request_gets_its_exact_answer() {
                 let seen = (received.method.as_str(), received.uri.to_string());
                 assert_eq!(seen, (method, target.to_owned()), "{name}");
                 assert_eq!(received.body, body, "{name}");
-                let framings = ["content-length", "transfer-encoding"].map(|field| received.headers.get_all(field).iter().count());
+                let framings = ["content-length", "transfer-encoding"]
+                    .map(|field| received.headers.get_all(field).iter().count());
                 assert!(framings.iter().sum::<usize>() <= 1, "{name}: framed twice: {:?}", received.headers);
                 assert!(upstream.has_received_nothing().await, "{name}: reached the upstream twice");
             }
@@ -127,7 +128,9 @@ async fn what_follows_a_refused_request_is_never_read() {
     let upstream = Upstream::start().await;
     let gateway = Gateway::start(&format!("routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]")).await;
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
-    let request = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}");
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
+    );
     let answer = gateway.raw(request).await;
     assert_eq!((answer.status, answer.rest.len()), (400, 0));
     assert!(upstream.has_received_nothing().await);

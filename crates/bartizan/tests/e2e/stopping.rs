@@ -114,7 +114,10 @@ async fn a_restart_on_a_shared_port_refuses_nobody() {
     .await;
     assert_eq!(new.running()["pid"], new.pid());
     let status = new.cli(["status"]).await.succeeded();
-    assert!(status.contains(&address.to_string()), "the old one left the new one's running.json alone: {status}");
+    assert!(
+        status.contains(&address.to_string()),
+        "the old one left the new one's running.json alone: {status}"
+    );
     new.stop().await;
 }
 

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::harness::PATIENCE;
 
 /// Displays itself as its URL, without a slash at the end.
-pub struct TlsFront {
+pub(crate) struct TlsFront {
     address: SocketAddr,
     handshakes: Mutex<mpsc::UnboundedReceiver<Handshake>>,
     tasks: AbortHandle,
@@ -23,14 +23,14 @@ pub struct TlsFront {
 
 /// What a client said of itself.
 #[derive(Debug)]
-pub struct Handshake {
-    pub protocol: Option<String>,
-    pub server_name: Option<String>,
-    pub certificate: Option<CertificateDer<'static>>,
+pub(crate) struct Handshake {
+    pub(crate) protocol: Option<String>,
+    pub(crate) server_name: Option<String>,
+    pub(crate) certificate: Option<CertificateDer<'static>>,
 }
 
 impl TlsFront {
-    pub async fn start(config: ServerConfig, behind: SocketAddr) -> Self {
+    pub(crate) async fn start(config: ServerConfig, behind: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, handshakes) = mpsc::unbounded_channel();
@@ -38,17 +38,17 @@ impl TlsFront {
         Self { address, handshakes: Mutex::new(handshakes), tasks: tasks.abort_handle() }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The next handshake that succeeds, or has succeeded already.
-    pub async fn handshake(&self) -> Handshake {
+    pub(crate) async fn handshake(&self) -> Handshake {
         let mut handshakes = self.handshakes.lock().await;
         timeout(PATIENCE, handshakes.recv()).await.expect("nobody came").unwrap()
     }
 
-    pub async fn has_seen_nobody(&self) -> bool {
+    pub(crate) async fn has_seen_nobody(&self) -> bool {
         self.handshakes.lock().await.is_empty()
     }
 }

@@ -1,6 +1,6 @@
 //! Who may ask: tokens of an issuer, API keys, permissions, and what the upstream learns of the caller.
 
-use std::fmt::Write;
+use std::{collections::HashSet, fmt::Write};
 
 use aws_lc_rs::digest;
 use http::HeaderMap;
@@ -84,7 +84,10 @@ async fn without_a_credential_the_answer_says_how_to_send_one() {
     let response = gateway.get("/orders").await;
     assert_eq!(response.status(), 401);
     let challenges = values(response.headers(), WWW_AUTHENTICATE.as_str()).join(", ");
-    assert!(challenges.starts_with("Bearer") && !challenges.contains("error"), "{challenges} (RFC 6750, section 3)");
+    assert!(
+        challenges.starts_with("Bearer") && !challenges.contains("error"),
+        "{challenges} (RFC 6750, section 3)"
+    );
     assert_eq!(code(response).await, "missing_authentication_token");
     for scheme in ["Basic YWRhOmxvdmVsYWNl", "Digest x", "bearer"] {
         let request = gateway.client().get(gateway.url("/orders")).header("authorization", scheme);
@@ -125,8 +128,16 @@ async fn every_bad_token_is_refused_alike_and_the_log_says_why() {
         ("alg none", issuer::unsigned(&with_header(json!({ "alg": "none" })), &good), "algorithm"),
         ("no signature", format!("{rest}."), "signature"),
         ("another signature", format!("{rest}.{forged}"), "signature"),
-        ("signed with the public key as secret", issuer::sign_with_secret(issuer.key().public(), &hs256, &good), "algorithm"),
-        ("signed with the key set as secret", issuer::sign_with_secret(set.as_bytes(), &hs256, &good), "algorithm"),
+        (
+            "signed with the public key as secret",
+            issuer::sign_with_secret(issuer.key().public(), &hs256, &good),
+            "algorithm",
+        ),
+        (
+            "signed with the key set as secret",
+            issuer::sign_with_secret(set.as_bytes(), &hs256, &good),
+            "algorithm",
+        ),
         ("signed by somebody else", stranger.sign(&header, &good), "signature"),
         ("with an unknown key", signed(json!({ "kid": "key-9" })), "no key fits"),
         ("with a key of its own", signed(json!({ "jwk": stranger.set()["keys"][0] })), "its own key"),
@@ -136,19 +147,24 @@ async fn every_bad_token_is_refused_alike_and_the_log_says_why() {
         ("no token", "opaque".into(), "three base64url parts"),
         ("too long", issuer.token(json!({ "padding": "x".repeat(9000) })), "longer than allowed"),
     ];
+    let mut details = HashSet::new();
     for (name, token, why) in tokens {
         let response = get(&gateway, "/orders", &token).await;
         assert_eq!(response.status(), 401, "{name}");
         let challenges = values(response.headers(), WWW_AUTHENTICATE.as_str()).join(", ");
-        assert!(challenges.contains("Bearer") && challenges.contains("error=\"invalid_token\""), "{name}: {challenges}");
+        assert!(
+            challenges.contains("Bearer") && challenges.contains("error=\"invalid_token\""),
+            "{name}: {challenges}"
+        );
         let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
         let problem: Value = response.json().await.unwrap();
         assert_eq!(problem["code"], "invalid_authentication_token", "{name}");
-        assert!(!problem.to_string().contains(why), "{name}: the answer tells too much: {problem}");
+        details.insert(problem["detail"].to_string());
         let line = gateway.log(|line| line["request_id"] == id.as_str()).await;
         assert!(line["reason"].as_str().is_some_and(|reason| reason.contains(why)), "{name}: {line}");
         assert!(!gateway.log_text().contains(&token), "{name}: the token is in the log");
     }
+    assert_eq!(details.len(), 1, "the answer tells which rule it was: {details:?}");
     assert!(upstream.has_received_nothing().await);
     assert_eq!(get(&gateway, "/orders", &token).await.status(), 200, "the good one still passes");
 }
@@ -158,7 +174,8 @@ async fn a_token_is_sent_once_or_not_at_all() {
     let (upstream, issuer) = (Upstream::start().await, Issuer::start().await);
     let gateway = orders(&upstream, &issuer, "").await;
     let token = issuer.token(json!({}));
-    let request = gateway.client().get(gateway.url("/")).bearer_auth(&token).header("authorization", "Bearer x");
+    let request =
+        gateway.client().get(gateway.url("/")).bearer_auth(&token).header("authorization", "Bearer x");
     assert_eq!(request.send().await.unwrap().status(), 401);
     let in_query = gateway.get(&format!("/orders?access_token={token}")).await;
     assert_eq!(code(in_query).await, "missing_authentication_token");
@@ -232,7 +249,8 @@ async fn an_issuer_that_goes_down_later_leaves_its_last_keys_in_use() {
     let service = issuer.into_key();
     gateway.log(|line| line["message"] == "keys not refreshed").await;
     assert_eq!(get(&gateway, "/", &token).await.status(), 200);
-    let another = service.sign(&json!({ "alg": "ES256", "kid": "key-1" }), &issuer::claims(json!({ "sub": "bob" })));
+    let another =
+        service.sign(&json!({ "alg": "ES256", "kid": "key-1" }), &issuer::claims(json!({ "sub": "bob" })));
     assert_eq!(get(&gateway, "/", &another).await.status(), 200, "not only verified tokens");
     assert_eq!(readiness(&gateway).await, 200);
 }
@@ -279,7 +297,8 @@ routes:
 "#
     ))
     .await;
-    let (read, write) = (json!({ "permissions": ["orders:read"] }), json!({ "permissions": ["orders:write"] }));
+    let (read, write) =
+        (json!({ "permissions": ["orders:read"] }), json!({ "permissions": ["orders:write"] }));
     let role = |name: &str| json!({ "roles": [name] });
     let cases = [
         ("GET", "/all", &read, 403),
@@ -312,7 +331,8 @@ routes:
     ];
     for (method, path, claims, status) in cases {
         let method = method.parse().unwrap();
-        let request = gateway.client().request(method, gateway.url(path)).bearer_auth(issuer.token(claims.clone()));
+        let request =
+            gateway.client().request(method, gateway.url(path)).bearer_auth(issuer.token(claims.clone()));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), status, "{path} {claims}");
         if status == 403 {
@@ -396,7 +416,11 @@ async fn any_of_the_providers_of_a_route_is_enough() {
         let response = gateway.client().get(gateway.url(path)).header(header, value).send().await.unwrap();
         assert_eq!(response.status(), status, "{path} {header}: {value}");
         if status == 200 {
-            assert_eq!(values(&upstream.received().await.headers, "x-user-id"), [expected], "{path} {header}");
+            assert_eq!(
+                values(&upstream.received().await.headers, "x-user-id"),
+                [expected],
+                "{path} {header}"
+            );
         } else {
             assert_eq!(code(response).await, expected, "{path} {header}: {value}");
         }
@@ -436,7 +460,9 @@ async fn what_a_client_says_about_itself_never_reaches_the_upstream() {
     assert_eq!(values(&headers, "x-user-id"), ["acme"]);
     assert_eq!(values(&headers, "x-organization-id"), ["acme-inc"]);
     assert_eq!(values(&headers, "x-user-permissions"), ["orders:read"]);
-    for name in ["x-user-roles", "x-user-anything", "x-organization-plan", "x-bartizan-principal", "x-csp-nonce"] {
+    for name in
+        ["x-user-roles", "x-user-anything", "x-organization-plan", "x-bartizan-principal", "x-csp-nonce"]
+    {
         assert_eq!(values(&headers, name), [""; 0], "{name}");
     }
 }
@@ -445,10 +471,10 @@ async fn what_a_client_says_about_itself_never_reaches_the_upstream() {
 async fn connection_options_cannot_make_a_verified_header_vanish() {
     let (upstream, issuer) = (Upstream::start().await, Issuer::start().await);
     let gateway = tokens_and_keys(&upstream, &issuer).await;
-    let named = "close, x-user-id, X-Organization-Id, x-forwarded-for, x-forwarded-proto, x-request-id, traceparent, host, content-length, x-trick";
+    let named = "close, x-user-id, X-Organization-Id, x-forwarded-for, x-forwarded-proto, x-request-id, traceparent, host, content-length, trick";
     let answer = gateway
         .raw(format!(
-            "POST /orders/1 HTTP/1.1\r\nHost: shop.test\r\nX-Api-Key: {PARTNER_KEY}\r\nX-User-Id: root\r\nX-Trick: yes\r\n\
+            "POST /orders/1 HTTP/1.1\r\nHost: shop.test\r\nX-Api-Key: {PARTNER_KEY}\r\nX-User-Id: root\r\nTrick: yes\r\n\
              Content-Length: 2\r\nConnection: {named}\r\n\r\nok"
         ))
         .await;
@@ -462,7 +488,7 @@ async fn connection_options_cannot_make_a_verified_header_vanish() {
     assert_eq!(values(&received.headers, "x-request-id"), [answer.request_id()]);
     assert!(received.headers.contains_key("traceparent"));
     assert_eq!(received.body, "ok");
-    for gone in ["x-trick", "connection", "keep-alive"] {
+    for gone in ["trick", "connection", "keep-alive"] {
         assert_eq!(values(&received.headers, gone), [""; 0], "{gone}");
     }
 }

@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::harness::PATIENCE;
 
-pub type Body = BoxBody<Bytes, Infallible>;
+pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
 /// A server that speaks HTTP/1.1 and HTTP/2 in the clear.
 ///
@@ -37,7 +37,7 @@ pub type Body = BoxBody<Bytes, Infallible>;
 /// | other | 200 and `hello from upstream` |
 ///
 /// Displays itself as its URL, without a slash at the end.
-pub struct Upstream {
+pub(crate) struct Upstream {
     address: SocketAddr,
     received: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
     gate: watch::Sender<bool>,
@@ -46,20 +46,20 @@ pub struct Upstream {
 
 /// A request as it arrived.
 #[derive(Debug)]
-pub struct Received {
-    pub method: Method,
-    pub uri: Uri,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Received {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Upstream {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
     /// The same on a listener of the story's own.
-    pub fn on(listener: TcpListener) -> Self {
+    pub(crate) fn on(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let (sender, received) = mpsc::unbounded_channel();
         let (gate, open) = watch::channel(false);
@@ -67,23 +67,23 @@ impl Upstream {
         Self { address, received: tokio::sync::Mutex::new(received), gate, tasks }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The next request that arrives, or has arrived already.
-    pub async fn received(&self) -> Received {
+    pub(crate) async fn received(&self) -> Received {
         let mut received = self.received.lock().await;
         timeout(PATIENCE, received.recv()).await.expect("no request arrived").unwrap()
     }
 
     /// Whether every request that arrived so far has been looked at.
-    pub async fn has_received_nothing(&self) -> bool {
+    pub(crate) async fn has_received_nothing(&self) -> bool {
         self.received.lock().await.is_empty()
     }
 
     /// Lets the paths that wait answer.
-    pub fn open_gate(&self) {
+    pub(crate) fn open_gate(&self) {
         self.gate.send_replace(true);
     }
 }
@@ -121,7 +121,9 @@ async fn serve(listener: TcpListener, behaviour: Behaviour) {
                 async move { Ok::<_, Infallible>(behaviour.answer(request).await) }
             });
             // Connections end as the gateway likes.
-            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            let _ = auto::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -132,7 +134,8 @@ impl Behaviour {
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let path = head.uri.path().to_owned();
         // The story may have ended.
-        let _ = self.received.send(Received { method: head.method, uri: head.uri, headers: head.headers, body });
+        let _ =
+            self.received.send(Received { method: head.method, uri: head.uri, headers: head.headers, body });
         if path.starts_with("/gate") {
             self.wait().await;
         } else if path == "/drip" {
@@ -163,6 +166,6 @@ impl Behaviour {
 }
 
 /// A text to answer with.
-pub fn text(text: &'static str) -> Response<Body> {
+pub(crate) fn text(text: &'static str) -> Response<Body> {
     Response::new(Full::new(Bytes::from_static(text.as_bytes())).boxed())
 }

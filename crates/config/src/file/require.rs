@@ -20,12 +20,15 @@ use crate::{
 /// A permission and its place.
 type Permissions = Vec<At<Parsed<Permission>>>;
 
+/// `GET: [..]`.
+pub(crate) type MethodEntry = (At<Parsed<MethodKey>>, At<Parsed<RequirementSet>>);
+
 /// What a caller must be permitted.
 pub(crate) enum Require {
     /// The same for every method.
     Every(RequirementSet),
     /// By method.
-    ByMethod(Vec<(At<Parsed<MethodKey>>, At<Parsed<RequirementSet>>)>),
+    ByMethod(Vec<MethodEntry>),
 }
 
 /// Permissions of which all or any must be held.

@@ -61,7 +61,7 @@ impl<'a> Files<'a> {
         let metadata = match File::open(&path).and_then(|opened| opened.metadata()) {
             Ok(metadata) if metadata.is_file() => Some(metadata),
             Ok(_) => {
-                problems.error(file.position, format!("`{}` is not a file", path.display())).hint(None);
+                problems.error(file.position, format!("`{}` is not a file", path.display()));
                 None
             }
             Err(error) => {

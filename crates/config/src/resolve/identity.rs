@@ -111,7 +111,7 @@ impl Providers {
         for name in &self.names {
             if let Some(facts) = self.known.get(name).filter(|facts| !facts.used) {
                 let message = format!("no route uses the identity provider `{name}`");
-                problems.warning(facts.position, message).hint(None);
+                problems.warning(facts.position, message);
             }
         }
     }
@@ -154,7 +154,7 @@ fn api_keys(
         let organization = organization(&key.organization, problems);
         let (Some(name), Some(hash)) = (name, hash) else { continue };
         if !names.insert(name.clone()) {
-            problems.error(key.name.position, format!("a second key is called `{name}`")).hint(None);
+            problems.error(key.name.position, format!("a second key is called `{name}`"));
         }
         if !hashes.insert(hash) {
             problems
@@ -180,14 +180,12 @@ fn clients(file: &Certificates, roles: &mut Roles, problems: &mut Problems<'_>) 
         let organization = organization(&client.organization, problems);
         let Some(san) = san else { continue };
         if !names.insert(san.clone()) {
-            problems.error(client.san.position, format!("a second client is called `{san}`")).hint(None);
+            problems.error(client.san.position, format!("a second client is called `{san}`"));
         }
         clients.push(CertificateClient { san, permissions, roles, organization });
     }
     if file.clients.is_empty() {
-        problems
-            .warning(file.clients.position, "there are no clients: every certificate is refused")
-            .hint(None);
+        problems.warning(file.clients.position, "there are no clients: every certificate is refused");
     }
     CertificateProvider { name: file.name.get().unwrap_or_default(), clients }
 }

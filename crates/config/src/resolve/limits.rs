@@ -14,7 +14,7 @@ impl Problems<'_> {
     ) -> Duration {
         let Some(duration) = self.read_optional(optional) else { return default };
         if duration.value.is_zero() {
-            self.error(duration.position, format!("`{key}` must be longer than zero")).hint(None);
+            self.error(duration.position, format!("`{key}` must be longer than zero"));
         }
         duration.value
     }
@@ -23,7 +23,7 @@ impl Problems<'_> {
     pub(crate) fn size(&mut self, key: &str, optional: &Optional<Parsed<ByteSize>>, default: u64) -> u64 {
         let Some(size) = self.read_optional(optional) else { return default };
         if size.value.0 == 0 {
-            self.error(size.position, format!("`{key}` must be greater than zero")).hint(None);
+            self.error(size.position, format!("`{key}` must be greater than zero"));
         }
         size.value.0
     }
@@ -38,7 +38,7 @@ impl Problems<'_> {
     ) -> usize {
         let size = self.size(key, optional, u64::try_from(default).unwrap_or(u64::MAX));
         if let Some(at) = optional.as_ref().filter(|_| size > u64::from(most)) {
-            self.error(at.position, format!("`{key}` is more than {}KiB", most / 1024)).hint(None);
+            self.error(at.position, format!("`{key}` is more than {}KiB", most / 1024));
         }
         usize::try_from(size).unwrap_or(usize::MAX)
     }
@@ -52,7 +52,7 @@ impl Problems<'_> {
     ) -> T {
         let Some(number) = optional.as_ref() else { return default };
         if number.value == T::default() {
-            self.error(number.position, format!("`{key}` must be greater than zero")).hint(None);
+            self.error(number.position, format!("`{key}` must be greater than zero"));
         }
         number.value
     }
@@ -67,8 +67,7 @@ impl Problems<'_> {
     ) -> T {
         let Some(number) = optional.as_ref() else { return default };
         if number.value > most {
-            self.error(number.position, format!("`{key}` is {}, which is more than {most}", number.value))
-                .hint(None);
+            self.error(number.position, format!("`{key}` is {}, which is more than {most}", number.value));
         }
         number.value
     }

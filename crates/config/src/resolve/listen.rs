@@ -108,7 +108,7 @@ fn check_tls(
                 .help("give `tls` a `cert` and a `key`, or listen on 127.0.0.1");
         }
         (None, Some(tls)) if document.listen.as_ref().is_some_and(|listen| listen.https.is_none()) => {
-            problems.warning(tls.position, "nothing uses `tls`: there is no `https` listener").hint(None);
+            problems.warning(tls.position, "nothing uses `tls`: there is no `https` listener");
         }
         _ => {}
     }

@@ -7,8 +7,7 @@ use bartizan_model::Permission;
 use super::identity::{NONE, Providers};
 use crate::{
     Authentication, MethodRequirement, Requirement, Requirements,
-    file::{MethodKey, MultiFactor, Require, RequirementSet, Route},
-    forms::Parsed,
+    file::{MethodEntry, MethodKey, MultiFactor, Require, RequirementSet, Route},
     located::At,
     problems::Problems,
 };
@@ -67,11 +66,7 @@ pub(crate) fn requirements(route: &At<Route>, is_public: bool, problems: &mut Pr
     }
 }
 
-fn by_method(
-    route: &At<Route>,
-    entries: &[(At<Parsed<MethodKey>>, At<Parsed<RequirementSet>>)],
-    problems: &mut Problems<'_>,
-) -> Requirements {
+fn by_method(route: &At<Route>, entries: &[MethodEntry], problems: &mut Problems<'_>) -> Requirements {
     let admitted: Option<HashSet<_>> = route
         .methods
         .as_ref()
@@ -86,8 +81,7 @@ fn by_method(
             MethodKey::Method(method) => {
                 if admitted.as_ref().is_some_and(|admitted| !admitted.contains(&method)) {
                     problems
-                        .error(key.position, format!("`{method}` is not among the `methods` of this route"))
-                        .hint(None);
+                        .error(key.position, format!("`{method}` is not among the `methods` of this route"));
                 }
                 methods.push(MethodRequirement { method, requirement });
             }
@@ -126,7 +120,7 @@ pub(crate) fn multi_factor(
         Some(Authentication::Required(names)) if !names.iter().any(|name| providers.tell_factors(name)) => {
             problems
                 .warning(mfa.position, "nobody can pass: only a token says how many factors were used")
-                .help("list a `jwt` provider under `auth`")
+                .help("list a `jwt` provider under `auth`");
         }
         _ => {}
     }

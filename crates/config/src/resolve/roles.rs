@@ -61,7 +61,7 @@ impl Roles {
         }
         for role in &self.list {
             if let Some((position, false)) = self.known.get(&role.name) {
-                problems.warning(*position, format!("nobody holds the role `{}`", role.name)).hint(None);
+                problems.warning(*position, format!("nobody holds the role `{}`", role.name));
             }
         }
     }

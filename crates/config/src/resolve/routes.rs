@@ -23,8 +23,8 @@ const HOLD: usize = 64 * 1024;
 /// The most that can be held of one body: it stays in memory.
 const MOST_HELD: u32 = 16 * 1024 * 1024;
 const MAX_BODY: u64 = 10 * 1024 * 1024;
-const RESPONSE: Duration = Duration::from_secs(60);
-const IDLE: Duration = Duration::from_secs(5 * 60);
+const RESPONSE: Duration = Duration::from_mins(1);
+const IDLE: Duration = Duration::from_mins(5);
 
 pub(crate) fn resolve(
     document: &Document,
@@ -191,7 +191,7 @@ fn strip_prefix(
             .help("write for example `/api`");
     } else if path.is_some_and(|path| !path.segments().starts_with(prefix.segments())) {
         let message = format!("`{}` is not the start of the route's path", prefix.as_str());
-        problems.error(prefix.position, message).hint(None);
+        problems.error(prefix.position, message);
     }
     Some(prefix.value)
 }
@@ -211,7 +211,7 @@ fn upgrade(file: &Optional<Vec<At<Parsed<String>>>>, problems: &mut Problems<'_>
         } else if matches!(name.as_str(), "h2c" | "h2" | "tls" | "http") || name.starts_with("http/") {
             let message =
                 format!("`{}`: an upgrade to another HTTP would go round every check", protocol.value);
-            problems.error(protocol.position, message).hint(None);
+            problems.error(protocol.position, message);
         } else if !protocols.contains(&name) {
             protocols.push(name);
         }

@@ -38,10 +38,10 @@ fn certificates(
                 .push(Certificate { cert: files.public(&cert, problems), key: files.key(&key, problems) });
         }
         (Some(cert), None) if table.key.is_none() => {
-            problems.error(cert.position, "`cert` needs its `key`").hint(None)
+            problems.error(cert.position, "`cert` needs its `key`");
         }
         (None, Some(key)) if table.cert.is_none() => {
-            problems.error(key.position, "`key` needs its `cert`").hint(None)
+            problems.error(key.position, "`key` needs its `cert`");
         }
         _ => {}
     }

@@ -133,8 +133,7 @@ impl Upstreams {
         for upstream in &self.list {
             if let Some(named) = self.named.get(&upstream.name).filter(|named| !named.used) {
                 problems
-                    .warning(named.position, format!("no route leads to the upstream `{}`", upstream.name))
-                    .hint(None);
+                    .warning(named.position, format!("no route leads to the upstream `{}`", upstream.name));
             }
         }
     }
@@ -155,7 +154,7 @@ fn upstream(
     if let Some(tls) =
         entry.tls.as_ref().filter(|_| !targets.is_empty() && targets.iter().all(|target| !target.tls))
     {
-        problems.warning(tls.position, "`tls` has no effect: no target is an `https:` URL").hint(None);
+        problems.warning(tls.position, "`tls` has no effect: no target is an `https:` URL");
     }
     let default = with_defaults(name.clone(), targets);
     Upstream {
@@ -165,7 +164,7 @@ fn upstream(
         ejection: entry
             .ejection
             .as_ref()
-            .map_or(default.ejection.clone(), |at| ejection(at, default.ejection.clone(), problems)),
+            .map_or(default.ejection.clone(), |at| ejection(at, &default.ejection, problems)),
         retries: entry
             .retries
             .as_ref()
@@ -195,7 +194,7 @@ fn with_defaults(name: At<Name>, targets: Vec<Target>) -> Upstream {
         health: None,
         ejection: Ejection { consecutive_failures: 5, base: Duration::from_secs(10), max_percent: 50 },
         retries: Retries { attempts: 1, budget_percent: 20, statuses: vec![502, 503, 504] },
-        timeouts: UpstreamTimeouts { connect: Duration::from_secs(3), idle: Duration::from_secs(60) },
+        timeouts: UpstreamTimeouts { connect: Duration::from_secs(3), idle: Duration::from_mins(1) },
         max_connections: 1024,
     }
 }
@@ -205,7 +204,7 @@ fn targets(urls: &At<Vec<At<Parsed<Url>>>>, problems: &mut Problems<'_>) -> Opti
         problems.error(urls.position, "there is no target").help("add a URL such as `http://orders:8080`");
     }
     if urls.len() > MAX_TARGETS {
-        problems.error(urls.position, format!("there are more than {MAX_TARGETS} targets")).hint(None);
+        problems.error(urls.position, format!("there are more than {MAX_TARGETS} targets"));
         return None;
     }
     let (mut targets, mut seen) = (Vec::new(), HashSet::new());
@@ -218,7 +217,7 @@ fn targets(urls: &At<Vec<At<Parsed<Url>>>>, problems: &mut Problems<'_>) -> Opti
         if seen.insert(url.target.clone()) {
             targets.push(url.value.target);
         } else {
-            problems.error(url.position, format!("`{}` is listed twice", url.text)).hint(None);
+            problems.error(url.position, format!("`{}` is listed twice", url.text));
         }
     }
     (targets.len() == urls.len() && !targets.is_empty()).then_some(targets)
@@ -231,7 +230,7 @@ fn tls(file: &file::UpstreamTls, files: &mut Files<'_>, problems: &mut Problems<
             Some(Certificate { cert: files.public(&cert, problems), key: files.key(&key, problems) })
         }
         (Some(only), None) | (None, Some(only)) if file.cert.is_none() || file.key.is_none() => {
-            problems.error(only.position, "a client certificate is a `cert` and its `key`").hint(None);
+            problems.error(only.position, "a client certificate is a `cert` and its `key`");
             None
         }
         _ => None,
@@ -247,9 +246,7 @@ fn health(file: &file::Health, problems: &mut Problems<'_>) -> ActiveHealth {
     let path = problems.read(&file.path).unwrap_or_default();
     let is_path = path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok();
     if file.path.is_valid() && !is_path {
-        problems
-            .error(file.path.position, format!("`{path}` is not a path: write for example `/healthz`"))
-            .hint(None);
+        problems.error(file.path.position, format!("`{path}` is not a path: write for example `/healthz`"));
     }
     ActiveHealth {
         path,
@@ -260,7 +257,7 @@ fn health(file: &file::Health, problems: &mut Problems<'_>) -> ActiveHealth {
     }
 }
 
-fn ejection(file: &file::Ejection, default: Ejection, problems: &mut Problems<'_>) -> Ejection {
+fn ejection(file: &file::Ejection, default: &Ejection, problems: &mut Problems<'_>) -> Ejection {
     let percent = problems.at_most("max_percent", &file.max_percent, 100, u32::from(default.max_percent));
     Ejection {
         consecutive_failures: problems.count(
@@ -276,7 +273,7 @@ fn ejection(file: &file::Ejection, default: Ejection, problems: &mut Problems<'_
 fn retries(file: &file::Retries, default: Retries, problems: &mut Problems<'_>) -> Retries {
     for status in file.statuses.iter().flat_map(|statuses| statuses.iter()) {
         if !(400..=599).contains(&status.value) {
-            problems.error(status.position, format!("{} is no status of a failure", status.value)).hint(None);
+            problems.error(status.position, format!("{} is no status of a failure", status.value));
         }
     }
     Retries {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use bartizan_config::{Authentication, Config, Provider, Source, schema};
+use bartizan_config::{Authentication, Config, Http, Provider, Source, schema};
 use serde_json::Value;
 
 use crate::{environment, folder, parse_in, with};
@@ -65,7 +65,7 @@ routes:
 
     let config = loaded.config;
     assert_eq!(config.listen.https, Some("0.0.0.0:443".parse().unwrap()));
-    assert_eq!(config.listen.http.map(|http| http.address()), Some("0.0.0.0:80".parse().unwrap()));
+    assert_eq!(config.listen.http.map(Http::address), Some("0.0.0.0:80".parse().unwrap()));
     assert_eq!(config.listen.metrics, "127.0.0.1:9464".parse().unwrap());
     assert_eq!(config.files, [folder.path().join("./cert.pem"), folder.path().join("./key.pem")]);
     assert_eq!(config.revision.len(), 12);

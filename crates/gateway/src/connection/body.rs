@@ -118,18 +118,18 @@ mod tests {
         let guard = Guard::Http2(Frames::new(Http2Limits::default()));
         let (lease, _released) = oneshot::channel();
         let stream = GuardedStream::new(server, guard, idle, flow, Arc::clone(&wire), lease);
-        let requests = Arc::clone(&wire);
+        let state = Arc::clone(&wire);
         let service = hyper::service::service_fn(move |_: Request<hyper::body::Incoming>| {
-            let (_, in_flight) = requests.start();
+            let (_, in_flight) = state.start();
             let body = AnswerBody::new(Endless { pause, sleep: None }, in_flight, true);
-            async { Ok::<_, Infallible>(Response::new(body)) }
+            std::future::ready(Ok::<_, Infallible>(Response::new(body)))
         });
-        let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service);
-        let server = tokio::spawn(server);
-        let (mut client, connection) = h2::client::handshake(client).await.unwrap();
+        let serving = tokio::spawn(connection);
+        let (mut requester, connection) = h2::client::handshake(client).await.unwrap();
         tokio::spawn(connection);
-        let (response, _) = client.send_request(Request::new(()), true).unwrap();
+        let (response, _) = requester.send_request(Request::new(()), true).unwrap();
         let mut body = response.await.unwrap().into_body();
         let mut taken = 0;
         while taken < takes
@@ -138,7 +138,7 @@ mod tests {
             taken += data.len();
             body.flow_control().release_capacity(data.len()).unwrap();
         }
-        let ended = tokio::time::timeout(Duration::from_secs(300), server).await;
+        let ended = tokio::time::timeout(Duration::from_secs(300), serving).await;
         ended.ok().and_then(|_| wire.breach())
     }
 

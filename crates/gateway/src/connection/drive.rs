@@ -65,7 +65,7 @@ impl<A: Answer> Driver<'_, A> {
         let guard = Guard::Http1(Framing::new(self.hardening.into()));
         let (stream, released) = self.guard(stream, guard);
         let connection = builder.serve_connection(stream, service).with_upgrades();
-        let ended = drive(connection, |connection| connection.graceful_shutdown(), self.closer(true)).await;
+        let ended = drive(connection, http1::UpgradeableConnection::graceful_shutdown, self.closer(true)).await;
         // An upgraded stream lives on elsewhere. Nothing is ever sent: it is dropped with the stream.
         let _ = released.await;
         ended
@@ -94,7 +94,7 @@ impl<A: Answer> Driver<'_, A> {
         let guard = Guard::Http2(Frames::new(limits.clone()));
         let (stream, _released) = self.guard(stream, guard);
         let connection = builder.serve_connection(stream, service);
-        drive(connection, |connection| connection.graceful_shutdown(), self.closer(false)).await
+        drive(connection, http2::Connection::graceful_shutdown, self.closer(false)).await
     }
 
     fn guard<S>(&self, stream: S, guard: Guard) -> (TokioIo<GuardedStream<S>>, oneshot::Receiver<Infallible>)
@@ -115,7 +115,7 @@ impl<A: Answer> Driver<'_, A> {
         let (flag, mut stop) = (self.stop.clone(), self.stop.clone());
         let stopped = async move {
             if stop.wait_for(|stop| *stop).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         Closer {

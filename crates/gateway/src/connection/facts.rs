@@ -39,6 +39,22 @@ pub(crate) struct ConnectionFacts {
     pub(crate) wire: Arc<WireState>,
 }
 
+impl ConnectionFacts {
+    /// Says that the connection stands, for who debugs.
+    pub(super) fn log(&self) {
+        let tls = self.tls.as_ref();
+        tracing::debug!(
+            peer = %self.peer,
+            client = %self.client,
+            listener = self.listener.as_str(),
+            tls = tls.map(|tls| tls.version),
+            server_name = tls.and_then(|tls| tls.server_name.as_deref()),
+            alpn = tls.and_then(|tls| tls.alpn.as_deref()),
+            "connection established"
+        );
+    }
+}
+
 /// What a TLS handshake agreed upon.
 #[derive(Debug)]
 pub(crate) struct TlsFacts {

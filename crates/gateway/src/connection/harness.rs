@@ -57,7 +57,10 @@ impl Answer for Service {
             "/large" => reply(StatusCode::OK, vec![b'x'; 32 << 20]),
             "/who" => {
                 let certificate = connection.tls.as_ref().and_then(|tls| tls.client_certificate.as_deref());
-                reply(StatusCode::OK, format!("{} {:?}", connection.client, certificate.map(|names| &names.uris)))
+                reply(
+                    StatusCode::OK,
+                    format!("{} {:?}", connection.client, certificate.map(|names| &names.uris)),
+                )
             }
             "/tls" => {
                 let tls = connection.tls.as_ref().map(|tls| (tls.version, &tls.server_name, &tls.alpn));
@@ -129,7 +132,9 @@ pub(crate) fn start_on(listener: BoundListener, settings: ListenerSettings) -> R
 
 impl Running {
     pub(crate) async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
     }
 
     /// Sends `bytes` and reads to the end of the connection.

@@ -17,8 +17,12 @@ pub(super) fn service<A: Answer>(
     answer: Arc<A>,
     facts: Arc<ConnectionFacts>,
     hardening: &Hardening,
-) -> impl Service<Request<Incoming>, Response = Response<AnswerBody<ResponseBody>>, Error = Infallible, Future: Send + 'static>
-+ 'static {
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<AnswerBody<ResponseBody>>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + 'static {
     let limits = HeadLimits::from(hardening);
     let last = hardening.max_requests_per_connection;
     hyper::service::service_fn(move |request: Request<Incoming>| {
@@ -29,9 +33,7 @@ pub(super) fn service<A: Answer>(
             facts.wire.want_close();
         }
         let is_http2 = request.version() == Version::HTTP_2;
-        if is_http2
-            && let Err(violation) = check(&request, &limits)
-        {
+        if is_http2 && let Err(violation) = check(&request, &limits) {
             facts.wire.refuse(number, violation);
         }
         async move {

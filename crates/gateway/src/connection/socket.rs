@@ -6,10 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{self, AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use crate::wire::PacedStream;
 
@@ -19,12 +16,12 @@ const READ_AHEAD: usize = 4096;
 /// A socket, and what has been read from it ahead of time.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: PacedStream<TcpStream>,
+    stream: PacedStream,
     early: Vec<u8>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: PacedStream<TcpStream>) -> Self {
+    pub(super) fn new(stream: PacedStream) -> Self {
         Self { stream, early: Vec::new() }
     }
 

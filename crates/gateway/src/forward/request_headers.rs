@@ -1,6 +1,7 @@
 //! The headers that go upstream: what belongs to one hop is taken off, what a client must not say is taken off,
 //! and what the gateway knows is put on.
 
+use bartizan_model::TraceContext;
 use bartizan_pipeline::{Code, Exchange, Nonce, Refusal};
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
@@ -48,14 +49,35 @@ pub(super) fn prepare(
         headers.remove(header::HOST);
     }
     headers.insert(X_REQUEST_ID, exchange.id.header_value());
-    if headers.insert(TRACEPARENT, exchange.trace_context.next_hop().header_value()).is_none() {
+    let received = headers.insert(TRACEPARENT, exchange.trace_context.next_hop().header_value());
+    if !received.is_some_and(|received| is_continued(&received, exchange)) {
         headers.remove("tracestate");
     }
+    join_cookies(&mut headers);
     if let Some(nonce) = nonce {
         headers.insert(X_CSP_NONCE, nonce.header_value().clone());
     }
     identify(&mut headers, exchange)?;
     Ok(headers)
+}
+
+/// Whether the trace is the client's own. What its tools said about another one is meaningless in ours.
+fn is_continued(received: &HeaderValue, exchange: &Exchange) -> bool {
+    let received = TraceContext::try_from(received);
+    received.is_ok_and(|received| received.trace_id == exchange.trace_context.trace_id)
+}
+
+/// HTTP/2 clients may send one field for each cookie; everybody else expects a single one (RFC 9113, section
+/// 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    // INVARIANT: values and separators of header text are header text.
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(b"; ".as_slice())) {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 /// Removes what belongs to one connection only (RFC 9110, section 7.6.1), and what `Connection` names besides,
@@ -118,10 +140,10 @@ fn identify(headers: &mut HeaderMap, exchange: &Exchange) -> Result<(), Refusal>
     let Some(identified) = &exchange.identified else { return Ok(()) };
     let unusable = |_| Refusal::new(Code::SecurityCheckFailed, "the principal's id is no header value");
     let principal = &identified.principal;
-    let user = HeaderValue::from_str(principal.id.as_str()).map_err(unusable)?;
+    let user = HeaderValue::from_bytes(principal.id.as_str().as_bytes()).map_err(unusable)?;
     headers.insert(X_USER_ID, user);
     if let Some(organization) = &principal.organization {
-        let organization = HeaderValue::from_str(organization.as_str()).map_err(unusable)?;
+        let organization = HeaderValue::from_bytes(organization.as_str().as_bytes()).map_err(unusable)?;
         headers.insert(X_ORGANIZATION_ID, organization);
     }
     headers.insert(X_USER_PERMISSIONS, identified.grants.clone());
@@ -134,7 +156,7 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bartizan_model::{RequestId, TraceContext};
+    use bartizan_model::RequestId;
     use bartizan_pipeline::ClientFacts;
     use http::Request;
 
@@ -229,5 +251,16 @@ mod tests {
         assert_eq!(sent[..36], received[..36]);
         assert_ne!(sent[36..52], received[36..52]);
         assert_eq!(headers["tracestate"], "vendor=1");
+        for unreadable in ["", "00-1-2-01"] {
+            let fields = [("traceparent", unreadable), ("tracestate", "vendor=1")];
+            let headers = self::sent("198.51.100.7", "198.51.100.7:1000", &fields);
+            assert!(!headers.contains_key("tracestate"), "{unreadable:?}: of a trace that ends here");
+        }
+    }
+
+    #[test]
+    fn cookies_travel_in_one_field() {
+        let headers = sent("198.51.100.7", "198.51.100.7:1000", &[("cookie", "a=1"), ("cookie", "b=2; c=3")]);
+        assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
     }
 }

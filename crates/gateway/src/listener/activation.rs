@@ -20,13 +20,13 @@ impl ActivatedSockets {
     pub fn from_environment(expected: &[&str]) -> Self {
         let mut inherited = ListenFd::from_env();
         let names = std::env::var(NAMES).unwrap_or_default();
-        let names = assign(&names, inherited.len(), expected);
+        let owners = assign(&names, inherited.len(), expected);
         let mut sockets = Vec::new();
-        for (index, name) in names.into_iter().enumerate() {
+        for (index, name) in owners.into_iter().enumerate() {
             match (name, inherited.take_tcp_listener(index)) {
                 (Some(name), Ok(Some(socket))) => sockets.push((name, socket)),
                 (None, Ok(Some(_))) => {
-                    tracing::warn!(index, "an inherited socket has no listener to belong to")
+                    tracing::warn!(index, "an inherited socket has no listener to belong to");
                 }
                 (_, Err(error)) => tracing::warn!(index, %error, "cannot use an inherited socket"),
                 (_, Ok(None)) => {}
@@ -44,14 +44,14 @@ impl ActivatedSockets {
 
 /// Whom each of `count` inherited sockets belongs to.
 fn assign(names: &str, count: usize, expected: &[&str]) -> Vec<Option<String>> {
-    let named: Vec<&str> = names.split(':').collect();
+    let given: Vec<&str> = names.split(':').collect();
     let name_of =
-        |index: usize| named.get(index).copied().filter(|name| !name.is_empty() && *name != UNNAMED);
-    let mut unnamed = expected.iter().filter(|name| !named.contains(name));
+        |index: usize| given.get(index).copied().filter(|name| !name.is_empty() && *name != UNNAMED);
+    let mut others = expected.iter().filter(|name| !given.contains(name));
     (0..count)
         .map(|index| match name_of(index) {
             Some(name) => expected.contains(&name).then(|| name.to_owned()),
-            None => unnamed.next().map(|name| (*name).to_owned()),
+            None => others.next().map(|name| (*name).to_owned()),
         })
         .collect()
 }

@@ -30,7 +30,7 @@ pub(crate) struct UpstreamBody {
 
 /// Where a body comes from.
 pub(super) enum Source {
-    Http1(Box<Http1>),
+    Http1(Http1),
     Http2(Place),
     /// A connection with its own task.
     Driven(Timer),
@@ -132,6 +132,6 @@ impl fmt::Debug for UpstreamBody {
         f.debug_struct("UpstreamBody")
             .field("incoming", &self.incoming)
             .field("flight", &self.flight)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn watch(target: Arc<Target>, upstream: Arc<config::Upstream>, 
             match result {
                 Ok(()) => tracing::info!(upstream = %upstream.name, %target, "target is healthy again"),
                 Err(error) => {
-                    tracing::warn!(upstream = %upstream.name, %target, %error, "target is unhealthy")
+                    tracing::warn!(upstream = %upstream.name, %target, %error, "target is unhealthy");
                 }
             }
         }
@@ -117,5 +117,5 @@ async fn ask(
 fn jittered(interval: Duration) -> Duration {
     let tenth = interval / 10;
     let share = u32::try_from(random() >> 32).unwrap_or(u32::MAX);
-    interval - tenth + (tenth * 2).mul_f64(f64::from(share) / f64::from(u32::MAX))
+    interval.saturating_sub(tenth) + (tenth * 2).mul_f64(f64::from(share) / f64::from(u32::MAX))
 }

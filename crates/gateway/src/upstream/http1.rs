@@ -32,11 +32,13 @@ use super::{
     timer::Timer,
 };
 
+type Driven = Connection<TokioIo<Stream>, Outgoing>;
+
 /// A connection that does one exchange at a time.
 pub(super) struct Http1 {
     sender: SendRequest<Outgoing>,
     /// `None` once it is closed.
-    connection: Option<Connection<TokioIo<Stream>, Outgoing>>,
+    connection: Option<Box<Driven>>,
     pub(super) timer: Timer,
     /// Whether it has carried an exchange before.
     pub(super) reused: bool,
@@ -44,11 +46,11 @@ pub(super) struct Http1 {
 }
 
 impl Http1 {
-    pub(super) async fn open(stream: Stream) -> hyper::Result<Box<Self>> {
+    pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
         let (sender, connection) = Builder::new().handshake(TokioIo::new(stream)).await?;
         // Set anew by each exchange.
-        let timer = Timer::new(Duration::from_secs(60));
-        Ok(Box::new(Self { sender, connection: Some(connection), timer, reused: false, swept_before: 0 }))
+        let timer = Timer::new(Duration::from_mins(1));
+        Ok(Self { sender, connection: Some(Box::new(connection)), timer, reused: false, swept_before: 0 })
     }
 
     /// Sends a request and drives the connection until the head of its response is there.
@@ -80,9 +82,9 @@ impl Http1 {
     }
 }
 
-fn drive(connection: &mut Option<Connection<TokioIo<Stream>, Outgoing>>, context: &mut Context<'_>) {
+fn drive(connection: &mut Option<Box<Driven>>, context: &mut Context<'_>) {
     if let Some(open) = connection
-        && Pin::new(open).poll(context).is_ready()
+        && Pin::new(open.as_mut()).poll(context).is_ready()
     {
         // Dropping it is what hands a request that was never written back to its sender.
         *connection = None;
@@ -98,18 +100,18 @@ pub(super) struct Idle {
 
 #[derive(Default)]
 struct Stack {
-    connections: Vec<Box<Http1>>,
+    connections: Vec<Http1>,
     /// Requests that wait for a connection because no more may be opened.
-    waiting: VecDeque<oneshot::Sender<Box<Http1>>>,
+    waiting: VecDeque<oneshot::Sender<Http1>>,
 }
 
 impl Idle {
-    pub(super) fn take(&self) -> Option<Box<Http1>> {
+    pub(super) fn take(&self) -> Option<Http1> {
         self.stack().connections.pop()
     }
 
     /// Gives a connection to whoever has waited longest, or keeps it.
-    pub(super) fn put(&self, mut connection: Box<Http1>) {
+    pub(super) fn put(&self, mut connection: Http1) {
         connection.reused = true;
         connection.swept_before = self.sweeps.load(Ordering::Relaxed);
         let mut stack = self.stack();
@@ -123,7 +125,7 @@ impl Idle {
     }
 
     /// A place in the queue for the next connection that is put back. Callers bound their number.
-    pub(super) fn wait(&self) -> oneshot::Receiver<Box<Http1>> {
+    pub(super) fn wait(&self) -> oneshot::Receiver<Http1> {
         let (sender, receiver) = oneshot::channel();
         let mut stack = self.stack();
         stack.waiting.retain(|waiting| !waiting.is_closed());

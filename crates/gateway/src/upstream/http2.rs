@@ -186,5 +186,5 @@ async fn drive(mut connection: Driven, limit: Arc<AtomicUsize>) {
 fn occupy(connection: &Arc<Http2>, reused: bool) -> Place {
     connection.streams.fetch_add(1, Ordering::AcqRel);
     // Set anew by each exchange.
-    Place { connection: Arc::clone(connection), timer: Timer::new(Duration::from_secs(60)), reused }
+    Place { connection: Arc::clone(connection), timer: Timer::new(Duration::from_mins(1)), reused }
 }

@@ -30,7 +30,7 @@ use super::{
 
 /// What carries an exchange.
 pub(super) enum Carrier {
-    Http1(Box<Http1>),
+    Http1(Http1),
     Http2(Place),
 }
 
@@ -100,20 +100,16 @@ impl Pool {
             ));
         }
         let deadline = self.deadline();
-        let permit = match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let _waiting = self.queue()?;
-                let permit = timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await;
-                permit.ok().and_then(Result::ok).ok_or(UpstreamError::Saturated)?
-            }
-        };
+        let waiting = self.queue()?;
+        let permit = timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await;
+        let permit = permit.ok().and_then(Result::ok).ok_or(UpstreamError::Saturated)?;
+        drop(waiting);
         let (stream, _) = self.connect(Offer::Http1, permit, deadline).await?;
         Ok(stream)
     }
 
     /// Takes back a connection whose exchange is complete.
-    pub(super) fn put(&self, connection: Box<Http1>) {
+    pub(super) fn put(&self, connection: Http1) {
         self.http1.put(connection);
     }
 
@@ -131,11 +127,10 @@ impl Pool {
     /// The version a request will find, unless only a handshake can tell.
     fn version(&self, grpc: bool) -> Option<Version> {
         match self.protocol {
-            config::Protocol::Http1 => Some(Version::Http1),
-            config::Protocol::Http2 => Some(Version::Http2),
             config::Protocol::Auto if self.secure => self.negotiated.get(),
             config::Protocol::Auto if grpc => Some(Version::Http2),
-            config::Protocol::Auto => Some(Version::Http1),
+            config::Protocol::Auto | config::Protocol::Http1 => Some(Version::Http1),
+            config::Protocol::Http2 => Some(Version::Http2),
         }
     }
 

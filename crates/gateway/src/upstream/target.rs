@@ -159,7 +159,7 @@ impl Target {
 
     /// Takes in or takes out; says whether that is news.
     pub(super) fn set_healthy(&self, healthy: bool) -> bool {
-        self.figures.healthy.set(if healthy { 1 } else { 0 });
+        self.figures.healthy.set(f64::from(healthy));
         self.healthy.swap(healthy, Ordering::Relaxed) != healthy
     }
 

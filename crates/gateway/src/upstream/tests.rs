@@ -65,7 +65,10 @@ fn get() -> Request<RequestBody> {
 }
 
 /// Sends a request and reads the response to its end.
-async fn fetch(upstream: &Upstream, request: Request<RequestBody>) -> Result<(StatusCode, Bytes), UpstreamError> {
+async fn fetch(
+    upstream: &Upstream,
+    request: Request<RequestBody>,
+) -> Result<(StatusCode, Bytes), UpstreamError> {
     read(upstream.send(request, WANTS).await?).await
 }
 

@@ -81,20 +81,17 @@ impl ClientTls {
 /// The authorities named, or the system's.
 fn roots(tls: &config::UpstreamTls, files: &TlsFiles) -> Result<RootCertStore, GatewayError> {
     let mut roots = RootCertStore::empty();
-    match (&tls.ca, &files.ca) {
-        (Some(path), Some(pem)) => {
-            for certificate in certificates(path, pem)? {
-                roots.add(certificate).map_err(|error| unusable(path, &error))?;
-            }
+    if let (Some(path), Some(pem)) = (&tls.ca, &files.ca) {
+        for certificate in certificates(path, pem)? {
+            roots.add(certificate).map_err(|error| unusable(path, &error))?;
         }
-        _ => {
-            let found = rustls_native_certs::load_native_certs();
-            for error in &found.errors {
-                tracing::warn!(%error, "an authority of the system cannot be read");
-            }
-            roots.add_parsable_certificates(found.certs);
-        }
+        return Ok(roots);
     }
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "an authority of the system cannot be read");
+    }
+    roots.add_parsable_certificates(found.certs);
     Ok(roots)
 }
 

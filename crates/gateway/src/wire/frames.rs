@@ -13,6 +13,9 @@ use super::Violation;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEADER: usize = 9;
 const END_STREAM: u8 = 0x1;
+const PADDED: u8 = 0x8;
+/// The most that padding can take: its length in one byte, and as many bytes as that says.
+const MAX_PADDING: usize = 256;
 /// Sent bytes that entitle to one more control frame.
 const SENT_PER_CONTROL_FRAME: u64 = 64;
 /// Sent bytes that entitle to one more `WINDOW_UPDATE`: two for the smallest frame with data.
@@ -96,7 +99,7 @@ impl Frames {
 
     fn judge(&mut self, frame: FrameHeader) -> Result<(), Violation> {
         match frame.kind {
-            Kind::DATA if frame.length > 0 || frame.flags & END_STREAM != 0 => Ok(()),
+            Kind::DATA if frame.carries_data() || frame.flags & END_STREAM != 0 => Ok(()),
             Kind::HEADERS => {
                 self.highest_stream = self.highest_stream.max(frame.stream);
                 self.traffic.current.requests += 1;
@@ -142,13 +145,18 @@ struct FrameHeader {
 }
 
 impl FrameHeader {
-    fn parse([a, b, c, kind, flags, s, t, u, v]: [u8; FRAME_HEADER]) -> Self {
+    fn parse([high, middle, low, kind, flags, stream @ ..]: [u8; FRAME_HEADER]) -> Self {
         Self {
-            length: usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c),
+            length: usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low),
             kind,
             flags,
-            stream: u32::from_be_bytes([s, t, u, v]) & 0x7fff_ffff,
+            stream: u32::from_be_bytes(stream) & 0x7fff_ffff,
         }
+    }
+
+    /// Whether a `DATA` frame certainly holds more than padding (RFC 9113 §6.1).
+    fn carries_data(self) -> bool {
+        self.length > if self.flags & PADDED == 0 { 0 } else { MAX_PADDING }
     }
 }
 

@@ -14,6 +14,7 @@ use std::{
 
 use tokio::{
     io::{self, AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::Instant,
 };
 
@@ -72,17 +73,17 @@ impl Pace {
     }
 }
 
-/// A stream whose writes must keep pace.
+/// A socket whose writes must keep pace.
 #[derive(Debug)]
-pub(crate) struct PacedStream<S> {
-    stream: S,
+pub(crate) struct PacedStream {
+    stream: TcpStream,
     pace: Pace,
     wire: Arc<WireState>,
 }
 
-impl<S> PacedStream<S> {
+impl PacedStream {
     /// Watches the writes to `stream`.
-    pub(crate) fn new(stream: S, pace: Pace, wire: Arc<WireState>) -> Self {
+    pub(crate) fn new(stream: TcpStream, pace: Pace, wire: Arc<WireState>) -> Self {
         Self { stream, pace, wire }
     }
 
@@ -98,6 +99,8 @@ impl<S> PacedStream<S> {
             Poll::Pending => {
                 if let Err(violation) = self.pace.wait(context) {
                     self.wire.record(violation);
+                    // Closed over bytes that nobody takes, the socket would stay in the kernel for minutes.
+                    let _ = self.stream.set_zero_linger();
                     return Poll::Ready(Err(violation.into()));
                 }
             }
@@ -106,7 +109,7 @@ impl<S> PacedStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
+impl AsyncRead for PacedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -116,7 +119,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
+impl AsyncWrite for PacedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -145,5 +148,71 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(10);
+
+    /// Writes without end to a peer that behaves as `takes` says; what that led to by the time the peer is done.
+    async fn write_to<F: Future<Output = ()>>(takes: impl FnOnce(DuplexStream) -> F) -> Option<Violation> {
+        let (peer, server) = tokio::io::duplex(1024);
+        let wire = Arc::new(WireState::default());
+        let mut stream = PacedStream::new(server, Pace::new(100, WINDOW), Arc::clone(&wire));
+        let writing = async {
+            // Larger than what fits, so that no write goes through whole.
+            while stream.write_all(&[0; 1 << 20]).await.is_ok() {}
+        };
+        tokio::select! {
+            () = writing => {}
+            () = takes(peer) => {}
+        }
+        wire.breach()
+    }
+
+    async fn take(peer: &mut DuplexStream, length: usize) {
+        // The peer may have been cut off: the verdict says so.
+        let _ = peer.read_exact(&mut vec![0; length]).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_cut_off_after_one_window() {
+        let began = Instant::now();
+        let verdict = write_to(async |peer| {
+            tokio::time::sleep(WINDOW * 10).await;
+            drop(peer);
+        });
+        assert_eq!(verdict.await, Some(Violation::SlowRead));
+        assert!((WINDOW..WINDOW * 2).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_just_enough_is_left_alone() {
+        for (each, every, expected) in [(600, 5, None), (600, 11, Some(Violation::SlowRead)), (1200, 9, None)] {
+            let verdict = write_to(async |mut peer| {
+                for _ in 0..20 {
+                    tokio::time::sleep(Duration::from_secs(every)).await;
+                    take(&mut peer, each).await;
+                }
+            });
+            assert_eq!(verdict.await, expected, "{each} bytes every {every} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_early_counts_for_a_while() {
+        for (windows, expected) in [(4, None), (8, Some(Violation::SlowRead))] {
+            let verdict = write_to(async |mut peer| {
+                take(&mut peer, 100_000).await;
+                tokio::time::sleep(WINDOW * windows).await;
+                take(&mut peer, 100_000).await;
+            });
+            assert_eq!(verdict.await, expected, "a pause of {windows} windows");
+        }
     }
 }

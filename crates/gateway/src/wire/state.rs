@@ -24,7 +24,7 @@ pub(crate) struct WireState {
 
 #[derive(Debug, Default)]
 struct Breaches {
-    first: Option<Violation>,
+    unanswered: Option<Violation>,
     /// Refused requests whose answer has not been asked for yet; no more than are in flight.
     requests: Vec<(u64, Violation)>,
 }
@@ -41,10 +41,9 @@ impl WireState {
         Some(breaches.requests.swap_remove(index).1)
     }
 
-    /// The first breach of the connection, for the log: a refused head, a malformed chunk, a flood, a slow
-    /// reader.
+    /// The first breach that no request answers for, for the log: a malformed chunk, a flood, a slow reader.
     pub(crate) fn breach(&self) -> Option<Violation> {
-        self.breached.load(Ordering::Acquire).then(|| self.breaches().first).flatten()
+        self.breached.load(Ordering::Acquire).then(|| self.breaches().unanswered).flatten()
     }
 
     /// To be called before a 101 (or a 2xx to `CONNECT`) is returned: from here on bytes pass untouched.
@@ -95,13 +94,13 @@ impl WireState {
 
     /// Records that the head of request `number` breaks the rules.
     pub(crate) fn refuse(&self, number: u64, violation: Violation) {
-        self.record(violation);
         self.breaches().requests.push((number, violation));
+        self.breached.store(true, Ordering::Release);
     }
 
     /// Records a breach that no request answers for: in a body, in a frame, in time.
     pub(super) fn record(&self, violation: Violation) {
-        self.breaches().first.get_or_insert(violation);
+        self.breaches().unanswered.get_or_insert(violation);
         self.breached.store(true, Ordering::Release);
     }
 

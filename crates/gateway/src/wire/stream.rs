@@ -66,7 +66,17 @@ impl<S> GuardedStream<S> {
         lease: Lease,
     ) -> Self {
         let inbound = Inbound::new(guard, Arc::clone(&wire));
-        Self { stream, inbound, wire, idle, flow, lease, flushed: true, responded: 0, linger: Linger::default() }
+        Self {
+            stream,
+            inbound,
+            wire,
+            idle,
+            flow,
+            lease,
+            flushed: true,
+            responded: 0,
+            linger: Linger::default(),
+        }
     }
 }
 
@@ -143,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedStream<S> {
                 Next::ReadThrough => {
                     return match Pin::new(&mut this.stream).poll_read(context, buffer) {
                         Poll::Pending => this.poll_revoked(context),
-                        ready => ready,
+                        ready @ Poll::Ready(_) => ready,
                     };
                 }
                 Next::Read => {}
@@ -196,12 +206,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
     /// unread bytes makes the kernel send a reset, which can overtake the answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let until = match this.linger.until {
-            Some(until) => until,
-            None => {
-                ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
-                *this.linger.until.insert(Instant::now() + LINGER)
-            }
+        let until = if let Some(until) = this.linger.until {
+            until
+        } else {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+            *this.linger.until.insert(Instant::now() + LINGER)
         };
         if !this.inbound.is_cut_short() {
             return Poll::Ready(Ok(()));

@@ -56,6 +56,12 @@ impl SecurityHeaders {
         }
     }
 
+    /// The headers of an answer that belongs to no route: nothing was found, or the request was malformed.
+    pub fn without_route() -> Self {
+        let headers = Headers { profile: HeaderProfile::Api, content_security_policy: None, set: Vec::new() };
+        Self::compile(&headers, &Cors::SameOrigin)
+    }
+
     /// A nonce for the answer to a request with these headers, if its policy may need one. The upstream must
     /// receive it in `x-csp-nonce`, in place of whatever the client sent there.
     pub fn nonce(&self, request: &HeaderMap) -> Option<Nonce> {

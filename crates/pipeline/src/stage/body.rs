@@ -58,9 +58,15 @@ pub(crate) async fn run(exchange: &Exchange, body: &mut impl HoldBody) -> Result
         }
         BodyPolicy::Hold { limit } | BodyPolicy::Refuse { limit } => limit,
     };
+    // A length that nobody declared is known only now: never hold more than the route admits at all.
+    let limit = limit.min(usize::try_from(config.max_body).unwrap_or(usize::MAX));
     match body.hold(limit).await {
         Ok(Held::Whole(length)) => Ok(Passed::because(format!("held {length} bytes"), config.line)),
-        Ok(Held::Front(_)) if matches!(config.body, BodyPolicy::Refuse { .. }) => Err(too_large().into()),
+        Ok(Held::Front(length))
+            if matches!(config.body, BodyPolicy::Refuse { .. }) || length as u64 > config.max_body =>
+        {
+            Err(too_large().into())
+        }
         Ok(Held::Front(length)) => {
             Ok(Passed::because(format!("held the first {length} bytes, streaming the rest"), config.line))
         }

@@ -31,7 +31,7 @@ const ASYMMETRIC: [Algorithm; 9] = [
 ];
 const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 const LEEWAY: Duration = Duration::from_secs(30);
-const REFRESH: Duration = Duration::from_secs(10 * 60);
+const REFRESH: Duration = Duration::from_mins(10);
 const MAX_TOKEN: usize = 8192;
 /// The largest token that can be allowed: it travels in a header.
 const MOST_TOKEN: u32 = 1024 * 1024;
@@ -40,9 +40,7 @@ pub(crate) fn resolve(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems
     let issuer = problems.read(&file.issuer);
     let audiences = texts(&file.audience, problems);
     if audiences.is_empty() && file.audience.is_valid() {
-        problems
-            .error(file.audience.position, "`audience` names nobody: no token would be accepted")
-            .hint(None);
+        problems.error(file.audience.position, "`audience` names nobody: no token would be accepted");
     }
     let algorithms = algorithms(file, problems);
     let keys = keys(file, &algorithms, files, problems);
@@ -68,7 +66,7 @@ pub(crate) fn resolve(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems
 fn types(file: &Jwt, problems: &mut Problems<'_>) -> Vec<String> {
     let Some(types) = file.types.as_ref() else { return TYPES.map(String::from).into() };
     if types.is_empty() {
-        problems.error(types.position, "`types` is empty: no token would be accepted").hint(None);
+        problems.error(types.position, "`types` is empty: no token would be accepted");
     }
     let without_prefix = |text: String| text.strip_prefix("application/").map_or(text.clone(), String::from);
     problems.read_all(types).into_iter().map(|text| without_prefix(text.value)).collect()
@@ -80,7 +78,7 @@ fn algorithms(file: &Jwt, problems: &mut Problems<'_>) -> Vec<Algorithm> {
         return if shared { vec![Algorithm::HS256] } else { ASYMMETRIC.into() };
     };
     if listed.is_empty() {
-        problems.error(listed.position, "`algorithms` is empty: no token would be accepted").hint(None);
+        problems.error(listed.position, "`algorithms` is empty: no token would be accepted");
     }
     for algorithm in &listed.value {
         match (shared, secret_bytes(algorithm.value)) {
@@ -182,7 +180,7 @@ fn jwks(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems<'_>) -> Optio
         }
         Ok(url) => Some(JwtKeys::JwksUrl { url: url.text, ca, refresh }),
         Err(message) => {
-            problems.error(at.position, message).hint(None);
+            problems.error(at.position, message);
             None
         }
     }

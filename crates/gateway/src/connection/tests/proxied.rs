@@ -46,7 +46,6 @@ async fn a_header_that_was_not_asked_for_is_a_malformed_request() {
 async fn a_header_in_pieces_takes_nothing_of_what_follows() {
     let running = running("127.0.0.1/32", Hardening::default());
     let mut stream = running.connect().await;
-    stream.set_nodelay(true).unwrap();
     for byte in format!("PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n{WHO}").bytes() {
         stream.write_all(&[byte]).await.unwrap();
         tokio::task::yield_now().await;
@@ -59,7 +58,10 @@ async fn connections_are_counted_for_the_announced_address() {
     let running = running("127.0.0.1/32", Hardening { connections_per_address: 1, ..Hardening::default() });
     let header = |address: &str| format!("PROXY TCP4 {address} 192.0.2.9 4242 443\r\n");
     let mut first = running.connect().await;
-    first.write_all(format!("{}GET / HTTP/1.1\r\nHost: a\r\n\r\n", header("198.51.100.1")).as_bytes()).await.unwrap();
+    first
+        .write_all(format!("{}GET / HTTP/1.1\r\nHost: a\r\n\r\n", header("198.51.100.1")).as_bytes())
+        .await
+        .unwrap();
     read_until(&mut first, "1 /").await;
     assert_eq!(running.exchange(format!("{}{WHO}", header("198.51.100.1")).as_bytes()).await, "");
     let other = running.exchange(format!("{}{WHO}", header("198.51.100.2")).as_bytes()).await;

@@ -1,6 +1,6 @@
 use std::{io::ErrorKind, time::Duration};
 
-use bartizan_config::Hardening;
+use bartizan_config::{Hardening, Tls};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, sleep, timeout},
@@ -10,6 +10,7 @@ use super::super::{
     ListenerKind,
     harness::{Running, read_all, read_until, settings, start, statuses},
 };
+use crate::tls::server_config;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// Far longer than any timeout under test, far shorter than a test may take.
@@ -33,6 +34,31 @@ async fn a_silent_client_is_disconnected() {
     let answer = timeout(PATIENCE, running.exchange(b"")).await.unwrap();
     assert_eq!(answer, "");
     assert!(began.elapsed() >= TIMEOUT);
+}
+
+#[tokio::test]
+async fn a_handshake_that_drips_in_is_broken_off() {
+    let mut settings = settings(Hardening { handshake_timeout: TIMEOUT, ..Hardening::default() });
+    settings.tls = Some(server_config(&Tls::Dev).unwrap());
+    let running = start(ListenerKind::Https, settings);
+    let mut stream = running.connect().await;
+    let (mut reader, mut writer) = stream.split();
+    // The start of a handshake record that announces more than ever comes.
+    let drip = async {
+        for byte in [&[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3][..], &[0; 200]].concat() {
+            if writer.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            sleep(TIMEOUT / 6).await;
+        }
+    };
+    let ended = async {
+        tokio::select! {
+            answer = read_all(&mut reader) => answer,
+            () = drip => panic!("the handshake was never broken off"),
+        }
+    };
+    assert_eq!(timeout(PATIENCE, ended).await.unwrap(), "");
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ pub(super) struct Backend {
     tls: bool,
     connections: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
-    _tasks: JoinSet<()>,
+    /// Ends what it holds when dropped.
+    tasks: JoinSet<()>,
 }
 
 impl Backend {
@@ -102,14 +103,14 @@ impl Backend {
             tls: false,
             connections,
             requests: Arc::default(),
-            _tasks: tasks,
+            tasks,
         }
     }
 
     /// A port where nobody listens.
     pub(super) async fn nobody() -> Self {
         let mut backend = Self::raw(|_, _| async {}).await;
-        backend._tasks.shutdown().await;
+        backend.tasks.shutdown().await;
         backend
     }
 

@@ -20,8 +20,10 @@ async fn backends(answer: impl Fn() -> backend::Reply + Clone + Send + Sync + 's
     let http1 = answer.clone();
     [
         Backend::start(move |_| std::future::ready(http1())).await,
-        Backend::speaking(Speaking { http2: true, ..Speaking::default() }, move |_| std::future::ready(answer()))
-            .await,
+        Backend::speaking(Speaking { http2: true, ..Speaking::default() }, move |_| {
+            std::future::ready(answer())
+        })
+        .await,
     ]
 }
 
@@ -39,13 +41,16 @@ async fn a_megabyte_streams_both_ways() {
         let backend = Backend::speaking(Speaking { http2, ..Speaking::default() }, echo).await;
         let upstream = upstream(both(&backend, usize::from(http2)));
         let gateway = Gateway::start(Arc::clone(&upstream), LIMITS).await;
-        let sent: Vec<u8> = (0..1 << 20_u32).map(|at| (at % 251) as u8).collect();
+        let sent: Vec<u8> = (0..251).cycle().take(1 << 20).collect();
         for _ in 0..2 {
             let socket = TcpStream::connect(gateway.address).await.expect("connected");
             let (mut reader, mut writer) = socket.into_split();
             let body = sent.clone();
             let writing = tokio::spawn(async move {
-                let head = format!("POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                let head = format!(
+                    "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
                 writer.write_all(head.as_bytes()).await.expect("sent");
                 writer.write_all(&body).await.expect("sent");
                 writer
@@ -172,7 +177,10 @@ async fn a_long_upload_does_not_run_into_the_response_timeout() {
     let wants = Wants { response_timeout: Duration::from_millis(150), ..WANTS };
     let gateway = Gateway::start(upstream(settings(&[&backend])), Limits { wants, ..LIMITS }).await;
     let mut client = TcpStream::connect(gateway.address).await.expect("connected");
-    client.write_all(b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 10\r\n\r\n").await.expect("sent");
+    client
+        .write_all(b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 10\r\n\r\n")
+        .await
+        .expect("sent");
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(50)).await;
         client.write_all(b"x").await.expect("sent");

@@ -105,7 +105,9 @@ async fn the_request_has_the_shape_of_http2() {
     })
     .await;
     let upstream = upstream(settings(&backend));
-    for (host, authority) in [(None, backend.address().to_string()), (Some("shop.test"), "shop.test".to_owned())] {
+    for (host, authority) in
+        [(None, backend.address().to_string()), (Some("shop.test"), "shop.test".to_owned())]
+    {
         let mut request = get();
         request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
         if let Some(host) = host {
@@ -121,7 +123,9 @@ async fn grpc_gets_http2_in_the_clear_and_its_trailers() {
     let backend = Backend::speaking(http2(None), |_| async {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        http::Response::new(Frames::new([Frame::data(Bytes::from("message")), Frame::trailers(trailers)]).boxed())
+        http::Response::new(
+            Frames::new([Frame::data(Bytes::from("message")), Frame::trailers(trailers)]).boxed(),
+        )
     })
     .await;
     let upstream = upstream(super::settings(&[&backend]));

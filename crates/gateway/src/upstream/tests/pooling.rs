@@ -161,6 +161,34 @@ async fn who_waits_too_long_for_a_connection_is_turned_away() {
     busy.abort();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_wander_between_tasks_without_losing_a_wake_up() {
+    let backend = Backend::start(|request| async {
+        text(request.into_body().collect().await.expect("a body").to_bytes())
+    })
+    .await;
+    let mut settings = settings(&[&backend]);
+    settings.max_connections = 8;
+    let upstream = upstream(settings);
+    let sent: Vec<_> = (0..32)
+        .map(|_| {
+            let upstream = Arc::clone(&upstream);
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    let (_, body) =
+                        fetch(&upstream, request(Method::POST, "order")).await.expect("an answer");
+                    assert_eq!(body, "order");
+                }
+            })
+        })
+        .collect();
+    for sent in sent {
+        tokio::time::timeout(AMPLE, sent).await.expect("in time").expect("joined");
+    }
+    assert_eq!(backend.requests(), 32 * 50);
+    assert!(backend.connections() <= 8);
+}
+
 #[tokio::test]
 async fn idle_connections_are_closed() {
     let ended = Arc::new(Notify::new());

@@ -35,9 +35,8 @@ async fn a_changed_upstream_is_built_anew() {
 #[tokio::test]
 async fn a_new_certificate_under_the_old_name_is_a_change() {
     let directory = tempfile::tempdir().expect("a directory");
-    let authority = |name: &str| {
-        rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate").cert.pem()
-    };
+    let authority =
+        |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate").cert.pem();
     let path = directory.path().join("ca.pem");
     fs::write(&path, authority("one.test")).expect("written");
     let backend = Backend::nobody().await;

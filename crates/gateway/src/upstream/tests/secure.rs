@@ -3,8 +3,12 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use http::Version;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
-use rustls::{RootCertStore, ServerConfig, crypto::aws_lc_rs::default_provider, server::WebPkiClientVerifier};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use rustls::{
+    RootCertStore, ServerConfig, crypto::aws_lc_rs::default_provider, server::WebPkiClientVerifier,
+};
 use rustls_pki_types::PrivateKeyDer;
 
 use super::{
@@ -19,8 +23,9 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn named(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
@@ -33,8 +38,8 @@ impl Authority {
         path
     }
 
-    fn trusted(&self) -> Option<PathBuf> {
-        Some(self.file("ca.pem", &self.issuer.pem()))
+    fn trusted(&self) -> PathBuf {
+        self.file("ca.pem", &self.issuer.pem())
     }
 
     fn sign(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
@@ -76,7 +81,8 @@ impl Authority {
 }
 
 async fn start(speaking: Speaking) -> Backend {
-    let answer = |request: Request<hyper::body::Incoming>| async move { text(format!("{:?}", request.version())) };
+    let answer =
+        |request: Request<hyper::body::Incoming>| async move { text(format!("{:?}", request.version())) };
     Backend::speaking(speaking, answer).await.named("localhost")
 }
 
@@ -84,7 +90,7 @@ async fn start(speaking: Speaking) -> Backend {
 async fn the_version_is_negotiated() {
     use config::Protocol::{Auto, Http1, Http2};
     let both = ["h2", "http/1.1"].as_slice();
-    let authority = Authority::new();
+    let authority = Authority::named("known");
     for (protocol, offered, spoken) in [
         (Auto, both, Version::HTTP_2),
         (Auto, ["http/1.1"].as_slice(), Version::HTTP_11),
@@ -95,7 +101,7 @@ async fn the_version_is_negotiated() {
         let backend = start(authority.server(offered, false)).await;
         let mut settings = settings(&[&backend]);
         settings.protocol = protocol;
-        settings.tls.ca = authority.trusted();
+        settings.tls.ca = Some(authority.trusted());
         let upstream = upstream(settings);
         for _ in 0..3 {
             let (_, body) = fetch(&upstream, get()).await.expect("an answer");
@@ -107,10 +113,10 @@ async fn the_version_is_negotiated() {
 
 #[tokio::test]
 async fn requests_before_the_version_is_known_do_not_stampede() {
-    let authority = Authority::new();
+    let authority = Authority::named("known");
     let backend = start(authority.server(&["h2", "http/1.1"], false)).await;
     let mut settings = settings(&[&backend]);
-    settings.tls.ca = authority.trusted();
+    settings.tls.ca = Some(authority.trusted());
     let upstream = upstream(settings);
     let sent: Vec<_> = (0..20)
         .map(|_| {
@@ -126,16 +132,17 @@ async fn requests_before_the_version_is_known_do_not_stampede() {
 
 #[tokio::test]
 async fn who_cannot_be_verified_gets_nothing() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (authority, stranger) = (Authority::named("known"), Authority::named("stranger"));
     let backend = start(authority.server(&[], false)).await;
     for (ca, server_name, reason) in [
-        (stranger.trusted(), None, "UnknownIssuer"),
+        (Some(stranger.trusted()), None, "UnknownIssuer"),
         // The system's authorities do not know it either.
         (None, None, "UnknownIssuer"),
-        (authority.trusted(), Some("elsewhere.test"), "not valid for name"),
+        (Some(authority.trusted()), Some("elsewhere.test"), "not valid for name"),
     ] {
         let mut settings = settings(&[&backend]);
-        settings.tls = config::UpstreamTls { ca, certificate: None, server_name: server_name.map(str::to_owned) };
+        settings.tls =
+            config::UpstreamTls { ca, certificate: None, server_name: server_name.map(str::to_owned) };
         let error = fetch(&upstream(settings), get()).await.expect_err("refused");
         assert!(matches!(error, UpstreamError::Unavailable(_)), "{error}");
         assert!(error.to_string().contains(reason), "{error}");
@@ -145,20 +152,20 @@ async fn who_cannot_be_verified_gets_nothing() {
 
 #[tokio::test]
 async fn the_name_to_verify_can_differ_from_the_host() {
-    let authority = Authority::new();
+    let authority = Authority::named("known");
     let backend = start(authority.server(&[], false)).await.named("127.0.0.1");
     let mut settings = settings(&[&backend]);
-    settings.tls.ca = authority.trusted();
+    settings.tls.ca = Some(authority.trusted());
     settings.tls.server_name = Some("localhost".to_owned());
     fetch(&upstream(settings), get()).await.expect("an answer");
 }
 
 #[tokio::test]
 async fn a_client_certificate_is_presented_when_configured() {
-    let authority = Authority::new();
+    let authority = Authority::named("known");
     let backend = start(authority.server(&[], true)).await;
     let mut settings = settings(&[&backend]);
-    settings.tls.ca = authority.trusted();
+    settings.tls.ca = Some(authority.trusted());
     fetch(&upstream(settings.clone()), get()).await.expect_err("the server wants a certificate");
     assert_eq!(backend.requests(), 0);
     settings.tls.certificate = Some(authority.client());

@@ -15,17 +15,14 @@ fn line(line: &str) -> String {
     format!("{line}\r\nHost: a\r\n\r\n")
 }
 
-fn summary(body: BodyFraming, upgrade: bool) -> Result<(BodyFraming, bool), Violation> {
-    Ok((body, upgrade))
-}
-
+/// How the body is framed, and whether an upgrade is asked for.
 type Verdict = Result<(BodyFraming, bool), Violation>;
 
 fn cases() -> Vec<(String, Verdict)> {
     use Violation as V;
-    let empty = summary(BodyFraming::Empty, false);
+    let empty = Ok((BodyFraming::Empty, false));
     let target = |length: usize| format!("GET /{} HTTP/1.1", "x".repeat(length - 1));
-    let fields = |count: usize| (0..count).map(|n| format!("x-{n}: 1\r\n")).collect::<String>();
+    let fields = |count: usize| "x: 1\r\n".repeat(count);
     vec![
         // request lines
         (line("GET / HTTP/1.1"), empty),
@@ -39,7 +36,7 @@ fn cases() -> Vec<(String, Verdict)> {
         (line("GET /a?b=c&d=%20[x] HTTP/1.1"), empty),
         (line("GET http://a/b?c HTTP/1.1"), empty),
         (line("GET https://a:8443/ HTTP/1.1"), empty),
-        (line("CONNECT a:443 HTTP/1.1"), summary(BodyFraming::Empty, true)),
+        (line("CONNECT a:443 HTTP/1.1"), Ok((BodyFraming::Empty, true))),
         (line("CONNECT / HTTP/1.1"), Err(V::Target)),
         (line("CONNECT http://a/ HTTP/1.1"), Err(V::Target)),
         (line("GET a HTTP/1.1"), Err(V::Target)),
@@ -117,11 +114,11 @@ fn cases() -> Vec<(String, Verdict)> {
         ("GET / HTTP/1.1\r\nHost:\r\n\r\n".into(), empty),
         // body framing
         (with("Content-Length: 0"), empty),
-        (with("Content-Length: 5"), summary(BodyFraming::Length(5), false)),
-        (with("content-length: 005"), summary(BodyFraming::Length(5), false)),
+        (with("Content-Length: 5"), Ok((BodyFraming::Length(5), false))),
+        (with("content-length: 005"), Ok((BodyFraming::Length(5), false))),
         (
             with("Content-Length: 999999999999999999"),
-            summary(BodyFraming::Length(999_999_999_999_999_999), false),
+            Ok((BodyFraming::Length(999_999_999_999_999_999), false)),
         ),
         (with("Content-Length: 9999999999999999999"), Err(V::ContentLength)),
         (with("Content-Length:"), Err(V::ContentLength)),
@@ -132,8 +129,8 @@ fn cases() -> Vec<(String, Verdict)> {
         (with("Content-Length: 5 5"), Err(V::ContentLength)),
         (with("Content-Length: 5\r\nContent-Length: 5"), Err(V::ContentLengthRepeated)),
         (with("Content-Length: 0\r\nContent-Length: 5"), Err(V::ContentLengthRepeated)),
-        (with("Transfer-Encoding: chunked"), summary(BodyFraming::Chunked, false)),
-        (with("transfer-encoding: Chunked"), summary(BodyFraming::Chunked, false)),
+        (with("Transfer-Encoding: chunked"), Ok((BodyFraming::Chunked, false))),
+        (with("transfer-encoding: Chunked"), Ok((BodyFraming::Chunked, false))),
         (with("Transfer-Encoding: gzip, chunked"), Err(V::TransferEncoding)),
         (with("Transfer-Encoding: chunked, chunked"), Err(V::TransferEncoding)),
         (with("Transfer-Encoding: chunked;x=y"), Err(V::TransferEncoding)),
@@ -148,8 +145,8 @@ fn cases() -> Vec<(String, Verdict)> {
         (with("Content-Length: 0\r\nTransfer-Encoding: chunked"), Err(V::LengthAndEncoding)),
         ("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".into(), Err(V::TransferEncoding)),
         // upgrades
-        (with("Upgrade: websocket\r\nConnection: upgrade"), summary(BodyFraming::Empty, true)),
-        (with("Upgrade: h2c\r\nContent-Length: 3"), summary(BodyFraming::Length(3), true)),
+        (with("Upgrade: websocket\r\nConnection: upgrade"), Ok((BodyFraming::Empty, true))),
+        (with("Upgrade: h2c\r\nContent-Length: 3"), Ok((BodyFraming::Length(3), true))),
     ]
 }
 

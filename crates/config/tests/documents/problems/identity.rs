@@ -1,0 +1,101 @@
+//! Mistakes of `identity` and `roles`.
+
+use bartizan_config::Severity;
+
+use super::{Case, check, jwt};
+use crate::with;
+
+#[test]
+fn mistakes_of_providers() {
+    let hash = format!("sha256:{}", "0".repeat(64));
+    let keys = |keys: &str| {
+        with(&format!("identity: {{ a: {{ api_key: {{ keys: [{keys}] }} }} }}"))
+            .replace("auth: none", "auth: a")
+    };
+    let cases: [Case<'_>; 22] = [
+        (
+            jwt("secret: §\"${SHORT_SECRET}\""),
+            &[("the secret is 15 bytes long, and HS256 needs at least 32", "openssl rand")],
+        ),
+        (
+            jwt("secret: §\"${SHORT_SECRET:-x}\", algorithms: [HS256, HS512]"),
+            &[("the secret is 15 bytes long, and HS512 needs at least 64", "openssl rand")],
+        ),
+        (
+            jwt("secret: \"${JWT_SECRET}\", algorithms: [§RS256]"),
+            &[("`RS256` uses a public key, and there is a `secret`", "HS256")],
+        ),
+        (
+            jwt("jwks: \"https://i\", algorithms: [ES256, §HS256]"),
+            &[("`HS256` uses a shared secret, and `jwks` holds public keys", "sign with a public key")],
+        ),
+        (jwt("jwks: \"https://i\", algorithms: [§none]"), &[("`none` is not known here", "`HS256`")]),
+        (
+            jwt("jwks: \"https://i\", algorithms: §[]"),
+            &[("`algorithms` is empty: no token would be accepted", "")],
+        ),
+        (jwt("jwks: \"https://i\", types: §[]"), &[("`types` is empty: no token would be accepted", "")]),
+        (
+            jwt("jwks: §\"http://id.test/jwks\""),
+            &[("`http://id.test/jwks`: keys that travel in clear can be replaced on the way", "https")],
+        ),
+        (
+            jwt("jwks: §\"ftp://id.test/jwks\""),
+            &[(
+                "`ftp://id.test/jwks`: `ftp` is not a scheme that can be used here: write `http` or `https`",
+                "",
+            )],
+        ),
+        (
+            jwt("jwks: \"https://i\", secret: §\"${JWT_SECRET}\""),
+            &[("`secret` and `jwks` exclude each other", "keep one")],
+        ),
+        (
+            jwt("jwks: jwks.json, refresh: §1h"),
+            &[("`refresh` is about fetching keys, and they come from a file", "leave it out")],
+        ),
+        (
+            jwt("secret: \"${JWT_SECRET}\", ca: §ca.pem"),
+            &[("`ca` is about fetching keys, and they come from a `secret`", "leave it out")],
+        ),
+        (jwt("jwks: \"https://i\", refresh: §0s"), &[("`refresh` must be longer than zero", "")]),
+        (jwt("jwks: \"https://i\", max_bytes: §0"), &[("`max_bytes` must be greater than zero", "")]),
+        (
+            jwt("jwks: \"https://i\", header: §host"),
+            &[("`host` frames the message and is written by the gateway itself", "")],
+        ),
+        (jwt("leeway: 1s").replace("issuer: i", "issuer: §i"), &[("this provider has no keys", "jwks")]),
+        (
+            with("identity: { §none: { jwt: { issuer: i, audience: o, jwks: \"https://i\" } } }"),
+            &[("`none` is what `auth` says of a public route", "another name")],
+        ),
+        (
+            keys("{ name: a, hash: §0123 }"),
+            &[(
+                "this is not the hash of a key: write `sha256:` and the 64 hexadecimal digits of its SHA-256",
+                "",
+            )],
+        ),
+        (
+            keys(&format!("{{ name: a, hash: \"{hash}\" }}, {{ name: §a, hash: §\"{hash}\" }}")),
+            &[("a second key is called `a`", ""), ("another entry has the same hash", "key of its own")],
+        ),
+        (
+            format!(
+                "roles: {{ viewer: [a:b] }}\n{}",
+                keys(&format!("{{ name: a, hash: \"{hash}\", roles: [viewer, §viewr] }}"))
+            ),
+            &[("there is no role `viewr`", "did you mean `viewer`?")],
+        ),
+        (
+            keys(&format!("{{ name: a, hash: \"{hash}\", roles: [§viewer] }}")),
+            &[("there is no role `viewer`", "add `viewer` under `roles`")],
+        ),
+        (
+            with("identity: { a: { jwt: { issuer: §\"\", audience: §[], jwks: \"https://i\" } } }")
+                .replace("auth: none", "auth: a"),
+            &[("this text is empty", ""), ("`audience` names nobody: no token would be accepted", "")],
+        ),
+    ];
+    check(&cases, Severity::Error);
+}
