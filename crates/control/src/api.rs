@@ -1,4 +1,4 @@
-//! The endpoints, one file per resource: its types, its handlers, its part of the OpenAPI document.
+//! The endpoints, one file per resource: its types, its handlers, its part of the `OpenAPI` document.
 
 pub(crate) mod addresses;
 pub(crate) mod configuration;

@@ -69,12 +69,12 @@ impl Control {
         server::serve(listener, None, self.metrics_router(), Limits::default(), shutdown).await;
     }
 
-    /// The OpenAPI document of the admin listener.
+    /// The `OpenAPI` document of the admin listener.
     pub fn openapi() -> OpenApi {
         document::openapi()
     }
 
-    /// The OpenAPI document as indented JSON, as `/openapi.json` serves it.
+    /// The `OpenAPI` document as indented JSON, as `/openapi.json` serves it.
     pub fn openapi_json() -> String {
         document::json()
     }

@@ -1,4 +1,4 @@
-//! The OpenAPI document, generated from the handlers and completed with what is true of every operation.
+//! The `OpenAPI` document, generated from the handlers and completed with what is true of every operation.
 
 use utoipa::{
     OpenApi as _,

@@ -2,13 +2,13 @@
 //!
 //! It shows and changes a running system; it decides nothing about requests. What the system is, it learns through
 //! the [`System`] trait, the [latest decisions](bartizan_pipeline::Records) and the
-//! [address lists](bartizan_reputation::AddressLists). The OpenAPI document is generated from the handlers
+//! [address lists](bartizan_reputation::AddressLists). The `OpenAPI` document is generated from the handlers
 //! ([`Control::openapi`]), so the two cannot differ.
 //!
 //! Who may ask:
 //!
 //! - Every request to the admin listener carries the [`AdminToken`] as `Authorization: Bearer …` (RFC 6750), the
-//!   OpenAPI document included. Only `/healthz` and `/readyz` need none.
+//!   `OpenAPI` document included. Only `/healthz` and `/readyz` need none.
 //! - In the clear, `Host` must be an IP address or `localhost`; a page that rebinds its own name to a loopback
 //!   address (DNS rebinding) gets `421`. Over TLS the certificate already binds the name, so any name is served.
 //! - `Origin`, where a browser sends it, must be the API's own; other pages get `403`. There is no CORS.

@@ -30,7 +30,7 @@ pub(crate) fn exchange(
     let trace_context = only_value(&head, &TRACEPARENT).and_then(|value| TraceContext::try_from(value).ok());
     let exchange = Exchange::new(
         id.unwrap_or_else(RequestId::generate),
-        trace_context.unwrap_or_else(TraceContext::start),
+        trace_context.map_or_else(TraceContext::start, TraceContext::next_hop),
         client(&head, connection, config),
         head,
     );

@@ -13,6 +13,8 @@ pub struct TraceContext {
     pub trace_id: u128,
     /// The span of the caller (read) or of the gateway (written).
     pub parent_id: u64,
+    /// The span that called the gateway's, after [`TraceContext::next_hop`].
+    pub caller_id: Option<u64>,
     /// Whether the caller records the trace.
     pub sampled: bool,
 }
@@ -21,13 +23,13 @@ impl TraceContext {
     /// A new trace that starts at the gateway.
     pub fn start() -> Self {
         let (random, span) = (uuid::Uuid::now_v7().as_u128(), Self::span_id());
-        Self { trace_id: random, parent_id: span, sampled: true }
+        Self { trace_id: random, parent_id: span, caller_id: None, sampled: true }
     }
 
     /// The same trace, one hop on: what the gateway sends upstream.
     #[must_use]
     pub fn next_hop(self) -> Self {
-        Self { parent_id: Self::span_id(), ..self }
+        Self { parent_id: Self::span_id(), caller_id: Some(self.parent_id), ..self }
     }
 
     /// The `traceparent` header value.
@@ -69,7 +71,7 @@ impl TryFrom<&HeaderValue> for TraceContext {
         if trace_id == 0 || parent_id == 0 {
             return Err(ModelError::TraceContext);
         }
-        Ok(Self { trace_id, parent_id, sampled: flags & 1 == 1 })
+        Ok(Self { trace_id, parent_id, caller_id: None, sampled: flags & 1 == 1 })
     }
 }
 
@@ -95,6 +97,7 @@ mod tests {
         let next = context.next_hop();
         assert_eq!(next.trace_id, context.trace_id);
         assert_ne!(next.parent_id, context.parent_id);
+        assert_eq!(next.caller_id, Some(context.parent_id));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! Writing is one index step and one uncontended lock; reading walks the ring, which only an operator does.
 
 use std::{
+    fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -47,20 +48,32 @@ pub struct Record {
 }
 
 /// The rings.
-#[derive(Debug)]
 pub struct Records {
     refused: Ring,
     served: Ring,
+    observer: OnceLock<Observer>,
 }
+
+/// Sees every request that is remembered.
+type Observer = Box<dyn Fn(&Arc<Record>) + Send + Sync>;
 
 impl Records {
     /// Rings for this many refusals and as many served requests.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { refused: Ring::new(capacity), served: Ring::new(capacity) }
+        Self { refused: Ring::new(capacity), served: Ring::new(capacity), observer: OnceLock::new() }
+    }
+
+    /// Shows every further request to `observer`, too. It runs on the road: it must neither wait nor work. There
+    /// is one observer; whether this one is it is returned.
+    pub fn observe(&self, observer: impl Fn(&Arc<Record>) + Send + Sync + 'static) -> bool {
+        self.observer.set(Box::new(observer)).is_ok()
     }
 
     /// Remembers a request, forgetting the oldest of its kind.
     pub fn push(&self, record: Arc<Record>) {
+        if let Some(observer) = self.observer.get() {
+            observer(&record);
+        }
         let ring = if record.code.is_some() { &self.refused } else { &self.served };
         ring.push(record);
     }
@@ -81,6 +94,15 @@ impl Records {
         latest.sort_by_key(|record| std::cmp::Reverse(record.arrived));
         latest.truncate(count);
         latest
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { refused, served, observer } = self;
+        let mut records = f.debug_struct("Records");
+        records.field("refused", refused).field("served", served).field("observed", &observer.get().is_some());
+        records.finish()
     }
 }
 
@@ -153,6 +175,17 @@ mod tests {
             code,
             trace: Trace::default(),
         })
+    }
+
+    #[test]
+    fn an_observer_sees_what_is_remembered() {
+        let records = Records::with_capacity(4);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        assert!(records.observe(move |record| sender.send(record.id.to_string()).unwrap()));
+        assert!(!records.observe(|_| panic!("a second observer")));
+        records.push(record("a", None));
+        records.push(record("b", Some(Code::RouteNotFound)));
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

@@ -125,8 +125,13 @@ async fn every_bad_token_is_refused_alike_and_the_log_says_why() {
         ("without audience", issuer.token(json!({ "aud": null })), "audience"),
         ("without subject", issuer.token(json!({ "sub": null })), "subject"),
         ("a subject with a line break", issuer.token(json!({ "sub": "ada\r\nx-user-id: root" })), "subject"),
-        ("alg none", issuer::unsigned(&with_header(json!({ "alg": "none" })), &good), "algorithm"),
-        ("no signature", format!("{rest}."), "signature"),
+        (
+            "alg none",
+            issuer::unsigned(&with_header(json!({ "alg": "none" })), &good),
+            "three base64url parts",
+        ),
+        ("no signature", format!("{rest}."), "three base64url parts"),
+        ("alg none, signed", signed(json!({ "alg": "none" })), "algorithm"),
         ("another signature", format!("{rest}.{forged}"), "signature"),
         (
             "signed with the public key as secret",

@@ -53,7 +53,7 @@ async fn becomes(gateway: &Gateway, expected: &[&str]) {
 
 async fn code(response: reqwest::Response) -> (u16, String) {
     let status = response.status().as_u16();
-    let problem: Value = response.json().await.unwrap();
+    let problem: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
     (status, problem["code"].as_str().unwrap_or_default().to_owned())
 }
 

@@ -28,7 +28,7 @@ pub(super) fn prepare(
 ) -> Result<HeaderMap, Refusal> {
     let mut headers = std::mem::take(&mut exchange.head.headers);
     let trailers = exchange.head.version == Version::HTTP_2 && accepts_trailers(&headers);
-    let chain = forwarded_for(&headers, exchange)?;
+    let chain = forwarded_for(exchange)?;
     strip_hop_by_hop(&mut headers);
     strip_reserved(&mut headers);
     headers.remove(header::EXPECT);
@@ -49,7 +49,7 @@ pub(super) fn prepare(
         headers.remove(header::HOST);
     }
     headers.insert(X_REQUEST_ID, exchange.id.header_value());
-    let received = headers.insert(TRACEPARENT, exchange.trace_context.next_hop().header_value());
+    let received = headers.insert(TRACEPARENT, exchange.trace_context.header_value());
     if !received.is_some_and(|received| is_continued(&received, exchange)) {
         headers.remove("tracestate");
     }
@@ -124,13 +124,10 @@ fn strip_reserved(headers: &mut HeaderMap) {
     }
 }
 
-/// The address chain: what trusted proxies said, then the peer. Anybody else's chain is dropped.
-fn forwarded_for(headers: &HeaderMap, exchange: &Exchange) -> Result<HeaderValue, Refusal> {
-    let peer = exchange.client.peer.ip().to_canonical();
-    let chain = match headers.get(X_FORWARDED_FOR).filter(|_| exchange.client.address != peer) {
-        Some(_) => format!("{}, {peer}", exchange.client.address),
-        None => peer.to_string(),
-    };
+/// The address chain: whom trusted proxies named, then the peer. Whatever else clients said is dropped.
+fn forwarded_for(exchange: &Exchange) -> Result<HeaderValue, Refusal> {
+    let (client, peer) = (exchange.client.address, exchange.client.peer.ip().to_canonical());
+    let chain = if client == peer { peer.to_string() } else { format!("{client}, {peer}") };
     HeaderValue::try_from(chain)
         .map_err(|_| Refusal::new(Code::SecurityCheckFailed, "an address is no header value"))
 }
@@ -179,7 +176,8 @@ mod tests {
             certificate: None,
         };
         let id = RequestId::generate();
-        let mut exchange = Exchange::new(id, trace.unwrap_or_else(TraceContext::start), client, head);
+        let mut exchange =
+            Exchange::new(id, trace.map_or_else(TraceContext::start, TraceContext::next_hop), client, head);
         prepare(&mut exchange, None, None).unwrap()
     }
 
@@ -237,6 +235,8 @@ mod tests {
         let proxied =
             sent("198.51.100.7", "10.0.0.1:1000", &[("x-forwarded-for", "192.0.2.1, 198.51.100.7")]);
         assert_eq!(proxied["x-forwarded-for"], "198.51.100.7, 10.0.0.1");
+        let standard = sent("198.51.100.7", "10.0.0.1:1000", &[("forwarded", "for=198.51.100.7")]);
+        assert_eq!(standard["x-forwarded-for"], "198.51.100.7, 10.0.0.1");
         assert_eq!(
             (&proxied["x-forwarded-proto"], &proxied["x-forwarded-host"]),
             (&"https".parse().unwrap(), &"shop.test".parse().unwrap())

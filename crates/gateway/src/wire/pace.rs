@@ -153,26 +153,37 @@ impl AsyncWrite for PacedStream {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, DuplexStream};
 
     use super::*;
 
     const WINDOW: Duration = Duration::from_secs(10);
 
-    /// Writes without end to a peer that behaves as `takes` says; what that led to by the time the peer is done.
-    async fn write_to<F: Future<Output = ()>>(takes: impl FnOnce(DuplexStream) -> F) -> Option<Violation> {
+    /// Writes without end, more at a time than fits; returns once the peer has been too slow.
+    async fn write(mut stream: DuplexStream) -> Violation {
+        let mut pace = Pace::new(100, WINDOW);
+        poll_fn(|context| {
+            loop {
+                match Pin::new(&mut stream).poll_write(context, &[0; 4096]) {
+                    Poll::Ready(Ok(taken)) => pace.took(taken, 4096),
+                    Poll::Ready(Err(_)) => return Poll::Pending,
+                    Poll::Pending => return pace.wait(context).map_or_else(Poll::Ready, |()| Poll::Pending),
+                }
+            }
+        })
+        .await
+    }
+
+    /// What a peer that behaves as `takes` says has earned by the time it is done.
+    async fn write_to(takes: impl AsyncFnOnce(DuplexStream)) -> Option<Violation> {
         let (peer, server) = tokio::io::duplex(1024);
-        let wire = Arc::new(WireState::default());
-        let mut stream = PacedStream::new(server, Pace::new(100, WINDOW), Arc::clone(&wire));
-        let writing = async {
-            // Larger than what fits, so that no write goes through whole.
-            while stream.write_all(&[0; 1 << 20]).await.is_ok() {}
-        };
         tokio::select! {
-            () = writing => {}
-            () = takes(peer) => {}
+            biased;
+            violation = write(server) => Some(violation),
+            () = takes(peer) => None,
         }
-        wire.breach()
     }
 
     async fn take(peer: &mut DuplexStream, length: usize) {
@@ -206,7 +217,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_taken_early_counts_for_a_while() {
-        for (windows, expected) in [(4, None), (8, Some(Violation::SlowRead))] {
+        for (windows, expected) in [(4_u32, None), (8, Some(Violation::SlowRead))] {
             let verdict = write_to(async |mut peer| {
                 take(&mut peer, 100_000).await;
                 tokio::time::sleep(WINDOW * windows).await;

@@ -1,6 +1,6 @@
 //! An address or a prefix as the API takes it: `203.0.113.7`, `203.0.113.0/24`, `2001:db8::/32`.
 //!
-//! The documented pattern accepts what [`Prefix::from_str`] accepts, no more and no less, so that the OpenAPI document
+//! The documented pattern accepts what [`Prefix::from_str`] accepts, no more and no less, so that the `OpenAPI` document
 //! tells the truth. A prefix of length 0 is neither: it covers everybody.
 
 use std::{borrow::Cow, net::IpAddr, str::FromStr};
