@@ -14,7 +14,7 @@ use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure,
 use bartizan_gateway::Gateway;
 use metrics::{counter, gauge};
 
-use crate::{admin_tls::AdminTls, logging::Level, systemd};
+use crate::{admin_tls::AdminTls, logging::Level, spans::Spans, systemd};
 
 /// Takes over new configurations. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,13 +22,20 @@ pub(crate) struct Configuration {
     shared: Arc<Shared>,
 }
 
+/// What follows the configuration beside the gateway.
+#[derive(Debug)]
+pub(crate) struct Followers {
+    pub(crate) level: Level,
+    pub(crate) admin_tls: Option<AdminTls>,
+    pub(crate) spans: Spans,
+}
+
 #[derive(Debug)]
 struct Shared {
     gateway: Gateway,
-    admin_tls: Option<AdminTls>,
     /// The file; `None` for `run --to`.
     document: Option<PathBuf>,
-    level: Level,
+    followers: Followers,
     history: RwLock<History>,
     /// One at a time.
     turn: tokio::sync::Mutex<()>,
@@ -42,16 +49,11 @@ struct History {
 
 impl Configuration {
     /// The configuration that `gateway` has started with.
-    pub(crate) fn new(
-        gateway: Gateway,
-        admin_tls: Option<AdminTls>,
-        document: Option<PathBuf>,
-        level: Level,
-    ) -> Self {
+    pub(crate) fn new(gateway: Gateway, document: Option<PathBuf>, followers: Followers) -> Self {
         let history = RwLock::new(History { loaded_at: SystemTime::now(), last_failure: None });
         gauge!("bartizan_config_last_reload_successful").set(1.0);
         let turn = tokio::sync::Mutex::default();
-        Self { shared: Arc::new(Shared { gateway, admin_tls, document, level, history, turn }) }
+        Self { shared: Arc::new(Shared { gateway, document, followers, history, turn }) }
     }
 
     /// Which configuration is in use.
@@ -126,18 +128,27 @@ impl Shared {
         let (revision, log) = (config.revision.clone(), config.log.clone());
         let changed = revision != self.gateway.config().revision;
         self.gateway.reload(config).await.map_err(|error| ReloadFailure::new(error.to_string()))?;
-        if let Some(tls) = &self.admin_tls
-            && let Err(error) = tls.renew(&self.gateway.config())
-        {
-            tracing::error!(%error, "the admin API keeps its certificate");
-        }
         self.set_log(&log);
+        self.follow();
         log_warnings(&warnings);
         Ok(Reloaded { revision, changed, warnings: warnings.into_iter().map(Into::into).collect() })
     }
 
+    /// Whatever of these fails keeps what it had: the gateway serves by the new configuration already.
+    fn follow(&self) {
+        let config = self.gateway.config();
+        if let Some(tls) = &self.followers.admin_tls
+            && let Err(error) = tls.renew(&config)
+        {
+            tracing::error!(%error, "the admin API keeps its certificate");
+        }
+        if let Err(error) = self.followers.spans.export_to(config.telemetry.otlp.as_deref()) {
+            tracing::error!(error = format!("{error:#}"), "spans go where they went before");
+        }
+    }
+
     fn set_log(&self, log: &Log) {
-        if let Err(error) = self.level.set(log) {
+        if let Err(error) = self.followers.level.set(log) {
             tracing::warn!(error = format!("{error:#}"), "the log level stays as it was");
         }
     }

@@ -17,6 +17,7 @@ mod output;
 mod process;
 mod recorder;
 mod signals;
+mod spans;
 mod state;
 mod system;
 mod systemd;

@@ -45,6 +45,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Kind::Counter,
         "Connections ended for breaking HTTP or a limit, by code",
     ),
+    ("bartizan_upgraded_connections", Kind::Gauge, "Open WebSocket and other upgraded connections"),
     ("bartizan_upstream_requests_total", Kind::Counter, "Requests sent to a target, by result"),
     ("bartizan_upstream_retries_total", Kind::Counter, "Requests sent to an upstream again"),
     ("bartizan_upstream_ejections_total", Kind::Counter, "Times a target was left alone because it failed"),

@@ -1,35 +1,30 @@
 //! One running system: the data plane, the admin API and the metrics, from their start to their end.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
-};
+mod asked;
+mod listeners;
 
-use anyhow::{Context, Result};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Result;
 use bartizan_config::{Config, Loaded, Watch};
-use bartizan_control::{
-    AdminToken, Control, Listener, ListenerKind, ReloadFuture, Status, TargetHealth, TargetStatus,
-    UpstreamStatus,
-};
+use bartizan_control::{AdminToken, Control};
 use bartizan_gateway::{ActivatedSockets, Gateway};
 use bartizan_pipeline::Records;
 use bartizan_reputation::AddressLists;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
-    net::TcpListener,
     sync::watch,
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 
+use self::asked::Asked;
 use crate::{
     admin_tls::AdminTls,
-    command::version::VERSION,
-    configuration::{self, Configuration},
+    configuration::{self, Configuration, Followers},
     logging, open_files, process, recorder,
     signals::{Request, Signals},
+    spans::Spans,
     state::{Announcement, Running, StateDirectory},
     systemd,
 };
@@ -65,18 +60,9 @@ pub(crate) struct System {
     watch: Option<Watch>,
     running: Running,
     announcement: Announcement,
+    spans: Spans,
     servers: JoinSet<()>,
     stop_servers: watch::Sender<bool>,
-}
-
-/// What the admin API asks.
-#[derive(Debug)]
-struct Asked {
-    gateway: Gateway,
-    configuration: Configuration,
-    listeners: Vec<Listener>,
-    metrics: PrometheusHandle,
-    started: (SystemTime, Instant),
 }
 
 // === impl System ===
@@ -94,25 +80,23 @@ impl System {
         let token = AdminToken::create_or_read(&state.admin_token_path())?;
 
         let watch = document.as_deref().map(|path| Watch::new(&config, path));
-        let mut sockets = ActivatedSockets::from_environment(&names(&config));
-        let mut bind = |address, name| bind(address, name, &config, &mut sockets, any_control_port);
+        let mut sockets = ActivatedSockets::from_environment(&listeners::names(&config));
+        let mut bind =
+            |address, name| listeners::bind(address, name, &config, &mut sockets, any_control_port);
         let (admin, metrics_listener) =
             (bind(config.listen.admin, "admin")?, bind(config.listen.metrics, "metrics")?);
         let admin_tls = AdminTls::new(&config)?;
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
+        let spans = Spans::observing(&records);
+        spans.export_to(config.telemetry.otlp.as_deref())?;
         let gateway =
             Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets).await?;
 
-        let configuration = Configuration::new(gateway.clone(), admin_tls.clone(), document.clone(), level);
-        let listeners = listeners(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
-        let running = running(&listeners, admin_tls.is_some(), document);
-        let asked = Asked {
-            gateway: gateway.clone(),
-            configuration: configuration.clone(),
-            listeners,
-            metrics: metrics.clone(),
-            started: (SystemTime::now(), Instant::now()),
-        };
+        let listeners = listeners::all(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
+        let running = listeners::running(&listeners, admin_tls.is_some(), document.clone());
+        let followers = Followers { level, admin_tls: admin_tls.clone(), spans: spans.clone() };
+        let configuration = Configuration::new(gateway.clone(), document, followers);
+        let asked = Asked::new(gateway.clone(), configuration.clone(), listeners, metrics.clone());
         let control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token);
         let (stop_servers, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
@@ -123,7 +107,17 @@ impl System {
         servers.spawn(async move { control.serve_metrics(metrics_listener, stop_metrics).await });
         servers.spawn(measure(metrics, stopped(&stopping)));
         let announcement = state.announce(&running)?;
-        Ok(Self { gateway, addresses, configuration, watch, running, announcement, servers, stop_servers })
+        Ok(Self {
+            gateway,
+            addresses,
+            configuration,
+            watch,
+            running,
+            announcement,
+            spans,
+            servers,
+            stop_servers,
+        })
     }
 
     /// The address lists that requests are checked against.
@@ -195,102 +189,9 @@ impl System {
         self.gateway.shutdown().await;
         self.stop_servers.send_replace(true);
         while self.servers.join_next().await.is_some() {}
+        self.spans.finish().await;
         drop(self.announcement);
         tracing::info!("stopped");
-    }
-}
-
-// === impl Asked ===
-
-impl bartizan_control::System for Asked {
-    fn status(&self) -> Status {
-        let (started, since) = self.started;
-        Status {
-            version: VERSION.into(),
-            started: started.into(),
-            uptime_seconds: since.elapsed().as_secs(),
-            ready: self.gateway.ready(),
-            draining: self.gateway.is_draining(),
-            configuration: self.configuration.status(),
-            listeners: self.listeners.clone(),
-        }
-    }
-
-    fn reload(&self) -> ReloadFuture<'_> {
-        Box::pin(self.configuration.reload())
-    }
-
-    fn upstreams(&self) -> Vec<UpstreamStatus> {
-        self.gateway.upstreams().into_iter().map(upstream).collect()
-    }
-
-    fn metrics(&self) -> String {
-        let configuration = recorder::configuration_series(&self.gateway.config().revision);
-        format!("{configuration}{}", self.metrics.render())
-    }
-}
-
-fn upstream(status: bartizan_gateway::UpstreamStatus) -> UpstreamStatus {
-    let target = |target: bartizan_gateway::TargetStatus| TargetStatus {
-        health: match (target.healthy, target.ejected_until) {
-            (false, _) => TargetHealth::Unhealthy,
-            (true, Some(_)) => TargetHealth::Ejected,
-            (true, None) => TargetHealth::Healthy,
-        },
-        url: target.address,
-        requests_in_flight: u64::try_from(target.in_flight).unwrap_or(u64::MAX),
-    };
-    UpstreamStatus { name: status.name, targets: status.targets.into_iter().map(target).collect() }
-}
-
-/// The listeners that a supervisor may hand over, in the order of its sockets.
-fn names(config: &Config) -> Vec<&'static str> {
-    let (https, http) = (config.listen.https.map(|_| "https"), config.listen.http.map(|_| "http"));
-    https.into_iter().chain(http).chain(["admin", "metrics"]).collect()
-}
-
-fn bind(
-    address: SocketAddr,
-    name: &str,
-    config: &Config,
-    sockets: &mut ActivatedSockets,
-    any_port: bool,
-) -> Result<TcpListener> {
-    let listen = |address| bartizan_gateway::listen(address, config.listen.reuse_port);
-    let listener = match sockets.take(name) {
-        Some(listener) => Ok(listener),
-        None => listen(address)
-            .or_else(|error| if any_port { listen(SocketAddr::new(address.ip(), 0)) } else { Err(error) }),
-    };
-    let listener = listener.with_context(|| format!("no listener for `listen.{name}`"))?;
-    listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)).map_err(Into::into)
-}
-
-fn listeners(gateway: &Gateway, admin: SocketAddr, metrics: SocketAddr) -> Vec<Listener> {
-    let kind = |kind| match kind {
-        bartizan_gateway::ListenerKind::Https => ListenerKind::Https,
-        bartizan_gateway::ListenerKind::Http => ListenerKind::Http,
-        bartizan_gateway::ListenerKind::Redirect => ListenerKind::Redirect,
-    };
-    let proxy = gateway.listeners().into_iter().map(|(of, address)| (kind(of), address));
-    let control = [(ListenerKind::Admin, admin), (ListenerKind::Metrics, metrics)];
-    proxy.chain(control).map(|(kind, address)| Listener { kind, address: address.to_string() }).collect()
-}
-
-fn running(listeners: &[Listener], admin_tls: bool, document: Option<PathBuf>) -> Running {
-    let of = |kinds: &[ListenerKind]| {
-        let listener = listeners.iter().find(|listener| kinds.contains(&listener.kind));
-        listener.map(|listener| listener.address.clone())
-    };
-    Running {
-        pid: std::process::id(),
-        version: VERSION.into(),
-        https: of(&[ListenerKind::Https]),
-        http: of(&[ListenerKind::Http, ListenerKind::Redirect]),
-        admin: of(&[ListenerKind::Admin]).unwrap_or_default(),
-        admin_tls,
-        metrics: of(&[ListenerKind::Metrics]).unwrap_or_default(),
-        config: document,
     }
 }
 

@@ -101,7 +101,10 @@ impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { refused, served, observer } = self;
         let mut records = f.debug_struct("Records");
-        records.field("refused", refused).field("served", served).field("observed", &observer.get().is_some());
+        records
+            .field("refused", refused)
+            .field("served", served)
+            .field("observed", &observer.get().is_some());
         records.finish()
     }
 }

@@ -258,7 +258,8 @@ async fn a_unary_call_ends_with_its_trailers() {
 #[tokio::test]
 async fn a_bidirectional_stream_goes_back_and_forth() {
     let upstream = Service::speaking(protocols().http2_only(), echo).await;
-    let gateway = gateway(&upstream, ", body: stream").await;
+    // Also by default: a conversation that is held would never get beyond its first sentence.
+    let gateway = gateway(&upstream, "").await;
     let mut connection = clear(&gateway).await;
     let (mut sender, body) = Channel::<Bytes>::new(1);
     // Some servers answer with their head before the first message; this client does not depend on it.
@@ -274,6 +275,33 @@ async fn a_bidirectional_stream_goes_back_and_forth() {
     drop(sender);
     assert_eq!(next().await.unwrap().unwrap().into_trailers().unwrap(), status("0"));
     assert!(next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_is_cancelled_upstream() {
+    let (cancelled, mut told) = mpsc::unbounded_channel();
+    let upstream = Service::speaking(protocols().http2_only(), move |request: Request<Incoming>| {
+        let cancelled = cancelled.clone();
+        async move {
+            let (mut sender, body) = Channel::<Bytes>::new(1);
+            tokio::spawn(async move {
+                sender.send_data(message("waiting")).await.unwrap();
+                let mut messages = request.into_body();
+                while let Some(Ok(_)) = messages.frame().await {}
+                cancelled.send(()).unwrap();
+            });
+            Response::builder().header("content-type", GRPC).body(body.boxed()).unwrap()
+        }
+    })
+    .await;
+    let gateway = gateway(&upstream, "").await;
+    let mut connection = clear(&gateway).await;
+    let (_sender, body) = Channel::<Bytes>::new(1);
+    let mut response = send(&mut connection, call("/shop.Orders/Follow", body.boxed())).await;
+    response.body_mut().frame().await.unwrap().unwrap();
+    drop(response);
+    timeout(PATIENCE, told.recv()).await.expect("the upstream works on for nobody").unwrap();
+    assert_eq!(send(&mut connection, get("/")).await.status(), 200, "the connection lives on");
 }
 
 #[tokio::test]

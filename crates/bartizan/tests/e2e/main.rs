@@ -29,4 +29,5 @@ mod stopping;
 mod streams;
 mod tls;
 mod tokens;
+mod traces;
 mod upstreams;

@@ -1,6 +1,6 @@
 //! Who the client is when proxies stand in front, and what the upstream is told about it.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::HeaderMap;
 
@@ -262,6 +262,56 @@ async fn the_upstream_is_told_how_the_client_came() {
     assert_eq!(value(&headers, "host"), ["shop.test"]);
     assert_eq!(value(&headers, "x-forwarded-port"), [""; 0]);
     assert_eq!(value(&headers, "x-forwarded-prefix"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_whether_the_client_came_over_tls() {
+    let upstream = Upstream::start().await;
+    let (behind_proxy, open) = (gateway(&upstream, US, "").await, gateway(&upstream, OTHERS, "").await);
+    let cases: [(&[(&str, &str)], &str); 4] = [
+        (&[("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https")], "https"),
+        (&[("Forwarded", "for=203.0.113.7;proto=https")], "https"),
+        (&[("Forwarded", "for=203.0.113.7;proto=http")], "http"),
+        (&[("X-Forwarded-For", "203.0.113.7")], "http"),
+    ];
+    for (fields, scheme) in cases {
+        for (gateway, expected) in [(&behind_proxy, scheme), (&open, "http")] {
+            let answer = gateway.raw(with_fields(fields)).await;
+            let headers = upstream.received().await.headers;
+            assert_eq!(value(&headers, "x-forwarded-proto"), [expected], "{fields:?}");
+            let strict = !answer.header("strict-transport-security").is_empty();
+            assert_eq!(strict, expected == "https", "{fields:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_ipv4_client_of_an_ipv6_listener_is_an_ipv4_client() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "version: 1\n\
+         listen: {{ http: \"[::]:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\", trusted_proxies: [{US}] }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]"
+    ))
+    .await;
+    let ask = async |from: &str, fields: &[(&str, &str)]| {
+        let mut connection =
+            RawConnection::open((from.parse::<IpAddr>().unwrap(), gateway.http().port()).into()).await;
+        connection.send(with_fields(fields)).await;
+        connection.read_to_end().await
+    };
+    for (from, fields, expected) in [
+        ("127.0.0.1", &[][..], "127.0.0.1"),
+        ("127.0.0.1", &[("X-Forwarded-For", "203.0.113.7")], "203.0.113.7"),
+        ("127.0.0.1", &[("X-Forwarded-For", "::ffff:203.0.113.7")], "203.0.113.7"),
+        ("::1", &[("X-Forwarded-For", "203.0.113.7")], "::1"),
+    ] {
+        let answer = ask(from, fields).await;
+        assert_eq!(client_of(&gateway, &answer).await, expected, "{from} {fields:?}");
+    }
+    gateway.cli(["block", "127.0.0.0/8"]).await.succeeded();
+    assert_eq!(ask("127.0.0.1", &[]).await.status, 403);
+    assert_eq!(ask("::1", &[]).await.status, 200);
 }
 
 #[tokio::test]

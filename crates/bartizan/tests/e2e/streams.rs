@@ -113,6 +113,56 @@ async fn a_websocket_speaks_both_ways_and_closes_in_order() {
 const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
+/// Switches protocols and does what the story says with the connection.
+async fn switching<T, F>(then: impl FnOnce(RawConnection) -> F + Send + 'static) -> (String, JoinHandle<T>)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let done = tokio::spawn(async move {
+        let mut connection = RawConnection::over(listener.accept().await.unwrap().0);
+        connection.read_until("\r\n\r\n").await;
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        // What is said at once travels in the same packet.
+        connection.send(format!("{switch}first words")).await;
+        then(connection).await
+    });
+    (url, done)
+}
+
+#[tokio::test]
+async fn what_an_upstream_says_together_with_the_switch_is_not_lost() {
+    let (upstream, done) = switching(async |mut connection| connection.read_until("answer").await).await;
+    let gateway = gateway(upstream, "").await;
+    let mut connection = RawConnection::open(gateway.http()).await;
+    connection.send(UPGRADE).await;
+    let said = connection.read_until("first words").await;
+    assert!(said.starts_with(b"HTTP/1.1 101 "));
+    connection.send("answer").await;
+    assert_eq!(done.await.unwrap(), b"answer");
+}
+
+#[tokio::test]
+async fn a_half_closed_tunnel_still_carries_the_other_half() {
+    let (upstream, done) = switching(async |mut connection| {
+        let last = connection.read_to_end().await.rest;
+        connection.send("goodbye").await;
+        last
+    })
+    .await;
+    let gateway = gateway(upstream, "").await;
+    let mut connection = RawConnection::open(gateway.http()).await;
+    connection.send(UPGRADE).await;
+    connection.read_until("first words").await;
+    connection.send("that was all").await;
+    connection.finish().await;
+    assert_eq!(connection.read_until("goodbye").await, b"goodbye");
+    assert_eq!(done.await.unwrap(), b"that was all");
+    assert!(connection.is_closed().await);
+}
+
 #[tokio::test]
 async fn a_route_without_upgrades_refuses_them() {
     let upstream = Upstream::start().await;
@@ -383,6 +433,28 @@ async fn a_chunked_upload_arrives_as_it_was_meant() {
         assert_eq!(answer.status, 200);
         assert_eq!(upstream.received().await.body, "hello, world", "{body}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_request_has_ended_is_passed_on() {
+    let (paths, mut asked) = mpsc::unbounded_channel();
+    let upstream = Service::start(move |request: Request<Incoming>| {
+        paths.send(request.uri().path().to_owned()).unwrap();
+        async { text("enough") }
+    })
+    .await;
+    let gateway = gateway(&upstream, ", body: stream").await;
+    let mut connection = RawConnection::open(gateway.http()).await;
+    connection.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nfirst").await;
+    assert_eq!(connection.read_answer().await.body, b"enough");
+    assert_eq!(asked.recv().await.unwrap(), "/upload");
+    // Whatever follows is still the body of that request.
+    connection.send("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    connection.finish().await;
+    let rest = connection.read_to_end().await;
+    assert_eq!((rest.status, rest.rest.len()), (0, 0), "{rest:?}");
+    assert_eq!(gateway.get("/later").await.status(), 200);
+    assert_eq!(asked.recv().await.unwrap(), "/later");
 }
 
 // === expectations and versions ===

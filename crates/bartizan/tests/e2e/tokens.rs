@@ -112,7 +112,7 @@ async fn every_bad_token_is_refused_alike_and_the_log_says_why() {
     let stranger = SigningKey::generate("key-1");
     let token = issuer.token(json!({}));
     let (rest, signature) = token.rsplit_once('.').unwrap();
-    let forged: String = signature.chars().rev().collect();
+    let forged = format!("{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
 
     let tokens = [
         ("expired", issuer.token(json!({ "exp": now - 60 })), "expired"),
@@ -278,6 +278,52 @@ async fn keys_from_a_file_are_read_again_when_it_changes() {
     eventually("the new key", async || get(&gateway, "/", &new).await.status() == 200).await;
     assert_eq!(get(&gateway, "/", &old).await.status(), 401);
     assert_eq!(issuer.fetches(), 0);
+}
+
+#[tokio::test]
+async fn a_route_may_trust_several_issuers_each_in_its_own_way() {
+    const SECRET: &str = "a shared secret of more than 32 bytes, from the environment";
+    let (upstream, issuer) = (Upstream::start().await, Issuer::start().await);
+    let provider = jwt(&issuer, "");
+    let gateway = Gateway::launch(&format!(
+        r#"
+identity:
+  shop-users: {provider}
+  machines: {{ jwt: {{ issuer: machines, audience: {AUDIENCE}, secret: "${{MACHINE_SECRET}}" }} }}
+  sidecars: {{ jwt: {{ issuer: sidecars, audience: {AUDIENCE}, secret: "${{MACHINE_SECRET}}", header: x-sidecar-token }} }}
+routes: [{{ path: /**, to: "{upstream}", auth: [shop-users, machines, sidecars] }}]
+"#
+    ))
+    .environment("MACHINE_SECRET", SECRET)
+    .start()
+    .await;
+    ready(&gateway).await;
+    let header = json!({ "alg": "HS256", "typ": "JWT" });
+    let shared = |issuer: &str| {
+        let claims = issuer::claims(json!({ "iss": issuer, "sub": issuer }));
+        issuer::sign_with_secret(SECRET.as_bytes(), &header, &claims)
+    };
+    let bearer = |token: String| ("authorization", format!("Bearer {token}"));
+    let cases = [
+        (bearer(issuer.token(json!({}))), Some("ada")),
+        (bearer(shared("machines")), Some("machines")),
+        (("x-sidecar-token", shared("sidecars")), Some("sidecars")),
+        (bearer(shared("sidecars")), None),
+        (("x-sidecar-token", shared("machines")), None),
+        // Who knows the secret of one issuer cannot speak for another.
+        (bearer(shared(ISSUER)), None),
+    ];
+    for ((header, value), user) in cases {
+        let response = gateway.client().get(gateway.url("/")).header(header, &value).send().await.unwrap();
+        match user {
+            Some(user) => {
+                assert_eq!(response.status(), 200, "{header}: {user}");
+                assert_eq!(values(&upstream.received().await.headers, "x-user-id"), [user]);
+            }
+            None => assert_eq!(response.status(), 401, "{header}: {value}"),
+        }
+    }
+    assert!(!gateway.log_text().contains(SECRET));
 }
 
 #[tokio::test]

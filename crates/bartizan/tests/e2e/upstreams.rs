@@ -330,6 +330,23 @@ async fn an_upstream_that_fails_is_told_apart_from_one_that_is_not_there_or_slow
 }
 
 #[tokio::test]
+async fn interim_answers_and_headers_of_one_hop_stay_behind() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n";
+    let hop = "Connection: close, hop\r\nHop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nUpgrade: h2c\r\n";
+    let says = format!("{interim}HTTP/1.1 200 OK\r\n{hop}X-Kept: 1\r\nContent-Length: 2\r\n\r\nok");
+    let rude = Rude::start(says.leak().as_bytes()).await;
+    let gateway = gateway(&[&rude.url], "", "").await;
+    let response = gateway.get("/").await;
+    assert_eq!(response.status(), 200);
+    let headers = response.headers().clone();
+    for gone in ["connection", "hop", "keep-alive", "proxy-authenticate", "upgrade"] {
+        assert!(!headers.contains_key(gone), "{gone}: {headers:?}");
+    }
+    assert_eq!(headers["x-kept"], "1");
+    assert_eq!(response.text().await.unwrap(), "ok");
+}
+
+#[tokio::test]
 async fn a_response_that_falls_silent_is_cut_off_and_not_passed_off_as_whole() {
     let upstream = Upstream::start().await;
     let gateway = gateway(&[&upstream], "", ", timeouts: { idle: 200ms }").await;

@@ -17,9 +17,9 @@ use super::*;
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const PATIENT: Limits = Limits {
     connections: 64,
-    head: Duration::from_secs(60),
-    life: Duration::from_secs(60),
-    drain: Duration::from_secs(60),
+    head: Duration::from_mins(1),
+    life: Duration::from_mins(1),
+    drain: Duration::from_mins(1),
 };
 const SHORT: Duration = Duration::from_millis(200);
 /// Longer than any limit under test may take, shorter than those that are not.

@@ -14,14 +14,14 @@ async fn the_last_failure_is_told() {
     let expected = json!({
         "revision": "3f0a9b6c2d41",
         "path": "bartizan.yaml",
-        "loaded_at": "2026-03-01T09:30:00Z",
+        "loaded_at": "2026-03-01T09:30:07Z",
         "last_failure": null
     });
     assert_eq!(told, expected);
     let failure = ConfigurationFailure { at: moment(), message: "line 3 is odd".into() };
     admin.system.status.lock().unwrap().configuration.last_failure = Some(failure);
     let told = admin.get("/v1/configuration").await.json();
-    assert_eq!(told["last_failure"], json!({ "at": "2026-03-01T09:30:00Z", "message": "line 3 is odd" }));
+    assert_eq!(told["last_failure"], json!({ "at": "2026-03-01T09:30:07Z", "message": "line 3 is odd" }));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The OpenAPI document tells the truth about the router.
+//! The `OpenAPI` document tells the truth about the router.
 
 use std::collections::{BTreeMap, BTreeSet};
 

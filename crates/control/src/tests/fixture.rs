@@ -156,5 +156,5 @@ impl Answer {
 }
 
 pub(crate) fn moment() -> Timestamp {
-    (UNIX_EPOCH + Duration::from_secs(1_772_357_400)).into()
+    (UNIX_EPOCH + Duration::from_secs(1_772_357_407)).into()
 }

@@ -11,7 +11,7 @@ async fn the_status_is_what_the_system_says() {
     let answer = admin.get("/v1/status").await;
     let told: Status = serde_json::from_value(answer.json()).unwrap();
     assert_eq!(told, admin.system.status());
-    assert_eq!(answer.json()["started"], "2026-03-01T09:30:00Z");
+    assert_eq!(answer.json()["started"], "2026-03-01T09:30:07Z");
     assert_eq!(answer.json()["listeners"], json!([{ "kind": "admin", "address": "127.0.0.1:9443" }]));
 }
 

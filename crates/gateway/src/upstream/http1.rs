@@ -32,6 +32,10 @@ use super::{
     timer::Timer,
 };
 
+/// What hyper may read or write at once; also the longest response head. Without it a download whose client does
+/// not read would fill 400 KiB.
+const BUFFER: usize = 64 * 1024;
+
 type Driven = Connection<TokioIo<Stream>, Outgoing>;
 
 /// A connection that does one exchange at a time.
@@ -47,7 +51,7 @@ pub(super) struct Http1 {
 
 impl Http1 {
     pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
-        let (sender, connection) = Builder::new().handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) = Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await?;
         // Set anew by each exchange.
         let timer = Timer::new(Duration::from_mins(1));
         Ok(Self { sender, connection: Some(Box::new(connection)), timer, reused: false, swept_before: 0 })

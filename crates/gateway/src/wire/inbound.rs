@@ -137,7 +137,7 @@ impl Inbound {
     /// Whether the client may still be sending something that nobody will read.
     pub(super) fn is_cut_short(&self) -> bool {
         match &self.guard {
-            Guard::Http1(framing) => { let _ = framing.is_between_messages(); false }
+            Guard::Http1(framing) => self.state != State::Open || !framing.is_between_messages(),
             Guard::Http2(_) => false,
         }
     }
