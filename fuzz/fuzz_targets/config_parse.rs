@@ -14,8 +14,12 @@ fuzz_target!(|text: &str| {
         }
         Err(error) => {
             let diagnostics = error.diagnostics();
-            assert!(diagnostics.iter().any(|one| one.severity == Severity::Error), "refused without a reason");
-            let lines = u32::try_from(text.split(['\n', '\r']).count()).expect("libFuzzer's inputs are small");
+            assert!(
+                diagnostics.iter().any(|one| one.severity == Severity::Error),
+                "refused without a reason"
+            );
+            let lines =
+                u32::try_from(text.split(['\n', '\r']).count()).expect("libFuzzer's inputs are small");
             for one in diagnostics {
                 assert!((1..=lines).contains(&one.line), "line {} of {lines}", one.line);
                 assert!(!one.message.is_empty());

@@ -6,7 +6,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let whole = parse(bytes);
-    let first = (0..=bytes.len()).map(|end| parse(&bytes[..end])).find(|parsed| *parsed != Ok(Parsed::Incomplete));
+    let first =
+        (0..=bytes.len()).map(|end| parse(&bytes[..end])).find(|parsed| *parsed != Ok(Parsed::Incomplete));
     match first {
         None => assert_eq!(whole, Ok(Parsed::Incomplete)),
         Some(Ok(Parsed::Complete { length, .. })) => {

@@ -36,9 +36,15 @@ fuzz_target!(|received: &str| {
     for path in [forwarded, matched] {
         assert!(path.starts_with('/'));
         assert!(!path.contains("//") && !path.contains('\\'), "`{received}` became `{path}`");
-        assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "`{received}` became `{path}`");
+        assert!(
+            !path.split('/').any(|segment| matches!(segment, "." | "..")),
+            "`{received}` became `{path}`"
+        );
         let lower = path.to_ascii_lowercase();
-        assert!(["%2e", "%2f", "%5c", "%00"].iter().all(|escape| !lower.contains(escape)), "`{received}` became `{path}`");
+        assert!(
+            ["%2e", "%2f", "%5c", "%00"].iter().all(|escape| !lower.contains(escape)),
+            "`{received}` became `{path}`"
+        );
     }
     assert!(!matched.contains(';'), "`{received}` is matched as `{matched}`");
     let again = NormalPath::of(forwarded).expect("a normal path has a normal form");
@@ -64,7 +70,9 @@ fn naive_match(pattern: &[Segment], path: &[&str]) -> bool {
     match (pattern, path) {
         ([], []) | ([Segment::Rest], _) => true,
         ([Segment::Any, pattern @ ..], [_, path @ ..]) => naive_match(pattern, path),
-        ([Segment::Literal(text), pattern @ ..], [first, path @ ..]) => text == first && naive_match(pattern, path),
+        ([Segment::Literal(text), pattern @ ..], [first, path @ ..]) => {
+            text == first && naive_match(pattern, path)
+        }
         _ => false,
     }
 }

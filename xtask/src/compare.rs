@@ -33,7 +33,7 @@ pub(crate) struct Compare {
     /// How often each measurement is made; medians are reported.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
     rounds: u32,
-    /// Put the table into `docs/benchmarks.md`.
+    /// Put the table into `docs/src/benchmarks.md`.
     #[arg(long)]
     write: bool,
     /// Measure nginx against itself: the columns must agree, or the measuring is wrong.
@@ -58,7 +58,7 @@ impl Compare {
     pub(crate) fn run(self) -> Result<()> {
         let scenarios = self.scenarios()?;
         Setup::for_benches().run()?;
-        let binary = if self.self_check { None } else { Some(gateway::build(true)?) };
+        let binary = if self.self_check { None } else { Some(gateway::build_release()?) };
         let folder = crate::root().join("target/compare");
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("could not empty `{}`", folder.display()))?;

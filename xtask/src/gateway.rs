@@ -34,6 +34,7 @@ pub(crate) struct Gateway {
 #[derive(Deserialize)]
 struct Running {
     pid: u32,
+    http: Option<String>,
     admin: String,
 }
 
@@ -70,6 +71,11 @@ impl Gateway {
         self.running.pid
     }
 
+    /// Where it serves HTTP (`127.0.0.1:8080`).
+    pub(crate) fn proxy(&self) -> Result<&str> {
+        self.running.http.as_deref().context("the gateway has no plain HTTP listener")
+    }
+
     /// Where the admin API is (`127.0.0.1:9443`).
     pub(crate) fn admin(&self) -> &str {
         &self.running.admin
@@ -91,11 +97,15 @@ impl Gateway {
     }
 }
 
-/// Builds the binary and says where it is.
-pub(crate) fn build(release: bool) -> Result<PathBuf> {
-    let profile: &[&str] = if release { &["--release"] } else { &[] };
-    command::run(command::cargo(&[&["build", "--locked", "--package", "bartizan"], profile].concat()))?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    Ok(target.join(if release { "release" } else { "debug" }).join("bartizan"))
+/// Builds the binary as the tests build it, and says where it is. With the tests, because their dependencies switch on
+/// features of the gateway's: built alone, most of it would be compiled a second time.
+pub(crate) fn build() -> Result<PathBuf> {
+    command::run(command::cargo(&["test", "--locked", "--workspace", "--no-run", "--quiet"]))?;
+    Ok(command::target().join("debug/bartizan"))
+}
+
+/// Builds the binary as it is released, and says where it is.
+pub(crate) fn build_release() -> Result<PathBuf> {
+    command::run(command::cargo(&["build", "--locked", "--package", "bartizan", "--release"]))?;
+    Ok(command::target().join("release/bartizan"))
 }

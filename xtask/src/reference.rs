@@ -4,29 +4,20 @@
 mod configuration;
 mod names;
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::TcpStream,
-    path::Path,
-    time::Duration,
-};
+use std::{fmt::Write as _, fs, path::Path};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
 use crate::{
     command::{self, command, say},
-    gateway::{self, Gateway},
+    gateway,
     setup::Setup,
 };
 
 /// Where generated pages go.
 const FOLDER: &str = "docs/src/reference";
-
-/// How long the admin API may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(crate) struct Docs {
@@ -62,26 +53,34 @@ impl Docs {
 
 /// The generated pages, by file name.
 fn pages() -> Result<Vec<(&'static str, String)>> {
-    let binary = gateway::build(false)?;
-    let schema: Value =
-        serde_json::from_slice(&ask(&binary, &["schema"])?).context("`bartizan schema` is not JSON")?;
+    let binary = gateway::build()?;
+    let schema = json(&binary, "schema")?;
     Ok(vec![
         ("configuration.md", configuration::page(&schema)),
         ("bartizan.schema.json", pretty(&schema)?),
-        ("openapi.json", pretty(&openapi(&binary)?)?),
+        ("openapi.json", pretty(&json(&binary, "openapi")?)?),
         ("commands.md", commands(&binary)?),
     ])
 }
 
 /// The help of every command.
 fn commands(binary: &Path) -> Result<String> {
-    let all = String::from_utf8(ask(binary, &["--help"])?)?;
-    let sections = command_names(&all).map(|name| {
-        let help = String::from_utf8(ask(binary, &[name, "--help"])?)?;
-        let help: Vec<_> = help.lines().map(str::trim_end).collect();
-        Ok(format!("\n## bartizan {name}\n\n```text\n{}\n```\n", help.join("\n").trim()))
-    });
-    Ok("# Commands\n".to_owned() + &sections.collect::<Result<String>>()?)
+    let mut page = "# Commands\n".to_owned();
+    let help = |command: &[&str]| Ok::<_, anyhow::Error>(String::from_utf8(ask(binary, command)?)?);
+    for name in command_names(&help(&["--help"])?) {
+        let all = help(&[name, "--help"])?;
+        section(&mut page, name, &all);
+        for part in command_names(&all) {
+            section(&mut page, &format!("{name} {part}"), &help(&[name, part, "--help"])?);
+        }
+    }
+    Ok(page)
+}
+
+fn section(page: &mut String, name: &str, help: &str) {
+    let help: Vec<_> = help.lines().map(str::trim_end).collect();
+    // Writing into a `String` cannot fail.
+    let _ = write!(page, "\n## bartizan {name}\n\n```text\n{}\n```\n", help.join("\n").trim());
 }
 
 /// The names in the list of commands that `--help` prints.
@@ -97,28 +96,13 @@ fn ask(binary: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     command::output(command(binary, arguments))
 }
 
-fn pretty(value: &Value) -> Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
+/// What a command prints, which must be JSON.
+fn json(binary: &Path, name: &str) -> Result<Value> {
+    serde_json::from_slice(&ask(binary, &[name])?).with_context(|| format!("`bartizan {name}` is not JSON"))
 }
 
-/// The description of the admin API that a running gateway serves.
-fn openapi(binary: &Path) -> Result<Value> {
-    let gateway = Gateway::start_idle(binary, &crate::root().join("target/reference"))?;
-    let mut stream = TcpStream::connect(gateway.admin())?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    let (host, token) = (gateway.admin(), gateway.admin_token()?);
-    let head = format!("host: {host}\r\nauthorization: Bearer {token}\r\nconnection: close");
-    write!(stream, "GET /openapi.json HTTP/1.1\r\n{head}\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    gateway.stop()?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("the admin API gave no answer")?;
-    ensure!(
-        head.starts_with("HTTP/1.1 200 "),
-        "the admin API answered `{}`",
-        head.lines().next().unwrap_or_default()
-    );
-    serde_json::from_str(body).context("the OpenAPI document is not JSON")
+fn pretty(value: &Value) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 #[cfg(test)]

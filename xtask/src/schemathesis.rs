@@ -1,8 +1,16 @@
-//! Tests the admin API against the description it serves of itself (`/openapi.json`), with the `schemathesis` of the local environment.
+//! Tests the admin API against the description it serves of itself (`/openapi.json`), with the `schemathesis` of the
+//! local environment.
 //!
-//! The gateway is the real binary on free ports. Whatever schemathesis finds is a failure.
+//! The gateway is the real binary on free ports, and has decided about a few requests, so that its answers are not
+//! empty. Whatever schemathesis finds is a failure.
 
-use anyhow::{Context, Result};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     command::{self, command},
@@ -13,13 +21,37 @@ use crate::{
 /// Test cases per operation; all phases together stay under a minute.
 const EXAMPLES: &str = "50";
 
+/// Served (badly: there is no service behind), refused by its path, refused for its framing.
+const REQUESTS: [&str; 3] = [
+    "GET /orders HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n",
+    "GET /a%2fb HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n",
+    "POST /orders HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+];
+
+/// How long the gateway may take to answer one of them.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 pub(crate) fn run() -> Result<()> {
-    let binary = gateway::build(false)?;
+    let binary = gateway::build()?;
     let folder = crate::root().join("target/schemathesis");
     let gateway = Gateway::start_idle(&binary, &folder)?;
+    visit(gateway.proxy()?)?;
     check(&gateway)
         .with_context(|| format!("the gateway's log is `{}`", folder.join("bartizan.log").display()))?;
     gateway.stop()
+}
+
+/// Gives the gateway something to decide.
+fn visit(proxy: &str) -> Result<()> {
+    for request in REQUESTS {
+        let mut stream = TcpStream::connect(proxy)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).context("the gateway did not answer")?;
+        ensure!(answer.starts_with("HTTP/1.1 "), "the gateway answered `{answer}`");
+    }
+    Ok(())
 }
 
 fn check(gateway: &Gateway) -> Result<()> {

@@ -2,9 +2,10 @@
 //!
 //! It says what is missing and why before it installs anything, leaves what is present alone, and becomes root
 //! (through `sudo`) for Debian's packages only. Tools go where `cargo install` puts them, Python packages into
-//! `.venv` of this folder.
+//! `.venv` of this folder, npm's into `target`.
 
 mod missing;
+mod observatory;
 
 use std::{fs, path::PathBuf};
 
@@ -68,6 +69,9 @@ impl Setup {
             return Ok(());
         }
         install_debian_packages(&missing.debian)?;
+        for component in &missing.components {
+            command::run(command("rustup", &["component", "add", component]))?;
+        }
         for tool in &missing.tools {
             // A debug build of a tool does the same work and is there in a third of the time.
             command::run(cargo(
@@ -75,7 +79,8 @@ impl Setup {
                     .concat(),
             ))?;
         }
-        install_python_packages(&missing.python)
+        install_python_packages(&missing.python)?;
+        if missing.observatory { observatory::install() } else { Ok(()) }
     }
 }
 
@@ -106,7 +111,8 @@ fn install_python_packages(packages: &[&str]) -> Result<()> {
         return Ok(());
     }
     let folder = crate::root().join(".venv");
-    if !environment("pip").is_file() {
+    // An environment that was made elsewhere, or by a Python that is gone, does not work any more.
+    if command::output(command(environment("pip"), &["--version"])).is_err() {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }

@@ -87,9 +87,14 @@ impl Configuration {
 
 impl Shared {
     async fn reload(&self) -> Result<Reloaded, ReloadFailure> {
+        let Some(document) = self.document.clone() else {
+            let reason = "there is no configuration file: the gateway was started with `run --to`";
+            tracing::info!(reason, "nothing to reload");
+            return Err(ReloadFailure::new(reason));
+        };
         let _turn = self.turn.lock().await;
         systemd::reloading();
-        let result = self.take_over().await;
+        let result = self.take_over(document).await;
         let successful = result.is_ok();
         let outcome = if successful { "success" } else { "failure" };
         counter!("bartizan_config_reloads_total", "result" => outcome).increment(1);
@@ -115,13 +120,8 @@ impl Shared {
         result
     }
 
-    async fn take_over(&self) -> Result<Reloaded, ReloadFailure> {
-        let Some(path) = self.document.clone() else {
-            return Err(ReloadFailure::new(
-                "there is no configuration file: the gateway was started with `run --to`",
-            ));
-        };
-        let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await;
+    async fn take_over(&self, document: PathBuf) -> Result<Reloaded, ReloadFailure> {
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&document)).await;
         let Loaded { config, warnings } = loaded
             .map_err(|_| ReloadFailure::new("reading the configuration failed inside: see the log"))?
             .map_err(|error| ReloadFailure::from(&error))?;

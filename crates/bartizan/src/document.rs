@@ -50,6 +50,8 @@ pub(crate) fn render(diagnostics: &[Diagnostic]) -> String {
         }
         text.push('\n');
     }
+    // Whoever prints it ends the last line.
+    text.pop();
     text
 }
 

@@ -122,7 +122,7 @@ impl Accepted {
             self.permit.count(client.ip(), hardening)?;
         }
 
-        let mut facts = ConnectionFacts { peer: self.peer, client, listener: self.listener, tls: None, wire };
+        let mut facts = ConnectionFacts::new(self.peer, client, self.listener, wire);
         let driver = |facts: ConnectionFacts, since| {
             facts.log();
             Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since }

@@ -48,7 +48,9 @@ impl Departure {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             metrics::count_refusal(&exchange, refusal);
-            log(&exchange, refusal);
+            log_refusal(&exchange, refusal);
+        } else if generation.config.log.requests {
+            log_answer(&exchange, response.status());
         }
         metrics::count_answer(&exchange, response.status(), generation);
         let code = refusal.map(|refusal| refusal.code);
@@ -83,7 +85,7 @@ impl Departure {
 static WITHOUT_ROUTE: LazyLock<SecurityHeaders> = LazyLock::new(SecurityHeaders::without_route);
 
 /// One structured line per refusal. The query is left out, because it may carry secrets.
-fn log(exchange: &Exchange, refusal: &Refusal) {
+fn log_refusal(exchange: &Exchange, refusal: &Refusal) {
     let stage = exchange.trace.steps().last().map_or("protocol", |step| step.stage.as_str());
     tracing::info!(
         target: "bartizan::refusal",
@@ -98,5 +100,21 @@ fn log(exchange: &Exchange, refusal: &Refusal) {
         principal = exchange.identified.as_ref().map(|identified| identified.principal.id.as_str()),
         reason = %refusal.reason,
         "refused"
+    );
+}
+
+/// One structured line per request that was served, where the configuration asks for it. Without the query, too.
+fn log_answer(exchange: &Exchange, status: StatusCode) {
+    tracing::info!(
+        target: "bartizan::request",
+        status = status.as_u16(),
+        request_id = exchange.id.as_str(),
+        client = %exchange.client.address,
+        method = %exchange.head.method,
+        path = exchange.head.uri.path(),
+        route = exchange.route.as_ref().map(|route| route.config.path.as_str()),
+        principal = exchange.identified.as_ref().map(|identified| identified.principal.id.as_str()),
+        milliseconds = exchange.started.elapsed().as_secs_f64() * 1000.0,
+        "served"
     );
 }

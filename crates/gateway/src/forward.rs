@@ -2,6 +2,8 @@
 
 mod request_headers;
 
+pub(crate) use request_headers::strip_reserved;
+
 use bartizan_pipeline::{Code, Exchange, Nonce, Outcome, Reason, Refusal, Stage};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
@@ -60,12 +62,13 @@ impl Forwarder<'_> {
             idle_timeout: route.timeouts.idle,
         };
         let upgrading = Upgrading::take(exchange);
+        let protocol = upgrading.as_ref().map(|upgrading| &upgrading.protocol);
         let mut request = Request::new(body.into_request_body(route.max_body));
         *request.method_mut() = exchange.head.method.clone();
         *request.uri_mut() = target(exchange)?;
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() =
-            request_headers::prepare(exchange, upgrading.as_ref().map(|u| &u.protocol), nonce)?;
+            request_headers::prepare(exchange, &self.connection.client_address, protocol, nonce)?;
         let upstream = self.generation.upstreams.get(route.upstream);
         let Answered { mut response, target, attempts } =
             upstream.send(request, wants).await.map_err(|error| refusal(&error))?;

@@ -22,8 +22,8 @@ mod stream;
 mod violation;
 
 pub(crate) use deadline::{Deadline, Idle};
-pub(crate) use frames::Frames;
 pub(crate) use flow::{Flow, FlowWatch, ResponseFlow};
+pub(crate) use frames::Frames;
 pub(crate) use framing::Framing;
 pub(crate) use inbound::Guard;
 pub(crate) use pace::{Pace, PacedStream};

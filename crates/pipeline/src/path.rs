@@ -3,8 +3,8 @@
 //! What a route sees and what the upstream is sent are the same path, so no spelling of a path can dodge a route:
 //! percent-encoded unreserved characters are decoded, empty segments merged, dot segments resolved however they
 //! are spelled. What servers read differently is refused: an encoded slash, backslash or control character, a
-//! broken escape, a path that climbs above the root. Path parameters (`;x=1`) are forwarded but do not take part
-//! in matching, because some servers strip them.
+//! broken escape, a path that climbs above the root. Path parameters (`;x=1`, also with an encoded semicolon) are
+//! forwarded but do not take part in matching, because some servers strip them.
 
 use std::borrow::Cow;
 
@@ -53,7 +53,7 @@ impl NormalPath {
         let segments: Vec<&str> = decoded.get(first..last).unwrap_or_default().split('/').collect();
         let mut directory = false;
         for segment in segments {
-            let name = segment.split(';').next().unwrap_or_default();
+            let name = without_parameters(segment);
             directory = matches!(name, "" | "." | "..");
             match name {
                 // A parameter without a name (`/;x/`) is an empty segment to servers that strip parameters.
@@ -110,6 +110,12 @@ fn is_normal(path: &[u8]) -> bool {
         previous = byte;
     }
     true
+}
+
+/// The segment up to the first semicolon, which decoding has left as `;` or `%3B`.
+fn without_parameters(segment: &str) -> &str {
+    let name = segment.split(';').next().unwrap_or_default();
+    name.split("%3B").next().unwrap_or_default()
 }
 
 /// Decodes escapes of unreserved characters and writes the others in upper case.
@@ -175,7 +181,8 @@ mod tests {
             ("/caf%c3%a9", "/caf%C3%A9", "/caf%C3%A9"),
             ("/a%20b", "/a%20b", "/a%20b"),
             ("/%252e%252e/admin", "/%252e%252e/admin", "/%252e%252e/admin"),
-            ("/a%3bb", "/a%3Bb", "/a%3Bb"),
+            ("/a%3bb", "/a%3Bb", "/a"),
+            ("/public/%2e%2e%3bx/admin", "/admin", "/admin"),
             ("/..a/b..", "/..a/b..", "/..a/b.."),
             ("/.well-known/x", "/.well-known/x", "/.well-known/x"),
         ];

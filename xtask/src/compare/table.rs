@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::{Measured, load::Sample};
 
-/// Where the result stands in `docs/benchmarks.md`.
+/// Where the result stands in `docs/src/benchmarks.md`.
 const BEGIN: &str = "<!-- comparison: begin -->\n";
 const END: &str = "<!-- comparison: end -->\n";
 
@@ -35,7 +35,7 @@ pub(super) fn markdown(how: &str, subject: &str, measured: &[Measured]) -> Strin
     text
 }
 
-/// Puts the result between the marks of `docs/benchmarks.md`.
+/// Puts the result between the marks of `docs/src/benchmarks.md`.
 pub(super) fn write(text: &str) -> Result<()> {
     let path = crate::root().join("docs/src/benchmarks.md");
     let page = fs::read_to_string(&path).with_context(|| format!("could not read `{}`", path.display()))?;

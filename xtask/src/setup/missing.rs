@@ -1,7 +1,7 @@
 //! What each task needs, and which of it is not on this machine.
 
-use super::{Setup, environment};
-use crate::command::{self, command, is_installed};
+use super::{Setup, environment, observatory};
+use crate::command::{self, cargo, command, is_installed};
 
 /// A program that a Debian package brings.
 struct Debian {
@@ -25,11 +25,23 @@ const COMPILER: Debian = Debian {
     purpose: "the C compiler that aws-lc and mimalloc are built with",
 };
 
-const FOR_TESTS: [Debian; 1] = [Debian {
-    program: "slowhttptest",
-    package: "slowhttptest",
-    purpose: "slow clients in the tests of the gateway",
-}];
+const FOR_TESTS: [Debian; 4] = [
+    Debian {
+        program: "slowhttptest",
+        package: "slowhttptest",
+        purpose: "slow clients in the tests of the gateway",
+    },
+    Debian { program: "curl", package: "curl", purpose: "an HTTP client that is not ours" },
+    Debian { program: "nghttp", package: "nghttp2-client", purpose: "an HTTP/2 client that is not ours" },
+    Debian { program: "npm", package: "npm", purpose: "installs and runs Mozilla's HTTP Observatory" },
+];
+
+/// libFuzzer, which the fuzz targets are linked with, is C++.
+const CXX_COMPILER: Debian = Debian {
+    program: "c++",
+    package: "build-essential",
+    purpose: "the C++ compiler that libFuzzer is built with",
+};
 
 const FOR_BENCHES: [Debian; 4] = [
     Debian {
@@ -69,12 +81,17 @@ const DENY: Tool = Tool {
 /// With its version: the environment is renewed when this changes.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
+/// Parts of the toolchain that a minimal one lacks.
+const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];
+
 /// What has to be installed.
 #[derive(Default)]
 pub(super) struct Missing {
     pub(super) debian: Vec<&'static str>,
     pub(super) tools: Vec<Tool>,
     pub(super) python: Vec<&'static str>,
+    pub(super) observatory: bool,
+    pub(super) components: Vec<&'static str>,
     lines: Vec<String>,
 }
 
@@ -88,6 +105,7 @@ impl Missing {
             }
             missing.tool(NEXTEST);
             missing.schemathesis();
+            missing.observatory();
         }
         if setup.benches {
             for package in FOR_BENCHES {
@@ -98,7 +116,9 @@ impl Missing {
             missing.tool(MDBOOK);
         }
         if setup.lint {
+            missing.debian(CXX_COMPILER);
             missing.tool(DENY);
+            missing.components();
         }
         missing
     }
@@ -115,7 +135,9 @@ impl Missing {
     fn debian(&mut self, Debian { program, package, purpose }: Debian) {
         if !is_installed(program) {
             self.lines.push(format!("Debian's {package}: {purpose}"));
-            self.debian.push(package);
+            if !self.debian.contains(&package) {
+                self.debian.push(package);
+            }
         }
     }
 
@@ -136,6 +158,23 @@ impl Missing {
         if command::output(command("python3", &["-c", "import ensurepip, venv"])).is_err() {
             self.lines.push("Debian's python3-venv: makes `.venv`".into());
             self.debian.push("python3-venv");
+        }
+    }
+
+    fn observatory(&mut self) {
+        if !observatory::is_installed() {
+            self.lines
+                .push(format!("{} from npm, into `target`: tests security headers", observatory::PACKAGE));
+            self.observatory = true;
+        }
+    }
+
+    fn components(&mut self) {
+        for (command, component) in COMPONENTS {
+            if command::output(cargo(&[command, "--version"])).is_err() {
+                self.lines.push(format!("rustup's {component}: part of `lint`"));
+                self.components.push(component);
+            }
         }
     }
 }

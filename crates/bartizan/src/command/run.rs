@@ -1,17 +1,19 @@
 //! `bartizan run`.
 
 use std::{
+    io::ErrorKind,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bartizan_config::{Config, Http, Loaded};
+use bartizan_gateway::GatewayError;
 use clap::Args;
 
 use crate::{
     command::version::VERSION,
-    document,
+    document, failure,
     output::{ATTENTION, Cell, FAINT, PLAIN, TITLE, Table, complain, print, styled},
     signals::Signals,
     state::{Running, StateDirectory},
@@ -52,22 +54,12 @@ impl Run {
     pub(crate) async fn run(self) -> Result<()> {
         let state = StateDirectory::locate(self.state_dir.clone())?;
         let (loaded, document) = self.load()?;
-        if !loaded.warnings.is_empty() {
-            complain(document::render(&loaded.warnings));
-        }
         let mut signals = Signals::listen()?;
         let neighbour = state.running().ok().flatten().filter(Running::is_alive);
         let any_control_port = document.is_none();
         let plan = Plan { loaded, document, state: state.clone(), any_control_port };
-        let system = System::start(plan).await.map_err(|error| match &neighbour {
-            Some(other) => error.context(format!(
-                "process {} already runs with the state directory `{}`: stop it, or listen elsewhere",
-                other.pid,
-                state.path().display()
-            )),
-            None => error,
-        })?;
-        print(account(&system, self.to.as_deref(), &state))?;
+        let system = System::start(plan).await.map_err(|error| advise(error, neighbour.as_ref()))?;
+        print(account(&system, self.to.is_some().then(|| target(&system)).as_deref(), &state))?;
         if let Some(other) = neighbour {
             complain(format_args!(
                 "{} process {} runs with this state directory, too: commands now talk to this gateway",
@@ -75,6 +67,8 @@ impl Run {
                 other.pid
             ));
         }
+        let Running { https, http, admin, metrics, .. } = system.running();
+        tracing::info!(https, http, admin, metrics, revision = system.config().revision, "serving");
         systemd::ready();
         system.run(&mut signals).await;
         Ok(())
@@ -93,6 +87,27 @@ impl Run {
             std::path::absolute(&found).with_context(|| format!("cannot find `{}`", found.display()))?;
         Ok((Config::load(&found)?, Some(path)))
     }
+}
+
+/// What to do when an address is taken.
+fn advise(error: anyhow::Error, neighbour: Option<&Running>) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(GatewayError::Listen { source, .. }) if source.kind() == ErrorKind::AddrInUse => {
+            let who = match neighbour {
+                Some(other) => format!("process {}, which runs with the same state directory", other.pid),
+                None => "what listens there".into(),
+            };
+            anyhow!("{}: stop {who}, or choose another address", failure::causes(&error))
+        }
+        _ => error,
+    }
+}
+
+/// What `run --to` guards.
+fn target(system: &System) -> String {
+    let config = system.config();
+    let targets = config.upstreams.iter().flat_map(|upstream| &upstream.targets);
+    targets.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Where everything is.

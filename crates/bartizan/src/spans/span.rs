@@ -18,7 +18,7 @@ pub(super) fn of(record: &Record) -> SpanData {
     let name = route.map_or_else(|| record.method.to_string(), |route| format!("{} {route}", record.method));
     SpanData {
         span_context: SpanContext::new(
-            TraceId::from(context.trace_id),
+            TraceId::from_bytes(context.trace_id),
             SpanId::from(context.parent_id),
             TraceFlags::SAMPLED,
             false,

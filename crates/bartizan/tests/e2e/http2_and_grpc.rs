@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     certificates::{Authority, connect, replace},
     harness::{Gateway, PATIENCE},
+    phrases::public,
     service::{Protocols, Service},
     upstream::{Body, Upstream, text},
 };
@@ -38,10 +39,6 @@ async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> S
 /// An HTTP/2 connection in the clear, with prior knowledge.
 async fn clear(gateway: &Gateway) -> SendRequest<Body> {
     over(TcpStream::connect(gateway.http()).await.unwrap()).await
-}
-
-async fn gateway(upstream: impl std::fmt::Display, besides: &str) -> Gateway {
-    Gateway::start(&format!("routes: [{{ path: /**, to: \"{upstream}\", auth: none{besides} }}]")).await
 }
 
 /// A gateway whose upstream has these settings.
@@ -71,7 +68,7 @@ async fn whole(response: Response<Incoming>) -> Bytes {
 #[tokio::test]
 async fn many_requests_share_a_connection() {
     let upstream = Upstream::start().await;
-    let gateway = gateway(&upstream, "").await;
+    let gateway = public(&upstream, "").await;
     let mut sender = clear(&gateway).await;
     // One that waits does not hold up the others.
     let waiting = tokio::spawn({
@@ -105,7 +102,7 @@ async fn http2_becomes_http1_for_an_upstream_that_speaks_nothing_else() {
         }
     })
     .await;
-    let gateway = gateway(&upstream, "").await;
+    let gateway = public(&upstream, "").await;
     let mut sender = clear(&gateway).await;
     let body: Body = Full::from("hello").boxed();
     let request =
@@ -153,7 +150,7 @@ async fn http1_becomes_http2_for_an_upstream_that_speaks_nothing_else() {
 #[tokio::test]
 async fn refusals_are_spoken_in_http2_too() {
     let upstream = Upstream::start().await;
-    let gateway = gateway(&upstream, ", methods: [GET], body: { max: 4 }").await;
+    let gateway = public(&upstream, ", methods: [GET], body: { max: 4 }").await;
     let mut sender = clear(&gateway).await;
     let post = Request::post("http://shop.test/").body(Full::from("hello").boxed()).unwrap();
     let long = Request::get("http://shop.test/").body(Full::from("hello").boxed()).unwrap();
@@ -239,7 +236,7 @@ async fn echo(request: Request<Incoming>) -> Response<Body> {
 #[tokio::test]
 async fn a_unary_call_ends_with_its_trailers() {
     let upstream = Service::speaking(protocols().http2_only(), echo).await;
-    let gateway = gateway(&upstream, "").await;
+    let gateway = public(&upstream, "").await;
     let mut sender = clear(&gateway).await;
     let response = send(&mut sender, call("/shop.Orders/Get", Full::new(message("order 1")).boxed())).await;
     assert_eq!(
@@ -259,7 +256,7 @@ async fn a_unary_call_ends_with_its_trailers() {
 async fn a_bidirectional_stream_goes_back_and_forth() {
     let upstream = Service::speaking(protocols().http2_only(), echo).await;
     // Also by default: a conversation that is held would never get beyond its first sentence.
-    let gateway = gateway(&upstream, "").await;
+    let gateway = public(&upstream, "").await;
     let mut connection = clear(&gateway).await;
     let (mut sender, body) = Channel::<Bytes>::new(1);
     // Some servers answer with their head before the first message; this client does not depend on it.
@@ -288,20 +285,25 @@ async fn a_call_that_is_cancelled_is_cancelled_upstream() {
                 sender.send_data(message("waiting")).await.unwrap();
                 let mut messages = request.into_body();
                 while let Some(Ok(_)) = messages.frame().await {}
-                cancelled.send(()).unwrap();
+                cancelled.send(sender.send_data(message("still waiting")).await.is_err()).unwrap();
             });
             Response::builder().header("content-type", GRPC).body(body.boxed()).unwrap()
         }
     })
     .await;
-    let gateway = gateway(&upstream, "").await;
-    let mut connection = clear(&gateway).await;
-    let (_sender, body) = Channel::<Bytes>::new(1);
-    let mut response = send(&mut connection, call("/shop.Orders/Follow", body.boxed())).await;
-    response.body_mut().frame().await.unwrap().unwrap();
-    drop(response);
-    timeout(PATIENCE, told.recv()).await.expect("the upstream works on for nobody").unwrap();
-    assert_eq!(send(&mut connection, get("/")).await.status(), 200, "the connection lives on");
+    let gateway = public(&upstream, "").await;
+    let stream = TcpStream::connect(gateway.http()).await.unwrap();
+    let (mut connection, driver) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(driver);
+    let request = call("/shop.Orders/Follow", Empty::new().boxed()).map(drop);
+    let (response, mut messages) = connection.send_request(request.clone(), false).unwrap();
+    let mut answers = response.await.unwrap().into_body();
+    assert_eq!(answers.data().await.unwrap().unwrap(), message("waiting"));
+    messages.send_reset(h2::Reason::CANCEL);
+    let gone = timeout(PATIENCE, told.recv()).await.expect("the upstream works on for nobody");
+    assert_eq!(gone, Some(true), "what ended was the call, not only the request");
+    let (response, _messages) = connection.send_request(request, false).unwrap();
+    assert_eq!(response.await.unwrap().status(), 200, "the connection lives on");
 }
 
 #[tokio::test]
@@ -343,7 +345,7 @@ async fn more_connections_are_opened_when_an_upstream_admits_no_more_streams() {
         }
     })
     .await;
-    let gateway = gateway(&upstream, "").await;
+    let gateway = public(&upstream, "").await;
     let sender = clear(&gateway).await;
     let answers: Vec<_> = (0..CALLS)
         .map(|number| {
@@ -426,7 +428,7 @@ async fn curl_speaks_http2_in_the_clear_and_over_tls() {
 #[tokio::test]
 async fn nghttp_multiplexes_and_sees_no_protocol_error() {
     let upstream = Upstream::start().await;
-    let gateway = gateway(&upstream, "").await;
+    let gateway = public(&upstream, "").await;
     let url = gateway.url("/");
     let data = format!("--data={}", gateway.config_path().display());
     let arguments = ["--verbose", "--null-out", "--multiply=20", &data, &url];

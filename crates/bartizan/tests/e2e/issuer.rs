@@ -49,7 +49,7 @@ pub(crate) struct SigningKey {
 // === impl Issuer ===
 
 impl Issuer {
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut issuer = Self::down();
         issuer.rise();
         issuer
@@ -108,6 +108,11 @@ impl Issuer {
     /// Stops publishing; the key stays.
     pub(crate) fn into_key(self) -> SigningKey {
         self.key
+    }
+
+    /// The entry of `identity:` that trusts this issuer; `besides` is what else stands under `jwt`.
+    pub(crate) fn provider(&self, besides: &str) -> String {
+        format!("{{ jwt: {{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks: \"{self}\"{besides} }} }}")
     }
 
     /// A good token for `ada`, with these claims besides; `null` leaves one out.

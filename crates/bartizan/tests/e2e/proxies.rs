@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::HeaderMap;
-
 use crate::{
     certificates::{Authority, connect},
     harness::Gateway,
+    phrases::values,
     raw::{RawAnswer, RawConnection},
     upstream::Upstream,
 };
@@ -28,10 +27,6 @@ const OTHERS: &str = "\"192.0.2.0/24\", \"2001:db8::/32\"";
 const PROXY_PROTOCOL: &str = ", proxy_protocol: required";
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n";
 
-fn value<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
-}
-
 /// The client as the gateway sees it.
 async fn client_of(gateway: &Gateway, answer: &RawAnswer) -> String {
     let path = format!("/v1/requests/{}", answer.request_id());
@@ -39,9 +34,15 @@ async fn client_of(gateway: &Gateway, answer: &RawAnswer) -> String {
     decided["requests"][0]["client"].as_str().unwrap_or_else(|| panic!("{decided}")).to_owned()
 }
 
-fn with_fields(fields: &[(&str, &str)]) -> String {
-    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n{fields}\r\n")
+/// Header fields.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+fn with_fields(fields: Fields<'_>) -> String {
+    let mut request = String::from("GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n");
+    for (name, value) in fields {
+        request = request + name + ": " + value + "\r\n";
+    }
+    request + "\r\n"
 }
 
 // === PROXY protocol ===
@@ -92,7 +93,7 @@ async fn the_proxy_protocol_names_the_client() {
         assert_eq!(answer.status, 200, "{name}: {answer:?}");
         assert_eq!(client_of(&gateway, &answer).await, expected, "{name}");
         let headers = upstream.received().await.headers;
-        assert!(value(&headers, "x-forwarded-for").join(",").starts_with(expected), "{name}: {headers:?}");
+        assert!(values(&headers, "x-forwarded-for").join(",").starts_with(expected), "{name}: {headers:?}");
     }
 }
 
@@ -177,13 +178,13 @@ async fn the_proxy_protocol_comes_before_tls() {
     assert_eq!(answer.status, 200);
     assert_eq!(client_of(&gateway, &answer).await, "203.0.113.7");
     let headers = upstream.received().await.headers;
-    assert_eq!(value(&headers, "x-forwarded-proto"), ["https"]);
+    assert_eq!(values(&headers, "x-forwarded-proto"), ["https"]);
 }
 
 // === Forwarded and X-Forwarded-For ===
 
 /// What a request says about its client, and whom the gateway sees behind a trusted proxy.
-const CLAIMS: [(&[(&str, &str)], &str); 16] = [
+const CLAIMS: [(Fields<'_>, &str); 16] = [
     (&[], "127.0.0.1"),
     (&[("X-Forwarded-For", "203.0.113.7")], "203.0.113.7"),
     // Whatever stands further left was said by somebody who is not trusted.
@@ -214,13 +215,13 @@ async fn a_trusted_proxy_is_believed_and_nobody_else() {
             assert_eq!(answer.status, 200, "{fields:?}");
             assert_eq!(client_of(gateway, &answer).await, expected, "{fields:?}");
             let headers = upstream.received().await.headers;
-            let chain = value(&headers, "x-forwarded-for");
+            let chain = values(&headers, "x-forwarded-for");
             assert_eq!(chain.len(), 1, "{fields:?}: {chain:?}");
             assert!(chain[0].contains(expected), "{fields:?}: {chain:?}");
             if expected == "127.0.0.1" {
                 assert_eq!(chain, ["127.0.0.1"], "{fields:?}: what is not believed is not passed on");
             }
-            assert_eq!(value(&headers, "forwarded"), [""; 0], "{fields:?}");
+            assert_eq!(values(&headers, "forwarded"), [""; 0], "{fields:?}");
         }
     }
 }
@@ -240,7 +241,7 @@ async fn addresses_a_client_invents_for_other_headers_are_dropped() {
         assert_eq!(client_of(&gateway, &answer).await, "127.0.0.1");
         let headers = upstream.received().await.headers;
         for (name, _) in fields {
-            assert_eq!(value(&headers, &name.to_lowercase()), [""; 0], "{name}");
+            assert_eq!(values(&headers, &name.to_lowercase()), [""; 0], "{name}");
         }
     }
 }
@@ -257,18 +258,18 @@ async fn the_upstream_is_told_how_the_client_came() {
     ];
     gateway.raw(with_fields(&fields)).await;
     let headers = upstream.received().await.headers;
-    assert_eq!(value(&headers, "x-forwarded-proto"), ["http"]);
-    assert_eq!(value(&headers, "x-forwarded-host"), ["shop.test"]);
-    assert_eq!(value(&headers, "host"), ["shop.test"]);
-    assert_eq!(value(&headers, "x-forwarded-port"), [""; 0]);
-    assert_eq!(value(&headers, "x-forwarded-prefix"), [""; 0]);
+    assert_eq!(values(&headers, "x-forwarded-proto"), ["http"]);
+    assert_eq!(values(&headers, "x-forwarded-host"), ["shop.test"]);
+    assert_eq!(values(&headers, "host"), ["shop.test"]);
+    assert_eq!(values(&headers, "x-forwarded-port"), [""; 0]);
+    assert_eq!(values(&headers, "x-forwarded-prefix"), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_trusted_proxy_says_whether_the_client_came_over_tls() {
     let upstream = Upstream::start().await;
     let (behind_proxy, open) = (gateway(&upstream, US, "").await, gateway(&upstream, OTHERS, "").await);
-    let cases: [(&[(&str, &str)], &str); 4] = [
+    let cases: [(Fields<'_>, &str); 4] = [
         (&[("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https")], "https"),
         (&[("Forwarded", "for=203.0.113.7;proto=https")], "https"),
         (&[("Forwarded", "for=203.0.113.7;proto=http")], "http"),
@@ -278,7 +279,7 @@ async fn a_trusted_proxy_says_whether_the_client_came_over_tls() {
         for (gateway, expected) in [(&behind_proxy, scheme), (&open, "http")] {
             let answer = gateway.raw(with_fields(fields)).await;
             let headers = upstream.received().await.headers;
-            assert_eq!(value(&headers, "x-forwarded-proto"), [expected], "{fields:?}");
+            assert_eq!(values(&headers, "x-forwarded-proto"), [expected], "{fields:?}");
             let strict = !answer.header("strict-transport-security").is_empty();
             assert_eq!(strict, expected == "https", "{fields:?}");
         }
@@ -294,7 +295,7 @@ async fn an_ipv4_client_of_an_ipv6_listener_is_an_ipv4_client() {
          routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]"
     ))
     .await;
-    let ask = async |from: &str, fields: &[(&str, &str)]| {
+    let ask = async |from: &str, fields: Fields<'_>| {
         let mut connection =
             RawConnection::open((from.parse::<IpAddr>().unwrap(), gateway.http().port()).into()).await;
         connection.send(with_fields(fields)).await;
@@ -353,7 +354,7 @@ async fn a_request_id_is_kept_when_it_is_sound() {
     let upstream = Upstream::start().await;
     let gateway = gateway(&upstream, OTHERS, "").await;
     let long = "x".repeat(129);
-    let cases: [(&[(&str, &str)], Option<&str>); 6] = [
+    let cases: [(Fields<'_>, Option<&str>); 6] = [
         (&[("X-Request-Id", "order-1_a.B")], Some("order-1_a.B")),
         (&[], None),
         (&[("X-Request-Id", "a b")], None),
@@ -364,7 +365,7 @@ async fn a_request_id_is_kept_when_it_is_sound() {
     for (fields, kept) in cases {
         let answer = gateway.raw(with_fields(fields)).await;
         let received = upstream.received().await.headers;
-        assert_eq!(value(&received, "x-request-id"), [answer.request_id()], "{fields:?}");
+        assert_eq!(values(&received, "x-request-id"), [answer.request_id()], "{fields:?}");
         match kept {
             Some(id) => assert_eq!(answer.request_id(), id),
             None => assert_eq!(answer.request_id().len(), 36, "{fields:?}: a UUID"),
@@ -387,12 +388,12 @@ async fn a_trace_goes_on_with_the_gateway_as_its_parent() {
         let context = format!("00-{trace}-{parent}-{flags}");
         gateway.raw(with_fields(&[("Traceparent", &context), ("Tracestate", "vendor=1")])).await;
         let headers = upstream.received().await.headers;
-        let [next] = value(&headers, "traceparent")[..] else { panic!("{headers:?}") };
+        let [next] = values(&headers, "traceparent")[..] else { panic!("{headers:?}") };
         let [version, same, new, sampled] = next.split('-').collect::<Vec<_>>()[..] else { panic!("{next}") };
         assert_eq!((version, same, sampled), ("00", trace, flags));
         assert_eq!(new.len(), 16);
         assert_ne!(new, parent);
-        assert_eq!(value(&headers, "tracestate"), ["vendor=1"]);
+        assert_eq!(values(&headers, "tracestate"), ["vendor=1"]);
     }
     let bad = format!("00-{}-{parent}-01", "0".repeat(32));
     for fields in
@@ -400,10 +401,10 @@ async fn a_trace_goes_on_with_the_gateway_as_its_parent() {
     {
         gateway.raw(with_fields(fields)).await;
         let headers = upstream.received().await.headers;
-        let [fresh] = value(&headers, "traceparent")[..] else { panic!("{headers:?}") };
+        let [fresh] = values(&headers, "traceparent")[..] else { panic!("{headers:?}") };
         assert!(fresh.len() == 55 && !fresh.contains(&"0".repeat(32)), "{fresh}");
         assert_eq!(
-            value(&headers, "tracestate"),
+            values(&headers, "tracestate"),
             [""; 0],
             "{fields:?}: it belongs to a trace that has ended"
         );

@@ -73,4 +73,5 @@ async fn a_port_that_is_taken_is_told() {
     let address = taken.local_addr().unwrap().to_string();
     let complaint = cli(["run", "--to", "localhost:1", "--listen", &address]).await.failed_with(1);
     assert!(complaint.contains(&format!("cannot listen on {address}")), "{complaint}");
+    assert!(complaint.contains("choose another address"), "{complaint}");
 }

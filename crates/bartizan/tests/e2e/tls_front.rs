@@ -38,10 +38,6 @@ impl TlsFront {
         Self { address, handshakes: Mutex::new(handshakes), tasks: tasks.abort_handle() }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// The next handshake that succeeds, or has succeeded already.
     pub(crate) async fn handshake(&self) -> Handshake {
         let mut handshakes = self.handshakes.lock().await;

@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     eventually::eventually,
     harness::Gateway,
+    phrases::refusal,
     service::Service,
     upstream::{Upstream, text},
 };
@@ -49,12 +50,6 @@ async fn becomes(gateway: &Gateway, expected: &[&str]) {
         health(gateway).await.iter().map(|(_, health)| health.as_str()).eq(expected.iter().copied())
     })
     .await;
-}
-
-async fn code(response: reqwest::Response) -> (u16, String) {
-    let status = response.status().as_u16();
-    let problem: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-    (status, problem["code"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Answers with the status it was last told, and counts.
@@ -269,7 +264,7 @@ async fn only_requests_that_may_be_repeated_are() {
     for method in [Method::POST, Method::PATCH] {
         for _ in 0..10 {
             let request = gateway.client().request(method.clone(), gateway.url("/")).body("once");
-            match code(request.send().await.unwrap()).await {
+            match refusal(request.send().await.unwrap()).await {
                 (200, _) => {}
                 (502, code) if code == "upstream_failed" => failed += 1,
                 other => panic!("{method}: {other:?}"),
@@ -323,7 +318,7 @@ async fn an_upstream_that_fails_is_told_apart_from_one_that_is_not_there_or_slow
         let response = gateway.get("/gate").await;
         assert!(response.headers().contains_key("x-request-id"), "{name}");
         assert_eq!(response.headers()["content-type"], "application/problem+json", "{name}");
-        assert_eq!(code(response).await, (status, expected.to_owned()), "{name}");
+        assert_eq!(refusal(response).await, (status, expected.to_owned()), "{name}");
         let line = gateway.log(|line| line["code"] == expected).await;
         assert!(line["request_id"].is_string() && line["stage"].is_string(), "{name}: {line}");
     }

@@ -199,7 +199,7 @@ fn audit(
         audit = true,
         action,
         prefix = entry.prefix,
-        standing = ?entry.standing,
+        standing = entry.standing.as_str(),
         until = entry.until.map(tracing::field::display),
         reason = entry.reason,
         peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer)),
@@ -232,6 +232,16 @@ impl From<&(IpNet, Entry)> for AddressEntry {
             standing: entry.standing.into(),
             until: entry.until.map(Timestamp::from),
             reason: entry.reason.as_ref().into(),
+        }
+    }
+}
+
+impl Standing {
+    /// Its name in the API and in the log.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Allowed => "allowed",
         }
     }
 }

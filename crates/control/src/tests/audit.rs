@@ -38,7 +38,8 @@ async fn changes_are_logged_once_and_reading_is_not() {
     *admin.system.reload.lock().unwrap() = Err(ReloadFailure::new("no such file"));
     ids.push(admin.post("/v1/configuration/reload", None).await.header("x-request-id").to_owned());
 
-    let address = json!({ "audit": true, "prefix": "203.0.113.7/32", "peer": "127.0.0.1:4711" });
+    let address =
+        json!({ "audit": true, "prefix": "203.0.113.7/32", "standing": "blocked", "peer": "127.0.0.1:4711" });
     let expected = [
         (&address, json!({ "action": "addresses.set", "request_id": ids[1], "reason": "scanning" })),
         (&address, json!({ "action": "addresses.remove", "request_id": ids[3] })),

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::BodyError;
+use crate::forward::strip_reserved;
 
 /// The slowest a body may come.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +107,11 @@ impl Body for Paced {
         if polled.is_pending() && !self.keeps_pace(context) {
             return Poll::Ready(Some(Err(BodyError::TooSlow)));
         }
-        let Some(frame) = ready!(polled).transpose()? else { return Poll::Ready(None) };
+        let Some(mut frame) = ready!(polled).transpose()? else { return Poll::Ready(None) };
+        if let Some(trailers) = frame.trailers_mut() {
+            // Some servers merge trailers into the headers.
+            strip_reserved(trailers);
+        }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         Poll::Ready(Some(self.count(length).map(|()| frame)))
     }

@@ -25,7 +25,7 @@ pub(super) struct AnswerBody<B> {
 enum Pace {
     /// Nobody: on HTTP/1.1 the socket shows it.
     Unwatched,
-    /// From the first data on that is not the last.
+    /// From the first data on: hyper keeps hold of it until the client's window has room.
     OnceItFlows,
     Watched(Arc<ResponseFlow>),
 }
@@ -36,7 +36,7 @@ impl<B: Body<Data = Bytes> + Unpin> AnswerBody<B> {
     }
 
     fn note(&mut self, gave: Option<usize>) {
-        if matches!(self.pace, Pace::OnceItFlows) && gave.is_some() && !self.body.is_end_stream() {
+        if matches!(self.pace, Pace::OnceItFlows) && gave.is_some() {
             let flow: &Flow = self.in_flight.flow();
             self.pace = Pace::Watched(flow.watch());
         }

@@ -65,7 +65,8 @@ impl<A: Answer> Driver<'_, A> {
         let guard = Guard::Http1(Framing::new(self.hardening.into()));
         let (stream, released) = self.guard(stream, guard);
         let connection = builder.serve_connection(stream, service).with_upgrades();
-        let ended = drive(connection, http1::UpgradeableConnection::graceful_shutdown, self.closer(true)).await;
+        let ended =
+            drive(connection, http1::UpgradeableConnection::graceful_shutdown, self.closer(true)).await;
         // An upgraded stream lives on elsewhere. Nothing is ever sent: it is dropped with the stream.
         let _ = released.await;
         ended
@@ -82,7 +83,7 @@ impl<A: Answer> Driver<'_, A> {
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.concurrent_streams)
-            .max_header_list_size(u32::try_from(self.hardening.max_header_bytes).unwrap_or(u32::MAX))
+            .max_header_list_size(header_list_size(self.hardening))
             .max_pending_accept_reset_streams(resets)
             .max_local_error_reset_streams(resets)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -235,4 +236,13 @@ impl Closer {
         self.watched_by = Some(context.waker().clone());
         self.stopped.as_mut().poll(context).is_ready()
     }
+}
+
+/// What h2 unpacks of a header list, as RFC 9113 (section 6.5.2) measures it. Beyond, h2 answers 431 by itself,
+/// without a word or a trace: only what is far over our own limits is left to it.
+fn header_list_size(hardening: &Hardening) -> u32 {
+    const OVERHEAD: usize = 32;
+    let overhead = hardening.max_header_count.saturating_mul(OVERHEAD);
+    let size = hardening.max_header_bytes.saturating_add(hardening.max_uri_bytes).saturating_mul(2);
+    u32::try_from(size.saturating_add(overhead)).unwrap_or(u32::MAX)
 }

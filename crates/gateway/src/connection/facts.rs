@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bartizan_identity::ClientCertificate;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use rustls::{ProtocolVersion, ServerConnection};
 
@@ -31,6 +31,8 @@ pub(crate) struct ConnectionFacts {
     pub(crate) peer: SocketAddr,
     /// On whose behalf: what the PROXY header says, else the peer.
     pub(crate) client: SocketAddr,
+    /// The address of `client` as a header value, made once for all requests.
+    pub(crate) client_address: HeaderValue,
     /// Where it came in.
     pub(crate) listener: ListenerKind,
     /// What the TLS handshake agreed upon.
@@ -40,6 +42,20 @@ pub(crate) struct ConnectionFacts {
 }
 
 impl ConnectionFacts {
+    /// Of a connection that has not spoken TLS yet.
+    pub(super) fn new(
+        peer: SocketAddr,
+        client: SocketAddr,
+        listener: ListenerKind,
+        wire: Arc<WireState>,
+    ) -> Self {
+        let address = client.ip().to_canonical().to_string();
+        // INVARIANT: digits, letters, dots and colons are always a header value.
+        let client_address =
+            HeaderValue::try_from(address).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Self { peer, client, client_address, listener, tls: None, wire }
+    }
+
     /// Says that the connection stands, for who debugs.
     pub(super) fn log(&self) {
         let tls = self.tls.as_ref();

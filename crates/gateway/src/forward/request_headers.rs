@@ -3,7 +3,7 @@
 
 use bartizan_model::TraceContext;
 use bartizan_pipeline::{Code, Exchange, Nonce, Refusal};
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header, header::Entry};
 
 use crate::{
     arrive::{TRACEPARENT, X_REQUEST_ID},
@@ -18,17 +18,31 @@ const X_USER_PERMISSIONS: HeaderName = HeaderName::from_static("x-user-permissio
 
 /// Names that only the gateway may use towards an upstream.
 const RESERVED_PREFIXES: [&str; 4] = ["x-user-", "x-organization-", "x-bartizan-", "x-forwarded-"];
-const RESERVED: [&str; 5] = ["forwarded", "x-real-ip", "x-csp-nonce", "true-client-ip", "x-client-ip"];
+const RESERVED: [&str; 10] = [
+    "forwarded",
+    "x-real-ip",
+    "x-csp-nonce",
+    "true-client-ip",
+    "x-client-ip",
+    // Some frameworks take the path or the method from these, past what the route was chosen and permitted by.
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
 
-/// Takes the headers out of the exchange and makes them fit for the upstream.
+/// Takes the headers out of the exchange and makes them fit for the upstream. `peer` is the address of the
+/// connection's other end.
 pub(super) fn prepare(
     exchange: &mut Exchange,
+    peer: &HeaderValue,
     upgrade: Option<&HeaderValue>,
     nonce: Option<&Nonce>,
 ) -> Result<HeaderMap, Refusal> {
     let mut headers = std::mem::take(&mut exchange.head.headers);
     let trailers = exchange.head.version == Version::HTTP_2 && accepts_trailers(&headers);
-    let chain = forwarded_for(exchange)?;
+    let chain = forwarded_for(exchange, peer)?;
     strip_hop_by_hop(&mut headers);
     strip_reserved(&mut headers);
     headers.remove(header::EXPECT);
@@ -83,25 +97,34 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// Removes what belongs to one connection only (RFC 9110, section 7.6.1), and what `Connection` names besides,
 /// except headers that a client must not be able to make disappear.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let connection = headers.remove(header::CONNECTION);
-    let named = connection.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    for name in named.filter_map(|name| HeaderName::try_from(name.trim()).ok()) {
-        if !is_end_to_end(&name) {
-            headers.remove(name);
+    let found: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    if found.contains(&header::TRANSFER_ENCODING) {
+        // It overrides `Content-Length` (RFC 9112, section 6.3), which would be all that is left of the two.
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    if let Entry::Occupied(connection) = headers.entry(header::CONNECTION) {
+        let lines: Vec<HeaderValue> = connection.remove_entry_mult().1.collect();
+        let named = lines.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        for name in named.filter_map(|name| HeaderName::try_from(name.trim()).ok()) {
+            if !is_end_to_end(&name) {
+                headers.remove(name);
+            }
         }
     }
-    for name in [
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::TE,
-        header::PROXY_AUTHORIZATION,
-        header::PROXY_AUTHENTICATE,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-        HeaderName::from_static("http2-settings"),
-    ] {
+    for name in found {
         headers.remove(name);
     }
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::TRANSFER_ENCODING
+            | header::UPGRADE
+            | header::TE
+            | header::PROXY_AUTHORIZATION
+            | header::PROXY_AUTHENTICATE
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
 }
 
 /// Headers that decide what a request means: `Connection: authorization` must not make one vanish between here
@@ -113,21 +136,32 @@ fn is_end_to_end(name: &HeaderName) -> bool {
     ) || name.as_str().starts_with("x-")
 }
 
-fn strip_reserved(headers: &mut HeaderMap) {
-    let reserved = |name: &HeaderName| {
-        let name = name.as_str();
-        RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || RESERVED.contains(&name)
-    };
-    let found: Vec<HeaderName> = headers.keys().filter(|name| reserved(name)).cloned().collect();
+/// Removes what only the gateway may say, from headers or trailers.
+pub(crate) fn strip_reserved(headers: &mut HeaderMap) {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name)).cloned().collect();
     for name in found {
         headers.remove(name);
     }
 }
 
+/// Servers that hand headers on as variables (CGI, WSGI, PHP) cannot tell `x_user_id` from `x-user-id`.
+fn is_reserved(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    if !name.starts_with(['f', 't', 'x']) {
+        return false;
+    }
+    let hyphenated = name.contains('_').then(|| name.replace('_', "-"));
+    let name = hyphenated.as_deref().unwrap_or(name);
+    RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || RESERVED.contains(&name)
+}
+
 /// The address chain: whom trusted proxies named, then the peer. Whatever else clients said is dropped.
-fn forwarded_for(exchange: &Exchange) -> Result<HeaderValue, Refusal> {
-    let (client, peer) = (exchange.client.address, exchange.client.peer.ip().to_canonical());
-    let chain = if client == peer { peer.to_string() } else { format!("{client}, {peer}") };
+fn forwarded_for(exchange: &Exchange, peer: &HeaderValue) -> Result<HeaderValue, Refusal> {
+    let client = exchange.client.address;
+    if client == exchange.client.peer.ip().to_canonical() {
+        return Ok(peer.clone());
+    }
+    let chain = [client.to_string().as_bytes(), peer.as_bytes()].join(b", ".as_slice());
     HeaderValue::try_from(chain)
         .map_err(|_| Refusal::new(Code::SecurityCheckFailed, "an address is no header value"))
 }
@@ -178,7 +212,8 @@ mod tests {
         let id = RequestId::generate();
         let mut exchange =
             Exchange::new(id, trace.map_or_else(TraceContext::start, TraceContext::next_hop), client, head);
-        prepare(&mut exchange, None, None).unwrap()
+        let address = HeaderValue::try_from(exchange.client.peer.ip().to_string()).unwrap();
+        prepare(&mut exchange, &address, None, None).unwrap()
     }
 
     #[test]
@@ -191,6 +226,12 @@ mod tests {
             ("x-csp-nonce", "known"),
             ("x-real-ip", "192.0.2.1"),
             ("x-forwarded-prefix", "/admin"),
+            ("x_user_id", "root"),
+            ("x-user_permissions", "*"),
+            ("x_forwarded_for", "192.0.2.1"),
+            ("x-original-url", "/admin"),
+            ("x-rewrite-url", "/admin"),
+            ("x-http-method-override", "DELETE"),
             ("forwarded", "for=192.0.2.1"),
             ("true-client-ip", "192.0.2.1"),
             ("keep-alive", "timeout=5"),
@@ -224,8 +265,24 @@ mod tests {
         for name in ["authorization", "cookie", "host", "x-api-key", "hop"] {
             assert!(headers.contains_key(name), "{name}");
         }
-        let headers = sent("198.51.100.7", "198.51.100.7:1000", &[("connection", "hop"), ("hop", "1")]);
-        assert!(!headers.contains_key("hop"));
+        for connections in [&["hop"][..], &["close", "hop"], &["HOP , close"]] {
+            let mut fields: Vec<_> = connections.iter().map(|named| ("connection", *named)).collect();
+            fields.push(("hop", "1"));
+            let headers = sent("198.51.100.7", "198.51.100.7:1000", &fields);
+            assert!(!headers.contains_key("hop"), "{connections:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_framings_only_the_one_that_counts_remains() {
+        let mut response = HeaderMap::new();
+        response.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        response.insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
+        strip_hop_by_hop(&mut response);
+        assert!(response.is_empty(), "{response:?}");
+        response.insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
+        strip_hop_by_hop(&mut response);
+        assert_eq!(response["content-length"], "5");
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub(super) struct Http1 {
 
 impl Http1 {
     pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
-        let (sender, connection) = Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) =
+            Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await?;
         // Set anew by each exchange.
         let timer = Timer::new(Duration::from_mins(1));
         Ok(Self { sender, connection: Some(Box::new(connection)), timer, reused: false, swept_before: 0 })

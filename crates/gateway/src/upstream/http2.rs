@@ -33,6 +33,10 @@ use super::{
 
 /// More streams than this on one connection share one congestion window too thinly, whatever the target says.
 const STREAMS_AT_MOST: usize = 250;
+/// What may be under way of one response before it is read, and of all of them on a connection: responses that
+/// nobody reads must not hold up the others.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// A connection is asked for a sign of life this often.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// And has this long to give it.
@@ -145,6 +149,8 @@ async fn handshake(stream: Stream) -> hyper::Result<(SendRequest<Outgoing>, Driv
         // None until the target's SETTINGS say how many: see `first_limit`.
         .initial_max_send_streams(0)
         .max_header_list_size(HEADERS_AT_MOST)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .keep_alive_while_idle(true)

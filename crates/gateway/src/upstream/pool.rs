@@ -198,7 +198,14 @@ impl Pool {
                 Version::Http2 => self.http2.open(stream).await.map(Carrier::Http2),
             }
         };
-        timeout_at(deadline, opened).await.map_err(io::Error::from).flatten().map_err(unconnected)
+        let opened = timeout_at(deadline, opened).await.map_err(io::Error::from).flatten();
+        opened.map_err(|error| match version {
+            // A guess, because the request claims to be gRPC: that it is wrong says nothing about the target.
+            Version::Http2 if self.protocol == config::Protocol::Auto && !self.secure => {
+                UpstreamError::Protocol(format!("no HTTP/2 for gRPC: {error}").into())
+            }
+            _ => unconnected(error),
+        })
     }
 
     async fn connect(

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Uri,
-    header::HOST,
+    header::{HOST, TRANSFER_ENCODING},
     uri::{Authority, PathAndQuery, Scheme},
 };
 use http_body::{Body, Frame, SizeHint};
@@ -49,6 +49,10 @@ pub(super) fn shape(
             }
             *request.version_mut() = http::Version::HTTP_11;
             request.headers_mut().insert(HOST, host.unwrap_or(&addressee.host).clone());
+            if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
+                // hyper would leave away a body of unknown length from a GET.
+                request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
         }
         Version::Http2 => {
             let given = host
@@ -61,6 +65,7 @@ pub(super) fn shape(
             *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
             *request.version_mut() = http::Version::HTTP_2;
             request.headers_mut().remove(HOST);
+            request.headers_mut().remove(TRANSFER_ENCODING);
         }
     }
 }

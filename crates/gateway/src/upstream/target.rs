@@ -197,8 +197,9 @@ impl fmt::Debug for Target {
 }
 
 impl Failed {
+    /// That a target does not speak what only the client asked for is no failure of the target.
     fn before_sending(error: UpstreamError, request: Request<Outgoing>) -> Self {
-        let blames_target = !matches!(error, UpstreamError::Saturated);
+        let blames_target = !matches!(error, UpstreamError::Saturated | UpstreamError::Protocol(_));
         Self { error, unsent: Some(Box::new(request)), blames_target }
     }
 

@@ -15,7 +15,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Violation, deadline::Deadline};
+use super::{Violation, deadline::Deadline, pace::WINDOWS_IN_ADVANCE};
 
 /// The responses of one connection that are being taken; as many as there are streams.
 #[derive(Debug, Default)]
@@ -26,6 +26,9 @@ impl Flow {
     pub(crate) fn watch(&self) -> Arc<ResponseFlow> {
         let response = Arc::default();
         let mut responses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if responses.len() == responses.capacity() {
+            responses.retain(|response| response.strong_count() > 0);
+        }
         responses.push(Arc::downgrade(&response));
         response
     }
@@ -46,7 +49,7 @@ impl Flow {
 /// How one response is being taken.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseFlow {
-    /// Bytes taken since the last look.
+    /// Bytes taken that have not been counted for a window yet.
     taken: AtomicU64,
     /// It has given data and not been asked for more.
     awaits_client: AtomicBool,
@@ -69,7 +72,9 @@ impl ResponseFlow {
     }
 
     fn was_slow(&self, demand: u64) -> bool {
-        let taken = self.taken.swap(0, Ordering::Relaxed);
+        let taken = self.taken.load(Ordering::Relaxed);
+        let in_advance = taken.saturating_sub(demand).min(demand.saturating_mul(WINDOWS_IN_ADVANCE));
+        self.taken.fetch_sub(taken - in_advance, Ordering::Relaxed);
         let awaited_upstream = self.awaited_upstream.swap(false, Ordering::Relaxed);
         let seen = self.seen.swap(true, Ordering::Relaxed);
         seen && !awaited_upstream && self.awaits_client.load(Ordering::Relaxed) && taken < demand
@@ -102,5 +107,45 @@ impl FlowWatch {
             next = *self.next.insert(Instant::now() + self.window);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_in_advance_counts_for_later_windows() {
+        let flow = Flow::default();
+        let response = flow.watch();
+        response.gave(1000);
+        let windows = std::iter::repeat_with(|| flow.is_slow(100)).take_while(|slow| !slow).count();
+        assert_eq!(windows, 6);
+        response.gave(250);
+        let windows = std::iter::repeat_with(|| flow.is_slow(100)).take_while(|slow| !slow).count();
+        assert_eq!(windows, 2);
+    }
+
+    #[test]
+    fn who_waits_for_its_upstream_is_not_slow() {
+        let flow = Flow::default();
+        let response = flow.watch();
+        response.gave(1);
+        response.had_nothing();
+        assert!(!(0..3).any(|_| flow.is_slow(100)));
+        response.gave(1);
+        assert!(flow.is_slow(100));
+    }
+
+    #[test]
+    fn responses_that_have_ended_are_forgotten() {
+        let flow = Flow::default();
+        let kept = flow.watch();
+        for _ in 0..10_000 {
+            drop(flow.watch());
+        }
+        assert!(flow.0.lock().unwrap().len() < 100);
+        kept.gave(1);
+        assert!((0..2).any(|_| flow.is_slow(100)));
     }
 }

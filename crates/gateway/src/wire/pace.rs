@@ -21,7 +21,7 @@ use tokio::{
 use super::{Violation, WireState, deadline::Deadline};
 
 /// How many windows' worth of bytes may be taken in advance.
-const WINDOWS_IN_ADVANCE: u64 = 5;
+pub(super) const WINDOWS_IN_ADVANCE: u64 = 5;
 
 /// The slowest a peer may take what is written.
 #[derive(Debug)]
@@ -204,7 +204,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_just_enough_is_left_alone() {
-        for (each, every, expected) in [(600, 5, None), (600, 11, Some(Violation::SlowRead)), (1200, 9, None)] {
+        for (each, every, expected) in [(600, 5, None), (600, 11, Some(Violation::SlowRead)), (1200, 9, None)]
+        {
             let verdict = write_to(async |mut peer| {
                 for _ in 0..20 {
                     tokio::time::sleep(Duration::from_secs(every)).await;

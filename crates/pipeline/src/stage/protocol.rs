@@ -35,6 +35,7 @@ impl Protocol {
         self.check_size(exchange)?;
         self.check_names(&mut exchange.head.headers)?;
         check_host(exchange)?;
+        check_length(&exchange.head.headers)?;
         check_upgrade(exchange)?;
         check_expect(&exchange.head.headers)?;
         let path = exchange.head.uri.path();
@@ -124,6 +125,14 @@ fn parse_host(value: &HeaderValue) -> Result<Authority, Refusal> {
 
 fn same_authority(host: &Authority, target: &Authority) -> bool {
     host.as_str().eq_ignore_ascii_case(target.as_str())
+}
+
+/// One `Content-Length`: h2 lets equal ones pass (RFC 9110, section 8.6).
+fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(malformed("more than one `Content-Length`").closing());
+    }
+    Ok(())
 }
 
 /// `h2c` would smuggle a second protocol past the gateway; what else may be upgraded to is the route's affair.

@@ -125,7 +125,7 @@ impl From<&Record> for DecidedRequest {
     fn from(record: &Record) -> Self {
         Self {
             id: record.id.to_string(),
-            trace_id: format!("{:032x}", record.trace_context.trace_id),
+            trace_id: format!("{:032x}", u128::from_be_bytes(record.trace_context.trace_id)),
             arrived: record.arrived.into(),
             microseconds: microseconds(record.took),
             client: record.client.to_string(),

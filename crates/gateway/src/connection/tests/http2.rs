@@ -181,6 +181,20 @@ async fn a_client_that_leaves_a_response_where_it_is_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_client_without_a_window_is_cut_off_however_short_the_response() {
+    let running = running(Hardening { rate_window: Duration::from_millis(300), ..limits() });
+    let stream: TcpStream = running.connect().await;
+    let (mut client, connection) =
+        h2::client::Builder::new().initial_window_size(0).handshake::<_, Bytes>(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let (response, _) = client.send_request(get("/x"), true).unwrap();
+    let mut body = response.await.unwrap().into_body();
+    let broken = timeout(PATIENCE, body.data()).await.expect("the response is broken off");
+    assert!(broken.unwrap().is_err());
+    let _ = timeout(PATIENCE, connection).await.expect("the connection ends");
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed_in_order() {
     let running = running(Hardening { header_timeout: Duration::from_millis(200), ..limits() });
     let (mut client, connection) = connect(&running).await;

@@ -189,3 +189,44 @@ async fn a_long_upload_does_not_run_into_the_response_timeout() {
     client.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.ends_with("10 bytes"), "{answer}");
 }
+
+#[tokio::test]
+async fn the_body_of_a_get_is_not_lost() {
+    for http2 in [false, true] {
+        let echo = |request: Request<hyper::body::Incoming>| async {
+            Response::new(request.into_body().map_err(|error| panic!("{error}")).boxed())
+        };
+        let backend = Backend::speaking(Speaking { http2, ..Speaking::default() }, echo).await;
+        let upstream = upstream(both(&backend, usize::from(http2)));
+        let gateway = Gateway::start(Arc::clone(&upstream), LIMITS).await;
+        let mut socket = TcpStream::connect(gateway.address).await.expect("connected");
+        let sent = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+            5\r\nquery\r\n0\r\n\r\n";
+        socket.write_all(sent).await.expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.contains("query"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_trailer_cannot_say_who_the_user_is() {
+    for http2 in [false, true] {
+        let echo = |request: Request<hyper::body::Incoming>| async {
+            let body = request.into_body().collect().await.expect("a body");
+            let mut names: Vec<_> = body.trailers().into_iter().flat_map(HeaderMap::keys).collect();
+            names.sort_by_key(|name| name.as_str().to_owned());
+            text(format!("{names:?}"))
+        };
+        let backend = Backend::speaking(Speaking { http2, ..Speaking::default() }, echo).await;
+        let upstream = upstream(both(&backend, usize::from(http2)));
+        let gateway = Gateway::start(Arc::clone(&upstream), LIMITS).await;
+        let mut socket = TcpStream::connect(gateway.address).await.expect("connected");
+        let sent = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\
+            trailer: checksum, x-user-id\r\n\r\n1\r\nx\r\n0\r\nchecksum: 42\r\nx-user-id: root\r\n\r\n";
+        socket.write_all(sent).await.expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.contains(r#"["checksum"]"#), "{answer}");
+    }
+}

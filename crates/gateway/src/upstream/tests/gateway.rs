@@ -79,6 +79,7 @@ impl Front {
         if !parts.headers.contains_key(header::UPGRADE) {
             parts.headers.remove(header::CONNECTION);
         }
+        parts.headers.remove(header::TRANSFER_ENCODING);
         let body = if http_body::Body::is_end_stream(&body) {
             RequestBody::EMPTY
         } else {

@@ -152,3 +152,20 @@ async fn a_connection_that_went_away_is_replaced() {
         assert_eq!(fetch(&upstream, post).await.expect("an answer").0, 200);
     }
 }
+
+#[tokio::test]
+async fn downloads_that_nobody_reads_do_not_hold_up_the_others() {
+    let backend = Backend::speaking(http2(None), |request| async move {
+        let large = request.method() == Method::POST;
+        text(vec![b'x'; if large { 8 << 20 } else { 1 << 16 }])
+    })
+    .await;
+    let upstream = upstream(settings(&backend));
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        unread.push(upstream.send(request(Method::POST, ""), WANTS).await.expect("an answer"));
+        let fetched = tokio::time::timeout(AMPLE / 4, fetch(&upstream, get())).await;
+        assert_eq!(fetched.expect("the small one passes").expect("an answer").1.len(), 1 << 16);
+    }
+    assert_eq!(backend.connections(), 1);
+}

@@ -210,3 +210,26 @@ async fn idle_connections_are_closed() {
     tokio::time::timeout(AMPLE, ended.notified()).await.expect("closed");
     assert_eq!(upstream.status().targets[0].connections, 0);
 }
+
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_reaches_nobody() {
+    const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    const FORGED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
+    for forged in
+        [FORGED, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged", "x"]
+    {
+        let backend = Backend::raw(move |mut socket, _| async move {
+            while socket.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {
+                if socket.write_all(format!("{OK}{forged}").as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        })
+        .await;
+        let upstream = upstream(settings(&[&backend]));
+        for _ in 0..5 {
+            let (status, body) = fetch(&upstream, get()).await.expect("an answer");
+            assert_eq!((status.as_u16(), &*body), (200, &b"ok"[..]), "{forged:?}");
+        }
+    }
+}

@@ -163,3 +163,19 @@ async fn health_checks_end_with_their_upstream() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn who_claims_to_speak_grpc_ejects_nobody() {
+    let backends =
+        [Backend::start(|_| async { text("ok") }).await, Backend::start(|_| async { text("ok") }).await];
+    let ejection = config::Ejection { consecutive_failures: 1, base: AMPLE, max_percent: 100 };
+    let upstream = upstream(config::Upstream { ejection, ..settings(&[&backends[0], &backends[1]]) });
+    for _ in 0..10 {
+        let claimed = upstream.send(get(), Wants { grpc: true, ..WANTS }).await;
+        assert!(matches!(claimed, Err(UpstreamError::Protocol(_))), "{claimed:?}");
+    }
+    for target in upstream.status().targets {
+        assert_eq!(target.ejected_until, None, "{}", target.address);
+    }
+    fetch(&upstream, get()).await.expect("an answer");
+}
