@@ -25,6 +25,8 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 #[command(next_help_heading = "Which gateway")]
 pub(crate) struct AdminOptions {
     /// Its admin API. Without it, the gateway that runs with the state directory.
+    ///
+    /// Over `https:` its certificate is verified; `SSL_CERT_FILE` names an authority that the system does not know.
     #[arg(long, value_name = "URL", env = "BARTIZAN_ADMIN")]
     admin: Option<Url>,
     /// A file that holds its admin token. Without it `$BARTIZAN_TOKEN`, then the state directory's.

@@ -3,7 +3,7 @@
 use bartizan_config::Config;
 use bartizan_model::{Line, RequestId, TraceContext};
 use bartizan_pipeline::{ClientFacts, Code, Exchange, Outcome, Refusal, Stage};
-use http::{HeaderName, Request, request::Parts};
+use http::{HeaderName, Method, Request, Uri, Version, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
@@ -42,8 +42,13 @@ pub(crate) fn exchange(
     (exchange, ClientBody::new(incoming, pace))
 }
 
-/// The refusal of a request whose bytes the wire guard did not let through. What the exchange holds is a stand-in.
+/// The refusal of a request that the wire guard did not let through. Of HTTP/1.1 the exchange holds a stand-in, which
+/// must not pass for what the client sent: `- *` stands for "not read".
 pub(crate) fn refuse_malformed(exchange: &mut Exchange, violation: Violation) -> Refusal {
+    if exchange.head.version < Version::HTTP_2 {
+        exchange.head.method = Method::from_bytes(b"-").unwrap_or_default();
+        exchange.head.uri = Uri::from_static("*");
+    }
     let code = match violation.status().as_u16() {
         414 => Code::UriTooLong,
         431 => Code::HeadersTooLarge,

@@ -2,7 +2,7 @@
 
 mod request_headers;
 
-pub(crate) use request_headers::strip_reserved;
+pub(crate) use request_headers::strip_trailers;
 
 use bartizan_pipeline::{Code, Exchange, Nonce, Outcome, Reason, Refusal, Stage};
 use http::{

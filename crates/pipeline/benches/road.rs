@@ -9,9 +9,13 @@ use bartizan_model::{RequestId, TraceContext};
 use bartizan_pipeline::{
     BodyFailure, ClientFacts, Exchange, Found, Held, HoldBody, NormalPath, PathError, Pipeline, Verdict,
 };
-use divan::{Bencher, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use http::{Method, Request};
 use tokio::runtime::Runtime;
+
+/// Counts allocations beside the time.
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();

@@ -77,6 +77,9 @@ codes! {
     /// The message breaks HTTP or is ambiguous.
     MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request",
         "The request is not well-formed HTTP. Send it with a standard client.";
+    /// The head did not come in time.
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Request timeout",
+        "The request did not arrive in time. Send it at once, on a new connection.";
     /// The request target is too long.
     UriTooLong = "uri_too_long", URI_TOO_LONG, "Request target too long",
         "Shorten the path or the query.";

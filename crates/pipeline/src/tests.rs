@@ -114,6 +114,8 @@ async fn every_stage_stops_what_is_its_to_stop() {
         (Request::get("/public").header("host", "root@shop.test"), 0, "protocol: malformed_request"),
         (get("/public/a").header("x_user_id", "1"), 0, "protocol: malformed_request"),
         (get("/public/%2fadmin"), 0, "protocol: malformed_request"),
+        (get("/public/caf\u{e9}"), 0, "protocol: malformed_request"),
+        (get("/public/?q=caf\u{e9}"), 0, "protocol: malformed_request"),
         (get("/public/a").header("expect", "200-ok"), 0, "protocol: expectation_failed"),
         (get("/public/a").header("expect", "100-continue"), 0, "pass: no body"),
         (

@@ -164,7 +164,7 @@ impl Missing {
     fn observatory(&mut self) {
         if !observatory::is_installed() {
             self.lines
-                .push(format!("{} from npm, into `target`: tests security headers", observatory::PACKAGE));
+                .push(format!("{} from npm, into `target`: tests security headers", observatory::package()));
             self.observatory = true;
         }
     }

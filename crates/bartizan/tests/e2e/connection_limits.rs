@@ -1,6 +1,7 @@
 //! How many connections there may be from one address, from one network, and in all: one more is closed without a
 //! byte, everybody else is served, and a connection that ends makes room.
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -9,8 +10,10 @@ use tokio::{
 
 use crate::{
     eventually::eventually,
+    frames::{DATA, FrameConnection, Outcome, get},
     harness::{Gateway, PATIENCE},
-    siege::{Honest, connect_from},
+    raw::RawConnection,
+    siege::{Honest, connect_from, open_files},
     upstream::Upstream,
 };
 
@@ -106,4 +109,58 @@ async fn a_trusted_proxy_speaks_for_many() {
     open.push(enter(&gateway, "127.0.0.2").await.expect("the first of its address"));
     assert!(enter(&gateway, "127.0.0.1").await.is_none(), "in all it counts");
     assert_eq!(refused(&gateway, "total").await, 1.0);
+}
+
+#[tokio::test]
+async fn a_connection_has_a_last_request_and_says_so() {
+    let upstream = Upstream::start().await;
+    let gateway = gateway(&upstream, "", "max_requests_per_connection: 3").await;
+    let mut connection = RawConnection::open(gateway.http()).await;
+    for number in 1..=3 {
+        connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let answer = connection.read_answer().await;
+        let expected = if number == 3 { "close" } else { "" };
+        assert_eq!((answer.status, answer.header("connection")), (200, expected), "request {number}");
+    }
+    assert!(connection.is_closed().await);
+
+    let mut connection = FrameConnection::open(gateway.http()).await;
+    for stream in [1, 3, 5] {
+        connection.send(get(stream, "/")).await;
+        let outcome = connection.outcome(stream).await;
+        assert!(matches!(outcome, Outcome::Answered(200, _)), "stream {stream}: {outcome:?}");
+    }
+    connection.send(get(7, "/over")).await;
+    let ending = connection.ending().await;
+    assert_eq!((ending.goaway, ending.frames[usize::from(DATA)]), (Some(0), 0), "in order, unanswered: {ending:?}");
+    for _ in 0..6 {
+        assert_eq!(upstream.received().await.uri.path(), "/");
+    }
+    assert!(upstream.has_received_nothing().await);
+}
+
+/// The last file descriptor is gone: nobody is served then, but the gateway neither ends nor spins, and goes on once
+/// there are some again.
+#[tokio::test]
+async fn running_out_of_files_is_survived() {
+    let upstream = Upstream::start().await;
+    let gateway = gateway(&upstream, "", "header_timeout: 60s").await;
+    let honest = Honest::of(&gateway);
+    honest.is_served().await;
+    let pid = Pid::from_raw(i32::try_from(gateway.pid()).unwrap());
+    let few = u64::try_from(open_files(&gateway) + 5).unwrap();
+    let before = prlimit(pid, Resource::Nofile, Rlimit { current: Some(few), maximum: None }).unwrap();
+
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(gateway.http()).await.unwrap());
+    }
+    gateway.log(|line| line["level"] == "WARN" && line["message"] == "cannot accept connections").await;
+    let spent = gateway.metric("bartizan_process_cpu_milliseconds_total").await;
+    println!("{spent}");
+    drop(silent);
+    honest.is_served().await;
+    prlimit(pid, Resource::Nofile, before).unwrap();
+    honest.is_served().await;
+    gateway.stop().await;
 }

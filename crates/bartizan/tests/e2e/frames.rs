@@ -19,14 +19,12 @@ pub(crate) const HEADERS: u8 = 1;
 pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
-pub(crate) const PUSH_PROMISE: u8 = 5;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 0x1;
-pub(crate) const ACK: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
 
 /// What a client says first.
@@ -60,6 +58,15 @@ pub(crate) enum Outcome {
     Ended(Ending),
 }
 
+/// What has been seen of a stream.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    stream: u32,
+    status: u16,
+    body: Vec<u8>,
+    ending: Ending,
+}
+
 /// How a connection ended, and what the gateway sent until then.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Ending {
@@ -77,13 +84,18 @@ impl FrameConnection {
 
     /// The same with these settings.
     pub(crate) async fn with_settings(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
-        let mut connection = Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() };
+        let mut connection = Self::connect(address).await;
         let payload: Vec<u8> = settings
             .iter()
             .flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat())
             .collect();
         connection.send([PREFACE, &frame(SETTINGS, 0, 0, payload)].concat()).await;
         connection
+    }
+
+    /// Opens a connection without a word.
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() }
     }
 
     /// Whether all of it was taken; a gateway that has closed takes nothing.
@@ -107,23 +119,13 @@ impl FrameConnection {
 
     /// What becomes of `stream`.
     pub(crate) async fn outcome(&mut self, stream: u32) -> Outcome {
-        let (mut status, mut body, mut ending) = (0, Vec::new(), Ending::default());
-        while let Some(frame) = self.read_frame().await {
-            ending.count(&frame);
-            match frame.kind {
-                _ if frame.stream != stream => continue,
-                HEADERS if status == 0 => status = frame.status(),
-                DATA => body.extend_from_slice(&frame.payload),
-                RST_STREAM if status == 0 => return Outcome::Reset(frame.number()),
-                // Answered in full, and told not to send the rest of the request.
-                RST_STREAM => return Outcome::Answered(status, body),
-                _ => {}
-            }
-            if matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0 {
-                return Outcome::Answered(status, body);
+        let mut watch = Watch::of(stream);
+        loop {
+            let frame = self.read_frame().await;
+            if let Some(outcome) = watch.see(frame) {
+                return outcome;
             }
         }
-        Outcome::Ended(ending)
     }
 
     /// Reads until the gateway closes.
@@ -143,6 +145,35 @@ impl FrameConnection {
         let payload = self.unread.get(FRAME_HEADER..FRAME_HEADER + length)?.to_vec();
         self.unread.drain(..FRAME_HEADER + length);
         Some(Frame { kind, flags, stream, payload })
+    }
+}
+
+impl Watch {
+    pub(crate) fn of(stream: u32) -> Self {
+        Self { stream, status: 0, body: Vec::new(), ending: Ending::default() }
+    }
+
+    /// Takes a frame, or the end of the connection, into account.
+    pub(crate) fn see(&mut self, frame: Option<Frame>) -> Option<Outcome> {
+        let Some(frame) = frame else { return Some(Outcome::Ended(self.ending.clone())) };
+        self.ending.count(&frame);
+        if frame.stream != self.stream {
+            return None;
+        }
+        match frame.kind {
+            HEADERS if self.status == 0 => self.status = frame.status(),
+            DATA => self.body.extend_from_slice(&frame.payload),
+            RST_STREAM if self.status == 0 => return Some(Outcome::Reset(frame.number())),
+            // Answered in full, and told not to send the rest of the request.
+            RST_STREAM => return Some(self.answer()),
+            _ => {}
+        }
+        let is_last = matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0;
+        is_last.then(|| self.answer())
+    }
+
+    fn answer(&mut self) -> Outcome {
+        Outcome::Answered(self.status, std::mem::take(&mut self.body))
     }
 }
 
@@ -179,7 +210,7 @@ impl Frame {
 }
 
 impl Ending {
-    fn count(&mut self, frame: &Frame) {
+    pub(crate) fn count(&mut self, frame: &Frame) {
         if let Some(count) = self.frames.get_mut(usize::from(frame.kind)) {
             *count += 1;
         }

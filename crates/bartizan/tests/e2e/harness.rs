@@ -34,21 +34,22 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
     net::UnixDatagram,
     process::{Child, Command},
-    sync::watch,
     time::timeout,
 };
 
-use crate::raw::{RawAnswer, RawConnection};
+use crate::{
+    output::Output,
+    raw::{RawAnswer, RawConnection},
+};
 
 /// How long anything may take on a slow and busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -200,8 +201,17 @@ impl Gateway {
 
     /// Runs a `bartizan` command against this gateway.
     pub(crate) async fn cli<const N: usize>(&self, arguments: [&str; N]) -> Ended {
+        self.cli_with(&[], arguments).await
+    }
+
+    /// The same with these environment variables.
+    pub(crate) async fn cli_with<const N: usize>(
+        &self,
+        environment: &[(&str, &str)],
+        arguments: [&str; N],
+    ) -> Ended {
         let mut command = bartizan(&self.folder);
-        command.args(arguments);
+        command.args(arguments).envs(environment.iter().copied());
         end(command).await
     }
 
@@ -376,57 +386,6 @@ pub(crate) fn client() -> reqwest::Client {
         .timeout(PATIENCE)
         .build()
         .unwrap()
-}
-
-/// Lines of a child, as they come.
-struct Output {
-    lines: Arc<Mutex<Vec<String>>>,
-    count: watch::Receiver<usize>,
-}
-
-impl Output {
-    fn follow(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let (counter, count) = watch::channel(0);
-        let written = Arc::clone(&lines);
-        tokio::spawn(async move {
-            let mut stream = BufReader::new(stream).lines();
-            while let Ok(Some(line)) = stream.next_line().await {
-                let mut lines = written.lock().unwrap();
-                lines.push(line);
-                counter.send_replace(lines.len());
-            }
-        });
-        Self { lines, count }
-    }
-
-    async fn find<T>(&self, matching: impl Fn(&str) -> Option<T>, what: &str) -> T {
-        let (mut count, mut seen) = (self.count.clone(), 0);
-        let search = async {
-            loop {
-                let until = *count.borrow_and_update();
-                let lines = self.lines.lock().unwrap()[seen..until].to_vec();
-                if let Some(found) = lines.iter().find_map(|line| matching(line)) {
-                    return Some(found);
-                }
-                seen = until;
-                if count.changed().await.is_err() {
-                    return None;
-                }
-            }
-        };
-        let found = timeout(PATIENCE, search).await.ok().flatten();
-        found.unwrap_or_else(|| panic!("no `{what}` in:\n{}", self.text()))
-    }
-
-    async fn closed(&self) {
-        let mut count = self.count.clone();
-        while count.changed().await.is_ok() {}
-    }
-
-    fn text(&self) -> String {
-        self.lines.lock().unwrap().join("\n")
-    }
 }
 
 fn whole(document: &str) -> String {

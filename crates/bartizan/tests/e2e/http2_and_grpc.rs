@@ -329,6 +329,45 @@ async fn trailers_of_a_streamed_request_pass() {
 }
 
 #[tokio::test]
+async fn trailers_cannot_say_what_headers_must_not() {
+    let (told, mut trailers) = mpsc::unbounded_channel();
+    let upstream = Service::start(move |request: Request<Incoming>| {
+        let told = told.clone();
+        async move {
+            let whole = request.into_body().collect().await.unwrap();
+            told.send(whole.trailers().cloned().unwrap_or_default()).unwrap();
+            text("ok")
+        }
+    })
+    .await;
+    let forged = [
+        "x-user-id",
+        "x-organization-id",
+        "x-forwarded-for",
+        "forwarded",
+        "x-request-id",
+        "authorization",
+        "cookie",
+        "host",
+    ];
+    for settings in [", protocol: http2", ", protocol: http1"] {
+        let gateway = gateway_towards(&upstream, settings, ", body: stream").await;
+        let (mut sender, body) = Channel::<Bytes>::new(2);
+        sender.send_data("hello".into()).await.unwrap();
+        let fields = forged.iter().map(|name| (name.parse().unwrap(), HeaderValue::from_static("forged")));
+        sender.send_trailers(HeaderMap::from_iter(fields)).await.unwrap();
+        drop(sender);
+        let request = Request::post("http://shop.test/")
+            .header("trailer", forged.join(", "))
+            .body(body.boxed())
+            .unwrap();
+        assert_eq!(send(&mut clear(&gateway).await, request).await.status(), 200);
+        let received = trailers.recv().await.unwrap();
+        assert!(received.is_empty(), "{settings}: {received:?}");
+    }
+}
+
+#[tokio::test]
 async fn more_connections_are_opened_when_an_upstream_admits_no_more_streams() {
     const CALLS: usize = 9;
     let (calls, mut arrived) = mpsc::unbounded_channel();

@@ -4,6 +4,7 @@
 use crate::{
     frames::{DATA, END_HEADERS, END_STREAM, FrameConnection, HEADERS, Outcome, block, frame, pseudo},
     harness::Gateway,
+    phrases::public,
     siege::Honest,
     upstream::Upstream,
 };
@@ -101,10 +102,6 @@ const PSEUDO: &[(&str, Fields, Expected)] = &[
     ("TRACE", &[(":method", "TRACE"), (":scheme", "http"), (":authority", "a"), (":path", "/")], Refused(405, "method_not_allowed")),
 ];
 
-async fn gateway(upstream: &Upstream) -> Gateway {
-    Gateway::start(&format!("routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]")).await
-}
-
 /// Sends one request on a connection of its own and checks what comes of it.
 async fn expect(gateway: &Gateway, upstream: &Upstream, name: &str, bytes: Vec<u8>, expected: Expected) {
     let mut connection = FrameConnection::open(gateway.http()).await;
@@ -134,7 +131,7 @@ async fn expect(gateway: &Gateway, upstream: &Upstream, name: &str, bytes: Vec<u
 #[tokio::test]
 async fn fields_that_would_become_framing_are_refused() {
     let upstream = Upstream::start().await;
-    let gateway = gateway(&upstream).await;
+    let gateway = public(&upstream, "").await;
     for &(name, fields, body, expected) in FIELDS {
         let head = block(&[&pseudo("POST", "/")[..], fields].concat());
         let request = if body.is_empty() {
@@ -150,7 +147,7 @@ async fn fields_that_would_become_framing_are_refused() {
 #[tokio::test]
 async fn a_request_has_each_pseudo_header_field_once_and_well_formed() {
     let upstream = Upstream::start().await;
-    let gateway = gateway(&upstream).await;
+    let gateway = public(&upstream, "").await;
     for &(name, fields, expected) in PSEUDO {
         let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, block(fields));
         expect(&gateway, &upstream, name, request, expected).await;
@@ -162,7 +159,7 @@ async fn a_request_has_each_pseudo_header_field_once_and_well_formed() {
 #[tokio::test]
 async fn what_follows_the_end_of_a_request_is_lost() {
     let upstream = Upstream::start().await;
-    let gateway = gateway(&upstream).await;
+    let gateway = public(&upstream, "").await;
     let empty = block(&[&pseudo("POST", "/")[..], &[("content-length", "0")]].concat());
     for head in [
         frame(HEADERS, END_HEADERS, 1, &empty),
@@ -188,8 +185,7 @@ async fn what_follows_the_end_of_a_request_is_lost() {
 async fn trailers_change_nothing() {
     let upstream = Upstream::start().await;
     for policy in ["hold", "stream"] {
-        let route = format!("{{ path: /**, to: \"{upstream}\", auth: none, body: {policy} }}");
-        let gateway = Gateway::start(&format!("routes: [{route}]")).await;
+        let gateway = public(&upstream, &format!(", body: {policy}")).await;
         for (name, value) in [
             (":path", "/admin"),
             ("host", "b"),
@@ -228,7 +224,7 @@ async fn trailers_change_nothing() {
 #[tokio::test]
 async fn cookies_in_crumbs_become_one_field() {
     let upstream = Upstream::start().await;
-    let gateway = gateway(&upstream).await;
+    let gateway = public(&upstream, "").await;
     let mut connection = FrameConnection::open(gateway.http()).await;
     let crumbs = [("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")];
     let head = block(&[&pseudo("GET", "/")[..], &crumbs].concat());

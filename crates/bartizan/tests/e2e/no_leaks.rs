@@ -5,7 +5,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use http::{HeaderMap, Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -226,19 +226,17 @@ fn secrets() -> HeaderMap {
 }
 
 /// What must never be seen again.
-const SECRETS: [&str; 12] = [
+const SECRETS: [&str; 9] = [
     KEY,
     KEY_HASH,
-    "secret-",
+    "wrong-key-0123456789",
     "eyJzZWNyZXQtYmVhcmVy",
     "eyJzZWNyZXQtY2xhaW1z",
     "c2VjcmV0LXNpZ25hdHVyZQ",
     "c2VjcmV0LXByb3h5",
-    "wrong-key-0123456789",
-    "secret-query",
-    "secret-body",
-    "secret-answer",
     "shared-between-issuer-and-gateway",
+    // Cookie, query, body and the like.
+    "secret-",
 ];
 
 #[tokio::test]
@@ -292,9 +290,7 @@ log: {{ format: json, level: {level}, requests: true }}
                 assert!(line.is_none(), "{level}: `{secret}` in the {place}: {line:?}");
             }
         }
-        let lines = gateway.log_text();
-        let refused = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        assert!(refused.filter(|line| line["code"] == "permission_denied").count() >= 2, "{lines}");
+        assert!(gateway.log_text().contains(&format!("\"{}\"", level.to_uppercase())), "{level} is logged");
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use crate::{harness::Gateway, raw::RawConnection, upstream::Upstream};
+use crate::{eventually::eventually, harness::Gateway, raw::RawConnection, upstream::Upstream};
 
 fn document(upstream: &Upstream) -> String {
     format!("routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]\n")
@@ -27,7 +27,11 @@ async fn requests_in_flight_finish_before_the_end() {
     gateway.log(|line| line["message"].as_str().is_some_and(|text| text.starts_with("stopping"))).await;
     assert!(idle.is_closed().await, "an idle connection is closed");
     assert_eq!(gateway.client().get(&ready).send().await.unwrap().status(), 503);
-    assert!(tokio::net::TcpStream::connect(gateway.http()).await.is_err(), "nobody listens any more");
+    // Connections and listener end together, each in its own task.
+    eventually("nobody listens any more", async || {
+        tokio::net::TcpStream::connect(gateway.http()).await.is_err()
+    })
+    .await;
 
     upstream.open_gate();
     assert_eq!(waiting.await.unwrap().unwrap().text().await.unwrap(), "hello from upstream");

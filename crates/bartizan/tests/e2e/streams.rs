@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    harness::PATIENCE,
+    harness::{Gateway, PATIENCE},
     phrases::{peak_memory, public},
     raw::RawConnection,
     service::Service,
@@ -145,4 +145,27 @@ async fn connections_are_used_again_on_both_sides() {
         assert_eq!(connection.read_answer().await.body, b"ok", "{number}");
     }
     assert_eq!(upstream.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_has_served_enough_is_closed_in_order() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "hardening: {{ max_requests_per_connection: 3 }}\nroutes: [{{ path: /**, to: \"{upstream}\", auth: none }}]"
+    ))
+    .await;
+    let mut connection = RawConnection::open(gateway.http()).await;
+    for number in 1..=3 {
+        connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let answer = connection.read_answer().await;
+        assert_eq!((answer.status, answer.header("connection") == "close"), (200, number == 3), "{number}");
+    }
+    assert!(connection.is_closed().await);
+    // An ordinary client notices nothing, in either version.
+    let http2 = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    for client in [gateway.client(), &http2] {
+        for _ in 0..10 {
+            assert_eq!(client.get(gateway.url("/")).send().await.unwrap().status(), 200);
+        }
+    }
 }

@@ -300,6 +300,15 @@ async fn retries_have_a_budget() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_closes_its_connections_without_a_word_is_served_on_new_ones() {
+    let rude = Rude::start(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let gateway = gateway(&[&rude.url], ", retries: { budget_percent: 100 }", "").await;
+    for number in 0..40 {
+        assert_eq!(gateway.get("/").await.status(), 200, "{number}");
+    }
+}
+
+#[tokio::test]
 async fn an_upstream_that_fails_is_told_apart_from_one_that_is_not_there_or_slow() {
     let (_socket, nobody) = refusing();
     let (rude, babbling) = (Rude::start(b"").await, Rude::start(b"SSH-2.0-OpenSSH_9.2\r\n").await);

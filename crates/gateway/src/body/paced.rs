@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::BodyError;
-use crate::forward::strip_reserved;
+use crate::forward::strip_trailers;
 
 /// The slowest a body may come.
 #[derive(Debug, Clone, Copy)]
@@ -109,8 +109,7 @@ impl Body for Paced {
         }
         let Some(mut frame) = ready!(polled).transpose()? else { return Poll::Ready(None) };
         if let Some(trailers) = frame.trailers_mut() {
-            // Some servers merge trailers into the headers.
-            strip_reserved(trailers);
+            strip_trailers(trailers);
         }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         Poll::Ready(Some(self.count(length).map(|()| frame)))

@@ -136,8 +136,29 @@ fn is_end_to_end(name: &HeaderName) -> bool {
     ) || name.as_str().starts_with("x-")
 }
 
-/// Removes what only the gateway may say, from headers or trailers.
-pub(crate) fn strip_reserved(headers: &mut HeaderMap) {
+/// Removes from trailers what a client must not say, or only in front of a body: some servers merge trailers into
+/// the headers (RFC 9110, section 6.5.1).
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    strip_hop_by_hop(trailers);
+    strip_reserved(trailers);
+    for name in [
+        header::AUTHORIZATION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::COOKIE,
+        header::EXPECT,
+        header::HOST,
+        header::TRAILER,
+        X_REQUEST_ID,
+        TRACEPARENT,
+    ] {
+        trailers.remove(name);
+    }
+}
+
+/// Removes what only the gateway may say.
+fn strip_reserved(headers: &mut HeaderMap) {
     let found: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name)).cloned().collect();
     for name in found {
         headers.remove(name);

@@ -6,7 +6,7 @@
 
 use bartizan_config::{Hardening, UnderscoreHeaders};
 use bartizan_model::Line;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header, uri::Authority};
 
 use super::Passed;
 use crate::{Code, Exchange, NormalPath, Refusal, Stop};
@@ -38,6 +38,7 @@ impl Protocol {
         check_length(&exchange.head.headers)?;
         check_upgrade(exchange)?;
         check_expect(&exchange.head.headers)?;
+        check_target(&exchange.head.uri)?;
         let path = exchange.head.uri.path();
         exchange.path = NormalPath::of(path).map_err(|error| malformed(format!("path: {error}")))?;
         Ok(Passed::because("well-formed", Line::NONE))
@@ -166,6 +167,14 @@ fn check_expect(headers: &HeaderMap) -> Result<(), Refusal> {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
             Err(Refusal::new(Code::ExpectationFailed, "an `Expect` other than `100-continue`"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// HTTP/2 brings targets that are no URI (RFC 3986), which servers decode one way or another.
+fn check_target(target: &Uri) -> Result<(), Refusal> {
+    match target.path_and_query() {
+        Some(target) if !target.as_str().is_ascii() => Err(malformed("the target is not ASCII")),
         _ => Ok(()),
     }
 }
