@@ -92,8 +92,11 @@ fn command_names(help: &str) -> impl Iterator<Item = &str> {
         .filter(|name| *name != "help")
 }
 
+/// What a command prints, the same whatever the terminal and the environment.
 fn ask(binary: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
-    command::output(command(binary, arguments))
+    let mut command = command(binary, arguments);
+    command.env("COLUMNS", "100").env_remove("BARTIZAN_ADMIN");
+    command::output(command)
 }
 
 /// What a command prints, which must be JSON.

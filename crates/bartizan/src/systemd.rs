@@ -60,8 +60,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let _reader = UnixDatagram::bind(&path).unwrap();
-        let sent = (0..100_000).map(|_| send(path.as_os_str().as_bytes(), "READY=1"));
-        let refused = sent.filter_map(Result::err).next().unwrap();
+        let mut attempts = 0..100_000;
+        let refused = attempts.find_map(|_| send(path.as_os_str().as_bytes(), "READY=1").err()).unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
     }
 

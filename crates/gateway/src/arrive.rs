@@ -50,6 +50,7 @@ pub(crate) fn refuse_malformed(exchange: &mut Exchange, violation: Violation) ->
         exchange.head.uri = Uri::from_static("*");
     }
     let code = match violation.status().as_u16() {
+        408 => Code::RequestTimeout,
         414 => Code::UriTooLong,
         431 => Code::HeadersTooLarge,
         505 => Code::VersionNotSupported,

@@ -15,7 +15,7 @@ async fn the_printed_lines_let_the_printed_key_in() {
 
     let upstream = Upstream::start().await;
     let keys = lines.join("\n").replace("permissions: []", "permissions: [\"orders:read\"]");
-    let keys: String = keys.lines().map(|line| format!("      {line}\n")).collect();
+    let keys = keys.lines().map(|line| format!("      {line}\n")).collect::<Vec<_>>().concat();
     let gateway = Gateway::start(&format!(
         "identity:\n  partners:\n    api_key:\n      keys:\n{keys}\
          routes: [{{ path: /orders, to: \"{upstream}\", auth: partners, require: [\"orders:read\"] }}]\n"

@@ -25,6 +25,7 @@ pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 0x1;
+const ACK: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
 
 /// What a client says first.
@@ -36,6 +37,7 @@ const FRAME_HEADER: usize = 9;
 pub(crate) struct FrameConnection {
     stream: TcpStream,
     unread: Vec<u8>,
+    answers_pings: bool,
 }
 
 /// A frame of the gateway.
@@ -95,7 +97,12 @@ impl FrameConnection {
 
     /// Opens a connection without a word.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() }
+        Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new(), answers_pings: true }
+    }
+
+    /// Answers no PING, which is how one learns that the other side has heard.
+    pub(crate) fn deaf(self) -> Self {
+        Self { answers_pings: false, ..self }
     }
 
     /// Whether all of it was taken; a gateway that has closed takes nothing.
@@ -108,6 +115,9 @@ impl FrameConnection {
     pub(crate) async fn read_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.take_frame() {
+                if self.answers_pings && frame.kind == PING && frame.flags & ACK == 0 {
+                    self.send(self::frame(PING, ACK, 0, &frame.payload)).await;
+                }
                 return Some(frame);
             }
             let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await;

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! - [`Gateway::start`] puts `version` and `listen` (port 0 everywhere) in front of a document that has none.
-//!   [`Gateway::launch`] changes environment, arguments or inherited sockets before the start.
+//!   [`Gateway::launch`] changes the environment or inherits sockets before the start.
 //! - A start is over when the gateway says `READY=1` to its `NOTIFY_SOCKET`; nothing polls and nothing sleeps.
 //! - Everything that waits gives up after [`PATIENCE`] with the gateway's log in the message.
 //! - Dropping a gateway kills it; [`Gateway::stop`] is what a story that cares ends with.
@@ -289,11 +289,6 @@ impl Launch {
         self.folder.path()
     }
 
-    pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Self {
-        self.arguments.push(argument.into());
-        self
-    }
-
     pub(crate) fn environment(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
@@ -325,11 +320,6 @@ impl Launch {
         let text = std::fs::read_to_string(state_directory(&folder).join("running.json")).unwrap();
         let running = serde_json::from_str(&text).unwrap();
         Gateway { child, folder, notify, running, stdout, stderr, client: client() }
-    }
-
-    /// Starts it although it should not start, and waits for its end.
-    pub(crate) async fn fail(self) -> Ended {
-        end(self.command()).await
     }
 
     fn command(self) -> Command {

@@ -116,7 +116,9 @@ async fn expect(gateway: &Gateway, upstream: &Upstream, name: &str, bytes: Vec<u
             };
             assert!(is_refused, "{name}: {outcome:?}");
         }
-        Refused(status, code) => assert_eq!(outcome.refusal(), (status, Some(code.into())), "{name}: {outcome:?}"),
+        Refused(status, code) => {
+            assert_eq!(outcome.refusal(), (status, Some(code.into())), "{name}: {outcome:?}")
+        }
         Forwarded(body) => {
             assert!(matches!(outcome, Outcome::Answered(200, _)), "{name}: {outcome:?}");
             let received = upstream.received().await;
@@ -211,7 +213,10 @@ async fn trailers_change_nothing() {
                 break;
             }
             // One that broke off has no body.
-            assert!(received.uri.path() == "/" && [&b"ab"[..], b""].contains(&&received.body[..]), "{received:?}");
+            assert!(
+                received.uri.path() == "/" && [&b"ab"[..], b""].contains(&&received.body[..]),
+                "{received:?}"
+            );
             assert_eq!(received.headers["host"], "a");
             for name in ["authorization", "x-user-id", "x"] {
                 assert!(!received.headers.contains_key(name), "{policy}, {name}: {received:?}");

@@ -69,7 +69,13 @@ fn post(gateway: &Gateway, path: &str, length: usize, is_framed_by_length: bool)
 }
 
 /// Sends it and checks that it is served (no code) or refused with this status and code.
-async fn expect(client: &Client, request: Request, expected: Option<(u16, &str)>, upstream: &Upstream, what: &str) {
+async fn expect(
+    client: &Client,
+    request: Request,
+    expected: Option<(u16, &str)>,
+    upstream: &Upstream,
+    what: &str,
+) {
     let answer = client.execute(request).await.unwrap_or_else(|error| panic!("{what}: {error:?}"));
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
     let Some((expected_status, code)) = expected else {
@@ -92,7 +98,8 @@ async fn heads_are_served_up_to_the_limits() {
     let gateway = gateway(&upstream).await;
     let target = |length: usize| format!("/{}", "a".repeat(length - 1));
     let query = |length: usize| format!("/q?{}", "a".repeat(length - 3));
-    let fields = |count: usize| (0..count).map(|number| (format!("x-{number}"), "y".into())).collect::<Vec<_>>();
+    let fields =
+        |count: usize| (0..count).map(|number| (format!("x-{number}"), "y".into())).collect::<Vec<_>>();
     let value = |length: usize| vec![("x-long".to_owned(), "y".repeat(length))];
     let name = |length: usize| vec![(format!("x-{}", "n".repeat(length)), "y".to_owned())];
     let (too_long, too_large) = (Some((414, "uri_too_long")), Some((431, "headers_too_large")));
@@ -103,7 +110,12 @@ async fn heads_are_served_up_to_the_limits() {
         ("a query over the limit", query(MAX_URI_BYTES + 1), vec![], too_long),
         ("fields below the limit", "/".into(), fields(MAX_HEADER_COUNT - 3), None),
         ("fields over the limit", "/".into(), fields(MAX_HEADER_COUNT + 1), too_large),
-        ("the same field over and over", "/".into(), vec![("x".into(), "y".into()); MAX_HEADER_COUNT + 1], too_large),
+        (
+            "the same field over and over",
+            "/".into(),
+            vec![("x".into(), "y".into()); MAX_HEADER_COUNT + 1],
+            too_large,
+        ),
         ("a value below the limit", "/".into(), value(MAX_HEADER_BYTES - 300), None),
         ("a value over the limit", "/".into(), value(MAX_HEADER_BYTES + 1), too_large),
         ("a name over the limit", "/".into(), name(MAX_HEADER_BYTES + 1), too_large),
@@ -180,7 +192,11 @@ async fn a_body_that_turns_out_too_long_never_arrives_whole() {
                 if received.uri.path() == "/after" {
                     break;
                 }
-                assert!(received.body.is_empty(), "{version:?}, {path}: {} bytes arrived", received.body.len());
+                assert!(
+                    received.body.is_empty(),
+                    "{version:?}, {path}: {} bytes arrived",
+                    received.body.len()
+                );
             }
         }
     }
@@ -203,7 +219,8 @@ async fn a_body_that_is_announced_too_long_is_never_asked_for() {
 #[tokio::test]
 async fn names_with_an_underscore_are_refused_dropped_or_forwarded() {
     let upstream = Upstream::start().await;
-    for (policy, expected) in [("refuse", Some((400, "malformed_request"))), ("drop", None), ("allow", None)] {
+    for (policy, expected) in [("refuse", Some((400, "malformed_request"))), ("drop", None), ("allow", None)]
+    {
         let document = format!(
             "routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]\nhardening: {{ underscore_headers: {policy} }}\n"
         );

@@ -157,11 +157,15 @@ async fn the_admin_api_says_nothing_without_its_token() {
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{what}");
             assert!(answer.headers().get("server").is_none(), "{what}");
             let text = answer.text().await.unwrap();
-            assert!(!text.contains(&upstream.address().to_string()) && !text.contains(&token), "{what}: {text}");
+            assert!(
+                !text.contains(&upstream.address().to_string()) && !text.contains(&token),
+                "{what}: {text}"
+            );
         }
     }
     // In the query it would end up in logs.
-    let in_query = client().get(format!("{base}/v1/status?token={token}&access_token={token}")).send().await.unwrap();
+    let in_query =
+        client().get(format!("{base}/v1/status?token={token}&access_token={token}")).send().await.unwrap();
     assert_eq!(in_query.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(gateway.ask_admin("/v1/status", None).await.status(), StatusCode::OK);
     assert!(!gateway.log_text().contains(&token), "the token is in the log");
@@ -179,7 +183,12 @@ async fn the_admin_api_answers_to_its_own_name_and_pages_of_its_own_only() {
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!(ask("host", "localhost").await, 200);
-    for (name, value) in [("host", "evil.test"), ("host", "127.0.0.1.evil.test"), ("origin", "http://evil.test"), ("origin", "null")] {
+    for (name, value) in [
+        ("host", "evil.test"),
+        ("host", "127.0.0.1.evil.test"),
+        ("origin", "http://evil.test"),
+        ("origin", "null"),
+    ] {
         let status = ask(name, value).await;
         assert!((400..500).contains(&status), "{name}: {value}: {status}");
     }
@@ -191,7 +200,10 @@ async fn the_metrics_listener_has_metrics_and_health_and_nothing_else() {
     let gateway = public(&upstream, "").await;
     let base = format!("http://{}", gateway.metrics());
     let marked = "marked-by-a-client";
-    let request = client().get(gateway.url(&format!("/{marked}?{marked}"))).header("user-agent", marked).header("host", marked);
+    let request = client()
+        .get(gateway.url(&format!("/{marked}?{marked}")))
+        .header("user-agent", marked)
+        .header("host", marked);
     assert_eq!(request.send().await.unwrap().status(), 200);
     client().request(Method::from_bytes(b"MARKED").unwrap(), gateway.url("/")).send().await.unwrap();
 
@@ -205,7 +217,16 @@ async fn the_metrics_listener_has_metrics_and_health_and_nothing_else() {
         let posted = client().post(format!("{base}{path}")).json(&json!({})).send().await.unwrap();
         assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
-    for path in ["/", "/v1/status", "/v1/configuration", "/v1/requests", "/v1/addresses", "/openapi.json", "/debug/pprof", "/metrics/../v1/status"] {
+    for path in [
+        "/",
+        "/v1/status",
+        "/v1/configuration",
+        "/v1/requests",
+        "/v1/addresses",
+        "/openapi.json",
+        "/debug/pprof",
+        "/metrics/../v1/status",
+    ] {
         let mut connection = RawConnection::open(gateway.metrics()).await;
         let token = gateway.admin_token();
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n")).await;
@@ -258,7 +279,9 @@ log: {{ format: json, level: {level}, requests: true }}
         .start()
         .await;
         let mut ids = Vec::new();
-        for client in [client(), reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap()] {
+        for client in
+            [client(), reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap()]
+        {
             for path in ["/orders", "/refunds", "/public", "/%2f"] {
                 for key in [Some(KEY), Some("wrong-key-0123456789"), None] {
                     let url = gateway.url(&format!("{path}?access_token=secret-query"));
@@ -301,7 +324,8 @@ async fn a_log_line_stays_one_line() {
     let gateway = public(&upstream, ", methods: [GET]").await;
     let forged = "{\\\"code\\\":\\\"forged\\\"}";
     let target = format!("/x%0a{forged}%1b[2J").replace('"', "%22").replace(['{', '}', '\\'], "");
-    let answer = gateway.raw(format!("DELETE {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
+    let answer =
+        gateway.raw(format!("DELETE {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
     assert!(matches!(answer.status, 400 | 405), "{answer:?}");
     let line = gateway.log(|line| line["request_id"] == answer.request_id()).await;
     assert_ne!(line["code"], "forged");

@@ -137,9 +137,15 @@ async fn no_spelling_of_a_path_dodges_its_route() {
             let what = format!("{version}, {target}");
             match expected {
                 Protected => {
-                    assert_eq!((status, code.as_deref()), (401, Some("missing_authentication_token")), "{what}");
+                    assert_eq!(
+                        (status, code.as_deref()),
+                        (401, Some("missing_authentication_token")),
+                        "{what}"
+                    );
                 }
-                Malformed => assert_eq!((status, code.as_deref()), (400, Some("malformed_request")), "{what}"),
+                Malformed => {
+                    assert_eq!((status, code.as_deref()), (400, Some("malformed_request")), "{what}")
+                }
                 Public(path) => {
                     assert_eq!(status, 200, "{what}");
                     let received = upstream.received().await.uri.to_string();

@@ -78,6 +78,32 @@ routes:
 }
 
 #[tokio::test]
+async fn what_a_reload_takes_away_is_gone_at_once() {
+    let (upstream, issuer) = (Upstream::start().await, Issuer::start());
+    let provider = issuer.provider("");
+    let document = |grants: &str| {
+        format!(
+            "identity: {{ shop-users: {provider} }}\nroles: {{ clerk: [{grants}] }}\n\
+             routes: [{{ path: /**, to: \"{upstream}\", auth: shop-users, require: [orders:read] }}]"
+        )
+    };
+    let gateway = ready(&document("\"orders:*\"")).await;
+    let token = issuer.token(json!({ "roles": ["clerk"] }));
+    let ask =
+        async || gateway.client().get(gateway.url("/")).bearer_auth(&token).send().await.unwrap().status();
+    assert_eq!(ask().await, 200);
+    gateway.cli(["block", "203.0.113.7"]).await.succeeded();
+    gateway.rewrite(&document("\"customers:*\""));
+    gateway.cli(["reload"]).await.succeeded();
+    assert_eq!(ask().await, 403, "although the token was verified before");
+    gateway.rewrite(&document("\"orders:read\""));
+    gateway.cli(["reload"]).await.succeeded();
+    assert_eq!(ask().await, 200);
+    let listed = gateway.ask_admin("/v1/addresses", None).await.text().await.unwrap();
+    assert!(listed.contains("203.0.113.7"), "what an operator blocked stays blocked: {listed}");
+}
+
+#[tokio::test]
 async fn a_second_factor_is_proven_by_the_token() {
     let (upstream, issuer) = (Upstream::start().await, Issuer::start());
     let provider = issuer.provider("");

@@ -127,9 +127,8 @@ async fn a_handshake_has_a_deadline_however_it_is_fed() {
 #[tokio::test]
 async fn a_body_that_drips_in_is_answered_408() {
     let upstream = Upstream::start().await;
-    let policies = ["hold", "stream", "refuse"].map(|policy| {
-        format!("{{ path: /{policy}, to: \"{upstream}\", auth: none, body: {policy} }}")
-    });
+    let policies = ["hold", "stream", "refuse"]
+        .map(|policy| format!("{{ path: /{policy}, to: \"{upstream}\", auth: none, body: {policy} }}"));
     let document = format!("routes: [{}]\n{}", policies.join(", "), hardening("rate_window"));
     let gateway = Gateway::start(&document).await;
     let bodies = [
@@ -145,7 +144,11 @@ async fn a_body_that_drips_in_is_answered_408() {
         let what = format!("{policy}, {framing}");
         let start = format!("POST /{policy} HTTP/1.1\r\nHost: a\r\n{start}");
         let (answer, took) = drip(TcpStream::connect(gateway.http()).await.unwrap(), &start, rest).await;
-        assert_eq!((answer.status, answer.code().as_deref()), (408, Some("body_too_slow")), "{what}: {answer:?}");
+        assert_eq!(
+            (answer.status, answer.code().as_deref()),
+            (408, Some("body_too_slow")),
+            "{what}: {answer:?}"
+        );
         assert_on_time(took, &what);
         let id = answer.request_id();
         gateway.log(|line| line["request_id"] == id && line["code"] == "body_too_slow").await;

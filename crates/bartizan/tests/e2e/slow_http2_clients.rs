@@ -167,7 +167,9 @@ async fn a_download_whose_window_stays_shut_is_cut() {
 async fn who_waits_for_the_upstream_is_not_slow() {
     let upstream = Upstream::start().await;
     let routes = format!("routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]");
-    let gateway = Gateway::start(&format!("{routes}\nhardening: {{ header_timeout: 500ms, rate_window: 500ms }}")).await;
+    let gateway =
+        Gateway::start(&format!("{routes}\nhardening: {{ header_timeout: 500ms, rate_window: 500ms }}"))
+            .await;
     let mut connection = FrameConnection::open(gateway.http()).await;
     connection.send([get(1, "/gate"), get(3, "/drip")].concat()).await;
     // Several windows of nothing at all: that is the story.

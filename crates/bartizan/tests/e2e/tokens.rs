@@ -151,6 +151,7 @@ async fn a_token_is_sent_once_or_not_at_all() {
     assert_eq!(request.send().await.unwrap().status(), 401);
     let in_query = gateway.get(&format!("/orders?access_token={token}")).await;
     assert_eq!(refusal(in_query).await.1, "missing_authentication_token");
+    assert!(!gateway.log_text().contains(&token), "queries are not logged: they may carry secrets");
 }
 
 #[tokio::test]

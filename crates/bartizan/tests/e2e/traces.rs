@@ -149,5 +149,5 @@ async fn a_collector_that_is_not_there_is_told_once_and_costs_no_request() {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

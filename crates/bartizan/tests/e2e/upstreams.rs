@@ -313,13 +313,19 @@ async fn an_upstream_that_fails_is_told_apart_from_one_that_is_not_there_or_slow
     let (_socket, nobody) = refusing();
     let (rude, babbling) = (Rude::start(b"").await, Rude::start(b"SSH-2.0-OpenSSH_9.2\r\n").await);
     let twice = Rude::start(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab").await;
+    let switching =
+        Rude::start(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: tea\r\n\r\n").await;
+    let endless = format!("HTTP/1.1 200 OK\r\nEndless: {}", "x".repeat(2 * 1024 * 1024));
+    let endless = Rude::start(endless.leak().as_bytes()).await;
     let slow = Upstream::start().await;
     let off = ", retries: { attempts: 0 }";
-    let cases: [(&str, &dyn std::fmt::Display, &str, u16, &str); 5] = [
+    let cases: [(&str, &dyn std::fmt::Display, &str, u16, &str); 7] = [
         ("nobody listens", &nobody, "", 503, "upstream_unavailable"),
         ("it breaks off", &rude.url, "", 502, "upstream_failed"),
         ("it speaks something else", &babbling.url, "", 502, "upstream_failed"),
         ("its answer is ambiguous", &twice.url, "", 502, "upstream_failed"),
+        ("it switches protocols unasked", &switching.url, "", 502, "upstream_failed"),
+        ("it says more than anybody reads", &endless.url, "", 502, "upstream_failed"),
         ("it is slow", &slow, ", timeouts: { response: 100ms }", 504, "upstream_timeout"),
     ];
     for (name, target, route, status, expected) in cases {
@@ -371,6 +377,23 @@ async fn a_response_that_breaks_off_is_not_passed_off_as_whole() {
         let gateway = gateway(&[&rude.url], "", "").await;
         let whole = async { gateway.client().get(gateway.url("/")).send().await?.bytes().await };
         whole.await.expect_err("half a body");
+    }
+}
+
+#[tokio::test]
+async fn a_target_is_found_by_name_and_over_both_versions_of_ip() {
+    for address in ["127.0.0.1", "[::1]"] {
+        let upstream = Upstream::on(TcpListener::bind(format!("{address}:0")).await.unwrap());
+        let port = upstream.address().port();
+        // `localhost` is either of the two; one of them does not listen.
+        for host in [address, "localhost"] {
+            let gateway = Gateway::start(&format!(
+                "routes: [{{ path: /**, to: \"http://{host}:{port}\", auth: none, preserve_host: false }}]"
+            ))
+            .await;
+            assert_eq!(gateway.get("/").await.status(), 200, "{host} for {address}");
+            assert_eq!(upstream.received().await.headers["host"], format!("{host}:{port}"));
+        }
     }
 }
 

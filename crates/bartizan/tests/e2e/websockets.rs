@@ -121,6 +121,24 @@ async fn what_an_upstream_says_together_with_the_switch_is_not_lost() {
 }
 
 #[tokio::test]
+async fn what_follows_a_declined_upgrade_is_a_request_like_any_other() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "identity: {{ partners: {{ api_key: {{}} }} }}\n\
+         routes: [{{ path: /, to: \"{upstream}\", auth: none }}, {{ path: /admin, to: \"{upstream}\", auth: partners }}]"
+    ))
+    .await;
+    let mut connection = RawConnection::open(gateway.http()).await;
+    connection.send(format!("{UPGRADE}GET /admin HTTP/1.1\r\nHost: shop.test\r\n\r\n")).await;
+    assert_eq!(connection.read_answer().await.status, 200);
+    assert_eq!(upstream.received().await.uri.path(), "/");
+    connection.finish().await;
+    let behind = connection.read_to_end().await;
+    assert!([0, 401].contains(&behind.status) && behind.rest.is_empty(), "{behind:?}");
+    assert!(upstream.has_received_nothing().await);
+}
+
+#[tokio::test]
 async fn a_half_closed_tunnel_still_carries_the_other_half() {
     let (upstream, done) = switching(async |mut connection| {
         let last = connection.read_to_end().await.rest;

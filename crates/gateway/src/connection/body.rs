@@ -115,7 +115,7 @@ mod tests {
         let (client, server) = tokio::io::duplex(1 << 20);
         let idle = Idle::since(Instant::now(), Duration::from_secs(15));
         let flow = Some(FlowWatch::new(512, Duration::from_secs(10)));
-        let guard = Guard::Http2(Frames::new(Http2Limits::default()));
+        let guard = Guard::Http2(Frames::new(Http2Limits::default(), u64::MAX));
         let (lease, _released) = oneshot::channel();
         let stream = GuardedStream::new(server, guard, idle, flow, Arc::clone(&wire), lease);
         let state = Arc::clone(&wire);

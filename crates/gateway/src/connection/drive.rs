@@ -92,7 +92,7 @@ impl<A: Answer> Driver<'_, A> {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
         let service = service(Arc::clone(&self.answer), Arc::clone(&self.facts), self.hardening);
-        let guard = Guard::Http2(Frames::new(limits.clone()));
+        let guard = Guard::Http2(Frames::new(limits.clone(), self.hardening.max_requests_per_connection));
         let (stream, _released) = self.guard(stream, guard);
         let connection = builder.serve_connection(stream, service);
         drive(connection, http2::Connection::graceful_shutdown, self.closer(false)).await

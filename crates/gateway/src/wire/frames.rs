@@ -35,12 +35,16 @@ pub(crate) struct Frames {
     /// `CONTINUATION` frames of the header block under way.
     continuations: u32,
     highest_stream: u32,
+    /// Requests that may still begin.
+    requests_left: u64,
     traffic: Traffic,
 }
 
 impl Frames {
-    /// The frames of a connection on which nothing has come yet.
-    pub(crate) fn new(limits: Http2Limits) -> Self {
+    /// The frames of a connection on which nothing has come yet. After `max_requests` it is closed in order, and
+    /// a client that hears of it has no more than its streams under way; twice as many are let pass.
+    pub(crate) fn new(limits: Http2Limits, max_requests: u64) -> Self {
+        let requests_left = max_requests.saturating_add(2 * u64::from(limits.concurrent_streams));
         Self {
             limits,
             preface: 0,
@@ -49,6 +53,7 @@ impl Frames {
             payload: 0,
             continuations: 0,
             highest_stream: 0,
+            requests_left,
             traffic: Traffic::default(),
         }
     }
@@ -101,7 +106,11 @@ impl Frames {
         match frame.kind {
             Kind::DATA if frame.carries_data() || frame.flags & END_STREAM != 0 => Ok(()),
             Kind::HEADERS => {
-                self.highest_stream = self.highest_stream.max(frame.stream);
+                if frame.stream > self.highest_stream {
+                    self.highest_stream = frame.stream;
+                    self.requests_left =
+                        self.requests_left.checked_sub(1).ok_or(Violation::RequestsAfterGoaway)?;
+                }
                 self.traffic.current.requests += 1;
                 self.continuations = 0;
                 Ok(())

@@ -95,6 +95,9 @@ pub enum Violation {
     /// More `CONTINUATION` frames than the limit (CVE-2024-27316).
     #[error("too many CONTINUATION frames")]
     ContinuationFlood,
+    /// Requests that go on after the connection was closed in order, as if `GOAWAY` had not been sent.
+    #[error("requests went on after GOAWAY")]
+    RequestsAfterGoaway,
     /// A peer that takes a response too slowly.
     #[error("the response was taken too slowly")]
     SlowRead,
@@ -144,6 +147,7 @@ impl Violation {
             Self::ResetFlood => "http2_reset_flood",
             Self::ControlFlood => "http2_control_flood",
             Self::ContinuationFlood => "http2_continuation_flood",
+            Self::RequestsAfterGoaway => "http2_requests_after_goaway",
             Self::SlowRead => "slow_read",
         }
     }

@@ -23,7 +23,7 @@ fn after_preface(frames: &[(u8, u8, &[u8], usize)]) -> Vec<u8> {
 }
 
 fn follow(bytes: &[u8], piece: usize) -> Result<(), Violation> {
-    let mut frames = Frames::new(LIMITS);
+    let mut frames = Frames::new(LIMITS, 1000);
     bytes.chunks(piece).try_for_each(|piece| frames.advance(piece))
 }
 
@@ -73,7 +73,7 @@ async fn floods_are_told_from_traffic_in_whatever_pieces() {
 #[tokio::test(start_paused = true)]
 async fn the_window_slides() {
     let reset = frame(Kind::RST_STREAM, 0, &[0; 4]);
-    let mut frames = Frames::new(LIMITS);
+    let mut frames = Frames::new(LIMITS, 1000);
     frames.advance(PREFACE).unwrap();
     for _ in 0..20 {
         frames.advance(&reset).unwrap();
@@ -85,7 +85,7 @@ async fn the_window_slides() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_entitles_to_window_updates() {
-    let mut frames = Frames::new(LIMITS);
+    let mut frames = Frames::new(LIMITS, 1000);
     frames.advance(PREFACE).unwrap();
     let update = frame(Kind::WINDOW_UPDATE, 0, &[0; 4]);
     for _ in 0..10_000 {
@@ -97,7 +97,24 @@ async fn what_is_sent_entitles_to_window_updates() {
 
 #[test]
 fn the_farewell_names_the_last_stream() {
-    let mut frames = Frames::new(LIMITS);
+    let mut frames = Frames::new(LIMITS, 1000);
     frames.advance(&after_preface(&[(Kind::HEADERS, 5, &[0x82], 1)])).unwrap();
     assert_eq!(frames.farewell(), *b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\x0b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_hear_goaway_is_cut_off() {
+    let mut frames = Frames::new(LIMITS, 5);
+    frames.advance(PREFACE).unwrap();
+    let request = |number: u8| {
+        let mut request = frame(Kind::HEADERS, 5, &[0x82]);
+        request[8] = 2 * number + 1;
+        request
+    };
+    for number in 0..5 + 2 * u8::try_from(LIMITS.concurrent_streams).unwrap() {
+        frames.advance(&request(number)).unwrap();
+        // Trailers are no request.
+        frames.advance(&request(number)).unwrap();
+    }
+    assert_eq!(frames.advance(&request(100)), Err(Violation::RequestsAfterGoaway));
 }
