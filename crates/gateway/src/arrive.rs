@@ -69,6 +69,7 @@ fn client(head: &Parts, connection: &ConnectionFacts, config: &Config) -> Client
         address: forwarded.map_or(peer.to_canonical(), |forwarded| forwarded.address),
         peer: connection.client,
         secure: forwarded.and_then(|forwarded| forwarded.secure).unwrap_or(tls.is_some()),
+        is_disputed: forwarded.is_some_and(|forwarded| forwarded.is_disputed),
         certificate: tls.and_then(|tls| tls.client_certificate.clone()),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Believed only from a trusted proxy, read from the right, and only as far as the chain of trusted proxies
 //! reaches: the first address that is not one of ours is the client. If both headers are there and disagree,
-//! somebody forged one of them and neither is believed.
+//! somebody forged one of them and the request is refused: a proxy that only appends to one of the two hands the
+//! client's own copy of the other on, and with it a way around the block list.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,6 +20,8 @@ pub(crate) struct Forwarded {
     pub(crate) address: IpAddr,
     /// Whether the client speaks TLS to the outermost proxy; `None` if they do not say.
     pub(crate) secure: Option<bool>,
+    /// Whether the two headers contradict each other.
+    pub(crate) is_disputed: bool,
 }
 
 impl Forwarded {
@@ -31,11 +34,13 @@ impl Forwarded {
         let standard =
             from_right(headers, &header::FORWARDED).map(|element| parse_address(parameter(element, "for")?));
         let address = match (client(listed, trusted), client(standard, trusted)) {
-            (Some(listed), Some(standard)) if listed != standard => return None,
+            (Some(listed), Some(standard)) if listed != standard => {
+                return Some(Self { address: peer, secure: None, is_disputed: true });
+            }
             (Some(address), _) | (_, Some(address)) => address,
             (None, None) => peer,
         };
-        Some(Self { address, secure: secure(headers) })
+        Some(Self { address, secure: secure(headers), is_disputed: false })
     }
 }
 
@@ -135,9 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_contradict_each_other_are_not_believed() {
-        let headers = [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.2")];
-        assert_eq!(read("10.0.0.1", &headers), None);
+    fn headers_that_contradict_each_other_are_a_dispute() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.1"));
+        headers.insert("forwarded", HeaderValue::from_static("for=198.51.100.2"));
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let read = |peer: &str| Forwarded::read(&headers, peer.parse().unwrap(), &trusted);
+        assert!(read("10.0.0.1").is_some_and(|forwarded| forwarded.is_disputed));
+        assert_eq!(read("203.0.113.9"), None);
     }
 
     fn leak(text: &str) -> &'static str {

@@ -105,7 +105,8 @@ fn request(path: &str) -> Request<()> {
 
 fn exchange(request: Request<()>) -> Exchange {
     let peer = SocketAddr::from(([198, 51, 100, 7], 40000));
-    let client = ClientFacts { address: peer.ip(), peer, secure: false, certificate: None };
+    let client =
+        ClientFacts { address: peer.ip(), peer, secure: false, is_disputed: false, certificate: None };
     let (head, ()) = request.into_parts();
     Exchange::new(RequestId::generate(), TraceContext::start(), client, head)
 }

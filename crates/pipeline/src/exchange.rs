@@ -48,6 +48,8 @@ pub struct ClientFacts {
     pub peer: SocketAddr,
     /// Whether the client speaks TLS, to us or to a trusted proxy.
     pub secure: bool,
+    /// Whether trusted proxies contradict each other about the address, so that one of them repeats a forgery.
+    pub is_disputed: bool,
     /// The certificate it proved to own.
     pub certificate: Option<Arc<ClientCertificate>>,
 }

@@ -44,7 +44,8 @@ const KEY_HASH: &str = "512f8d84e6393b07155c3a1daff43277d25ce3794ff4a196115635e7
 fn exchange(request: http::request::Builder) -> Exchange {
     let (head, ()) = request.body(()).unwrap().into_parts();
     let peer: SocketAddr = "198.51.100.7:40000".parse().unwrap();
-    let client = ClientFacts { address: peer.ip(), peer, secure: false, certificate: None };
+    let client =
+        ClientFacts { address: peer.ip(), peer, secure: false, is_disputed: false, certificate: None };
     Exchange::new(RequestId::generate(), TraceContext::start(), client, head)
 }
 

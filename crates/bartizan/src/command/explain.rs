@@ -1,6 +1,10 @@
 //! `bartizan explain`.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::Path,
+};
 
 use anyhow::{Result, bail};
 use bartizan_control::{ConfigurationStatus, DecidedRequest, DecidedRequests, DecidedStep, StepOutcome};
@@ -77,8 +81,10 @@ fn account(request: &DecidedRequest, lines: &Lines) -> String {
     fact("trace", request.trace_id.clone());
 
     let mut steps = Table::new(&["STAGE", "OUTCOME", "MICROSECONDS", "REASON", "CONFIGURATION"]);
+    let mut quoted = HashSet::new();
     for step in &request.steps {
-        steps.row(row(step, lines));
+        let place = if quoted.insert(step.line) { lines.quote(step.line) } else { lines.name(step.line) };
+        steps.row(row(step, place));
     }
     format!("{}\n{head}\n\n{steps}", title(request))
 }
@@ -93,7 +99,7 @@ fn title(request: &DecidedRequest) -> String {
     format!("{}  {} after {}", styled(TITLE, line), styled(style, decision), duration(*microseconds))
 }
 
-fn row(step: &DecidedStep, lines: &Lines) -> [Cell; 5] {
+fn row(step: &DecidedStep, place: String) -> [Cell; 5] {
     let (style, outcome) = match step.outcome {
         StepOutcome::Passed => (GOOD, "passed"),
         StepOutcome::Denied => (BAD, "denied"),
@@ -104,7 +110,7 @@ fn row(step: &DecidedStep, lines: &Lines) -> [Cell; 5] {
         Cell::new(style, outcome),
         Cell::new(FAINT, format!("{:>12.1}", step.microseconds)),
         Cell::new(PLAIN, &step.reason),
-        Cell::new(FAINT, lines.quote(step.line)),
+        Cell::new(FAINT, place),
     ]
 }
 
@@ -142,22 +148,23 @@ impl Lines {
 
     /// ` (bartizan.yaml:12)`, or nothing.
     fn place(&self, line: Option<u32>) -> String {
-        line.map(|line| format!(" ({})", self.name(line))).unwrap_or_default()
+        line.map(|_| format!(" ({})", self.name(line))).unwrap_or_default()
     }
 
     /// The place and its text.
     fn quote(&self, line: Option<u32>) -> String {
-        let Some(line) = line else { return String::new() };
-        match self.texts.get(&line) {
+        match line.and_then(|line| self.texts.get(&line)) {
             Some(text) => format!("{}  {text}", self.name(line)),
             None => self.name(line),
         }
     }
 
-    fn name(&self, line: u32) -> String {
-        match &self.file {
-            Some(file) => format!("{file}:{line}"),
-            None => format!("line {line}"),
+    /// The place; nothing for a built-in default.
+    fn name(&self, line: Option<u32>) -> String {
+        match (line, &self.file) {
+            (None, _) => String::new(),
+            (Some(line), Some(file)) => format!("{file}:{line}"),
+            (Some(line), None) => format!("line {line}"),
         }
     }
 }

@@ -66,8 +66,15 @@ routes:
     auth: [shop-users, partners]
     require: {{ GET: [orders:read], POST: [orders:write] }}
     cors: ["https://shop.test"]
-  - {{ path: /customers/**, to: "http://{shop}", auth: shop-users, require: [customers:read] }}
-  - {{ path: /admin/**, to: "http://{shop}", auth: shop-users, require: [shop:report], mfa: required }}
+  - path: /customers/**
+    to: http://{shop}
+    auth: shop-users
+    require: [customers:read]
+  - path: /admin/**
+    to: http://{shop}
+    auth: shop-users
+    require: [shop:report]
+    mfa: required
   - {{ path: /events, to: "http://{shop}", auth: [shop-users, partners] }}
   - {{ path: /echo, to: "http://{shop}", auth: [shop-users, partners] }}
 "#

@@ -197,7 +197,7 @@ impl Outcome {
 }
 
 impl Frame {
-    /// The error code of RST_STREAM and, at the end of its payload, of GOAWAY.
+    /// The error code of `RST_STREAM` and, at the end of its payload, of GOAWAY.
     fn number(&self) -> u32 {
         let at = if self.kind == GOAWAY { 4 } else { 0 };
         self.payload[at..at + 4].try_into().map(u32::from_be_bytes).unwrap()

@@ -14,7 +14,7 @@ type Fields = &'static [(&'static str, &'static str)];
 /// What must come of a request.
 #[derive(Debug, Clone, Copy)]
 enum Expected {
-    /// HTTP/2 itself does not allow it: the stream is reset with PROTOCOL_ERROR, or answered 400.
+    /// HTTP/2 itself does not allow it: the stream is reset with `PROTOCOL_ERROR`, or answered 400.
     Malformed,
     /// Refused by the gateway with this status and code.
     Refused(u16, &'static str),
@@ -117,7 +117,7 @@ async fn expect(gateway: &Gateway, upstream: &Upstream, name: &str, bytes: Vec<u
             assert!(is_refused, "{name}: {outcome:?}");
         }
         Refused(status, code) => {
-            assert_eq!(outcome.refusal(), (status, Some(code.into())), "{name}: {outcome:?}")
+            assert_eq!(outcome.refusal(), (status, Some(code.into())), "{name}: {outcome:?}");
         }
         Forwarded(body) => {
             assert!(matches!(outcome, Outcome::Answered(200, _)), "{name}: {outcome:?}");

@@ -144,7 +144,7 @@ async fn no_spelling_of_a_path_dodges_its_route() {
                     );
                 }
                 Malformed => {
-                    assert_eq!((status, code.as_deref()), (400, Some("malformed_request")), "{what}")
+                    assert_eq!((status, code.as_deref()), (400, Some("malformed_request")), "{what}");
                 }
                 Public(path) => {
                     assert_eq!(status, 200, "{what}");

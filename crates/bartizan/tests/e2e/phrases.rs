@@ -36,6 +36,15 @@ pub(crate) async fn refusal(response: reqwest::Response) -> (u16, String) {
     (status, problem["code"].as_str().unwrap_or_default().to_owned())
 }
 
+/// Whether this machine has an IPv6 loopback address; many containers do not.
+pub(crate) fn has_ipv6() -> bool {
+    let found = std::net::TcpListener::bind("[::1]:0");
+    if let Err(error) = &found {
+        eprintln!("SKIPPED: no IPv6 on this machine: {error}");
+    }
+    found.is_ok()
+}
+
 /// Every value of a header.
 pub(crate) fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()

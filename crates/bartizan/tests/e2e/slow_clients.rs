@@ -52,7 +52,7 @@ async fn drip(stream: TcpStream, start: &str, rest: &'static [u8]) -> (RawAnswer
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let answer = RawConnection::over(join(reader, sink())).read_to_end().await;
     dripping.abort();

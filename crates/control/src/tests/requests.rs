@@ -140,7 +140,8 @@ async fn decide(admin: &Admin, id: &str, target: &str, key: Option<&str>) {
     }
     let (head, ()) = request.body(()).unwrap().into_parts();
     let peer: SocketAddr = "198.51.100.7:40000".parse().unwrap();
-    let client = ClientFacts { address: peer.ip(), peer, secure: false, certificate: None };
+    let client =
+        ClientFacts { address: peer.ip(), peer, secure: false, is_disputed: false, certificate: None };
     let trace = http::HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     let (id, trace): (RequestId, _) = (id.parse().unwrap(), TraceContext::try_from(&trace).unwrap());
     let mut exchange = Exchange::new(id, trace, client, head);

@@ -228,6 +228,7 @@ mod tests {
             address: address.parse().unwrap(),
             peer: peer.parse().unwrap(),
             secure: true,
+            is_disputed: false,
             certificate: None,
         };
         let id = RequestId::generate();

@@ -178,7 +178,7 @@ mod tests {
 
     /// What a peer that behaves as `takes` says has earned by the time it is done.
     async fn write_to(takes: impl AsyncFnOnce(DuplexStream)) -> Option<Violation> {
-        let (peer, server) = tokio::io::duplex(1024);
+        let (peer, server) = io::duplex(1024);
         tokio::select! {
             biased;
             violation = write(server) => Some(violation),
@@ -204,7 +204,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_just_enough_is_left_alone() {
-        for (each, every, expected) in [(600, 5, None), (600, 11, Some(Violation::SlowRead)), (1200, 9, None)]
+        for (each, every, expected) in [(600, 4, None), (600, 11, Some(Violation::SlowRead)), (1200, 9, None)]
         {
             let verdict = write_to(async |mut peer| {
                 for _ in 0..20 {

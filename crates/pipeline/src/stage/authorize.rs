@@ -22,7 +22,9 @@ pub(crate) fn run(exchange: &Exchange) -> Result<Passed, Stop> {
     }
     match route.policy.decide(&exchange.head.method, &identified.permissions) {
         Decision::Permitted => Ok(Passed::because("permitted", line)),
-        Decision::Denied(missing) => Err(Refusal::new(Code::PermissionDenied, format!("lacks {missing}")).into()),
+        Decision::Denied(missing) => {
+            Err(Refusal::new(Code::PermissionDenied, format!("lacks {missing}")).into())
+        }
         Decision::MethodNotCovered => {
             Err(Refusal::new(Code::PermissionDenied, "`require` does not cover this method").into())
         }

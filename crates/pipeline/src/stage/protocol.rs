@@ -31,6 +31,9 @@ impl Protocol {
     }
 
     pub(crate) fn run(&self, exchange: &mut Exchange) -> Result<Passed, Stop> {
+        if exchange.client.is_disputed {
+            return Err(malformed("`X-Forwarded-For` and `Forwarded` contradict each other").into());
+        }
         check_method(&exchange.head.method)?;
         self.check_size(exchange)?;
         self.check_names(&mut exchange.head.headers)?;
