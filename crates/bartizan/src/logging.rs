@@ -1,12 +1,19 @@
 //! Logs: to standard error, pretty on a terminal and JSON elsewhere, at the level that `RUST_LOG` or the
 //! configuration names.
 //!
+//! Lines are written by a thread of their own: a reader that stalls must not stall requests. When more wait than
+//! the queue holds, the newest are dropped.
+//!
 //! WARN is what recovers by itself, ERROR is what needs a person; a refused request is one INFO line.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use bartizan_config::{Log, LogFormat};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter, Registry,
     fmt::{self, format::FmtSpan},
@@ -15,17 +22,24 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+/// Lines that may wait to be written.
+const QUEUE: usize = 16_384;
 const DEFAULT_LEVEL: &str = "info";
 
-/// Changes the level of a running gateway.
+/// Changes the level of a running gateway. What waits to be written is written when the last one is dropped.
 #[derive(Debug, Clone)]
-pub(crate) struct Level(reload::Handle<EnvFilter, Registry>);
+pub(crate) struct Level {
+    filter: reload::Handle<EnvFilter, Registry>,
+    _writer: Arc<WorkerGuard>,
+}
 
 /// Starts logging as `log` says. Once per process.
 pub(crate) fn start(log: &Log) -> Result<Level> {
     let (filter, handle) = reload::Layer::new(filter(log)?);
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = fmt::layer().with_writer(io::stderr).with_span_events(FmtSpan::NONE);
+    let (queue, writer) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE).finish(io::stderr());
+    let layer = fmt::layer().with_writer(queue).with_span_events(FmtSpan::NONE);
     let json = match log.format {
         LogFormat::Json => true,
         LogFormat::Pretty => false,
@@ -38,13 +52,13 @@ pub(crate) fn start(log: &Log) -> Result<Level> {
         registry.with(layer.with_ansi(colours).with_target(false)).try_init()
     }
     .context("cannot start logging")?;
-    Ok(Level(handle))
+    Ok(Level { filter: handle, _writer: Arc::new(writer) })
 }
 
 impl Level {
     /// Takes over the level of a new configuration.
     pub(crate) fn set(&self, log: &Log) -> Result<()> {
-        self.0.reload(filter(log)?).context("cannot change the log level")
+        self.filter.reload(filter(log)?).context("cannot change the log level")
     }
 }
 

@@ -69,7 +69,7 @@ pub(crate) struct System {
 
 impl System {
     /// Starts everything that `plan` says.
-    pub(crate) async fn start(plan: Plan) -> Result<Self> {
+    pub(crate) fn start(plan: Plan) -> Result<Self> {
         let Plan { loaded: Loaded { config, warnings }, document, state, any_control_port } = plan;
         let level = logging::start(&config.log)?;
         configuration::log_warnings(&warnings);
@@ -89,8 +89,7 @@ impl System {
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
         let spans = Spans::observing(&records);
         spans.export_to(config.telemetry.otlp.as_deref())?;
-        let gateway =
-            Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets).await?;
+        let gateway = Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets)?;
 
         let listeners = listeners::all(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
         let running = listeners::running(&listeners, admin_tls.is_some(), document.clone());

@@ -17,7 +17,7 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Silence allowed on a gRPC stream, which may be long-lived and quiet.
-const CONVERSATION_IDLE: std::time::Duration = std::time::Duration::from_secs(300);
+const CONVERSATION_IDLE: std::time::Duration = std::time::Duration::from_mins(5);
 
 /// The exchange of a request, and its body.
 pub(crate) fn exchange(

@@ -16,7 +16,7 @@ use std::{net::SocketAddr, sync::Arc};
 use bartizan_config::ProxyProtocol;
 use rustls::ServerConfig;
 use tokio::{
-    io::{self, AsyncWriteExt},
+    io,
     net::TcpStream,
     sync::watch,
     time::{Instant, timeout_at},
@@ -37,10 +37,6 @@ use socket::Socket;
 
 /// How HTTP/2 begins (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What somebody gets who speaks HTTP to the HTTPS port.
-const SPEAKS_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 24\r\n\
-    Connection: close\r\n\r\nthis port speaks HTTPS\r\n";
-
 /// Why a connection ended other than by itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
@@ -158,7 +154,7 @@ async fn announced_client(socket: &mut Socket) -> Result<Option<SocketAddr>, Con
     }
 }
 
-/// Shakes hands. Somebody who speaks plain HTTP is told so.
+/// Shakes hands. Somebody who speaks plain HTTP gets no answer, lest the port pass for an HTTP one.
 async fn handshake(
     mut socket: Socket,
     config: Arc<ServerConfig>,
@@ -168,8 +164,6 @@ async fn handshake(
     }
     // A handshake record begins with 22, a method with a letter.
     if socket.early().first().is_some_and(u8::is_ascii_alphabetic) {
-        socket.write_all(SPEAKS_HTTPS).await?;
-        socket.shutdown().await?;
         return Err(ConnectionError::PlainHttp);
     }
     Ok(TlsAcceptor::from(config).accept(socket).await?)

@@ -56,8 +56,8 @@ pub(crate) struct Generation {
 
 impl Gateway {
     /// Binds the listeners of `config` (or takes them from `sockets`, where a supervisor holds them) and serves in
-    /// the background until [`Gateway::shutdown`].
-    pub async fn start(
+    /// the background until [`Gateway::shutdown`]. Needs a tokio runtime.
+    pub fn start(
         config: Config,
         addresses: Arc<AddressLists>,
         records: Arc<Records>,

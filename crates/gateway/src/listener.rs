@@ -119,7 +119,7 @@ impl<A: Answer> Acceptor<A> {
             Ok(permit) => permit,
             Err(limit) => return refuse(limit, peer),
         };
-        if let Err(error) = socket::prepare(&stream, settings.hardening.rate_window) {
+        if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "the connection was gone before it was accepted");
             return;
         }

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use crate::{
     body::ResponseBody,
     connection::{Answer, ConnectionFacts},
+    wire::Violation,
 };
 
 /// Answers 308 with the same host and target over HTTPS.
@@ -42,7 +43,7 @@ impl Answer for Redirect {
         number: u64,
     ) -> Response<ResponseBody> {
         let mut response = Response::new(ResponseBody::EMPTY);
-        let malformed = connection.wire.violation(number).map(|violation| violation.status());
+        let malformed = connection.wire.violation(number).map(Violation::status);
         *response.status_mut() = match (malformed, self.location(&request)) {
             (Some(status), _) => status,
             (None, None) => StatusCode::BAD_REQUEST,

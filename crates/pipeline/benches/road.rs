@@ -1,6 +1,7 @@
 //! The road and its parts, per request: path, routing, and everything from arrival to verdict.
 //!
 //! `empty_exchange` is the peer of `whole_road`: what building the exchange costs without deciding anything.
+#![expect(clippy::expect_used, reason = "a bench that cannot start shall stop")]
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -207,7 +207,7 @@ fn admits(methods: &[Method], method: &Method) -> bool {
         || (method == Method::HEAD && methods.contains(&Method::GET))
 }
 
-fn allow<'r>(routes: &mut dyn Iterator<Item = &'r Arc<CompiledRoute>>) -> HeaderValue {
+fn allow(routes: &mut dyn Iterator<Item = &Arc<CompiledRoute>>) -> HeaderValue {
     let mut methods: Vec<&str> =
         routes.flat_map(|route| route.config.methods.iter().map(Method::as_str)).collect();
     methods.sort_unstable();

@@ -172,7 +172,7 @@ mod tests {
     fn an_entry_ends_at_its_time() {
         let lists = AddressLists::default();
         let now = SystemTime::now();
-        let until = now + Duration::from_secs(60);
+        let until = now + Duration::from_mins(1);
         lists.set("192.0.2.1/32".parse().unwrap(), blocked(Some(until))).unwrap();
         let address = "192.0.2.1".parse().unwrap();
         assert!(lists.standing(address, now).is_some());
@@ -184,7 +184,7 @@ mod tests {
     fn an_expired_entry_uncovers_the_wider_one() {
         let lists = AddressLists::default();
         let now = SystemTime::now();
-        let until = now + Duration::from_secs(60);
+        let until = now + Duration::from_mins(1);
         lists.set("192.0.2.0/24".parse().unwrap(), blocked(None)).unwrap();
         lists
             .set("192.0.2.1/32".parse().unwrap(), Entry::new(Standing::Allowed, Some(until), "guest"))

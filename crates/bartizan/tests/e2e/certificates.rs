@@ -4,6 +4,7 @@ use std::{fs, io, net::SocketAddr, os::unix::fs::OpenOptionsExt, path::Path, syn
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, SanType,
+    date_time_ymd,
 };
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
@@ -53,6 +54,21 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
         self.sign(&params)
+    }
+
+    /// The same, but its time is over.
+    pub(crate) fn issue_expired_to_uri(&self, uri: &str) -> Issued {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
+        params.not_after = date_time_ymd(2025, 1, 1);
+        self.sign(&params)
+    }
+
+    /// A TLS client that trusts this authority and shows this certificate.
+    pub(crate) fn client_presenting(&self, issued: &Issued) -> ClientConfig {
+        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let builder = builder.unwrap().with_root_certificates(self.roots());
+        builder.with_client_auth_cert(vec![issued.certificate.clone()], issued.private_key()).unwrap()
     }
 
     /// A TLS client that trusts this authority and offers these protocols.

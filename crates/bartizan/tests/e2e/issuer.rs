@@ -79,6 +79,10 @@ impl Issuer {
         }));
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Signs with a new key from now on, and publishes that one only.
     pub(crate) fn rotate(&mut self, id: &str) {
         self.key = SigningKey::generate(id);

@@ -2,7 +2,7 @@
 //! clients that are slow for a good reason are left alone. HTTP/2 is in `slow_http2_clients.rs`, the tool
 //! `slowhttptest` in `slowhttptest.rs`.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::{
@@ -10,12 +10,15 @@ use tokio::{
     net::TcpStream,
     time::{Instant, interval},
 };
+use tokio_rustls::TlsConnector;
 
 use crate::{
-    eventually::eventually,
+    certificates::Authority,
     harness::Gateway,
     raw::{RawAnswer, RawConnection},
-    siege::{Honest, Warehouse, connect_with_small_window, connections_end, kernel_connections},
+    siege::{
+        Honest, Warehouse, connect_with_small_window, connections_end, kernel_connections, resident_bytes,
+    },
     upstream::Upstream,
 };
 
@@ -135,6 +138,7 @@ async fn a_body_that_drips_in_is_answered_408() {
         ("length", "Content-Length: 10000\r\n\r\n", &b"x"[..]),
         ("length, then silence", "Content-Length: 10000\r\n\r\n", b""),
         ("chunks", "Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        ("after 100 (Continue)", "Expect: 100-continue\r\nContent-Length: 10000\r\n\r\n", b""),
         ("one chunk", "Transfer-Encoding: chunked\r\n\r\n2710\r\n", b"x"),
         ("a chunk extension", "Transfer-Encoding: chunked\r\n\r\n1;x=", b"y"),
         ("trailers", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", b"X: y\r\n"),
@@ -173,15 +177,40 @@ async fn a_download_that_nobody_takes_is_cut() {
 }
 
 #[tokio::test]
-async fn an_answer_that_fits_a_buffer_and_is_never_read_is_thrown_away_too() {
-    let warehouse = Warehouse::of(1).await;
-    let document = routes(&warehouse, "") + "hardening: { header_timeout: 1s, rate_window: 500ms }\n";
-    let gateway = Gateway::start(&document).await;
-    let mut connection = RawConnection::over(connect_with_small_window(gateway.http()).await);
+async fn a_download_over_tls_that_nobody_takes_is_cut_too() {
+    let (warehouse, authority) = (Warehouse::of(1024).await, Authority::new());
+    let listen =
+        "version: 1\nlisten: { https: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }";
+    let tls = "tls: { cert: ./gateway.pem, key: ./gateway.key }";
+    let launch =
+        Gateway::launch(&format!("{listen}\n{tls}\n{}{}", routes(&warehouse, ""), hardening("rate_window")));
+    authority.issue(&["127.0.0.1"]).write(launch.folder(), "gateway");
+    let gateway = launch.start().await;
+    let connector = TlsConnector::from(Arc::new(authority.client(&["http/1.1"])));
+    let stream = connect_with_small_window(gateway.https()).await;
+    let stream = connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap();
+    let mut connection = RawConnection::over(stream);
     connection.send("GET /download HTTP/1.1\r\nHost: a\r\n\r\n").await;
     connection.read_until("200").await;
+    warehouse.is_abandoned(1).await;
+    connections_end(&gateway, "https").await;
+    assert_eq!(kernel_connections(gateway.https()), 0, "what was not taken is thrown away");
+}
+
+/// Answers that pile up hold back the requests behind them.
+#[tokio::test]
+async fn who_asks_and_asks_and_never_reads_is_cut() {
+    const REQUESTS: usize = 100_000;
+    let warehouse = Warehouse::of(1).await;
+    let gateway = Gateway::start(&(routes(&warehouse, "") + &hardening("rate_window"))).await;
+    let before = resident_bytes(&gateway);
+    let mut connection = RawConnection::over(connect_with_small_window(gateway.http()).await);
+    // Returns when the gateway has closed: nobody takes in as much.
+    connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(REQUESTS)).await;
     connections_end(&gateway, "http").await;
-    eventually("what was not taken", async || kernel_connections(gateway.http()) == 0).await;
+    assert!(gateway.metric("bartizan_wire_violations_total{code=\"slow_read\"").await >= 1.0);
+    let after = resident_bytes(&gateway);
+    assert!(after < before + 16 * 1024 * 1024, "{before} bytes before, {after} after");
 }
 
 #[tokio::test]

@@ -152,14 +152,15 @@ async fn a_download_whose_window_stays_shut_is_cut() {
     let gateway = Gateway::start(&document("rate_window", &warehouse)).await;
     let one_byte = [frame(WINDOW_UPDATE, 0, 1, 1u32.to_be_bytes()), frame(PING, 0, 0, [0; 8])].concat();
     // No window at all, the usual one once, and a byte at a time.
-    for (number, (window, bytes)) in (1..).zip([(0, &b""[..]), (65_535, b""), (0, &one_byte)]) {
-        let mut connection =
-            FrameConnection::with_settings(gateway.http(), &[(INITIAL_WINDOW_SIZE, window)]).await;
+    join_all([(0, &b""[..]), (65_535, b""), (0, &one_byte)].map(async |(window, bytes)| {
+        let settings = [(INITIAL_WINDOW_SIZE, window)];
+        let mut connection = FrameConnection::with_settings(gateway.http(), &settings).await;
         connection.send(get(1, "/download")).await;
         drip_to_end(&mut connection, bytes).await;
-        warehouse.is_abandoned(number).await;
-        connections_end(&gateway, "http").await;
-    }
+    }))
+    .await;
+    warehouse.is_abandoned(3).await;
+    connections_end(&gateway, "http").await;
     assert!(gateway.metric("bartizan_wire_violations_total{code=\"slow_read\"").await >= 3.0);
 }
 

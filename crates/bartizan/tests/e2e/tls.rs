@@ -281,7 +281,8 @@ async fn without_a_required_certificate_there_is_no_connection() {
     let (upstream, gateways, clients) = (Upstream::start().await, Authority::new(), Authority::new());
     let gateway = mutual("required", &gateways, &clients, &upstream).await;
     let foreign = Authority::new().issue_to_uri("spiffe://shop.test/billing");
-    for certificate in [None, Some(&foreign)] {
+    let expired = clients.issue_expired_to_uri("spiffe://shop.test/billing");
+    for certificate in [None, Some(&foreign), Some(&expired)] {
         let browser = presenting(&gateways, certificate);
         browser.get(url(&gateway, "/open/1")).send().await.unwrap_err();
     }
@@ -308,6 +309,24 @@ async fn an_optional_certificate_counts_where_a_route_asks_for_it() {
     }
     let foreign = Authority::new().issue_to_uri("spiffe://shop.test/billing");
     presenting(&gateways, Some(&foreign)).get(url(&gateway, "/open/1")).send().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_client_whose_authority_was_withdrawn_does_not_come_back_with_an_old_session() {
+    let (upstream, gateways, clients) = (Upstream::start().await, Authority::new(), Authority::new());
+    let gateway = mutual("required", &gateways, &clients, &upstream).await;
+    let old = gateways.client_presenting(&clients.issue_to_uri("spiffe://shop.test/billing"));
+    for _ in 0..2 {
+        // Clones share the store of sessions to resume.
+        assert_eq!(get(&gateway, old.clone()).await.unwrap().status, 404);
+    }
+    let successors = Authority::new();
+    replace(&gateway.folder().join("clients.pem"), &successors.pem());
+    gateway.cli(["reload"]).await.succeeded();
+    let new = gateways.client_presenting(&successors.issue_to_uri("spiffe://shop.test/billing"));
+    assert_eq!(get(&gateway, new).await.unwrap().status, 404);
+    let resumed = get(&gateway, old).await;
+    assert!(resumed.is_err() || resumed.is_ok_and(|answer| answer.status == 0), "it is still served");
 }
 
 /// A gateway in front of an `https:` target; `tls` is what stands under the upstream's `tls:`.
@@ -363,6 +382,26 @@ async fn an_upstream_that_cannot_prove_its_name_gets_no_request() {
             assert!(upstream.has_received_nothing().await, "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn authorities_and_certificates_towards_an_upstream_are_read_again_when_they_change() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let asking = authority.server_that_asks(&authority.issue(&NAMES));
+    let front = TlsFront::start(asking, upstream.address()).await;
+    let stranger = Authority::new();
+    let files = |folder: &std::path::Path| {
+        stranger.issue_to_uri("spiffe://shop.test/gateway").write(folder, "own");
+        replace(&folder.join("ca.pem"), &stranger.pem());
+    };
+    let gateway = towards(&front.to_string(), "ca: ./ca.pem, cert: ./own.pem, key: ./own.key", files).await;
+    assert!(gateway.get("/").await.status().is_server_error());
+
+    replace(&gateway.folder().join("ca.pem"), &authority.pem());
+    let own = authority.issue_to_uri("spiffe://shop.test/gateway");
+    own.write(gateway.folder(), "own");
+    eventually("the new files", async || gateway.get("/").await.status() == 200).await;
+    assert_eq!(front.handshake().await.certificate.as_ref(), Some(own.certificate()));
 }
 
 #[tokio::test]

@@ -6,11 +6,12 @@ use reqwest::{Response, header::WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 
 use crate::{
-    certificates::replace,
+    certificates::{Authority, replace},
     eventually::eventually,
     harness::Gateway,
     issuer::{self, AUDIENCE, ISSUER, Issuer, SigningKey},
     phrases::{becomes_ready, readiness, ready, refusal, values},
+    tls_front::TlsFront,
     upstream::Upstream,
 };
 
@@ -223,13 +224,39 @@ async fn an_issuer_that_goes_down_later_leaves_its_last_keys_in_use() {
     let (upstream, issuer) = (Upstream::start().await, Issuer::start());
     let gateway = orders(&upstream, &issuer, ", refresh: 100ms").await;
     let token = issuer.token(json!({}));
-    let service = issuer.into_key();
+    let key = issuer.into_key();
     gateway.log(|line| line["message"] == "keys not refreshed").await;
     assert_eq!(get(&gateway, "/", &token).await.status(), 200);
     let another =
-        service.sign(&json!({ "alg": "ES256", "kid": "key-1" }), &issuer::claims(json!({ "sub": "bob" })));
+        key.sign(&json!({ "alg": "ES256", "kid": "key-1" }), &issuer::claims(json!({ "sub": "bob" })));
     assert_eq!(get(&gateway, "/", &another).await.status(), 200, "not only verified tokens");
     assert_eq!(readiness(&gateway).await, 200);
+    // A reload that changes something else keeps the keys, too.
+    let document = std::fs::read_to_string(gateway.config_path()).unwrap();
+    gateway.rewrite(&format!("{document}\nlog: {{ requests: true }}\n"));
+    gateway.cli(["reload"]).await.succeeded();
+    assert_eq!(get(&gateway, "/", &another).await.status(), 200);
+}
+
+#[tokio::test]
+async fn keys_are_fetched_over_tls_from_whom_the_authority_vouches_for() {
+    let (upstream, issuer, authority) = (Upstream::start().await, Issuer::start(), Authority::new());
+    let front =
+        TlsFront::start(authority.issue(&["127.0.0.1"]).server(&["http/1.1"]), issuer.address()).await;
+    let token = issuer.token(json!({}));
+    for (ca, status) in [(authority.pem(), 200), (Authority::new().pem(), 503)] {
+        let launch = Gateway::launch(&format!(
+            "identity: {{ shop-users: {{ jwt: {{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks: \"{front}/jwks\", ca: ./ca.pem }} }} }}\n\
+             routes: [{{ path: /**, to: \"{upstream}\", auth: shop-users }}]"
+        ));
+        replace(&launch.folder().join("ca.pem"), &ca);
+        let gateway = launch.start().await;
+        match status {
+            200 => becomes_ready(&gateway).await,
+            _ => drop(gateway.log(|line| line["message"] == "keys not refreshed").await),
+        }
+        assert_eq!(get(&gateway, "/", &token).await.status(), status);
+    }
 }
 
 #[tokio::test]

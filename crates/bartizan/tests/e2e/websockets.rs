@@ -169,6 +169,18 @@ async fn a_route_without_upgrades_refuses_them() {
 }
 
 #[tokio::test]
+async fn an_upgrade_that_is_not_meant_for_this_connection_is_refused() {
+    let upstream = Upstream::start().await;
+    let gateway = public(&upstream, "").await;
+    for connection in ["", "Connection: keep-alive\r\n", "Connection: upgrades\r\n"] {
+        let request = UPGRADE.replace("Connection: Upgrade\r\n", connection);
+        let answer = gateway.raw(request).await;
+        assert_eq!((answer.status, answer.code().as_deref()), (400, Some("upgrade_refused")), "{connection}");
+    }
+    assert!(upstream.has_received_nothing().await);
+}
+
+#[tokio::test]
 async fn an_upgrade_needs_the_credential_of_its_route() {
     let upstream = Upstream::start().await;
     let gateway = Gateway::start(&format!(

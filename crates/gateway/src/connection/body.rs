@@ -131,14 +131,14 @@ mod tests {
         tokio::spawn(connection);
         let (response, _) = requester.send_request(Request::new(()), true).unwrap();
         let mut body = response.await.unwrap().into_body();
-        let mut taken = 0;
-        while taken < takes
+        let mut received = 0;
+        while received < takes
             && let Some(Ok(data)) = body.data().await
         {
-            taken += data.len();
+            received += data.len();
             body.flow_control().release_capacity(data.len()).unwrap();
         }
-        let ended = tokio::time::timeout(Duration::from_secs(300), serving).await;
+        let ended = tokio::time::timeout(Duration::from_mins(5), serving).await;
         ended.ok().and_then(|_| wire.breach())
     }
 

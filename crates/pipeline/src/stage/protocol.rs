@@ -101,14 +101,13 @@ fn check_host(exchange: &mut Exchange) -> Result<(), Refusal> {
     let host = host.map(parse_host).transpose()?;
     match (host, head.uri.authority()) {
         (None, None) => Err(malformed("no `Host`").closing()),
-        (Some(_), None) => Ok(()),
         (Some(host), Some(target)) if !same_authority(&host, target) => {
             Err(malformed("the target's authority differs from `Host`").closing())
         }
         (_, Some(target)) if target.as_str().contains('@') => {
             Err(malformed("user information in the target"))
         }
-        (Some(_), Some(_)) => Ok(()),
+        (Some(_), _) => Ok(()),
         (None, Some(_)) if head.version < Version::HTTP_2 => Err(malformed("no `Host`").closing()),
         (None, Some(target)) => {
             let host =
@@ -139,7 +138,9 @@ fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `h2c` would smuggle a second protocol past the gateway; what else may be upgraded to is the route's affair.
+/// `h2c` would smuggle a second protocol past the gateway; what else may be upgraded to is the route's affair. An
+/// `Upgrade` that `Connection` does not name was left over by an intermediary that knows nothing of it, and would go
+/// on to send other people's requests into the tunnel (RFC 9110, section 7.8).
 fn check_upgrade(exchange: &Exchange) -> Result<(), Refusal> {
     let headers = &exchange.head.headers;
     if !headers.contains_key(header::UPGRADE) && !headers.contains_key("http2-settings") {
@@ -155,14 +156,18 @@ fn check_upgrade(exchange: &Exchange) -> Result<(), Refusal> {
     if headers.get_all(header::UPGRADE).iter().count() != 1 {
         return refused("more than one `Upgrade`");
     }
+    if !headers.get_all(header::CONNECTION).iter().any(|options| lists(options, b"upgrade")) {
+        return refused("an `Upgrade` that `Connection` does not name");
+    }
     Ok(())
 }
 
 fn is_h2c(value: &HeaderValue) -> bool {
-    value
-        .as_bytes()
-        .split(|&byte| byte == b',')
-        .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+    lists(value, b"h2c")
+}
+
+fn lists(value: &HeaderValue, item: &[u8]) -> bool {
+    value.as_bytes().split(|&byte| byte == b',').any(|listed| listed.trim_ascii().eq_ignore_ascii_case(item))
 }
 
 fn check_expect(headers: &HeaderMap) -> Result<(), Refusal> {
