@@ -2,7 +2,7 @@
 //! clients that are slow for a good reason are left alone. HTTP/2 is in `slow_http2_clients.rs`, the tool
 //! `slowhttptest` in `slowhttptest.rs`.
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{fmt::Display, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::{
@@ -10,10 +10,8 @@ use tokio::{
     net::TcpStream,
     time::{Instant, interval},
 };
-use tokio_rustls::TlsConnector;
 
 use crate::{
-    certificates::Authority,
     harness::Gateway,
     raw::{RawAnswer, RawConnection},
     siege::{
@@ -174,27 +172,6 @@ async fn a_download_that_nobody_takes_is_cut() {
     connections_end(&gateway, "http").await;
     assert_eq!(kernel_connections(gateway.http()), 0, "what was not taken is thrown away");
     assert!(gateway.metric("bartizan_wire_violations_total{code=\"slow_read\"").await >= 1.0);
-}
-
-#[tokio::test]
-async fn a_download_over_tls_that_nobody_takes_is_cut_too() {
-    let (warehouse, authority) = (Warehouse::of(1024).await, Authority::new());
-    let listen =
-        "version: 1\nlisten: { https: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }";
-    let tls = "tls: { cert: ./gateway.pem, key: ./gateway.key }";
-    let launch =
-        Gateway::launch(&format!("{listen}\n{tls}\n{}{}", routes(&warehouse, ""), hardening("rate_window")));
-    authority.issue(&["127.0.0.1"]).write(launch.folder(), "gateway");
-    let gateway = launch.start().await;
-    let connector = TlsConnector::from(Arc::new(authority.client(&["http/1.1"])));
-    let stream = connect_with_small_window(gateway.https()).await;
-    let stream = connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap();
-    let mut connection = RawConnection::over(stream);
-    connection.send("GET /download HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    connection.read_until("200").await;
-    warehouse.is_abandoned(1).await;
-    connections_end(&gateway, "https").await;
-    assert_eq!(kernel_connections(gateway.https()), 0, "what was not taken is thrown away");
 }
 
 /// Answers that pile up hold back the requests behind them.

@@ -2,7 +2,7 @@
 //!
 //! It counts the bytes that the socket takes, below TLS. A window opens when a write has to wait and closes when
 //! one goes through whole, so a connection that never waits never arms a timer. Bytes beyond what a window
-//! demands count for the next ones, because the socket takes them in large pieces.
+//! demands count for the next ones, because a socket asks for more only when a third of its buffer is free.
 
 use std::{
     io::IoSlice,
@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use socket2::SockRef;
 use tokio::{
     io::{self, AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -62,25 +61,15 @@ impl Pace {
         }
     }
 
-    /// A write has to wait: an error once it has waited too long. At the end of a window it is tried again with
-    /// `retry`, which says how much was taken: a socket asks for more when a third of its buffer is free, but takes
-    /// more as soon as there is room.
-    fn wait(
-        &mut self,
-        context: &mut Context<'_>,
-        retry: impl Fn() -> usize,
-    ) -> Result<Poll<usize>, Violation> {
+    /// A write has to wait: an error once it has waited too long.
+    fn wait(&mut self, context: &mut Context<'_>) -> Result<(), Violation> {
         let window = self.window;
         let stall = self.stall.get_or_insert_with(|| Stall { end: Instant::now() + window, taken: 0 });
         while self.deadline.poll(stall.end, context).is_ready() {
-            let taken = retry();
-            stall.taken = (stall.taken + taken as u64).checked_sub(self.demand).ok_or(Violation::SlowRead)?;
+            stall.taken = stall.taken.checked_sub(self.demand).ok_or(Violation::SlowRead)?;
             stall.end = Instant::now() + window;
-            if taken > 0 {
-                return Ok(Poll::Ready(taken));
-            }
         }
-        Ok(Poll::Pending)
+        Ok(())
     }
 }
 
@@ -101,30 +90,22 @@ impl PacedStream {
     fn judge(
         &mut self,
         written: Poll<io::Result<usize>>,
-        offered: &[IoSlice<'_>],
+        offered: usize,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(taken)) => {
-                self.pace.took(*taken, offered.iter().map(|slice| slice.len()).sum());
-                written
-            }
-            Poll::Ready(Err(_)) => written,
+            Poll::Ready(Ok(taken)) => self.pace.took(*taken, offered),
+            Poll::Ready(Err(_)) => {}
             Poll::Pending => {
-                // A failure shows at the next write.
-                let retry = || SockRef::from(&self.stream).send_vectored(offered).unwrap_or(0);
-                self.pace
-                    .wait(context, retry)
-                    .map_or_else(|violation| Poll::Ready(Err(self.cut(violation))), |taken| taken.map(Ok))
+                if let Err(violation) = self.pace.wait(context) {
+                    self.wire.record(violation);
+                    // Closed over bytes that nobody takes, the socket would stay in the kernel for minutes.
+                    let _ = self.stream.set_zero_linger();
+                    return Poll::Ready(Err(violation.into()));
+                }
             }
         }
-    }
-
-    fn cut(&self, violation: Violation) -> io::Error {
-        self.wire.record(violation);
-        // Closed over bytes that nobody takes, the socket would stay in the kernel for minutes.
-        let _ = self.stream.set_zero_linger();
-        violation.into()
+        written
     }
 }
 
@@ -145,7 +126,7 @@ impl AsyncWrite for PacedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.judge(written, &[IoSlice::new(bytes)], context)
+        self.judge(written, bytes.len(), context)
     }
 
     fn poll_write_vectored(
@@ -154,7 +135,7 @@ impl AsyncWrite for PacedStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.judge(written, slices, context)
+        self.judge(written, slices.iter().map(|slice| slice.len()).sum(), context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -188,12 +169,7 @@ mod tests {
                 match Pin::new(&mut stream).poll_write(context, &[0; 4096]) {
                     Poll::Ready(Ok(taken)) => pace.took(taken, 4096),
                     Poll::Ready(Err(_)) => return Poll::Pending,
-                    Poll::Pending => {
-                        return match pace.wait(context, || 0) {
-                            Ok(_) => Poll::Pending,
-                            Err(violation) => Poll::Ready(violation),
-                        };
-                    }
+                    Poll::Pending => return pace.wait(context).map_or_else(Poll::Ready, |()| Poll::Pending),
                 }
             }
         })
