@@ -2,16 +2,18 @@
 //! clients that are slow for a good reason are left alone. HTTP/2 is in `slow_http2_clients.rs`, the tool
 //! `slowhttptest` in `slowhttptest.rs`.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::{
-    io::{AsyncWriteExt, join, sink},
+    io::{AsyncReadExt, AsyncWriteExt, join, sink},
     net::TcpStream,
     time::{Instant, interval},
 };
+use tokio_rustls::TlsConnector;
 
 use crate::{
+    certificates::Authority,
     harness::Gateway,
     raw::{RawAnswer, RawConnection},
     siege::{
@@ -172,6 +174,42 @@ async fn a_download_that_nobody_takes_is_cut() {
     connections_end(&gateway, "http").await;
     assert_eq!(kernel_connections(gateway.http()), 0, "what was not taken is thrown away");
     assert!(gateway.metric("bartizan_wire_violations_total{code=\"slow_read\"").await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_download_over_tls_that_nobody_takes_is_cut_too() {
+    let (warehouse, authority) = (Warehouse::of(1024).await, Authority::new());
+    let listen =
+        "version: 1\nlisten: { https: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }";
+    let tls = "tls: { cert: ./gateway.pem, key: ./gateway.key }";
+    let launch =
+        Gateway::launch(&format!("{listen}\n{tls}\n{}{}", routes(&warehouse, ""), hardening("rate_window")));
+    authority.issue(&["127.0.0.1"]).write(launch.folder(), "gateway");
+    let gateway = launch.start().await;
+    let connector = TlsConnector::from(Arc::new(authority.client(&["http/1.1"])));
+    let stream = connect_with_small_window(gateway.https()).await;
+    let stream = connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap();
+    let mut connection = RawConnection::over(stream);
+    connection.send("GET /download HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    connection.read_until("200").await;
+    warehouse.is_abandoned(1).await;
+    connections_end(&gateway, "https").await;
+    assert_eq!(kernel_connections(gateway.https()), 0, "what was not taken is thrown away");
+}
+
+/// Its socket frees the gateway's buffer so slowly that nothing asks for more in many windows.
+#[tokio::test]
+async fn who_takes_a_download_slowly_but_steadily_is_served() {
+    let warehouse = Warehouse::of(1024).await;
+    let gateway = Gateway::start(&(routes(&warehouse, "") + &hardening("rate_window"))).await;
+    let mut stream = connect_with_small_window(gateway.http()).await;
+    stream.write_all(b"GET /download HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let (mut pace, mut piece) = (interval(DRIP), [0; 1024]);
+    for number in 0..60 {
+        pace.tick().await;
+        let length = stream.read(&mut piece).await.unwrap_or(0);
+        assert!(length > 0, "cut off at piece {number}");
+    }
 }
 
 /// Answers that pile up hold back the requests behind them.

@@ -18,8 +18,9 @@ use crate::{
 const CONNECTIONS: &str = "500";
 const ALL: f64 = 500.0;
 
-/// What 500 attackers may leave behind in the allocator.
-const MEMORY: usize = 96 * 1024 * 1024;
+/// What 500 attackers may leave behind in the allocator: each may fill the buffer of its connection, that of the
+/// upstream's and what is between them, 64 KiB each.
+const MEMORY: usize = 500 * 4 * 64 * 1024;
 
 /// What the tool says when its victim has closed every connection before the time was up.
 const ALL_CLOSED: &str = "No open connections left";
@@ -96,7 +97,7 @@ fn document(attacked: &str, upstream: &Upstream) -> String {
 routes:
   - {{ path: /attacked, to: attacked, auth: none }}
   - {{ path: /honest, to: honest, auth: none }}
-hardening: {{ header_timeout: 2s, handshake_timeout: 2s, rate_window: 2s, connections_per_address: 1000 }}
+hardening: {{ header_timeout: 2s, handshake_timeout: 2s, rate_window: 1s, connections_per_address: 1000 }}
 "
     )
 }

@@ -105,7 +105,7 @@ fn check_host(exchange: &mut Exchange) -> Result<(), Refusal> {
             Err(malformed("the target's authority differs from `Host`").closing())
         }
         (_, Some(target)) if target.as_str().contains('@') => {
-            Err(malformed("user information in the target"))
+            Err(malformed("user information in the target").closing())
         }
         (Some(_), _) => Ok(()),
         (None, Some(_)) if head.version < Version::HTTP_2 => Err(malformed("no `Host`").closing()),
@@ -119,9 +119,10 @@ fn check_host(exchange: &mut Exchange) -> Result<(), Refusal> {
 }
 
 fn parse_host(value: &HeaderValue) -> Result<Authority, Refusal> {
-    let authority = Authority::try_from(value.as_bytes()).map_err(|_| malformed("`Host` is not a host"))?;
+    let authority =
+        Authority::try_from(value.as_bytes()).map_err(|_| malformed("`Host` is not a host").closing())?;
     if authority.as_str().contains('@') {
-        return Err(malformed("user information in `Host`"));
+        return Err(malformed("user information in `Host`").closing());
     }
     Ok(authority)
 }
