@@ -1,8 +1,10 @@
 //! Bartizan beside nginx: the same upstream, the same load, one after the other, in turns.
 //!
 //! It answers what a request costs, not how many a large machine could serve: load, proxy and upstream share the
-//! cores of this one. The figure to trust is CPU time per request, which is the proxy's own. Figures of different
-//! runs are not to be compared; figures of one run are. What is configured is in `bench/compare/`.
+//! cores of this one. The figure to trust is CPU time per request, which is the proxy's own. A machine that is not
+//! alone drifts by a third within minutes, so what is compared is measured side by side: a round measures every
+//! scenario on both proxies, and ratios and differences are taken within a round. Figures of different runs are not
+//! to be compared. What is configured is in `bench/compare/`.
 
 mod cpu;
 mod load;
@@ -28,10 +30,10 @@ pub(crate) struct Compare {
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// How long each measurement takes, in seconds.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=60))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
     /// How often each measurement is made; medians are reported.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
     rounds: u32,
     /// Put the table into `docs/src/benchmarks.md`.
     #[arg(long)]
@@ -43,15 +45,27 @@ pub(crate) struct Compare {
 
 impl Default for Compare {
     fn default() -> Self {
-        Self { only: Vec::new(), seconds: 8, rounds: 2, write: false, self_check: false }
+        Self { only: Vec::new(), seconds: 3, rounds: 7, write: false, self_check: false }
     }
 }
 
-/// One scenario, measured.
+/// One scenario, measured once in every round.
 struct Measured {
     scenario: &'static Scenario,
     nginx: Vec<Sample>,
     subject: Vec<Sample>,
+}
+
+impl Measured {
+    /// Who goes first changes with every round, so that neither always follows a busy machine.
+    fn once_more(&mut self, round: u32, servers: &Servers, token: &str, seconds: u64) -> Result<()> {
+        for is_nginx in [round % 2 == 1, round.is_multiple_of(2)] {
+            let proxy = if is_nginx { &servers.nginx } else { &servers.subject };
+            let samples = if is_nginx { &mut self.nginx } else { &mut self.subject };
+            samples.push(sample(self.scenario, proxy, token, seconds)?);
+        }
+        Ok(())
+    }
 }
 
 impl Compare {
@@ -67,12 +81,26 @@ impl Compare {
         let token = token::make(&folder)?;
         let servers = Servers::start(&folder, binary.as_deref())?;
 
-        let mut measured = Vec::new();
-        for scenario in scenarios {
-            measured.push(self.measure(scenario, &servers, &token)?);
+        let mut measured: Vec<_> = scenarios
+            .into_iter()
+            .map(|scenario| Measured { scenario, nginx: Vec::new(), subject: Vec::new() })
+            .collect();
+        for Measured { scenario, .. } in &measured {
+            for proxy in [&servers.nginx, &servers.subject] {
+                sample(scenario, proxy, &token, 1)?; // pools and caches are warm from here on
+            }
+        }
+        for round in 1..=self.rounds {
+            say(&format!("round {round} of {}", self.rounds));
+            for measured in &mut measured {
+                measured.once_more(round, &servers, &token, self.seconds)?;
+            }
         }
         let machine = machine::description(binary.as_deref())?;
-        let how = format!("{machine}- medians of {} rounds of {} s, in turns\n", self.rounds, self.seconds);
+        let how = format!(
+            "{machine}- medians of {} rounds of {} s for each, in turns\n",
+            self.rounds, self.seconds
+        );
         let text = table::markdown(&how, servers.subject.name, &measured);
         println!("{text}");
         if self.write { table::write(&text) } else { Ok(()) }
@@ -89,23 +117,6 @@ impl Compare {
             .iter()
             .filter(|scenario| self.only.is_empty() || self.only.iter().any(|name| name == scenario.name))
             .collect())
-    }
-
-    fn measure(&self, scenario: &'static Scenario, servers: &Servers, token: &str) -> Result<Measured> {
-        let mut measured = Measured { scenario, nginx: Vec::new(), subject: Vec::new() };
-        for proxy in [&servers.nginx, &servers.subject] {
-            sample(scenario, proxy, token, 1)?; // connections, pools and caches are warm from here on
-        }
-        for round in 1..=self.rounds {
-            say(&format!("{} ({round} of {})", scenario.title, self.rounds));
-            // Who goes first changes with every round, so that neither always follows a busy machine.
-            for is_nginx in [round % 2 == 1, round % 2 == 0] {
-                let proxy = if is_nginx { &servers.nginx } else { &servers.subject };
-                let samples = if is_nginx { &mut measured.nginx } else { &mut measured.subject };
-                samples.push(sample(scenario, proxy, token, self.seconds)?);
-            }
-        }
-        Ok(measured)
     }
 }
 

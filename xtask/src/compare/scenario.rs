@@ -21,8 +21,13 @@ pub(super) enum Protocol {
     Http2Tls,
 }
 
+/// Nothing but forwarding.
+pub(super) const PLAIN: &str = "plain";
+/// A token, a permission, identity and security headers.
+pub(super) const EVERYTHING: &str = "jwt";
+
 const GET: Scenario = Scenario {
-    name: "plain",
+    name: PLAIN,
     title: "Plain proxy",
     path: "/order",
     protocol: Protocol::Http1,
@@ -35,19 +40,20 @@ const POST: Scenario = Scenario { connections: 32, ..GET };
 
 pub(super) const SCENARIOS: [Scenario; 8] = [
     GET,
+    // Beside the plain one, from which it is subtracted.
+    Scenario {
+        name: EVERYTHING,
+        title: "Proxy + JWT + permission (nginx: plain proxy)",
+        path: "/secure/order",
+        token: true,
+        ..GET
+    },
     Scenario { name: "tls", title: "TLS 1.3", protocol: Protocol::Http1Tls, ..GET },
     Scenario {
         name: "h2",
         title: "HTTP/2 over TLS 1.3",
         protocol: Protocol::Http2Tls,
         connections: 16,
-        ..GET
-    },
-    Scenario {
-        name: "jwt",
-        title: "Proxy + JWT + permission (nginx: plain proxy)",
-        path: "/secure/order",
-        token: true,
         ..GET
     },
     Scenario { name: "post-4k-held", title: "POST 4 KB, held", path: "/held/sink", body: 4096, ..POST },

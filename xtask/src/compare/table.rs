@@ -4,7 +4,11 @@ use std::{fmt::Write as _, fs};
 
 use anyhow::{Context, Result};
 
-use super::{Measured, load::Sample};
+use super::{
+    Measured,
+    load::Sample,
+    scenario::{EVERYTHING, PLAIN},
+};
 
 /// Where the result stands in `docs/src/benchmarks.md`.
 const BEGIN: &str = "<!-- comparison: begin -->\n";
@@ -17,6 +21,7 @@ pub(super) fn markdown(how: &str, subject: &str, measured: &[Measured]) -> Strin
          |---|--:|--:|--:|--:|--:|--:|--:|\n"
     );
     for Measured { scenario, nginx, subject } in measured {
+        let ratio = within_rounds(subject, nginx, |subject, nginx| subject / nginx);
         let (nginx, subject) = (medians(nginx), medians(subject));
         // Writing into a `String` cannot fail.
         let _ = writeln!(
@@ -29,10 +34,47 @@ pub(super) fn markdown(how: &str, subject: &str, measured: &[Measured]) -> Strin
             latency(&subject),
             nginx.cpu_us,
             subject.cpu_us,
-            subject.cpu_us / nginx.cpu_us,
+            ratio.median,
         );
     }
+    text.push_str(&cost_of_everything(subject, measured).unwrap_or_default());
     text
+}
+
+/// What token, permission and headers cost beyond plain forwarding, for the proxy and for nginx, which sees only the
+/// larger request.
+fn cost_of_everything(subject: &str, measured: &[Measured]) -> Option<String> {
+    let of = |name| measured.iter().find(|measured| measured.scenario.name == name);
+    let (plain, everything) = (of(PLAIN)?, of(EVERYTHING)?);
+    let cost = |everything: &[Sample], plain: &[Sample]| {
+        let Spread { least, median, most } =
+            within_rounds(everything, plain, |everything, plain| everything - plain);
+        format!("{median:+.1} µs ({least:+.1} to {most:+.1})")
+    };
+    Some(format!(
+        "\nCPU per request beyond the plain proxy with token, permission and headers, within each round: {subject} {}; nginx, \
+         which only forwards the longer request, {}.\n",
+        cost(&everything.subject, &plain.subject),
+        cost(&everything.nginx, &plain.nginx),
+    ))
+}
+
+/// What the rounds said.
+struct Spread {
+    least: f64,
+    median: f64,
+    most: f64,
+}
+
+/// Compares the CPU time per request of two measurements round by round, because the machine drifts between rounds.
+fn within_rounds(one: &[Sample], other: &[Sample], compare: fn(f64, f64) -> f64) -> Spread {
+    let rounds: Vec<_> =
+        one.iter().zip(other).map(|(one, other)| compare(one.cpu_us, other.cpu_us)).collect();
+    Spread {
+        least: rounds.iter().copied().fold(f64::INFINITY, f64::min),
+        most: rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        median: median(rounds),
+    }
 }
 
 /// Puts the result between the marks of `docs/src/benchmarks.md`.
@@ -83,6 +125,17 @@ mod tests {
         for (values, expected) in [(vec![3.0], 3.0), (vec![9.0, 1.0], 5.0), (vec![9.0, 1.0, 2.0], 2.0)] {
             assert!((median(values.clone()) - expected).abs() < f64::EPSILON, "{values:?}");
         }
+    }
+
+    #[test]
+    fn rounds_are_compared_with_themselves() {
+        let samples = |cpu: [f64; 3]| {
+            cpu.map(|cpu_us| Sample { requests_per_second: 1.0, p50_us: 1.0, p99_us: 1.0, cpu_us })
+        };
+        // The machine was twice as slow in the second round.
+        let (one, other) = (samples([12.0, 24.0, 13.0]), samples([10.0, 20.0, 10.0]));
+        let Spread { least, median, most } = within_rounds(&one, &other, |one, other| one - other);
+        assert_eq!(format!("{least} {median} {most}"), "2 3 4");
     }
 
     #[test]
