@@ -5,6 +5,9 @@
 //! | `running.json` | where the running gateway is ([`Running`]); gone when it has stopped | 0600 |
 //! | `admin-token` | the bearer token of the admin API, made on first start ([`AdminToken`]) | 0600 |
 //!
+//! The directory is for its user alone. One that others may write to is refused: they could lead commands, and the
+//! token with them, to a gateway of their own.
+//!
 //! Two gateways may share a state directory, because a restart without a refused connection needs the old one
 //! and the new one at once. The one that started last owns `running.json`: commands talk to it, and an older
 //! one that stops leaves the file alone.
@@ -14,15 +17,16 @@
 use std::{
     env, fs,
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
 const RUNNING: &str = "running.json";
 const ADMIN_TOKEN: &str = "admin-token";
+const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// The directory. It need not exist.
 #[derive(Debug, Clone)]
@@ -71,17 +75,37 @@ impl StateDirectory {
         &self.0
     }
 
-    /// Makes the directory if it is missing, for this user only.
+    /// Makes the directory if it is missing, for this user only. One that is there must be safe.
     pub(crate) fn create(&self) -> Result<()> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.0)
-            .with_context(|| format!("cannot make the state directory `{}`", self.0.display()))
+            .with_context(|| format!("cannot make the state directory `{}`", self.0.display()))?;
+        self.refuse_writers()
+    }
+
+    /// Refuses a directory where others could put a `running.json` of their own, to be sent the admin token.
+    fn refuse_writers(&self) -> Result<()> {
+        let path = self.0.display();
+        let mode = match fs::metadata(&self.0) {
+            Ok(metadata) => metadata.permissions().mode() & 0o7777,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read the state directory `{path}`"));
+            }
+        };
+        ensure!(
+            mode & WRITABLE_BY_OTHERS == 0,
+            "others may write to the state directory `{path}` (mode {mode:04o}): take that right away with \
+             `chmod go-w {path}`, or name another one with `--state-dir DIR`"
+        );
+        Ok(())
     }
 
     /// What the last gateway to start said, if it has not stopped in order.
     pub(crate) fn running(&self) -> Result<Option<Running>> {
+        self.refuse_writers()?;
         let path = self.0.join(RUNNING);
         let Some(text) = read_if_there(&path)? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).with_context(|| format!("cannot read `{}`", path.display()))
@@ -162,8 +186,6 @@ fn locate(given: Option<PathBuf>, variable: impl Fn(&str) -> Option<PathBuf>) ->
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn running(pid: u32) -> Running {
@@ -181,6 +203,32 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDirectory(folder.path().join("state"));
+        state.create().unwrap();
+        let _announcement = state.announce(&running(1)).unwrap();
+        for (mode, refused) in [
+            (0o700, false),
+            (0o755, false),
+            (0o750, false),
+            (0o720, true),
+            (0o775, true),
+            (0o702, true),
+            (0o777, true),
+            (0o1777, true),
+        ] {
+            fs::set_permissions(state.path(), PermissionsExt::from_mode(mode)).unwrap();
+            for outcome in [state.create(), state.running().map(drop)] {
+                let complaint = outcome.err().map(|error| error.to_string());
+                assert_eq!(complaint.is_some(), refused, "{mode:o}: {complaint:?}");
+                let advice = complaint.is_none_or(|complaint| complaint.contains("`chmod go-w "));
+                assert!(advice, "{mode:o}: what to do is said");
+            }
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@
 mod entries;
 mod hardening;
 mod identity;
+mod limits;
 mod listen;
 mod operation;
 mod require;
 mod route;
+mod shared;
 mod tls;
 mod upstream;
 
@@ -21,10 +23,12 @@ pub(crate) use self::{
     entries::Entries,
     hardening::{Hardening, Http2},
     identity::{ApiKeys, Certificates, Claims, Jwt, Provider},
+    limits::{Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
     operation::{Log, Shutdown, Telemetry},
     require::{MethodEntry, MethodKey, Require, RequirementSet},
     route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
+    shared::Shared,
     tls::{ClientCertificate, Tls, TlsTable},
     upstream::{Ejection, Health, Retries, Upstream, UpstreamTls},
 };
@@ -54,6 +58,18 @@ pub(crate) struct Document {
     pub(crate) roles: Optional<Entries<Vec<At<Parsed<Grant>>>>>,
     /// Services behind the gateway, by names that routes give under `to`. A route may also name a URL directly.
     pub(crate) upstreams: Optional<Entries<Upstream>>,
+    /// How much may be asked: policies, by names that routes list under `limit`. A policy is a list of rules, or
+    /// a mapping with `rules`, `skip` and `allow`.
+    ///
+    /// These exist without being written here, and one written here with the same name takes their place
+    /// (requests per address; per user and hour; per organisation and hour): `voice` (100 in 1 min; 1000; 10000),
+    /// `analytics` (50 in 1 min; 500; 5000), `public` (10 in 1 min; 100), `auth` (10 in 5 min), `admin` (100 in
+    /// 1 h), `qr` (50 in 1 h), `chat` (20 in 1 min), `api` (1000 in 1 h), `upload` (5 in 5 min), `default` (100
+    /// in 1 min). On a public route only what they say of addresses counts.
+    pub(crate) limits: Optional<Entries<Parsed<LimitPolicy>>>,
+    /// The store that several gateways share, so that their limits count together. Without it each gateway counts
+    /// for itself.
+    pub(crate) shared: Optional<Shared>,
     /// What is served, to whom and how. The most specific path wins, not the first. A request that matches no
     /// route is answered 404.
     pub(crate) routes: Optional<Vec<At<Route>>>,

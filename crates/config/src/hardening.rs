@@ -27,6 +27,8 @@ pub struct Hardening {
     pub min_rate: u32,
     /// The window over which `min_rate` is measured. Default 10 s.
     pub rate_window: Duration,
+    /// Request bodies held in memory at one time, in bytes, by all connections together. Default 256 MiB.
+    pub max_held_bytes: u64,
     /// Requests served on one connection before it is closed in order. Default 10 000.
     pub max_requests_per_connection: u64,
     /// Header names with an underscore, which some servers read as a hyphen.
@@ -78,6 +80,7 @@ impl Default for Hardening {
             max_header_count: 100,
             min_rate: 512,
             rate_window: Duration::from_secs(10),
+            max_held_bytes: 256 * 1024 * 1024,
             max_requests_per_connection: 10_000,
             underscore_headers: UnderscoreHeaders::default(),
             http2: Http2Limits::default(),

@@ -2,7 +2,7 @@
 //!
 //! Every text is expanded, quoted or not: `${NAME}` is the variable, `${NAME:-default}` the default if it is unset
 //! or empty, `$${` a literal `${`. Anything else behind `${` is an error, so that nothing is silently taken
-//! literally. Numbers, booleans and fixed choices are not texts. Values are not expanded again.
+//! literally. Numbers and switches are texts, too; fixed choices are not. Values are not expanded again.
 //!
 //! The YAML library has interpolation too, but only for unquoted texts or with Compose's rules, where a missing
 //! variable is empty. Deserialisation carries no context, hence the thread-local one for the time of one reading.

@@ -34,12 +34,13 @@
 //! - A mistake of form (unknown or duplicate key, a list where a word belongs) is reported alone, because the
 //!   parser stops there; everything else is reported at once, up to 200 problems.
 //! - A document has at most 1 MiB, 32 levels, and a few aliases; merge keys and tags are not read.
-//! - `${NAME}` works in texts, not in numbers, booleans and fixed choices.
+//! - `${NAME}` works in texts, numbers and switches, not in fixed choices.
 //! - Of the files that a document names it is checked that they can be read and that keys are private; what
 //!   they hold is checked by whoever uses them.
 //! - Secrets are masked in diagnostics by the names of their keys and by the values of the environment. A secret
 //!   that is written under a key with another name is shown if a problem stands on its line.
 
+mod costs;
 mod diagnostic;
 mod document;
 mod error;
@@ -48,15 +49,18 @@ mod forms;
 mod hardening;
 mod identity;
 mod interpolation;
+mod limits;
 mod listen;
 mod load;
 mod located;
+mod operation_pattern;
 mod path_pattern;
 mod problems;
 mod reference;
 mod resolve;
 mod route;
 mod schema;
+mod shared;
 mod snippet;
 mod source;
 mod suggestion;
@@ -67,6 +71,7 @@ mod word;
 
 use std::sync::Arc;
 
+pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
 pub use hardening::{Hardening, Http2Limits, UnderscoreHeaders};
@@ -74,8 +79,10 @@ pub use identity::{
     Algorithm, ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, ClaimNames, IdentityProvider,
     JwtKeys, JwtProvider, Provider, Role, SubjectAlternativeName,
 };
+pub use limits::{Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
 pub use load::Loaded;
+pub use operation_pattern::OperationPattern;
 pub use path_pattern::{PathPattern, Segment};
 pub use reference::reference;
 pub use route::{
@@ -83,6 +90,7 @@ pub use route::{
     Requirements, Route, RouteTimeouts,
 };
 pub use schema::schema;
+pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode};
 pub use source::{Environment, Source};
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{
@@ -108,6 +116,11 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// Where requests go. Routes name them by [`UpstreamIndex`].
     pub upstreams: Vec<Arc<Upstream>>,
+    /// How much may be asked: the policies in the order of the file, then the built-in ones that some route
+    /// uses. Routes name them by [`LimitPolicyIndex`].
+    pub limits: Vec<Arc<LimitPolicy>>,
+    /// The store that several gateways share; `None`: each counts for itself.
+    pub shared: Option<Shared>,
     /// What is served, in the order of the file. The most specific path wins, not the first.
     pub routes: Vec<Arc<Route>>,
     /// Logs.

@@ -5,13 +5,14 @@ use std::{io::Read, path::Path};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Config, ConfigError, Diagnostic, Source, Target,
+    Config, ConfigError, Diagnostic, Severity, Source, Target,
     document::{self, MAX_BYTES},
     forms::Forms,
     interpolation::{self, Variables},
     located::Position,
     problems::Problems,
     resolve,
+    snippet::Lines,
     word::Url,
 };
 
@@ -75,6 +76,33 @@ impl Config {
              routes:\n  - path: /**\n    to: \"{target}\"\n    auth: none\n"
         );
         Self::parse(&text, &Source::text("")).map(|loaded| loaded.config)
+    }
+}
+
+impl Diagnostic {
+    /// A problem that shows only when the configuration at `path` is used, placed where the document first says
+    /// `subject`: a file's name, a provider's.
+    pub fn in_use(path: &Path, subject: Option<&str>, message: String) -> Self {
+        // The document was read a moment ago; without it the diagnostic has no snippet.
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let found = subject.and_then(|subject| {
+            let code = |line: &str| line.split(" #").next().map_or(0, str::len);
+            text.lines().zip(1..).find_map(|(line, number)| {
+                let start = line.get(..code(line))?.find(subject)?;
+                let column = line.get(..start)?.chars().count() + 1;
+                Some(Position { line: number, column: u32::try_from(column).unwrap_or(u32::MAX) })
+            })
+        });
+        let position = found.unwrap_or(Position::START);
+        Self {
+            severity: Severity::Error,
+            file: Source::file(path).name(),
+            line: position.line,
+            column: position.column,
+            message,
+            hint: None,
+            snippet: found.map_or_else(String::new, |position| Lines::new(&text).snippet(position)),
+        }
     }
 }
 

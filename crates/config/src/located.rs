@@ -40,6 +40,11 @@ pub(crate) struct At<T> {
 }
 
 impl<T> At<T> {
+    /// A value that a shorter form implies; its place is never reported.
+    pub(crate) const fn unplaced(value: T) -> Self {
+        Self { value, position: Position::START }
+    }
+
     pub(crate) fn with<U>(&self, value: U) -> At<U> {
         At { value, position: self.position }
     }
@@ -67,7 +72,7 @@ pub(crate) struct Optional<T>(Option<At<T>>);
 impl<T> Optional<T> {
     /// A value that a shorter form implies; its place is never reported.
     pub(crate) const fn unplaced(value: T) -> Self {
-        Self(Some(At { value, position: Position::START }))
+        Self(Some(At::unplaced(value)))
     }
 
     /// The value, if there is one.

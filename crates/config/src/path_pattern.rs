@@ -31,6 +31,46 @@ impl PathPattern {
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
+
+    /// Whether it matches a path in its normal form. A trailing slash makes no difference.
+    pub fn matches(&self, path: &str) -> bool {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        for segment in &self.segments {
+            let matched = match segment {
+                Segment::Literal(text) => parts.next() == Some(text),
+                Segment::Any => parts.next().is_some(),
+                Segment::Rest => return true,
+            };
+            if !matched {
+                return false;
+            }
+        }
+        parts.next().is_none()
+    }
+
+    /// Whether some path matches this and `other`.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let (mut own, mut others) = (self.segments.iter(), other.segments.iter());
+        loop {
+            match (own.next(), others.next()) {
+                (None, None) | (Some(Segment::Rest), _) | (_, Some(Segment::Rest)) => return true,
+                (Some(Segment::Literal(one)), Some(Segment::Literal(other))) if one != other => return false,
+                (Some(_), Some(_)) => {}
+                (Some(_), None) | (None, Some(_)) => return false,
+            }
+        }
+    }
+
+    /// Of two that match the same path, the more specific one is less: segment by segment from the left, a
+    /// literal before `*`, the end before `**`.
+    pub(crate) fn generality(&self) -> Vec<u8> {
+        let rank = |segment: &Segment| match segment {
+            Segment::Literal(_) => 0,
+            Segment::Any => 1,
+            Segment::Rest => 3,
+        };
+        self.segments.iter().map(rank).chain(std::iter::once(2)).collect()
+    }
 }
 
 impl std::str::FromStr for PathPattern {

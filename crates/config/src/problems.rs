@@ -8,8 +8,9 @@ use crate::{
     snippet::Lines,
 };
 
-/// Values of variables shorter than this are not searched for in messages: `1` would be found anywhere.
-const SHORTEST_REDACTED: usize = 3;
+/// Values of variables shorter than this are not searched for in messages: `true` and `http` are words of ours, too.
+/// A secret is longer. A password of Redis may be shorter, but no message quotes the URL of a Redis server.
+const SHORTEST_REDACTED: usize = 8;
 
 /// Problems beyond these are counted as one more reason to refuse the document, but not shown.
 const MOST: usize = 200;

@@ -4,7 +4,9 @@
 //! Nothing here stops at the first problem: each part reports its own and goes on with something harmless in
 //! the place of what is wrong, and the result is thrown away if there was any error.
 
+mod bounds;
 mod cors;
+mod costs;
 mod files;
 mod hardening;
 mod identity;
@@ -14,12 +16,13 @@ mod overlap;
 mod requirements;
 mod roles;
 mod routes;
+mod shared;
 mod tls;
 mod upstreams;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use self::{files::Files, roles::Roles, upstreams::Upstreams};
+use self::{files::Files, limits::Policies, roles::Roles, routes::Named, upstreams::Upstreams};
 use crate::{Config, Log, Telemetry, file::Document, located::Position, problems::Problems};
 
 /// How long requests in flight may take by default after a signal to stop.
@@ -39,12 +42,15 @@ pub(crate) fn resolve(
     let mut roles = Roles::resolve(&document.roles, problems);
     let mut providers = identity::resolve(document, &mut roles, &mut files, problems);
     let mut upstreams = Upstreams::resolve(&document.upstreams, &mut files, problems);
-    let routes = routes::resolve(document, &mut providers, &mut upstreams, problems);
+    let mut policies = Policies::resolve(document, problems);
+    let named = Named { providers: &mut providers, upstreams: &mut upstreams, policies: &mut policies };
+    let routes = routes::resolve(document, named, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
     if !problems.failed() {
         providers.warn_of_unused(problems);
         roles.warn_of_unused(providers.issues_roles(), problems);
         upstreams.warn_of_unused(problems);
+        policies.warn_of_unused(problems);
     }
     Some(Config {
         revision,
@@ -54,6 +60,8 @@ pub(crate) fn resolve(
         identity: providers.into_list(),
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),
+        limits: policies.into_list(),
+        shared: shared::resolve(&document.shared, problems),
         routes: routes.into_iter().map(Arc::new).collect(),
         log: log(document, problems),
         telemetry: telemetry(document, problems),
@@ -79,8 +87,8 @@ fn log(document: &Document, problems: &mut Problems<'_>) -> Log {
     let Some(log) = document.log.as_ref() else { return Log::default() };
     Log {
         format: log.format.get().unwrap_or_default(),
-        level: problems.read_optional(&log.level).map(|level| level.value),
-        requests: log.requests.get().unwrap_or_default(),
+        level: problems.read_optional(&log.level).map(|level| level.value.0),
+        requests: problems.read_or(&log.requests, false),
     }
 }
 

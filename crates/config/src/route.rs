@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bartizan_model::{Line, Name, Permission};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::{PathPattern, UpstreamIndex};
+use crate::{Costs, LimitPolicyIndex, PathPattern, UpstreamIndex};
 
 /// One entry of `routes:`.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub struct Route {
     pub require_line: Line,
     /// Whether the caller must have used more than one factor.
     pub multi_factor: bool,
+    /// How much may be asked of it: every one of these policies. Empty: no limits.
+    pub limits: Vec<LimitPolicyIndex>,
+    /// What its requests cost.
+    pub costs: Costs,
     /// Cross-origin resource sharing.
     pub cors: Cors,
     /// Response headers.

@@ -13,6 +13,8 @@ const MASK: &str = "***";
 /// A line longer than this, in bytes, is not shown.
 const LONGEST: usize = 8192;
 
+const SECRET_KEYS: [&str; 4] = ["secret", "hash", "password", "token"];
+
 /// A document by lines.
 pub(crate) struct Lines<'a>(Vec<&'a str>);
 
@@ -47,8 +49,12 @@ impl<'a> Lines<'a> {
         }
         let masked = mask(line);
         let column = usize::try_from(position.column).unwrap_or(usize::MAX);
-        // Masking keeps everything up to the first masked value in place.
-        let width = if masked == line { self.word(position).chars().count() } else { 1 };
+        let before: String = line.chars().take(column.saturating_sub(1)).collect();
+        let before = mask(&before);
+        let word = self.word(position);
+        let rest = masked.strip_prefix(before.as_str());
+        let width = if rest.is_some_and(|rest| rest.starts_with(word)) { word.chars().count() } else { 1 };
+        let column = if rest.is_some() { before.chars().count() + 1 } else { column };
         render(position, &masked, column.min(masked.chars().count() + 1), width)
     }
 
@@ -74,21 +80,35 @@ impl<'a> Lines<'a> {
         let index = usize::try_from(position.line.saturating_sub(1)).unwrap_or(usize::MAX);
         let Some(before) = self.0.get(..index) else { return false };
         let indentation = |line: &str| line.len() - line.trim_start().len();
-        let own = indentation(self.get(position));
         let mut above = before.iter().rev().filter(|line| !line.trim().is_empty());
-        let nearest = above.clone().next();
-        let parent = above.find(|line| indentation(line) < own);
-        let opens = |line: &&&str| {
-            line.len() > LONGEST
-                || secrets(line).into_iter().any(|(start, end)| {
-                    let value = line.get(start..end).unwrap_or_default();
-                    let unclosed =
-                        value.starts_with(['"', '\'']) && (value.len() < 2 || !value.ends_with(['"', '\'']));
-                    value.is_empty() || unclosed || value.starts_with(['|', '>', '&', '!'])
-                })
-        };
-        nearest.is_some_and(|line| opens(&line)) || parent.is_some_and(|line| opens(&line))
+        if above.clone().next().is_some_and(|nearest| opens_a_secret(nearest)) {
+            return true;
+        }
+        let mut outermost = indentation(self.get(position));
+        above.any(|line| {
+            let own = indentation(line);
+            let is_around = own < outermost || (own == outermost && is_an_item(self.get(position)));
+            outermost = outermost.min(own);
+            is_around && opens_a_secret(line)
+        })
     }
+}
+
+/// Whether the value of a key that holds a secret goes on behind this line.
+fn opens_a_secret(line: &str) -> bool {
+    line.len() > LONGEST
+        || secrets(line).into_iter().any(|(start, end)| {
+            let value = line.get(start..end).unwrap_or_default();
+            let unclosed =
+                value.starts_with(['"', '\'']) && (value.len() < 2 || !value.ends_with(['"', '\'']));
+            value.is_empty() || unclosed || value.starts_with(['|', '>', '&', '!', '[', '{'])
+        })
+}
+
+/// Whether the line is an item of a list, which may stand no deeper than the key it belongs to.
+fn is_an_item(line: &str) -> bool {
+    let line = line.trim_start();
+    line == "-" || line.starts_with("- ")
 }
 
 /// The word at the start of `text`: a quoted text or everything up to white space or punctuation.
@@ -170,22 +190,42 @@ fn secrets(line: &str) -> Vec<(usize, usize)> {
         let key =
             before.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or_default();
         let value = after.trim_start();
-        if !holds_secret(key) || value.starts_with(['{', '[']) {
+        // `service-token: { jwt: .. }` is a provider's name.
+        let is_secret = if value.starts_with(['{', '[']) { is_secret_key(key) } else { holds_secret(key) };
+        let is_store = holds_store(key, value);
+        if !is_secret && !is_store {
             continue;
         }
         let start = line.len() - value.len();
-        found.push((start, start + value_length(value)));
+        let password = value.rfind('@').filter(|_| is_store).map_or(0, |at| at + 1);
+        found.push((start, start + value_length(value).max(password)));
     }
     found
+}
+
+/// Whether a key holds the URL of a store, and the value a password or one that may begin on a further line.
+/// Unlike other URLs it is masked even where it is malformed.
+fn holds_store(key: &str, value: &str) -> bool {
+    let goes_on = match value.chars().next() {
+        None | Some('|' | '>' | '&' | '!') => true,
+        Some('[') => !value.contains(']'),
+        Some(quote @ ('"' | '\'')) => value.matches(quote).count() < 2,
+        Some(_) => false,
+    };
+    key.eq_ignore_ascii_case("redis") && !value.starts_with('{') && (goes_on || value.contains('@'))
 }
 
 /// Whether a key holds a secret, or is a misspelling of one that does.
 fn holds_secret(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
+    SECRET_KEYS.iter().any(|word| lower.contains(word)) || is_secret_key(key)
+}
+
+/// Whether a key is one that holds a secret and no name that only sounds like it, or is a misspelling of one.
+fn is_secret_key(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
     let near = |word, edits| key.len() <= 16 && strsim::damerau_levenshtein(&lower, word) <= edits;
-    ["secret", "hash", "password", "token"].iter().any(|word| lower.contains(word))
-        || near("secret", 2)
-        || near("hash", 1)
+    SECRET_KEYS.contains(&lower.as_str()) || near("secret", 2) || near("hash", 1)
 }
 
 fn value_length(value: &str) -> usize {
@@ -193,7 +233,7 @@ fn value_length(value: &str) -> usize {
         let inner = value.get(1..).unwrap_or_default();
         return inner.find(quote).map_or(value.len(), |end| end + 2);
     }
-    if is_reference(value) {
+    if is_reference(value) || value.starts_with(['{', '[']) {
         return value.len();
     }
     let end = value.find([',', '}']).unwrap_or(value.len()).min(value.find(" #").unwrap_or(value.len()));
@@ -226,6 +266,11 @@ mod tests {
             "to: \"https://hunter2@host\"",
             "secret:hunter2",
             "secret: \"hunter2",
+            "redis: \":hunter2@host\"",
+            "redis: redis://:a,hunter2/@host",
+            "{ redis: [\"redis://:hun ter2@a\", \":hunter2@b\"], mode: x }",
+            "secret: [hunter2, x]",
+            "{ secret: { a: hunter2 } }",
         ];
         for text in cases {
             let shown = Lines::new(text).snippet(Position { line: 1, column: 3 });
@@ -236,6 +281,15 @@ mod tests {
             "secret:\n  hunter2",
             "a:\n    secret: \"x\n   hunter2\"",
             "secret: >-\n  x\n  hunter2",
+            "redis:\n  - \":hunter2@host\"",
+            "redis: [a,\n  \":hunter2@host\"]",
+            "redis: \"redis://:\n  hunter2@host\"",
+            "secret:\n- hunter2",
+            "secret:\n- x\n- hunter2",
+            "  secret:\n    - x\n    - hunter2",
+            "secret:\n  a:\n    b: hunter2",
+            "secret: [x,\n  hunter2",
+            "secret: { a:\n  { b: hunter2",
         ] {
             let line = u32::try_from(text.lines().count()).unwrap();
             let shown = Lines::new(text).snippet(Position { line, column: 3 });
@@ -249,7 +303,12 @@ mod tests {
             "secret: ${JWT_SECRET}",
             "{ secret: \"${JWT_SECRET}\", issuer: x }",
             "to: http://host:80/",
+            "redis: \"redis://host:6379/1\"",
+            "redis: [redis://a, redis://b]",
+            "redis: { targets: [http://a] }",
             "routes: []",
+            "service-token: { jwt: { issuer: x } }",
+            "- hunters",
         ] {
             let shown = Lines::new(text).snippet(Position { line: 1, column: 1 });
             assert!(shown.contains(text), "{shown}");
@@ -263,6 +322,10 @@ mod tests {
         assert_eq!(
             lines.snippet_of_key(Position { line: 2, column: 3 }),
             "  |\n2 |   rotues: ...\n  |   ^^^^^^"
+        );
+        assert_eq!(
+            Lines::new("{ secret: hunter2, isuer: x }").snippet(Position { line: 1, column: 20 }),
+            "  |\n1 | { secret: ***, isuer: x }\n  |                ^^^^^"
         );
         let long = format!("{}here{}", "x ".repeat(400), " y".repeat(400));
         let shown = Lines::new(&long).snippet(Position { line: 1, column: 801 });

@@ -5,7 +5,7 @@
 pub struct Log {
     /// Their form.
     pub format: LogFormat,
-    /// A `tracing` filter directive (`info`, `bartizan_gateway=debug`). Default `info`.
+    /// Levels, by module where they differ (`warn,bartizan_gateway=debug`). Default `info`.
     pub level: Option<String>,
     /// One line per served request too, not only per refusal. Default false.
     pub requests: bool,

@@ -4,9 +4,15 @@
 //! the environment is recognised by its whole value when messages are cleaned.
 
 mod address;
+mod dimension;
 mod header;
-mod limit;
+mod log_levels;
 mod name;
+mod operation_pattern;
+mod quantity;
+mod rate;
+mod redis_url;
+mod scalar;
 mod secret;
 mod url;
 
@@ -15,7 +21,10 @@ use std::path::PathBuf;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 pub(crate) use self::{
-    limit::ByteSize,
+    log_levels::LogLevels,
+    quantity::ByteSize,
+    rate::Rate,
+    redis_url::RedisUrl,
     secret::{KeyHash, Secret},
     url::{HostPattern, Origin, Url},
 };

@@ -1,13 +1,15 @@
 //! From what the connection brings to an exchange at the start of the road.
 
+use std::sync::Arc;
+
 use bartizan_config::Config;
 use bartizan_model::{Line, RequestId, TraceContext};
 use bartizan_pipeline::{ClientFacts, Code, Exchange, Outcome, Refusal, Stage};
-use http::{HeaderName, Method, Request, Uri, Version, request::Parts};
+use http::{HeaderName, Method, Request, Uri, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    body::{ClientBody, Pace},
+    body::{ClientBody, HeldBytes, Pace, Room},
     connection::ConnectionFacts,
     forwarded::Forwarded,
     wire::Violation,
@@ -16,15 +18,13 @@ use crate::{
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Silence allowed on a gRPC stream, which may be long-lived and quiet.
-const CONVERSATION_IDLE: std::time::Duration = std::time::Duration::from_mins(5);
-
-/// The exchange of a request, and its body.
-pub(crate) fn exchange(
+/// The exchange of a request, and its body, which counts towards `all_held` while it is held.
+pub(crate) fn exchange<'a>(
     request: Request<Incoming>,
     connection: &ConnectionFacts,
     config: &Config,
-) -> (Exchange, ClientBody) {
+    all_held: &'a Arc<HeldBytes>,
+) -> (Exchange, ClientBody<'a>) {
     let (head, incoming) = request.into_parts();
     let id = head.headers.get(X_REQUEST_ID).and_then(|value| RequestId::try_from(value).ok());
     let trace_context = only_value(&head, &TRACEPARENT).and_then(|value| TraceContext::try_from(value).ok());
@@ -34,21 +34,17 @@ pub(crate) fn exchange(
         client(&head, connection, config),
         head,
     );
-    let pace = if exchange.is_grpc() {
-        Pace::conversation(CONVERSATION_IDLE)
-    } else {
-        Pace::at_least(config.hardening.min_rate, config.hardening.rate_window)
-    };
-    (exchange, ClientBody::new(incoming, pace))
+    let hardening = &config.hardening;
+    let pace = Pace::at_least(hardening.min_rate, hardening.rate_window);
+    let room = Room { all_held, limit: hardening.max_held_bytes };
+    (exchange, ClientBody::new(incoming, pace, room))
 }
 
-/// The refusal of a request that the wire guard did not let through. Of HTTP/1.1 the exchange holds a stand-in, which
-/// must not pass for what the client sent: `- *` stands for "not read".
+/// The refusal of a request that the wire guard did not let through. The exchange holds a stand-in, which must not pass
+/// for what the client sent: `- *` stands for "not read".
 pub(crate) fn refuse_malformed(exchange: &mut Exchange, violation: Violation) -> Refusal {
-    if exchange.head.version < Version::HTTP_2 {
-        exchange.head.method = Method::from_bytes(b"-").unwrap_or_default();
-        exchange.head.uri = Uri::from_static("*");
-    }
+    exchange.head.method = Method::from_bytes(b"-").unwrap_or_default();
+    exchange.head.uri = Uri::from_static("*");
     let code = match violation.status().as_u16() {
         408 => Code::RequestTimeout,
         414 => Code::UriTooLong,

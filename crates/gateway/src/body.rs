@@ -4,6 +4,7 @@
 //! bounded and a client that sends it too slowly is cut off.
 
 mod client_body;
+mod held_bytes;
 mod paced;
 
 use std::{
@@ -12,10 +13,13 @@ use std::{
     time::Duration,
 };
 
+use bartizan_limits::Place;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use smallvec::SmallVec;
 
-pub(crate) use client_body::ClientBody;
+pub(crate) use client_body::{ClientBody, Room};
+pub(crate) use held_bytes::HeldBytes;
 pub(crate) use paced::{Pace, Paced};
 
 /// Why a body ended early.
@@ -112,11 +116,21 @@ pub(crate) enum ResponseBody {
     Local(Option<Bytes>),
     /// Streamed from upstream.
     Upstream(crate::upstream::UpstreamBody),
+    /// Either, of a request that holds places in concurrency limits until its response has ended.
+    Placed { body: Box<Self>, _places: Places },
 }
+
+/// Places in concurrency limits.
+pub(crate) type Places = SmallVec<[Place; 1]>;
 
 impl ResponseBody {
     /// A body without bytes.
     pub(crate) const EMPTY: Self = Self::Local(None);
+
+    /// The same body, keeping these places until it has ended.
+    pub(crate) fn keeping(self, places: Places) -> Self {
+        if places.is_empty() { self } else { Self::Placed { body: Box::new(self), _places: places } }
+    }
 }
 
 impl Body for ResponseBody {
@@ -130,6 +144,7 @@ impl Body for ResponseBody {
         match self.get_mut() {
             Self::Local(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Upstream(body) => Pin::new(body).poll_frame(context),
+            Self::Placed { body, .. } => Pin::new(&mut **body).poll_frame(context),
         }
     }
 
@@ -137,6 +152,7 @@ impl Body for ResponseBody {
         match self {
             Self::Local(bytes) => bytes.is_none(),
             Self::Upstream(body) => body.is_end_stream(),
+            Self::Placed { body, .. } => body.is_end_stream(),
         }
     }
 
@@ -144,6 +160,7 @@ impl Body for ResponseBody {
         match self {
             Self::Local(bytes) => exactly(bytes.as_ref()),
             Self::Upstream(body) => body.size_hint(),
+            Self::Placed { body, .. } => body.size_hint(),
         }
     }
 }

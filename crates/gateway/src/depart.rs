@@ -35,7 +35,7 @@ impl Departure {
     /// The finished answer.
     pub(crate) fn depart(
         self,
-        exchange: Exchange,
+        mut exchange: Exchange,
         answer: Result<Response<ResponseBody>, Refusal>,
         generation: &Generation,
         records: &Records,
@@ -54,8 +54,9 @@ impl Departure {
         }
         metrics::count_answer(&exchange, response.status(), generation);
         let code = refusal.map(|refusal| refusal.code);
+        let places = exchange.limited.take_places();
         records.push(Arc::new(Record::of(exchange, response.status(), code)));
-        response
+        response.map(|body| body.keeping(places))
     }
 
     fn dress(&self, response: &mut Response<ResponseBody>, exchange: &Exchange) {
@@ -71,13 +72,14 @@ impl Departure {
             authenticated: exchange.identified.is_some(),
             nonce: self.nonce.as_ref(),
         };
-        let Some(route) = &exchange.route else {
+        let Some(route) = exchange.route.as_ref().or(exchange.refused_by.as_ref()) else {
             WITHOUT_ROUTE.apply(headers, &facts);
             return;
         };
         if !self.preflight {
             route.cors.response_headers(self.origin.as_ref(), headers);
         }
+        route.limits.tell(&exchange.limited, headers);
         route.security_headers.apply(headers, &facts);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use bartizan_pipeline::PipelineError;
+
 /// A failure to start or to take over a configuration. Failures of single requests are refusals instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +30,46 @@ pub enum GatewayError {
     /// The identity providers cannot be set up.
     #[error(transparent)]
     Identity(#[from] bartizan_identity::IdentityError),
+    /// The shared store cannot be used.
+    #[error(transparent)]
+    Limits(#[from] bartizan_limits::LimitsError),
     /// TLS cannot be set up with these parts.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
+}
+
+impl GatewayError {
+    /// What the configuration calls the thing that is at fault: a file, an entry of `identity`.
+    pub fn subject(&self) -> Option<String> {
+        use bartizan_identity::IdentityError as Identity;
+
+        let name_of = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        match self {
+            Self::Certificate { path, .. }
+            | Self::Identity(Identity::File { path, .. } | Identity::KeyFile { path, .. }) => name_of(path),
+            Self::Identity(
+                Identity::SameCredential { provider, .. }
+                | Identity::InsecureUrl { provider, .. }
+                | Identity::Client { provider, .. }
+                | Identity::ShortSecret { provider, .. },
+            ) => Some(provider.to_string()),
+            Self::Identity(Identity::UnknownProvider(name) | Identity::SameIssuer(_, name)) => {
+                Some(name.to_string())
+            }
+            Self::Listen { .. }
+            | Self::ListenChanged(_)
+            | Self::Limits(_)
+            | Self::Identity(_)
+            | Self::Tls(_) => None,
+        }
+    }
+}
+
+impl From<PipelineError> for GatewayError {
+    fn from(error: PipelineError) -> Self {
+        match error {
+            PipelineError::Identity(error) => Self::Identity(error),
+            PipelineError::Limits(error) => Self::Limits(error),
+        }
+    }
 }

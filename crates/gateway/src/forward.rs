@@ -33,7 +33,7 @@ impl Forwarder<'_> {
     pub(crate) async fn forward(
         &self,
         exchange: &mut Exchange,
-        body: ClientBody,
+        body: ClientBody<'_>,
         nonce: Option<&Nonce>,
     ) -> Result<Response<ResponseBody>, Refusal> {
         let result = self.send(exchange, body, nonce).await;
@@ -49,7 +49,7 @@ impl Forwarder<'_> {
     async fn send(
         &self,
         exchange: &mut Exchange,
-        body: ClientBody,
+        body: ClientBody<'_>,
         nonce: Option<&Nonce>,
     ) -> Result<(Response<ResponseBody>, Reason), Refusal> {
         let Some(route) = exchange.route.clone() else {

@@ -3,12 +3,17 @@
 //! Believed only from a trusted proxy, read from the right, and only as far as the chain of trusted proxies
 //! reaches: the first address that is not one of ours is the client. If both headers are there and disagree,
 //! somebody forged one of them and the request is refused: a proxy that only appends to one of the two hands the
-//! client's own copy of the other on, and with it a way around the block list.
+//! client's own copy of the other on, and with it a way around the block list. So is a `Forwarded` that is malformed:
+//! a quote that a client leaves open would swallow what the proxies append.
+
+mod field;
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
+
+use self::field::{Element, Malformed};
 
 /// Addresses looked at from the right, so that a long forged header costs nothing.
 const MAX_HOPS: usize = 32;
@@ -20,7 +25,7 @@ pub(crate) struct Forwarded {
     pub(crate) address: IpAddr,
     /// Whether the client speaks TLS to the outermost proxy; `None` if they do not say.
     pub(crate) secure: Option<bool>,
-    /// Whether the two headers contradict each other.
+    /// Whether the two headers contradict each other, or `Forwarded` is malformed.
     pub(crate) is_disputed: bool,
 }
 
@@ -30,17 +35,17 @@ impl Forwarded {
         if !is_trusted(peer, trusted) {
             return None;
         }
-        let listed = from_right(headers, &X_FORWARDED_FOR).map(parse_address);
-        let standard =
-            from_right(headers, &header::FORWARDED).map(|element| parse_address(parameter(element, "for")?));
-        let address = match (client(listed, trusted), client(standard, trusted)) {
-            (Some(listed), Some(standard)) if listed != standard => {
-                return Some(Self { address: peer, secure: None, is_disputed: true });
-            }
+        let disputed = Self { address: peer, secure: None, is_disputed: true };
+        let Ok(elements) = elements(headers) else { return Some(disputed) };
+        let standard = || elements.iter().rev().take(MAX_HOPS);
+        let listed = from_right(headers, &X_FORWARDED_FOR).map(|text| parse_address(text.trim_matches('"')));
+        let address = match (client(listed, trusted), client(standard().map(|hop| hop.client), trusted)) {
+            (Some(listed), Some(standard)) if listed != standard => return Some(disputed),
             (Some(address), _) | (_, Some(address)) => address,
             (None, None) => peer,
         };
-        Some(Self { address, secure: secure(headers), is_disputed: false })
+        let secure = secure(headers).or_else(|| standard().find_map(|hop| hop.secure));
+        Some(Self { address, secure, is_disputed: false })
     }
 }
 
@@ -59,6 +64,15 @@ fn from_right<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<It
     values.into_iter().rev().flat_map(|value| value.rsplit(',').map(str::trim)).take(MAX_HOPS)
 }
 
+/// The elements of all lines of `Forwarded`.
+fn elements(headers: &HeaderMap) -> Result<Vec<Element>, Malformed> {
+    let mut elements = Vec::new();
+    for line in headers.get_all(header::FORWARDED) {
+        elements.extend(field::elements(line.as_bytes())?);
+    }
+    Ok(elements)
+}
+
 /// The first address from the right that is not a trusted proxy; the outermost proxy if all are. An element that
 /// is no address ends the chain, because nothing left of it can be vouched for.
 fn client(hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> Option<IpAddr> {
@@ -72,26 +86,16 @@ fn client(hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> Opti
     client
 }
 
-/// An address with or without a port, quotes and brackets: `192.0.2.1`, `192.0.2.1:80`, `"[2001:db8::1]:80"`.
+/// An address with or without a port and brackets: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`.
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let text = text.trim_matches('"');
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))?;
     Some(IpAddr::to_canonical(&address))
 }
 
-/// A parameter of an element of `Forwarded`.
-fn parameter<'e>(element: &'e str, name: &str) -> Option<&'e str> {
-    element.split(';').find_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-    })
-}
-
+/// Whether `X-Forwarded-Proto` says `https`.
 fn secure(headers: &HeaderMap) -> Option<bool> {
-    let listed = from_right(headers, &X_FORWARDED_PROTO).next();
-    let standard = || from_right(headers, &header::FORWARDED).find_map(|element| parameter(element, "proto"));
-    let scheme = listed.or_else(standard)?;
+    let scheme = from_right(headers, &X_FORWARDED_PROTO).next()?;
     Some(scheme.trim_matches('"').eq_ignore_ascii_case("https"))
 }
 
@@ -148,6 +152,37 @@ mod tests {
         let read = |peer: &str| Forwarded::read(&headers, peer.parse().unwrap(), &trusted);
         assert!(read("10.0.0.1").is_some_and(|forwarded| forwarded.is_disputed));
         assert_eq!(read("203.0.113.9"), None);
+    }
+
+    #[test]
+    fn a_quoted_string_of_forwarded_is_one_value() {
+        let cases = [
+            (r#"for=1.2.3.4;host="a, for=6.6.6.6""#, "1.2.3.4"),
+            (r#"for=1.2.3.4;host="a;for=6.6.6.6""#, "1.2.3.4"),
+            (r#"for=1.2.3.4;host="a\", for=6.6.6.6""#, "1.2.3.4"),
+            (r#"host="a, for=6.6.6.6";for=1.2.3.4, for=10.9.9.9"#, "1.2.3.4"),
+            (r#"for="1.2.3.\4""#, "1.2.3.4"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(read("10.0.0.1", &[("forwarded", leak(value))]).unwrap().0, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_forwarded_is_a_dispute_whatever_else_is_said() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        for fields in [&[r#"for=1.2.3.4;host="a"#][..], &[r#"for="1.2.3.4"#, r#"", for=10.9.9.9"#]] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_static("1.2.3.4"));
+            for field in fields {
+                headers.append("forwarded", HeaderValue::from_static(field));
+            }
+            let read = |peer: &str| Forwarded::read(&headers, peer.parse().unwrap(), &trusted);
+            let expected =
+                Forwarded { address: "10.0.0.1".parse().unwrap(), secure: None, is_disputed: true };
+            assert_eq!(read("10.0.0.1"), Some(expected), "{fields:?}");
+            assert_eq!(read("203.0.113.9"), None, "{fields:?}: whoever is not trusted is not even read");
+        }
     }
 
     fn leak(text: &str) -> &'static str {

@@ -92,6 +92,13 @@ impl Gateway {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// Whether `config` can be served: reads and compiles everything it names, but listens nowhere. Needs a tokio
+    /// runtime to be entered; where that never runs, nobody is asked for keys or for their health either.
+    pub fn examine(config: Config) -> Result<(), GatewayError> {
+        listener_settings(&config)?;
+        Generation::compile(Arc::new(config), &Arc::default(), None).map(|_| ())
+    }
+
     /// Takes over `config` in whole, or leaves everything as it is. Requests in flight end by the configuration
     /// they started with. Listening addresses cannot change while running.
     pub async fn reload(&self, config: Config) -> Result<(), GatewayError> {

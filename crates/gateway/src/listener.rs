@@ -143,11 +143,7 @@ impl<A: Answer> Acceptor<A> {
     /// Without file descriptors or memory an accept fails at once, again and again: wait until some are free.
     async fn failed(&self, error: &io::Error) {
         metrics::counter!("bartizan_accept_errors_total", "listener" => self.kind.as_str()).increment(1);
-        let of_one_connection = matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-        );
-        if !of_one_connection {
+        if !is_passing(error) {
             tracing::warn!(listener = self.kind.as_str(), %error, "cannot accept connections");
             tokio::time::sleep(BACK_OFF).await;
         }
@@ -156,7 +152,7 @@ impl<A: Answer> Acceptor<A> {
     /// Whoever the kernel has connected already is served; then the socket is closed.
     fn take_backlog(&mut self, socket: TcpListener) {
         let Ok(socket) = socket.into_std() else { return };
-        while let Ok((stream, peer)) = socket.accept() {
+        for (stream, peer) in waiting(|| socket.accept()) {
             let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
             if let Ok(stream) = stream {
                 self.spawn(stream, peer);
@@ -177,6 +173,31 @@ impl<A: Answer> Acceptor<A> {
             self.connections.shutdown().await;
         }
     }
+}
+
+/// What `accept` has to give without waiting. A connection that was gone before it was accepted does not end it.
+fn waiting<T>(mut accept: impl FnMut() -> io::Result<T>) -> impl Iterator<Item = T> {
+    std::iter::from_fn(move || {
+        loop {
+            match accept() {
+                Ok(accepted) => return Some(accepted),
+                Err(error) if is_passing(&error) => {}
+                Err(_) => return None,
+            }
+        }
+    })
+}
+
+/// Whether the next accept may succeed at once: accept(2) also reports what happened to the connection it took.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+    )
 }
 
 async fn until(stopped: &mut watch::Receiver<bool>) {

@@ -1,7 +1,9 @@
 //! A refusal as the client sees it: RFC 9457 problem details that reveal nothing of the inside.
 
+use std::borrow::Cow;
+
 use bartizan_model::RequestId;
-use bartizan_pipeline::Refusal;
+use bartizan_pipeline::{Code, Refusal};
 use http::{HeaderValue, Response, header};
 use serde::Serialize;
 
@@ -16,18 +18,28 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'a str,
     request_id: &'a str,
+    /// The limits that were exceeded (draft-ietf-httpapi-ratelimit-headers-10).
+    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    violated_policies: Vec<&'a str>,
 }
+
+/// The problem type of an exceeded limit that the same draft registers.
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 /// The answer to a refused request.
 pub(crate) fn respond(refusal: &Refusal, id: &RequestId) -> Response<ResponseBody> {
     let code = refusal.code;
+    let own_type = || format!("urn:bartizan:problem:{}", code.as_str()).into();
+    let problem_type =
+        if code == Code::RateLimitExceeded { Cow::Borrowed(QUOTA_EXCEEDED) } else { own_type() };
     let problem = Problem {
-        r#type: &format!("urn:bartizan:problem:{}", code.as_str()),
+        r#type: &problem_type,
         title: code.title(),
         status: code.status().as_u16(),
         detail: code.detail(),
         code: code.as_str(),
         request_id: id.as_str(),
+        violated_policies: refusal.violated_policies.iter().map(AsRef::as_ref).collect(),
     };
     // INVARIANT: a structure of plain text always serialises.
     let body = serde_json::to_vec(&problem).unwrap_or_default();

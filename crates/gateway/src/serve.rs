@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     arrive,
-    body::ResponseBody,
+    body::{HeldBytes, ResponseBody},
     connection::{Answer, ConnectionFacts},
     depart::Departure,
     forward::Forwarder,
@@ -22,6 +22,7 @@ use crate::{
 pub(crate) struct Service {
     generation: Arc<ArcSwap<Generation>>,
     records: Arc<Records>,
+    held: Arc<HeldBytes>,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -31,7 +32,7 @@ impl Service {
         records: Arc<Records>,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
-        Self { generation, records, shutdown }
+        Self { generation, records, held: HeldBytes::new(), shutdown }
     }
 }
 
@@ -43,7 +44,7 @@ impl Answer for Service {
         number: u64,
     ) -> Response<ResponseBody> {
         let generation = self.generation.load_full();
-        let (mut exchange, mut body) = arrive::exchange(request, connection, &generation.config);
+        let (mut exchange, mut body) = arrive::exchange(request, connection, &generation.config, &self.held);
         let verdict = match connection.wire.violation(number) {
             Some(violation) => Verdict::Deny(arrive::refuse_malformed(&mut exchange, violation)),
             None => generation.pipeline.decide(&mut exchange, &mut body).await,

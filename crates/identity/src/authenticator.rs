@@ -1,8 +1,12 @@
 //! The door: providers made from the configuration, routes resolved against them, requests checked.
 
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::SystemTime,
+};
 
-use bartizan_config::{Config, IdentityProvider, JwtKeys, JwtProvider, Provider, Role};
+use bartizan_config::{Config, Dimension, IdentityProvider, JwtKeys, JwtProvider, Provider, Role};
 use bartizan_model::Name;
 use bartizan_policy::{PermissionIndex, RoleTable};
 
@@ -39,7 +43,17 @@ impl Authenticator {
         index: &Arc<PermissionIndex>,
         previous: Option<&Self>,
     ) -> Result<Self, IdentityError> {
-        Self::of_providers(&config.identity, &config.roles, index, previous)
+        let dimensions = config.limits.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.per);
+        let counted_claims = dimensions.filter_map(|dimension| match dimension {
+            Dimension::Claim(name) => Some(name.clone()),
+            _ => None,
+        });
+        let entitlements = Entitlements {
+            roles: RoleTable::new(&config.roles),
+            index: Arc::clone(index),
+            counted_claims: counted_claims.collect(),
+        };
+        Self::entitling(&config.identity, entitlements, previous)
     }
 
     /// The same for providers and roles without a whole configuration around them.
@@ -49,7 +63,20 @@ impl Authenticator {
         index: &Arc<PermissionIndex>,
         previous: Option<&Self>,
     ) -> Result<Self, IdentityError> {
-        let entitlements = Arc::new(Entitlements { roles: RoleTable::new(roles), index: Arc::clone(index) });
+        let entitlements = Entitlements {
+            roles: RoleTable::new(roles),
+            index: Arc::clone(index),
+            counted_claims: BTreeSet::new(),
+        };
+        Self::entitling(identity, entitlements, previous)
+    }
+
+    fn entitling(
+        identity: &[Arc<IdentityProvider>],
+        entitlements: Entitlements,
+        previous: Option<&Self>,
+    ) -> Result<Self, IdentityError> {
+        let entitlements = Arc::new(entitlements);
         let mut providers = HashMap::new();
         for entry in identity {
             let checker = Checker::new(entry, &entitlements, previous)?;

@@ -1,6 +1,9 @@
 //! Who it turned out to be.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use bartizan_model::{Grant, Principal};
 use bartizan_policy::{PermissionIndex, PermissionSet, RoleTable};
@@ -16,6 +19,8 @@ pub struct Identified {
     /// Its effective grants (own and by role), sorted, separated by spaces; empty when it holds none. Ready for
     /// `x-user-permissions`.
     pub grants: HeaderValue,
+    /// The claims of the token that limits count by, as text.
+    pub claims: BTreeMap<String, String>,
     /// When the proof ends; `None` for proofs without an end of their own.
     pub expires: Option<SystemTime>,
 }
@@ -25,6 +30,8 @@ pub struct Identified {
 pub(crate) struct Entitlements {
     pub(crate) roles: RoleTable,
     pub(crate) index: std::sync::Arc<PermissionIndex>,
+    /// The claims that limits count by.
+    pub(crate) counted_claims: BTreeSet<String>,
 }
 
 impl Entitlements {
@@ -46,6 +53,7 @@ impl Entitlements {
             permissions: self.index.expand(effective.iter().copied()),
             // INVARIANT: grants are made of ASCII letters, digits and punctuation only.
             grants: HeaderValue::from_str(&texts.join(" ")).unwrap_or(HeaderValue::from_static("")),
+            claims: BTreeMap::new(),
             expires,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Whoever checks a token reads the keys without waiting; a background task replaces them. The task of a URL or
 //! file ends when its source is dropped. A well-formed answer is the truth, even if it lists fewer keys; while
-//! there is none, the old keys stay.
+//! there is none, the old keys stay. One without a single key that can be used is no answer: an issuer that signs
+//! has a key, so something is broken there.
 
 mod fetch;
 mod schedule;
@@ -88,10 +89,7 @@ impl KeySource {
         let stamp = Stamp::of(path).map_err(|source| unreadable(provider, path, source))?;
         let document = read(path).map_err(|source| unreadable(provider, path, source))?;
         let shared = Shared::new(provider, None);
-        let adopted = shared.adopt(&document);
-        let usable =
-            adopted.and_then(|()| if *shared.ready.borrow() { Ok(()) } else { Err(JwksError::NoKey) });
-        usable.map_err(|source| IdentityError::KeyFile {
+        shared.adopt(&document).map_err(|source| IdentityError::KeyFile {
             provider: provider.clone(),
             path: path.to_owned(),
             source,
@@ -135,21 +133,23 @@ impl Shared {
         Arc::new(Self { provider: provider.clone(), keys, wanted: Notify::new(), ready })
     }
 
-    /// Takes the keys of a JWK set in place of the present ones.
+    /// Takes the keys of a JWK set in place of the present ones, if there are any.
     fn adopt(&self, document: &[u8]) -> Result<(), JwksError> {
         let (keys, refused) = KeySet::from_jwks(document)?;
         let provider = &self.provider;
         for key in refused {
             tracing::warn!(%provider, position = key.position, kid = key.id, reason = %key.reason, "key not used");
         }
+        if keys.len() == 0 {
+            return Err(JwksError::NoKey);
+        }
         let keys = match &*self.keys.load() {
             Some(previous) => keys.after(previous),
             None => keys,
         };
         tracing::debug!(%provider, keys = keys.len(), epoch = keys.epoch(), "keys loaded");
-        let usable = keys.len() > 0;
         self.keys.store(Some(Arc::new(keys)));
-        self.ready.send_replace(usable);
+        self.ready.send_replace(true);
         Ok(())
     }
 

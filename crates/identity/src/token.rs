@@ -163,7 +163,10 @@ impl TokenVerifier {
             multi_factor: claims.multi_factor,
         };
         let roles = claims.roles.iter().map(String::as_str);
-        self.entitlements.identify(principal, &claims.grants, roles, Some(claims.expires))
+        let identified = self.entitlements.identify(principal, &claims.grants, roles, Some(claims.expires));
+        let counted = self.entitlements.counted_claims.iter();
+        let claims = counted.filter_map(|name| Some((name.clone(), claims.word(name)?))).collect();
+        Identified { claims, ..identified }
     }
 }
 

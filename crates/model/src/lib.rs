@@ -19,6 +19,7 @@ mod line;
 mod name;
 mod permission;
 mod principal;
+mod quota;
 mod request_id;
 mod trace_context;
 
@@ -27,6 +28,7 @@ pub use line::Line;
 pub use name::Name;
 pub use permission::{Grant, Permission};
 pub use principal::{OrganizationId, Principal, PrincipalId, PrincipalKind};
+pub use quota::{Algorithm, Quota};
 pub use request_id::RequestId;
 pub use trace_context::TraceContext;
 
@@ -40,6 +42,9 @@ pub enum ModelError {
     /// A configuration name with characters other than letters, digits, `-`, `_` and `.`.
     #[error("`{0}` is not a name: use 1 to 64 letters, digits, `-`, `_` or `.`")]
     Name(String),
+    /// A quota beyond what is sensible.
+    #[error("not a quota: {0}")]
+    Quota(&'static str),
     /// A request id that is not 1 to 128 letters, digits, `-`, `_` or `.`.
     #[error("not a request id: use 1 to 128 letters, digits, `-`, `_` or `.`")]
     RequestId,

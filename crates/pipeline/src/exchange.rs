@@ -10,7 +10,7 @@ use bartizan_identity::{ClientCertificate, Identified};
 use bartizan_model::{Line, RequestId, TraceContext};
 use http::request::Parts;
 
-use crate::{CompiledRoute, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace, stage::Passed};
+use crate::{CompiledRoute, Limited, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace, stage::Passed};
 
 /// One request on its way. Every stage reads it and adds to it.
 #[derive(Debug)]
@@ -27,8 +27,13 @@ pub struct Exchange {
     pub path: NormalPath,
     /// The route. Set by [`Stage::Route`].
     pub route: Option<Arc<CompiledRoute>>,
+    /// The route whose response headers a refusal carries although none was chosen: the path is its, the method is
+    /// not. Set by [`Stage::Route`].
+    pub refused_by: Option<Arc<CompiledRoute>>,
     /// The caller, once proven. Set by [`Stage::Authenticate`].
     pub identified: Option<Arc<Identified>>,
+    /// What limits said of it. Set by [`Stage::CoarseLimit`] and [`Stage::FineLimit`].
+    pub limited: Limited,
     /// What the stages found.
     pub trace: Trace,
     /// When it arrived.
@@ -48,7 +53,8 @@ pub struct ClientFacts {
     pub peer: SocketAddr,
     /// Whether the client speaks TLS, to us or to a trusted proxy.
     pub secure: bool,
-    /// Whether trusted proxies contradict each other about the address, so that one of them repeats a forgery.
+    /// Whether what trusted proxies say about the address contradicts itself or cannot be read, so that one of them
+    /// repeats a forgery.
     pub is_disputed: bool,
     /// The certificate it proved to own.
     pub certificate: Option<Arc<ClientCertificate>>,
@@ -65,7 +71,9 @@ impl Exchange {
             head,
             path: NormalPath::default(),
             route: None,
+            refused_by: None,
             identified: None,
+            limited: Limited::default(),
             trace: Trace::default(),
             arrived: SystemTime::now(),
             started,
@@ -113,6 +121,7 @@ impl Exchange {
             Stage::Authenticate => route.config.authentication_line,
             Stage::Authorize => route.config.require_line,
             Stage::Protocol | Stage::Reputation => Line::NONE,
+            Stage::CoarseLimit | Stage::FineLimit => self.limited.line.unwrap_or(route.config.line),
             Stage::Route | Stage::CrossOrigin | Stage::Body | Stage::Upstream | Stage::Response => {
                 route.config.line
             }

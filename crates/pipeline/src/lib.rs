@@ -11,6 +11,7 @@
 //! [`bartizan-gateway`]: https://docs.rs/bartizan-gateway
 
 mod exchange;
+mod limits;
 mod path;
 mod records;
 mod refusal;
@@ -26,10 +27,12 @@ use std::sync::Arc;
 
 use bartizan_config::Config;
 use bartizan_identity::{Authenticator, IdentityError};
+use bartizan_limits::{Limiter, LimitsError};
 use bartizan_policy::PermissionIndex;
 use bartizan_reputation::AddressLists;
 
 pub use exchange::{ClientFacts, Exchange};
+pub use limits::{Limited, RouteLimits};
 pub use path::{NormalPath, PathError};
 pub use records::{Record, Records};
 pub use refusal::{Code, Refusal};
@@ -46,24 +49,39 @@ pub struct Pipeline {
     routes: RouteTable,
     addresses: Arc<AddressLists>,
     authenticator: Authenticator,
+    limiter: Limiter,
+}
+
+/// Why a configuration cannot be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The identity providers cannot be set up.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The shared store cannot be used.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
 }
 
 impl Pipeline {
     /// Compiles `config`. Must be called within a tokio runtime, because identity providers fetch their keys in
-    /// the background. Keys already fetched by `previous` are kept where its providers have not changed.
+    /// the background. Keys already fetched by `previous` are kept where its providers have not changed, and
+    /// what its limits have counted.
     pub fn new(
         config: &Config,
         addresses: Arc<AddressLists>,
         previous: Option<&Self>,
-    ) -> Result<Self, IdentityError> {
+    ) -> Result<Self, PipelineError> {
         let index = Arc::new(PermissionIndex::new(config.routes.iter().map(|route| &route.require)));
         let authenticator =
             Authenticator::new(config, &index, previous.map(|pipeline| &pipeline.authenticator))?;
+        let limiter = Limiter::new(config.shared.as_ref(), previous.map(|pipeline| &pipeline.limiter))?;
         Ok(Self {
             protocol: stage::protocol::Protocol::new(&config.hardening),
-            routes: RouteTable::compile(config, &index, &authenticator)?,
+            routes: RouteTable::compile(config, &index, &authenticator, &limiter)?,
             addresses,
             authenticator,
+            limiter,
         })
     }
 
@@ -78,7 +96,7 @@ impl Pipeline {
     }
 
     async fn walk(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
-        use stage::{authenticate, authorize, body, cross_origin, reputation, route};
+        use stage::{authenticate, authorize, body, cross_origin, limit, reputation, route};
 
         let found = self.protocol.run(exchange);
         exchange.conclude(Stage::Protocol, found)?;
@@ -88,8 +106,12 @@ impl Pipeline {
         exchange.conclude(Stage::Reputation, found)?;
         let found = cross_origin::run(exchange);
         exchange.conclude(Stage::CrossOrigin, found)?;
+        let found = limit::coarse(exchange, &self.limiter).await;
+        exchange.conclude(Stage::CoarseLimit, found)?;
         let found = authenticate::run(exchange, &self.authenticator);
         exchange.conclude(Stage::Authenticate, found)?;
+        let found = limit::fine(exchange, &self.limiter).await;
+        exchange.conclude(Stage::FineLimit, found)?;
         let found = authorize::run(exchange);
         exchange.conclude(Stage::Authorize, found)?;
         let found = body::run(exchange, body).await;
@@ -99,6 +121,11 @@ impl Pipeline {
     /// The compiled routes.
     pub fn routes(&self) -> &RouteTable {
         &self.routes
+    }
+
+    /// What counts the requests of limited routes.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// Whether every identity provider has the keys it needs.

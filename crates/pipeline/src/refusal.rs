@@ -1,5 +1,7 @@
 //! What a refusal is: a stable code for machines, words for the caller, and a reason for the operator.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::Reason;
@@ -13,6 +15,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// Headers the answer needs: `WWW-Authenticate`, `Allow`, `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The limits that were exceeded, by name; shown to the client.
+    pub violated_policies: Vec<Arc<str>>,
     /// Whether the connection must end, because what follows on it cannot be trusted.
     pub close: bool,
 }
@@ -20,7 +24,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with this code and operator's reason.
     pub fn new(code: Code, reason: impl Into<Reason>) -> Self {
-        Self { code, reason: reason.into(), headers: Vec::new(), close: false }
+        Self { code, reason: reason.into(), headers: Vec::new(), violated_policies: Vec::new(), close: false }
     }
 
     /// Adds a header to the answer.
@@ -107,6 +111,12 @@ codes! {
     /// A preflight that CORS does not allow.
     CrossOriginRefused = "cross_origin_refused", FORBIDDEN, "Cross-origin request refused",
         "This origin, method or header is not allowed across origins.";
+    /// Over a limit.
+    RateLimitExceeded = "rate_limit_exceeded", TOO_MANY_REQUESTS, "Too many requests",
+        "Wait as long as the Retry-After header says, then try again.";
+    /// Limits cannot be decided at the moment.
+    LimitsUnavailable = "limits_unavailable", SERVICE_UNAVAILABLE, "Limits unavailable",
+        "The request cannot be counted at the moment. Try again shortly.";
     /// No credential.
     MissingAuthenticationToken = "missing_authentication_token", UNAUTHORIZED, "Authentication required",
         "Send a credential that this resource accepts.";
@@ -134,6 +144,9 @@ codes! {
     /// The body broke off or its framing is invalid.
     BodyIncomplete = "body_incomplete", BAD_REQUEST, "Request body incomplete",
         "The body ended early or is not well-formed.";
+    /// The gateway holds as much as it may.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded",
+        "The gateway has too much to do at the moment. Try again shortly.";
     /// No upstream answers.
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
         "The service is not reachable at the moment. Try again shortly.";

@@ -7,10 +7,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use bartizan_config::{Authentication, Config, PathPattern, Route, Segment};
 use bartizan_identity::{Authenticator, IdentityError, Selection};
+use bartizan_limits::Limiter;
 use bartizan_policy::{PermissionIndex, RoutePolicy};
 use http::{HeaderValue, Method};
 
-use crate::{CompiledCors, SecurityHeaders};
+use crate::{CompiledCors, RouteLimits, SecurityHeaders};
 
 /// Every route of a configuration.
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub struct CompiledRoute {
     pub label: Arc<str>,
     /// Who may ask; `None` for a public route.
     pub selection: Option<Selection>,
+    /// Names it for limits, the same in every gateway that serves it: host names and path.
+    pub identity: Arc<str>,
+    /// How much may be asked.
+    pub limits: RouteLimits,
     /// What they must be permitted.
     pub policy: RoutePolicy,
     /// Cross-origin rules.
@@ -54,6 +59,8 @@ pub enum Found {
     MethodNotAllowed {
         /// The methods that are: the value of `Allow`.
         allow: HeaderValue,
+        /// The first route of the path in the file, whose response headers the refusal carries.
+        first: Arc<CompiledRoute>,
     },
     /// Nothing.
     NotFound,
@@ -64,6 +71,7 @@ impl RouteTable {
         config: &Config,
         index: &PermissionIndex,
         authenticator: &Authenticator,
+        limiter: &Limiter,
     ) -> Result<Self, IdentityError> {
         let mut table = Self {
             routes: Vec::with_capacity(config.routes.len()),
@@ -73,7 +81,9 @@ impl RouteTable {
         };
         for (place, route) in config.routes.iter().enumerate() {
             let index_of_route = RouteIndex(place);
-            table.routes.push(Arc::new(CompiledRoute::compile(index_of_route, route, index, authenticator)?));
+            let compiled =
+                CompiledRoute::compile(index_of_route, route, config, index, authenticator, limiter)?;
+            table.routes.push(Arc::new(compiled));
             table.insert(route, index_of_route);
         }
         table.wildcard_hosts.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
@@ -85,11 +95,12 @@ impl RouteTable {
     pub fn find(&self, host: &str, path: &str, method: &Method) -> Found {
         let leaf = self.trees(host_name(host)).find_map(|tree| tree.find(path));
         let Some(candidates) = leaf else { return Found::NotFound };
-        let mut routes = candidates.iter().filter_map(|index| self.routes.get(index.0));
-        match routes.clone().find(|route| admits(&route.config.methods, method)) {
-            Some(route) => Found::Route(Arc::clone(route)),
-            None => Found::MethodNotAllowed { allow: allow(&mut routes) },
+        let routes = candidates.iter().filter_map(|index| self.routes.get(index.0));
+        if let Some(route) = routes.clone().find(|route| admits(&route.config.methods, method)) {
+            return Found::Route(Arc::clone(route));
         }
+        let Some(first) = routes.clone().next().map(Arc::clone) else { return Found::NotFound };
+        Found::MethodNotAllowed { allow: allow(routes), first }
     }
 
     /// Every route, in the order of the file.
@@ -133,8 +144,10 @@ impl CompiledRoute {
     fn compile(
         index: RouteIndex,
         route: &Arc<Route>,
+        config: &Config,
         permissions: &PermissionIndex,
         authenticator: &Authenticator,
+        limiter: &Limiter,
     ) -> Result<Self, IdentityError> {
         let selection = match &route.authentication {
             Authentication::Public => None,
@@ -144,6 +157,8 @@ impl CompiledRoute {
             index,
             label: format!("route {}", route.path.as_str()).into(),
             selection,
+            identity: format!("{}{}", route.hosts.join(","), route.path.as_str()).into(),
+            limits: RouteLimits::compile(route, config, limiter),
             policy: permissions.compile(&route.require),
             cors: CompiledCors::compile(&route.cors, &route.methods),
             security_headers: SecurityHeaders::compile(&route.headers, &route.cors),
@@ -207,7 +222,7 @@ fn admits(methods: &[Method], method: &Method) -> bool {
         || (method == Method::HEAD && methods.contains(&Method::GET))
 }
 
-fn allow(routes: &mut dyn Iterator<Item = &Arc<CompiledRoute>>) -> HeaderValue {
+fn allow<'r>(routes: impl Iterator<Item = &'r Arc<CompiledRoute>>) -> HeaderValue {
     let mut methods: Vec<&str> =
         routes.flat_map(|route| route.config.methods.iter().map(Method::as_str)).collect();
     methods.sort_unstable();

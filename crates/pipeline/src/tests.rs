@@ -193,7 +193,9 @@ async fn the_trace_names_every_stage_and_its_line() {
         ("route", line),
         ("reputation", None),
         ("cross_origin", line),
+        ("coarse_limit", line),
         ("authenticate", below(2)),
+        ("fine_limit", line),
         ("authorize", below(3)),
         ("body", line),
     ];

@@ -47,8 +47,12 @@ pub enum Stage {
     Reputation,
     /// CORS preflights.
     CrossOrigin,
+    /// How much, before it is known who asks.
+    CoarseLimit,
     /// Who it is.
     Authenticate,
+    /// How much, of whoever asks.
+    FineLimit,
     /// What they may do.
     Authorize,
     /// The request body, held or streamed.
@@ -125,7 +129,9 @@ impl Stage {
             Self::Route => "route",
             Self::Reputation => "reputation",
             Self::CrossOrigin => "cross_origin",
+            Self::CoarseLimit => "coarse_limit",
             Self::Authenticate => "authenticate",
+            Self::FineLimit => "fine_limit",
             Self::Authorize => "authorize",
             Self::Body => "body",
             Self::Upstream => "upstream",

@@ -1,11 +1,16 @@
 //! `bartizan check`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use bartizan_config::{Config, ConfigError, Diagnostic, Loaded};
+use bartizan_gateway::Gateway;
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use tokio::runtime::Builder;
 
 use crate::{
     document,
@@ -40,12 +45,21 @@ enum Format {
 impl Check {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let path = document::find(self.config)?;
-        match (Config::load(&path), self.format) {
-            (Ok(loaded), Format::Text) => {
-                complain_about(&loaded.warnings);
-                print(summary(&document::shown(&path), &loaded))?;
+        let loaded = Config::load(&path).and_then(|loaded| {
+            let text = summary(&document::shown(&path), &loaded);
+            let Loaded { config, warnings } = loaded;
+            let revision = config.revision.clone();
+            match examine(config, &path) {
+                Ok(()) => Ok((text, revision, warnings)),
+                Err(problem) => Err(ConfigError::Invalid(warnings.into_iter().chain([problem]).collect())),
             }
-            (Ok(Loaded { config, warnings }), Format::Json) => print_json(Some(&config.revision), &warnings)?,
+        });
+        match (loaded, self.format) {
+            (Ok((text, _, warnings)), Format::Text) => {
+                complain_about(&warnings);
+                print(text)?;
+            }
+            (Ok((_, revision, warnings)), Format::Json) => print_json(Some(&revision), &warnings)?,
             (Err(ConfigError::Invalid(diagnostics)), Format::Json) => {
                 print_json(None, &diagnostics)?;
                 return Ok(ExitCode::from(2));
@@ -54,6 +68,16 @@ impl Check {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Reads what the configuration names: certificates, keys, authorities. The runtime is there because a gateway needs
+/// one; it never runs, so that nothing is asked of the network.
+fn examine(config: Config, path: &Path) -> Result<(), Diagnostic> {
+    let unusable = |subject: Option<&str>, message: String| Diagnostic::in_use(path, subject, message);
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| unusable(None, format!("cannot start the runtime: {error}")))?;
+    let _entered = runtime.enter();
+    Gateway::examine(config).map_err(|error| unusable(error.subject().as_deref(), error.to_string()))
 }
 
 fn complain_about(warnings: &[Diagnostic]) {

@@ -3,7 +3,10 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Ended, cli, cli_in};
+use crate::{
+    certificates::Authority,
+    harness::{Ended, cli, cli_in},
+};
 
 const HEAD: &str = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\n";
 
@@ -51,6 +54,42 @@ async fn every_problem_is_shown_with_its_place_and_its_remedy() {
         assert!(complaint.contains(place), "{document}{complaint}");
         assert!(words.iter().all(|word| complaint.contains(word)), "{document}{complaint}");
         assert!(complaint.contains("error: the configuration is not valid: "), "{complaint}");
+    }
+}
+
+/// What `run` would refuse, `check` refuses, too.
+#[tokio::test]
+async fn files_that_cannot_be_used_are_found() {
+    let tls = "tls: { cert: ./one.pem, key: ./two.key }\n";
+    let token =
+        "identity: { shop: { jwt: { issuer: \"https://id.test\", audience: shop, jwks: ./keys.json } } }\n";
+    let routes = "routes: [{ path: /x, to: \"https://localhost:1\", auth: none }]\n";
+    let distrust = "upstreams: { shop: { targets: \"https://localhost:1\", tls: { ca: ./keys.json } } }\n\
+                    routes: [{ path: /x, to: shop, auth: none }]\n";
+    // The document, the line at fault, words of the complaint.
+    let cases = [
+        (format!("{tls}{routes}"), 3, "does not belong"),
+        (format!("tls: {{ cert: ./keys.json, key: ./two.key }}\n{routes}"), 3, "no certificate in it"),
+        (format!("tls: {{ cert: ./two.pem, key: ./garbage.key }}\n{routes}"), 3, "garbage.key"),
+        (format!("{token}{routes}"), 3, "cannot take keys from"),
+        (distrust.to_owned(), 3, "keys.json"),
+    ];
+    for (document, line, words) in cases {
+        let folder = TempDir::new().unwrap();
+        let authority = Authority::new();
+        for name in ["one", "two"] {
+            authority.issue(&["localhost"]).write(folder.path(), name);
+        }
+        std::fs::copy(folder.path().join("two.key"), folder.path().join("garbage.key")).unwrap();
+        for name in ["garbage.key", "keys.json"] {
+            std::fs::write(folder.path().join(name), "{\"garbage\": true}").unwrap();
+        }
+        let head = "version: 1\nlisten: { https: \"127.0.0.1:0\" }\n";
+        let head = if document.starts_with("tls") { head } else { HEAD };
+        std::fs::write(folder.path().join("bartizan.yaml"), format!("{head}{document}")).unwrap();
+        let complaint = cli_in(&folder, ["check"]).await.failed_with(2);
+        assert!(complaint.contains(words), "{document}{complaint}");
+        assert!(complaint.contains(&format!("bartizan.yaml:{line}:")), "{document}{complaint}");
     }
 }
 

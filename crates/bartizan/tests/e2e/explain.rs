@@ -142,3 +142,27 @@ async fn a_gateway_that_cannot_be_asked_is_told_apart() {
     );
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_state_directory_that_others_may_write_to_is_not_used() {
+    let (_upstream, gateway) = guarded().await;
+    let state = gateway.state_directory();
+    let set_mode =
+        |mode| std::fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    let config = gateway.config_path();
+    let config = config.to_str().unwrap();
+    for mode in [0o770, 0o707, 0o1777] {
+        set_mode(mode);
+        for complaint in [
+            gateway.cli(["status"]).await.failed_with(1),
+            gateway.cli(["block", "192.0.2.1"]).await.failed_with(1),
+            gateway.cli(["run", "--config", config]).await.failed_with(1),
+            gateway.cli(["demo"]).await.failed_with(1),
+        ] {
+            assert!(complaint.contains(&format!("chmod go-w {}", state.display())), "{mode:o}: {complaint}");
+        }
+    }
+    set_mode(0o755);
+    gateway.cli(["status"]).await.succeeded();
+    gateway.stop().await;
+}

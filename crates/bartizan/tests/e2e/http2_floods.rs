@@ -7,6 +7,7 @@ use crate::{
         RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, get, post, pseudo, text,
     },
     harness::Gateway,
+    phrases::public,
     siege::{Honest, connections_end, resident_bytes},
     upstream::Upstream,
 };
@@ -205,6 +206,44 @@ async fn half_of_a_flood_is_tolerated() {
         let outcome = connection.outcome(last).await;
         assert!(matches!(outcome, Outcome::Answered(200, _)), "{}: {outcome:?}", flood.name);
     }
+}
+
+#[tokio::test]
+async fn data_in_crumbs_is_a_flood_and_small_messages_are_none() {
+    let upstream = Upstream::start().await;
+    let gateway = public(&upstream, "").await;
+    let mut messages = FrameConnection::open(gateway.http()).await;
+    messages.send(post(1, "/messages")).await;
+    assert_eq!(send_in_batches(&mut messages, [0; 5], 10_000).await, 10_000);
+    messages.send(frame(DATA, END_STREAM, 1, b"")).await;
+    let outcome = messages.outcome(1).await;
+    assert!(matches!(outcome, Outcome::Answered(200, _)), "{outcome:?}");
+    assert_eq!(upstream.received().await.body.len(), 50_000);
+
+    let mut crumbs = FrameConnection::open(gateway.http()).await;
+    crumbs.send(post(1, "/crumbs")).await;
+    let taken = send_in_batches(&mut crumbs, *b"x", 60_000).await;
+    assert!((30_000..40_000).contains(&taken), "{taken} frames of one byte");
+    assert_eq!(gateway.metric("bartizan_wire_violations_total{code=\"http2_data_flood\"").await, 1.0);
+}
+
+/// Sends up to `count` frames of `data`, a few at a time so that none has to wait for long; how many were taken.
+async fn send_in_batches<const N: usize>(
+    connection: &mut FrameConnection,
+    data: [u8; N],
+    count: usize,
+) -> usize {
+    const BATCH: usize = 500;
+    let batch = [frame(DATA, 0, 1, data).repeat(BATCH), frame(PING, 0, 0, [0; 8])].concat();
+    for taken in (0..count).step_by(BATCH) {
+        connection.send(&batch).await;
+        let mut is_answered = false;
+        while !is_answered {
+            let Some(frame) = connection.read_frame().await else { return taken };
+            is_answered = frame.kind == PING;
+        }
+    }
+    count
 }
 
 #[tokio::test]

@@ -184,7 +184,7 @@ async fn the_proxy_protocol_comes_before_tls() {
 // === Forwarded and X-Forwarded-For ===
 
 /// What a request says about its client, and whom the gateway sees behind a trusted proxy.
-const CLAIMS: [(Fields<'_>, &str); 15] = [
+const CLAIMS: [(Fields<'_>, &str); 16] = [
     (&[], "127.0.0.1"),
     (&[("X-Forwarded-For", "203.0.113.7")], "203.0.113.7"),
     // Whatever stands further left was said by somebody who is not trusted.
@@ -198,6 +198,7 @@ const CLAIMS: [(Fields<'_>, &str); 15] = [
     (&[("Forwarded", "for=203.0.113.7;proto=https;by=203.0.113.43")], "203.0.113.7"),
     (&[("Forwarded", "For=\"[2001:db8:cafe::17]:4711\"")], "2001:db8:cafe::17"),
     (&[("Forwarded", "for=10.9.9.9, for=203.0.113.7;proto=http")], "203.0.113.7"),
+    (&[("Forwarded", "for=203.0.113.7;host=\"a, for=10.9.9.9\"")], "203.0.113.7"),
     (&[("Forwarded", "for=203.0.113.7"), ("X-Forwarded-For", "203.0.113.7")], "203.0.113.7"),
     (&[("X-Forwarded-For", "not an address")], "127.0.0.1"),
     (&[("Forwarded", "for=unknown")], "127.0.0.1"),
@@ -207,9 +208,15 @@ const CLAIMS: [(Fields<'_>, &str); 15] = [
 async fn a_client_behind_a_proxy_cannot_forge_the_header_that_the_proxy_leaves_alone() {
     let upstream = Upstream::start().await;
     let gateway = gateway(&upstream, US, "").await;
-    let forged = with_fields(&[("Forwarded", "for=203.0.113.7"), ("X-Forwarded-For", "198.51.100.1")]);
-    let answer = gateway.raw(forged).await;
-    assert_eq!((answer.status, answer.code().as_deref()), (400, Some("malformed_request")));
+    for fields in [
+        &[("Forwarded", "for=203.0.113.7"), ("X-Forwarded-For", "198.51.100.1")][..],
+        &[("Forwarded", "for=203.0.113.7;host=\"a, for=198.51.100.1")],
+        &[("Forwarded", "for=203.0.113.7;for=198.51.100.1")],
+    ] {
+        let answer = gateway.raw(with_fields(fields)).await;
+        assert_eq!((answer.status, answer.code().as_deref()), (400, Some("malformed_request")), "{fields:?}");
+        assert_eq!(client_of(&gateway, &answer).await, "127.0.0.1", "{fields:?}");
+    }
     assert!(upstream.has_received_nothing().await);
 }
 

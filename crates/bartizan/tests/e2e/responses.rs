@@ -358,6 +358,16 @@ async fn an_answer_may_be_read_by_those_who_may_ask() {
             "{path} {origin}"
         );
     }
+    let refused =
+        |origin| gateway.client().delete(gateway.url("/api/list/1")).header("origin", origin).send();
+    for (origin, allowed) in [(SHOP, SHOP), ("https://evil.test", "")] {
+        let response = refused(origin).await.unwrap();
+        assert_eq!(response.status(), 405, "{origin}");
+        let headers = response.headers();
+        assert_eq!(listed(headers, "allow"), ["get", "put"], "{origin}");
+        assert_eq!(text(headers, "access-control-allow-origin"), allowed, "{origin}: a method not allowed");
+        assert!(listed(headers, "vary").contains(&"origin".to_owned()), "{origin}");
+    }
     let plain = gateway.client().request(Method::OPTIONS, gateway.url("/api/any/1")).send().await.unwrap();
     assert_eq!(plain.status(), 200, "OPTIONS without an origin is a request like any other");
 }

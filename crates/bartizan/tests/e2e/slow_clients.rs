@@ -138,6 +138,7 @@ async fn a_body_that_drips_in_is_answered_408() {
         ("length", "Content-Length: 10000\r\n\r\n", &b"x"[..]),
         ("length, then silence", "Content-Length: 10000\r\n\r\n", b""),
         ("chunks", "Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        ("length, claiming gRPC", "Content-Type: application/grpc\r\nContent-Length: 10000\r\n\r\n", b"x"),
         ("after 100 (Continue)", "Expect: 100-continue\r\nContent-Length: 10000\r\n\r\n", b""),
         ("one chunk", "Transfer-Encoding: chunked\r\n\r\n2710\r\n", b"x"),
         ("a chunk extension", "Transfer-Encoding: chunked\r\n\r\n1;x=", b"y"),

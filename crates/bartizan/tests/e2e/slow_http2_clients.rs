@@ -146,6 +146,43 @@ async fn a_body_that_drips_in_is_answered_408_and_costs_its_stream_only() {
 }
 
 #[tokio::test]
+async fn claiming_grpc_is_no_leave_to_drip() {
+    let upstream = Upstream::start().await;
+    let document = format!(
+        "upstreams: {{ old: {{ targets: \"{upstream}\", protocol: http1 }}, new: {{ targets: \"{upstream}\" }} }}\n\
+         routes:\n\
+         - {{ path: /http1, to: old, auth: none }}\n\
+         - {{ path: /refuse, to: new, auth: none, body: refuse }}\n\
+         - {{ path: /grpc, to: new, auth: none }}\n\
+         hardening: {{ header_timeout: 60s, rate_window: 1s }}\n"
+    );
+    let gateway = Gateway::start(&document).await;
+    let call = |path| {
+        let fields = [&pseudo("POST", path)[..], &[("content-type", "application/grpc"), ("te", "trailers")]];
+        frame(HEADERS, END_HEADERS, 1, block(&fields.concat()))
+    };
+    for path in ["/http1", "/refuse"] {
+        let mut connection = FrameConnection::open(gateway.http()).await;
+        let since = Instant::now();
+        connection.send(call(path)).await;
+        let mut watch = Watch::of(1);
+        let outcome = drip(&mut connection, &frame(DATA, 0, 1, b"x"), |frame| watch.see(frame)).await;
+        assert_eq!(outcome.refusal(), (408, Some("body_too_slow".into())), "{path}: {outcome:?}");
+        assert_on_time(since, path);
+    }
+    let mut connection = FrameConnection::open(gateway.http()).await;
+    connection.send(call("/grpc")).await;
+    let mut pace = interval(DRIP);
+    for _ in 0..30 {
+        pace.tick().await;
+        connection.send(frame(DATA, 0, 1, b"x")).await;
+    }
+    connection.send(frame(DATA, END_STREAM, 1, b"")).await;
+    let outcome = connection.outcome(1).await;
+    assert!(matches!(outcome, Outcome::Answered(200, _)), "a slow conversation is one: {outcome:?}");
+}
+
+#[tokio::test]
 async fn a_download_whose_window_stays_shut_is_cut() {
     // More than the windows of all streams and the buffers on the way hold.
     let warehouse = Warehouse::of(1024).await;

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use tokio::{process::Command, sync::mpsc, time::timeout};
 
 use crate::{
+    eventually::eventually,
     harness::PATIENCE,
     phrases::{peak_memory, public},
     raw::RawConnection,
@@ -119,6 +120,43 @@ async fn a_body_that_is_too_large_is_refused() {
         assert_eq!((answer.status, answer.code().as_deref()), (413, Some("body_too_large")), "{name}");
         assert!(upstream.has_received_nothing().await, "{name}");
     }
+}
+
+#[tokio::test]
+async fn all_held_bodies_together_have_a_limit() {
+    const HELD: &str = "bartizan_held_body_bytes";
+    let upstream = Upstream::start().await;
+    let gateway = public(&upstream, "").await;
+    gateway.rewrite(&format!(
+        "routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]\nhardening: {{ max_held_bytes: 60KiB }}"
+    ));
+    gateway.cli(["reload"]).await.succeeded();
+    let post = |length: usize| {
+        format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n")
+    };
+
+    let mut slow = RawConnection::open(gateway.http()).await;
+    slow.send(post(50_001)).await;
+    // What is announced takes no room.
+    let small = gateway.raw(format!("{}{}", post(20_000), "x".repeat(20_000))).await;
+    assert_eq!(small.status, 200, "{small:?}");
+    slow.send("x".repeat(50_000)).await;
+    eventually("50000 bytes held", async || gateway.metric(HELD).await == 50_000.0).await;
+
+    let refused = gateway.raw(format!("{}{}", post(20_000), "x".repeat(20_000))).await;
+    assert_eq!((refused.status, refused.code().as_deref()), (503, Some("overloaded")));
+    assert_eq!(refused.header("retry-after"), "1");
+    let line = gateway.log(|line| line["code"] == "overloaded").await;
+    assert_eq!(line["reason"], "no room left under `hardening.max_held_bytes`");
+
+    slow.send("x").await;
+    assert_eq!(slow.read_answer().await.status, 200);
+    let mut broken = RawConnection::open(gateway.http()).await;
+    broken.send(format!("{}{}", post(50_001), "x".repeat(50_000))).await;
+    eventually("50000 bytes held", async || gateway.metric(HELD).await == 50_000.0).await;
+    drop(broken);
+    eventually("nothing held", async || gateway.metric(HELD).await == 0.0).await;
+    assert_eq!(gateway.raw(format!("{}{}", post(20_000), "x".repeat(20_000))).await.status, 200);
 }
 
 #[tokio::test]

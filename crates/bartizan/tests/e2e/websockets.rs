@@ -2,9 +2,11 @@
 
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderValue, Request};
+use rustix::process::Signal;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time::{Duration, Instant, interval},
 };
 use tokio_tungstenite::{
     accept_hdr_async, client_async,
@@ -15,7 +17,13 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{harness::Gateway, phrases::public, raw::RawConnection, upstream::Upstream};
+use crate::{
+    harness::Gateway,
+    phrases::public,
+    raw::RawConnection,
+    siege::{connect_with_small_window, connections_end, resident_bytes},
+    upstream::Upstream,
+};
 
 /// Accepts one WebSocket, says everything back, and tells what it was asked for and how it was closed.
 async fn echo() -> (String, JoinHandle<(String, Option<CloseFrame>)>) {
@@ -155,6 +163,95 @@ async fn a_half_closed_tunnel_still_carries_the_other_half() {
     assert_eq!(connection.read_until("goodbye").await, b"goodbye");
     assert_eq!(done.await.unwrap(), b"that was all");
     assert!(connection.is_closed().await);
+}
+
+/// More than every buffer on the way holds.
+const ENDLESS: usize = 64 * 1024 * 1024;
+
+/// What a tunnel may take of the gateway's memory.
+const MEMORY: usize = 16 * 1024 * 1024;
+
+#[tokio::test]
+async fn a_client_that_never_reads_loses_its_tunnel() {
+    let (upstream, done) = switching(async |mut connection| connection.send(vec![0; ENDLESS]).await).await;
+    let gateway = Gateway::start(&format!(
+        "routes: [{{ path: /**, to: \"{upstream}\", auth: none }}]\nhardening: {{ rate_window: 500ms }}\n"
+    ))
+    .await;
+    let before = resident_bytes(&gateway);
+    let mut connection = RawConnection::over(connect_with_small_window(gateway.http()).await);
+    connection.send(UPGRADE).await;
+    connection.read_until("first words").await;
+    // The upstream is stopped, and only the end of the tunnel lets it go.
+    done.await.unwrap();
+    connections_end(&gateway, "http").await;
+    assert!(gateway.metric("bartizan_wire_violations_total{code=\"slow_read\"").await >= 1.0);
+    let after = resident_bytes(&gateway);
+    assert!(after < before + MEMORY, "{before} bytes before, {after} after");
+}
+
+#[tokio::test]
+async fn an_upstream_that_never_reads_loses_its_tunnel() {
+    let (upstream, _done) = switching(async |connection| {
+        let _kept = connection;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let gateway = public(upstream, ", timeouts: { idle: 1s }").await;
+    let before = resident_bytes(&gateway);
+    let mut connection = RawConnection::open(gateway.http()).await;
+    connection.send(UPGRADE).await;
+    connection.read_until("first words").await;
+    connection.send(vec![0; ENDLESS]).await;
+    connections_end(&gateway, "http").await;
+    let after = resident_bytes(&gateway);
+    assert!(after < before + MEMORY, "{before} bytes before, {after} after");
+}
+
+/// A tunnel whose other end says everything back, in use.
+async fn echoing_tunnel(drain: &str) -> (Gateway, RawConnection, JoinHandle<()>) {
+    let (upstream, done) = switching(async |mut connection| {
+        while !connection.read_until("tick").await.is_empty() {
+            connection.send("tock").await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&format!(
+        "shutdown: {{ drain: {drain} }}\nroutes: [{{ path: /**, to: \"{upstream}\", auth: none }}]"
+    ))
+    .await;
+    let mut connection = RawConnection::open(gateway.http()).await;
+    connection.send(UPGRADE).await;
+    connection.read_until("first words").await;
+    (gateway, connection, done)
+}
+
+#[tokio::test]
+async fn a_tunnel_in_use_goes_on_until_the_drain_is_over() {
+    const DRAIN: Duration = Duration::from_secs(3);
+    let (mut gateway, mut connection, _done) = echoing_tunnel("3s").await;
+    gateway.signal(Signal::TERM);
+    gateway.notified("STOPPING=1").await;
+    let (since, mut pace) = (Instant::now(), interval(Duration::from_millis(100)));
+    while since.elapsed() + Duration::from_millis(500) < DRAIN {
+        pace.tick().await;
+        connection.send("tick").await;
+        connection.read_until("tock").await;
+    }
+    assert!(gateway.ended().await.success());
+    assert!(since.elapsed() + Duration::from_millis(500) >= DRAIN);
+    assert!(connection.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_drain_is_over_as_soon_as_the_last_tunnel_is() {
+    let (mut gateway, mut connection, _done) = echoing_tunnel("1h").await;
+    gateway.signal(Signal::TERM);
+    gateway.notified("STOPPING=1").await;
+    connection.send("tick").await;
+    connection.read_until("tock").await;
+    drop(connection);
+    assert!(gateway.ended().await.success());
 }
 
 #[tokio::test]

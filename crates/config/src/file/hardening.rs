@@ -13,13 +13,13 @@ use crate::{UnderscoreHeaders, forms::Parsed, located::Optional, word::ByteSize}
 pub(crate) struct Hardening {
     /// Connections in all.
     #[schemars(extend("default" = 16384))]
-    pub(crate) max_connections: Optional<u32>,
+    pub(crate) max_connections: Optional<Parsed<u32>>,
     /// Connections from one address.
     #[schemars(extend("default" = 1024))]
-    pub(crate) connections_per_address: Optional<u32>,
+    pub(crate) connections_per_address: Optional<Parsed<u32>>,
     /// Connections from one IPv4 /24 or IPv6 /64.
     #[schemars(extend("default" = 4096))]
-    pub(crate) connections_per_prefix: Optional<u32>,
+    pub(crate) connections_per_prefix: Optional<Parsed<u32>>,
     /// From the first byte awaited to the end of the TLS handshake (and PROXY header).
     #[schemars(extend("default" = "10s"))]
     pub(crate) handshake_timeout: Optional<Parsed<Duration>>,
@@ -34,16 +34,20 @@ pub(crate) struct Hardening {
     pub(crate) max_uri_bytes: Optional<Parsed<ByteSize>>,
     /// Header fields.
     #[schemars(extend("default" = 100))]
-    pub(crate) max_header_count: Optional<u32>,
+    pub(crate) max_header_count: Optional<Parsed<u32>>,
     /// The slowest a client may send a body or take a response, in bytes per second averaged over `rate_window`.
     #[schemars(extend("default" = 512))]
     pub(crate) min_rate: Optional<Parsed<ByteSize>>,
     /// The window over which `min_rate` is measured.
     #[schemars(extend("default" = "10s"))]
     pub(crate) rate_window: Optional<Parsed<Duration>>,
+    /// Request bodies held in memory at one time, by all connections together. A body that would go over it is
+    /// refused with 503.
+    #[schemars(extend("default" = "256MiB"))]
+    pub(crate) max_held_bytes: Optional<Parsed<ByteSize>>,
     /// Requests served on one connection before it is closed in order.
     #[schemars(extend("default" = 10000))]
-    pub(crate) max_requests_per_connection: Optional<u64>,
+    pub(crate) max_requests_per_connection: Optional<Parsed<u64>>,
     /// Header names with an underscore, which some servers read as a hyphen.
     #[schemars(extend("default" = "refuse"))]
     pub(crate) underscore_headers: Optional<UnderscoreHeaders>,
@@ -57,16 +61,16 @@ pub(crate) struct Hardening {
 pub(crate) struct Http2 {
     /// Streams open at once.
     #[schemars(extend("default" = 128))]
-    pub(crate) concurrent_streams: Optional<u32>,
+    pub(crate) concurrent_streams: Optional<Parsed<u32>>,
     /// Streams a client may reset within `window`.
     #[schemars(extend("default" = 200))]
-    pub(crate) resets: Optional<u32>,
+    pub(crate) resets: Optional<Parsed<u32>>,
     /// `PING` and `SETTINGS` frames, and other frames that carry nothing, within `window`.
     #[schemars(extend("default" = 200))]
-    pub(crate) control_frames: Optional<u32>,
+    pub(crate) control_frames: Optional<Parsed<u32>>,
     /// `CONTINUATION` frames of one header block.
     #[schemars(extend("default" = 8))]
-    pub(crate) continuations: Optional<u32>,
+    pub(crate) continuations: Optional<Parsed<u32>>,
     /// The window of `resets` and `control_frames`.
     #[schemars(extend("default" = "30s"))]
     pub(crate) window: Optional<Parsed<Duration>>,

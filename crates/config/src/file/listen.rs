@@ -38,7 +38,7 @@ pub(crate) struct Listen {
     pub(crate) proxy_protocol: Optional<ProxyProtocol>,
     /// `SO_REUSEPORT`: lets a new process listen before the old one has stopped.
     #[schemars(extend("default" = false))]
-    pub(crate) reuse_port: Optional<bool>,
+    pub(crate) reuse_port: Optional<Parsed<bool>>,
 }
 
 /// The plain listener.

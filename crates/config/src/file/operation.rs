@@ -5,7 +5,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{LogFormat, forms::Parsed, located::Optional, word::Url};
+use crate::{
+    LogFormat,
+    forms::Parsed,
+    located::Optional,
+    word::{LogLevels, Url},
+};
 
 /// Logs, written to standard error.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -16,10 +21,10 @@ pub(crate) struct Log {
     pub(crate) format: Optional<LogFormat>,
     /// What is logged: a level, or levels by module.
     #[schemars(extend("default" = "info", "examples" = ["info", "warn,bartizan_gateway=debug"]))]
-    pub(crate) level: Optional<Parsed<String>>,
+    pub(crate) level: Optional<Parsed<LogLevels>>,
     /// One line per served request too, not only per refusal.
     #[schemars(extend("default" = false))]
-    pub(crate) requests: Optional<bool>,
+    pub(crate) requests: Optional<Parsed<bool>>,
 }
 
 /// Traces.

@@ -13,7 +13,7 @@ use serde::{
     },
 };
 
-use super::{Entries, Require};
+use super::{Cost, Entries, Require};
 use crate::{
     HeaderProfile, PathPattern,
     forms::{Forms, OneOrMany, Parsed},
@@ -54,6 +54,16 @@ pub(crate) struct Route {
     #[serde(default)]
     #[schemars(extend("default" = "off"))]
     pub(crate) mfa: Optional<MultiFactor>,
+    /// How much may be asked: the names of one or more policies under `limits`, or of built-in ones. All of them
+    /// apply together. Without it there is no limit.
+    #[serde(default)]
+    #[schemars(extend("examples" = ["voice", ["api", "upload"]]))]
+    pub(crate) limit: Optional<Parsed<OneOrMany<Name>>>,
+    /// What a request takes from the rates of its limits: one number for all, or a number for each operation. The
+    /// most specific operation that matches counts; others cost 1.
+    #[serde(default)]
+    #[schemars(extend("default" = 1))]
+    pub(crate) cost: Optional<Parsed<Cost>>,
     /// Cross-origin resource sharing: `same-origin` for none, `"*"` for any origin without credentials, a list
     /// of origins, or everything written out.
     #[serde(default)]
@@ -78,7 +88,7 @@ pub(crate) struct Route {
     /// Forward the client's `Host` instead of the target's.
     #[serde(default)]
     #[schemars(extend("default" = true))]
-    pub(crate) preserve_host: Optional<bool>,
+    pub(crate) preserve_host: Optional<Parsed<bool>>,
     /// Timeouts.
     #[serde(default)]
     pub(crate) timeouts: Optional<RouteTimeouts>,
@@ -135,7 +145,7 @@ pub(crate) struct CorsTable {
     /// Whether browsers may send cookies. Never together with `"*"`.
     #[serde(default)]
     #[schemars(extend("default" = false))]
-    pub(crate) credentials: Optional<bool>,
+    pub(crate) credentials: Optional<Parsed<bool>>,
     /// How long a browser may remember the answer to a preflight.
     #[serde(default)]
     #[schemars(extend("default" = "10min"))]

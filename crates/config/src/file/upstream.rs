@@ -40,7 +40,7 @@ pub(crate) struct Upstream {
     /// The most connections to one target.
     #[serde(default)]
     #[schemars(extend("default" = 1024))]
-    pub(crate) max_connections: Optional<u32>,
+    pub(crate) max_connections: Optional<Parsed<u32>>,
 }
 
 /// TLS towards an upstream.
@@ -75,11 +75,11 @@ pub(crate) struct Health {
     /// Failures in a row that take a target out.
     #[serde(default)]
     #[schemars(extend("default" = 3))]
-    pub(crate) unhealthy_after: Optional<u32>,
+    pub(crate) unhealthy_after: Optional<Parsed<u32>>,
     /// Successes in a row that bring it back.
     #[serde(default)]
     #[schemars(extend("default" = 2))]
-    pub(crate) healthy_after: Optional<u32>,
+    pub(crate) healthy_after: Optional<Parsed<u32>>,
 }
 
 /// Passive health.
@@ -88,13 +88,13 @@ pub(crate) struct Health {
 pub(crate) struct Ejection {
     /// Failures in a row (no connection, no answer, 502, 503, 504) that eject a target.
     #[schemars(extend("default" = 5))]
-    pub(crate) consecutive_failures: Optional<u32>,
+    pub(crate) consecutive_failures: Optional<Parsed<u32>>,
     /// How long the first ejection lasts; each further one twice as long, up to 16 times.
     #[schemars(extend("default" = "10s"))]
     pub(crate) base: Optional<Parsed<Duration>>,
     /// The largest share of targets ejected at once, in percent. A single target is never ejected.
     #[schemars(extend("default" = 50, "maximum" = 100))]
-    pub(crate) max_percent: Optional<u32>,
+    pub(crate) max_percent: Optional<Parsed<u32>>,
 }
 
 /// Retries.
@@ -103,10 +103,10 @@ pub(crate) struct Ejection {
 pub(crate) struct Retries {
     /// Further attempts after the first, at most 10; 0 switches retries off.
     #[schemars(extend("default" = 1, "maximum" = 10))]
-    pub(crate) attempts: Optional<u32>,
+    pub(crate) attempts: Optional<Parsed<u32>>,
     /// Retries allowed per 100 requests, so that retrying never becomes the attack.
     #[schemars(extend("default" = 20, "maximum" = 100))]
-    pub(crate) budget_percent: Optional<u32>,
+    pub(crate) budget_percent: Optional<Parsed<u32>>,
     /// Also retry when the answer is one of these.
     #[schemars(extend("default" = [502, 503, 504]))]
     pub(crate) statuses: Optional<Vec<At<u16>>>,

@@ -39,12 +39,13 @@ pub(crate) fn resolve(
         }
         file::Cors::Table(table) => (origins(table, problems), Some(table)),
     };
-    let credentials = table.and_then(|table| table.credentials.get()).unwrap_or_default();
-    let at = table.and_then(|table| table.credentials.as_ref()).filter(|at| at.value);
-    if let (Some(at), Some(Origins::Any)) = (at, &origins) {
+    let credentials = table
+        .and_then(|table| problems.read_optional(&table.credentials))
+        .filter(|credentials| credentials.value);
+    if let (Some(credentials), Some(Origins::Any)) = (&credentials, &origins) {
         problems
             .error(
-                at.position,
+                credentials.position,
                 "`credentials` with any origin: every site could act in the name of a visitor",
             )
             .help("list the origins that may");
@@ -61,7 +62,7 @@ pub(crate) fn resolve(
         expose: table
             .and_then(|table| table.expose.as_ref())
             .map_or_else(|| vec![X_REQUEST_ID], |headers| values(problems.read_all(headers))),
-        credentials,
+        credentials: credentials.is_some(),
         max_age: table.map_or(MAX_AGE, |table| problems.read_or(&table.max_age, MAX_AGE)),
     }
 }

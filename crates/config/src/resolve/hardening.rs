@@ -1,6 +1,8 @@
 //! `hardening:`.
 
-use crate::{Hardening, Http2Limits, file, located::Optional, problems::Problems, word::ByteSize};
+use crate::{
+    Hardening, Http2Limits, file, forms::Parsed, located::Optional, problems::Problems, word::ByteSize,
+};
 
 /// The largest limits that can be set, in bytes.
 const MAX_HEADER: u32 = 1024 * 1024;
@@ -9,7 +11,7 @@ const MAX_URI: u32 = 64 * 1024;
 pub(crate) fn resolve(hardening: &Optional<file::Hardening>, problems: &mut Problems<'_>) -> Hardening {
     let default = Hardening::default();
     let Some(file) = hardening.as_ref() else { return default };
-    let mut connections = |key, optional: &Optional<u32>, default: usize| {
+    let mut connections = |key, optional: &Optional<Parsed<u32>>, default: usize| {
         let count = problems.count(key, optional, u32::try_from(default).unwrap_or(u32::MAX));
         usize::try_from(count).unwrap_or(usize::MAX)
     };
@@ -43,6 +45,7 @@ pub(crate) fn resolve(hardening: &Optional<file::Hardening>, problems: &mut Prob
         max_header_count,
         min_rate: u32::try_from(min_rate).unwrap_or(u32::MAX),
         rate_window: problems.duration("rate_window", &file.rate_window, default.rate_window),
+        max_held_bytes: problems.size("max_held_bytes", &file.max_held_bytes, default.max_held_bytes),
         max_requests_per_connection: problems.count(
             "max_requests_per_connection",
             &file.max_requests_per_connection,

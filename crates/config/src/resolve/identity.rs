@@ -40,8 +40,16 @@ struct Facts {
     used: bool,
     /// The header that carries the credentials.
     header: Option<HeaderName>,
-    /// Whether its proofs are tokens, which may carry roles and say which factors were used.
-    is_token: bool,
+    kind: Kind,
+}
+
+/// What a provider's proofs are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Tokens, which may carry roles and say which factors were used.
+    Token,
+    ApiKey,
+    Certificate,
 }
 
 pub(crate) fn resolve(
@@ -94,7 +102,7 @@ impl Providers {
 
     /// Whether the provider's proofs can say that more than one factor was used.
     pub(crate) fn tell_factors(&self, name: &Name) -> bool {
-        self.known.get(name).is_some_and(|facts| facts.is_token)
+        self.known.get(name).is_some_and(|facts| facts.kind == Kind::Token)
     }
 
     /// The headers that carry the credentials a route asks for.
@@ -105,6 +113,21 @@ impl Providers {
                 names.iter().filter_map(|name| self.known.get(name)?.header.clone()).collect()
             }
         }
+    }
+
+    /// Whether some provider of the route accepts API keys.
+    pub(crate) fn accept_keys(&self, authentication: &Authentication) -> bool {
+        self.accept(authentication, Kind::ApiKey)
+    }
+
+    /// Whether some provider of the route accepts tokens.
+    pub(crate) fn accept_tokens(&self, authentication: &Authentication) -> bool {
+        self.accept(authentication, Kind::Token)
+    }
+
+    fn accept(&self, authentication: &Authentication, kind: Kind) -> bool {
+        let Authentication::Required(names) = authentication else { return false };
+        names.iter().any(|name| self.known.get(name).is_some_and(|facts| facts.kind == kind))
     }
 
     pub(crate) fn warn_of_unused(&self, problems: &mut Problems<'_>) {
@@ -118,7 +141,7 @@ impl Providers {
 
     /// Whether some provider's proofs carry roles of their own.
     pub(crate) fn issues_roles(&self) -> bool {
-        self.known.values().any(|facts| facts.is_token)
+        self.known.values().any(|facts| facts.kind == Kind::Token)
     }
 
     pub(crate) fn into_list(self) -> Vec<Arc<IdentityProvider>> {
@@ -130,12 +153,12 @@ fn facts(position: Position, provider: &file::Provider) -> Facts {
     let header = |optional: &Optional<Parsed<HeaderName>>, default: HeaderName| {
         optional.as_ref().and_then(|at| at.value.0.clone().ok()).unwrap_or(default)
     };
-    let (header, is_token) = match provider {
-        file::Provider::Jwt(jwt) => (Some(header(&jwt.header, header::AUTHORIZATION)), true),
-        file::Provider::ApiKey(keys) => (Some(header(&keys.header, API_KEY)), false),
-        file::Provider::Certificate(_) => (None, false),
+    let (header, kind) = match provider {
+        file::Provider::Jwt(jwt) => (Some(header(&jwt.header, header::AUTHORIZATION)), Kind::Token),
+        file::Provider::ApiKey(keys) => (Some(header(&keys.header, API_KEY)), Kind::ApiKey),
+        file::Provider::Certificate(_) => (None, Kind::Certificate),
     };
-    Facts { position, used: false, header, is_token }
+    Facts { position, used: false, header, kind }
 }
 
 fn api_keys(

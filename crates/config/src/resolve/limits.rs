@@ -1,74 +1,301 @@
-//! Limits that must not be zero, and percentages.
+//! `limits:`, the built-in policies, and what routes take of both.
 
-use std::{fmt::Display, time::Duration};
+mod presets;
+mod rules;
 
-use crate::{forms::Parsed, located::Optional, problems::Problems, word::ByteSize};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-impl Problems<'_> {
-    /// A duration greater than zero.
-    pub(crate) fn duration(
-        &mut self,
-        key: &str,
-        optional: &Optional<Parsed<Duration>>,
-        default: Duration,
-    ) -> Duration {
-        let Some(duration) = self.read_optional(optional) else { return default };
-        if duration.value.is_zero() {
-            self.error(duration.position, format!("`{key}` must be longer than zero"));
-        }
-        duration.value
+use bartizan_model::{Line, Name};
+use http::Method;
+use ipnet::IpNet;
+
+use super::identity::Providers;
+use crate::{
+    Authentication, Dimension, LimitPolicy, LimitPolicyIndex, LimitRule, OperationPattern, PathPattern,
+    Segment,
+    file::{self, Document},
+    forms::{OneOrMany, Parsed},
+    located::{At, Optional, Position},
+    problems::Problems,
+    suggestion,
+};
+
+/// The most rules of one policy, and of all the policies of a route together: each costs every request.
+const MOST_RULES: usize = 64;
+
+/// The policies of the document, and the built-in ones that routes have asked for.
+pub(crate) struct Policies {
+    list: Vec<Arc<LimitPolicy>>,
+    known: HashMap<Name, Known>,
+    /// The names in the order of the document.
+    names: Vec<Name>,
+}
+
+struct Known {
+    index: LimitPolicyIndex,
+    /// `None` for a built-in policy.
+    position: Option<Position>,
+    used: bool,
+    /// The operations that its rules name, and whether some route with this policy serves them.
+    operations: Vec<(At<OperationPattern>, bool)>,
+}
+
+/// What a route says of itself, for its limits and costs.
+pub(crate) struct LimitedRoute<'a> {
+    pub(crate) path: &'a PathPattern,
+    /// Empty: all.
+    pub(crate) methods: &'a [Method],
+    /// `None` where it has problems of its own.
+    pub(crate) authentication: Option<&'a Authentication>,
+    pub(crate) authentication_line: Line,
+}
+
+impl LimitedRoute<'_> {
+    /// Whether it serves some request that `rule` counts.
+    fn meets(&self, rule: &LimitRule) -> bool {
+        rule.on.is_empty() || rule.on.iter().any(|operation| self.serves(operation))
     }
 
-    /// A size greater than zero.
-    pub(crate) fn size(&mut self, key: &str, optional: &Optional<Parsed<ByteSize>>, default: u64) -> u64 {
-        let Some(size) = self.read_optional(optional) else { return default };
-        if size.value.0 == 0 {
-            self.error(size.position, format!("`{key}` must be greater than zero"));
-        }
-        size.value.0
+    /// The rules of a policy that count some of its requests.
+    pub(crate) fn counting<'p>(&self, policy: &'p LimitPolicy) -> impl Iterator<Item = &'p LimitRule> {
+        let rules = self.authentication.map(|authentication| policy.rules_under(authentication));
+        rules.into_iter().flatten().filter(|rule| self.meets(rule))
     }
 
-    /// A size greater than zero that is held in memory, so not greater than `most`.
-    pub(crate) fn memory(
-        &mut self,
-        key: &str,
-        optional: &Optional<Parsed<ByteSize>>,
-        most: u32,
-        default: usize,
-    ) -> usize {
-        let size = self.size(key, optional, u64::try_from(default).unwrap_or(u64::MAX));
-        if let Some(at) = optional.as_ref().filter(|_| size > u64::from(most)) {
-            self.error(at.position, format!("`{key}` is more than {}KiB", most / 1024));
+    pub(crate) fn serves(&self, operation: &OperationPattern) -> bool {
+        operation.is_served(self.path, self.methods)
+    }
+}
+
+impl Policies {
+    pub(crate) fn resolve(document: &Document, problems: &mut Problems<'_>) -> Self {
+        let mut policies = Self { list: Vec::new(), known: HashMap::new(), names: Vec::new() };
+        for (key, entry) in document.limits.iter().flat_map(|limits| &limits.value.0) {
+            let (name, written) = (problems.read(key), problems.borrow(entry));
+            let Some(name) = name else { continue };
+            let name_at = key.with(name.clone());
+            // A route that lists a policy with problems is not told that there is none.
+            let policy = match written {
+                Some(written) => policy(&name_at, &entry.with(written), problems),
+                None => empty(&name_at),
+            };
+            policies.names.push(name);
+            policies.add(policy, Some(key.position), written.map(operations).unwrap_or_default());
         }
-        usize::try_from(size).unwrap_or(usize::MAX)
+        policies
     }
 
-    /// A number greater than zero.
-    pub(crate) fn count<T: Copy + Default + PartialEq>(
+    fn add(
         &mut self,
-        key: &str,
-        optional: &Optional<T>,
-        default: T,
-    ) -> T {
-        let Some(number) = optional.as_ref() else { return default };
-        if number.value == T::default() {
-            self.error(number.position, format!("`{key}` must be greater than zero"));
-        }
-        number.value
+        policy: LimitPolicy,
+        position: Option<Position>,
+        operations: Vec<At<OperationPattern>>,
+    ) {
+        let operations = operations.into_iter().map(|operation| (operation, false)).collect();
+        let index = LimitPolicyIndex(self.list.len());
+        self.known.insert(policy.name.clone(), Known { index, position, used: false, operations });
+        self.list.push(Arc::new(policy));
     }
 
-    /// A number that may be zero, but not greater than `most`.
-    pub(crate) fn at_most<T: Copy + PartialOrd + Display>(
+    /// The policies that a route lists under `limit`.
+    pub(crate) fn of_route(
         &mut self,
-        key: &str,
-        optional: &Optional<T>,
-        most: T,
-        default: T,
-    ) -> T {
-        let Some(number) = optional.as_ref() else { return default };
-        if number.value > most {
-            self.error(number.position, format!("`{key}` is {}, which is more than {most}", number.value));
+        limit: &Optional<Parsed<OneOrMany<Name>>>,
+        route: &LimitedRoute<'_>,
+        providers: &Providers,
+        problems: &mut Problems<'_>,
+    ) -> Vec<LimitPolicyIndex> {
+        let Some(listed) = problems.read_optional(limit) else { return Vec::new() };
+        if listed.all().is_empty() {
+            problems
+                .error(listed.position, "`limit` is an empty list")
+                .help("leave it out for a route without limits");
         }
-        number.value
+        let (mut indices, mut seen, mut rules) = (Vec::new(), HashSet::new(), 0);
+        for name in problems.read_all(&listed.all()) {
+            let Some(index) = self.use_policy(&name, route, problems) else { continue };
+            if !seen.insert(index) {
+                problems.error(name.position, format!("`{}` is listed twice", name.value));
+                continue;
+            }
+            let Some(policy) = self.get(index) else { continue };
+            rules += policy.rules.len();
+            if rules <= MOST_RULES {
+                check(&name.with(policy), route, providers, problems);
+            }
+            indices.push(index);
+        }
+        if indices.len() > 1 && rules > MOST_RULES {
+            problems.error(
+                listed.position,
+                format!("these policies have {rules} rules together, more than {MOST_RULES}"),
+            );
+        }
+        indices
+    }
+
+    /// The policy with this name; reports an unknown one.
+    fn use_policy(
+        &mut self,
+        name: &At<Name>,
+        route: &LimitedRoute<'_>,
+        problems: &mut Problems<'_>,
+    ) -> Option<LimitPolicyIndex> {
+        if !self.known.contains_key(&name.value)
+            && let Some(policy) = presets::policy(&name.value)
+        {
+            self.add(policy, None, Vec::new());
+        }
+        if let Some(known) = self.known.get_mut(&name.value) {
+            known.used = true;
+            for (operation, is_served) in &mut known.operations {
+                *is_served |= route.serves(operation);
+            }
+            return Some(known.index);
+        }
+        let names = self.names.iter().map(Name::as_str).chain(presets::names());
+        let hint = if name.as_str() == "none" {
+            Some("leave `limit` out for a route without limits".into())
+        } else {
+            suggestion::hint(name.as_str(), names)
+        };
+        problems.error(name.position, format!("there is no limit policy `{}`", name.value)).hint(hint);
+        None
+    }
+
+    pub(crate) fn get(&self, index: LimitPolicyIndex) -> Option<&LimitPolicy> {
+        self.list.get(index.0).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn warn_of_unused(&self, problems: &mut Problems<'_>) {
+        for name in &self.names {
+            let Some(known) = self.known.get(name) else { continue };
+            if let Some(position) = known.position.filter(|_| !known.used) {
+                problems.warning(position, format!("no route uses the limit policy `{name}`"));
+                continue;
+            }
+            for (operation, _) in known.operations.iter().filter(|(_, is_served)| !is_served) {
+                let message = format!("no route with the limit `{name}` serves `{}`", operation.value);
+                problems.warning(operation.position, message);
+            }
+        }
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Arc<LimitPolicy>> {
+        self.list
+    }
+}
+
+fn policy(name: &At<Name>, file: &At<&file::LimitPolicy>, problems: &mut Problems<'_>) -> LimitPolicy {
+    if file.rules.is_empty() {
+        problems
+            .error(file.position, format!("`{}` has no rules", name.value))
+            .help("add for example `- { per: address, rate: 100/min }`");
+    } else if file.rules.len() > MOST_RULES {
+        let message = format!("`{}` has {} rules, more than {MOST_RULES}", name.value, file.rules.len());
+        problems.error(file.position, message);
+    }
+    LimitPolicy {
+        rules: rules::resolve(file.rules.get(..MOST_RULES).unwrap_or(&file.rules), problems),
+        skip: skip(&file.skip, problems),
+        allow: allow(&file.allow, problems),
+        ..empty(name)
+    }
+}
+
+fn empty(name: &At<Name>) -> LimitPolicy {
+    let (name, line) = (name.value.clone(), name.position.line());
+    LimitPolicy { name, line, rules: Vec::new(), skip: Vec::new(), allow: Vec::new() }
+}
+
+fn skip(file: &Optional<Vec<At<Parsed<PathPattern>>>>, problems: &mut Problems<'_>) -> Vec<PathPattern> {
+    let listed = file.as_ref().map(|listed| problems.read_all(listed)).unwrap_or_default();
+    if let Some(all) = listed.iter().find(|path| path.segments() == [Segment::Rest]) {
+        problems
+            .warning(all.position, "every path is skipped: this policy limits nothing")
+            .help("list only what must not be counted");
+    }
+    listed.into_iter().map(|path| path.value).collect()
+}
+
+fn allow(file: &Optional<Vec<At<Parsed<IpNet>>>>, problems: &mut Problems<'_>) -> Vec<IpNet> {
+    let listed = file.as_ref().map(|listed| problems.read_all(listed)).unwrap_or_default();
+    if let Some(all) = listed.iter().find(|network| network.prefix_len() == 0) {
+        problems
+            .warning(all.position, "everybody is allowed: this policy limits nobody")
+            .help("list only networks that must not be counted");
+    }
+    listed.into_iter().map(|network| network.value).collect()
+}
+
+/// The operations that the rules of a policy name and that did parse.
+fn operations(file: &file::LimitPolicy) -> Vec<At<OperationPattern>> {
+    let listed = file.rules.iter().take(MOST_RULES).filter_map(|rule| rule.on.as_ref());
+    let words = listed.filter_map(|on| Some(on.with(on.value.0.clone().ok()?).all()));
+    let words = words.flat_map(|words| words.into_iter().take(rules::MOST_OPERATIONS));
+    words.filter_map(|word| Some(word.with(word.value.0.clone().ok()?))).collect()
+}
+
+/// Whether the rules of a policy can do on a route what they say.
+fn check(
+    policy: &At<&LimitPolicy>,
+    route: &LimitedRoute<'_>,
+    providers: &Providers,
+    problems: &mut Problems<'_>,
+) {
+    let Some(authentication) = route.authentication else { return };
+    let is_built_in = policy.line == Line::NONE;
+    for rule in policy.rules.iter().filter(|rule| rule.enabled && route.meets(rule)) {
+        if *authentication == Authentication::Public {
+            if let Some(dimension) =
+                rule.per.iter().find(|dimension| dimension.needs_identity() && !is_built_in)
+            {
+                let message = format!(
+                    "the rule `{}` ({}) counts by `{dimension}`, and this route authenticates nobody (`auth: none`, {})",
+                    rule.name, rule.line, route.authentication_line
+                );
+                problems
+                    .error(policy.position, message)
+                    .help("list identity providers under `auth`, or use a policy without such a rule");
+            }
+            continue;
+        }
+        check_dimensions(&policy.with(rule), authentication, providers, problems);
+    }
+}
+
+/// Whether those whom the providers vouch for have what a rule counts by, and may be counted by it.
+fn check_dimensions(
+    rule: &At<&LimitRule>,
+    authentication: &Authentication,
+    providers: &Providers,
+    problems: &mut Problems<'_>,
+) {
+    for dimension in &rule.per {
+        let (lacks, needed) = match dimension {
+            Dimension::Header(name) if providers.headers(authentication).contains(name) => {
+                let message = format!(
+                    "the rule `{}` ({}) counts by `{dimension}`, which holds the credentials of this route",
+                    rule.name, rule.line
+                );
+                problems.error(rule.position, message).help("count by `user` or `key`");
+                continue;
+            }
+            Dimension::Key => (!providers.accept_keys(authentication), "api_key"),
+            Dimension::Claim(_) => (!providers.accept_tokens(authentication), "jwt"),
+            _ => continue,
+        };
+        if lacks {
+            let message = format!(
+                "the rule `{}` ({}) counts nobody here: no provider of this route gives a `{dimension}`",
+                rule.name, rule.line
+            );
+            problems
+                .warning(rule.position, message)
+                .hint(format!("list a provider of the kind `{needed}` under `auth`"));
+        }
     }
 }

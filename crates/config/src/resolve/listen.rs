@@ -57,7 +57,7 @@ pub(crate) fn resolve(document: &Document, problems: &mut Problems<'_>) -> Optio
         metrics: metrics.map_or(METRICS, |at| at.value),
         proxy_protocol,
         trusted_proxies,
-        reuse_port: file.reuse_port.get().unwrap_or_default(),
+        reuse_port: problems.read_or(&file.reuse_port, false),
     })
 }
 

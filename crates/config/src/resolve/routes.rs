@@ -6,7 +6,9 @@ use http::{HeaderName, Method};
 
 use super::{
     cors::{self, RouteFacts},
+    costs,
     identity::Providers,
+    limits::{LimitedRoute, Policies},
     overlap::Overlaps,
     requirements,
     upstreams::Upstreams,
@@ -26,12 +28,14 @@ const MAX_BODY: u64 = 10 * 1024 * 1024;
 const RESPONSE: Duration = Duration::from_mins(1);
 const IDLE: Duration = Duration::from_mins(5);
 
-pub(crate) fn resolve(
-    document: &Document,
-    providers: &mut Providers,
-    upstreams: &mut Upstreams,
-    problems: &mut Problems<'_>,
-) -> Vec<Route> {
+/// What routes refer to by name.
+pub(crate) struct Named<'a> {
+    pub(crate) providers: &'a mut Providers,
+    pub(crate) upstreams: &'a mut Upstreams,
+    pub(crate) policies: &'a mut Policies,
+}
+
+pub(crate) fn resolve(document: &Document, mut named: Named<'_>, problems: &mut Problems<'_>) -> Vec<Route> {
     let hint = "add for example `routes: [{ path: /**, to: \"http://localhost:3000\", auth: none }]`";
     match document.routes.as_ref() {
         None => problems.error(Position::START, "`routes` is missing").help(hint),
@@ -40,16 +44,16 @@ pub(crate) fn resolve(
     }
     let mut overlaps = Overlaps::default();
     let routes = document.routes.iter().flat_map(|routes| &routes.value);
-    routes.filter_map(|entry| route(entry, &mut overlaps, providers, upstreams, problems)).collect()
+    routes.filter_map(|entry| route(entry, &mut overlaps, &mut named, problems)).collect()
 }
 
 fn route(
     file: &At<file::Route>,
     overlaps: &mut Overlaps,
-    providers: &mut Providers,
-    upstreams: &mut Upstreams,
+    named: &mut Named<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Route> {
+    let Named { providers, upstreams, policies } = named;
     let path = problems.read(&file.path);
     let hosts = hosts(file, problems);
     let methods = methods(&file.methods, problems);
@@ -69,19 +73,32 @@ fn route(
     let upgrade = upgrade(&file.upgrade, problems);
     let timeouts = timeouts(&file.timeouts, problems);
     let line = |position: Option<Position>| position.unwrap_or(file.position).line();
+    let authentication_line = line(file.auth.as_ref().map(|auth| auth.position));
+    let path = path?;
+    let limited = LimitedRoute {
+        path: &path,
+        methods: &methods,
+        authentication: authentication.as_ref(),
+        authentication_line,
+    };
+    let limits = policies.of_route(&file.limit, &limited, providers, problems);
+    let policies: Vec<_> = limits.iter().filter_map(|index| policies.get(*index)).collect();
+    let costs = costs::resolve(file, &limited, &policies, problems);
     Some(Route {
         line: file.position.line(),
-        path: path?,
+        path,
         hosts,
         methods,
         upstream: upstream?,
         strip_prefix,
-        preserve_host: file.preserve_host.get().unwrap_or(true),
+        preserve_host: problems.read_or(&file.preserve_host, true),
         authentication: authentication?,
-        authentication_line: line(file.auth.as_ref().map(|auth| auth.position)),
+        authentication_line,
         require,
         require_line: line(file.require.as_ref().map(|require| require.position)),
         multi_factor,
+        limits,
+        costs,
         cors,
         headers,
         body,

@@ -127,6 +127,9 @@ impl Forms for Origin {
     }
 
     fn word(word: &str) -> Result<Self, String> {
+        if word == "null" {
+            return Err("`null` is what every sandboxed page sends: it cannot be trusted as an origin".into());
+        }
         let url = Url::word(word)?;
         let host = if url.target.host.contains(':') {
             format!("[{}]", url.target.host)
@@ -147,7 +150,7 @@ impl Forms for Origin {
 }
 
 /// An address, or a name of letters, digits, `-` and `_` in labels of 1 to 63.
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')

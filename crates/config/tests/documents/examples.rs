@@ -84,6 +84,38 @@ routes:
 }
 
 #[test]
+fn a_document_with_every_form_of_limits_fits_the_schema() {
+    let text = r#"
+version: 1
+listen: { http: "127.0.0.1:0" }
+identity: { users: { jwt: { issuer: i, audience: o, jwks: "https://i" } } }
+limits:
+  voice:
+    - { per: address, rate: 100/min, burst: 20 }
+    - { per: user, rate: 1000/h }
+    - { per: [organization, endpoint], rate: 10000/h, algorithm: sliding-window }
+    - { per: user, concurrent: 10 }
+    - { per: "header:x-tenant", rate: 10/s, mode: shadow }
+  login:
+    rules: [{ per: address, rate: 5/min, on: ["POST /auth/login"], priority: 10, enabled: true, name: login-burst }]
+    skip: ["/auth/health"]
+    allow: ["10.0.0.0/8"]
+routes:
+  - path: /api/calls/**
+    to: http://calls
+    auth: users
+    limit: voice
+    cost: { "POST /api/calls/start": 5, "POST /api/calls/{id}/end": 1 }
+  - { path: /auth/**, to: "http://auth", auth: none, limit: [login, auth], cost: 1 }
+shared: { redis: "redis://127.0.0.1:6379", mode: exact, on_error: local, timeout: 5ms }
+"#;
+    let loaded = crate::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    assert_eq!(loaded.config.limits.len(), 3);
+    fits_schema(text).unwrap();
+}
+
+#[test]
 fn the_schema_refuses_what_the_parser_refuses() {
     let refused = [
         with("rotues: []"),
@@ -91,6 +123,13 @@ fn the_schema_refuses_what_the_parser_refuses() {
         with("identity: { a: { jwt: {}, api_key: {} } }"),
         with("log: { format: xml }"),
         with("shutdown: { drain: 30 }"),
+        with("limits: { a: [{ per: ip, rate: 1/s }] }"),
+        with("limits: { a: [{ per: address, rate: 100 }] }"),
+        with("limits: { a: [{ per: address, concurrent: 0 }] }"),
+        with("limits: { a: { skip: [/health] } }"),
+        with("").replace("auth: none", "auth: none, limit: api, cost: { calls: 5 }"),
+        with("shared: { redis: localhost }"),
+        with("shared: { mode: exact }"),
         with("roles: { viewer: [\"ord*:read\"] }"),
         "version: 2\nlisten: {}\nroutes: []".into(),
         "version: 1\nlisten: { http: \"127.0.0.1:80\" }\nroutes: [{ path: /, to: \"http://a\" }]".into(),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod examples;
+mod limits;
 mod problems;
 mod property;
 mod secrets;
@@ -16,6 +17,9 @@ use tempfile::TempDir;
 
 /// A secret long enough for every algorithm.
 const LONG_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// The password of a store.
+const REDIS_PASSWORD: &str = "swordfish-swordfish";
 
 /// A folder with the files that the documents here name.
 fn folder() -> TempDir {
@@ -42,6 +46,7 @@ fn environment() -> Environment {
         ("JWT_SECRET", LONG_SECRET),
         ("SHORT_SECRET", "hunter2-hunter2"),
         ("ISSUER", "https://issuer-from-environment.test"),
+        ("REDIS_PASSWORD", REDIS_PASSWORD),
         ("PARTNER_KEY_HASH", "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"),
     ];
     variables.into_iter().collect()

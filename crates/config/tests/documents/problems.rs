@@ -2,9 +2,11 @@
 
 mod form;
 mod identity;
+mod limits;
 mod listen;
 mod rendering;
 mod route;
+mod shared;
 mod upstream;
 mod warnings;
 

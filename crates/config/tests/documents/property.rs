@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::{environment, with};
 
 /// Pieces that documents are made of, so that random text gets past the first line.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 46] = [
     "version: 1\n",
     "listen: ",
     "{ http: \"127.0.0.1:0\" }\n",
@@ -44,6 +44,12 @@ const PIECES: [&str; 40] = [
     "require: { GET: [a:b], any: [] }\n",
     "cors: { origins: \"*\" }\n",
     "body: { hold: 1KiB }\n",
+    "limits:\n",
+    "  a: [{ per: [address, \"header:x\"], rate: 10/min, ",
+    "burst: 5, on: [\"POST /a\", /a/*] }]\n",
+    "    limit: [a, voice]\n",
+    "    cost: { \"POST /a/b\": 5, /a/**: 2 }\n",
+    "shared: { redis: [\"redis://:${JWT_SECRET}@a\"",
     "tls: dev\n",
     "99999999999999999999",
     "---\n",

@@ -34,6 +34,32 @@ fn secrets_are_in_no_diagnostic() {
 }
 
 #[test]
+fn short_values_of_the_environment_do_not_rewrite_messages() {
+    let message = |value: &str, lines: &str| {
+        let environment = [("VALUE", value)].into_iter().collect();
+        let source = bartizan_config::Source::text("").with_environment(environment);
+        match bartizan_config::Config::parse(&with(lines), &source) {
+            Err(bartizan_config::ConfigError::Invalid(found)) => {
+                let error =
+                    found.into_iter().find(|found| found.severity == bartizan_config::Severity::Error);
+                error.unwrap().message
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let both = "identity: { a: { jwt: { issuer: \"${VALUE}\", audience: o, jwks: \"https://i\" } } }\nlog: { requests: perhaps }";
+    for value in ["true", "false", "expect"] {
+        assert_eq!(message(value, both), "expected `true` or `false`", "{value}");
+    }
+    let drain = "shutdown: { drain: \"${VALUE}\" }";
+    assert!(message("hunter2", drain).starts_with("`hunter2`"), "{}", message("hunter2", drain));
+    for value in ["hunter22", "hunter2-hunter2", LONG_SECRET] {
+        let shown = message(value, drain);
+        assert!(shown.contains("${VALUE}") && !shown.contains(value), "{shown}");
+    }
+}
+
+#[test]
 fn secrets_are_not_in_debug() {
     let text = with("identity: { a: { jwt: { issuer: i, audience: o, secret: \"${JWT_SECRET}\" } } }");
     let source = bartizan_config::Source::text("").with_environment(crate::environment());

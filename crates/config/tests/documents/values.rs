@@ -124,7 +124,7 @@ fn bodies_headers_and_the_rest_are_read() {
 fn written_defaults_are_the_defaults() {
     let written = "hardening: { max_connections: 16384, connections_per_address: 1024, connections_per_prefix: 4096, \
                    handshake_timeout: 10s, header_timeout: 15s, max_header_bytes: 32KiB, max_uri_bytes: 8KiB, max_header_count: 100, \
-                   min_rate: 512, rate_window: 10s, max_requests_per_connection: 10000, underscore_headers: refuse, \
+                   min_rate: 512, rate_window: 10s, max_held_bytes: 256MiB, max_requests_per_connection: 10000, underscore_headers: refuse, \
                    http2: { concurrent_streams: 128, resets: 200, control_frames: 200, continuations: 8, window: 30s } }";
     assert_eq!(parse(&with(written)).unwrap().config.hardening, Hardening::default());
     assert_eq!(parse(&with("")).unwrap().config.hardening, Hardening::default());
@@ -231,6 +231,10 @@ fn the_environment_is_read_in_every_text() {
     let Provider::Jwt(jwt) = &config.identity[0].provider else { panic!() };
     assert_eq!(jwt.issuer, "https://issuer-from-environment.test/v1");
     assert_eq!(jwt.audiences, ["orders"]);
+    let text =
+        with("hardening: { max_connections: \"${MOST:-77}\" }\nlog: { requests: \"${REQUESTS:-true}\" }");
+    let config = parse(&text).unwrap().config;
+    assert_eq!((config.hardening.max_connections, config.log.requests), (77, true));
 }
 
 #[test]

@@ -59,14 +59,24 @@ async fn a_refusal_is_explained_stage_by_stage() {
     }
     let steps = request["steps"].as_array().unwrap();
     let stages: Vec<_> = steps.iter().map(|step| step["stage"].as_str().unwrap()).collect();
-    assert_eq!(stages, ["protocol", "route", "reputation", "cross_origin", "authenticate", "authorize"]);
+    let expected = [
+        "protocol",
+        "route",
+        "reputation",
+        "cross_origin",
+        "coarse_limit",
+        "authenticate",
+        "fine_limit",
+        "authorize",
+    ];
+    assert_eq!(stages, expected);
     for step in steps {
         assert_eq!(step["outcome"], if step["stage"] == "authorize" { "denied" } else { "passed" }, "{step}");
         assert!(step["microseconds"].as_f64().is_some_and(|took| took >= 0.0), "{step}");
         assert!(step["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{step}");
     }
     assert_eq!(steps[0]["line"], Value::Null);
-    assert_eq!(steps[5]["line"], 19);
+    assert_eq!(steps[7]["line"], 19);
     assert!(!answer.body.contains("secret") && !answer.body.contains(KEY));
 }
 

@@ -1,25 +1,35 @@
 //! The request body between its arrival and its forwarding: lent to the road, which may hold it.
 
+use std::sync::Arc;
+
 use bartizan_pipeline::{BodyFailure, Held, HoldBody};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{BodyError, Pace, Paced, RequestBody};
+use super::{BodyError, HeldBytes, Pace, Paced, RequestBody, held_bytes::NoRoom};
 
 /// A body that the road may hold and the gateway then forwards.
 #[derive(Debug)]
-pub(crate) struct ClientBody {
+pub(crate) struct ClientBody<'a> {
     front: Option<Bytes>,
     rest: Option<Paced>,
+    room: Room<'a>,
 }
 
-impl ClientBody {
+/// Where bodies are held, and how much of it there is for all of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room<'a> {
+    pub(crate) all_held: &'a Arc<HeldBytes>,
+    pub(crate) limit: u64,
+}
+
+impl<'a> ClientBody<'a> {
     /// A body as it arrives.
-    pub(crate) fn new(incoming: Incoming, pace: Pace) -> Self {
+    pub(crate) fn new(incoming: Incoming, pace: Pace, room: Room<'a>) -> Self {
         let rest = (!incoming.is_end_stream()).then(|| Paced::new(incoming, u64::MAX, pace));
-        Self { front: None, rest }
+        Self { front: None, rest, room }
     }
 
     /// What to send upstream, at most `limit` bytes of it.
@@ -34,19 +44,21 @@ impl ClientBody {
     }
 }
 
-impl HoldBody for ClientBody {
+impl HoldBody for ClientBody<'_> {
     fn declared_length(&self) -> Option<u64> {
         self.rest.as_ref().map_or(Some(0), |rest| rest.size_hint().exact())
     }
 
     async fn hold(&mut self, limit: usize) -> Result<Held, BodyFailure> {
         let mut held = Gathered::default();
+        let mut reservation = self.room.all_held.reserve(self.room.limit);
         while let Some(rest) = &mut self.rest {
             match rest.frame().await {
                 None => self.rest = None,
                 Some(Ok(frame)) => {
                     // Trailers of a held body end here: nothing after the body has been inspected.
                     if let Ok(data) = frame.into_data() {
+                        reservation.grow(data.len()).map_err(|NoRoom| BodyFailure::NoRoom)?;
                         held.push(data);
                     }
                     if held.length() > limit {
@@ -58,7 +70,7 @@ impl HoldBody for ClientBody {
             }
         }
         let length = held.length();
-        self.front = held.into_bytes();
+        self.front = held.into_bytes().map(|bytes| reservation.keep(bytes));
         Ok(if length > limit { Held::Front(length) } else { Held::Whole(length) })
     }
 }

@@ -14,8 +14,11 @@ use tokio::time::{Instant, Sleep};
 use super::BodyError;
 use crate::forward::strip_trailers;
 
+/// Silence allowed in a conversation, which may be long-lived and quiet.
+const CONVERSATION_IDLE: Duration = Duration::from_mins(5);
+
 /// The slowest a body may come.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// Bytes demanded in every window.
     bytes: u64,
@@ -29,10 +32,8 @@ impl Pace {
         Self { bytes: u64::from(bytes_per_second).saturating_mul(milliseconds) / 1000, window }
     }
 
-    /// No silence longer than `idle`: for conversations, which are slow by nature.
-    pub(crate) fn conversation(idle: Duration) -> Self {
-        Self { bytes: 1, window: idle }
-    }
+    /// No silence longer than five minutes: for conversations, which are slow by nature.
+    const CONVERSATION: Self = Self { bytes: 1, window: CONVERSATION_IDLE };
 }
 
 /// A client's body that is cut off when it grows too long or comes too slowly.
@@ -43,6 +44,8 @@ pub(crate) struct Paced {
     incoming: Incoming,
     limit: u64,
     received: u64,
+    /// What is demanded of bodies that are no conversation.
+    demanded: Pace,
     pace: Pace,
     window: Option<Window>,
 }
@@ -57,7 +60,16 @@ struct Window {
 impl Paced {
     /// At most `limit` bytes of `incoming`, no slower than `pace`.
     pub(crate) fn new(incoming: Incoming, limit: u64, pace: Pace) -> Self {
-        Self { incoming, limit, received: 0, pace, window: None }
+        Self { incoming, limit, received: 0, demanded: pace, pace, window: None }
+    }
+
+    /// Says whether it is one half of a conversation, and judges it as one from here on.
+    pub(crate) fn converse(&mut self, is_conversation: bool) {
+        let pace = if is_conversation { Pace::CONVERSATION } else { self.demanded };
+        if pace != self.pace {
+            self.pace = pace;
+            self.window = None;
+        }
     }
 
     /// Changes the limit; what has been received counts.

@@ -1,4 +1,7 @@
-//! The service that hyper calls: numbers requests, checks what HTTP/2 leaves unchecked, asks for the answer.
+//! The service that hyper calls: numbers requests, asks for the answer, and knows which one is the last.
+//!
+//! The guard judges heads of HTTP/1.1 only. Those of HTTP/2, which no two servers read differently, are held to the
+//! same limits by the first stage of the road.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -7,10 +10,7 @@ use http::{HeaderValue, Request, Response, Version, header};
 use hyper::{body::Incoming, service::Service};
 
 use super::{Answer, ConnectionFacts, body::AnswerBody};
-use crate::{
-    body::ResponseBody,
-    wire::{Violation, request_head::HeadLimits},
-};
+use crate::body::ResponseBody;
 
 /// Answers the requests of one connection.
 pub(super) fn service<A: Answer>(
@@ -23,7 +23,6 @@ pub(super) fn service<A: Answer>(
     Error = Infallible,
     Future: Send + 'static,
 > + 'static {
-    let limits = HeadLimits::from(hardening);
     let last = hardening.max_requests_per_connection;
     hyper::service::service_fn(move |request: Request<Incoming>| {
         let (answer, facts) = (Arc::clone(&answer), Arc::clone(&facts));
@@ -33,9 +32,6 @@ pub(super) fn service<A: Answer>(
             facts.wire.want_close();
         }
         let is_http2 = request.version() == Version::HTTP_2;
-        if is_http2 && let Err(violation) = check(&request, &limits) {
-            facts.wire.refuse(number, violation);
-        }
         async move {
             let mut response = answer.answer(request, &facts, number).await;
             if is_last && !is_http2 {
@@ -45,19 +41,4 @@ pub(super) fn service<A: Answer>(
             Ok(response.map(|body| AnswerBody::new(body, in_flight, is_http2)))
         }
     })
-}
-
-/// The limits that the guard applies to heads of HTTP/1.1, applied to a request of HTTP/2.
-fn check<B>(request: &Request<B>, limits: &HeadLimits) -> Result<(), Violation> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target > limits.max_target {
-        return Err(Violation::TargetTooLong);
-    }
-    if request.headers().len() > limits.max_fields {
-        return Err(Violation::TooManyFields);
-    }
-    if limits.refuse_underscores && request.headers().keys().any(|name| name.as_str().contains('_')) {
-        return Err(Violation::Underscore);
-    }
-    Ok(())
 }

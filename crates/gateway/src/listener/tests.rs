@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{BoundListener, listen};
+use super::{BoundListener, listen, waiting};
 use crate::connection::{
     ListenerKind,
     harness::{read_all, read_until, settings, start, start_on, statuses},
@@ -105,6 +105,25 @@ async fn what_is_left_after_the_drain_time_is_cut_off() {
 }
 
 #[tokio::test]
+async fn who_leaves_everything_unread_is_cut_off_after_the_drain_time_too() {
+    let mut settings = settings(Hardening::default());
+    settings.drain = Duration::from_millis(100);
+    let running = start(ListenerKind::Http, settings);
+    let mut deaf = running.connect().await;
+    deaf.write_all(b"GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+        .await
+        .unwrap();
+    read_until(&mut deaf, "\r\n\r\n").await;
+    // Until the echo fills every buffer there is.
+    let piece = vec![b'x'; 1 << 20];
+    while timeout(Duration::from_millis(200), deaf.write_all(&piece)).await.is_ok() {}
+    running.stop.send_replace(true);
+    timeout(PATIENCE, running.ended).await.expect("the drain ends").unwrap();
+    let cut_off = async { while deaf.write_all(&piece).await.is_ok() {} };
+    timeout(PATIENCE, cut_off).await.expect("the connection is cut off");
+}
+
+#[tokio::test]
 async fn a_reload_changes_limits_for_new_connections() {
     let running = start(ListenerKind::Http, settings(Hardening::default()));
     assert_eq!(statuses(&running.exchange(GET_ONCE).await), [200]);
@@ -120,4 +139,16 @@ async fn two_processes_may_share_a_port() {
     assert!(listen(address, true).is_ok());
     let error = listen(address, false).unwrap_err();
     assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")), "{error}");
+}
+
+#[test]
+fn one_connection_that_is_gone_does_not_hide_the_rest_of_the_backlog() {
+    use std::io::{Error, ErrorKind};
+
+    let kinds = [ErrorKind::ConnectionAborted, ErrorKind::Interrupted, ErrorKind::ConnectionReset];
+    let mut script = kinds.into_iter().enumerate().flat_map(|(number, kind)| [Err(kind), Ok(number)]);
+    let accepted: Vec<_> =
+        waiting(|| script.next().unwrap_or(Err(ErrorKind::WouldBlock)).map_err(Error::from)).collect();
+    assert_eq!(accepted, [0, 1, 2]);
+    assert_eq!(waiting(|| Err::<(), _>(Error::other("too many open files"))).count(), 0);
 }

@@ -3,7 +3,8 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{http1::Http1, http2::Place, pool::Carrier, target::Flight, timer::Timer};
+use super::{http1::Http1, http2::Place, pool::Carrier, request::Watch, target::Flight, timer::Timer};
 use crate::body::BodyError;
 
 /// The body of an upstream's response: data and trailers as they come, an error when none come for too long.
@@ -23,9 +24,39 @@ pub(crate) struct UpstreamBody {
     source: Source,
     /// Counted by the connection itself when that may be upgraded.
     flight: Option<Flight>,
-    idle: Duration,
-    /// Whether the timer runs: it is set only once there is something to wait for.
-    armed: bool,
+    idle: Idle,
+}
+
+/// The longest silence. While the request body is still moving, time starts again: the target may have answered early
+/// and be listening.
+pub(super) struct Idle {
+    limit: Duration,
+    upload: Option<Arc<Watch>>,
+    /// Whether the timer runs, and how far the upload was when it was set. It is set only once there is something to
+    /// wait for.
+    armed: Option<u64>,
+}
+
+impl Idle {
+    pub(super) fn new(limit: Duration, upload: Option<Arc<Watch>>) -> Self {
+        Self { limit, upload, armed: None }
+    }
+
+    /// Ready when it has lasted too long.
+    fn poll(&mut self, timer: &mut Timer, context: &mut Context<'_>) -> Poll<BodyError> {
+        loop {
+            let uploaded = self.upload.as_ref().map_or(0, |upload| upload.frames());
+            let before = *self.armed.get_or_insert_with(|| {
+                timer.set(self.limit);
+                uploaded
+            });
+            ready!(timer.poll(context));
+            if uploaded == before {
+                return Poll::Ready(BodyError::Idle(self.limit));
+            }
+            self.armed = None;
+        }
+    }
 }
 
 /// Where a body comes from.
@@ -39,8 +70,8 @@ pub(super) enum Source {
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, source: Source, flight: Option<Flight>, idle: Duration) -> Self {
-        let mut body = Self { incoming, source, flight, idle, armed: false };
+    pub(super) fn new(incoming: Incoming, source: Source, flight: Option<Flight>, idle: Idle) -> Self {
+        let mut body = Self { incoming, source, flight, idle };
         if body.incoming.is_end_stream() {
             body.complete();
         }
@@ -65,11 +96,7 @@ impl UpstreamBody {
             Source::Driven(timer) => timer,
             Source::Complete => return Poll::Pending,
         };
-        if !self.armed {
-            timer.set(self.idle);
-            self.armed = true;
-        }
-        timer.poll(context).map(|()| BodyError::Idle(self.idle))
+        self.idle.poll(timer, context)
     }
 }
 
@@ -92,7 +119,7 @@ impl Body for UpstreamBody {
         match polled {
             Poll::Pending => this.poll_idle(context).map(|late| Some(Err(late))),
             Poll::Ready(Some(Ok(frame))) => {
-                this.armed = false;
+                this.idle.armed = None;
                 if this.incoming.is_end_stream() {
                     this.complete();
                 }

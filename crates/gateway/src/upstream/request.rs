@@ -91,6 +91,13 @@ impl Outgoing {
         self.body.replay().map(Self::new)
     }
 
+    /// Says whether it is one half of a conversation: a stream both ways, which may be slow and quiet.
+    pub(super) fn converse(&mut self, is_conversation: bool) {
+        if let RequestBody::Streaming { rest, .. } = &mut self.body {
+            rest.converse(is_conversation);
+        }
+    }
+
     pub(super) fn watch(&self) -> Option<Arc<Watch>> {
         self.watch.clone()
     }

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 
 use super::{
     Wants,
-    body::{Source, UpstreamBody},
+    body::{Idle, Source, UpstreamBody},
     connect::{Connector, Version},
     ejection::Standing,
     error::{Outcome, UpstreamError},
@@ -22,7 +22,7 @@ use super::{
     figures::Figures,
     patience::Unanswered,
     pool::{Carrier, Pool},
-    request::{Addressee, Outgoing, shape},
+    request::{Addressee, Outgoing, Watch, shape},
 };
 
 /// One target of an upstream.
@@ -112,13 +112,17 @@ impl Target {
                 Err(error) => return Err(Failed::before_sending(error, request)),
             };
             shape(&mut request, carrier.version(), errand.host.as_ref(), &self.addressee);
-            let reused = carrier.is_reused();
+            // Only here is it known to be gRPC rather than to be called so: that exists over HTTP/2 alone.
+            request.body_mut().converse(errand.wants.grpc && carrier.version() == Version::Http2);
+            let (reused, upload) = (carrier.is_reused(), request.body().watch());
             match carrier.send(request, &errand.wants).await {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     let error = UpstreamError::Protocol("101 to a request that asked for no upgrade".into());
                     return Err(Failed { error, unsent: None, blames_target: true });
                 }
-                Ok(response) => return Ok(finish(response, carrier.into(), Some(flight), &errand.wants)),
+                Ok(response) => {
+                    return Ok(finish(response, carrier.into(), Some(flight), upload, &errand.wants));
+                }
                 Err(Unanswered { unsent: Some(unsent), .. }) if reused => request = *unsent,
                 Err(unanswered) => return Err(Failed::after_sending(unanswered, reused)),
             }
@@ -138,8 +142,9 @@ impl Target {
         };
         stream.carry(flight);
         shape(&mut request, Version::Http1, errand.host.as_ref(), &self.addressee);
+        let upload = request.body().watch();
         match exclusive::send(stream, request, &errand.wants).await {
-            Ok((response, timer)) => Ok(finish(response, Source::Driven(timer), None, &errand.wants)),
+            Ok((response, timer)) => Ok(finish(response, Source::Driven(timer), None, upload, &errand.wants)),
             Err(unanswered) => Err(Failed::after_sending(unanswered, false)),
         }
     }
@@ -239,9 +244,11 @@ fn finish(
     response: Response<Incoming>,
     source: Source,
     flight: Option<Flight>,
+    upload: Option<Arc<Watch>>,
     wants: &Wants,
 ) -> Response<UpstreamBody> {
-    response.map(|incoming| UpstreamBody::new(incoming, source, flight, wants.idle_timeout))
+    response
+        .map(|incoming| UpstreamBody::new(incoming, source, flight, Idle::new(wants.idle_timeout, upload)))
 }
 
 /// The name as it stands in `Host` and `:authority`: without the port that the scheme implies.

@@ -3,7 +3,7 @@
 //!
 //! It reads frame headers only; h2 reads the frames. Limits are per sliding window and grow with the useful
 //! traffic of the window, because honest clients send control frames in proportion to it: `PRIORITY_UPDATE` per
-//! request, `PING` and `WINDOW_UPDATE` per amount received.
+//! request, `PING` and `WINDOW_UPDATE` per amount received. The cost of `DATA` frames is held against what they carry.
 
 use bartizan_config::Http2Limits;
 use tokio::time::Instant;
@@ -20,6 +20,12 @@ const MAX_PADDING: usize = 256;
 const SENT_PER_CONTROL_FRAME: u64 = 64;
 /// Sent bytes that entitle to one more `WINDOW_UPDATE`: two for the smallest frame with data.
 const SENT_PER_WINDOW_UPDATE: u64 = 5;
+/// By how much the frame headers and padding of `DATA` may exceed what it carries: a frame of one byte costs nearly as
+/// much as a full one. Enough for 65,000 messages of five bytes, which is an empty one of gRPC. (h2 bounds how many may
+/// wait unread, but not how many are read.)
+const DATA_OVERHEAD: u64 = 256 * 1024;
+/// And by how much more for each request: small bodies are no flood, and requests have their own limits.
+const DATA_OVERHEAD_PER_REQUEST: u64 = 64;
 
 /// Follows the frames a client sends.
 #[derive(Debug)]
@@ -104,7 +110,7 @@ impl Frames {
 
     fn judge(&mut self, frame: FrameHeader) -> Result<(), Violation> {
         match frame.kind {
-            Kind::DATA if frame.carries_data() || frame.flags & END_STREAM != 0 => Ok(()),
+            Kind::DATA if frame.carries_data() || frame.flags & END_STREAM != 0 => self.weigh(frame),
             Kind::HEADERS => {
                 if frame.stream > self.highest_stream {
                     self.highest_stream = frame.stream;
@@ -142,6 +148,20 @@ impl Frames {
             }
         }
     }
+
+    /// Holds the overhead of a `DATA` frame against what such frames have carried. One that carries more than it costs
+    /// need not look at the clock.
+    fn weigh(&mut self, frame: FrameHeader) -> Result<(), Violation> {
+        let (carried, overhead) = frame.data_and_overhead();
+        self.traffic.current.data += carried;
+        if overhead <= carried {
+            return Ok(());
+        }
+        self.traffic.window(self.limits.window).data_overhead += overhead;
+        let traffic = self.traffic.sum();
+        let allowed = DATA_OVERHEAD + traffic.data + traffic.requests * DATA_OVERHEAD_PER_REQUEST;
+        if traffic.data_overhead > allowed { Err(Violation::DataFlood) } else { Ok(()) }
+    }
 }
 
 /// The header of a frame (RFC 9113 §4.1).
@@ -165,7 +185,17 @@ impl FrameHeader {
 
     /// Whether a `DATA` frame certainly holds more than padding (RFC 9113 §6.1).
     fn carries_data(self) -> bool {
-        self.length > if self.flags & PADDED == 0 { 0 } else { MAX_PADDING }
+        self.length > self.most_padding()
+    }
+
+    /// Bytes of a `DATA` frame that are certainly data, and the rest of them.
+    fn data_and_overhead(self) -> (u64, u64) {
+        let carried = self.length.saturating_sub(self.most_padding());
+        (carried as u64, (FRAME_HEADER + self.length - carried) as u64)
+    }
+
+    fn most_padding(self) -> usize {
+        if self.flags & PADDED == 0 { 0 } else { MAX_PADDING }
     }
 }
 
@@ -189,6 +219,8 @@ struct Counts {
     control: u64,
     window_updates: u64,
     sent: u64,
+    data: u64,
+    data_overhead: u64,
 }
 
 /// A sliding window of two halves: what is counted is the current half and the one before.
@@ -202,6 +234,12 @@ struct Traffic {
 impl Traffic {
     /// Counts one more of what `which` picks and returns the counts of the window.
     fn count(&mut self, window: std::time::Duration, which: fn(&mut Counts) -> &mut u64) -> Counts {
+        *which(self.window(window)) += 1;
+        self.sum()
+    }
+
+    /// Where to count what comes now.
+    fn window(&mut self, window: std::time::Duration) -> &mut Counts {
         let now = Instant::now();
         let began = *self.half_began.get_or_insert(now);
         let age = now.duration_since(began);
@@ -211,7 +249,11 @@ impl Traffic {
             self.current = Counts::default();
             self.half_began = Some(now);
         }
-        *which(&mut self.current) += 1;
+        &mut self.current
+    }
+
+    /// The counts of the window.
+    fn sum(&self) -> Counts {
         let (current, previous) = (self.current, self.previous);
         Counts {
             requests: current.requests + previous.requests,
@@ -219,6 +261,8 @@ impl Traffic {
             control: current.control + previous.control,
             window_updates: current.window_updates + previous.window_updates,
             sent: current.sent + previous.sent,
+            data: current.data + previous.data,
+            data_overhead: current.data_overhead + previous.data_overhead,
         }
     }
 }

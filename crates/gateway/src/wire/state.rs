@@ -93,7 +93,7 @@ impl WireState {
     }
 
     /// Records that the head of request `number` breaks the rules.
-    pub(crate) fn refuse(&self, number: u64, violation: Violation) {
+    pub(super) fn refuse(&self, number: u64, violation: Violation) {
         self.breaches().requests.push((number, violation));
         self.breached.store(true, Ordering::Release);
     }

@@ -106,12 +106,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
     }
 
     /// Whether the one who gave the lease wants the stream to end.
-    fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_revoked<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.lease.poll_closed(context).map(|()| Err(io::ErrorKind::ConnectionAborted.into()))
     }
 
-    fn note_written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn note_written(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         self.flushed = false;
+        if written.is_pending() {
+            return self.poll_revoked(context);
+        }
         if let (Poll::Ready(Ok(length)), Guard::Http2(frames)) = (&written, &mut self.inbound.guard) {
             frames.sent(*length);
             self.responded += u64::from(*length > LARGEST_AUTOMATIC_ANSWER);
@@ -180,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note_written(written)
+        self.note_written(written, context)
     }
 
     fn poll_write_vectored(
@@ -189,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.note_written(written)
+        self.note_written(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

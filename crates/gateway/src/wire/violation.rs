@@ -92,6 +92,9 @@ pub enum Violation {
     /// More frames that carry nothing than the limit.
     #[error("too many control frames")]
     ControlFlood,
+    /// `DATA` frames that carry next to nothing, more of them than the limit.
+    #[error("too many DATA frames for too little data")]
+    DataFlood,
     /// More `CONTINUATION` frames than the limit (CVE-2024-27316).
     #[error("too many CONTINUATION frames")]
     ContinuationFlood,
@@ -146,6 +149,7 @@ impl Violation {
             Self::Preface => "invalid_preface",
             Self::ResetFlood => "http2_reset_flood",
             Self::ControlFlood => "http2_control_flood",
+            Self::DataFlood => "http2_data_flood",
             Self::ContinuationFlood => "http2_continuation_flood",
             Self::RequestsAfterGoaway => "http2_requests_after_goaway",
             Self::SlowRead => "slow_read",

@@ -18,6 +18,7 @@ pub(super) struct Claims {
     pub(super) roles: Vec<String>,
     pub(super) expires: SystemTime,
     pub(super) multi_factor: bool,
+    members: Object,
 }
 
 /// How many permissions, and how many roles, a token may list.
@@ -46,7 +47,17 @@ impl Claims {
             roles: list(&members, &names.roles)?.into_iter().map(str::to_owned).collect(),
             expires,
             multi_factor: multi_factor(&members),
+            members,
         })
+    }
+
+    /// The text, number or switch that a claim holds.
+    pub(super) fn word(&self, name: &str) -> Option<String> {
+        match self.members.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
     }
 }
 

@@ -26,7 +26,11 @@ fn entitlements() -> Arc<Entitlements> {
     let grants: Vec<Grant> =
         ["invoices:read", "orders:read"].iter().map(|text| text.parse().unwrap()).collect();
     let role = Role { name: "clerk".parse().unwrap(), line: Line::NONE, grants };
-    Arc::new(Entitlements { roles: RoleTable::new(&[role]), index: Arc::new(PermissionIndex::new([])) })
+    Arc::new(Entitlements {
+        roles: RoleTable::new(&[role]),
+        index: Arc::new(PermissionIndex::new([])),
+        counted_claims: std::collections::BTreeSet::from(["tenant".to_owned()]),
+    })
 }
 
 /// Settings whose keys come from the test itself.

@@ -7,7 +7,9 @@ use crate::tests::{config, pipeline};
 fn find(pipeline: &crate::Pipeline, host: &str, path: &str, method: &str) -> String {
     match pipeline.routes().find(host, path, &Method::from_bytes(method.as_bytes()).unwrap()) {
         Found::Route(route) => format!("{} {}", route.config.path.as_str(), route.config.hosts.join(",")),
-        Found::MethodNotAllowed { allow } => format!("405 {}", allow.to_str().unwrap()),
+        Found::MethodNotAllowed { allow, first } => {
+            format!("405 {}, as route {}", allow.to_str().unwrap(), first.index.0)
+        }
         Found::NotFound => "404".into(),
     }
     .trim_end()
@@ -87,8 +89,8 @@ async fn a_path_is_not_opened_by_a_wider_route_when_its_method_is_closed() {
         ("GET", "/reports"),
         ("HEAD", "/reports"),
         ("POST", "/reports"),
-        ("DELETE", "405 GET, POST, PUT"),
-        ("get", "405 GET, POST, PUT"),
+        ("DELETE", "405 GET, POST, PUT, as route 1"),
+        ("get", "405 GET, POST, PUT, as route 1"),
     ];
     for (method, expected) in cases {
         assert_eq!(find(&pipeline, "shop.test", "/reports", method), expected, "{method}");

@@ -5,6 +5,7 @@
 //! exception, so nothing reaches a route of that kind unread by claiming to be gRPC.
 
 use bartizan_config::BodyPolicy;
+use http::{HeaderValue, header};
 
 use super::Passed;
 use crate::{Code, Exchange, Refusal, Stop};
@@ -34,6 +35,8 @@ pub enum BodyFailure {
     TooSlow,
     /// Broken off or malformed.
     Incomplete,
+    /// More than the gateway has memory for at the moment.
+    NoRoom,
 }
 
 pub(crate) async fn run(exchange: &Exchange, body: &mut impl HoldBody) -> Result<Passed, Stop> {
@@ -75,6 +78,11 @@ pub(crate) async fn run(exchange: &Exchange, body: &mut impl HoldBody) -> Result
         }
         Err(BodyFailure::Incomplete) => {
             Err(Refusal::new(Code::BodyIncomplete, "broken off or malformed").closing().into())
+        }
+        Err(BodyFailure::NoRoom) => {
+            let refusal = Refusal::new(Code::Overloaded, "no room left under `hardening.max_held_bytes`");
+            let in_a_moment = HeaderValue::from_static("1");
+            Err(refusal.with_header(header::RETRY_AFTER, in_a_moment).closing().into())
         }
     }
 }

@@ -32,7 +32,8 @@ impl Protocol {
 
     pub(crate) fn run(&self, exchange: &mut Exchange) -> Result<Passed, Stop> {
         if exchange.client.is_disputed {
-            return Err(malformed("`X-Forwarded-For` and `Forwarded` contradict each other").into());
+            let reason = "`Forwarded` is malformed, or `X-Forwarded-For` contradicts it";
+            return Err(malformed(reason).into());
         }
         check_method(&exchange.head.method)?;
         self.check_size(exchange)?;

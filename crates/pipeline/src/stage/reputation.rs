@@ -10,9 +10,12 @@ pub(crate) fn run(exchange: &Exchange, addresses: &AddressLists) -> Result<Passe
     let Some(entry) = addresses.standing(exchange.client.address, exchange.arrived) else {
         return Ok(Passed::because("address not listed", Line::NONE));
     };
-    let reason = format!("address listed: {}", entry.reason);
+    let because = |standing: &str| match entry.reason.as_ref() {
+        "" => format!("address {standing}"),
+        reason => format!("address {standing}: {reason}"),
+    };
     match entry.standing {
-        Standing::Allowed => Ok(Passed::because(reason, Line::NONE)),
-        Standing::Blocked => Err(Refusal::new(Code::AddressBlocked, reason).into()),
+        Standing::Allowed => Ok(Passed::because(because("allowed"), Line::NONE)),
+        Standing::Blocked => Err(Refusal::new(Code::AddressBlocked, because("blocked")).into()),
     }
 }

@@ -13,7 +13,8 @@ pub(crate) fn run(exchange: &mut Exchange, routes: &RouteTable) -> Result<Passed
     let route = match routes.find(host, path, &meant_method(exchange)) {
         Found::Route(route) => route,
         Found::NotFound => return Err(Refusal::new(Code::RouteNotFound, "no route matches").into()),
-        Found::MethodNotAllowed { allow, .. } => {
+        Found::MethodNotAllowed { allow, first } => {
+            exchange.refused_by = Some(first);
             let refusal = Refusal::new(Code::MethodNotAllowed, "the route does not list this method");
             return Err(refusal.with_header(header::ALLOW, allow).into());
         }

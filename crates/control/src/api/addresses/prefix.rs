@@ -35,6 +35,11 @@ impl FromStr for Prefix {
             None => IpNet::from(address),
             Some(length) => {
                 let written_plainly = !length.starts_with(['0', '+']);
+                if length == "0" {
+                    return Err(format!(
+                        "`{text}` is everybody: write a longer prefix, for example `203.0.113.0/24`"
+                    ));
+                }
                 let length = length.parse().ok().filter(|_| written_plainly).ok_or(HINT)?;
                 IpNet::new(address, length).map_err(|_| HINT)?
             }
@@ -145,6 +150,12 @@ mod tests {
         for text in refused {
             assert!(text.parse::<Prefix>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn everybody_is_told_from_what_is_malformed() {
+        assert!("0.0.0.0/0".parse::<Prefix>().unwrap_err().contains("everybody"));
+        assert!("0.0.0.0/00".parse::<Prefix>().unwrap_err().contains("write an address"));
     }
 
     proptest! {

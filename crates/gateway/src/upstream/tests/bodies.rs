@@ -1,12 +1,19 @@
 //! Bodies both ways: large, slow, broken off, with trailers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderValue, Response};
-use http_body::Frame;
+use http_body::{Body, Frame};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinHandle,
 };
 
 use super::{
@@ -228,5 +235,87 @@ async fn a_trailer_cannot_say_who_the_user_is() {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.expect("an answer");
         assert!(answer.contains(r#"["checksum"]"#), "{answer}");
+    }
+}
+
+/// A response body that comes once its request has been read, and says how long that was.
+struct Length(Option<JoinHandle<usize>>);
+
+impl Body for Length {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(reading) = &mut self.0 else { return Poll::Ready(None) };
+        let length = ready!(Pin::new(reading).poll(context)).expect("read");
+        self.0 = None;
+        Poll::Ready(Some(Ok(Frame::data(format!("{length} bytes").into()))))
+    }
+}
+
+/// Answers at once and reads on.
+async fn early(request: Request<hyper::body::Incoming>) -> backend::Reply {
+    let length = async { request.into_body().collect().await.map_or(0, |body| body.to_bytes().len()) };
+    Response::new(Length(Some(tokio::spawn(length))).boxed())
+}
+
+const UPLOAD: &[u8] = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 10\r\n\r\n";
+
+#[tokio::test]
+async fn a_response_is_not_silent_while_its_request_is_still_coming() {
+    for http2 in [false, true] {
+        let backend = Backend::speaking(Speaking { http2, ..Speaking::default() }, early).await;
+        let wants = Wants { idle_timeout: Duration::from_millis(150), ..WANTS };
+        let upstream = upstream(both(&backend, usize::from(http2)));
+        let gateway = Gateway::start(upstream, Limits { wants, ..LIMITS }).await;
+        for (sent, expected) in [(10, true), (5, false)] {
+            let mut client = TcpStream::connect(gateway.address).await.expect("connected");
+            client.write_all(UPLOAD).await.expect("sent");
+            for _ in 0..sent {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                client.write_all(b"x").await.expect("sent");
+            }
+            let mut answer = Vec::new();
+            let read = tokio::time::timeout(AMPLE / 2, client.read_to_end(&mut answer)).await;
+            let _ = read.expect("a silent end of the upload is one of the response, too");
+            let answer = String::from_utf8(answer).expect("text");
+            assert_eq!(answer.contains("10 bytes"), expected, "HTTP/2 {http2}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_sent_over_http2_is_a_conversation() {
+    for http2 in [false, true] {
+        let hungry = |request: Request<hyper::body::Incoming>| async {
+            let body = request.into_body().collect().await;
+            text(body.map_or_else(|_| "broken".into(), |body| format!("{} bytes", body.to_bytes().len())))
+        };
+        let backend = Backend::speaking(Speaking { http2, ..Speaking::default() }, hungry).await;
+        let upstream = upstream(both(&backend, usize::from(http2)));
+        let limits = Limits {
+            rate: (1000, Duration::from_millis(100)),
+            wants: Wants { grpc: true, ..WANTS },
+            ..LIMITS
+        };
+        let mut gateway = Gateway::start(upstream, limits).await;
+        let mut client = TcpStream::connect(gateway.address).await.expect("connected");
+        client.write_all(UPLOAD).await.expect("sent");
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            // Whoever is cut off sees it when reading.
+            let _ = client.write_all(b"x").await;
+        }
+        if http2 {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.expect("an answer");
+            assert!(answer.contains("10 bytes"), "{answer}");
+        } else {
+            let error = gateway.errors.recv().await.expect("an error");
+            assert!(matches!(error, UpstreamError::RequestBody(BodyError::TooSlow)), "{error}");
+        }
     }
 }

@@ -38,12 +38,15 @@ struct Front {
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) body: u64,
+    /// Bytes per second of a body, and the window they are averaged over.
+    pub(super) rate: (u32, Duration),
     pub(super) wants: Wants,
     /// The longest silence in an upgraded connection.
     pub(super) idle: Duration,
 }
 
-pub(super) const LIMITS: Limits = Limits { body: 1 << 30, wants: WANTS, idle: super::AMPLE };
+pub(super) const LIMITS: Limits =
+    Limits { body: 1 << 30, rate: (1, super::AMPLE), wants: WANTS, idle: super::AMPLE };
 
 impl Gateway {
     pub(super) async fn start(upstream: Arc<Upstream>, limits: Limits) -> Self {
@@ -83,7 +86,8 @@ impl Front {
         let body = if http_body::Body::is_end_stream(&body) {
             RequestBody::EMPTY
         } else {
-            let rest = Paced::new(body, self.limits.body, Pace::conversation(super::AMPLE));
+            let (rate, window) = self.limits.rate;
+            let rest = Paced::new(body, self.limits.body, Pace::at_least(rate, window));
             RequestBody::Streaming { front: None, rest }
         };
         match self.upstream.send(Request::from_parts(parts, body), self.limits.wants).await {

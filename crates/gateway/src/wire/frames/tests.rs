@@ -118,3 +118,58 @@ async fn a_client_that_does_not_hear_goaway_is_cut_off() {
     }
     assert_eq!(frames.advance(&request(100)), Err(Violation::RequestsAfterGoaway));
 }
+
+#[tokio::test(start_paused = true)]
+async fn data_in_crumbs_is_a_flood_and_small_messages_are_none() {
+    /// `each` bytes and `padding` in a frame, `count` times, at so many frames a second; requests in between.
+    struct Case {
+        each: usize,
+        padding: usize,
+        count: usize,
+        per_second: usize,
+        frames_per_request: usize,
+        passes: bool,
+    }
+    let case = |each, padding, count, per_second, frames_per_request, passes| Case {
+        each,
+        padding,
+        count,
+        per_second,
+        frames_per_request,
+        passes,
+    };
+    let cases = [
+        case(1, 0, 30_000, usize::MAX, usize::MAX, true),
+        case(1, 0, 40_000, usize::MAX, usize::MAX, false),
+        case(1, 0, 200_000, 500, usize::MAX, true),
+        case(1, 0, 200_000, 2_000, usize::MAX, false),
+        case(1, 250, 2_000, usize::MAX, usize::MAX, false),
+        // gRPC: an empty message is five bytes.
+        case(5, 0, 60_000, usize::MAX, usize::MAX, true),
+        case(5, 0, 200_000, 1_500, usize::MAX, true),
+        case(20, 0, 200_000, usize::MAX, usize::MAX, true),
+        // Many requests with small bodies.
+        case(1, 0, 200_000, usize::MAX, 1, true),
+        case(1, 0, 200_000, usize::MAX, 8, true),
+        case(1, 0, 200_000, usize::MAX, 100, false),
+    ];
+    for Case { each, padding, count, per_second, frames_per_request, passes } in cases {
+        let mut frames = Frames::new(LIMITS, u64::MAX);
+        frames.advance(PREFACE).unwrap();
+        let request = frame(Kind::HEADERS, 4, &[0x82]);
+        let flags = if padding > 0 { PADDED | END_STREAM } else { 0 };
+        let data = frame(Kind::DATA, flags, &vec![0; each + padding]);
+        let mut verdict = Ok(());
+        for number in 0..count {
+            if number % per_second == per_second - 1 {
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+            if number % frames_per_request == 0 {
+                frames.advance(&request).unwrap();
+            }
+            verdict = verdict.and_then(|()| frames.advance(&data));
+        }
+        let expected = if passes { Ok(()) } else { Err(Violation::DataFlood) };
+        assert_eq!(verdict, expected, "{count} frames of {each} bytes, {per_second} a second");
+    }
+}

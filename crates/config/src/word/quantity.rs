@@ -1,7 +1,8 @@
-//! Durations and sizes in bytes: a whole number and its unit.
+//! Durations and sizes in bytes: a whole number and its unit. And counts, which have none.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
+use bartizan_model::Quota;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::forms::Forms;
@@ -79,6 +80,30 @@ impl Forms for ByteSize {
     }
 }
 
+/// A number of units or requests.
+impl Forms for NonZeroU32 {
+    const NAME: &'static str = "Count";
+    const EXPECTED: &'static str = "a whole number from 1";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["integer", "string"],
+            "pattern": r"^([0-9]+|\$\{.*\})$",
+            "minimum": 1,
+            "maximum": Quota::LARGEST,
+            "description": "A whole number from 1 to 100000000.",
+            "examples": [20],
+        })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+        let number = word.parse().ok().filter(|number: &Self| digits && number.get() <= Quota::LARGEST);
+        number
+            .ok_or_else(|| format!("`{word}` is no count: write a whole number from 1 to {}", Quota::LARGEST))
+    }
+}
+
 /// A number and what follows it.
 fn split(word: &str) -> Option<(u64, &str)> {
     let end = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
@@ -125,6 +150,16 @@ mod tests {
         }
         for text in ["", "K", "64K", "64kib", "-1", "1.5MB", "18446744073709551615KiB"] {
             assert!(ByteSize::word(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_whole_and_greater_than_zero() {
+        for (text, count) in [("1", 1), ("007", 7), ("100000000", 100_000_000)] {
+            assert_eq!(NonZeroU32::word(text).map(NonZeroU32::get), Ok(count), "{text}");
+        }
+        for text in ["", "0", "-1", "+1", "1.5", "1k", "100000001", "99999999999999999999", "ten"] {
+            assert!(NonZeroU32::word(text).is_err(), "{text}");
         }
     }
 }

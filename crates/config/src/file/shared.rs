@@ -1,0 +1,33 @@
+//! `shared:`.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    OnStoreError, SharedMode,
+    forms::{OneOrMany, Parsed},
+    located::{At, Optional},
+    word::RedisUrl,
+};
+
+/// The store that several gateways share.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shared {
+    /// A Redis or Valkey server: one URL. A cluster: a list with the URLs of some of its nodes.
+    pub(crate) redis: At<Parsed<OneOrMany<RedisUrl>>>,
+    /// How limits are counted in it.
+    #[serde(default)]
+    #[schemars(extend("default" = "exact"))]
+    pub(crate) mode: Optional<SharedMode>,
+    /// What happens to requests while it does not answer.
+    #[serde(default)]
+    #[schemars(extend("default" = "local"))]
+    pub(crate) on_error: Optional<OnStoreError>,
+    /// How long a request waits for it, at most 1s.
+    #[serde(default)]
+    #[schemars(extend("default" = "5ms"))]
+    pub(crate) timeout: Optional<Parsed<Duration>>,
+}

@@ -1,0 +1,93 @@
+//! The built-in policies: they exist by name without being written in the document.
+//!
+//! Where nobody is authenticated, those who count by user and organisation have nobody to count; what counts by
+//! address always does.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use bartizan_model::{Line, Name, Quota};
+
+use super::rules;
+use crate::{
+    Amount,
+    Dimension::{self, Address, Organization, User},
+    Enforcement, LimitPolicy, LimitRule,
+};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const FIVE_MINUTES: Duration = Duration::from_mins(5);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// By whom is counted, how much, and in what time.
+type Figures = (Dimension, u32, Duration);
+
+const PRESETS: [(&str, &[Figures]); 10] = [
+    ("voice", &[(Address, 100, MINUTE), (User, 1_000, HOUR), (Organization, 10_000, HOUR)]),
+    ("analytics", &[(Address, 50, MINUTE), (User, 500, HOUR), (Organization, 5_000, HOUR)]),
+    ("public", &[(Address, 10, MINUTE), (User, 100, HOUR)]),
+    ("auth", &[(Address, 10, FIVE_MINUTES)]),
+    ("admin", &[(Address, 100, HOUR)]),
+    ("qr", &[(Address, 50, HOUR)]),
+    ("chat", &[(Address, 20, MINUTE)]),
+    ("api", &[(Address, 1_000, HOUR)]),
+    ("upload", &[(Address, 5, FIVE_MINUTES)]),
+    ("default", &[(Address, 100, MINUTE)]),
+];
+
+/// The names of the built-in policies.
+pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> + Clone {
+    PRESETS.iter().map(|(name, _)| *name)
+}
+
+/// The built-in policy with this name.
+pub(crate) fn policy(name: &Name) -> Option<LimitPolicy> {
+    let (_, figures) = PRESETS.iter().find(|(known, _)| *known == name.as_str())?;
+    // A rule that could not be made would leave a limit out: then there is no such policy.
+    let rules = figures.iter().map(rule).collect::<Option<Vec<_>>>()?;
+    Some(LimitPolicy { name: name.clone(), line: Line::NONE, rules, skip: Vec::new(), allow: Vec::new() })
+}
+
+fn rule((dimension, units, window): &Figures) -> Option<LimitRule> {
+    let units = NonZeroU32::new(*units)?;
+    let (per, amount) =
+        (vec![dimension.clone()], Amount::Rate(Quota::token_bucket(units, *window, units).ok()?));
+    Some(LimitRule {
+        name: rules::described(&per, amount).parse().ok()?,
+        line: Line::NONE,
+        per,
+        amount,
+        enforcement: Enforcement::Enforce,
+        enabled: true,
+        priority: 0,
+        on: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_a_policy_that_limits_everybody() {
+        for (name, figures) in PRESETS {
+            let policy = policy(&name.parse().unwrap()).unwrap();
+            assert_eq!(policy.rules.len(), figures.len(), "{name}");
+            assert!(policy.rules.iter().any(|rule| !rule.needs_identity()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_schema_explains_every_preset() {
+        let schema = crate::schema();
+        let text = schema["properties"]["limits"]["description"].as_str().unwrap();
+        for (name, figures) in PRESETS {
+            let (_, explained) = text.split_once(&format!("`{name}` (")).unwrap_or_else(|| panic!("{name}"));
+            let (explained, _) = explained.split_once(')').unwrap();
+            let units: Vec<u32> = explained
+                .split("; ")
+                .map(|figure| figure.split_once(' ').map_or(figure, |(units, _)| units).parse().unwrap())
+                .collect();
+            assert_eq!(units, figures.iter().map(|(_, units, _)| *units).collect::<Vec<_>>(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Rates: so many units in so long a window.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use bartizan_model::Quota;
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+use crate::forms::Forms;
+
+/// `100/min`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// At most [`Quota::LARGEST`].
+    pub(crate) limit: NonZeroU32,
+    /// Between [`Quota::SHORTEST_WINDOW`] and [`Quota::LONGEST_WINDOW`].
+    pub(crate) window: Duration,
+}
+
+impl Forms for Rate {
+    const NAME: &'static str = "Rate";
+    const EXPECTED: &'static str = "a rate such as `10/s`, `100/min` or `20/15min`";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^([0-9]+/[0-9]*(ms|s|m|min|h|d)|\$\{.*\}.*)$",
+            "description": "So many units in so long a window: a whole number, `/`, and a duration, where 1 may be left out. A window is 100ms to 31d long.",
+            "examples": ["10/s", "100/min", "20/15min", "1000/h"],
+        })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        let refuse =
+            || format!("`{word}` is not a rate: write for example `10/s`, `100/min`, `20/15min` or `1000/h`");
+        let (number, window) = word.split_once('/').ok_or_else(refuse)?;
+        let number = number.trim_end();
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(refuse());
+        }
+        let window = window.trim_start();
+        let counted = window.starts_with(|c: char| c.is_ascii_digit());
+        let window = if counted { Duration::word(window) } else { Duration::word(&format!("1{window}")) };
+        let window = window.map_err(|_| refuse())?;
+        if window < Quota::SHORTEST_WINDOW {
+            return Err(format!("`{word}`: a window is at least 100 ms long"));
+        }
+        if window > Quota::LONGEST_WINDOW {
+            return Err(format!("`{word}`: a window is at most 31 days long"));
+        }
+        match number.parse::<u32>() {
+            Ok(number) if number <= Quota::LARGEST => match NonZeroU32::new(number) {
+                Some(limit) => Ok(Self { limit, window }),
+                None => Err(format!("`{word}` admits nothing: write a number of at least 1")),
+            },
+            _ => Err(format!("`{word}`: a rate is at most {} in its window", Quota::LARGEST)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_a_number_in_a_window() {
+        let cases = [
+            ("10/s", 10, 1_000),
+            ("100/min", 100, 60_000),
+            ("100/m", 100, 60_000),
+            ("20/15min", 20, 900_000),
+            ("1000 / h", 1000, 3_600_000),
+            ("1/d", 1, 86_400_000),
+            ("1/31d", 1, 2_678_400_000),
+            ("5/100ms", 5, 100),
+            ("100000000/s", 100_000_000, 1_000),
+        ];
+        for (text, limit, milliseconds) in cases {
+            let rate = Rate::word(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(
+                (rate.limit.get(), rate.window),
+                (limit, Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+        let refused = [
+            "",
+            "/",
+            "10",
+            "10/",
+            "/s",
+            "0/s",
+            "-1/s",
+            "+1/s",
+            "1.5/s",
+            "10/0s",
+            "10/99ms",
+            "1/ms",
+            "1/32d",
+            "10/week",
+            "10/-1s",
+            "10/s/s",
+            "10 per s",
+            "100000001/s",
+            "99999999999999999999/s",
+            "1/99999999999999999999s",
+            "ten/s",
+        ];
+        for text in refused {
+            assert!(Rate::word(text).is_err(), "{text}");
+        }
+    }
+}

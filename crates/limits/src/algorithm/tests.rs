@@ -1,0 +1,183 @@
+//! Properties of the algorithms, over quotas up to the largest, any costs and factors, and clocks that jump.
+
+mod oracle;
+mod reference;
+
+use std::{num::NonZeroU32, time::Duration};
+
+use bartizan_model::Quota;
+use proptest::prelude::*;
+use reference::Reference;
+
+use super::*;
+use crate::{Charge, Factors, Limit, Nanos, charge::nanoseconds};
+
+/// One request: how far the clock moves before it, in thousandths of the window and nanoseconds, and what it asks, in
+/// thousandths of the burst.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    thousandths: i64,
+    nanoseconds: i64,
+    cost: u64,
+    factors: Factors,
+}
+
+pub(crate) fn quotas() -> impl Strategy<Value = Quota> {
+    let units = || prop_oneof![1..=5_u32, 1..=1000_u32, 1..=Quota::LARGEST];
+    let windows = prop_oneof![
+        Just(Quota::SHORTEST_WINDOW),
+        (1..=100_u64).prop_map(Duration::from_secs),
+        (nanoseconds(Quota::SHORTEST_WINDOW)..=nanoseconds(Quota::LONGEST_WINDOW))
+            .prop_map(Duration::from_nanos),
+        Just(Quota::LONGEST_WINDOW),
+    ];
+    (0..3, units(), windows, units()).prop_map(|(algorithm, limit, window, burst)| {
+        // No larger than what refills in 18 years: beyond that a bucket is cut, which has its own test.
+        let sensible = (1 << 59) / nanoseconds(window).div_ceil(limit.into());
+        let burst = u32::try_from(sensible.clamp(1, burst.into())).unwrap();
+        let units = |units| NonZeroU32::new(units).unwrap();
+        match algorithm {
+            0 => Quota::token_bucket(units(limit), window, units(burst)),
+            1 => Quota::window(Algorithm::SlidingWindow, units(limit), window),
+            _ => Quota::window(Algorithm::FixedWindow, units(limit), window),
+        }
+        .unwrap()
+    })
+}
+
+pub(crate) fn factors() -> impl Strategy<Value = Factors> {
+    let any =
+        (0.1..2.0, 1.0..5.0, 1.0..2.0).prop_map(|(quota, cost, window)| Factors::new(quota, cost, window));
+    prop_oneof![Just(Factors::default()), any]
+}
+
+fn forwards() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => Just(0), 4 => 0..=300_i64, 1 => 0..=2500_i64]
+}
+
+fn moves() -> impl Strategy<Value = i64> {
+    prop_oneof![8 => forwards(), 1 => -300..=0_i64, 1 => -3000..=3000_i64, 1 => any::<i32>().prop_map(i64::from)]
+}
+
+fn steps(moves: impl Strategy<Value = i64>) -> impl Strategy<Value = Vec<Step>> {
+    let costs = prop_oneof![Just(0), 0..=300_u64, 0..=2000_u64];
+    let step = (moves, -2..=2_i64, costs, factors()).prop_map(|(thousandths, nanoseconds, cost, factors)| {
+        Step { thousandths, nanoseconds, cost, factors }
+    });
+    prop::collection::vec(step, 1..60)
+}
+
+fn starts() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 0..=1_u64 << 60, Just(Nanos::LAST.get())]
+}
+
+/// Where the clock stands after a step.
+fn moved(now: u64, step: &Step, quota: &Quota) -> u64 {
+    let window = i128::from(nanoseconds(quota.length()));
+    let now = i128::from(now) + window * i128::from(step.thousandths) / 1000 + i128::from(step.nanoseconds);
+    u64::try_from(now.clamp(0, Nanos::LAST.get().into())).unwrap()
+}
+
+fn effective(quota: Quota, step: &Step) -> Effective {
+    let limit = Limit { name: "any".into(), quota };
+    let cost = u64::from(quota.burst().get()) * step.cost / 1000;
+    let cost = NonZeroU32::new(u32::try_from(cost).unwrap()).unwrap_or(NonZeroU32::MIN);
+    Effective::of(&Charge { limit: &limit, value: b"anybody", cost, factors: step.factors })
+}
+
+proptest! {
+    #[test]
+    fn as_the_reference_decides(quota in quotas(), steps in steps(moves()), mut now in starts()) {
+        let (mut state, mut reference) = (State::default(), Reference::default());
+        for step in &steps {
+            now = moved(now, step, &quota);
+            let asked = effective(quota, step);
+            let settled = state.settle(&asked, now);
+            let outcome = settled.charge(&asked, now);
+            state = outcome.unwrap_or(settled);
+            let expected = reference.ask(&asked, now.into());
+            prop_assert_eq!((outcome.is_ok(), state.level(&asked, now)), expected, "{:?} at {}", asked, now);
+        }
+    }
+
+    #[test]
+    fn the_wait_is_exact_and_never_longer_than_two_windows_or_refills(
+        quota in quotas(), steps in steps(moves()), mut now in starts(),
+    ) {
+        let mut state = State::default();
+        for step in &steps {
+            now = moved(now, step, &quota);
+            let asked = effective(quota, step);
+            let settled = state.settle(&asked, now);
+            state = match settled.charge(&asked, now) {
+                Ok(state) => state,
+                Err(Wait(wait)) => {
+                    let later = |wait| settled.settle(&asked, now + wait).charge(&asked, now + wait);
+                    prop_assert!(later(wait).is_ok());
+                    prop_assert!(later(wait - 1).is_err());
+                    let refill = asked.window.div_ceil(asked.limit) * asked.burst;
+                    prop_assert!(wait <= 2 * refill.max(asked.window), "{wait} {asked:?}");
+                    settled
+                }
+            };
+        }
+    }
+
+    #[test]
+    fn no_jump_of_the_clock_admits_more_than_the_time_that_it_ran_forward(
+        quota in quotas(), steps in steps(moves()), factors in factors(), mut now in starts(),
+    ) {
+        let (mut state, mut forward, mut admitted) = (State::default(), 0_u128, 0_u128);
+        for (index, step) in steps.iter().enumerate() {
+            let before = now;
+            now = moved(now, step, &quota);
+            if index > 0 {
+                forward += u128::from(now.saturating_sub(before));
+            }
+            let asked = effective(quota, &Step { factors, ..*step });
+            let settled = state.settle(&asked, now);
+            let outcome = settled.charge(&asked, now);
+            admitted += outcome.map_or(0, |_| u128::from(asked.cost));
+            state = outcome.unwrap_or(settled);
+            let earned = match quota.algorithm() {
+                Algorithm::TokenBucket => {
+                    u128::from(asked.burst) + forward / u128::from(asked.window.div_ceil(asked.limit))
+                }
+                _ => u128::from(asked.limit) * (1 + forward / u128::from(asked.window)),
+            };
+            prop_assert!(admitted <= earned, "{admitted} > {earned}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_was_never_charged(
+        quota in quotas(), steps in steps(forwards()), last in 0..20_usize, delay in 0..=2500_i64,
+    ) {
+        let (mut state, mut now) = (State::default(), 0);
+        for step in steps.iter().take(last) {
+            now = moved(now, step, &quota);
+            let asked = effective(quota, step);
+            let settled = state.settle(&asked, now);
+            state = settled.charge(&asked, now).unwrap_or(settled);
+        }
+        let Some(step) = steps.get(last) else { return Ok(()) };
+        now = now.max(moved(now, step, &quota));
+        let (asked, charged) = (effective(quota, step), now);
+        let Ok(with) = state.settle(&asked, now).charge(&asked, now) else { return Ok(()) };
+        let later = moved(now, &Step { thousandths: delay, nanoseconds: 0, ..*step }, &quota);
+        let level = |state: State| state.settle(&asked, later).level(&asked, later);
+        prop_assert_eq!(level(with.give_back(&asked, charged)), level(state));
+        prop_assert_eq!(level(with.settle(&asked, later).give_back(&asked, charged)), level(state));
+    }
+}
+
+#[test]
+fn a_bucket_that_would_take_ages_to_refill_is_cut_and_does_not_overflow() {
+    let (window, burst) = (2 * nanoseconds(Quota::LONGEST_WINDOW), 2 * u64::from(Quota::LARGEST));
+    let asked = Effective { algorithm: Algorithm::TokenBucket, limit: 1, burst, window, cost: burst };
+    let now = Nanos::LAST.get();
+    let empty = State { at: u64::MAX, ..State::default() }.settle(&asked, now);
+    assert_eq!(empty.level(&asked, now).remaining, 0);
+    let Err(Wait(wait)) = empty.charge(&asked, now) else { panic!("must be empty") };
+    assert!(empty.settle(&asked, now + wait).charge(&asked, now + wait).is_ok());
+}

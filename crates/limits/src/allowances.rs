@@ -1,0 +1,169 @@
+//! Who is not counted for a while: values and networks that an operator has let off the limits of a policy. Kept in
+//! memory, until their time has come or the gateway stops; what a configuration allows for good is in the configuration.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bartizan_model::Name;
+use ipnet::IpNet;
+use parking_lot::RwLock;
+
+use crate::Nanos;
+
+/// Entries that end by themselves. Without any, asking costs one read of a flag; with all that there may be, about a
+/// microsecond.
+#[derive(Debug, Default)]
+pub struct Allowances {
+    entries: RwLock<Vec<Allowance>>,
+    /// Whether there may be any.
+    any: AtomicBool,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowance {
+    /// The policy that does not count it.
+    pub policy: Name,
+    /// Whose requests.
+    pub whom: Whom,
+    /// Until when.
+    pub until: Nanos,
+}
+
+/// Whose requests are not counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// Those that some rule counts by this value.
+    Value(Arc<str>),
+    /// Those from these addresses.
+    Network(IpNet),
+}
+
+/// No more entries can be kept: wait until one ends, or take one back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are {} allowances already: wait until one ends, or take one back", Allowances::MOST)]
+pub struct AllowancesFull;
+
+impl Allowances {
+    /// The most entries that are kept.
+    pub const MOST: usize = 256;
+
+    /// Adds an entry, or replaces the one for the same policy and the same value or network.
+    pub fn set(&self, now: Nanos, new: Allowance) -> Result<(), AllowancesFull> {
+        let mut entries = self.entries.write();
+        entries.retain(|entry| entry.until > now && !entry.is_for(&new.policy, &new.whom));
+        if entries.len() >= Self::MOST {
+            return Err(AllowancesFull);
+        }
+        entries.push(new);
+        self.any.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Removes an entry before its time.
+    pub fn remove(&self, now: Nanos, policy: &Name, whom: &Whom) -> Option<Allowance> {
+        let mut entries = self.entries.write();
+        entries.retain(|entry| entry.until > now);
+        let place = entries.iter().position(|entry| entry.is_for(policy, whom));
+        let removed = place.map(|place| entries.remove(place));
+        self.any.store(!entries.is_empty(), Ordering::Release);
+        removed
+    }
+
+    /// All entries, in the order in which they end.
+    pub fn list(&self, now: Nanos) -> Vec<Allowance> {
+        let mut listed: Vec<_> =
+            self.entries.read().iter().filter(|entry| entry.until > now).cloned().collect();
+        listed.sort_by_key(|entry| entry.until);
+        listed
+    }
+
+    /// Until when a policy does not count requests from this address, or by this value. Reads the clock only where
+    /// there are entries.
+    pub fn until(
+        &self,
+        now: impl FnOnce() -> Nanos,
+        policy: &Name,
+        address: Option<IpAddr>,
+        value: &[u8],
+    ) -> Option<Nanos> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let (now, address) = (now(), address.map(|address| address.to_canonical()));
+        let is_meant = |whom: &Whom| match whom {
+            Whom::Value(allowed) => allowed.as_bytes() == value,
+            Whom::Network(network) => address.is_some_and(|address| network.contains(&address)),
+        };
+        let entries = self.entries.read();
+        let meant = entries.iter().filter(|entry| entry.policy == *policy && is_meant(&entry.whom));
+        meant.map(|entry| entry.until).filter(|until| *until > now).max()
+    }
+}
+
+impl Allowance {
+    fn is_for(&self, policy: &Name, whom: &Whom) -> bool {
+        self.policy == *policy && self.whom == *whom
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowance(policy: &str, whom: Whom, until: u64) -> Allowance {
+        Allowance { policy: policy.parse().unwrap(), whom, until: Nanos::new(until) }
+    }
+
+    fn value(value: &str) -> Whom {
+        Whom::Value(value.into())
+    }
+
+    #[test]
+    fn who_is_allowed_is_so_in_one_policy_and_until_then() {
+        let allowances = Allowances::default();
+        let network = Whom::Network("192.0.2.0/24".parse().unwrap());
+        for entry in [allowance("api", value("ada"), 10), allowance("api", network.clone(), 20)] {
+            allowances.set(Nanos::new(0), entry).unwrap();
+        }
+        let cases = [
+            ("api", None, "ada", 9, Some(10)),
+            ("api", None, "ada", 10, None),
+            ("api", None, "grace", 9, None),
+            ("login", None, "ada", 9, None),
+            ("api", Some("192.0.2.7"), "grace", 19, Some(20)),
+            ("api", Some("::ffff:192.0.2.7"), "ada", 0, Some(20)),
+            ("api", Some("192.0.3.7"), "grace", 19, None),
+            ("api", Some("192.0.2.7"), "grace", 20, None),
+        ];
+        for (policy, address, value, now, expected) in cases {
+            let address = address.map(|address| address.parse().unwrap());
+            let until =
+                allowances.until(|| Nanos::new(now), &policy.parse().unwrap(), address, value.as_bytes());
+            assert_eq!(until.map(Nanos::get), expected, "{policy} {address:?} {value} {now}");
+        }
+        assert_eq!(allowances.list(Nanos::new(10)), [allowance("api", network.clone(), 20)]);
+        let api = "api".parse().unwrap();
+        assert!(allowances.remove(Nanos::new(10), &api, &value("ada")).is_none(), "it has ended");
+        assert!(allowances.remove(Nanos::new(10), &api, &network).is_some());
+        assert_eq!(allowances.until(|| unreachable!("nothing is left"), &api, None, b"ada"), None);
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_what_has_ended_makes_room() {
+        let allowances = Allowances::default();
+        let set = |number: usize, now, until| {
+            allowances.set(Nanos::new(now), allowance("api", value(&number.to_string()), until))
+        };
+        (0..Allowances::MOST).for_each(|number| set(number, 0, 10 + u64::from(number > 0)).unwrap());
+        assert_eq!(set(Allowances::MOST, 0, 10), Err(AllowancesFull));
+        assert_eq!(set(0, 0, 10), Ok(()), "replaces its own");
+        assert_eq!(set(Allowances::MOST, 10, 20), Ok(()));
+        assert_eq!(allowances.list(Nanos::new(10)).len(), Allowances::MOST);
+    }
+}

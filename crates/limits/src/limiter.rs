@@ -1,0 +1,218 @@
+//! One answer for every limit: from the store that several gateways share, or from this one's memory.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use bartizan_config::{OnStoreError, Redis, Shared};
+use metrics::{Counter, counter};
+
+use crate::{
+    Allowances, Charge, Clock, Concurrency, Decision, Limit, LimitsError, MemoryStore, Nanos, RedisSettings,
+    RedisStore, RuleStatistics, Standing, statistics::Statistics,
+};
+
+/// Values that are counted in memory at once: at most 900 MB of it, by [`MemoryStore`]'s bound.
+const MAX_KEYS: usize = 10_000_000;
+/// Values that may have requests in flight at once; more than a gateway has connections.
+const MAX_IN_FLIGHT: usize = 1_000_000;
+
+/// Decides limits for one gateway. What it has counted outlives a change of the configuration.
+#[derive(Debug, Clone)]
+pub struct Limiter {
+    memory: Arc<MemoryStore>,
+    concurrency: Concurrency,
+    clock: Clock,
+    statistics: Arc<Statistics>,
+    allowances: Arc<Allowances>,
+    shared: Option<Arc<SharedStore>>,
+}
+
+#[derive(Debug)]
+struct SharedStore {
+    settings: Shared,
+    store: RedisStore,
+    failures: Counter,
+    /// Whether the last decision was made without it, so that only the change is news.
+    fails: AtomicBool,
+}
+
+/// Where the charges of a decision were counted, to give them back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Nowhere.
+    Nowhere,
+    /// In this gateway's memory.
+    Here(Nanos),
+    /// In the shared store.
+    There(Instant),
+}
+
+impl Limiter {
+    /// A limiter for `shared:` of a configuration. It counts on where `previous` has counted so far, and keeps the
+    /// connection to a store that has not changed. Needs a tokio runtime when there is a store.
+    pub fn new(shared: Option<&Shared>, previous: Option<&Self>) -> Result<Self, LimitsError> {
+        let kept = previous.and_then(|previous| previous.shared.as_ref());
+        let shared = match (shared, kept) {
+            (None, _) => None,
+            (Some(settings), Some(kept)) if kept.settings == *settings => Some(Arc::clone(kept)),
+            (Some(settings), _) => Some(Arc::new(SharedStore::connect(settings)?)),
+        };
+        Ok(match previous {
+            Some(previous) => {
+                previous.statistics.forget_unused();
+                Self { shared, ..previous.clone() }
+            }
+            None => Self {
+                memory: Arc::new(MemoryStore::new(MAX_KEYS)),
+                concurrency: Concurrency::new(MAX_IN_FLIGHT),
+                clock: Clock::monotonic(),
+                statistics: Arc::default(),
+                allowances: Arc::default(),
+                shared,
+            },
+        })
+    }
+
+    /// Decides all charges together. An error means that the shared store did not answer and that requests are to be
+    /// refused then; where they are to be counted here or to pass instead, that is what the answer says.
+    pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<(Decision, Counted), LimitsError> {
+        let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
+        let began = Instant::now();
+        match shared.store.decide(charges).await {
+            Ok(decision) => {
+                shared.works();
+                Ok((decision, Counted::There(began)))
+            }
+            Err(error) => {
+                shared.failed(&error);
+                match shared.settings.on_error {
+                    OnStoreError::Local => Ok(self.decide_here(charges)),
+                    OnStoreError::Allow => Ok((Decision::default(), Counted::Nowhere)),
+                    OnStoreError::Deny => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Decides all charges by what this gateway alone has counted.
+    pub fn decide_here(&self, charges: &[Charge<'_>]) -> (Decision, Counted) {
+        let now = self.clock.now();
+        (self.memory.decide(now, charges), Counted::Here(now))
+    }
+
+    /// Gives back charges that were admitted and counted there. Where the shared store does not answer, they lapse
+    /// as all that is counted does.
+    pub async fn give_back(&self, counted: Counted, charges: &[Charge<'_>]) {
+        match (counted, &self.shared) {
+            (Counted::Here(when), _) => self.memory.give_back(when, charges),
+            (Counted::There(began), Some(shared)) => {
+                if let Err(error) = shared.store.give_back(began.elapsed(), charges).await {
+                    tracing::debug!(%error, "the shared store did not take charges back");
+                }
+            }
+            (Counted::Nowhere | Counted::There(_), _) => {}
+        }
+    }
+
+    /// Forgets what a value has used of a limit, here and in the shared store. Says whether there was anything.
+    pub async fn reset(&self, limit: &Limit, value: &[u8]) -> Result<bool, LimitsError> {
+        let here = self.memory.reset(limit, value);
+        match &self.shared {
+            None => Ok(here),
+            Some(shared) => Ok(shared.store.reset(limit, value).await? || here),
+        }
+    }
+
+    /// How a charge would be decided now, and whether the shared store says so. An error means that the store does not
+    /// answer and that it alone counts.
+    pub async fn standing(&self, charge: &Charge<'_>) -> Result<(Standing, bool), LimitsError> {
+        let Some(shared) = &self.shared else { return Ok((self.standing_here(charge), false)) };
+        let answer = shared.store.standing(std::slice::from_ref(charge)).await;
+        let standing = answer.and_then(|decision| {
+            let first = decision.standings.first().copied();
+            first.ok_or(LimitsError::Nonsense("no standing"))
+        });
+        match standing {
+            Ok(standing) => Ok((standing, true)),
+            Err(_) if shared.settings.on_error == OnStoreError::Local => {
+                Ok((self.standing_here(charge), false))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How a charge would be decided by what this gateway alone has counted.
+    pub fn standing_here(&self, charge: &Charge<'_>) -> Standing {
+        self.memory.standing(self.clock.now(), charge)
+    }
+
+    /// What the rule with this name (see [`Limit::name_of`]) has seen, to add to it. The same for every configuration.
+    pub fn statistics(&self, rule: &Arc<str>) -> Arc<RuleStatistics> {
+        self.statistics.of(rule)
+    }
+
+    /// What the rule with this name has seen; `None` when no configuration in use has it.
+    pub fn seen(&self, rule: &str) -> Option<Arc<RuleStatistics>> {
+        self.statistics.find(rule)
+    }
+
+    /// Who is not counted for a while.
+    pub fn allowances(&self) -> &Allowances {
+        &self.allowances
+    }
+
+    /// The time as everything here reads it.
+    pub fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    /// Requests in flight, counted by this gateway for itself.
+    pub fn concurrency(&self) -> &Concurrency {
+        &self.concurrency
+    }
+
+    /// Forgets what has expired; worth a call every minute.
+    pub fn sweep(&self) -> usize {
+        self.memory.sweep(self.clock.now())
+    }
+
+    /// Whether the shared store can be reached; `None` without one.
+    pub fn store_is_connected(&self) -> Option<bool> {
+        self.shared.as_ref().map(|shared| shared.store.is_connected())
+    }
+}
+
+impl SharedStore {
+    fn connect(settings: &Shared) -> Result<Self, LimitsError> {
+        let nodes = match &settings.redis {
+            Redis::Server(url) => vec![url.url().clone()],
+            Redis::Cluster(urls) => urls.iter().map(|url| url.url().clone()).collect(),
+        };
+        let store = RedisStore::connect(&RedisSettings { nodes, password: None, timeout: settings.timeout })?;
+        let failures = counter!("bartizan_limits_store_failures_total");
+        Ok(Self { settings: settings.clone(), store, failures, fails: AtomicBool::new(false) })
+    }
+
+    fn works(&self) {
+        if self.fails.load(Ordering::Relaxed) && self.fails.swap(false, Ordering::Relaxed) {
+            tracing::info!("the shared store decides limits again");
+        }
+    }
+
+    fn failed(&self, error: &LimitsError) {
+        self.failures.increment(1);
+        if !self.fails.swap(true, Ordering::Relaxed) {
+            let instead = match self.settings.on_error {
+                OnStoreError::Local => "this gateway counts for itself",
+                OnStoreError::Allow => "requests pass uncounted",
+                OnStoreError::Deny => "limited requests are refused",
+            };
+            tracing::warn!(%error, instead, "the shared store does not decide limits");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Limits that several gateways share through Redis or Valkey, decided exactly.
+//!
+//! One script ([`decide.lua`](https://redis.io/docs/latest/develop/programmability/eval-intro/)) decides all charges
+//! of a request in one round trip, by the clock of Redis, so that the gateways need not agree on the time. It is
+//! the twin of the engine in memory. This module is no fallback: when Redis does not answer, the caller gets an
+//! error within the timeout and decides what that means.
+//!
+//! # How exact
+//!
+//! - The clock has microseconds, so everything that is a time in an answer is rounded up to them. Buckets refill by
+//!   the same whole nanoseconds per unit as in memory. Numbers are whole up to 2^53: what is beyond that (a bucket
+//!   that takes more than 104 days to fill, a sliding window in which the units of the window before times its
+//!   microseconds exceed it) is off by at most the last digit of a double, so by one unit at most.
+//! - A single server decides atomically: at most the limit is admitted, whatever the number of gateways.
+//! - On a **cluster** the charges of one request lie on different nodes. They are asked at the same time, one round
+//!   trip each; when one is refused, what the others took is given back right after. In between, at most for two
+//!   timeouts, those units are missing to others, who may be refused although the request that took them was
+//!   refused too. When the giving back fails, they are missing until they lapse. Never is more admitted than the
+//!   limit, with one exception: units whose window turns in the moment between are given back to the new window.
+//! - After an error ([`LimitsError::TimedOut`], [`LimitsError::Connection`]) the charge may have been made. It is
+//!   never given back, since giving back what was not taken would admit too much. On a cluster, what a broken
+//!   connection left unanswered is asked again, so that it may even have been charged twice.
+//! - A state that expired or was lost with its server counts as fresh. A clock of Redis that is set back neither
+//!   frees nor locks a limit: what was counted stays counted and lapses as if it had been counted now.
+//! - A state lives as long as the window of the request that wrote it last. A later request whose factor stretches
+//!   the window does not find what has lapsed by then.
+
+mod endpoint;
+mod error;
+mod key;
+mod link;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use redis::Value;
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use self::{
+    endpoint::Endpoint,
+    link::{Connection, Link},
+    script::{Purpose, Question, Script, standings},
+};
+pub use self::{endpoint::RedisSettings, error::LimitsError};
+use crate::{Charge, Decision, Limit, Standing};
+
+/// Limits in Redis. Dropping it ends its connection.
+#[derive(Debug)]
+pub struct RedisStore {
+    shared: Arc<Shared>,
+    is_cluster: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    link: Link,
+    script: Script,
+}
+
+type Questions = SmallVec<[Question; 4]>;
+
+impl RedisStore {
+    /// Returns at once and connects in the background, again and again, with pauses of 50 ms to 2 s. To be called
+    /// inside a tokio runtime. An error means that the settings can never lead anywhere.
+    pub fn connect(settings: &RedisSettings) -> Result<Self, LimitsError> {
+        Self::with_script(settings, Script::new(include_str!("redis/decide.lua")))
+    }
+
+    fn with_script(settings: &RedisSettings, script: Script) -> Result<Self, LimitsError> {
+        let endpoint = Endpoint::of(settings)?;
+        let is_cluster = endpoint.is_cluster();
+        let link = Link::keep(endpoint, settings.timeout);
+        Ok(Self { shared: Arc::new(Shared { link, script }), is_cluster })
+    }
+
+    /// Whether there is a connection at the moment.
+    pub fn is_connected(&self) -> bool {
+        self.shared.link.is_connected()
+    }
+
+    /// Charges all or nothing. Takes no longer than the timeout, and no time at all without a connection.
+    pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
+        self.ask(Purpose::Take, charges).await
+    }
+
+    /// How the charges would be decided now; charges nothing.
+    pub async fn standing(&self, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
+        self.ask(Purpose::Peek, charges).await
+    }
+
+    /// Undoes charges that [`decide`](Self::decide) admitted, `ago` being the time since it answered. What no longer
+    /// counts by now is not given back.
+    pub async fn give_back(&self, ago: Duration, charges: &[Charge<'_>]) -> Result<(), LimitsError> {
+        self.ask(Purpose::Give { ago }, charges).await.map(drop)
+    }
+
+    /// Forgets what `value` has used of the limit; `false` when there was nothing.
+    pub async fn reset(&self, limit: &Limit, value: &[u8]) -> Result<bool, LimitsError> {
+        let mut command = redis::cmd("DEL");
+        command.arg(key::key(limit, value));
+        let delete = async |mut connection: Connection| connection.query(&command).await;
+        let read = |answer| match answer {
+            Value::Int(deleted @ 0..=1) => Ok(deleted == 1),
+            _ => Err(LimitsError::Nonsense("not the number of deleted keys")),
+        };
+        self.shared.link.ask(delete, read).await
+    }
+
+    async fn ask(&self, purpose: Purpose, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
+        let questions = charges.iter().map(Question::of).collect::<Questions>();
+        let standings = match questions.len() {
+            0 => SmallVec::new(),
+            2.. if self.is_cluster => self.ask_nodes(purpose, questions).await?,
+            _ => self.shared.ask(purpose, &questions).await?,
+        };
+        Ok(Decision { standings })
+    }
+
+    /// In a task of its own, so that what is to be given back is given back even if nobody waits for the decision
+    /// any more. It ends after two timeouts at the latest.
+    async fn ask_nodes(
+        &self,
+        purpose: Purpose,
+        questions: Questions,
+    ) -> Result<SmallVec<[Standing; 4]>, LimitsError> {
+        let (told, decided) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let (answer, excess) = shared.ask_each(purpose, questions).await;
+            // Nobody may be left to hear it.
+            let _ = told.send(answer);
+            shared.give_back(&excess).await;
+        });
+        decided.await.unwrap_or_else(|_| Err(LimitsError::NotConnected("shutting down".into())))
+    }
+}
+
+impl Shared {
+    async fn ask(
+        &self,
+        purpose: Purpose,
+        questions: &[Question],
+    ) -> Result<SmallVec<[Standing; 4]>, LimitsError> {
+        let run = |connection| self.script.run(connection, purpose, questions);
+        self.link.ask(run, |answer| standings(questions, answer)).await
+    }
+
+    /// One call for each question, all at the same time. Also returns what was taken in vain.
+    async fn ask_each(
+        &self,
+        purpose: Purpose,
+        questions: Questions,
+    ) -> (Result<SmallVec<[Standing; 4]>, LimitsError>, Questions) {
+        let calls = questions.iter().map(|question| self.ask(purpose, std::slice::from_ref(question)));
+        let mut answers = join_all(calls).await;
+        let mut excess = Questions::new();
+        let is_admitted = |answer: &Result<SmallVec<[Standing; 4]>, LimitsError>| {
+            answer.as_ref().is_ok_and(|standings| standings.iter().all(|one| one.retry_after.is_none()))
+        };
+        if purpose == Purpose::Take && !answers.iter().all(is_admitted) {
+            for (question, answer) in questions.iter().zip(&mut answers) {
+                if is_admitted(answer) {
+                    answer.iter_mut().flatten().for_each(|standing| question.given_back(standing));
+                    excess.push(question.clone());
+                }
+            }
+        }
+        let standings = answers.into_iter().collect::<Result<Vec<_>, _>>();
+        (standings.map(|standings| standings.into_iter().flatten().collect()), excess)
+    }
+
+    async fn give_back(&self, questions: &[Question]) {
+        let purpose = Purpose::Give { ago: Duration::ZERO };
+        let calls = questions.iter().map(|question| self.ask(purpose, std::slice::from_ref(question)));
+        for error in join_all(calls).await.into_iter().filter_map(Result::err) {
+            tracing::debug!(%error, "units of a refused request were not given back");
+        }
+    }
+}

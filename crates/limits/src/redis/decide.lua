@@ -1,0 +1,144 @@
+-- Decides all charges of one request at once: when one is refused, nothing is charged.
+--
+-- KEYS     one per charge
+-- ARGV     `take`, `peek` (as take, but charges nothing) or `give` (back), the microseconds since the answer to the
+--          taking of what is given back, then four per charge: kind, unit, capacity, cost. A bucket counts nanoseconds (unit: what one
+--          unit takes to come back), windows count units (unit: the window in microseconds).
+-- replies  three integers per charge: microseconds to wait (0: admitted), units left, microseconds until full
+--
+-- A state is three numbers:
+--   bucket   when it was settled, the nanoseconds it owed then, 0. This is the theoretical arrival time of the generic
+--            cell rate algorithm relative to the settling, so that nanoseconds fit a double
+--   fixed    start, units of this window, 0
+--   sliding  start, units of this window, units of the one before
+--
+-- The clock is Redis' own, in microseconds. Numbers are doubles, whole up to 2^53. Everything is in plain locals and
+-- loops: a script runs from its first line each time, so every table and closure on the way is paid for again.
+
+local LARGEST = 2 ^ 53
+local KEYS, ARGV = KEYS, ARGV
+local call, number, floor, ceil, max, min =
+  redis.call, tonumber, math.floor, math.ceil, math.max, math.min
+
+local clock = call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local purpose, taken_at = ARGV[1], now - ARGV[2]
+
+local at, used, before = {}, {}, {} -- the states; charges of one key share that of the first
+local slots, slot_of = {}, {} -- which state a charge uses, and a key
+local moved, waits, refused = {}, {}, false
+
+-- The units of a sliding window that count now: the previous window by the share of it that is still covered.
+local function weighted(slot, window)
+  if before[slot] == 0 then return used[slot] end
+  return ceil(before[slot] * (window - (now - at[slot])) / window) + used[slot]
+end
+
+-- How long until the cost fits a sliding window in which it does not fit now.
+local function wait_sliding(slot, window, capacity, cost)
+  local passed, room = now - at[slot], capacity - cost - used[slot]
+  if room >= 0 then -- enough of the previous window leaves before this one is over
+    return max(window - passed - floor(room * window / before[slot]), 1)
+  end
+  return max(2 * window - passed - floor((capacity - cost) * window / used[slot]), 1)
+end
+
+local function give(slot, kind, unit, cost, taken_at)
+  if kind == 'bucket' or taken_at >= at[slot] then
+    used[slot] = max(used[slot] - cost, 0)
+  elseif kind == 'sliding' and taken_at >= at[slot] - unit then
+    before[slot] = max(before[slot] - cost, 0)
+  end -- else it no longer counts
+end
+
+for i = 1, #KEYS do
+  local key, a = KEYS[i], 4 * i - 1
+  local kind, unit, capacity, cost =
+    ARGV[a], number(ARGV[a + 1]), number(ARGV[a + 2]), number(ARGV[a + 3])
+
+  local slot = slot_of[key]
+  if not slot then
+    slot = i
+    slot_of[key] = i
+    local text = call('GET', key)
+    if text then
+      local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
+      if not first then error('the state of a limit is not what was written') end
+      at[i], used[i], before[i] = number(first), number(second), number(third)
+    else
+      at[i], used[i], before[i] = now, 0, 0
+    end
+  end
+  slots[i] = slot
+
+  -- Settle: drop what no longer counts, and bring a state that lies ahead of a clock that was set back to where the
+  -- clock is, with what was counted.
+  local since = now - at[slot]
+  if kind == 'bucket' then
+    local owed = max(used[slot] - max(since, 0) * 1000, 0)
+    moved[i] = since < 0 or owed > 2 * capacity
+    at[slot], used[slot] = now, min(owed, 2 * capacity)
+  elseif since < 0 then
+    moved[i] = true
+    at[slot] = now
+  elseif kind == 'sliding' and since >= unit and since < 2 * unit and used[slot] + before[slot] > 0 then
+    moved[i] = true
+    at[slot], used[slot], before[slot] = at[slot] + unit, 0, used[slot]
+  elseif since >= unit or used[slot] + before[slot] == 0 then
+    moved[i] = since > 0
+    at[slot], used[slot], before[slot] = now, 0, 0
+  end
+
+  local wait = 0
+  if purpose == 'give' then
+    give(slot, kind, unit, cost, taken_at)
+  elseif kind == 'bucket' then
+    wait = max(ceil((used[slot] + cost - capacity) / 1000), 0)
+  elseif kind == 'fixed' then
+    if used[slot] + cost > capacity then wait = at[slot] + unit - now end
+  elseif weighted(slot, unit) + cost > capacity then
+    wait = wait_sliding(slot, unit, capacity, cost)
+  end
+  waits[i] = wait
+  if wait > 0 then
+    refused = true
+  elseif purpose == 'take' then
+    used[slot] = used[slot] + cost
+  end
+end
+
+if refused and purpose == 'take' then
+  for i = 1, #KEYS do
+    if waits[i] == 0 then used[slots[i]] = used[slots[i]] - ARGV[4 * i + 2] end
+  end
+end
+
+local reply = {}
+for i = 1, #KEYS do
+  local slot, a = slots[i], 4 * i - 1
+  local kind, unit, capacity = ARGV[a], number(ARGV[a + 1]), number(ARGV[a + 2])
+
+  local left, full
+  if kind == 'bucket' then
+    left = floor((capacity - used[slot]) / unit)
+    full = ceil(used[slot] / 1000)
+  else
+    left = capacity - weighted(slot, unit)
+    full = 0
+    if kind == 'sliding' and used[slot] > 0 then
+      full = at[slot] + 2 * unit - now
+    elseif used[slot] + before[slot] > 0 then
+      full = at[slot] + unit - now
+    end
+  end
+  full = min(full, LARGEST)
+  reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = min(waits[i], LARGEST), max(left, 0), full
+
+  -- What settling has moved is kept also on a refusal: else, after the clock was set back, everything would be
+  -- refused until it is there again.
+  if purpose == 'give' or purpose == 'take' and (moved[i] or not refused) then
+    local state = string.format('%.0f %.0f %.0f', at[slot], used[slot], before[slot])
+    call('SET', KEYS[i], state, 'PX', floor(full / 1000) + 2)
+  end
+end
+return reply

@@ -1,0 +1,95 @@
+//! How a limit and a value are called in Redis.
+//!
+//! `bartizan:limit:{login:10.0.0.7}:bucket`: what stands in braces decides the slot on a cluster, so every key has
+//! its own. Whoever may read the keys reads the values too, as far as they are short and printable; the others are
+//! replaced by their SHA-256. The algorithm is part of the name since each keeps another state.
+
+use std::{borrow::Cow, fmt::Write};
+
+use bartizan_model::Algorithm;
+use sha2::{Digest, Sha256};
+
+use crate::Limit;
+
+pub(super) fn key(limit: &Limit, value: &[u8]) -> String {
+    let name = part(limit.name.as_bytes(), b":");
+    format!("bartizan:limit:{{{name}:{}}}:{}", part(value, b""), kind(limit.quota.algorithm()))
+}
+
+/// What the script calls the algorithm.
+pub(super) fn kind(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::TokenBucket => "bucket",
+        Algorithm::SlidingWindow => "sliding",
+        Algorithm::FixedWindow => "fixed",
+    }
+}
+
+const LONGEST_PLAIN: usize = 64;
+
+/// `#` and 64 digits are longer than anything plain, so nobody can present a value that looks like the digest of
+/// another.
+fn part<'a>(bytes: &'a [u8], forbidden: &[u8]) -> Cow<'a, str> {
+    let is_plain =
+        |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}') && !forbidden.contains(byte);
+    match str::from_utf8(bytes) {
+        Ok(text) if bytes.len() <= LONGEST_PLAIN && bytes.iter().all(is_plain) => Cow::Borrowed(text),
+        _ => Cow::Owned(Sha256::digest(bytes).iter().fold(String::from("#"), |mut text, byte| {
+            // INVARIANT: writing to a `String` never fails.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, num::NonZeroU32, time::Duration};
+
+    use bartizan_model::Quota;
+
+    use super::*;
+
+    fn named(name: &str, value: &[u8]) -> String {
+        let window = Duration::from_mins(1);
+        let quota = Quota::token_bucket(NonZeroU32::MIN, window, NonZeroU32::MIN).unwrap();
+        key(&Limit { name: name.into(), quota }, value)
+    }
+
+    #[test]
+    fn short_and_printable_is_readable_and_the_rest_is_a_digest() {
+        assert_eq!(named("login", b"10.0.0.7"), "bartizan:limit:{login:10.0.0.7}:bucket");
+        assert_eq!(named("login", b"2001:db8::1"), "bartizan:limit:{login:2001:db8::1}:bucket");
+        assert_eq!(
+            named("login", b"a b"),
+            "bartizan:limit:{login:#c8687a08aa5d6ed2044328fa6a697ab8e96dc34291e8c2034ae8c38e6fcc6d65}:bucket"
+        );
+    }
+
+    #[test]
+    fn no_two_limits_or_values_share_a_key() {
+        let digest = named("a", &[b'x'; 65]);
+        let digest = digest.split(['{', '}']).nth(1).and_then(|tag| tag.strip_prefix("a:")).unwrap();
+        let cases: [(&str, &[u8]); 12] = [
+            ("a", b""),
+            ("a", b"b:c"),
+            ("a:b", b"c"),
+            ("a", b"}"),
+            ("a", b"{"),
+            ("a}", b""),
+            ("a", b"\0"),
+            ("a", b"\xff\xfe"),
+            ("a", b"x y"),
+            ("a", &[b'x'; 64]),
+            ("a", &[b'x'; 65]),
+            ("a", digest.as_bytes()),
+        ];
+        let keys = cases.map(|(name, value)| named(name, value));
+        for key in &keys {
+            let tag =
+                key.strip_prefix("bartizan:limit:{").and_then(|rest| rest.strip_suffix("}:bucket")).unwrap();
+            assert!(!tag.contains(['{', '}', ' ']) && tag.len() <= 130 && tag.is_ascii(), "{key}");
+        }
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len(), "{keys:#?}");
+    }
+}

@@ -1,0 +1,262 @@
+//! The connection to Redis: made, watched and made again in the background, so that nobody waits for it.
+//!
+//! A decision finds a connection or fails at once. All decisions of a gateway share one connection, on which they
+//! follow each other without waiting (pipelining); on a cluster there is one to each node, kept by the client.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use redis::{
+    Cmd, RedisError, RedisResult, Value, aio::MultiplexedConnection, cluster_async::ClusterConnection,
+};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, interval_at, sleep, timeout},
+};
+
+use super::{endpoint::Endpoint, error::LimitsError};
+
+/// How long making a connection, or an answer to a sign of life, may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Between two attempts to connect: at first, and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// So many decisions in a row without an answer, and the connection counts as lost.
+const UNANSWERED: u32 = 8;
+/// So many heartbeats in a row with unanswered decisions, and the cluster is looked up anew.
+const DOUBTS: u32 = 3;
+
+/// A connection that comes and goes.
+#[derive(Debug)]
+pub(super) struct Link {
+    presence: Arc<ArcSwap<Presence>>,
+    timeout: Duration,
+    keeper: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+enum Presence {
+    Connected(Arc<Connected>),
+    /// And why.
+    Absent(Arc<str>),
+}
+
+impl Link {
+    /// Returns at once; must be called inside a tokio runtime, on which the connection is kept.
+    pub(super) fn keep(endpoint: Endpoint, timeout: Duration) -> Self {
+        let presence = Arc::new(ArcSwap::from_pointee(Presence::Absent("still connecting".into())));
+        let keeper = tokio::spawn(keep(endpoint, Arc::clone(&presence)));
+        Self { presence, timeout, keeper }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(**self.presence.load(), Presence::Connected(_))
+    }
+
+    /// Does `work` on the connection, for as long as a decision may take, and reads the answer. A connection that
+    /// brought an answer nobody can read is not used any more: the next ones may belong to other questions.
+    pub(super) async fn ask<W, T>(
+        &self,
+        work: impl FnOnce(Connection) -> W,
+        read: impl FnOnce(Value) -> Result<T, LimitsError>,
+    ) -> Result<T, LimitsError>
+    where
+        W: Future<Output = RedisResult<Value>>,
+    {
+        let connected = match &**self.presence.load() {
+            Presence::Connected(connected) => Arc::clone(connected),
+            Presence::Absent(cause) => return Err(LimitsError::NotConnected(Arc::clone(cause))),
+        };
+        match timeout(self.timeout, work(connected.connection.clone())).await {
+            Ok(Ok(value)) => {
+                connected.answered();
+                read(value).inspect_err(|_| connected.lost.notify_one())
+            }
+            Ok(Err(error)) => Err(connected.failed(&error)),
+            Err(_) => {
+                connected.unanswered();
+                Err(LimitsError::TimedOut(self.timeout))
+            }
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+#[derive(Clone)]
+pub(super) enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    pub(super) async fn query(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(connection) => command.query_async(connection).await,
+            Self::Cluster(connection) => command.query_async(connection).await,
+        }
+    }
+}
+
+/// A connection as long as it is believed in.
+struct Connected {
+    connection: Connection,
+    /// Decisions without an answer: in a row, and since the last heartbeat.
+    in_a_row: AtomicU32,
+    since_heartbeat: AtomicU32,
+    lost: Notify,
+}
+
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected").field("in_a_row", &self.in_a_row).finish_non_exhaustive()
+    }
+}
+
+/// What the watch over a connection ends with.
+enum Fate {
+    Lost(Arc<str>),
+    /// Some nodes of a cluster have long been silent: perhaps others stand in for them.
+    Doubtful,
+}
+
+impl Connected {
+    fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            in_a_row: AtomicU32::new(0),
+            since_heartbeat: AtomicU32::new(0),
+            lost: Notify::new(),
+        }
+    }
+
+    fn answered(&self) {
+        self.in_a_row.store(0, Ordering::Relaxed);
+    }
+
+    fn unanswered(&self) {
+        self.since_heartbeat.fetch_add(1, Ordering::Relaxed);
+        if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
+            self.lost.notify_one();
+        }
+    }
+
+    /// A server's error is an answer. A connection that broke is lost, and so is a single server that has become
+    /// a replica: its name may lead to its successor by now. A cluster's client sees to both by itself.
+    fn failed(&self, error: &RedisError) -> LimitsError {
+        let is_single = matches!(self.connection, Connection::Single(_));
+        let is_demoted = error.code() == Some("READONLY");
+        if error.code().is_some() && !is_demoted {
+            self.answered();
+        } else if is_single {
+            self.lost.notify_one();
+        } else {
+            self.unanswered();
+        }
+        LimitsError::deciding(error)
+    }
+
+    async fn watch(&self) -> Fate {
+        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        let mut doubts = 0;
+        loop {
+            tokio::select! {
+                () = self.lost.notified() => return Fate::Lost("it broke, fell silent, or answered nonsense".into()),
+                _ = heartbeat.tick() => {}
+            }
+            match &self.connection {
+                Connection::Single(_) => {
+                    if let Err(cause) = sign_of_life(&mut self.connection.clone()).await {
+                        return Fate::Lost(cause);
+                    }
+                }
+                Connection::Cluster(_) => {
+                    let silent = self.since_heartbeat.swap(0, Ordering::Relaxed) > 0;
+                    doubts = if silent { doubts + 1 } else { 0 };
+                    if doubts >= DOUBTS {
+                        return Fate::Doubtful;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn keep(endpoint: Endpoint, presence: Arc<ArcSwap<Presence>>) {
+    let mut pause = PAUSES.0;
+    let mut told = None;
+    loop {
+        match open(&endpoint).await {
+            Ok(connection) => {
+                tracing::info!(redis = %endpoint, "connected");
+                let began = Instant::now();
+                let cause = serve(&endpoint, connection, &presence).await;
+                tracing::warn!(redis = %endpoint, %cause, "connection lost");
+                told = None;
+                presence.store(Arc::new(Presence::Absent(cause)));
+                // One that breaks as soon as it is made shall not be made without a rest.
+                if began.elapsed() > PAUSES.1 {
+                    pause = PAUSES.0;
+                }
+            }
+            Err(cause) => {
+                if told.as_ref() != Some(&cause) {
+                    tracing::warn!(redis = %endpoint, %cause, "cannot connect; trying on");
+                    told = Some(Arc::clone(&cause));
+                }
+                presence.store(Arc::new(Presence::Absent(cause)));
+            }
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// Offers the connection until it is lost, and says why it was.
+async fn serve(endpoint: &Endpoint, connection: Connection, presence: &ArcSwap<Presence>) -> Arc<str> {
+    let mut connected = Arc::new(Connected::new(connection));
+    loop {
+        presence.store(Arc::new(Presence::Connected(Arc::clone(&connected))));
+        match connected.watch().await {
+            Fate::Lost(cause) => return cause,
+            Fate::Doubtful => {
+                if let Ok(connection) = open(endpoint).await {
+                    connected = Arc::new(Connected::new(connection));
+                }
+            }
+        }
+    }
+}
+
+async fn open(endpoint: &Endpoint) -> Result<Connection, Arc<str>> {
+    let mut connection = match timeout(2 * PATIENCE, endpoint.open()).await {
+        Ok(opened) => opened.map_err(|error| LimitsError::connecting(&error))?,
+        Err(_) => return Err("no answer".into()),
+    };
+    if let Connection::Single(_) = connection {
+        sign_of_life(&mut connection).await?;
+    }
+    Ok(connection)
+}
+
+async fn sign_of_life(connection: &mut Connection) -> Result<(), Arc<str>> {
+    match timeout(PATIENCE, connection.query(&redis::cmd("PING"))).await {
+        Ok(Ok(Value::SimpleString(answer))) if answer == "PONG" => Ok(()),
+        Ok(Ok(_)) => Err("the server does not speak as redis does".into()),
+        Ok(Err(error)) => Err(LimitsError::connecting(&error)),
+        Err(_) => Err("no answer".into()),
+    }
+}

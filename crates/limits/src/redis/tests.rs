@@ -1,0 +1,226 @@
+//! The script on a real server against the engine in memory, with the clock in the test's hand.
+
+#[path = "../../tests/redis/server.rs"]
+mod server;
+
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+
+use bartizan_model::{Algorithm, Quota};
+use proptest::{prelude::*, test_runner::TestRunner};
+use tokio::runtime::Runtime;
+
+use self::server::{Server, programs};
+use super::*;
+use crate::{Factors, MemoryStore, Nanos};
+
+/// A store whose time stands where the test puts it.
+struct Frozen {
+    store: RedisStore,
+    _server: Server,
+}
+
+impl Frozen {
+    async fn start(program: &PathBuf) -> Self {
+        let server = Server::start(program, &[]);
+        let mut text = include_str!("decide.lua").to_owned();
+        // States lapse by real time: they shall not while the clock stands still and the machine is busy.
+        for (real, frozen) in [
+            ("clock[1] * 1000000 + clock[2]", "tonumber(redis.call('GET', 'clock'))"),
+            ("'PX', floor(full / 1000) + 2", "'PX', floor(full / 1000) + 600000"),
+        ] {
+            assert_eq!(text.matches(real).count(), 1, "the script reads `{real}` elsewhere");
+            text = text.replace(real, frozen);
+        }
+        let settings = RedisSettings {
+            nodes: vec![server.url().into()],
+            password: None,
+            timeout: Duration::from_secs(5),
+        };
+        let store = RedisStore::with_script(&settings, Script::new(&text)).unwrap();
+        while !store.is_connected() {
+            tokio::task::yield_now().await;
+        }
+        Self { store, _server: server }
+    }
+
+    async fn command(&self, arguments: &[&str]) -> Value {
+        let mut command = redis::cmd(arguments[0]);
+        arguments[1..].iter().for_each(|argument| {
+            command.arg(argument);
+        });
+        let query = async |mut connection: Connection| connection.query(&command).await;
+        self.store.shared.link.ask(query, Ok).await.unwrap()
+    }
+
+    async fn set_clock(&self, microseconds: u64) {
+        self.command(&["SET", "clock", &microseconds.to_string()]).await;
+    }
+}
+
+fn units(units: u32) -> NonZeroU32 {
+    NonZeroU32::new(units).unwrap()
+}
+
+fn limits() -> Vec<Limit> {
+    let second = Duration::from_secs(1);
+    let window = |algorithm, limit, length| Quota::window(algorithm, units(limit), length).unwrap();
+    [
+        Quota::token_bucket(units(10), second, units(4)).unwrap(),
+        Quota::token_bucket(units(7), Duration::from_mins(1), units(30)).unwrap(),
+        window(Algorithm::SlidingWindow, 9, second),
+        window(Algorithm::SlidingWindow, 1000, Duration::from_hours(1)),
+        window(Algorithm::FixedWindow, 8, second),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(index, quota)| Limit { name: format!("limit-{index}").into(), quota })
+    .collect()
+}
+
+#[derive(Debug, Clone)]
+struct Step {
+    microseconds: u64,
+    gives_back: bool,
+    charges: Vec<(usize, u8, u32)>,
+    factors: Factors,
+}
+
+fn step(stretches: bool) -> impl Strategy<Value = Step> {
+    let pause = prop_oneof![Just(0), 0..50_000_u64, 0..3_000_000_u64, Just(3_600_000_000)];
+    let factor = || prop_oneof![3 => Just(1.0), 1 => 0.1..5.0];
+    let charges = proptest::collection::vec((0..5_usize, 0..2_u8, 1..6_u32), 1..5);
+    (pause, proptest::bool::weighted(0.1), charges, (factor(), factor(), factor())).prop_map(
+        move |(microseconds, gives_back, charges, (quota, cost, window))| Step {
+            microseconds,
+            gives_back,
+            charges,
+            factors: Factors::new(quota, cost, if stretches { window } else { 1.0 }),
+        },
+    )
+}
+
+/// What memory says in nanoseconds, Redis says in microseconds, rounded up.
+fn rounded(mut decision: Decision) -> Decision {
+    let up = |time: Duration| Duration::from_micros(u64::try_from(time.as_nanos().div_ceil(1000)).unwrap());
+    for standing in &mut decision.standings {
+        standing.reset = up(standing.reset);
+        standing.retry_after = standing.retry_after.map(up);
+    }
+    decision
+}
+
+#[test]
+fn redis_decides_as_memory_does() {
+    let runtime = Runtime::new().unwrap();
+    for program in programs() {
+        let frozen = runtime.block_on(Frozen::start(&program));
+        let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+        let steps =
+            any::<bool>().prop_flat_map(|stretches| proptest::collection::vec(step(stretches), 1..60));
+        let outcome = TestRunner::new(config).run(&steps, |steps| {
+            runtime.block_on(async {
+                frozen.command(&["FLUSHDB"]).await;
+                agrees(&frozen, &steps).await
+            })
+        });
+        outcome.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    }
+}
+
+async fn agrees(frozen: &Frozen, steps: &[Step]) -> Result<(), TestCaseError> {
+    let (limits, memory) = (limits(), MemoryStore::new(1000));
+    let mut now = 1_790_000_000_000_000_u64;
+    for step in steps {
+        now += step.microseconds;
+        frozen.set_clock(now).await;
+        let nanos = Nanos::new(now * 1000);
+        let charges: Vec<_> = step
+            .charges
+            .iter()
+            .map(|(limit, value, cost)| Charge {
+                limit: &limits[*limit],
+                value: std::slice::from_ref(value),
+                cost: units(*cost),
+                factors: step.factors,
+            })
+            .collect();
+        let peeked = frozen.store.standing(&charges[..1]).await.unwrap().standings[0];
+        let expected =
+            rounded(Decision { standings: [memory.standing(nanos, &charges[0])].into_iter().collect() });
+        prop_assert_eq!(peeked, expected.standings[0], "{:?} before {:?}", step.charges[0], step);
+        let expected = rounded(memory.decide(nanos, &charges));
+        let decided = frozen.store.decide(&charges).await.unwrap();
+        prop_assert_eq!(&decided, &expected, "{:?}", step);
+        if step.gives_back && decided.is_admitted() {
+            // Giving back settles a window here but not in memory, which a request that stretches it can tell.
+            let stretches = steps.iter().any(|step| step.factors.window() != Factors::ONE);
+            let ago = if stretches { 0 } else { 250_000 };
+            now += ago;
+            frozen.set_clock(now).await;
+            memory.give_back(nanos, &charges);
+            frozen.store.give_back(Duration::from_micros(ago), &charges).await.unwrap();
+        }
+    }
+    Ok(())
+}
+
+/// How many of 100 single units are admitted.
+async fn admitted(store: &RedisStore, limit: &Limit) -> usize {
+    let charge = Charge { limit, value: b"one", cost: units(1), factors: Factors::default() };
+    let mut admitted = 0;
+    for _ in 0..100 {
+        admitted += usize::from(store.decide(&[charge]).await.unwrap().is_admitted());
+    }
+    admitted
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_neither_opens_nor_locks() {
+    for program in programs() {
+        let frozen = Frozen::start(&program).await;
+        let window = Duration::from_mins(1);
+        let quotas = [
+            Quota::token_bucket(units(10), window, units(10)).unwrap(),
+            Quota::window(Algorithm::SlidingWindow, units(10), window).unwrap(),
+            Quota::window(Algorithm::FixedWindow, units(10), window).unwrap(),
+        ];
+        for quota in quotas {
+            let limit = Limit { name: "jump".into(), quota };
+            let noon = 1_790_000_000_000_000_u64;
+            let day = 86_400_000_000;
+            frozen.set_clock(noon).await;
+            assert_eq!(admitted(&frozen.store, &limit).await, 10, "{quota:?}");
+            for back in [1, 59_000_000, 61_000_000, day, 400 * day] {
+                frozen.set_clock(noon - back).await;
+                assert_eq!(admitted(&frozen.store, &limit).await, 0, "opened by {back}: {quota:?}");
+            }
+            frozen.set_clock(noon - 400 * day + 120_000_000).await;
+            assert_eq!(admitted(&frozen.store, &limit).await, 10, "locked: {quota:?}");
+            frozen.set_clock(noon + day).await;
+            assert_eq!(admitted(&frozen.store, &limit).await, 10, "more than one filling: {quota:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_nobody_here_wrote_is_an_error() {
+    for program in programs() {
+        let frozen = Frozen::start(&program).await;
+        frozen.set_clock(1_790_000_000_000_000).await;
+        for limit in limits() {
+            let charge = Charge { limit: &limit, value: b"one", cost: units(1), factors: Factors::default() };
+            let key = key::key(&limit, b"one");
+            for state in
+                ["", "x", "1", "1 5", "-1 5 0", "1 -5 0", "1 5 x", "1 2 3 4", "nan nan nan", "1e9 1 0"]
+            {
+                frozen.command(&["SET", &key, state]).await;
+                let outcome = frozen.store.decide(&[charge]).await;
+                assert!(matches!(outcome, Err(LimitsError::Server(_))), "`{state}`: {outcome:?}");
+            }
+            frozen.command(&["DEL", &key]).await;
+            frozen.command(&["LPUSH", &key, "1"]).await;
+            let outcome = frozen.store.decide(&[charge]).await;
+            assert!(matches!(outcome, Err(LimitsError::Server(_))), "a list: {outcome:?}");
+        }
+    }
+}

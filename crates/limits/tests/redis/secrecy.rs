@@ -1,0 +1,121 @@
+//! A password opens the door, and is told to nobody else.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use bartizan_limits::{LimitsError, RedisSettings, RedisStore};
+use bartizan_model::Algorithm;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::{
+    fake::fake,
+    server::{Server, programs},
+    store::{connected, decide, eventually, limit, settings},
+};
+
+const PASSWORD: &str = "WATERLOO";
+
+/// Everything that is logged on this thread, on which the test's runtime runs too.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_presented_from_the_url_or_the_setting() {
+    for program in programs() {
+        let server = Server::start(&program, &["--requirepass", PASSWORD]);
+        let with_url = settings(&[format!("redis://:{PASSWORD}@127.0.0.1:{}", server.port)]);
+        let with_setting = RedisSettings { password: Some(PASSWORD.into()), ..settings(&[server.url()]) };
+        for settings in [with_url, with_setting] {
+            let (log, _guard) = Log::listen();
+            let store = connected(&settings).await;
+            let five = limit("login", Algorithm::FixedWindow, 5);
+            decide(&store, &five).await.unwrap();
+            let shown = format!("{settings:?} {store:?} {}", log.text());
+            assert!(shown.contains("connected") && !shown.contains(PASSWORD), "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_or_missing_password_is_an_error_that_does_not_tell_it() {
+    for program in programs() {
+        let server = Server::start(&program, &["--requirepass", "something else"]);
+        for password in [Some(PASSWORD.into()), None] {
+            let (log, _guard) = Log::listen();
+            let settings = RedisSettings { password, ..settings(&[server.url()]) };
+            says_nothing(&settings, &log, "password").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_what_it_was_sent_does_not_make_us_tell_it() {
+    type Echo = fn(&[String]) -> Vec<u8>;
+    let echoes: [Echo; 5] = [
+        |command| format!("-ERR unknown command, with args beginning with: {command:?}\r\n").into_bytes(),
+        |command| format!("-{} {}\r\n", command[command.len() - 1], command.join(" ")).into_bytes(),
+        |command| format!("+{}\r\n", command.join(" ")).into_bytes(),
+        |command| format!("*1\r\n+{}\r\n", command.join(" ")).into_bytes(),
+        |command| format!("{}\r\n", command.join(" ")).into_bytes(),
+    ];
+    for echo in echoes {
+        let node = fake(move |command| Some(echo(command))).await;
+        let (log, _guard) = Log::listen();
+        let settings = RedisSettings { password: Some(PASSWORD.into()), ..settings(&[node]) };
+        says_nothing(&settings, &log, "").await;
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_cannot_be_read_is_not_repeated() {
+    for node in [format!("{PASSWORD}@localhost"), format!("redis://:{PASSWORD}@localhost:port")] {
+        let outcome = RedisStore::connect(&settings(&[node]));
+        let shown = format!("{outcome:?} {}", outcome.as_ref().unwrap_err());
+        assert!(!shown.contains(PASSWORD), "{shown}");
+    }
+}
+
+/// Neither the log nor the error of a decision shows the password, and the error says `hint`.
+async fn says_nothing(settings: &RedisSettings, log: &Log, hint: &str) {
+    let store = RedisStore::connect(settings).unwrap();
+    let five = limit("login", Algorithm::FixedWindow, 5);
+    eventually("a warning", async || log.text().contains("WARN")).await;
+    let error = decide(&store, &five).await.unwrap_err();
+    assert!(matches!(error, LimitsError::NotConnected(_)), "{error:?}");
+    let shown = format!("{error} {error:?} {store:?} {settings:?} {}", log.text());
+    assert!(!shown.contains(PASSWORD) && error.to_string().contains(hint), "{shown}");
+}

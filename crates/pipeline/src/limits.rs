@@ -1,0 +1,185 @@
+//! The limits of a route, compiled: which rules count a request, by what, and how what they say is told.
+
+mod fields;
+mod value;
+
+use std::sync::Arc;
+
+use bartizan_config::{Amount, Config, Enforcement, LimitPolicy, LimitRule, Route};
+use bartizan_limits::{Counted, Limit, Limiter, Nanos, Outcome, Place, RuleStatistics, Standing};
+use bartizan_model::{Line, Name};
+use http::{HeaderMap, Method};
+use ipnet::IpNet;
+use metrics::{Counter, counter};
+use smallvec::SmallVec;
+
+use crate::Exchange;
+
+pub(crate) use value::Value;
+
+/// What limits the requests of one route.
+#[derive(Debug, Default)]
+pub struct RouteLimits {
+    /// Decided before it is known who asks.
+    pub(crate) coarse: Vec<CompiledRule>,
+    /// Decided once it is known.
+    pub(crate) fine: Vec<CompiledRule>,
+}
+
+/// One rule of one policy, for one route.
+#[derive(Debug)]
+pub(crate) struct CompiledRule {
+    policy: Arc<LimitPolicy>,
+    /// Its place in the policy.
+    index: usize,
+    /// What names it to clients: its own name, with its policy's where two rules of the route share it.
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    /// Rules of the same policy that count by the same and rank higher: where one of them applies, this does not.
+    outranked_by: Vec<usize>,
+    admitted: Counter,
+    refused: Counter,
+    statistics: Arc<RuleStatistics>,
+}
+
+/// What a rule counts.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Rate(Limit),
+    Concurrent { name: Arc<str>, at_most: std::num::NonZeroU32 },
+}
+
+/// What the limits have said of a request so far.
+#[derive(Debug, Default)]
+pub struct Limited {
+    /// Every rule that has refused or counted it, and how it stands.
+    pub(crate) standings: SmallVec<[(RuleReference, Standing); 4]>,
+    /// The line of the rule that refused it.
+    pub(crate) line: Option<Line>,
+    /// Where the charges of the coarse rules were counted.
+    pub(crate) coarse: Option<Counted>,
+    /// The places it holds in concurrency limits, until its response has ended.
+    pub(crate) places: SmallVec<[Place; 1]>,
+}
+
+/// Names a compiled rule of the exchange's route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RuleReference {
+    Coarse(usize),
+    Fine(usize),
+}
+
+impl RouteLimits {
+    pub(crate) fn compile(route: &Route, config: &Config, limiter: &Limiter) -> Self {
+        let policies: Vec<_> = route.limits.iter().filter_map(|index| config.limits.get(index.0)).collect();
+        let rules = || policies.iter().flat_map(|policy| policy.rules_under(&route.authentication));
+        let is_shared = |name: &Name| rules().filter(|rule| rule.name == *name).count() > 1;
+        let (mut coarse, mut fine) = (Vec::new(), Vec::new());
+        for policy in &policies {
+            for rule in policy.rules_under(&route.authentication) {
+                let compiled = CompiledRule::compile(policy, rule, is_shared(&rule.name), limiter);
+                if rule.needs_identity() { fine.push(compiled) } else { coarse.push(compiled) }
+            }
+        }
+        Self { coarse, fine }
+    }
+
+    /// Whether nothing is limited here.
+    pub fn is_empty(&self) -> bool {
+        self.coarse.is_empty() && self.fine.is_empty()
+    }
+
+    /// Adds what the limits said to the headers of an answer.
+    pub fn tell(&self, limited: &Limited, headers: &mut HeaderMap) {
+        let standings =
+            limited.standings.iter().filter_map(|(rule, standing)| Some((self.rule(*rule)?, standing)));
+        fields::insert(standings, headers);
+    }
+
+    pub(crate) fn rule(&self, reference: RuleReference) -> Option<&CompiledRule> {
+        match reference {
+            RuleReference::Coarse(index) => self.coarse.get(index),
+            RuleReference::Fine(index) => self.fine.get(index),
+        }
+    }
+}
+
+impl Limited {
+    /// Takes the places that the request holds: whoever sends the response keeps them until it has ended.
+    pub fn take_places(&mut self) -> SmallVec<[Place; 1]> {
+        std::mem::take(&mut self.places)
+    }
+}
+
+impl CompiledRule {
+    fn compile(policy: &Arc<LimitPolicy>, rule: &LimitRule, is_shared: bool, limiter: &Limiter) -> Self {
+        let full = Limit::name_of(&policy.name, &rule.name);
+        let rank = |other: &&(usize, &LimitRule)| other.1.per == rule.per && other.1.priority > rule.priority;
+        let outranked_by =
+            policy.rules.iter().enumerate().filter(|(_, other)| other.enabled).filter(|other| rank(&other));
+        let count = |outcome| {
+            let (policy, rule) = (policy.name.to_string(), rule.name.to_string());
+            counter!("bartizan_limit_decisions_total", "policy" => policy, "rule" => rule, "outcome" => outcome)
+        };
+        let refused = if rule.enforcement == Enforcement::Enforce { "refused" } else { "would_refuse" };
+        Self {
+            index: policy.rules.iter().position(|other| std::ptr::eq(other, rule)).unwrap_or(usize::MAX),
+            statistics: limiter.statistics(&full),
+            outranked_by: outranked_by.map(|(index, _)| index).collect(),
+            name: if is_shared { Arc::clone(&full) } else { rule.name.as_str().into() },
+            kind: match rule.amount {
+                Amount::Rate(quota) => Kind::Rate(Limit { name: full, quota }),
+                Amount::Concurrent(at_most) => Kind::Concurrent { name: full, at_most },
+            },
+            admitted: count("admitted"),
+            refused: count(refused),
+            policy: Arc::clone(policy),
+        }
+    }
+
+    pub(crate) fn rule(&self) -> Option<&LimitRule> {
+        self.policy.rules.get(self.index)
+    }
+
+    pub(crate) fn is_shadow(&self) -> bool {
+        self.rule().is_some_and(|rule| rule.enforcement == Enforcement::Shadow)
+    }
+
+    /// Whose use of this rule the request adds to; `None` when the rule does not count it.
+    pub(crate) fn value(&self, exchange: &Exchange, limiter: &Limiter) -> Option<Value> {
+        let (method, path) = (&exchange.head.method, exchange.path.matched(exchange.head.uri.path()));
+        let rule = self.rule()?;
+        let counts = |rule: &LimitRule| rule.counts(method, path);
+        let skipped = self.policy.skip.iter().any(|pattern| pattern.matches(path));
+        if skipped || !counts(rule) || is_allowed(&self.policy.allow, exchange) {
+            return None;
+        }
+        if self.outranked_by.iter().filter_map(|index| self.policy.rules.get(*index)).any(counts) {
+            return None;
+        }
+        let value = Value::of(&rule.per, exchange)?;
+        let address = Some(exchange.client.address);
+        let allowances = limiter.allowances();
+        let allowed = allowances.until(|| limiter.now(), &self.policy.name, address, value.as_bytes());
+        allowed.is_none().then_some(value)
+    }
+
+    pub(crate) fn count(&self, now: Nanos, value: &Value, outcome: Outcome) {
+        let decisions = if outcome == Outcome::Refused { &self.refused } else { &self.admitted };
+        decisions.increment(1);
+        self.statistics.record(now, value.as_bytes(), outcome);
+    }
+}
+
+fn is_allowed(allowed: &[IpNet], exchange: &Exchange) -> bool {
+    let address = exchange.client.address.to_canonical();
+    allowed.iter().any(|network| network.contains(&address))
+}
+
+/// Methods that count as one each; a client can make up others without end.
+fn method_name(method: &Method) -> &str {
+    match method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE") => known,
+        _ => "other",
+    }
+}
