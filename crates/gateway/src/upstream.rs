@@ -155,7 +155,8 @@ impl Upstream {
             host: request.headers().get(header::HOST).cloned(),
             upgrade: request.headers().contains_key(header::UPGRADE),
         };
-        let mut request = request.map(Outgoing::new);
+        // In a box, because it moves through every step below.
+        let mut request = Box::new(request.map(Outgoing::new));
         let (mut attempts, mut avoid) = (0, None);
         loop {
             attempts += 1;
@@ -168,7 +169,7 @@ impl Upstream {
                     self.judge(target, !matches!(status.as_u16(), 502..=504));
                     match copy {
                         Some(copy) if self.retries.retries_status(status) && self.retries.spend() => {
-                            copy.into_request()
+                            Box::new(copy.into_request())
                         }
                         _ => return Ok(Answered { response, target: Arc::clone(target), attempts }),
                     }
@@ -223,10 +224,10 @@ impl Upstream {
         failed: Failed,
         copy: Option<retry::Copy>,
         more: bool,
-    ) -> Result<Request<Outgoing>, UpstreamError> {
+    ) -> Result<Box<Request<Outgoing>>, UpstreamError> {
         let request = match (failed.unsent, copy) {
-            (Some(unsent), _) if self.targets.len() > 1 => *unsent,
-            (None, Some(copy)) if retry::retries_error(&failed.error) => copy.into_request(),
+            (Some(unsent), _) if self.targets.len() > 1 => unsent,
+            (None, Some(copy)) if retry::retries_error(&failed.error) => Box::new(copy.into_request()),
             _ => return Err(failed.error),
         };
         if more && self.retries.spend() { Ok(request) } else { Err(failed.error) }

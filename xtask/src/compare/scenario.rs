@@ -25,6 +25,8 @@ pub(super) enum Protocol {
 pub(super) const PLAIN: &str = "plain";
 /// A token, a permission, identity and security headers.
 pub(super) const EVERYTHING: &str = "jwt";
+/// Requests are counted by address and by endpoint, in memory.
+pub(super) const LIMITS: &str = "limits";
 
 const GET: Scenario = Scenario {
     name: PLAIN,
@@ -38,7 +40,7 @@ const GET: Scenario = Scenario {
 
 const POST: Scenario = Scenario { connections: 32, ..GET };
 
-pub(super) const SCENARIOS: [Scenario; 8] = [
+pub(super) const SCENARIOS: [Scenario; 9] = [
     GET,
     // Beside the plain one, from which it is subtracted.
     Scenario {
@@ -46,6 +48,13 @@ pub(super) const SCENARIOS: [Scenario; 8] = [
         title: "Proxy + JWT + permission (nginx: plain proxy)",
         path: "/secure/order",
         token: true,
+        ..GET
+    },
+    // Beside the plain one, too.
+    Scenario {
+        name: LIMITS,
+        title: "Plain proxy + two limits (nginx: one `limit_req`)",
+        path: "/limited/order",
         ..GET
     },
     Scenario { name: "tls", title: "TLS 1.3", protocol: Protocol::Http1Tls, ..GET },

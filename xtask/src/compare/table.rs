@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{
     Measured,
     load::Sample,
-    scenario::{EVERYTHING, PLAIN},
+    scenario::{EVERYTHING, LIMITS, PLAIN},
 };
 
 /// Where the result stands in `docs/src/benchmarks.md`.
@@ -37,25 +37,35 @@ pub(super) fn markdown(how: &str, subject: &str, measured: &[Measured]) -> Strin
             ratio.median,
         );
     }
-    text.push_str(&cost_of_everything(subject, measured).unwrap_or_default());
+    let beyond: String = [
+        (
+            EVERYTHING,
+            "token, permission, identity and security headers (nginx only forwards the longer request)",
+        ),
+        (LIMITS, "limits in memory"),
+    ]
+    .into_iter()
+    .filter_map(|(name, what)| beyond_plain(subject, measured, name, what))
+    .collect();
+    if !beyond.is_empty() {
+        text.push_str("\nCPU per request beyond the plain proxy, within each round (least to most):\n\n");
+        text.push_str(&beyond);
+    }
     text
 }
 
-/// What token, permission and headers cost beyond plain forwarding, for the proxy and for nginx, which sees only the
-/// larger request.
-fn cost_of_everything(subject: &str, measured: &[Measured]) -> Option<String> {
+/// What a scenario costs beyond plain forwarding, for the proxy and for nginx.
+fn beyond_plain(subject: &str, measured: &[Measured], name: &str, what: &str) -> Option<String> {
     let of = |name| measured.iter().find(|measured| measured.scenario.name == name);
-    let (plain, everything) = (of(PLAIN)?, of(EVERYTHING)?);
-    let cost = |everything: &[Sample], plain: &[Sample]| {
-        let Spread { least, median, most } =
-            within_rounds(everything, plain, |everything, plain| everything - plain);
+    let (plain, more) = (of(PLAIN)?, of(name)?);
+    let cost = |more: &[Sample], plain: &[Sample]| {
+        let Spread { least, median, most } = within_rounds(more, plain, |more, plain| more - plain);
         format!("{median:+.1} µs ({least:+.1} to {most:+.1})")
     };
     Some(format!(
-        "\nCPU per request beyond the plain proxy with token, permission and headers, within each round: {subject} {}; nginx, \
-         which only forwards the longer request, {}.\n",
-        cost(&everything.subject, &plain.subject),
-        cost(&everything.nginx, &plain.nginx),
+        "- {what}: {subject} {}; nginx {}\n",
+        cost(&more.subject, &plain.subject),
+        cost(&more.nginx, &plain.nginx),
     ))
 }
 

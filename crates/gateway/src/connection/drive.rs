@@ -13,6 +13,7 @@ use bartizan_config::Hardening;
 use hyper::{
     rt::{Sleep, Timer},
     server::conn::{http1, http2},
+    service::{Service, service_fn},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
@@ -92,6 +93,8 @@ impl<A: Answer> Driver<'_, A> {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
         let service = service(Arc::clone(&self.answer), Arc::clone(&self.facts), self.hardening);
+        // Each stream is a task, and its future moves several times on the way there: boxed, it moves once.
+        let service = service_fn(move |request| Box::pin(service.call(request)));
         let guard = Guard::Http2(Frames::new(limits.clone(), self.hardening.max_requests_per_connection));
         let (stream, _released) = self.guard(stream, guard);
         let connection = builder.serve_connection(stream, service);

@@ -22,7 +22,7 @@ use super::{
 /// Sends the request and spawns the connection, which ends with the response or lives on in its `OnUpgrade`.
 pub(super) async fn send(
     stream: Stream,
-    request: Request<Outgoing>,
+    request: Box<Request<Outgoing>>,
     wants: &Wants,
 ) -> Result<(Response<Incoming>, Timer), Unanswered> {
     let (mut sender, connection) = match Builder::new().handshake(TokioIo::new(stream)).await {
@@ -36,7 +36,7 @@ pub(super) async fn send(
     });
     let mut timer = Timer::new(wants.response_timeout);
     let mut patience = Patience::new(&request, wants.response_timeout, &mut timer);
-    let mut answer = pin!(sender.try_send_request(request));
+    let mut answer = pin!(sender.try_send_request(*request));
     let response = poll_fn(|context| match answer.as_mut().poll(context) {
         Poll::Ready(answer) => Poll::Ready(answer.map_err(|error| patience.broken(error))),
         Poll::Pending => patience.poll_end(&mut timer, context).map(Err),

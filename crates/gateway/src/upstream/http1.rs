@@ -61,11 +61,11 @@ impl Http1 {
     /// Sends a request and drives the connection until the head of its response is there.
     pub(super) async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
         timeout: Duration,
     ) -> Result<Response<Incoming>, Unanswered> {
         let mut patience = Patience::new(&request, timeout, &mut self.timer);
-        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut answer = pin!(self.sender.try_send_request(*request));
         poll_fn(|context| {
             drive(&mut self.connection, context);
             if let Poll::Ready(answer) = answer.as_mut().poll(context) {

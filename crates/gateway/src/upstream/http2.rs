@@ -65,11 +65,11 @@ impl Place {
     /// Sends a request and waits for the head of its response.
     pub(super) async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
         timeout: Duration,
     ) -> Result<Response<Incoming>, Unanswered> {
         let mut patience = Patience::new(&request, timeout, &mut self.timer);
-        let mut answer = pin!(self.connection.sender.clone().try_send_request(request));
+        let mut answer = pin!(self.connection.sender.clone().try_send_request(*request));
         poll_fn(|context| match answer.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(answer.map_err(|error| patience.broken(error))),
             Poll::Pending => patience.poll_end(&mut self.timer, context).map(Err),

@@ -85,7 +85,7 @@ impl Target {
     /// Sends a request once and waits for the head of its response.
     pub(super) async fn attempt(
         self: &Arc<Self>,
-        request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
         errand: &Errand,
     ) -> Result<Response<UpstreamBody>, Failed> {
         let flight = Flight::new(self);
@@ -103,7 +103,7 @@ impl Target {
     async fn exchange(
         self: &Arc<Self>,
         flight: Flight,
-        mut request: Request<Outgoing>,
+        mut request: Box<Request<Outgoing>>,
         errand: &Errand,
     ) -> Result<Response<UpstreamBody>, Failed> {
         loop {
@@ -123,7 +123,7 @@ impl Target {
                 Ok(response) => {
                     return Ok(finish(response, carrier.into(), Some(flight), upload, &errand.wants));
                 }
-                Err(Unanswered { unsent: Some(unsent), .. }) if reused => request = *unsent,
+                Err(Unanswered { unsent: Some(unsent), .. }) if reused => request = unsent,
                 Err(unanswered) => return Err(Failed::after_sending(unanswered, reused)),
             }
         }
@@ -133,7 +133,7 @@ impl Target {
     async fn upgrade(
         &self,
         flight: Flight,
-        mut request: Request<Outgoing>,
+        mut request: Box<Request<Outgoing>>,
         errand: &Errand,
     ) -> Result<Response<UpstreamBody>, Failed> {
         let mut stream = match self.pool.open_exclusive().await {
@@ -203,9 +203,9 @@ impl fmt::Debug for Target {
 
 impl Failed {
     /// That a target does not speak what only the client asked for is no failure of the target.
-    fn before_sending(error: UpstreamError, request: Request<Outgoing>) -> Self {
+    fn before_sending(error: UpstreamError, request: Box<Request<Outgoing>>) -> Self {
         let blames_target = !matches!(error, UpstreamError::Saturated | UpstreamError::Protocol(_));
-        Self { error, unsent: Some(Box::new(request)), blames_target }
+        Self { error, unsent: Some(request), blames_target }
     }
 
     /// That a target closes an idle connection just when a request arrives on it is no failure of the target.
@@ -281,7 +281,7 @@ impl Carrier {
 
     async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
         wants: &Wants,
     ) -> Result<Response<Incoming>, Unanswered> {
         match self {
