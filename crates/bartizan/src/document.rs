@@ -69,13 +69,14 @@ pub(crate) fn count(diagnostics: &[Diagnostic]) -> String {
 
 /// Every route in one line.
 pub(crate) fn routes(config: &Config) -> Table {
-    let mut table = Table::new(&["PATH", "METHODS", "AUTH", "REQUIRE", "UPSTREAM"]);
+    let mut table = Table::new(&["PATH", "METHODS", "AUTH", "REQUIRE", "LIMIT", "UPSTREAM"]);
     for route in &config.routes {
         table.row([
             Cell::new(PLAIN, match_of(route)),
             Cell::new(PLAIN, methods(route)),
             authentication(route),
             Cell::new(PLAIN, requirements(route)),
+            Cell::new(PLAIN, limits(config, route)),
             Cell::new(FAINT, upstream(config, route.upstream)),
         ]);
     }
@@ -142,6 +143,13 @@ fn words(requirement: &Requirement) -> String {
         Requirement::Any(permissions) => (permissions, " or "),
     };
     permissions.iter().map(bartizan_model::Permission::as_str).collect::<Vec<_>>().join(conjunction)
+}
+
+/// The policies that limit a route.
+fn limits(config: &Config, route: &Route) -> String {
+    let policies = route.limits.iter().filter_map(|index| config.limits.get(index.0));
+    let names: Vec<_> = policies.map(|policy| policy.name.as_str()).collect();
+    if names.is_empty() { "-".into() } else { names.join(", ") }
 }
 
 fn upstream(config: &Config, index: UpstreamIndex) -> String {

@@ -98,6 +98,26 @@ async fn a_refusal_charges_nothing_in_any_dimension() {
     gateway.stop().await;
 }
 
+/// Scripts of other origins may read what they need to wait.
+#[tokio::test]
+async fn a_browser_is_told_too() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "limits: {{ few: [{{ per: address, rate: 1/h }}] }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few, cors: [\"https://shop.test\"] }}]"
+    ))
+    .await;
+    for expected in [200, 429] {
+        let request = gateway.client().get(gateway.url("/")).header("origin", "https://shop.test");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), expected);
+        assert_eq!(header(&response, "access-control-allow-origin"), "https://shop.test");
+        let exposed = header(&response, "access-control-expose-headers");
+        assert!(exposed.contains("retry-after") && exposed.contains("ratelimit-policy"), "{exposed}");
+    }
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn a_request_costs_what_its_operation_does() {
     let upstream = Upstream::start().await;

@@ -138,9 +138,9 @@ pub(crate) struct CorsTable {
     /// carry the credentials of the route.
     #[serde(default)]
     pub(crate) headers: Optional<Vec<At<Parsed<HeaderName>>>>,
-    /// Which response headers scripts may read.
+    /// Which response headers scripts may read. Default: `x-request-id`, and on a route with `limit` what is told of
+    /// limits.
     #[serde(default)]
-    #[schemars(extend("default" = ["x-request-id"]))]
     pub(crate) expose: Optional<Vec<At<Parsed<HeaderName>>>>,
     /// Whether browsers may send cookies. Never together with `"*"`.
     #[serde(default)]

@@ -14,6 +14,15 @@ use crate::{
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a limited route says about its limits.
+const LIMIT_FIELDS: [HeaderName; 6] = [
+    header::RETRY_AFTER,
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+];
 const MAX_AGE: Duration = Duration::from_mins(10);
 const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -23,6 +32,8 @@ pub(crate) struct RouteFacts<'a> {
     pub(crate) methods: &'a [Method],
     /// The headers that carry the credentials of its providers.
     pub(crate) credentials: Vec<HeaderName>,
+    /// Whether its requests are counted.
+    pub(crate) is_limited: bool,
 }
 
 pub(crate) fn resolve(
@@ -61,7 +72,7 @@ pub(crate) fn resolve(
             .map_or_else(|| default_headers(facts.credentials), |headers| values(problems.read_all(headers))),
         expose: table
             .and_then(|table| table.expose.as_ref())
-            .map_or_else(|| vec![X_REQUEST_ID], |headers| values(problems.read_all(headers))),
+            .map_or_else(|| default_exposed(facts.is_limited), |headers| values(problems.read_all(headers))),
         credentials: credentials.is_some(),
         max_age: table.map_or(MAX_AGE, |table| problems.read_or(&table.max_age, MAX_AGE)),
     }
@@ -90,6 +101,12 @@ fn list(origins: &At<OneOrMany<Origin>>, problems: &mut Problems<'_>) -> Origins
     let mut seen = HashSet::new();
     let listed = problems.read_all(&words).into_iter().map(|origin| origin.value.0);
     Origins::List(listed.filter(|origin| seen.insert(origin.clone())).collect())
+}
+
+/// What scripts may read of an answer, unless that is written out.
+fn default_exposed(is_limited: bool) -> Vec<HeaderName> {
+    let limit_fields = LIMIT_FIELDS.into_iter().filter(|_| is_limited);
+    [X_REQUEST_ID].into_iter().chain(limit_fields).collect()
 }
 
 fn default_headers(credentials: Vec<HeaderName>) -> Vec<HeaderName> {

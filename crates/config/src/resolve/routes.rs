@@ -66,7 +66,11 @@ fn route(
     let require = requirements::requirements(file, is_public, problems);
     let multi_factor = requirements::multi_factor(file, authentication.as_ref(), providers, problems);
     let credentials = authentication.as_ref().map(|names| providers.headers(names)).unwrap_or_default();
-    let cors = cors(&file.cors, RouteFacts { methods: &methods, credentials }, problems);
+    let cors = cors(
+        &file.cors,
+        RouteFacts { methods: &methods, credentials, is_limited: file.limit.is_some() },
+        problems,
+    );
     let headers = headers(&file.headers, problems);
     let (body, max_body) = body(&file.body, problems);
     let strip_prefix = strip_prefix(&file.strip_prefix, path.as_ref(), problems);
