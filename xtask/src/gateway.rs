@@ -16,11 +16,13 @@ use crate::{command, process::Process};
 const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(20);
 
-/// One route to nowhere, for checks of the admin API.
+/// Routes to nowhere, one of them limited, for checks of the admin API.
 const IDLE: &str = r#"version: 1
 listen: { http: "127.0.0.1:0", admin: "127.0.0.1:0", metrics: "127.0.0.1:0" }
+limits: { few: [{ name: few, per: address, rate: 5/min }, { name: busy, per: address, concurrent: 5 }] }
 routes:
   - { path: /**, to: "http://127.0.0.1:9", auth: none }
+  - { path: /limited, to: "http://127.0.0.1:9", auth: none, limit: few }
 "#;
 
 /// A running gateway with its own state folder.

@@ -21,9 +21,10 @@ use crate::{
 /// Test cases per operation; all phases together stay under a minute.
 const EXAMPLES: &str = "50";
 
-/// Served (badly: there is no service behind), refused by its path, refused for its framing.
-const REQUESTS: [&str; 3] = [
+/// Served (badly: there is no service behind), counted by a limit, refused by its path, refused for its framing.
+const REQUESTS: [&str; 4] = [
     "GET /orders HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n",
+    "GET /limited HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n",
     "GET /a%2fb HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n",
     "POST /orders HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
 ];

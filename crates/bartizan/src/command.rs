@@ -5,6 +5,7 @@ mod api_key;
 mod check;
 mod demo;
 mod explain;
+mod limits;
 mod openapi;
 mod reload;
 mod requests;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Allow(addresses::Allow),
     Unblock(addresses::Unblock),
     Addresses(addresses::Addresses),
+    Limits(limits::Limits),
     Reload(reload::Reload),
     ApiKey(api_key::ApiKey),
     Openapi(openapi::Openapi),
@@ -55,6 +57,7 @@ impl Command {
             Self::Allow(command) => ask(command.run()).map(done),
             Self::Unblock(command) => ask(command.run()).map(done),
             Self::Addresses(command) => ask(command.run()).map(done),
+            Self::Limits(command) => ask(command.run()).map(done),
             Self::Reload(command) => ask(command.run()).map(done),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),

@@ -69,8 +69,9 @@ pub enum SharedMode {
     /// Every decision asks the store: limits are exact over all gateways.
     #[default]
     Exact,
-    /// Gateways take parts of a limit in advance and decide alone: faster, and limits may be overshot within a
-    /// stated bound.
+    /// For values that are asked for often, gateways take up to a tenth of a limit in advance and decide from memory.
+    /// Windows admit no more than in the exact mode. A token bucket may admit more at once, by at most a tenth of its
+    /// burst for each gateway. For up to a second, each gateway may hold a tenth that the others are missing.
     Leased,
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod addresses;
 pub(crate) mod configuration;
 pub(crate) mod health;
+pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod requests;
 pub(crate) mod status;
@@ -57,6 +58,11 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(requests::list_requests))
         .routes(routes!(requests::explain_request))
         .routes(routes!(addresses::list_addresses, addresses::set_address, addresses::remove_address))
+        .routes(routes!(limits::list_limits))
+        .routes(routes!(limits::top::list_top_values))
+        .routes(routes!(limits::standing::read_limit_standing))
+        .routes(routes!(limits::reset::reset_limit))
+        .routes(routes!(limits::allow::allow_limit))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))

@@ -93,6 +93,8 @@ codes! {
     ConfigurationInvalid = "configuration_invalid", CONFLICT;
     /// No room for another address.
     AddressListsFull = "address_lists_full", CONFLICT;
+    /// No room for another allowance.
+    LimitAllowancesFull = "limit_allowances_full", CONFLICT;
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not JSON by its own account.
@@ -103,6 +105,8 @@ codes! {
     InvalidValue = "invalid_value", UNPROCESSABLE_ENTITY;
     /// Our own fault.
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
+    /// The shared store of the limits does not answer.
+    SharedStoreUnavailable = "shared_store_unavailable", SERVICE_UNAVAILABLE;
     /// Not ready, or about to stop.
     NotReady = "not_ready", SERVICE_UNAVAILABLE;
 }

@@ -37,6 +37,13 @@ pub use api::{
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
+    limits::{
+        LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus, LimitTotals, LimitsStatus,
+        allow::{LimitAllowance, NewLimitAllowance},
+        reset::{LimitReset, LimitsForgotten},
+        standing::{LimitCounter, LimitStanding, LimitStandings},
+        top::{LimitPeriod, LimitRanking, LimitRuleTop, LimitTop, LimitTopValue},
+    },
     requests::decided::{
         DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal, StepOutcome,
     },
@@ -46,6 +53,6 @@ pub use api::{
 pub use control::Control;
 pub use error::ControlError;
 pub use failure::Problem;
-pub use system::{ReloadFailure, ReloadFuture, System};
+pub use system::{LimitsInUse, ReloadFailure, ReloadFuture, System};
 pub use timestamp::Timestamp;
 pub use token::AdminToken;

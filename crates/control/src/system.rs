@@ -1,8 +1,9 @@
 //! What the admin API needs of the running system. The binary implements it; the control plane only asks.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
-use bartizan_config::ConfigError;
+use bartizan_config::{Config, ConfigError};
+use bartizan_limits::Limiter;
 
 use crate::{Diagnostic, Reloaded, Status, UpstreamStatus};
 
@@ -18,8 +19,20 @@ pub trait System: Send + Sync + 'static {
     /// The services behind and the health of their targets.
     fn upstreams(&self) -> Vec<UpstreamStatus>;
 
+    /// What is limited, and what counts.
+    fn limits(&self) -> LimitsInUse;
+
     /// The metrics in the Prometheus text format, version 0.0.4.
     fn metrics(&self) -> String;
+}
+
+/// What is limited, and what counts.
+#[derive(Debug, Clone)]
+pub struct LimitsInUse {
+    /// The configuration in use.
+    pub config: Arc<Config>,
+    /// What counts by it.
+    pub limiter: Limiter,
 }
 
 /// What [`System::reload`] returns.

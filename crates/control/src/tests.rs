@@ -6,5 +6,6 @@ mod audit;
 mod configuration;
 mod document;
 mod fixture;
+mod limits;
 mod requests;
 mod status;

@@ -6,10 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use bartizan_config::{Config, Http, Listen};
+use bartizan_limits::Limiter;
 use bartizan_pipeline::{Pipeline, Records};
 use bartizan_reputation::AddressLists;
 use tokio::{sync::watch, task::JoinSet};
@@ -24,6 +26,9 @@ use crate::{
     tls,
     upstream::{UpstreamStatus, Upstreams},
 };
+
+/// How often what limits have counted is looked through for what has lapsed.
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// A running data plane. Cloning it gives another handle to the same one.
 #[derive(Debug, Clone)]
@@ -86,6 +91,7 @@ impl Gateway {
                 }
             };
         }
+        tasks.spawn(forget_expired(Arc::clone(&generation), stopping));
         let draining = AtomicBool::new(false);
         let tasks = tokio::sync::Mutex::new(tasks);
         let shared = Shared { generation, settings, addresses, listeners, tasks, shutdown, draining };
@@ -118,6 +124,11 @@ impl Gateway {
     /// The configuration that new requests are served by.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.shared.generation.load().config)
+    }
+
+    /// What counts the requests of limited routes.
+    pub fn limiter(&self) -> Limiter {
+        self.shared.generation.load().pipeline.limiter().clone()
     }
 
     /// The proxy listeners and where they really listen.
@@ -160,6 +171,22 @@ impl Generation {
         let upstreams = Upstreams::new(&config.upstreams, previous.map(|previous| &previous.upstreams))?;
         let metrics = config.routes.iter().map(|route| RouteMetrics::new(route)).collect();
         Ok(Self { config, pipeline, upstreams, metrics })
+    }
+}
+
+/// Gives back the memory of limits that have lapsed. New values make room for themselves; a flood that is over does not.
+async fn forget_expired(generation: Arc<ArcSwap<Generation>>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            // An error means that the gateway is gone.
+            _ = stopping.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+        let limiter = generation.load().pipeline.limiter().clone();
+        let forgotten = limiter.sweep();
+        if forgotten > 0 {
+            tracing::debug!(forgotten, "limits forgot what has lapsed");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! One answer for every limit: from the store that several gateways share, or from this one's memory.
 
+mod store;
+
 use std::{
     sync::{
         Arc,
@@ -13,7 +15,7 @@ use metrics::{Counter, counter};
 
 use crate::{
     Allowances, Charge, Clock, Concurrency, Decision, Limit, LimitsError, MemoryStore, Nanos, RedisSettings,
-    RedisStore, RuleStatistics, Standing, statistics::Statistics,
+    RedisStore, RuleStatistics, Standing, limiter::store::Store, statistics::Statistics,
 };
 
 /// Values that are counted in memory at once: at most 900 MB of it, by [`MemoryStore`]'s bound.
@@ -35,7 +37,7 @@ pub struct Limiter {
 #[derive(Debug)]
 struct SharedStore {
     settings: Shared,
-    store: RedisStore,
+    store: Store,
     failures: Counter,
     /// Whether the last decision was made without it, so that only the change is news.
     fails: AtomicBool,
@@ -84,8 +86,10 @@ impl Limiter {
         let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
         let began = Instant::now();
         match shared.store.decide(charges).await {
-            Ok(decision) => {
-                shared.works();
+            Ok((decision, asked)) => {
+                if asked {
+                    shared.works();
+                }
                 Ok((decision, Counted::There(began)))
             }
             Err(error) => {
@@ -111,7 +115,7 @@ impl Limiter {
         match (counted, &self.shared) {
             (Counted::Here(when), _) => self.memory.give_back(when, charges),
             (Counted::There(began), Some(shared)) => {
-                if let Err(error) = shared.store.give_back(began.elapsed(), charges).await {
+                if let Err(error) = shared.store.give_back(began, charges).await {
                     tracing::debug!(%error, "the shared store did not take charges back");
                 }
             }
@@ -132,7 +136,7 @@ impl Limiter {
     /// answer and that it alone counts.
     pub async fn standing(&self, charge: &Charge<'_>) -> Result<(Standing, bool), LimitsError> {
         let Some(shared) = &self.shared else { return Ok((self.standing_here(charge), false)) };
-        let answer = shared.store.standing(std::slice::from_ref(charge)).await;
+        let answer = shared.store.redis().standing(std::slice::from_ref(charge)).await;
         let standing = answer.and_then(|decision| {
             let first = decision.standings.first().copied();
             first.ok_or(LimitsError::Nonsense("no standing"))
@@ -178,12 +182,13 @@ impl Limiter {
 
     /// Forgets what has expired; worth a call every minute.
     pub fn sweep(&self) -> usize {
+        self.shared.iter().for_each(|shared| shared.store.sweep());
         self.memory.sweep(self.clock.now())
     }
 
     /// Whether the shared store can be reached; `None` without one.
     pub fn store_is_connected(&self) -> Option<bool> {
-        self.shared.as_ref().map(|shared| shared.store.is_connected())
+        self.shared.as_ref().map(|shared| shared.store.redis().is_connected())
     }
 }
 
@@ -193,7 +198,8 @@ impl SharedStore {
             Redis::Server(url) => vec![url.url().clone()],
             Redis::Cluster(urls) => urls.iter().map(|url| url.url().clone()).collect(),
         };
-        let store = RedisStore::connect(&RedisSettings { nodes, password: None, timeout: settings.timeout })?;
+        let redis = RedisStore::connect(&RedisSettings { nodes, password: None, timeout: settings.timeout })?;
+        let store = Store::new(redis, settings.mode);
         let failures = counter!("bartizan_limits_store_failures_total");
         Ok(Self { settings: settings.clone(), store, failures, fails: AtomicBool::new(false) })
     }

@@ -31,7 +31,7 @@ mod key;
 mod link;
 mod script;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,10 +40,11 @@ use redis::Value;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+pub(crate) use self::script::{Granted, Question};
 use self::{
     endpoint::Endpoint,
     link::{Connection, Link},
-    script::{Purpose, Question, Script, standings},
+    script::{Purpose, Script, standings},
 };
 pub use self::{endpoint::RedisSettings, error::LimitsError};
 use crate::{Charge, Decision, Limit, Standing};
@@ -108,6 +109,20 @@ impl RedisStore {
             _ => Err(LimitsError::Nonsense("not the number of deleted keys")),
         };
         self.shared.link.ask(delete, read).await
+    }
+
+    /// Charges up to the units of the question for later: at most a tenth of what is left, and nothing when that is
+    /// less than `least` units.
+    pub(crate) async fn lease(&self, question: &Question, least: u64) -> Result<Granted, LimitsError> {
+        let questions = std::slice::from_ref(question);
+        let purpose = Purpose::Lease { least: question.scaled(least) };
+        let run = |connection| self.shared.script.run(connection, purpose, questions);
+        self.shared.link.ask(run, |answer| script::granted(question, answer)).await
+    }
+
+    /// Undoes what was leased at `leased_at`, by the clock of Redis. What no longer counts by now is not undone.
+    pub(crate) async fn return_lease(&self, leased_at: u64, unused: &Question) -> Result<(), LimitsError> {
+        self.shared.ask(Purpose::Return { leased_at }, std::slice::from_ref(unused)).await.map(drop)
     }
 
     async fn ask(&self, purpose: Purpose, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {

@@ -1,7 +1,7 @@
 //! What the limits have seen: for every rule how many requests, how many it refused or nearly refused, how many values
 //! there were and which came most, over the last hour and the last day. For people, not for decisions.
 //!
-//! All of it is bounded: at most 250 KB for a rule, whatever comes, and nothing is allocated for a request once the
+//! All of it is bounded: at most 260 KB for a rule, whatever comes, and nothing is allocated for a request once the
 //! parts of a window have been used. Counts are exact, over 59 to 60 minutes and 23 to 24 hours. The rest are sketches:
 //! the number of values is off by 3.3 % (standard error of a `HyperLogLog` with 1024 registers, Flajolet et al. 2007),
 //! over 50 to 60 minutes and 22 to 24 hours; of the top values each says between what its count lies, and no value is
@@ -70,7 +70,7 @@ pub enum Period {
 /// What a rule has counted in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Requests that it admitted or refused.
+    /// Requests that it admitted or refused; not those that another rule refused.
     pub requests: u64,
     /// Those that it refused, or would have.
     pub refusals: u64,

@@ -159,7 +159,7 @@ fn end(entry: &AddressEntry, now: SystemTime) -> String {
 }
 
 /// `90`, `90s`, `15m`, `1h`, `7d`; `min` is understood, too, as in the configuration.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let refuse = || format!("`{text}` is not a time: write `90s`, `15m`, `1h` or `7d`");
     let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

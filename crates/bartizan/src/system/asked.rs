@@ -2,7 +2,9 @@
 
 use std::time::{Instant, SystemTime};
 
-use bartizan_control::{Listener, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus};
+use bartizan_control::{
+    LimitsInUse, Listener, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus,
+};
 use bartizan_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -50,6 +52,10 @@ impl bartizan_control::System for Asked {
 
     fn upstreams(&self) -> Vec<UpstreamStatus> {
         self.gateway.upstreams().into_iter().map(upstream).collect()
+    }
+
+    fn limits(&self) -> LimitsInUse {
+        LimitsInUse { config: self.gateway.config(), limiter: self.gateway.limiter() }
     }
 
     fn metrics(&self) -> String {

@@ -33,6 +33,7 @@ mod explain;
 mod http2_and_grpc;
 mod http2_floods;
 mod http2_requests;
+mod limit_commands;
 mod limits;
 mod message_limits;
 mod no_leaks;

@@ -58,6 +58,36 @@ async fn gateways_with_one_store_count_together() {
 }
 
 #[tokio::test]
+async fn gateways_that_lease_admit_exactly_the_limit_in_the_end() {
+    for program in programs() {
+        let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
+        let document = document(&upstream, &server, "deny")
+            .replace("rate: 3/h", "rate: 200/h, algorithm: fixed-window")
+            .replace("on_error", "mode: leased, on_error");
+        let gateways = [connected(&document).await, connected(&document).await];
+        let mut statuses = Vec::new();
+        for turn in 0..240 {
+            statuses.push(ask(&gateways[turn % 2], "acme").await);
+        }
+        let admitted = |statuses: &[u16]| statuses.iter().filter(|status| **status == 200).count();
+        // At most a tenth is on lease to the other gateway.
+        assert!((180..=200).contains(&admitted(&statuses)), "{statuses:?}");
+        eventually("the leases to be given back and used", async || {
+            statuses.push(ask(&gateways[0], "acme").await);
+            admitted(&statuses) >= 200
+        })
+        .await;
+        for turn in 0..40 {
+            statuses.push(ask(&gateways[turn % 2], "acme").await);
+        }
+        assert_eq!(admitted(&statuses), 200);
+        for gateway in gateways {
+            gateway.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_its_store_a_gateway_does_as_it_was_told() {
     for program in programs() {
         let upstream = Upstream::start().await;

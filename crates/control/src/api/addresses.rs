@@ -1,6 +1,6 @@
 //! `/v1/addresses`: which addresses are blocked or allowed.
 
-mod prefix;
+pub(crate) mod prefix;
 
 use std::{
     ops::RangeInclusive,

@@ -57,6 +57,9 @@ async fn a_reload_that_breaks_off_is_our_fault() {
         fn upstreams(&self) -> Vec<crate::UpstreamStatus> {
             Vec::new()
         }
+        fn limits(&self) -> crate::LimitsInUse {
+            self.0.system.limits()
+        }
         fn metrics(&self) -> String {
             String::new()
         }

@@ -6,6 +6,8 @@ use std::{
 };
 
 use axum::{Router, body::Body};
+use bartizan_config::{Config, Source};
+use bartizan_limits::Limiter;
 use bartizan_pipeline::Records;
 use bartizan_reputation::AddressLists;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -14,8 +16,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    AdminToken, ConfigurationStatus, Control, Listener, ListenerKind, ReloadFailure, ReloadFuture, Reloaded,
-    Status, System, TargetHealth, TargetStatus, Timestamp, UpstreamStatus,
+    AdminToken, ConfigurationStatus, Control, LimitsInUse, Listener, ListenerKind, ReloadFailure,
+    ReloadFuture, Reloaded, Status, System, TargetHealth, TargetStatus, Timestamp, UpstreamStatus,
 };
 
 pub(crate) const METRICS: &str = "# TYPE bartizan_build_info gauge\nbartizan_build_info 1\n";
@@ -31,6 +33,7 @@ pub(crate) struct Admin {
 pub(crate) struct Scripted {
     pub(crate) status: Mutex<Status>,
     pub(crate) reload: Mutex<Result<Reloaded, ReloadFailure>>,
+    pub(crate) limits: LimitsInUse,
 }
 
 impl System for Scripted {
@@ -49,6 +52,10 @@ impl System for Scripted {
             target("http://spare:8080", TargetHealth::Ejected),
         ];
         vec![UpstreamStatus { name: "orders".into(), targets }]
+    }
+
+    fn limits(&self) -> LimitsInUse {
+        self.limits.clone()
     }
 
     fn metrics(&self) -> String {
@@ -74,7 +81,8 @@ impl Admin {
             listeners: vec![Listener { kind: ListenerKind::Admin, address: "127.0.0.1:9443".into() }],
         };
         let reloaded = Reloaded { revision: "77d1c0ffee00".into(), changed: true, warnings: Vec::new() };
-        let system = Arc::new(Scripted { status: Mutex::new(status), reload: Mutex::new(Ok(reloaded)) });
+        let (status, reload) = (Mutex::new(status), Mutex::new(Ok(reloaded)));
+        let system = Arc::new(Scripted { status, reload, limits: limits() });
         let records = Arc::new(Records::with_capacity(16));
         let token = AdminToken::generate().unwrap();
         let control = Control::new(
@@ -157,4 +165,20 @@ impl Answer {
 
 pub(crate) fn moment() -> Timestamp {
     (UNIX_EPOCH + Duration::from_secs(1_772_357_407)).into()
+}
+
+/// Two policies, and nothing counted yet.
+fn limits() -> LimitsInUse {
+    let text = "version: 1
+listen: { http: \"127.0.0.1:0\" }
+limits:
+  voice:
+    - { per: address, rate: 5/h }
+    - { per: [address, route], rate: 100/h, algorithm: sliding-window }
+    - { per: address, concurrent: 2 }
+  watched: [{ per: address, rate: 1/h, mode: shadow }]
+routes:
+  - { path: /**, to: \"http://127.0.0.1:1\", auth: none, limit: [voice, watched] }";
+    let config = Config::parse(text, &Source::text(".")).unwrap().config;
+    LimitsInUse { config: Arc::new(config), limiter: Limiter::new(None, None).unwrap() }
 }

@@ -1,10 +1,16 @@
 -- Decides all charges of one request at once: when one is refused, nothing is charged.
 --
 -- KEYS     one per charge
--- ARGV     `take`, `peek` (as take, but charges nothing) or `give` (back), the microseconds since the answer to the
---          taking of what is given back, then four per charge: kind, unit, capacity, cost. A bucket counts nanoseconds (unit: what one
---          unit takes to come back), windows count units (unit: the window in microseconds).
--- replies  three integers per charge: microseconds to wait (0: admitted), units left, microseconds until full
+-- ARGV     the purpose and a number for it, then four per charge: kind, unit, capacity, cost. A bucket counts
+--          nanoseconds (unit: what one unit takes to come back), windows count units (unit: the window in microseconds).
+--          take 0       charge
+--          peek 0       as take, but charges nothing
+--          give AGO     undo what was taken; the microseconds since the answer to it
+--          lease LEAST  charge up to the cost of one key for later, at most a tenth of what is left, or nothing when that
+--                       is below the least
+--          return TIME  undo what was leased, by the time at which that was
+-- replies  three integers per charge: microseconds to wait (0: admitted), units left, microseconds until full; to a lease
+--          two more: the units granted and the time
 --
 -- A state is three numbers:
 --   bucket   when it was settled, the nanoseconds it owed then, 0. This is the theoretical arrival time of the generic
@@ -22,7 +28,8 @@ local call, number, floor, ceil, max, min =
 
 local clock = call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local purpose, taken_at = ARGV[1], now - ARGV[2]
+local purpose, granted = ARGV[1], 0
+local taken_at = purpose == 'return' and number(ARGV[2]) or now - ARGV[2]
 
 local at, used, before = {}, {}, {} -- the states; charges of one key share that of the first
 local slots, slot_of = {}, {} -- which state a charge uses, and a key
@@ -90,8 +97,14 @@ for i = 1, #KEYS do
   end
 
   local wait = 0
-  if purpose == 'give' then
+  if purpose == 'give' or purpose == 'return' then
     give(slot, kind, unit, cost, taken_at)
+  elseif purpose == 'lease' then
+    local one = kind == 'bucket' and unit or 1
+    local room = capacity - (kind == 'bucket' and used[slot] or weighted(slot, unit))
+    granted = floor(min(cost, room / 10) / one)
+    if granted * one < number(ARGV[2]) then granted = 0 end
+    used[slot] = used[slot] + granted * one
   elseif kind == 'bucket' then
     wait = max(ceil((used[slot] + cost - capacity) / 1000), 0)
   elseif kind == 'fixed' then
@@ -136,9 +149,12 @@ for i = 1, #KEYS do
 
   -- What settling has moved is kept also on a refusal: else, after the clock was set back, everything would be
   -- refused until it is there again.
-  if purpose == 'give' or purpose == 'take' and (moved[i] or not refused) then
+  if purpose ~= 'peek' and (purpose ~= 'take' or moved[i] or not refused) then
     local state = string.format('%.0f %.0f %.0f', at[slot], used[slot], before[slot])
     call('SET', KEYS[i], state, 'PX', floor(full / 1000) + 2)
   end
+end
+if purpose == 'lease' then
+  reply[#reply + 1], reply[#reply + 2] = granted, now
 end
 return reply

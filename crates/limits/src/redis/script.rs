@@ -55,6 +55,8 @@ fn command(name: &str, script: &str, purpose: Purpose, questions: &[Question]) -
         Purpose::Take => command.arg("take").arg(0),
         Purpose::Peek => command.arg("peek").arg(0),
         Purpose::Give { ago } => command.arg("give").arg(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX)),
+        Purpose::Lease { least } => command.arg("lease").arg(least),
+        Purpose::Return { leased_at } => command.arg("return").arg(leased_at),
     };
     for Question { kind, unit, capacity, cost, .. } in questions {
         command.arg(kind).arg(unit).arg(capacity).arg(cost);
@@ -74,11 +76,15 @@ pub(super) enum Purpose {
     Peek,
     /// Undo what was taken; the answer came so long ago.
     Give { ago: Duration },
+    /// Charge up to the cost for later, or nothing when less than the least is to be had; in the script's terms.
+    Lease { least: u64 },
+    /// Undo what was leased, at this time by the clock of Redis.
+    Return { leased_at: u64 },
 }
 
 /// One charge in the terms of the script.
 #[derive(Debug, Clone)]
-pub(super) struct Question {
+pub(crate) struct Question {
     key: String,
     kind: &'static str,
     /// For a bucket the nanoseconds that a unit takes to come back, for a window its microseconds.
@@ -94,7 +100,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub(super) fn of(charge: &Charge<'_>) -> Self {
+    pub(crate) fn of(charge: &Charge<'_>) -> Self {
         let Effective { algorithm, limit, burst, window, cost } = Effective::of(charge);
         let (unit, capacity, scaled) = match algorithm {
             Algorithm::TokenBucket => {
@@ -113,6 +119,19 @@ impl Question {
             quota: burst,
             units: cost,
             window: Duration::from_nanos(window),
+        }
+    }
+
+    /// The same for another number of units.
+    pub(crate) fn with_units(&self, units: u64) -> Self {
+        let cost = self.scaled(units);
+        Self { cost, units, ..self.clone() }
+    }
+
+    pub(super) fn scaled(&self, units: u64) -> u64 {
+        match self.kind {
+            "bucket" => units.saturating_mul(self.unit).min(LONGEST_REFILL),
+            _ => units,
         }
     }
 
@@ -141,6 +160,45 @@ impl Question {
             retry_after: (wait > 0).then(|| Duration::from_micros(wait)),
         })
     }
+}
+
+/// Units that were charged for later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Granted {
+    /// None when little is left.
+    pub(crate) units: u64,
+    /// When, by the clock of Redis, in microseconds.
+    pub(crate) at: u64,
+    /// How long they may be used: until the window turns, if that is known. Counted from when they were charged.
+    pub(crate) turn: Option<Duration>,
+    /// How the limit stands without them.
+    pub(crate) standing: Standing,
+}
+
+/// Reads the answer to a lease.
+pub(super) fn granted(question: &Question, answer: Value) -> Result<Granted, LimitsError> {
+    let Value::Array(mut numbers) = answer else {
+        return Err(LimitsError::Nonsense("not a list"));
+    };
+    if numbers.len() != 5 {
+        return Err(LimitsError::Nonsense("a list of another length"));
+    }
+    let (units, at) = match numbers.split_off(3).as_slice() {
+        [units, at] => (whole(units)?, whole(at)?),
+        _ => return Err(LimitsError::Nonsense("a list of another length")),
+    };
+    if units > question.units {
+        return Err(LimitsError::Nonsense("more units granted than were asked for"));
+    }
+    let standings = standings(std::slice::from_ref(question), Value::Array(numbers))?;
+    let standing = standings.first().copied().ok_or(LimitsError::Nonsense("no standing"))?;
+    // With units in the window a fixed one is over when it is full again, a sliding one a window later.
+    let turn = match question.kind {
+        "bucket" => None,
+        "fixed" => Some(standing.reset),
+        _ => Some(standing.reset.saturating_sub(Duration::from_micros(question.unit))),
+    };
+    Ok(Granted { units, at, turn, standing })
 }
 
 /// Reads the answer to `questions`.
@@ -214,6 +272,28 @@ mod tests {
             let shown = format!("{answer:?}");
             let found =
                 standings(&[question()], answer).map(|found| (found[0].remaining, found[0].retry_after));
+            assert_eq!(found, expected.map_err(LimitsError::Nonsense), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_believed_only_as_far_as_it_was_asked_for() {
+        let list = |numbers: &[i64]| Value::Array(numbers.iter().copied().map(Value::Int).collect());
+        let cases = [
+            (list(&[0, 17, 3_000_000, 3, 9]), Ok((3, 9))),
+            (list(&[0, 20, 0, 0, 9]), Ok((0, 9))),
+            (list(&[0, 16, 4_000_000, 4, 9]), Err("more units granted than were asked for")),
+            (list(&[0, 16, 4_000_000, -1, 9]), Err("a negative number")),
+            (list(&[0, 16, 4_000_000, 3, -9]), Err("a negative number")),
+            (list(&[0, 21, 0, 3, 9]), Err("more units left than there are")),
+            (list(&[0, 17, 3_000_000]), Err("a list of another length")),
+            (list(&[0, 17, 3_000_000, 3]), Err("a list of another length")),
+            (list(&[0, 17, 3_000_000, 3, 9, 9]), Err("a list of another length")),
+            (Value::Nil, Err("not a list")),
+        ];
+        for (answer, expected) in cases {
+            let shown = format!("{answer:?}");
+            let found = granted(&question(), answer).map(|granted| (granted.units, granted.at));
             assert_eq!(found, expected.map_err(LimitsError::Nonsense), "{shown}");
         }
     }

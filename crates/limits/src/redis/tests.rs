@@ -9,18 +9,19 @@ use bartizan_model::{Algorithm, Quota};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
 
-use self::server::{Server, programs};
+use self::server::Server;
+pub(crate) use self::server::programs;
 use super::*;
 use crate::{Factors, MemoryStore, Nanos};
 
 /// A store whose time stands where the test puts it.
-struct Frozen {
-    store: RedisStore,
+pub(crate) struct Frozen {
+    pub(crate) store: RedisStore,
     _server: Server,
 }
 
 impl Frozen {
-    async fn start(program: &PathBuf) -> Self {
+    pub(crate) async fn start(program: &PathBuf) -> Self {
         let server = Server::start(program, &[]);
         let mut text = include_str!("decide.lua").to_owned();
         // States lapse by real time: they shall not while the clock stands still and the machine is busy.
@@ -43,7 +44,7 @@ impl Frozen {
         Self { store, _server: server }
     }
 
-    async fn command(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn command(&self, arguments: &[&str]) -> Value {
         let mut command = redis::cmd(arguments[0]);
         arguments[1..].iter().for_each(|argument| {
             command.arg(argument);
@@ -52,7 +53,7 @@ impl Frozen {
         self.store.shared.link.ask(query, Ok).await.unwrap()
     }
 
-    async fn set_clock(&self, microseconds: u64) {
+    pub(crate) async fn set_clock(&self, microseconds: u64) {
         self.command(&["SET", "clock", &microseconds.to_string()]).await;
     }
 }

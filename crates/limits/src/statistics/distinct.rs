@@ -1,6 +1,6 @@
-//! How many different values there were: a `HyperLogLog` (Flajolet et al. 2007), read with the improved raw estimator of
-//! Ertl ("New cardinality estimation algorithms for `HyperLogLog` sketches", 2017, algorithm 6), which needs neither
-//! tables nor a special case for few values.
+//! How many different values there were: a `HyperLogLog` (Flajolet et al. 2007), read with the improved raw estimator
+//! of Ertl ("New cardinality estimation algorithms for `HyperLogLog` sketches", 2017, algorithm 6), which needs
+//! neither tables nor a special case for few values.
 
 use std::f64::consts::LN_2;
 

@@ -129,6 +129,11 @@ mod tests {
         sketch
     }
 
+    #[test]
+    fn a_counter_is_88_bytes() {
+        assert_eq!(size_of::<Counter>(), 88);
+    }
+
     proptest! {
         #[test]
         fn counts_lie_within_their_bounds_and_nobody_frequent_is_missing(streams in streams()) {

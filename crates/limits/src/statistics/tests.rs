@@ -83,7 +83,10 @@ fn threads_lose_nothing() {
             });
         }
     });
-    assert_eq!(counts(statistics.totals(at(5_000), Period::Hour)), [20_000, 20_000, 0, 16]);
+    let [requests, refusals, near_misses, distinct] = counts(statistics.totals(at(5_000), Period::Hour));
+    assert_eq!([requests, refusals, near_misses], [20_000, 20_000, 0]);
+    // Sixteen values, some of which may share a register.
+    assert!((13..=17).contains(&distinct), "{distinct}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod fake;
+mod leases;
 mod secrecy;
 mod server;
 mod sharing;

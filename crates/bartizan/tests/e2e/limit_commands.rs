@@ -1,0 +1,207 @@
+//! What an operator sees of the limits and does about them, with the commands.
+
+use serde_json::json;
+
+use crate::{
+    eventually::eventually,
+    harness::Gateway,
+    issuer::Issuer,
+    phrases::ready,
+    redis_server::{Server, programs},
+    upstream::Upstream,
+};
+
+/// The status of each of `count` requests, one after the other.
+async fn statuses(gateway: &Gateway, count: usize) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for _ in 0..count {
+        statuses.push(gateway.get("/").await.status().as_u16());
+    }
+    statuses
+}
+
+async fn limited(rules: &str) -> (Gateway, Upstream) {
+    let upstream = Upstream::start().await;
+    let document = format!(
+        "limits: {{ few: [{rules}] }}\nroutes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few }}]"
+    );
+    (Gateway::start(&document).await, upstream)
+}
+
+/// The cells of the row that begins with these.
+fn row<'t>(table: &'t str, begin: &[&str]) -> Vec<&'t str> {
+    let mut rows = table.lines().map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()));
+    let found = rows.find(|row| row.clone().take(begin.len()).eq(begin.iter().copied()));
+    found.unwrap_or_else(|| panic!("no row {begin:?} in\n{table}")).collect()
+}
+
+#[tokio::test]
+async fn the_status_tells_what_every_rule_has_seen_also_after_a_reload() {
+    let (gateway, upstream) = limited(
+        "{ name: burst, per: address, rate: 60/h, burst: 3 }, \
+         { per: \"header:x-tenant\", rate: 2/15min, mode: shadow }",
+    )
+    .await;
+    assert_eq!(statuses(&gateway, 5).await, [200, 200, 200, 429, 429]);
+    let status = gateway.cli(["limits", "status"]).await.succeeded();
+    assert_eq!(
+        row(&status, &["few", "burst"]),
+        ["few", "burst", "address", "60/h burst 3", "enforce", "5", "2", "1", "1"]
+    );
+    // It reports before anything is refused, so it sees every request.
+    let tenants = row(&status, &["few", "header-x-tenant-900s"]);
+    assert_eq!(tenants[2..], ["header:x-tenant", "2/15min", "shadow", "5", "3", "1", "1"]);
+
+    gateway.rewrite(&format!(
+        "limits: {{ few: [{{ name: burst, per: address, rate: 1000/h }}] }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few }}]"
+    ));
+    gateway.log(|line| line["message"] == "configuration taken over").await;
+    assert_eq!(statuses(&gateway, 1).await, [200]);
+    let status = gateway.cli(["limits", "status", "--day"]).await.succeeded();
+    assert_eq!(row(&status, &["few", "burst"])[3..], ["1000/h", "enforce", "6", "2", "1", "1"]);
+    assert!(!status.contains("x-tenant"), "{status}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_top_names_who_comes_most_and_who_is_refused_most() {
+    let (gateway, _upstream) = limited("{ name: tenants, per: \"header:x-tenant\", rate: 3/h }").await;
+    for (tenant, count) in [("quiet", 1), ("busy", 5), ("x".repeat(100).as_str(), 1)] {
+        for _ in 0..count {
+            gateway.client().get(gateway.url("/")).header("x-tenant", tenant).send().await.unwrap();
+        }
+    }
+    let top = gateway.cli(["limits", "top"]).await.succeeded();
+    let rows: Vec<_> = top.lines().skip(1).collect();
+    assert_eq!(row(rows[0], &["few"]), ["few", "tenants", "5", "busy"]);
+    assert_eq!(rows.len(), 3, "{top}");
+    assert!(top.contains(&format!("{}…#", "x".repeat(44))), "a long value is cut: {top}");
+    let refused = gateway.cli(["limits", "top", "--refused", "--policy", "few"]).await.succeeded();
+    assert_eq!(row(&refused, &["few"]), ["few", "tenants", "2", "busy"]);
+    assert_eq!(refused.lines().count(), 2, "{refused}");
+    let error = gateway.cli(["limits", "top", "--policy", "many"]).await.failed_with(1);
+    assert!(error.contains("there is no limit policy `many`"), "{error}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_limited_is_explained_and_begins_afresh_after_a_reset() {
+    let (gateway, _upstream) = limited(
+        "{ name: burst, per: address, rate: 60/h, burst: 2 }, { name: hour, per: address, rate: 100/h }",
+    )
+    .await;
+    let nothing = gateway.cli(["limits", "explain", "127.0.0.1"]).await.succeeded();
+    assert!(nothing.starts_with("`127.0.0.1` has used nothing of any limit"), "{nothing}");
+    assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
+    let explained = gateway.cli(["limits", "explain", "127.0.0.1"]).await.succeeded();
+    let burst = row(&explained, &["few", "burst"]);
+    assert_eq!(burst[2..4], ["address", "0 of 2"]);
+    assert!(burst[6].starts_with("refused for "), "{explained}");
+    let hour = row(&explained, &["few", "hour"]);
+    assert_eq!((hour[3], hour[5], hour[6]), ("98 of 100", "this gateway", "within the limit"));
+
+    let forgot = gateway.cli(["limits", "reset", "few", "127.0.0.1", "--rule", "burst"]).await.succeeded();
+    assert_eq!(forgot.trim_end(), "forgot what `127.0.0.1` had used of few: burst");
+    let audited = gateway.log(|line| line["action"] == "limits.reset").await;
+    assert_eq!((&audited["value"], &audited["rules"]), (&json!("127.0.0.1"), &json!("burst")));
+    assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
+    let again = gateway.cli(["limits", "reset", "few", "192.0.2.1"]).await.succeeded();
+    assert_eq!(again.trim_end(), "`192.0.2.1` had used nothing of few");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_allowed_is_not_counted_until_that_ends() {
+    let (gateway, upstream) = limited("{ name: burst, per: address, rate: 1/h }").await;
+    assert_eq!(statuses(&gateway, 2).await, [200, 429]);
+    let allowed = gateway.cli(["limits", "allow", "few", "127.0.0.1", "--for", "1h"]).await.succeeded();
+    assert_eq!(allowed.trim_end(), "few does not count `127.0.0.1` for 60 min");
+    assert_eq!(statuses(&gateway, 3).await, [200; 3]);
+    let explained = gateway.cli(["limits", "explain", "127.0.0.1"]).await.succeeded();
+    assert!(row(&explained, &["few", "burst"])[6].starts_with("not counted for "), "{explained}");
+    // It survives a reload.
+    gateway.rewrite(&format!(
+        "limits: {{ few: [{{ name: burst, per: address, rate: 2/d }}] }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few }}]"
+    ));
+    gateway.log(|line| line["message"] == "configuration taken over").await;
+    assert_eq!(statuses(&gateway, 3).await, [200; 3]);
+    let ended = gateway.cli(["limits", "allow", "few", "127.0.0.1", "--end"]).await.succeeded();
+    assert_eq!(ended.trim_end(), "few counts `127.0.0.1`");
+    assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
+
+    gateway.cli(["limits", "allow", "few", "--network", "127.0.0.0/8", "--for", "1h"]).await.succeeded();
+    assert_eq!(statuses(&gateway, 2).await, [200; 2]);
+    let status = gateway.cli(["limits", "status"]).await.succeeded();
+    assert_eq!(row(&status, &["few", "in 60 min"])[2], "127.0.0.0/8");
+    let audited = gateway.log(|line| line["action"] == "limits.allow" && line["network"].is_string()).await;
+    assert_eq!(audited["network"], "127.0.0.0/8");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_user_is_let_off_wherever_they_are() {
+    let (upstream, issuer) = (Upstream::start().await, Issuer::start());
+    let gateway = ready(&format!(
+        "identity: {{ shop: {} }}\n\
+         limits: {{ both: [{{ per: user, rate: 1/h }}, {{ per: user, concurrent: 5 }}] }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: shop, limit: both }}]",
+        issuer.provider("")
+    ))
+    .await;
+    let ask = async |user: &str| {
+        let token = issuer.token(json!({ "sub": user }));
+        gateway.client().get(gateway.url("/")).bearer_auth(token).send().await.unwrap().status().as_u16()
+    };
+    gateway.cli(["limits", "allow", "both", "shop/ada", "--for", "1h"]).await.succeeded();
+    assert_eq!(
+        [ask("ada").await, ask("ada").await, ask("grace").await, ask("grace").await],
+        [200, 200, 200, 429]
+    );
+    let top = gateway.cli(["limits", "top", "--rule", "user-3600s"]).await.succeeded();
+    assert_eq!(row(&top, &["both"]), ["both", "user-3600s", "2", "shop/grace"]);
+    assert!(!top.contains("ada"), "{top}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_gateways_share_is_explained_and_reset_from_any_of_them() {
+    for program in programs() {
+        let (upstream, mut server) = (Upstream::start().await, Server::start(&program, &[]));
+        let document = format!(
+            "limits: {{ few: [{{ name: few, per: address, rate: 2/h }}] }}\n\
+             shared: {{ redis: \"{}\", on_error: deny, timeout: 500ms }}\n\
+             routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few }}]",
+            server.url()
+        );
+        let (one, other) = (Gateway::start(&document).await, Gateway::start(&document).await);
+        for gateway in [&one, &other] {
+            eventually("the store", async || {
+                gateway.cli(["limits", "status"]).await.succeeded().contains("counts for all gateways")
+            })
+            .await;
+        }
+        assert_eq!(statuses(&one, 3).await, [200, 200, 429]);
+        let explained = other.cli(["limits", "explain", "127.0.0.1"]).await.succeeded();
+        assert_eq!(row(&explained, &["few", "few"])[3], "0 of 2");
+        assert_eq!(row(&explained, &["few", "few"])[5], "all gateways");
+        other.cli(["limits", "reset", "few", "127.0.0.1"]).await.succeeded();
+        assert_eq!(statuses(&one, 3).await, [200, 200, 429]);
+
+        server.process.kill().unwrap();
+        server.process.wait().unwrap();
+        for command in [["limits", "explain", "127.0.0.1", "--all"], ["limits", "reset", "few", "127.0.0.1"]]
+        {
+            let error = other.cli(command).await.failed_with(1);
+            assert!(error.contains("the shared store does not answer"), "{error}");
+        }
+        eventually("the status to tell", async || {
+            other.cli(["limits", "status"]).await.succeeded().contains("the shared store cannot be reached")
+        })
+        .await;
+        for gateway in [one, other] {
+            gateway.stop().await;
+        }
+    }
+}

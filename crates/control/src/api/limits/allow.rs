@@ -1,0 +1,200 @@
+//! `POST /v1/limits/allow`: lets somebody off a policy for a while.
+
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+
+use axum::{Extension, Json, extract::State};
+use bartizan_limits::{Allowance, Nanos, Whom};
+use bartizan_model::{Name, RequestId};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ObjectBuilder, OneOfBuilder, RefOr, Schema, Type,
+        schema::{AdditionalProperties, KnownFormat, SchemaFormat},
+    },
+};
+
+use super::{LONGEST_VALUE, Which, check_value, moment};
+use crate::{
+    Problem, Timestamp,
+    api::addresses::prefix::Prefix,
+    control::Shared,
+    extract::JsonBody,
+    failure::{Failure, FailureCode},
+    guard::Connection,
+};
+
+/// Somebody to let off: either a value or a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLimitAllowance {
+    /// The policy.
+    pub policy: Name,
+    /// Requests that a rule counts by this value, as `/v1/limits/top` shows it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Requests from this address or prefix, whatever they are counted by.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// For how long, in seconds; 0 ends it.
+    pub for_seconds: f64,
+}
+
+/// Somebody whose requests a policy does not count for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitAllowance {
+    /// The policy.
+    #[schema(example = "voice")]
+    pub policy: String,
+    /// Requests that a rule counts by this value; null for a network.
+    pub value: Option<String>,
+    /// Requests from these addresses; null for a value.
+    #[schema(example = "203.0.113.0/24")]
+    pub network: Option<String>,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// Up to 31 days. Who is to be let off for longer belongs into the configuration.
+const FOR_SECONDS: RangeInclusive<f64> = 0.0..=2_678_400.0;
+
+/// Lets a value or a network off the limits of a policy for a while: its requests are not counted until then.
+///
+/// Replaces an earlier entry for the same. Kept in memory, also when the configuration changes, until the gateway stops.
+#[utoipa::path(
+    post,
+    path = "/v1/limits/allow",
+    operation_id = "allow_limit",
+    tag = "limits",
+    request_body = NewLimitAllowance,
+    responses(
+        (status = 200, description = "The entry as it stands.", body = LimitAllowance),
+        (
+            status = 404,
+            description = "There is no such policy.",
+            body = Problem,
+            content_type = "application/problem+json"
+        ),
+        (
+            status = 409,
+            description = "The list is full.",
+            body = Problem,
+            content_type = "application/problem+json"
+        )
+    )
+)]
+pub(crate) async fn allow_limit(
+    State(shared): State<Arc<Shared>>,
+    Extension(request_id): Extension<RequestId>,
+    connection: Option<Extension<Connection>>,
+    JsonBody(new): JsonBody<NewLimitAllowance>,
+) -> Result<Json<LimitAllowance>, Failure> {
+    let limits = shared.system.limits();
+    let now = limits.limiter.now();
+    let allowance = new.parse(now).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
+    Which { policy: Some(&allowance.policy), rule: None }.of(&limits.config)?;
+    if allowance.until > now {
+        limits
+            .limiter
+            .allowances()
+            .set(now, allowance.clone())
+            .map_err(|error| Failure::new(FailureCode::LimitAllowancesFull, error.to_string()))?;
+    } else {
+        limits.limiter.allowances().remove(now, &allowance.policy, &allowance.whom);
+    }
+    let stands = LimitAllowance::of(&allowance, now);
+    tracing::info!(
+        audit = true,
+        action = "limits.allow",
+        policy = stands.policy,
+        value = stands.value,
+        network = stands.network,
+        until = %stands.until,
+        peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer)),
+        %request_id,
+        "an operator changed who is not counted"
+    );
+    Ok(Json(stands))
+}
+
+impl NewLimitAllowance {
+    fn parse(self, now: Nanos) -> Result<Allowance, String> {
+        let whom = match (self.value, self.network) {
+            (Some(value), None) => {
+                check_value(&value)?;
+                Whom::Value(value.into())
+            }
+            (None, Some(network)) => {
+                let Prefix(network) = network.parse()?;
+                Whom::Network(network)
+            }
+            _ => return Err("say either `value` or `network`".into()),
+        };
+        if !FOR_SECONDS.contains(&self.for_seconds) {
+            return Err("`for_seconds` must be 0 to 2678400".into());
+        }
+        let ahead = Duration::from_secs_f64(self.for_seconds).as_nanos();
+        let until = now.get().saturating_add(u64::try_from(ahead).unwrap_or(u64::MAX));
+        Ok(Allowance { policy: self.policy, whom, until: Nanos::new(until) })
+    }
+}
+
+impl LimitAllowance {
+    pub(super) fn of(allowance: &Allowance, now: Nanos) -> Self {
+        let (value, network) = match &allowance.whom {
+            Whom::Value(value) => (Some(value.to_string()), None),
+            Whom::Network(network) => (None, Some(network.to_string())),
+        };
+        Self { policy: allowance.policy.to_string(), value, network, until: moment(allowance.until, now) }
+    }
+}
+
+/// A key that is there has a value: `null` is none.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+impl utoipa::PartialSchema for NewLimitAllowance {
+    /// Exactly one of `value` and `network`, which no derivation says.
+    fn schema() -> RefOr<Schema> {
+        let value = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .max_length(Some(LONGEST_VALUE))
+            .description(Some("Requests that a rule counts by this value, as `/v1/limits/top` shows it."))
+            .examples(["shop-users/ada"]);
+        OneOfBuilder::new()
+            .description(Some("Somebody to let off: either a value or a network."))
+            .item(Self::form("A value.", "value", value.into()))
+            .item(Self::form("A network.", "network", <Prefix as utoipa::PartialSchema>::schema()))
+            .into()
+    }
+}
+
+impl ToSchema for NewLimitAllowance {}
+
+impl NewLimitAllowance {
+    fn form(description: &str, key: &str, whom: RefOr<Schema>) -> Schema {
+        let policy = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[A-Za-z0-9._-]{1,64}$"))
+            .description(Some("The policy."))
+            .examples(["voice"]);
+        let seconds = ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Double)))
+            .minimum(Some(*FOR_SECONDS.start()))
+            .maximum(Some(*FOR_SECONDS.end()))
+            .description(Some("For how long, in seconds; 0 ends it."))
+            .examples([3600]);
+        ObjectBuilder::new()
+            .description(Some(description))
+            .property("policy", policy)
+            .property(key, whom)
+            .property("for_seconds", seconds)
+            .required("policy")
+            .required(key)
+            .required("for_seconds")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .into()
+    }
+}

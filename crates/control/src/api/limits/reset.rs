@@ -1,0 +1,97 @@
+//! `POST /v1/limits/reset`: forgets what a value has used.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State};
+use bartizan_config::Amount;
+use bartizan_limits::Limit;
+use bartizan_model::{Name, RequestId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Which, check_value, unavailable};
+use crate::{
+    Problem,
+    control::Shared,
+    extract::JsonBody,
+    failure::{Failure, FailureCode},
+    guard::Connection,
+};
+
+/// Whose use to forget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitReset {
+    /// The policy.
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "voice")]
+    pub policy: Name,
+    /// Only this rule of it; all that count a rate when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "address-60s")]
+    pub rule: Option<Name>,
+    /// The value, as `/v1/limits/top` shows it.
+    #[schema(max_length = 1024, example = "203.0.113.7")]
+    pub value: String,
+}
+
+/// What was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitsForgotten {
+    /// Rules in which the value had used anything.
+    #[schema(example = json!(["address-60s"]))]
+    pub rules: Vec<String>,
+}
+
+/// Forgets what a value has used of a policy's rates, in the shared store too.
+#[utoipa::path(
+    post,
+    path = "/v1/limits/reset",
+    operation_id = "reset_limit",
+    tag = "limits",
+    request_body = LimitReset,
+    responses(
+        (status = 200, description = "What was forgotten.", body = LimitsForgotten),
+        (
+            status = 404,
+            description = "There is no such rule.",
+            body = Problem,
+            content_type = "application/problem+json"
+        ),
+        (
+            status = 503,
+            description = "The shared store does not answer.",
+            body = Problem,
+            content_type = "application/problem+json"
+        )
+    )
+)]
+pub(crate) async fn reset_limit(
+    State(shared): State<Arc<Shared>>,
+    Extension(request_id): Extension<RequestId>,
+    connection: Option<Extension<Connection>>,
+    JsonBody(reset): JsonBody<LimitReset>,
+) -> Result<Json<LimitsForgotten>, Failure> {
+    check_value(&reset.value).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
+    let limits = shared.system.limits();
+    let which = Which { policy: Some(&reset.policy), rule: reset.rule.as_ref() };
+    let mut rules = Vec::new();
+    for (policy, rule) in which.of(&limits.config)? {
+        let Amount::Rate(quota) = rule.amount else { continue };
+        let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
+        let found = limits.limiter.reset(&limit, reset.value.as_bytes()).await;
+        if found.map_err(|error| unavailable(&error))? {
+            rules.push(rule.name.to_string());
+        }
+    }
+    tracing::info!(
+        audit = true,
+        action = "limits.reset",
+        policy = %reset.policy,
+        value = reset.value,
+        rules = rules.join(", "),
+        peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer)),
+        %request_id,
+        "an operator reset limits"
+    );
+    Ok(Json(LimitsForgotten { rules }))
+}

@@ -1,0 +1,181 @@
+//! `GET /v1/limits/standing`: how somebody stands, right now.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use axum::{Json, extract::State};
+use bartizan_config::{Amount, Enforcement, LimitPolicy, LimitRule};
+use bartizan_limits::{Charge, Factors, Limit};
+use bartizan_model::Name;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{LimitMode, Which, check_value, moment, unavailable};
+use crate::{
+    LimitsInUse, Problem, Timestamp,
+    control::Shared,
+    extract::QueryParameters,
+    failure::{Failure, FailureCode},
+};
+
+/// How a value stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LimitStandings {
+    /// In each rule that counts, in the order of the configuration.
+    pub standings: Vec<LimitStanding>,
+}
+
+/// How a value stands in one rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LimitStanding {
+    /// The rule's policy.
+    #[schema(example = "voice")]
+    pub policy: String,
+    /// The rule.
+    #[schema(example = "address-60s")]
+    pub rule: String,
+    /// By what the rule counts.
+    #[schema(example = json!(["address"]))]
+    pub per: Vec<String>,
+    /// Whether the rule refuses or only reports.
+    pub mode: LimitMode,
+    /// Who has counted.
+    pub counted_by: LimitCounter,
+    /// The units at once, or the requests in flight, that the rule admits.
+    pub quota: u64,
+    /// Those left.
+    pub remaining: u64,
+    /// Until all of the quota is available again, if nothing more is asked; null for requests in flight.
+    pub reset_seconds: Option<f64>,
+    /// Until a request that costs 1 would be admitted; null when it would be now.
+    pub retry_after_seconds: Option<f64>,
+    /// Until when the value is not counted, where an operator said so; null when it is counted.
+    pub allowed_until: Option<Timestamp>,
+}
+
+/// Who has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitCounter {
+    /// This gateway alone.
+    Gateway,
+    /// All gateways together.
+    SharedStore,
+}
+
+/// Who is asked about.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Asked {
+    /// Only rules of this policy.
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    policy: Option<Name>,
+    /// Only rules with this name.
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    rule: Option<Name>,
+    /// The value, as `/v1/limits/top` shows it.
+    #[param(max_length = 1024, example = "203.0.113.7")]
+    value: String,
+}
+
+/// How a value stands in each rule, right now.
+///
+/// Charges nothing. Where gateways lease parts of a limit, what they hold in advance counts as used.
+#[utoipa::path(
+    get,
+    path = "/v1/limits/standing",
+    operation_id = "read_limit_standing",
+    tag = "limits",
+    params(Asked),
+    responses(
+        (status = 200, description = "How the value stands.", body = LimitStandings),
+        (
+            status = 404,
+            description = "There is no such rule.",
+            body = Problem,
+            content_type = "application/problem+json"
+        ),
+        (
+            status = 503,
+            description = "The shared store does not answer.",
+            body = Problem,
+            content_type = "application/problem+json"
+        )
+    )
+)]
+pub(crate) async fn read_limit_standing(
+    State(shared): State<Arc<Shared>>,
+    QueryParameters(asked): QueryParameters<Asked>,
+) -> Result<Json<LimitStandings>, Failure> {
+    check_value(&asked.value).map_err(|detail| Failure::new(FailureCode::MalformedRequest, detail))?;
+    let limits = shared.system.limits();
+    let which = Which { policy: asked.policy.as_ref(), rule: asked.rule.as_ref() };
+    let mut standings = Vec::new();
+    for (policy, rule) in which.of(&limits.config)?.into_iter().filter(|(_, rule)| rule.enabled) {
+        standings.push(limits.standing(policy, rule, &asked.value).await?);
+    }
+    Ok(Json(LimitStandings { standings }))
+}
+
+impl LimitsInUse {
+    async fn standing(
+        &self,
+        policy: &LimitPolicy,
+        rule: &LimitRule,
+        value: &str,
+    ) -> Result<LimitStanding, Failure> {
+        let name = Limit::name_of(&policy.name, &rule.name);
+        let now = self.limiter.now();
+        let address = value.parse().ok();
+        let allowed = self.limiter.allowances().until(|| now, &policy.name, address, value.as_bytes());
+        let blank = LimitStanding {
+            policy: policy.name.to_string(),
+            rule: rule.name.to_string(),
+            per: rule.per.iter().map(ToString::to_string).collect(),
+            mode: rule.enforcement.into(),
+            counted_by: LimitCounter::Gateway,
+            quota: 0,
+            remaining: 0,
+            reset_seconds: None,
+            retry_after_seconds: None,
+            allowed_until: allowed.map(|until| moment(until, now)),
+        };
+        let quota = match rule.amount {
+            Amount::Rate(quota) => quota,
+            Amount::Concurrent(at_most) => {
+                let in_flight = self.limiter.concurrency().in_flight(&name, value.as_bytes());
+                let remaining = at_most.get().saturating_sub(in_flight).into();
+                // A place is free as soon as a request ends, which nobody knows; who is refused is told a second.
+                let retry_after_seconds = (remaining == 0).then_some(1.0);
+                return Ok(LimitStanding {
+                    quota: at_most.get().into(),
+                    remaining,
+                    retry_after_seconds,
+                    ..blank
+                });
+            }
+        };
+        let limit = Limit { name, quota };
+        let charge = Charge {
+            limit: &limit,
+            value: value.as_bytes(),
+            cost: NonZeroU32::MIN,
+            factors: Factors::default(),
+        };
+        let (standing, is_shared) = match rule.enforcement {
+            Enforcement::Enforce => {
+                self.limiter.standing(&charge).await.map_err(|error| unavailable(&error))?
+            }
+            // Rules that only report are counted by each gateway for itself.
+            Enforcement::Shadow => (self.limiter.standing_here(&charge), false),
+        };
+        Ok(LimitStanding {
+            counted_by: if is_shared { LimitCounter::SharedStore } else { LimitCounter::Gateway },
+            quota: standing.quota,
+            remaining: standing.remaining,
+            reset_seconds: Some(standing.reset.as_secs_f64()),
+            retry_after_seconds: standing.retry_after.map(|wait| wait.as_secs_f64()),
+            ..blank
+        })
+    }
+}

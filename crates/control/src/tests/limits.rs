@@ -1,0 +1,235 @@
+//! Limits as an operator sees them.
+
+use std::num::NonZeroU32;
+
+use bartizan_config::Amount;
+use bartizan_limits::{Charge, Factors, InFlight, Limit, Outcome};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::fixture::Admin;
+
+/// Counts so many requests by each rate of a policy, as the gateway does.
+async fn ask(admin: &Admin, policy: &str, value: &str, times: usize) {
+    let limits = &admin.system.limits;
+    let policy = limits.config.limits.iter().find(|listed| listed.name.as_str() == policy).unwrap();
+    for rule in &policy.rules {
+        let Amount::Rate(quota) = rule.amount else { continue };
+        let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
+        let (cost, factors) = (NonZeroU32::MIN, Factors::default());
+        for _ in 0..times {
+            let charge = Charge { limit: &limit, value: value.as_bytes(), cost, factors };
+            let (decision, _) = limits.limiter.decide(&[charge]).await.unwrap();
+            let outcome = Outcome::of(&decision.standings[0]);
+            limits.limiter.statistics(&limit.name).record(limits.limiter.now(), value.as_bytes(), outcome);
+        }
+    }
+}
+
+/// Statistics live as long as a configuration holds them.
+fn hold(admin: &Admin) -> Vec<impl Sized> {
+    let limits = &admin.system.limits;
+    let rules =
+        limits.config.limits.iter().flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)));
+    rules.map(|(policy, rule)| limits.limiter.statistics(&Limit::name_of(&policy.name, &rule.name))).collect()
+}
+
+#[tokio::test]
+async fn policies_are_listed_with_what_they_have_seen() {
+    let admin = Admin::new();
+    let _held = hold(&admin);
+    ask(&admin, "voice", "192.0.2.7", 6).await;
+    ask(&admin, "watched", "192.0.2.8", 3).await;
+    let listed = admin.get("/v1/limits").await.json();
+    assert_eq!((&listed["shared_store_connected"], &listed["allowances"]), (&Value::Null, &json!([])));
+    let nothing = json!({ "requests": 0, "refusals": 0, "near_misses": 0, "distinct_values": 0 });
+    let seen = |requests, refusals, near_misses| {
+        json!({
+            "requests": requests, "refusals": refusals, "near_misses": near_misses, "distinct_values": 1
+        })
+    };
+    let quota = |units, algorithm| {
+        json!({
+            "units": units, "window_seconds": 3600.0, "burst": units, "algorithm": algorithm
+        })
+    };
+    let expected = json!([
+        { "name": "voice", "line": 4, "rules": [
+            {
+                "name": "address-3600s", "line": 5, "per": ["address"], "quota": quota(5, "token-bucket"),
+                "concurrent": null, "mode": "enforce", "enabled": true,
+                "hour": seen(6, 1, 1), "day": seen(6, 1, 1)
+            },
+            {
+                "name": "address-route-3600s", "line": 6, "per": ["address", "route"],
+                "quota": quota(100, "sliding-window"), "concurrent": null, "mode": "enforce", "enabled": true,
+                "hour": seen(6, 0, 0), "day": seen(6, 0, 0)
+            },
+            {
+                "name": "address-concurrent", "line": 7, "per": ["address"], "quota": null, "concurrent": 2,
+                "mode": "enforce", "enabled": true, "hour": nothing, "day": nothing
+            },
+        ] },
+        { "name": "watched", "line": 8, "rules": [
+            {
+                "name": "address-3600s", "line": 8, "per": ["address"], "quota": quota(1, "token-bucket"),
+                "concurrent": null, "mode": "shadow", "enabled": true,
+                "hour": seen(3, 2, 1), "day": seen(3, 2, 1)
+            },
+        ] },
+    ]);
+    assert_eq!(listed["policies"], expected);
+}
+
+#[tokio::test]
+async fn the_top_is_ranked_and_filtered() {
+    let admin = Admin::new();
+    let _held = hold(&admin);
+    ask(&admin, "voice", "192.0.2.7", 9).await;
+    ask(&admin, "voice", "192.0.2.8", 7).await;
+    ask(&admin, "watched", "192.0.2.9", 1).await;
+    let value = |value: &str, count| json!({ "value": value, "at_least": count, "at_most": count });
+    let rule = |policy: &str, rule: &str, values: &[Value]| {
+        json!({
+            "policy": policy, "rule": rule, "values": values
+        })
+    };
+    let both = [value("192.0.2.7", 9), value("192.0.2.8", 7)];
+    let refused = [value("192.0.2.7", 4), value("192.0.2.8", 2)];
+    let cases = [
+        (
+            "",
+            json!([
+                rule("voice", "address-3600s", &both),
+                rule("voice", "address-route-3600s", &both),
+                rule("watched", "address-3600s", &[value("192.0.2.9", 1)]),
+            ]),
+        ),
+        ("?by=refusals&over=day", json!([rule("voice", "address-3600s", &refused)])),
+        ("?policy=voice&rule=address-3600s&limit=1", json!([rule("voice", "address-3600s", &both[..1])])),
+        ("?policy=voice&rule=address-concurrent", json!([])),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(
+            admin.get(&format!("/v1/limits/top{query}")).await.json(),
+            json!({ "rules": expected }),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_standing_says_what_is_left_until_it_is_reset() {
+    let admin = Admin::new();
+    ask(&admin, "voice", "192.0.2.7", 6).await;
+    let limits = &admin.system.limits;
+    let concurrent = InFlight {
+        name: "voice/address-concurrent",
+        value: b"192.0.2.7",
+        at_most: NonZeroU32::new(2).unwrap(),
+    };
+    let _place = limits.limiter.concurrency().try_enter(&[concurrent]).unwrap();
+    let target = "/v1/limits/standing?policy=voice&value=192.0.2.7";
+    let left = async || {
+        let standings = admin.get(target).await.json()["standings"].clone();
+        let left = |standing: &Value| {
+            (standing["rule"].as_str().unwrap().to_owned(), standing["remaining"].as_u64().unwrap())
+        };
+        (standings.as_array().unwrap().iter().map(left).collect::<Vec<_>>(), standings)
+    };
+    let named = |named: [(&str, u64); 3]| named.map(|(name, left)| (name.to_owned(), left)).to_vec();
+    let (remaining, standings) = left().await;
+    assert_eq!(
+        remaining,
+        named([("address-3600s", 0), ("address-route-3600s", 94), ("address-concurrent", 1)])
+    );
+    assert_eq!((&standings[0]["counted_by"], &standings[0]["quota"]), (&json!("gateway"), &json!(5)));
+    let wait = standings[0]["retry_after_seconds"].as_f64().unwrap();
+    assert!((700.0..=720.0).contains(&wait), "{wait}");
+    assert_eq!(
+        (&standings[1]["retry_after_seconds"], &standings[2]["reset_seconds"]),
+        (&Value::Null, &Value::Null)
+    );
+
+    let reset =
+        |rule: Option<&str>| json!({ "policy": "voice", "rule": rule, "value": "192.0.2.7" }).to_string();
+    let forgotten = admin.post("/v1/limits/reset", Some(&reset(Some("address-3600s")))).await;
+    assert_eq!(forgotten.json(), json!({ "rules": ["address-3600s"] }));
+    let (remaining, _) = left().await;
+    assert_eq!(
+        remaining,
+        named([("address-3600s", 5), ("address-route-3600s", 94), ("address-concurrent", 1)])
+    );
+    let forgotten = admin.post("/v1/limits/reset", Some(&reset(None))).await;
+    assert_eq!(forgotten.json(), json!({ "rules": ["address-route-3600s"] }));
+}
+
+#[tokio::test]
+async fn an_allowance_is_told_until_it_ends_or_is_ended() {
+    let admin = Admin::new();
+    let set = async |body: Value| admin.post("/v1/limits/allow", Some(&body.to_string())).await;
+    let by_value = set(json!({ "policy": "voice", "value": "shop/ada", "for_seconds": 60 })).await.json();
+    assert_eq!((&by_value["value"], &by_value["network"]), (&json!("shop/ada"), &Value::Null));
+    let by_network =
+        set(json!({ "policy": "voice", "network": "192.0.2.7/24", "for_seconds": 3600.5 })).await.json();
+    assert_eq!((&by_network["value"], &by_network["network"]), (&Value::Null, &json!("192.0.2.0/24")));
+    let listed = async || admin.get("/v1/limits").await.json()["allowances"].as_array().unwrap().len();
+    assert_eq!(listed().await, 2);
+    for (value, expected) in [("shop/ada", true), ("192.0.2.9", true), ("192.0.3.9", false)] {
+        let standings = admin.get(&format!("/v1/limits/standing?policy=voice&value={value}")).await.json();
+        assert_eq!(standings["standings"][0]["allowed_until"].is_string(), expected, "{value}");
+    }
+    set(json!({ "policy": "voice", "value": "shop/ada", "for_seconds": 0 })).await;
+    assert_eq!(listed().await, 1);
+    for number in 1..256 {
+        set(json!({ "policy": "watched", "value": number.to_string(), "for_seconds": 60 })).await;
+    }
+    let full = set(json!({ "policy": "voice", "value": "one more", "for_seconds": 60 })).await;
+    assert_eq!((full.status, full.code()), (StatusCode::CONFLICT, "limit_allowances_full".into()));
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let admin = Admin::new();
+    let long = "x".repeat(1025);
+    let cases = [
+        (Method::GET, "top?limit=0".into(), "", 400),
+        (Method::GET, "top?limit=51".into(), "", 400),
+        (Method::GET, "top?by=luck".into(), "", 400),
+        (Method::GET, "top?policy=a%20b".into(), "", 400),
+        (Method::GET, "top?policy=nowhere".into(), "", 404),
+        (Method::GET, "top?policy=watched&rule=nowhere".into(), "", 404),
+        (Method::GET, "standing".into(), "", 400),
+        (Method::GET, format!("standing?value={long}"), "", 400),
+        (Method::GET, "standing?value=&rule=nowhere".into(), "", 404),
+        (Method::POST, "reset".into(), r#"{"policy":"voice"}"#, 422),
+        (Method::POST, "reset".into(), r#"{"policy":"nowhere","value":"a"}"#, 404),
+        (Method::POST, "reset".into(), r#"{"policy":"voice","rule":"nowhere","value":"a"}"#, 404),
+        (Method::POST, "reset".into(), r#"{"policy":"voice","value":"a","all":true}"#, 422),
+        (Method::POST, "allow".into(), r#"{"policy":"voice","for_seconds":1}"#, 422),
+        (
+            Method::POST,
+            "allow".into(),
+            r#"{"policy":"voice","value":"a","network":"192.0.2.7","for_seconds":1}"#,
+            422,
+        ),
+        (
+            Method::POST,
+            "allow".into(),
+            r#"{"policy":"voice","value":"a","network":null,"for_seconds":1}"#,
+            422,
+        ),
+        (Method::POST, "allow".into(), r#"{"policy":"voice","value":"a"}"#, 422),
+        (Method::POST, "allow".into(), r#"{"policy":"voice","value":"a","for_seconds":-1}"#, 422),
+        (Method::POST, "allow".into(), r#"{"policy":"voice","value":"a","for_seconds":2678401}"#, 422),
+        (Method::POST, "allow".into(), r#"{"policy":"voice","network":"0.0.0.0/0","for_seconds":1}"#, 422),
+        (Method::POST, "allow".into(), r#"{"policy":"nowhere","value":"a","for_seconds":1}"#, 404),
+        (Method::POST, "allow".into(), r#"{"policy":"nowhere","value":"a","for_seconds":0}"#, 404),
+    ];
+    for (method, target, body, status) in cases {
+        let body = (method == Method::POST).then_some(body);
+        let answer = admin.send(admin.request(method, &format!("/v1/limits/{target}"), body)).await;
+        assert_eq!(answer.status, status, "{target} {body:?}");
+    }
+    assert_eq!(admin.get("/v1/limits").await.json()["allowances"], json!([]));
+}

@@ -1,0 +1,59 @@
+//! The store that gateways share, in the mode that the configuration names.
+
+use std::time::Instant;
+
+use bartizan_config::SharedMode;
+
+use crate::{Charge, Decision, LeasedStore, Limit, LimitsError, RedisStore};
+
+#[derive(Debug)]
+pub(super) enum Store {
+    Exact(RedisStore),
+    Leased(LeasedStore),
+}
+
+impl Store {
+    pub(super) fn new(redis: RedisStore, mode: SharedMode) -> Self {
+        match mode {
+            SharedMode::Exact => Self::Exact(redis),
+            SharedMode::Leased => Self::Leased(LeasedStore::new(redis)),
+        }
+    }
+
+    pub(super) fn redis(&self) -> &RedisStore {
+        match self {
+            Self::Exact(store) => store,
+            Self::Leased(store) => store.store(),
+        }
+    }
+
+    /// Also says whether Redis was asked.
+    pub(super) async fn decide(&self, charges: &[Charge<'_>]) -> Result<(Decision, bool), LimitsError> {
+        match self {
+            Self::Exact(store) => store.decide(charges).await.map(|decision| (decision, true)),
+            Self::Leased(store) => store.decide(charges).await,
+        }
+    }
+
+    /// What was charged when it was asked for at `began`.
+    pub(super) async fn give_back(&self, began: Instant, charges: &[Charge<'_>]) -> Result<(), LimitsError> {
+        match self {
+            Self::Exact(store) => store.give_back(began.elapsed(), charges).await,
+            Self::Leased(store) => store.give_back(began, charges).await,
+        }
+    }
+
+    pub(super) async fn reset(&self, limit: &Limit, value: &[u8]) -> Result<bool, LimitsError> {
+        match self {
+            Self::Exact(store) => store.reset(limit, value).await,
+            Self::Leased(store) => store.reset(limit, value).await,
+        }
+    }
+
+    /// Forgets what is not needed any more.
+    pub(super) fn sweep(&self) {
+        if let Self::Leased(store) = self {
+            store.sweep();
+        }
+    }
+}
