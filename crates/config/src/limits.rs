@@ -43,7 +43,8 @@ pub struct LimitRule {
     /// Whether it counts at all. Default true.
     pub enabled: bool,
     /// Of the rules of one policy that count by the same dimensions and match a request, only those with the
-    /// highest priority apply; equal ones apply together. Default 0.
+    /// highest priority apply; equal ones apply together. A rule that only reports never keeps one that refuses from
+    /// applying. Default 0.
     pub priority: i32,
     /// The requests it counts. Empty: all.
     pub on: Vec<OperationPattern>,

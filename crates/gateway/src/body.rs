@@ -16,7 +16,6 @@ use std::{
 use bartizan_limits::Place;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use smallvec::SmallVec;
 
 pub(crate) use client_body::{ClientBody, Room};
 pub(crate) use held_bytes::HeldBytes;
@@ -121,7 +120,7 @@ pub(crate) enum ResponseBody {
 }
 
 /// Places in concurrency limits.
-pub(crate) type Places = SmallVec<[Place; 1]>;
+pub(crate) type Places = Vec<Place>;
 
 impl ResponseBody {
     /// A body without bytes.

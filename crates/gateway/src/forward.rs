@@ -13,7 +13,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::watch;
 
 use crate::{
-    body::{BodyError, ClientBody, ResponseBody},
+    body::{BodyError, ClientBody, Places, ResponseBody},
     connection::ConnectionFacts,
     gateway::Generation,
     upgrade,
@@ -74,7 +74,8 @@ impl Forwarder<'_> {
             upstream.send(request, wants).await.map_err(|error| refusal(&error))?;
         match upgrading {
             Some(upgrading) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let switched = upgrading.switch(&mut response, self, route.timeouts.idle)?;
+                let places = exchange.limited.take_places();
+                let switched = upgrading.switch(&mut response, self, route.timeouts.idle, places)?;
                 return Ok((switched, format!("{target} switched protocols").into()));
             }
             _ if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -112,6 +113,7 @@ impl Upgrading {
         response: &mut Response<UpstreamBody>,
         forwarder: &Forwarder<'_>,
         idle: std::time::Duration,
+        places: Places,
     ) -> Result<Response<ResponseBody>, Refusal> {
         let agreed = response.headers().get(header::UPGRADE);
         if !agreed.is_some_and(|agreed| agreed.as_bytes().eq_ignore_ascii_case(self.protocol.as_bytes())) {
@@ -119,7 +121,12 @@ impl Upgrading {
         }
         let upstream = hyper::upgrade::on(&mut *response);
         forwarder.connection.wire.upgraded();
-        tokio::spawn(upgrade::tunnel(self.client, upstream, idle, forwarder.shutdown.clone()));
+        let tunnel = upgrade::tunnel(self.client, upstream, idle, forwarder.shutdown.clone());
+        // What is limited in number is so until the tunnel ends.
+        tokio::spawn(async move {
+            let _places = places;
+            tunnel.await;
+        });
         let mut switched = Response::new(ResponseBody::EMPTY);
         *switched.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *switched.headers_mut() = upgrade_headers(std::mem::take(response.headers_mut()), self.protocol);

@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bartizan_identity::{ClientCertificate, Identified};
@@ -99,7 +99,11 @@ impl Exchange {
     /// Leaves the step of a stage that has run.
     pub(crate) fn conclude(&mut self, stage: Stage, found: Result<Passed, Stop>) -> Result<(), Stop> {
         match found {
-            Ok(Passed { reason, line }) => {
+            Ok(Passed { reason, line, at_once: true }) => {
+                self.trace.push(Step { stage, outcome: Outcome::Passed, reason, line, took: Duration::ZERO });
+                Ok(())
+            }
+            Ok(Passed { reason, line, at_once: false }) => {
                 self.mark(stage, Outcome::Passed, reason, line);
                 Ok(())
             }

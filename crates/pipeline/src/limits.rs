@@ -11,7 +11,6 @@ use bartizan_model::{Line, Name};
 use http::{HeaderMap, Method};
 use ipnet::IpNet;
 use metrics::{Counter, counter};
-use smallvec::SmallVec;
 
 use crate::Exchange;
 
@@ -53,13 +52,13 @@ pub(crate) enum Kind {
 #[derive(Debug, Default)]
 pub struct Limited {
     /// Every rule that has refused or counted it, and how it stands.
-    pub(crate) standings: SmallVec<[(RuleReference, Standing); 4]>,
+    pub(crate) standings: Vec<(RuleReference, Standing)>,
     /// The line of the rule that refused it.
     pub(crate) line: Option<Line>,
     /// Where the charges of the coarse rules were counted.
     pub(crate) coarse: Option<Counted>,
     /// The places it holds in concurrency limits, until its response has ended.
-    pub(crate) places: SmallVec<[Place; 1]>,
+    pub(crate) places: Vec<Place>,
 }
 
 /// Names a compiled rule of the exchange's route.
@@ -84,11 +83,6 @@ impl RouteLimits {
         Self { coarse, fine }
     }
 
-    /// Whether nothing is limited here.
-    pub fn is_empty(&self) -> bool {
-        self.coarse.is_empty() && self.fine.is_empty()
-    }
-
     /// Adds what the limits said to the headers of an answer.
     pub fn tell(&self, limited: &Limited, headers: &mut HeaderMap) {
         let standings =
@@ -106,7 +100,7 @@ impl RouteLimits {
 
 impl Limited {
     /// Takes the places that the request holds: whoever sends the response keeps them until it has ended.
-    pub fn take_places(&mut self) -> SmallVec<[Place; 1]> {
+    pub fn take_places(&mut self) -> Vec<Place> {
         std::mem::take(&mut self.places)
     }
 }
@@ -114,9 +108,14 @@ impl Limited {
 impl CompiledRule {
     fn compile(policy: &Arc<LimitPolicy>, rule: &LimitRule, is_shared: bool, limiter: &Limiter) -> Self {
         let full = Limit::name_of(&policy.name, &rule.name);
-        let rank = |other: &&(usize, &LimitRule)| other.1.per == rule.per && other.1.priority > rule.priority;
-        let outranked_by =
-            policy.rules.iter().enumerate().filter(|(_, other)| other.enabled).filter(|other| rank(&other));
+        // What only reports must not switch off what refuses.
+        let may = |other: &LimitRule| {
+            other.enabled
+                && (other.enforcement == Enforcement::Enforce || rule.enforcement == Enforcement::Shadow)
+        };
+        let outranks =
+            |other: &LimitRule| may(other) && other.per == rule.per && other.priority > rule.priority;
+        let outranked_by = policy.rules.iter().enumerate().filter(|(_, other)| outranks(other));
         let count = |outcome| {
             let (policy, rule) = (policy.name.to_string(), rule.name.to_string());
             counter!("bartizan_limit_decisions_total", "policy" => policy, "rule" => rule, "outcome" => outcome)

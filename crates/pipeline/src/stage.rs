@@ -18,10 +18,17 @@ use crate::Reason;
 pub(crate) struct Passed {
     pub(crate) reason: Reason,
     pub(crate) line: Line,
+    /// Whether it had nothing to do, so that the clock need not be read for it.
+    pub(crate) at_once: bool,
 }
 
 impl Passed {
     pub(crate) fn because(reason: impl Into<Reason>, line: Line) -> Self {
-        Self { reason: reason.into(), line }
+        Self { reason: reason.into(), line, at_once: false }
+    }
+
+    /// There was nothing to do.
+    pub(crate) fn at_once(reason: &'static str, line: Line) -> Self {
+        Self { reason: reason.into(), line, at_once: true }
     }
 }

@@ -22,7 +22,7 @@ pub struct Step {
     pub reason: Reason,
     /// The configuration line that caused it.
     pub line: Line,
-    /// How long it took.
+    /// How long it took; zero for a stage that had nothing to do.
     pub took: Duration,
 }
 

@@ -2,10 +2,17 @@
 //! that gateways share are in `shared_limits.rs`.
 
 use reqwest::Response;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{harness::Gateway, issuer::Issuer, phrases::ready, upstream::Upstream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::{
+    eventually::eventually, harness::Gateway, issuer::Issuer, phrases::ready, raw::RawConnection,
+    upstream::Upstream,
+};
 
 /// The status of each of `count` requests for `path`, one after the other.
 async fn statuses(gateway: &Gateway, path: &str, count: usize) -> Vec<u16> {
@@ -195,6 +202,77 @@ async fn so_many_at_once_and_no_more() {
     assert_eq!(one.text().await.unwrap(), "firstlast");
     assert_eq!(gateway.get("/").await.status(), 200);
     drop(two);
+    gateway.stop().await;
+}
+
+/// Switches protocols with everybody and keeps the connection until the other side closes it.
+async fn switching() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = [0; 4096];
+                assert!(stream.read(&mut head).await.unwrap() > 0);
+                let switched =
+                    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+                stream.write_all(switched.as_bytes()).await.unwrap();
+                // Until the gateway closes.
+                let _ = stream.read(&mut head).await;
+            });
+        }
+    });
+    url
+}
+
+/// A tunnel is a request in flight until it closes.
+#[tokio::test]
+async fn an_upgraded_connection_keeps_its_place() {
+    let upstream = switching().await;
+    let gateway = Gateway::start(&format!(
+        "limits: {{ few: [{{ per: address, concurrent: 1 }}] }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few }}]"
+    ))
+    .await;
+    let connect = async || {
+        let mut connection = RawConnection::open(gateway.http()).await;
+        let head = "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+        connection.send(head).await;
+        let answer = connection.read_until("\r\n\r\n").await;
+        (connection, String::from_utf8(answer).unwrap())
+    };
+    let (tunnel, answer) = connect().await;
+    assert!(answer.contains("101 Switching"), "{answer}");
+    let (_, answer) = connect().await;
+    assert!(answer.contains("429 Too Many"), "{answer}");
+    drop(tunnel);
+    eventually("a place", async || connect().await.1.contains("101 Switching")).await;
+    gateway.stop().await;
+}
+
+/// Who tries out a stricter rule must neither weaken the one in force nor learn nothing.
+#[tokio::test]
+async fn a_rule_that_only_reports_changes_nothing_and_tells() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "limits:
+  tried:
+    - {{ per: address, rate: 2/h }}
+    - {{ name: strict, per: address, rate: 1/h, priority: 1, mode: shadow }}
+    - {{ name: few, per: route, concurrent: 1, mode: shadow }}
+routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: tried }}]"
+    ))
+    .await;
+    let waiting = gateway.get("/drip").await;
+    assert_eq!(waiting.status(), 200);
+    assert_eq!(statuses(&gateway, "/", 2).await, [200, 429]);
+    for rule in ["strict", "few"] {
+        let metric = format!(
+            "bartizan_limit_decisions_total{{policy=\"tried\",rule=\"{rule}\",outcome=\"would_refuse\""
+        );
+        assert!(gateway.metric(&metric).await >= 1.0, "{rule}");
+    }
+    upstream.open_gate();
     gateway.stop().await;
 }
 

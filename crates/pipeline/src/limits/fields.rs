@@ -20,12 +20,15 @@ pub(super) fn insert<'r>(
     standings: impl Iterator<Item = (&'r CompiledRule, &'r Standing)>,
     headers: &mut HeaderMap,
 ) {
-    let (mut policies, mut limits) = (String::new(), String::new());
+    // Room for two rules of usual names.
+    let (mut policies, mut limits) = (String::with_capacity(80), String::with_capacity(80));
     let mut worst: Option<(u64, &Standing)> = None;
     for (rule, standing) in standings.filter(|(rule, _)| !rule.is_shadow()) {
         let Some(Amount::Rate(quota)) = rule.rule().map(|rule| rule.amount) else { continue };
         let separator = if policies.is_empty() { "" } else { ", " };
-        let (units, window) = whole_seconds(u64::from(quota.limit().get()), quota.length());
+        // A bucket may hold more than its rate: never is more left than the quota that is told.
+        let most = u64::from(quota.limit().get()).max(standing.quota);
+        let (units, window) = whole_seconds(most, quota.length());
         let (remaining, reset) = (standing.remaining, seconds(standing.reset));
         // INVARIANT: writing to a string does not fail.
         let _ = write!(policies, "{separator}\"{}\";q={units};w={window}", rule.name);

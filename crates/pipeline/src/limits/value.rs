@@ -1,6 +1,6 @@
 //! Who is counted: the value of a rule's dimensions for one request, as bytes.
 
-use std::io::Write;
+use std::{io::Write, net::IpAddr};
 
 use bartizan_config::Dimension;
 use bartizan_model::{AddressPrefix, PrincipalKind};
@@ -11,7 +11,7 @@ use crate::Exchange;
 
 /// The bytes that stand for whoever is counted; most are short.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Value(SmallVec<[u8; 64]>);
+pub(crate) struct Value(SmallVec<[u8; 40]>);
 
 impl Value {
     /// The value of these dimensions, or `None` where the request has none: no organisation, no API key. A header
@@ -22,7 +22,7 @@ impl Value {
             [one] => write(one, exchange, &mut value)?,
             several => {
                 for dimension in several {
-                    let mut part = SmallVec::<[u8; 64]>::new();
+                    let mut part = SmallVec::<[u8; 40]>::new();
                     write(dimension, exchange, &mut part)?;
                     // With its length in front, no part can pretend to be two.
                     append(&mut value, format_args!("{}:", part.len()));
@@ -39,12 +39,16 @@ impl Value {
     }
 }
 
-fn write(dimension: &Dimension, exchange: &Exchange, value: &mut SmallVec<[u8; 64]>) -> Option<()> {
+fn write(dimension: &Dimension, exchange: &Exchange, value: &mut SmallVec<[u8; 40]>) -> Option<()> {
     let identified = exchange.identified.as_ref();
     let principal = || identified.map(|identified| &identified.principal);
     let route = exchange.route.as_ref();
     match dimension {
-        Dimension::Address => append(value, format_args!("{}", exchange.client.address.to_canonical())),
+        Dimension::Address => match exchange.client.address.to_canonical() {
+            IpAddr::V4(address) => append(value, format_args!("{address}")),
+            // Whoever has one IPv6 address has 2^64 of them.
+            address @ IpAddr::V6(_) => append(value, format_args!("{}", AddressPrefix::of(address))),
+        },
         Dimension::Prefix => append(value, format_args!("{}", AddressPrefix::of(exchange.client.address))),
         Dimension::User => {
             let principal = principal()?;
@@ -75,7 +79,7 @@ fn write(dimension: &Dimension, exchange: &Exchange, value: &mut SmallVec<[u8; 6
     Some(())
 }
 
-fn append(value: &mut SmallVec<[u8; 64]>, text: std::fmt::Arguments<'_>) {
+fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {
     // INVARIANT: writing to memory does not fail.
     let _ = value.write_fmt(text);
 }

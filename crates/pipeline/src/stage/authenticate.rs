@@ -13,7 +13,7 @@ pub(crate) fn run(exchange: &mut Exchange, authenticator: &Authenticator) -> Res
     };
     let line = route.config.authentication_line;
     let Some(selection) = &route.selection else {
-        return Ok(Passed::because("public route", line));
+        return Ok(Passed::at_once("public route", line));
     };
     let presented = Presented {
         headers: &exchange.head.headers,

@@ -13,7 +13,7 @@ pub(crate) fn run(exchange: &Exchange) -> Result<Passed, Stop> {
     let line = route.config.require_line;
     let Some(identified) = &exchange.identified else {
         return match route.selection {
-            None => Ok(Passed::because("public route", line)),
+            None => Ok(Passed::at_once("public route", line)),
             Some(_) => Err(Refusal::new(Code::SecurityCheckFailed, "nobody was identified").into()),
         };
     };

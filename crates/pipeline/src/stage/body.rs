@@ -46,7 +46,7 @@ pub(crate) async fn run(exchange: &Exchange, body: &mut impl HoldBody) -> Result
     let (config, declared) = (&route.config, body.declared_length());
     let too_large = || Refusal::new(Code::BodyTooLarge, "longer than the route's limit").closing();
     if declared == Some(0) {
-        return Ok(Passed::because("no body", config.line));
+        return Ok(Passed::at_once("no body", config.line));
     }
     if declared.is_some_and(|length| length > config.max_body) {
         return Err(too_large().into());

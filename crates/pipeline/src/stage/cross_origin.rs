@@ -10,7 +10,7 @@ pub(crate) fn run(exchange: &Exchange) -> Result<Passed, Stop> {
     };
     let (method, headers) = (&exchange.head.method, &exchange.head.headers);
     if !CompiledCors::is_preflight(method, headers) {
-        return Ok(Passed::because("not a preflight", route.config.line));
+        return Ok(Passed::at_once("not a preflight", route.config.line));
     }
     match route.cors.preflight(headers) {
         PreflightOutcome::Allowed(headers) => Err(Stop::Answered(Preflight { headers })),

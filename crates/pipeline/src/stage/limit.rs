@@ -1,11 +1,10 @@
 //! Decides how much: before it is known who asks by address, route and header, afterwards by user, organisation and
-//! key. Memory decides in about a microsecond; a shared store costs one round trip, which never takes longer than its
-//! timeout. All rules of a stage are decided together: when one refuses, nothing is counted, and what the coarse stage
+//! key. Memory decides in about a microsecond; a shared store costs one round trip in each of the two stages, never longer
+//! than its timeout. All rules of a stage are decided together: when one refuses, nothing is counted, and what the coarse stage
 //! had counted is given back when the fine one refuses.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use bartizan_config::Amount;
 use bartizan_limits::{Charge, Counted, Decision, Factors, Full, InFlight, Limit, Limiter, Outcome, Place};
 use bartizan_model::Line;
 use http::{HeaderValue, header};
@@ -13,16 +12,18 @@ use smallvec::SmallVec;
 
 use super::Passed;
 use crate::{
-    Code, CompiledRoute, Exchange, Refusal, Stop,
+    Code, CompiledRoute, Exchange, Refusal, RouteLimits, Stop,
     limits::{CompiledRule, Kind, RuleReference, Value},
 };
 
-/// The rules that count a request, each with whom it counts.
-type Applying<'r> = SmallVec<[(usize, &'r CompiledRule, Value); 4]>;
+/// A rate that counts the request, and whom it counts.
+type Rates<'r> = SmallVec<[(usize, &'r CompiledRule, &'r Limit, Value); 3]>;
 
 /// Limits that need not know who asks.
 pub(crate) async fn coarse(exchange: &mut Exchange, limiter: &Limiter) -> Result<Passed, Stop> {
-    let Some(route) = exchange.route.clone() else { return Ok(Passed::because("no limits", Line::NONE)) };
+    let Some(route) = limited_route(exchange, |limits| &limits.coarse) else {
+        return Ok(unlimited(exchange));
+    };
     let counted = decide(exchange, limiter, &route.limits.coarse, RuleReference::Coarse).await?;
     exchange.limited.coarse = counted;
     Ok(passed(&route, counted.is_some()))
@@ -30,7 +31,7 @@ pub(crate) async fn coarse(exchange: &mut Exchange, limiter: &Limiter) -> Result
 
 /// Limits on who asks.
 pub(crate) async fn fine(exchange: &mut Exchange, limiter: &Limiter) -> Result<Passed, Stop> {
-    let Some(route) = exchange.route.clone() else { return Ok(Passed::because("no limits", Line::NONE)) };
+    let Some(route) = limited_route(exchange, |limits| &limits.fine) else { return Ok(unlimited(exchange)) };
     match decide(exchange, limiter, &route.limits.fine, RuleReference::Fine).await {
         Ok(counted) => Ok(passed(&route, counted.is_some())),
         Err(stop) => {
@@ -38,6 +39,19 @@ pub(crate) async fn fine(exchange: &mut Exchange, limiter: &Limiter) -> Result<P
             Err(stop)
         }
     }
+}
+
+/// The route, if it has rules of this stage.
+fn limited_route(
+    exchange: &Exchange,
+    rules: fn(&RouteLimits) -> &Vec<CompiledRule>,
+) -> Option<Arc<CompiledRoute>> {
+    exchange.route.as_ref().filter(|route| !rules(&route.limits).is_empty()).cloned()
+}
+
+fn unlimited(exchange: &Exchange) -> Passed {
+    let line = exchange.route.as_ref().map_or(Line::NONE, |route| route.config.line);
+    Passed::at_once("no limits", line)
 }
 
 fn passed(route: &CompiledRoute, any: bool) -> Passed {
@@ -51,24 +65,28 @@ async fn decide(
     rules: &[CompiledRule],
     reference: fn(usize) -> RuleReference,
 ) -> Result<Option<Counted>, Stop> {
-    if rules.is_empty() {
-        return Ok(None);
-    }
     let cost = cost(exchange);
-    let applying: Applying<'_> = rules
-        .iter()
-        .enumerate()
-        .filter_map(|(index, rule)| Some((index, rule, rule.value(exchange, limiter)?)))
-        .collect();
-    let (shadows, enforced): (Applying<'_>, Applying<'_>) =
-        applying.into_iter().partition(|(_, rule, _)| rule.is_shadow());
-    report(&shadows, limiter, cost);
-    let places = enter(exchange, &enforced, limiter)?;
-    let rates: Applying<'_> = enforced.into_iter().filter(|(_, rule, _)| rule.limit().is_some()).collect();
+    let (mut rates, mut concurrent) = (Rates::new(), Vec::new());
+    for (index, rule) in rules.iter().enumerate() {
+        let Some(value) = rule.value(exchange, limiter) else { continue };
+        match &rule.kind {
+            Kind::Rate(limit) if rule.is_shadow() => report(rule, limit, &value, limiter, cost),
+            Kind::Rate(limit) => rates.push((index, rule, limit, value)),
+            Kind::Concurrent { name, at_most } => {
+                concurrent.push(Concurrent { rule, name, at_most: *at_most, value });
+            }
+        }
+    }
+    let entered = if concurrent.is_empty() { None } else { Some(enter(exchange, &concurrent, limiter)?) };
     let counted =
         if rates.is_empty() { None } else { Some(charge(exchange, limiter, &rates, cost, reference).await?) };
-    let applied = counted.is_some() || places.is_some();
-    exchange.limited.places.extend(places);
+    let applied = entered.is_some() || counted.is_some();
+    if let Some((place, outcomes)) = entered {
+        exchange.limited.places.push(place);
+        for (concurrent, outcome) in concurrent.iter().zip(outcomes) {
+            concurrent.rule.count(limiter.now(), &concurrent.value, outcome);
+        }
+    }
     Ok(counted.or(applied.then_some(Counted::Nowhere)))
 }
 
@@ -80,89 +98,80 @@ fn cost(exchange: &Exchange) -> NonZeroU32 {
     })
 }
 
-/// Counts rules that only report, by what this gateway alone has seen.
-fn report(shadows: &Applying<'_>, limiter: &Limiter, cost: NonZeroU32) {
-    for (_, rule, value) in shadows {
-        let outcome = match &rule.kind {
-            Kind::Rate(limit) => {
-                let (decision, _) = limiter.decide_here(&[charge_of(limit, value, cost)]);
-                decision.standings.first().map_or(Outcome::Admitted, Outcome::of)
-            }
-            Kind::Concurrent { name, at_most } => {
-                match at_most.get().checked_sub(limiter.concurrency().in_flight(name, value.as_bytes())) {
-                    None | Some(0) => Outcome::Refused,
-                    Some(free) => Outcome::admitted(u64::from(free - 1), at_most.get().into()),
-                }
-            }
-        };
-        rule.count(limiter.now(), value, outcome);
-    }
+/// Counts a rate that only reports, by what this gateway alone has seen.
+fn report(rule: &CompiledRule, limit: &Limit, value: &Value, limiter: &Limiter, cost: NonZeroU32) {
+    let (decision, _) = limiter.decide_here(&[charge_of(limit, value, cost)]);
+    let outcome = decision.standings.first().map_or(Outcome::Admitted, Outcome::of);
+    rule.count(limiter.now(), value, outcome);
 }
 
-/// Takes a place in every concurrency limit, or in none.
-fn enter(exchange: &mut Exchange, enforced: &Applying<'_>, limiter: &Limiter) -> Result<Option<Place>, Stop> {
-    let places: SmallVec<[(&CompiledRule, &Value, InFlight<'_>); 2]> = enforced
+/// A limit on requests in flight that counts the request, and whom it counts.
+struct Concurrent<'r> {
+    rule: &'r CompiledRule,
+    name: &'r str,
+    at_most: NonZeroU32,
+    value: Value,
+}
+
+/// Takes a place in every concurrency limit, or in none. One that only reports always has a place.
+fn enter(
+    exchange: &mut Exchange,
+    concurrent: &[Concurrent<'_>],
+    limiter: &Limiter,
+) -> Result<(Place, Vec<Outcome>), Stop> {
+    let outcomes = concurrent.iter().map(|one| {
+        let in_flight = limiter.concurrency().in_flight(one.name, one.value.as_bytes());
+        match one.at_most.get().checked_sub(in_flight) {
+            None | Some(0) => Outcome::Refused,
+            Some(free) => Outcome::admitted(u64::from(free - 1), one.at_most.get().into()),
+        }
+    });
+    let outcomes: Vec<_> = outcomes.collect();
+    let asked: SmallVec<[InFlight<'_>; 2]> = concurrent
         .iter()
-        .filter_map(|(_, rule, value)| match &rule.kind {
-            Kind::Concurrent { name, at_most } => {
-                Some((*rule, value, InFlight { name, value: value.as_bytes(), at_most: *at_most }))
-            }
-            Kind::Rate(_) => None,
+        .map(|one| InFlight {
+            name: one.name,
+            value: one.value.as_bytes(),
+            at_most: if one.rule.is_shadow() { NonZeroU32::MAX } else { one.at_most },
         })
         .collect();
-    if places.is_empty() {
-        return Ok(None);
-    }
-    let asked: SmallVec<[InFlight<'_>; 2]> = places.iter().map(|(_, _, asked)| *asked).collect();
-    match limiter.concurrency().try_enter(&asked) {
-        Ok(place) => {
-            for (rule, value, asked) in &places {
-                let (at_most, now) = (asked.at_most.get(), limiter.now());
-                let free = at_most.saturating_sub(limiter.concurrency().in_flight(asked.name, asked.value));
-                rule.count(now, value, Outcome::admitted(free.into(), at_most.into()));
-            }
-            Ok(Some(place))
-        }
-        Err(Full(index)) => {
-            let violated: Vec<_> =
-                places.get(index).map(|(rule, value, _)| (*rule, *value)).into_iter().collect();
-            Err(refuse(exchange, limiter, &violated, Duration::from_secs(1)))
-        }
-    }
+    limiter.concurrency().try_enter(&asked).map(|place| (place, outcomes)).map_err(|Full(index)| {
+        let violated: Vec<_> = concurrent.get(index).map(|one| (one.rule, &one.value)).into_iter().collect();
+        refuse(exchange, limiter, &violated, Duration::from_secs(1))
+    })
 }
 
 /// Charges every rate, or none.
 async fn charge(
     exchange: &mut Exchange,
     limiter: &Limiter,
-    rates: &Applying<'_>,
+    rates: &Rates<'_>,
     cost: NonZeroU32,
     reference: fn(usize) -> RuleReference,
 ) -> Result<Counted, Stop> {
-    let charges: SmallVec<[Charge<'_>; 4]> =
-        rates.iter().filter_map(|(_, rule, value)| Some(charge_of(rule.limit()?, value, cost))).collect();
+    let charges: SmallVec<[Charge<'_>; 3]> =
+        rates.iter().map(|(_, _, limit, value)| charge_of(limit, value, cost)).collect();
     let (decision, counted) = limiter.decide(&charges).await.map_err(|error| {
         Refusal::new(Code::LimitsUnavailable, error.to_string())
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     })?;
-    for ((index, _, _), standing) in rates.iter().zip(&decision.standings) {
+    for ((index, ..), standing) in rates.iter().zip(&decision.standings) {
         exchange.limited.standings.push((reference(*index), *standing));
     }
-    let refused =
-        |index: usize| decision.standings.get(index).is_some_and(|standing| standing.retry_after.is_some());
-    let is_admitted = decision.is_admitted();
-    if is_admitted {
+    if decision.is_admitted() {
         let now = limiter.now();
-        for (place, (_, rule, value)) in rates.iter().enumerate() {
+        for (place, (_, rule, _, value)) in rates.iter().enumerate() {
             // Where nobody could count it, there is no standing.
             let outcome = decision.standings.get(place).map_or(Outcome::Admitted, Outcome::of);
             rule.count(now, value, outcome);
         }
         return Ok(counted);
     }
-    let rules = rates.iter().enumerate();
-    let violated: Vec<_> =
-        rules.filter(|(place, _)| refused(*place)).map(|(_, (_, rule, value))| (*rule, value)).collect();
+    let standings = rates.iter().zip(&decision.standings);
+    let violated: Vec<_> = standings
+        .filter(|(_, standing)| standing.retry_after.is_some())
+        .map(|((_, rule, _, value), _)| (*rule, value))
+        .collect();
     Err(refuse(exchange, limiter, &violated, longest_wait(&decision)))
 }
 
@@ -178,19 +187,24 @@ fn charge_of<'c>(limit: &'c Limit, value: &'c Value, cost: NonZeroU32) -> Charge
 async fn give_back_coarse(exchange: &mut Exchange, limiter: &Limiter, route: &CompiledRoute) {
     let Some(counted) = exchange.limited.coarse.take() else { return };
     let cost = cost(exchange);
-    let applied: Applying<'_> = exchange
-        .limited
-        .standings
-        .iter()
-        .filter_map(|(reference, _)| match reference {
-            RuleReference::Coarse(index) => Some((*index, route.limits.coarse.get(*index)?)),
-            RuleReference::Fine(_) => None,
-        })
-        .filter_map(|(index, rule)| Some((index, rule, rule.value(exchange, limiter)?)))
-        .collect();
-    let charges: SmallVec<[Charge<'_>; 4]> =
-        applied.iter().filter_map(|(_, rule, value)| Some(charge_of(rule.limit()?, value, cost))).collect();
+    let mut rates = Rates::new();
+    for (reference, _) in &exchange.limited.standings {
+        let RuleReference::Coarse(index) = *reference else { continue };
+        let rule = route.limits.coarse.get(index);
+        if let Some((rule, Kind::Rate(limit))) = rule.map(|rule| (rule, &rule.kind))
+            && let Some(value) = rule.value(exchange, limiter)
+        {
+            rates.push((index, rule, limit, value));
+        }
+    }
+    let charges: SmallVec<[Charge<'_>; 3]> =
+        rates.iter().map(|(_, _, limit, value)| charge_of(limit, value, cost)).collect();
     limiter.give_back(counted, &charges).await;
+    for (reference, standing) in &mut exchange.limited.standings {
+        if matches!(reference, RuleReference::Coarse(_)) {
+            standing.remaining = standing.quota.min(standing.remaining + u64::from(cost.get()));
+        }
+    }
 }
 
 /// Counts and tells who was in the way.
@@ -217,12 +231,5 @@ impl CompiledRule {
     /// Where it stands in the file; built-in rules stand nowhere.
     fn line(&self) -> Option<Line> {
         self.rule().map(|rule| rule.line).filter(|line| *line != Line::NONE)
-    }
-
-    fn limit(&self) -> Option<&Limit> {
-        match (&self.kind, self.rule()?.amount) {
-            (Kind::Rate(limit), Amount::Rate(_)) => Some(limit),
-            _ => None,
-        }
     }
 }
