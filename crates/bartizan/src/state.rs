@@ -5,8 +5,8 @@
 //! | `running.json` | where the running gateway is ([`Running`]); gone when it has stopped | 0600 |
 //! | `admin-token` | the bearer token of the admin API, made on first start ([`AdminToken`]) | 0600 |
 //!
-//! The directory is for its user alone. One that others may write to is refused: they could lead commands, and the
-//! token with them, to a gateway of their own.
+//! The directory is for its user alone. One that belongs to others, or that they may write to, is refused: they could
+//! lead commands, and the token with them, to a gateway of their own.
 //!
 //! Two gateways may share a state directory, because a restart without a refused connection needs the old one
 //! and the new one at once. The one that started last owns `running.json`: commands talk to it, and an older
@@ -17,7 +17,7 @@
 use std::{
     env, fs,
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -27,10 +27,16 @@ use serde::{Deserialize, Serialize};
 const RUNNING: &str = "running.json";
 const ADMIN_TOKEN: &str = "admin-token";
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+const ROOT: u32 = 0;
 
 /// The directory. It need not exist.
 #[derive(Debug, Clone)]
-pub(crate) struct StateDirectory(PathBuf);
+pub(crate) struct StateDirectory {
+    path: PathBuf,
+    /// Whether it was named on the command line. What the environment says may come from another user: `sudo` may
+    /// keep `HOME`.
+    is_given: bool,
+}
 
 /// What `running.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,14 +71,15 @@ impl StateDirectory {
     /// The directory that was given, or the first that the environment names: `BARTIZAN_STATE_DIR`,
     /// `STATE_DIRECTORY` (systemd), `XDG_STATE_HOME/bartizan`, `HOME/.local/state/bartizan`.
     pub(crate) fn locate(given: Option<PathBuf>) -> Result<Self> {
+        let is_given = given.is_some();
         locate(given, |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
-            .map(Self)
+            .map(|path| Self { path, is_given })
             .ok_or_else(|| anyhow!("no place for the state directory: give `--state-dir DIR` or set `HOME`"))
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Makes the directory if it is missing, for this user only. One that is there must be safe.
@@ -80,21 +87,31 @@ impl StateDirectory {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&self.0)
-            .with_context(|| format!("cannot make the state directory `{}`", self.0.display()))?;
-        self.refuse_writers()
+            .create(&self.path)
+            .with_context(|| format!("cannot make the state directory `{}`", self.path.display()))?;
+        self.refuse_strangers()
     }
 
     /// Refuses a directory where others could put a `running.json` of their own, to be sent the admin token.
-    fn refuse_writers(&self) -> Result<()> {
-        let path = self.0.display();
-        let mode = match fs::metadata(&self.0) {
-            Ok(metadata) => metadata.permissions().mode() & 0o7777,
+    fn refuse_strangers(&self) -> Result<()> {
+        let path = self.path.display();
+        let (owner, mode) = match fs::metadata(&self.path) {
+            Ok(metadata) => (metadata.uid(), metadata.permissions().mode() & 0o7777),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read the state directory `{path}`"));
             }
         };
+        let user = rustix::process::geteuid().as_raw();
+        let way_out = if user == ROOT {
+            "if that user is to be trusted, name it with `--state-dir DIR`"
+        } else {
+            "name one of your own with `--state-dir DIR`"
+        };
+        ensure!(
+            may_belong_to(owner, user, self.is_given),
+            "the state directory `{path}` belongs to another user (id {owner}): {way_out}"
+        );
         ensure!(
             mode & WRITABLE_BY_OTHERS == 0,
             "others may write to the state directory `{path}` (mode {mode:04o}): take that right away with \
@@ -105,8 +122,8 @@ impl StateDirectory {
 
     /// What the last gateway to start said, if it has not stopped in order.
     pub(crate) fn running(&self) -> Result<Option<Running>> {
-        self.refuse_writers()?;
-        let path = self.0.join(RUNNING);
+        self.refuse_strangers()?;
+        let path = self.path.join(RUNNING);
         let Some(text) = read_if_there(&path)? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).with_context(|| format!("cannot read `{}`", path.display()))
     }
@@ -114,13 +131,13 @@ impl StateDirectory {
     /// Says where the gateway is.
     pub(crate) fn announce(&self, running: &Running) -> Result<Announcement> {
         let text = serde_json::to_string_pretty(running).context("cannot write the running file")?;
-        write_private(&self.0.join(RUNNING), &format!("{text}\n"))?;
+        write_private(&self.path.join(RUNNING), &format!("{text}\n"))?;
         Ok(Announcement { state: self.clone(), pid: running.pid })
     }
 
     /// Where the admin API's token is kept.
     pub(crate) fn admin_token_path(&self) -> PathBuf {
-        self.0.join(ADMIN_TOKEN)
+        self.path.join(ADMIN_TOKEN)
     }
 }
 
@@ -149,7 +166,7 @@ impl Announcement {
 impl Drop for Announcement {
     fn drop(&mut self) {
         if self.current().is_some_and(|running| running.pid == self.pid) {
-            let _ = fs::remove_file(self.state.0.join(RUNNING));
+            let _ = fs::remove_file(self.state.path.join(RUNNING));
         }
     }
 }
@@ -176,6 +193,12 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
     }
 }
 
+/// Whether `user` may rely on a state directory of `owner`. Root administers the gateways of others, but only on its
+/// own word.
+fn may_belong_to(owner: u32, user: u32, is_given: bool) -> bool {
+    owner == user || owner == ROOT || (user == ROOT && is_given)
+}
+
 fn locate(given: Option<PathBuf>, variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     given
         .or_else(|| variable("BARTIZAN_STATE_DIR"))
@@ -187,6 +210,10 @@ fn locate(given: Option<PathBuf>, variable: impl Fn(&str) -> Option<PathBuf>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn directory(path: PathBuf) -> StateDirectory {
+        StateDirectory { path, is_given: false }
+    }
 
     fn running(pid: u32) -> Running {
         Running {
@@ -208,7 +235,7 @@ mod tests {
     #[test]
     fn a_directory_that_others_may_write_to_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let state = StateDirectory(folder.path().join("state"));
+        let state = directory(folder.path().join("state"));
         state.create().unwrap();
         let _announcement = state.announce(&running(1)).unwrap();
         for (mode, refused) in [
@@ -228,6 +255,29 @@ mod tests {
                 let advice = complaint.is_none_or(|complaint| complaint.contains("`chmod go-w "));
                 assert!(advice, "{mode:o}: what to do is said");
             }
+        }
+    }
+
+    #[test]
+    fn a_directory_of_another_user_is_refused_unless_root_names_it() {
+        for (owner, user, is_given, expected) in [
+            (1000, 1000, false, true),
+            (ROOT, 1000, false, true),
+            (ROOT, ROOT, false, true),
+            (1001, 1000, false, false),
+            (1001, 1000, true, false),
+            (1000, ROOT, false, false),
+            (1000, ROOT, true, true),
+        ] {
+            assert_eq!(may_belong_to(owner, user, is_given), expected, "{owner} {user} {is_given}");
+        }
+
+        let folder = tempfile::tempdir().unwrap();
+        if std::os::unix::fs::chown(folder.path(), Some(65_534), None).is_ok() {
+            let stranger = directory(folder.path().into());
+            let complaint = stranger.create().unwrap_err().to_string();
+            assert!(complaint.contains("id 65534") && complaint.contains("`--state-dir DIR`"), "{complaint}");
+            StateDirectory { is_given: true, ..stranger }.create().unwrap();
         }
     }
 
@@ -253,7 +303,7 @@ mod tests {
     #[test]
     fn files_are_private_and_disappear_with_their_owner_only() {
         let folder = tempfile::tempdir().unwrap();
-        let state = StateDirectory(folder.path().join("a/state"));
+        let state = directory(folder.path().join("a/state"));
         assert_eq!(state.running().unwrap(), None);
         state.create().unwrap();
         assert_eq!(mode(state.path()), 0o700);

@@ -75,7 +75,7 @@ pub enum Enforcement {
 /// By what a rule counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Dimension {
-    /// The client's address.
+    /// The client's address; of IPv6 its /64.
     Address,
     /// The network of the client's address: IPv4 /24, IPv6 /64.
     Prefix,

@@ -70,7 +70,8 @@ pub enum Period {
 /// What a rule has counted in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Requests that it admitted or refused; not those that another rule refused.
+    /// Requests that it admitted or refused, whatever a later stage said of them; not those that another rule of its
+    /// stage refused.
     pub requests: u64,
     /// Those that it refused, or would have.
     pub refusals: u64,

@@ -196,6 +196,9 @@ async fn what_gateways_share_is_explained_and_reset_from_any_of_them() {
             let error = other.cli(command).await.failed_with(1);
             assert!(error.contains("the shared store does not answer"), "{error}");
         }
+        let audited = other.log(|line| line["action"] == "limits.reset" && line["error"].is_string()).await;
+        assert_eq!((&audited["audit"], &audited["value"]), (&json!(true), &json!("127.0.0.1")));
+        assert_eq!((&audited["rules"], &audited["failed_rule"]), (&json!(""), &json!("few")));
         eventually("the status to tell", async || {
             other.cli(["limits", "status"]).await.succeeded().contains("the shared store cannot be reached")
         })

@@ -110,7 +110,8 @@ pub enum LimitMode {
 /// What a rule has seen in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct LimitTotals {
-    /// Requests that it admitted or refused; not those that another rule refused.
+    /// Requests that it admitted or refused, whatever a later stage said of them; not those that another rule of its
+    /// stage refused.
     pub requests: u64,
     /// Those that it refused; in shadow mode, would have refused.
     pub refusals: u64,

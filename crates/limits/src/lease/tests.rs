@@ -151,7 +151,7 @@ impl<'a> Story<'a> {
     async fn windows_hold(&self) -> Result<(), TestCaseError> {
         let window = u64::try_from(self.limit.quota.length().as_micros()).unwrap();
         let kind = if self.limit.quota.algorithm() == Algorithm::FixedWindow { "fixed" } else { "sliding" };
-        let key = format!("bartizan:limit:{{{}:somebody}}:{kind}", self.limit.name);
+        let key = format!("bartizan:limit:{{{}:somebody}}:{kind}:{}", self.limit.name, window / 1000);
         let Value::BulkString(state) = self.frozen.command(&["GET", &key]).await else { return Ok(()) };
         let state = String::from_utf8(state).unwrap();
         let numbers: Vec<u64> = state.split(' ').map(|number| number.parse().unwrap()).collect();

@@ -1,8 +1,9 @@
 //! How a limit and a value are called in Redis.
 //!
-//! `bartizan:limit:{login:10.0.0.7}:bucket`: what stands in braces decides the slot on a cluster, so every key has
-//! its own. Whoever may read the keys reads the values too, as far as they are short and printable; the others are
-//! replaced by their SHA-256. The algorithm is part of the name since each keeps another state.
+//! `bartizan:limit:{login:10.0.0.7}:bucket:60000`: what stands in braces decides the slot on a cluster, so every key
+//! has its own. Whoever may read the keys reads the values too, as far as they are short and printable; the others
+//! are replaced by their SHA-256. The algorithm and the window, in milliseconds, are part of the name since a state
+//! makes sense only to those that left it.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -12,8 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::Limit;
 
 pub(super) fn key(limit: &Limit, value: &[u8]) -> String {
-    let name = part(limit.name.as_bytes(), b":");
-    format!("bartizan:limit:{{{name}:{}}}:{}", part(value, b""), kind(limit.quota.algorithm()))
+    let (name, value) = (part(limit.name.as_bytes(), b":"), part(value, b""));
+    let (kind, window) = (kind(limit.quota.algorithm()), limit.quota.length().as_millis());
+    format!("bartizan:limit:{{{name}:{value}}}:{kind}:{window}")
 }
 
 /// What the script calls the algorithm.
@@ -58,12 +60,28 @@ mod tests {
 
     #[test]
     fn short_and_printable_is_readable_and_the_rest_is_a_digest() {
-        assert_eq!(named("login", b"10.0.0.7"), "bartizan:limit:{login:10.0.0.7}:bucket");
-        assert_eq!(named("login", b"2001:db8::1"), "bartizan:limit:{login:2001:db8::1}:bucket");
+        assert_eq!(named("login", b"10.0.0.7"), "bartizan:limit:{login:10.0.0.7}:bucket:60000");
+        assert_eq!(named("login", b"2001:db8::1"), "bartizan:limit:{login:2001:db8::1}:bucket:60000");
         assert_eq!(
             named("login", b"a b"),
-            "bartizan:limit:{login:#c8687a08aa5d6ed2044328fa6a697ab8e96dc34291e8c2034ae8c38e6fcc6d65}:bucket"
+            "bartizan:limit:{login:#c8687a08aa5d6ed2044328fa6a697ab8e96dc34291e8c2034ae8c38e6fcc6d65}:bucket:60000"
         );
+    }
+
+    #[test]
+    fn every_algorithm_and_window_has_its_own_state() {
+        let window = |algorithm, milliseconds| {
+            Quota::window(algorithm, NonZeroU32::MIN, Duration::from_millis(milliseconds)).unwrap()
+        };
+        let cases = [
+            (window(Algorithm::FixedWindow, 60_000), "fixed:60000"),
+            (window(Algorithm::FixedWindow, 100), "fixed:100"),
+            (window(Algorithm::SlidingWindow, 60_000), "sliding:60000"),
+        ];
+        for (quota, expected) in cases {
+            let key = key(&Limit { name: "a".into(), quota }, b"b");
+            assert_eq!(key, format!("bartizan:limit:{{a:b}}:{expected}"));
+        }
     }
 
     #[test]
@@ -86,8 +104,10 @@ mod tests {
         ];
         let keys = cases.map(|(name, value)| named(name, value));
         for key in &keys {
-            let tag =
-                key.strip_prefix("bartizan:limit:{").and_then(|rest| rest.strip_suffix("}:bucket")).unwrap();
+            let tag = key
+                .strip_prefix("bartizan:limit:{")
+                .and_then(|rest| rest.strip_suffix("}:bucket:60000"))
+                .unwrap();
             assert!(!tag.contains(['{', '}', ' ']) && tag.len() <= 130 && tag.is_ascii(), "{key}");
         }
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len(), "{keys:#?}");

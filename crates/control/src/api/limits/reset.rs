@@ -74,24 +74,34 @@ pub(crate) async fn reset_limit(
     check_value(&reset.value).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
     let limits = shared.system.limits();
     let which = Which { policy: Some(&reset.policy), rule: reset.rule.as_ref() };
-    let mut rules = Vec::new();
+    let (mut rules, mut failed) = (Vec::new(), None);
     for (policy, rule) in which.of(&limits.config)? {
         let Amount::Rate(quota) = rule.amount else { continue };
         let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
-        let found = limits.limiter.reset(&limit, reset.value.as_bytes()).await;
-        if found.map_err(|error| unavailable(&error))? {
-            rules.push(rule.name.to_string());
+        match limits.limiter.reset(&limit, reset.value.as_bytes()).await {
+            Ok(true) => rules.push(rule.name.to_string()),
+            Ok(false) => {}
+            Err(error) => {
+                failed = Some((&rule.name, error));
+                break;
+            }
         }
     }
+    // What was forgotten before the store failed is forgotten, by this gateway in the failed rule, too.
     tracing::info!(
         audit = true,
         action = "limits.reset",
         policy = %reset.policy,
         value = reset.value,
         rules = rules.join(", "),
+        failed_rule = failed.as_ref().map(|(rule, _)| tracing::field::display(rule)),
+        error = failed.as_ref().map(|(_, error)| tracing::field::display(error)),
         peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer)),
         %request_id,
         "an operator reset limits"
     );
-    Ok(Json(LimitsForgotten { rules }))
+    match failed {
+        None => Ok(Json(LimitsForgotten { rules })),
+        Some((_, error)) => Err(unavailable(&error)),
+    }
 }
