@@ -8,8 +8,8 @@ use crate::{
     compare::Compare,
 };
 
-/// Rooms with micro-benches: token check; permissions; routing and the whole road.
-const BENCHED: [&str; 3] = ["bartizan-identity", "bartizan-policy", "bartizan-pipeline"];
+/// Rooms with micro-benches: token check; permissions; limits; routing and the whole road.
+const BENCHED: [&str; 4] = ["bartizan-identity", "bartizan-policy", "bartizan-limits", "bartizan-pipeline"];
 
 #[derive(Args)]
 pub(crate) struct Bench {
@@ -19,7 +19,7 @@ pub(crate) struct Bench {
 
 #[derive(Subcommand)]
 enum Part {
-    /// The micro-benches: token check, permissions, routing, the whole road.
+    /// The micro-benches: token check, permissions, limits, routing, the whole road.
     Micro,
     /// Bartizan beside nginx, over loopback.
     Compare(Compare),
