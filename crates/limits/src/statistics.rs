@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use self::{
     distinct::{Distinct, Multiplicities},
     heavy_hitters::{HeavyHitters, Merged},
+    label::Label,
     ring::{Ring, Slot},
 };
 use crate::{
@@ -237,12 +238,14 @@ impl Seen {
             counts.refusals += u64::from(outcome == Outcome::Refused);
             counts.near_misses += u64::from(outcome == Outcome::NearMiss);
         }
+        let mut made = None;
+        let mut label = || *made.get_or_insert_with(|| Label::of(value, key.place));
         for sketches in [self.last_hour.current(now), self.last_day.current(now)].into_iter().flatten() {
             // The lowest bits have chosen the shard.
             sketches.distinct.add(key.shard / SHARDS as u64);
-            sketches.requests.add(key.place, value);
+            sketches.requests.add(key.place, &mut label);
             if outcome == Outcome::Refused {
-                sketches.refusals.add(key.place, value);
+                sketches.refusals.add(key.place, &mut label);
             }
         }
     }

@@ -15,15 +15,16 @@ pub(super) const COUNTERS: usize = 16;
 /// The counters; no memory until there is something to count.
 #[derive(Default)]
 pub(super) struct HeavyHitters {
-    /// The hash of each counter's value. Apart from the counters, because all of them are searched each time.
+    /// The hash of each counter's value. Apart, as the counts are, because all of them are searched each time.
     hashes: Vec<u64>,
-    counters: Vec<Counter>,
+    /// At least as high as each value came often.
+    counts: Vec<u64>,
+    holders: Vec<Holder>,
 }
 
-struct Counter {
-    /// At least as high as the value came often.
-    count: u64,
-    /// What of it may have been others.
+/// Whose counter it is.
+struct Holder {
+    /// What of the count may have been others.
     error: u64,
     label: Label,
 }
@@ -45,40 +46,42 @@ struct Entry {
 }
 
 impl HeavyHitters {
-    /// Adds a value with this hash.
-    pub(super) fn add(&mut self, hash: u64, value: &[u8]) {
+    /// Adds a value with this hash. The label is asked for when the value gets a counter.
+    pub(super) fn add(&mut self, hash: u64, label: impl FnOnce() -> Label) {
         let known = self.hashes.iter().position(|known| *known == hash);
-        if let Some(counter) = known.and_then(|index| self.counters.get_mut(index)) {
-            counter.count += 1;
-        } else if self.counters.len() < COUNTERS {
+        if let Some(count) = known.and_then(|index| self.counts.get_mut(index)) {
+            *count += 1;
+        } else if self.hashes.len() < COUNTERS {
             self.hashes.reserve_exact(COUNTERS - self.hashes.len());
-            self.counters.reserve_exact(COUNTERS - self.counters.len());
+            self.counts.reserve_exact(COUNTERS - self.counts.len());
+            self.holders.reserve_exact(COUNTERS - self.holders.len());
             self.hashes.push(hash);
-            self.counters.push(Counter { count: 1, error: 0, label: Label::of(value, hash) });
+            self.counts.push(1);
+            self.holders.push(Holder { error: 0, label: label() });
         } else {
-            self.take_over(hash, value);
+            self.take_over(hash, label());
         }
     }
 
-    fn take_over(&mut self, hash: u64, value: &[u8]) {
-        let smallest =
-            self.hashes.iter_mut().zip(&mut self.counters).min_by_key(|(_, counter)| counter.count);
-        let Some((known, counter)) = smallest else { return };
-        *known = hash;
-        *counter = Counter { count: counter.count + 1, error: counter.count, label: Label::of(value, hash) };
+    fn take_over(&mut self, hash: u64, label: Label) {
+        let smallest = self.counts.iter_mut().enumerate().min_by_key(|(_, count)| **count);
+        let Some((index, count)) = smallest else { return };
+        if let (Some(known), Some(holder)) = (self.hashes.get_mut(index), self.holders.get_mut(index)) {
+            *known = hash;
+            *holder = Holder { error: *count, label };
+            *count += 1;
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.hashes.clear();
-        self.counters.clear();
+        self.counts.clear();
+        self.holders.clear();
     }
 
     /// How often a value that has no counter came at most.
     fn unseen(&self) -> u64 {
-        if self.counters.len() < COUNTERS {
-            return 0;
-        }
-        self.counters.iter().map(|counter| counter.count).min().unwrap_or(0)
+        if self.counts.len() < COUNTERS { 0 } else { self.counts.iter().copied().min().unwrap_or(0) }
     }
 }
 
@@ -88,11 +91,11 @@ impl Merged {
         for sketch in sketches {
             let unseen = sketch.unseen();
             merged.unseen += unseen;
-            for (hash, counter) in sketch.hashes.iter().zip(&sketch.counters) {
-                let fresh = Entry { label: counter.label, at_least: 0, count: 0, seen: 0 };
+            for ((hash, count), holder) in sketch.hashes.iter().zip(&sketch.counts).zip(&sketch.holders) {
+                let fresh = Entry { label: holder.label, at_least: 0, count: 0, seen: 0 };
                 let entry = merged.values.entry(*hash).or_insert(fresh);
-                entry.at_least += counter.count - counter.error;
-                entry.count += counter.count;
+                entry.at_least += count - holder.error;
+                entry.count += count;
                 entry.seen += unseen;
             }
         }
@@ -124,14 +127,14 @@ mod tests {
     fn sketch(stream: &[u64]) -> HeavyHitters {
         let mut sketch = HeavyHitters::default();
         for value in stream {
-            sketch.add(*value, value.to_string().as_bytes());
+            sketch.add(*value, || Label::of(value.to_string().as_bytes(), *value));
         }
         sketch
     }
 
     #[test]
-    fn a_counter_is_88_bytes() {
-        assert_eq!(size_of::<Counter>(), 88);
+    fn a_counter_is_96_bytes() {
+        assert_eq!(2 * size_of::<u64>() + size_of::<Holder>(), 96);
     }
 
     proptest! {
@@ -158,8 +161,8 @@ mod tests {
         fn a_sketch_never_has_more_than_its_counters(streams in streams()) {
             for stream in streams {
                 let sketch = sketch(&stream);
-                prop_assert!(sketch.counters.capacity() <= COUNTERS && sketch.hashes.capacity() <= COUNTERS);
-                prop_assert_eq!(sketch.counters.iter().map(|counter| counter.count).sum::<u64>(), stream.len() as u64);
+                prop_assert!(sketch.holders.capacity() <= COUNTERS && sketch.hashes.capacity() <= COUNTERS);
+                prop_assert_eq!(sketch.counts.iter().sum::<u64>(), stream.len() as u64);
             }
         }
     }

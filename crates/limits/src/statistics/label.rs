@@ -26,13 +26,14 @@ impl Label {
         }
     }
 
+    /// The first 64 bytes of a text.
     fn copied(text: &[u8]) -> Self {
-        let mut label = Self { length: 0, bytes: [0; LONGEST] };
-        for (place, byte) in label.bytes.iter_mut().zip(text) {
-            *place = *byte;
-            label.length += 1;
+        let text = text.get(..LONGEST).unwrap_or(text);
+        let mut bytes = [0; LONGEST];
+        if let Some(front) = bytes.get_mut(..text.len()) {
+            front.copy_from_slice(text);
         }
-        label
+        Self { length: u8::try_from(text.len()).unwrap_or_default(), bytes }
     }
 
     fn shortened(value: &[u8], hash: u64) -> Self {
