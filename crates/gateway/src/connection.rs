@@ -11,7 +11,7 @@ pub(crate) mod harness;
 mod requests;
 mod socket;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bartizan_config::ProxyProtocol;
 use rustls::ServerConfig;
@@ -19,7 +19,7 @@ use tokio::{
     io,
     net::TcpStream,
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -37,6 +37,9 @@ use socket::Socket;
 
 /// How HTTP/2 begins (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a connection to a listener that stops may take to shake hands, and then to send its first request.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
+
 /// Why a connection ended other than by itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
@@ -101,7 +104,8 @@ impl Accepted {
     ) -> Result<(), ConnectionError> {
         let settings = Arc::clone(&self.settings);
         let hardening = &settings.hardening;
-        let deadline = Instant::now() + hardening.handshake_timeout;
+        let mut limit =
+            TimeLimit { deadline: Instant::now() + hardening.handshake_timeout, stop: self.stop.clone() };
         let pace = Pace::new(hardening.min_rate, hardening.rate_window);
         let mut socket = Socket::new(PacedStream::new(self.stream, pace, Arc::clone(&wire)));
 
@@ -110,9 +114,7 @@ impl Accepted {
             ProxyProtocol::Required if !settings.trusts(self.peer.ip()) => {
                 return Err(ConnectionError::UntrustedProxy);
             }
-            ProxyProtocol::Required => {
-                within(deadline, announced_client(&mut socket)).await?.unwrap_or(self.peer)
-            }
+            ProxyProtocol::Required => limit.on(announced_client(&mut socket)).await?.unwrap_or(self.peer),
         };
         if !settings.trusts(client.ip()) {
             self.permit.count(client.ip(), hardening)?;
@@ -125,7 +127,7 @@ impl Accepted {
         };
         if self.listener == ListenerKind::Https {
             let config = settings.tls.clone().ok_or(ConnectionError::NoCertificate)?;
-            let stream = within(deadline, handshake(socket, config)).await?;
+            let stream = limit.on(handshake(socket, config)).await?;
             let agreed = TlsFacts::of(stream.get_ref().1)?;
             let is_http2 = agreed.alpn.as_deref() == Some("h2");
             facts.tls = Some(agreed);
@@ -133,7 +135,8 @@ impl Accepted {
             if is_http2 { driver.http2(stream).await? } else { driver.http1(stream).await? }
         } else {
             let since = Instant::now();
-            let is_http2 = within(since + hardening.header_timeout, speaks_http2(&mut socket)).await?;
+            limit.deadline = since + hardening.header_timeout;
+            let is_http2 = limit.on(speaks_http2(&mut socket)).await?;
             let driver = driver(facts, since);
             if is_http2 { driver.http2(socket).await? } else { driver.http1(socket).await? }
         }
@@ -183,11 +186,29 @@ async fn speaks_http2(socket: &mut Socket) -> Result<bool, ConnectionError> {
     }
 }
 
-async fn within<T>(
+/// How long a step before the first request may take. Once the listener stops it is a moment.
+struct TimeLimit {
     deadline: Instant,
-    step: impl Future<Output = Result<T, ConnectionError>>,
-) -> Result<T, ConnectionError> {
-    timeout_at(deadline, step).await.unwrap_or(Err(ConnectionError::Timeout))
+    stop: watch::Receiver<bool>,
+}
+
+impl TimeLimit {
+    async fn on<T>(
+        &mut self,
+        step: impl Future<Output = Result<T, ConnectionError>>,
+    ) -> Result<T, ConnectionError> {
+        let stop = &mut self.stop;
+        let stopping = async {
+            // An error means that the listener is gone.
+            let _ = stop.wait_for(|stop| *stop).await;
+            sleep(FIRST_REQUEST_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            done = timeout_at(self.deadline, step) => done.unwrap_or(Err(ConnectionError::Timeout)),
+            () = stopping => Err(ConnectionError::Timeout),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,23 @@ async fn requests_in_flight_finish_before_the_end() {
 }
 
 #[tokio::test]
+async fn nobody_who_says_nothing_holds_up_the_end() {
+    let upstream = Upstream::start().await;
+    let listen = "version: 1\nlisten: { https: \"127.0.0.1:0\", http: \"127.0.0.1:0\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }\ntls: dev\n";
+    let patient = "hardening: { header_timeout: 1h, handshake_timeout: 1h }\nshutdown: { drain: 1h }\n";
+    let mut gateway = Gateway::start(&format!("{listen}{patient}{}", document(&upstream))).await;
+    let mut silent = Vec::new();
+    for address in [gateway.http(), gateway.https()] {
+        silent.push(RawConnection::open(address).await);
+        let mut begun = RawConnection::open(address).await;
+        begun.send("\x16").await;
+        silent.push(begun);
+    }
+    gateway.signal(Signal::TERM);
+    assert!(gateway.ended().await.success());
+}
+
+#[tokio::test]
 async fn the_drain_ends_when_its_time_is_over() {
     let upstream = Upstream::start().await;
     let mut gateway = Gateway::start(&format!("shutdown: {{ drain: 100ms }}\n{}", document(&upstream))).await;

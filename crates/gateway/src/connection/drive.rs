@@ -22,11 +22,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Answer, ConnectionFacts, requests::service};
+use super::{Answer, ConnectionFacts, FIRST_REQUEST_GRACE, requests::service};
 use crate::wire::{Deadline, FlowWatch, Frames, Framing, Guard, GuardedStream, Idle, WireState};
 
-/// How long a connection taken from the backlog of a stopping listener may take to send its first request.
-const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
 /// hyper holds this many header fields without an allocation.
 const FIELDS_ON_STACK: usize = 100;
 /// What hyper may read or write at once on HTTP/1.1.
