@@ -3,12 +3,12 @@
 //! The parser stops at the first error of form (an unknown or duplicate key, a list where a word belongs);
 //! words that do not parse are kept and reported together with everything else by [`crate::resolve`].
 
+use serde::de::DeserializeOwned;
 use serde_saphyr::{
     Error, MergeKeyPolicy, MessageFormatter, Options, UserMessageFormatter, options::DuplicateKeyPolicy,
 };
 
 use crate::{
-    file::Document,
     interpolation::{self, Variables},
     located::{NO_VALUE, Position},
     problems::Problems,
@@ -20,7 +20,11 @@ use crate::{
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 /// Reads the document; `None` once a problem has been reported.
-pub(crate) fn read(text: &str, variables: &Variables, problems: &mut Problems<'_>) -> Option<Document> {
+pub(crate) fn read<T: DeserializeOwned>(
+    text: &str,
+    variables: &Variables,
+    problems: &mut Problems<'_>,
+) -> Option<T> {
     match interpolation::scope(variables, || serde_saphyr::from_str_with_options(text, options())) {
         Ok(document) => Some(document),
         Err(error) => {
@@ -28,6 +32,11 @@ pub(crate) fn read(text: &str, variables: &Variables, problems: &mut Problems<'_
             None
         }
     }
+}
+
+/// A look at the document that reports nothing; `None` where it cannot be read.
+pub(crate) fn peek<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_saphyr::from_str_with_options(text, options()).ok()
 }
 
 /// Limits that no honest document reaches; an alias may repeat a little, not explode.

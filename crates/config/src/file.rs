@@ -9,6 +9,7 @@ mod identity;
 mod limits;
 mod listen;
 mod operation;
+mod proposal;
 mod require;
 mod route;
 mod shared;
@@ -26,9 +27,10 @@ pub(crate) use self::{
     limits::{Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
     operation::{Log, Shutdown, Telemetry},
+    proposal::{LimitsProposal, ProposedRoute, Version},
     require::{MethodEntry, MethodKey, Require, RequirementSet},
     route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
-    shared::Shared,
+    shared::{Shared, SharedTls},
     tls::{ClientCertificate, Tls, TlsTable},
     upstream::{Ejection, Health, Retries, Upstream, UpstreamTls},
 };

@@ -23,6 +23,11 @@ pub(crate) trait Forms: Sized {
     /// Whether a word is its only form; then `1.10` and `0x10` stay as they are written.
     const WORD_ONLY: bool = true;
 
+    /// What is wrong with a decimal number that is not in quotes.
+    fn decimal() -> String {
+        "this reads as a decimal number: put it in quotes".into()
+    }
+
     /// Its JSON Schema.
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 
@@ -44,7 +49,7 @@ pub(crate) trait Forms: Sized {
     }
 }
 
-fn expected<T: Forms>() -> String {
+pub(crate) fn expected<T: Forms>() -> String {
     format!("expected {}", T::EXPECTED)
 }
 
@@ -106,7 +111,7 @@ impl<'de, T: Forms> Visitor<'de> for FormsVisitor<T> {
     }
 
     fn visit_f64<E: de::Error>(self, _word: f64) -> Result<Self::Value, E> {
-        Ok(Parsed(Err("this reads as a decimal number: put it in quotes".into())))
+        Ok(Parsed(Err(T::decimal())))
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {

@@ -56,6 +56,7 @@ mod located;
 mod operation_pattern;
 mod path_pattern;
 mod problems;
+mod proposal;
 mod reference;
 mod resolve;
 mod route;
@@ -84,13 +85,14 @@ pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, T
 pub use load::Loaded;
 pub use operation_pattern::OperationPattern;
 pub use path_pattern::{PathPattern, Segment};
+pub use proposal::{LimitsProposal, ProposedRoute};
 pub use reference::reference;
 pub use route::{
     Authentication, BodyPolicy, Cors, HeaderProfile, Headers, MethodRequirement, Origins, Requirement,
     Requirements, Route, RouteTimeouts,
 };
 pub use schema::schema;
-pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode};
+pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};
 pub use source::{Environment, Source};
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{

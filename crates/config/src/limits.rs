@@ -96,6 +96,11 @@ pub enum Dimension {
 }
 
 impl LimitPolicy {
+    /// The built-in policy with this name.
+    pub fn built_in(name: &Name) -> Option<Self> {
+        crate::resolve::built_in(name)
+    }
+
     /// The rules that count on a route with this authentication: the enabled ones, and where nobody is
     /// authenticated only those that need no identity. (Built-in policies alone may have others there.)
     pub fn rules_under(&self, authentication: &Authentication) -> impl Iterator<Item = &LimitRule> {

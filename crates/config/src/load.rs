@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Config, ConfigError, Diagnostic, Severity, Source, Target,
     document::{self, MAX_BYTES},
+    file::Document,
     forms::Forms,
     interpolation::{self, Variables},
     located::Position,
@@ -33,30 +34,17 @@ impl Config {
 
     /// Reads the document at `path`, with another folder or environment than the usual.
     pub fn load_from(path: &Path, source: &Source) -> Result<Loaded, ConfigError> {
-        let read = || {
-            let mut bytes = Vec::new();
-            // One byte more than is allowed tells a document that is too long from one that just fits.
-            std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes = read().map_err(|error| ConfigError::Read { path: path.into(), error })?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(text, source),
-            Err(_) if bytes.len() > MAX_BYTES => Self::parse(&" ".repeat(bytes.len()), source),
-            Err(error) => Err(not_utf8(&bytes, error.valid_up_to(), source)),
-        }
+        Self::parse(&text_of(path, source)?, source)
     }
 
     /// Reads the document `text`.
     pub fn parse(text: &str, source: &Source) -> Result<Loaded, ConfigError> {
         let revision = revision_of(&Sha256::digest(text).into());
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if text.len() > MAX_BYTES {
-            return Err(refuse("", Position::START, "the document is longer than 1 MiB", source));
-        }
+        check_length(text, source)?;
         let variables = interpolation::variables(text, &source.environment);
         let mut problems = Problems::new(source.name(), text, &variables);
-        let config = document::read(text, &variables, &mut problems)
+        let config = document::read::<Document>(text, &variables, &mut problems)
             .and_then(|document| resolve::resolve(&document, revision, &source.base, &mut problems));
         match (config, problems.finish()) {
             (Some(config), Ok(warnings)) => Ok(Loaded { config, warnings }),
@@ -129,6 +117,31 @@ fn target(text: &str) -> Result<Target, ConfigError> {
         return Err(refuse("a target is scheme, host and port only".into()));
     }
     Ok(url.target)
+}
+
+/// What the file at `path` holds, as far as a document may be long.
+pub(crate) fn text_of(path: &Path, source: &Source) -> Result<String, ConfigError> {
+    let read = || {
+        let mut bytes = Vec::new();
+        // One byte more than is allowed tells a document that is too long from one that just fits.
+        std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| ConfigError::Read { path: path.into(), error })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let bytes = error.into_bytes();
+        if bytes.len() > MAX_BYTES { too_long(source) } else { not_utf8(&bytes, valid, source) }
+    })
+}
+
+/// Refuses a document that is too long.
+pub(crate) fn check_length(text: &str, source: &Source) -> Result<(), ConfigError> {
+    if text.len() > MAX_BYTES { Err(too_long(source)) } else { Ok(()) }
+}
+
+fn too_long(source: &Source) -> ConfigError {
+    refuse("", Position::START, "the document is longer than 1 MiB", source)
 }
 
 fn not_utf8(bytes: &[u8], valid: usize, source: &Source) -> ConfigError {

@@ -30,6 +30,16 @@ impl OperationPattern {
         methods_meet && self.path.meets(&other.path)
     }
 
+    /// Whether it matches every request that `other` matches.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let methods_covered = match (&self.method, &other.method) {
+            (None, _) => true,
+            (Some(own), Some(other)) => covers(own, other),
+            (Some(_), None) => false,
+        };
+        methods_covered && self.path.covers(&other.path)
+    }
+
     /// Whether a route for `path` and `methods` (empty: all) serves some request that this matches.
     pub(crate) fn is_served(&self, path: &PathPattern, methods: &[Method]) -> bool {
         let is_admitted = methods.is_empty()
@@ -111,6 +121,32 @@ mod tests {
         for (one, other, expected) in cases {
             assert_eq!(operation(one).meets(&operation(other)), expected, "{one}, {other}");
             assert_eq!(operation(other).meets(&operation(one)), expected, "{other}, {one}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_those_whose_requests_it_all_matches() {
+        let cases = [
+            ("/**", "POST /a/b", true),
+            ("/a/**", "/a", true),
+            ("/a/**", "/a/*/**", true),
+            ("/a/*", "/a/{id}", true),
+            ("/a/*", "/a/b", true),
+            ("/a/*", "/a", false),
+            ("/a/*", "/a/**", false),
+            ("/a/b", "/a/*", false),
+            ("/a/b", "/a/b/c", false),
+            ("/a/b", "/a/c", false),
+            ("/a/*/c", "/a/*/**", false),
+            ("GET /a", "HEAD /a", true),
+            ("HEAD /a", "GET /a", false),
+            ("GET /a", "/a", false),
+            ("GET /a", "POST /a", false),
+        ];
+        for (one, other, expected) in cases {
+            assert_eq!(operation(one).covers(&operation(other)), expected, "{one}, {other}");
+            assert!(!expected || operation(one).meets(&operation(other)), "{one}, {other}");
+            assert!(operation(one).covers(&operation(one)), "{one}");
         }
     }
 

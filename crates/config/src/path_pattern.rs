@@ -61,6 +61,19 @@ impl PathPattern {
         }
     }
 
+    /// Whether it matches every path that `other` matches.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let (mut own, mut others) = (self.segments.iter(), other.segments.iter());
+        loop {
+            match (own.next(), others.next()) {
+                (None, None) | (Some(Segment::Rest), _) => return true,
+                (Some(Segment::Any), Some(Segment::Any | Segment::Literal(_))) => {}
+                (Some(Segment::Literal(one)), Some(Segment::Literal(other))) if one == other => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Of two that match the same path, the more specific one is less: segment by segment from the left, a
     /// literal before `*`, the end before `**`.
     pub(crate) fn generality(&self) -> Vec<u8> {

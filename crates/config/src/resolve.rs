@@ -13,6 +13,7 @@ mod identity;
 mod limits;
 mod listen;
 mod overlap;
+pub(crate) mod proposal;
 mod requirements;
 mod roles;
 mod routes;
@@ -22,6 +23,7 @@ mod upstreams;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+pub(crate) use self::limits::built_in;
 use self::{files::Files, limits::Policies, roles::Roles, routes::Named, upstreams::Upstreams};
 use crate::{Config, Log, Telemetry, file::Document, located::Position, problems::Problems};
 
@@ -50,7 +52,7 @@ pub(crate) fn resolve(
         providers.warn_of_unused(problems);
         roles.warn_of_unused(providers.issues_roles(), problems);
         upstreams.warn_of_unused(problems);
-        policies.warn_of_unused(problems);
+        policies.warn(document, problems);
     }
     Some(Config {
         revision,
@@ -61,7 +63,7 @@ pub(crate) fn resolve(
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),
         limits: policies.into_list(),
-        shared: shared::resolve(&document.shared, problems),
+        shared: shared::resolve(&document.shared, &mut files, problems),
         routes: routes.into_iter().map(Arc::new).collect(),
         log: log(document, problems),
         telemetry: telemetry(document, problems),

@@ -1,6 +1,6 @@
 //! The store that several gateways share, so that they count together.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -11,12 +11,23 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct Shared {
     /// Where the store is.
     pub redis: Redis,
+    /// TLS towards it.
+    pub tls: SharedTls,
     /// How limits are counted in it. Default exact.
     pub mode: SharedMode,
     /// What happens to a request while the store does not answer. Default local.
     pub on_error: OnStoreError,
     /// How long a request waits for the store. Default 5 ms.
     pub timeout: Duration,
+}
+
+/// TLS towards the shared store, where its URL asks for it. Its certificate is always verified.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SharedTls {
+    /// Authorities (PEM) to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// The client certificate to present.
+    pub certificate: Option<crate::Certificate>,
 }
 
 /// A Redis or Valkey store.

@@ -9,6 +9,7 @@ mod header;
 mod log_levels;
 mod name;
 mod operation_pattern;
+mod priority;
 mod quantity;
 mod rate;
 mod redis_url;
@@ -22,6 +23,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 pub(crate) use self::{
     log_levels::LogLevels,
+    priority::Priority,
     quantity::ByteSize,
     rate::Rate,
     redis_url::RedisUrl,

@@ -63,6 +63,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(limits::standing::read_limit_standing))
         .routes(routes!(limits::reset::reset_limit))
         .routes(routes!(limits::allow::allow_limit))
+        .routes(routes!(limits::forecast::forecast_limits))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))

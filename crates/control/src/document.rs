@@ -71,10 +71,19 @@ const WITH_BODY: &[Answer] = &[
 /// Status, name among the components, description.
 type Answer = (&'static str, &'static str, &'static str);
 
+/// Every error is a problem, also those that handlers say in a word.
 fn complete(operation: &mut Operation) {
     let guarded = operation.security.as_deref() != Some(&[SecurityRequirement::default()]);
     let guarded = if guarded { GUARDED } else { &[] };
     let with_body = if operation.request_body.is_some() { WITH_BODY } else { &[] };
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(response) = answer
+            && status.starts_with(['4', '5'])
+            && response.content.is_empty()
+        {
+            *response = problem(&response.description);
+        }
+    }
     for (status, name, _) in [ALWAYS, guarded, with_body].into_iter().flatten() {
         let answer = RefOr::Ref(Ref::from_response_name(*name));
         operation.responses.responses.entry((*status).into()).or_insert(answer);

@@ -1,13 +1,17 @@
 //! What a request brings, parsed at the border: a JSON body, a query, a path. What does not parse is a problem.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, marker::PhantomData, time::Duration};
 
 use axum::{
     Json,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
 };
 use http::request::Parts;
-use serde::de::DeserializeOwned;
+use percent_encoding::percent_decode_str;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::failure::{Failure, FailureCode};
 
@@ -29,9 +33,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let body = tokio::time::timeout(BODY_TIMEOUT, Json::<T>::from_request(request, state));
+        let body = tokio::time::timeout(BODY_TIMEOUT, Json::<Object<T>>::from_request(request, state));
         match body.await {
-            Ok(Ok(Json(value))) => Ok(Self(value)),
+            Ok(Ok(Json(Object(value)))) => Ok(Self(value)),
             Ok(Err(rejection)) => Err(refuse(&rejection)),
             Err(_) => {
                 Err(Failure::new(FailureCode::BodyTooSlow, "the body did not arrive within 10 seconds"))
@@ -44,6 +48,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParameter
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        // What is no text would be taken for another text, with a placeholder for what cannot be read.
+        if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
+            let detail = "the query is malformed: percent-encode UTF-8";
+            return Err(Failure::new(FailureCode::MalformedRequest, detail));
+        }
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => Err(malformed("the query", &rejection)),
@@ -59,6 +68,29 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
             Ok(Path(value)) => Ok(Self(value)),
             Err(rejection) => Err(malformed("the path", &rejection)),
         }
+    }
+}
+
+/// A JSON object: serde would read a list as a struct, too, and speak of our structs where it cannot.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Problem {
     pub code: String,
     /// The id of the request, also in `x-request-id` and in the log.
     pub request_id: String,
-    /// What is wrong with the configuration, for `configuration_invalid`.
+    /// What is wrong with the document, for `configuration_invalid`, and for `invalid_value` where a document was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -95,6 +95,8 @@ codes! {
     AddressListsFull = "address_lists_full", CONFLICT;
     /// No room for another allowance.
     LimitAllowancesFull = "limit_allowances_full", CONFLICT;
+    /// One forecast is made at a time.
+    ForecastRunning = "forecast_running", CONFLICT;
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not JSON by its own account.

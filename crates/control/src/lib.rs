@@ -25,6 +25,7 @@ mod error;
 mod extract;
 mod failure;
 mod guard;
+mod operator;
 mod server;
 mod system;
 mod timestamp;
@@ -38,14 +39,23 @@ pub use api::{
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
     limits::{
-        LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus, LimitTotals, LimitsStatus,
+        LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus,
+        LimitTotals, LimitsStatus,
         allow::{LimitAllowance, NewLimitAllowance},
+        forecast::{
+            LimitForecast, LimitNotForecast, LimitProposal, LimitRuleForecast, LimitTerms, LimitValueForecast,
+        },
         reset::{LimitReset, LimitsForgotten},
         standing::{LimitCounter, LimitStanding, LimitStandings},
+        threat::{LimitRecommendation, LimitThreat},
         top::{LimitPeriod, LimitRanking, LimitRuleTop, LimitTop, LimitTopValue},
     },
-    requests::decided::{
-        DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal, StepOutcome,
+    requests::{
+        decided::{
+            DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal,
+            StepOutcome,
+        },
+        limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
     },
     status::{Listener, ListenerKind, Status},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},

@@ -4,6 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use bartizan_config::{Config, ConfigError};
 use bartizan_limits::Limiter;
+use bartizan_pipeline::LimitHistory;
 
 use crate::{Diagnostic, Reloaded, Status, UpstreamStatus};
 
@@ -33,6 +34,8 @@ pub struct LimitsInUse {
     pub config: Arc<Config>,
     /// What counts by it.
     pub limiter: Limiter,
+    /// What the last hour asked for.
+    pub history: LimitHistory,
 }
 
 /// What [`System::reload`] returns.

@@ -63,6 +63,10 @@ impl Departure {
         let status = response.status();
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, exchange.id.header_value());
+        let route = exchange.route.as_ref().or(exchange.refused_by.as_ref());
+        if let Some(route) = route {
+            route.limits.tell(&exchange.limited, headers);
+        }
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return;
         }
@@ -72,14 +76,13 @@ impl Departure {
             authenticated: exchange.identified.is_some(),
             nonce: self.nonce.as_ref(),
         };
-        let Some(route) = exchange.route.as_ref().or(exchange.refused_by.as_ref()) else {
+        let Some(route) = route else {
             WITHOUT_ROUTE.apply(headers, &facts);
             return;
         };
         if !self.preflight {
             route.cors.response_headers(self.origin.as_ref(), headers);
         }
-        route.limits.tell(&exchange.limited, headers);
         route.security_headers.apply(headers, &facts);
     }
 }
@@ -100,6 +103,7 @@ fn log_refusal(exchange: &Exchange, refusal: &Refusal) {
         path = exchange.head.uri.path(),
         route = exchange.route.as_ref().map(|route| route.config.path.as_str()),
         principal = exchange.identified.as_ref().map(|identified| identified.principal.id.as_str()),
+        limit_threat = exchange.limit_threat(),
         reason = %refusal.reason,
         "refused"
     );

@@ -12,7 +12,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bartizan_config::{Config, Http, Listen};
 use bartizan_limits::Limiter;
-use bartizan_pipeline::{Pipeline, Records};
+use bartizan_pipeline::{LimitHistory, Pipeline, Records};
 use bartizan_reputation::AddressLists;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -129,6 +129,11 @@ impl Gateway {
     /// What counts the requests of limited routes.
     pub fn limiter(&self) -> Limiter {
         self.shared.generation.load().pipeline.limiter().clone()
+    }
+
+    /// What the last hour asked for, to forecast what other limits would do.
+    pub fn limit_history(&self) -> LimitHistory {
+        self.shared.generation.load().pipeline.limit_history().clone()
     }
 
     /// The proxy listeners and where they really listen.

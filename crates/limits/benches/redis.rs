@@ -21,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bartizan_config::SharedTls;
 use bartizan_limits::{Charge, Factors, LeasedStore, Limit, RedisSettings, RedisStore};
 use bartizan_model::{Algorithm, Quota};
 use redis::{Client, aio::MultiplexedConnection};
@@ -92,8 +93,13 @@ impl Gateway {
 }
 
 async fn connect(server: &Server) -> RedisStore {
-    let settings =
-        RedisSettings { nodes: vec![server.url().into()], password: None, timeout: Duration::from_secs(5) };
+    let settings = RedisSettings {
+        nodes: vec![server.url().into()],
+        is_cluster: false,
+        password: None,
+        tls: SharedTls::default(),
+        timeout: Duration::from_secs(5),
+    };
     let store = RedisStore::connect(&settings).unwrap();
     while !store.is_connected() {
         tokio::task::yield_now().await;
@@ -184,10 +190,10 @@ async fn take(store: &LeasedStore, limits: &[Limit]) -> (bool, bool) {
 /// 4 gateways with 16 clients each ask for twice the limit. How many were admitted at once, and with those that were
 /// admitted after the leases had been given back.
 async fn difference(server: &Server, algorithm: Algorithm) {
-    let (units, hour) = (NonZeroU32::new(QUOTA).unwrap(), Duration::from_hours(1));
+    let (units, longest) = (NonZeroU32::new(QUOTA).unwrap(), Quota::LONGEST_WINDOW);
     let quota = match algorithm {
-        Algorithm::TokenBucket => Quota::token_bucket(NonZeroU32::MIN, hour, units),
-        window => Quota::window(window, units, hour),
+        Algorithm::TokenBucket => Quota::token_bucket(units, longest, units),
+        window => Quota::window(window, units, Duration::from_hours(1)),
     };
     let limit = Limit { name: format!("difference-{algorithm:?}").into(), quota: quota.unwrap() };
     let mut stores = Vec::new();

@@ -77,6 +77,17 @@ impl State {
         }
     }
 
+    /// The state that stands like this: what another store has counted, to count on from. Of a sliding window that has
+    /// counted in this window it is not told what was in the one before; all of it then counts as of this one.
+    pub(crate) fn standing_at(quota: &Effective, level: Level, now: u64) -> Self {
+        let used = quota.burst.saturating_sub(level.remaining);
+        match quota.algorithm {
+            Algorithm::TokenBucket => Self { at: now.saturating_add(level.reset), ..Self::default() },
+            Algorithm::FixedWindow => fixed_window::standing_at(quota, used, now.saturating_add(level.reset)),
+            Algorithm::SlidingWindow => sliding_window::standing_at(quota, used, level.reset, now),
+        }
+    }
+
     /// Whether a window has counted nothing.
     pub(crate) fn is_unused(self) -> bool {
         self.current == 0 && self.previous == 0

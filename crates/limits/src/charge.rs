@@ -35,6 +35,13 @@ pub struct Charge<'a> {
     pub factors: Factors,
 }
 
+impl Charge<'_> {
+    /// The units that it takes: its cost after its factors, at most all that the limit holds at once.
+    pub fn units(&self) -> u64 {
+        Effective::of(self).cost
+    }
+}
+
 /// A quota as it stands for one request, after its factors: whole units, whole nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Effective {
@@ -52,15 +59,12 @@ pub(crate) struct Effective {
 impl Effective {
     pub(crate) fn of(charge: &Charge<'_>) -> Self {
         let (quota, factors) = (charge.limit.quota, charge.factors);
-        let scaled = |units: NonZeroU32| {
-            (u64::from(units.get()) * u64::from(factors.quota()) / u64::from(Factors::ONE)).max(1)
-        };
-        let burst = scaled(quota.burst());
+        let burst = factors.of_quota(quota.burst());
         let cost =
             (u64::from(charge.cost.get()) * u64::from(factors.cost())).div_ceil(u64::from(Factors::ONE));
         Self {
             algorithm: quota.algorithm(),
-            limit: scaled(quota.limit()),
+            limit: factors.of_quota(quota.limit()),
             burst,
             window: nanoseconds(quota.length()) / u64::from(Factors::ONE) * u64::from(factors.window()),
             cost: cost.clamp(1, burst),

@@ -26,6 +26,14 @@ pub struct Standing {
     pub retry_after: Option<Duration>,
 }
 
+impl Standing {
+    /// What is used of the quota, in thousandths.
+    pub fn used(&self) -> u32 {
+        let (quota, used) = (self.quota.max(1), self.quota.saturating_sub(self.remaining));
+        u32::try_from(u128::from(used) * 1000 / u128::from(quota)).unwrap_or(1000)
+    }
+}
+
 impl Decision {
     /// Whether every charge was admitted.
     pub fn is_admitted(&self) -> bool {

@@ -1,8 +1,13 @@
 //! What a request's risk makes of a limit: factors on the quota, the cost and the window.
 
-/// The factors of one request. They are kept in thousandths, so that every backend computes the same.
+use std::num::NonZeroU32;
+
+use crate::DimensionKind;
+
+/// The factors of one request on one limit. They are kept in thousandths, so that every backend computes the same.
 ///
-/// A quota shrinks or grows for this request only: what is counted stays counted.
+/// A quota shrinks or grows for this request only: what is counted stays counted. What a client is told is the quota,
+/// the window and what is left of them for *its* request; the next one may find others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Factors {
     quota: u32,
@@ -44,6 +49,48 @@ impl Factors {
     pub fn window(self) -> u32 {
         self.window
     }
+
+    /// So many units of a quota as they stand for the request: at least one, so that nobody is locked out.
+    pub fn of_quota(self, units: NonZeroU32) -> u64 {
+        (u64::from(units.get()) * u64::from(self.quota) / u64::from(Self::ONE)).max(1)
+    }
+
+    /// The smaller quota, the higher cost and the longer window of the two.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        Self {
+            quota: self.quota.min(other.quota),
+            cost: self.cost.max(other.cost),
+            window: self.window.max(other.window),
+        }
+    }
+}
+
+/// The factors of one request on all limits, by what they count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RiskFactors {
+    /// On limits by address or network.
+    pub address: Factors,
+    /// On limits by user or API key.
+    pub user: Factors,
+    /// On limits by organisation.
+    pub organization: Factors,
+    /// On all others: by endpoint, route, header or claim.
+    pub other: Factors,
+}
+
+impl RiskFactors {
+    /// Those on a limit that counts by all of these together: of each factor the strictest, so that nobody is admitted
+    /// more for being counted by a combination.
+    pub fn on(&self, kinds: impl IntoIterator<Item = DimensionKind>) -> Factors {
+        let each = kinds.into_iter().map(|kind| match kind {
+            DimensionKind::Address => self.address,
+            DimensionKind::User => self.user,
+            DimensionKind::Organization => self.organization,
+            DimensionKind::Other => self.other,
+        });
+        each.reduce(Factors::stricter).unwrap_or_default()
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 100 and 5000")]
@@ -68,6 +115,37 @@ mod tests {
         for ((quota, cost, window), expected) in cases {
             let factors = Factors::new(quota, cost, window);
             assert_eq!((factors.quota(), factors.cost(), factors.window()), expected);
+        }
+    }
+
+    #[test]
+    fn no_quota_shrinks_to_nothing() {
+        let cases = [(1, 0.1, 1), (9, 0.1, 1), (10, 0.1, 1), (25, 0.1, 2), (1, 1.5, 1), (100, 2.0, 200)];
+        for (units, quota, expected) in cases {
+            let units = NonZeroU32::new(units).unwrap();
+            assert_eq!(Factors::new(quota, 1.0, 1.0).of_quota(units), expected, "{units} {quota}");
+        }
+    }
+
+    #[test]
+    fn a_combination_has_the_strictest_of_its_parts() {
+        use DimensionKind::{Address, Organization, Other, User};
+        let risk = RiskFactors {
+            address: Factors::new(0.5, 2.0, 1.0),
+            user: Factors::new(2.0, 1.0, 2.0),
+            organization: Factors::new(1.5, 1.0, 1.0),
+            other: Factors::default(),
+        };
+        let cases: [(&[DimensionKind], Factors); 6] = [
+            (&[], Factors::default()),
+            (&[Address], risk.address),
+            (&[User], risk.user),
+            (&[User, Address], Factors::new(0.5, 2.0, 2.0)),
+            (&[Organization, Other], Factors::default()),
+            (&[Organization, User], Factors::new(1.5, 1.0, 2.0)),
+        ];
+        for (kinds, expected) in cases {
+            assert_eq!(risk.on(kinds.iter().copied()), expected, "{kinds:?}");
         }
     }
 }

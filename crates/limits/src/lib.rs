@@ -4,7 +4,8 @@
 //! - [`MemoryStore::decide`] takes all charges of a request and answers with one [`Decision`]: all of them are charged,
 //!   or none. A [`Standing`] says how much is left, and how long to wait after a refusal, to the nanosecond.
 //! - [`Factors`] make a limit tighter or wider for one request. They never lock anybody out: a cost above what a limit
-//!   holds counts as all of it.
+//!   holds counts as all of it. [`RiskFactors`] are those on all limits of a request, and a [`Threat`] is what its
+//!   standings say about it.
 //! - [`Concurrency`] counts requests in flight. A [`Place`] gives back what it took when it is dropped.
 //! - A [`Limiter`] puts the stores of a gateway together. [`RuleStatistics`] remember what each rule has seen, and
 //!   [`Allowances`] who is not counted for a while.
@@ -36,6 +37,7 @@ mod charge;
 mod clock;
 mod concurrency;
 mod decision;
+mod dimension;
 mod factors;
 mod key;
 mod lease;
@@ -44,15 +46,18 @@ mod memory;
 mod redis;
 mod shards;
 mod statistics;
+mod threat;
 
 pub use allowances::{Allowance, Allowances, AllowancesFull, Whom};
 pub use charge::{Charge, Limit};
 pub use clock::{Clock, Nanos};
 pub use concurrency::{Concurrency, Full, InFlight, Place};
 pub use decision::{Decision, Standing};
-pub use factors::Factors;
+pub use dimension::DimensionKind;
+pub use factors::{Factors, RiskFactors};
 pub use lease::LeasedStore;
 pub use limiter::{Counted, Limiter};
 pub use memory::MemoryStore;
 pub use redis::{LimitsError, RedisSettings, RedisStore};
 pub use statistics::{Outcome, Period, Ranking, RuleStatistics, TopValue, Totals};
+pub use threat::{Asker, Recommendation, Threat};

@@ -5,9 +5,9 @@ mod store;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bartizan_config::{OnStoreError, Redis, Shared};
@@ -15,7 +15,7 @@ use metrics::{Counter, counter};
 
 use crate::{
     Allowances, Charge, Clock, Concurrency, Decision, Limit, LimitsError, MemoryStore, Nanos, RedisSettings,
-    RedisStore, RuleStatistics, Standing, limiter::store::Store, statistics::Statistics,
+    RedisStore, RuleStatistics, Standing, charge::nanoseconds, limiter::store::Store, statistics::Statistics,
 };
 
 /// Values that are counted in memory at once: at most 900 MB of it, by [`MemoryStore`]'s bound.
@@ -39,9 +39,19 @@ struct SharedStore {
     settings: Shared,
     store: Store,
     failures: Counter,
-    /// Whether the last decision was made without it, so that only the change is news.
-    fails: AtomicBool,
+    trouble: Trouble,
 }
+
+/// Whether the store fails, so that only the change is news: one that fails now and then fails.
+#[derive(Debug, Default)]
+struct Trouble {
+    fails: AtomicBool,
+    /// When it failed last, by the limiter's clock.
+    last: AtomicU64,
+}
+
+/// A store that has failed works again when it has not failed for so long.
+const RECOVERED: Duration = Duration::from_secs(1);
 
 /// Where the charges of a decision were counted, to give them back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +62,16 @@ pub enum Counted {
     Here(Nanos),
     /// In the shared store.
     There(Instant),
+}
+
+impl Counted {
+    /// When, if it was here.
+    pub fn at(self) -> Option<Nanos> {
+        match self {
+            Self::Here(when) => Some(when),
+            Self::Nowhere | Self::There(_) => None,
+        }
+    }
 }
 
 impl Limiter {
@@ -88,18 +108,28 @@ impl Limiter {
         match shared.store.decide(charges).await {
             Ok((decision, asked)) => {
                 if asked {
-                    shared.works();
+                    self.heard(shared, charges, &decision);
                 }
                 Ok((decision, Counted::There(began)))
             }
             Err(error) => {
-                shared.failed(&error);
+                shared.failed(&error, self.clock.now());
                 match shared.settings.on_error {
                     OnStoreError::Local => Ok(self.decide_here(charges)),
                     OnStoreError::Allow => Ok((Decision::default(), Counted::Nowhere)),
                     OnStoreError::Deny => Err(error),
                 }
             }
+        }
+    }
+
+    /// What the store has said is where this gateway counts on when it has to count for itself: else whoever has used
+    /// up a limit would have all of it again with the first answer that is late.
+    fn heard(&self, shared: &SharedStore, charges: &[Charge<'_>], decision: &Decision) {
+        let now = self.clock.now();
+        shared.works(now);
+        if shared.settings.on_error == OnStoreError::Local {
+            self.memory.follow(now, charges, decision);
         }
     }
 
@@ -133,9 +163,13 @@ impl Limiter {
     }
 
     /// How a charge would be decided now, and whether the shared store says so. An error means that the store does not
-    /// answer and that it alone counts.
+    /// answer and that it alone counts. A store may answer this question and still fail to decide: then it is this
+    /// gateway's own count that matters.
     pub async fn standing(&self, charge: &Charge<'_>) -> Result<(Standing, bool), LimitsError> {
         let Some(shared) = &self.shared else { return Ok((self.standing_here(charge), false)) };
+        if shared.trouble.fails() && shared.settings.on_error == OnStoreError::Local {
+            return Ok((self.standing_here(charge), false));
+        }
         let answer = shared.store.redis().standing(std::slice::from_ref(charge)).await;
         let standing = answer.and_then(|decision| {
             let first = decision.standings.first().copied();
@@ -186,33 +220,35 @@ impl Limiter {
         self.memory.sweep(self.clock.now())
     }
 
-    /// Whether the shared store can be reached; `None` without one.
-    pub fn store_is_connected(&self) -> Option<bool> {
-        self.shared.as_ref().map(|shared| shared.store.redis().is_connected())
+    /// Whether the shared store can be reached and has not failed to decide within the last second that it was asked;
+    /// `None` without one.
+    pub fn store_decides(&self) -> Option<bool> {
+        self.shared.as_ref().map(|shared| shared.store.redis().is_connected() && !shared.trouble.fails())
     }
 }
 
 impl SharedStore {
     fn connect(settings: &Shared) -> Result<Self, LimitsError> {
-        let nodes = match &settings.redis {
-            Redis::Server(url) => vec![url.url().clone()],
-            Redis::Cluster(urls) => urls.iter().map(|url| url.url().clone()).collect(),
+        let (nodes, is_cluster) = match &settings.redis {
+            Redis::Server(url) => (vec![url.url().clone()], false),
+            Redis::Cluster(urls) => (urls.iter().map(|url| url.url().clone()).collect(), true),
         };
-        let redis = RedisStore::connect(&RedisSettings { nodes, password: None, timeout: settings.timeout })?;
+        let (tls, timeout) = (settings.tls.clone(), settings.timeout);
+        let redis = RedisStore::connect(&RedisSettings { nodes, is_cluster, password: None, tls, timeout })?;
         let store = Store::new(redis, settings.mode);
         let failures = counter!("bartizan_limits_store_failures_total");
-        Ok(Self { settings: settings.clone(), store, failures, fails: AtomicBool::new(false) })
+        Ok(Self { settings: settings.clone(), store, failures, trouble: Trouble::default() })
     }
 
-    fn works(&self) {
-        if self.fails.load(Ordering::Relaxed) && self.fails.swap(false, Ordering::Relaxed) {
+    fn works(&self, now: Nanos) {
+        if self.trouble.has_ended(now) {
             tracing::info!("the shared store decides limits again");
         }
     }
 
-    fn failed(&self, error: &LimitsError) {
+    fn failed(&self, error: &LimitsError, now: Nanos) {
         self.failures.increment(1);
-        if !self.fails.swap(true, Ordering::Relaxed) {
+        if self.trouble.has_begun(now) {
             let instead = match self.settings.on_error {
                 OnStoreError::Local => "this gateway counts for itself",
                 OnStoreError::Allow => "requests pass uncounted",
@@ -220,5 +256,42 @@ impl SharedStore {
             };
             tracing::warn!(%error, instead, "the shared store does not decide limits");
         }
+    }
+}
+
+impl Trouble {
+    fn fails(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
+    }
+
+    /// It failed now. Says whether that is news.
+    fn has_begun(&self, now: Nanos) -> bool {
+        self.last.store(now.get(), Ordering::Relaxed);
+        !self.fails.swap(true, Ordering::Relaxed)
+    }
+
+    /// It did not fail now. Says whether it is news that it works.
+    fn has_ended(&self, now: Nanos) -> bool {
+        let quiet = now.get().saturating_sub(self.last.load(Ordering::Relaxed));
+        self.fails() && quiet >= nanoseconds(RECOVERED) && self.fails.swap(false, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_fails_now_and_then_is_news_once() {
+        let (trouble, second) = (Trouble::default(), nanoseconds(RECOVERED));
+        let at = Nanos::new;
+        assert!(!trouble.has_ended(at(5 * second)), "there was no trouble");
+        assert!(trouble.has_begun(at(5 * second)));
+        assert!(!trouble.has_ended(at(5 * second + 1)), "too early to tell");
+        assert!(!trouble.has_begun(at(6 * second)));
+        assert!(!trouble.has_ended(at(7 * second - 1)));
+        assert!(trouble.has_ended(at(7 * second)));
+        assert!(!trouble.has_ended(at(8 * second)), "told before");
+        assert!(!trouble.has_ended(at(0)), "a clock that was set back");
     }
 }

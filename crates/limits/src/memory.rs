@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::{
     Charge, Decision, Limit, Nanos, Standing,
-    algorithm::{State, Wait},
+    algorithm::{Level, State, Wait},
     charge::{Effective, nanoseconds},
     key::{Key, KeyHasher},
     memory::shard::{Bucket, Shard},
@@ -95,6 +95,20 @@ impl MemoryStore {
             charge.find(&mut shards);
             let state = charge.state(&mut shards);
             charge.keep(&mut shards, state.give_back(&charge.quota, taken_at.get()));
+        }
+    }
+
+    /// Takes over what another store has decided, so that charges count on from there. One that knows nothing of them
+    /// (no standings) changes nothing.
+    pub fn follow(&self, now: Nanos, charges: &[Charge<'_>], decision: &Decision) {
+        let now = now.get();
+        for (charge, standing) in charges.iter().zip(&decision.standings) {
+            let mut charge = Pending::new(charge, self.key(charge.limit, charge.value));
+            let mut shards = self.shards.lock([charge.key]);
+            shards.each().for_each(|shard| shard.make_room(1, now));
+            charge.add(&mut shards);
+            let level = Level { remaining: standing.remaining, reset: nanoseconds(standing.reset) };
+            charge.keep(&mut shards, State::standing_at(&charge.quota, level, now));
         }
     }
 

@@ -19,6 +19,9 @@ pub enum Algorithm {
 }
 
 /// So many units in so long a window, and how many of them at once.
+///
+/// No quota reaches further ahead than [`LONGEST_WINDOW`](Self::LONGEST_WINDOW): neither a window nor the refilling of a
+/// burst takes longer. So whoever counts in nanoseconds stays far within 64 bits, whatever a request's risk makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Quota {
     algorithm: Algorithm,
@@ -35,7 +38,8 @@ impl Quota {
     /// The largest limit and burst.
     pub const LARGEST: u32 = 100_000_000;
 
-    /// A token bucket that refills `limit` units per `window` and holds `burst` of them.
+    /// A token bucket that refills `limit` units per `window` and holds `burst` of them, which must come back within
+    /// [`LONGEST_WINDOW`](Self::LONGEST_WINDOW).
     pub fn token_bucket(limit: NonZeroU32, window: Duration, burst: NonZeroU32) -> Result<Self, ModelError> {
         Self::checked(Algorithm::TokenBucket, limit, window, burst)
     }
@@ -56,6 +60,10 @@ impl Quota {
         }
         if !(Self::SHORTEST_WINDOW..=Self::LONGEST_WINDOW).contains(&window) {
             return Err(ModelError::Quota("a window of 100 ms to 31 days"));
+        }
+        let refill = window.as_nanos() * u128::from(burst.get()) / u128::from(limit.get());
+        if refill > Self::LONGEST_WINDOW.as_nanos() {
+            return Err(ModelError::Quota("a burst that refills within 31 days"));
         }
         Ok(Self { algorithm, limit, window, burst })
     }
@@ -78,5 +86,42 @@ impl Quota {
     /// Units at once; for windows, the limit.
     pub fn burst(&self) -> NonZeroU32 {
         self.burst
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(limit: u32, window: Duration, burst: u32) -> Result<Quota, ModelError> {
+        let units = |units| NonZeroU32::new(units).unwrap();
+        Quota::token_bucket(units(limit), window, units(burst))
+    }
+
+    #[test]
+    fn no_quota_reaches_further_than_31_days() {
+        const LARGEST: u32 = Quota::LARGEST;
+        let (nanosecond, hour, longest) =
+            (Duration::from_nanos(1), Duration::from_hours(1), Quota::LONGEST_WINDOW);
+        let too_short = Duration::from_nanos(99_999_999);
+        let cases = [
+            (1, longest, 1, None),
+            (LARGEST, longest, LARGEST, None),
+            (1, hour, 744, None),
+            (1, Quota::SHORTEST_WINDOW, 26_784_000, None),
+            (1, hour, 745, Some("a burst that refills within 31 days")),
+            (1, longest, 2, Some("a burst that refills within 31 days")),
+            (1, longest, LARGEST, Some("a burst that refills within 31 days")),
+            (LARGEST - 1, longest, LARGEST, Some("a burst that refills within 31 days")),
+            (1, longest + nanosecond, 1, Some("a window of 100 ms to 31 days")),
+            (1, too_short, 1, Some("a window of 100 ms to 31 days")),
+            (1, Duration::MAX, LARGEST, Some("a window of 100 ms to 31 days")),
+            (LARGEST + 1, hour, 1, Some("at most 100000000 units")),
+            (1, hour, u32::MAX, Some("at most 100000000 units")),
+        ];
+        for (limit, window, burst, refused) in cases {
+            let outcome = bucket(limit, window, burst).err();
+            assert_eq!(outcome, refused.map(ModelError::Quota), "{limit} in {window:?}, burst {burst}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use bartizan_pipeline::{
     BodyFailure, ClientFacts, Exchange, Found, Held, HoldBody, NormalPath, PathError, Pipeline, Verdict,
 };
 use divan::{AllocProfiler, Bencher, black_box};
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use tokio::runtime::Runtime;
 
 /// Counts allocations beside the time.
@@ -43,7 +43,7 @@ fn empty_exchange(bencher: Bencher) {
     bencher.with_inputs(|| request("/public/a")).bench_values(exchange);
 }
 
-#[divan::bench(args = ["/public/a", "/api/service-5/items/17"])]
+#[divan::bench(args = ["/public/a", "/limited/a", "/api/service-5/items/17"])]
 fn whole_road(bencher: Bencher, path: &str) {
     let runtime = runtime();
     let pipeline = pipeline(&runtime, 10);
@@ -51,6 +51,20 @@ fn whole_road(bencher: Bencher, path: &str) {
         let verdict = runtime.block_on(pipeline.decide(&mut exchange, &mut NoBody));
         assert!(matches!(verdict, Verdict::Pass));
         exchange
+    });
+}
+
+/// What two limits have said, written to the headers of an answer.
+#[divan::bench]
+fn told(bencher: Bencher) {
+    let runtime = runtime();
+    let pipeline = pipeline(&runtime, 1);
+    let mut limited = exchange(request("/limited/a"));
+    runtime.block_on(pipeline.decide(&mut limited, &mut NoBody));
+    let route = limited.route.clone().expect("a limited route");
+    bencher.with_inputs(|| HeaderMap::with_capacity(16)).bench_values(|mut headers| {
+        route.limits.tell(&limited.limited, &mut headers);
+        headers
     });
 }
 
@@ -80,8 +94,10 @@ identity:
   partners: {{ api_key: {{ keys: [{{ name: acme, hash: \"sha256:{KEY_HASH}\", permissions: [\"items:*\"] }}] }} }}
 upstreams:
   shop: {{ targets: [\"http://127.0.0.1:1\"] }}
+limits: {{ shop: [{{ per: address, rate: 100000000/h }}, {{ per: endpoint, rate: 100000000/h }}] }}
 routes:
   - {{ path: /public/**, to: shop, auth: none }}
+  - {{ path: /limited/**, to: shop, auth: none, limit: shop }}
 "
     );
     for number in 0..routes {

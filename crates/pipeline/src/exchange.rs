@@ -7,10 +7,13 @@ use std::{
 };
 
 use bartizan_identity::{ClientCertificate, Identified};
+use bartizan_limits::RiskFactors;
 use bartizan_model::{Line, RequestId, TraceContext};
 use http::request::Parts;
 
-use crate::{CompiledRoute, Limited, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace, stage::Passed};
+use crate::{
+    CompiledRoute, Limited, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace, limits, stage::Passed,
+};
 
 /// One request on its way. Every stage reads it and adds to it.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub struct Exchange {
     pub refused_by: Option<Arc<CompiledRoute>>,
     /// The caller, once proven. Set by [`Stage::Authenticate`].
     pub identified: Option<Arc<Identified>>,
+    /// What its risk makes of its limits; nothing, unless a stage before [`Stage::CoarseLimit`] has found something. What
+    /// is found later applies to [`Stage::FineLimit`] alone. Clients are told the quota of *their* request, so they see
+    /// that it is smaller, but not why.
+    pub risk: RiskFactors,
     /// What limits said of it. Set by [`Stage::CoarseLimit`] and [`Stage::FineLimit`].
     pub limited: Limited,
     /// What the stages found.
@@ -73,6 +80,7 @@ impl Exchange {
             route: None,
             refused_by: None,
             identified: None,
+            risk: RiskFactors::default(),
             limited: Limited::default(),
             trace: Trace::default(),
             arrived: SystemTime::now(),
@@ -86,6 +94,14 @@ impl Exchange {
         let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
         self.head.version == http::Version::HTTP_2
             && content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    }
+
+    /// How much of a threat it looks like by its limits, from 0 to 100; `None` where none has decided about it. Worked out
+    /// when asked.
+    pub fn limit_threat(&self) -> Option<u8> {
+        let limits = &self.route.as_ref()?.limits;
+        let threat = limits::threat(&self.limited.standings, limits, self.identified.is_none());
+        threat.map(|threat| threat.score)
     }
 
     /// Leaves a step in the trace. It took the time since the step before.

@@ -32,7 +32,11 @@ use bartizan_policy::PermissionIndex;
 use bartizan_reputation::AddressLists;
 
 pub use exchange::{ClientFacts, Exchange};
-pub use limits::{Limited, RouteLimits};
+use limits::Recorder;
+pub use limits::{
+    Forecast, ForecastError, LimitAccount, LimitEffect, LimitHistory, Limited, NotForecast, RouteLimits,
+    RuleAccount, RuleForecast, ValueForecast,
+};
 pub use path::{NormalPath, PathError};
 pub use records::{Record, Records};
 pub use refusal::{Code, Refusal};
@@ -50,6 +54,7 @@ pub struct Pipeline {
     addresses: Arc<AddressLists>,
     authenticator: Authenticator,
     limiter: Limiter,
+    recorder: Recorder,
 }
 
 /// Why a configuration cannot be compiled.
@@ -81,6 +86,7 @@ impl Pipeline {
             routes: RouteTable::compile(config, &index, &authenticator, &limiter)?,
             addresses,
             authenticator,
+            recorder: Recorder::new(config, &limiter, previous.map(|pipeline| &pipeline.recorder)),
             limiter,
         })
     }
@@ -88,15 +94,23 @@ impl Pipeline {
     /// Decides about one request. This is the road; the order follows cost, the cheap and anonymous first, so
     /// that an attacker never makes the gateway do expensive work.
     pub async fn decide(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Verdict {
-        match self.walk(exchange, body).await {
+        let mut walked = self.walk(exchange).await;
+        // Before the body is waited for, so that what is recorded stands in the order in which limits were asked.
+        self.recorder.record(exchange, &self.limiter);
+        if walked.is_ok() {
+            let found = stage::body::run(exchange, body).await;
+            walked = exchange.conclude(Stage::Body, found);
+        }
+        match walked {
             Ok(()) => Verdict::Pass,
             Err(Stop::Denied(refusal)) => Verdict::Deny(refusal),
             Err(Stop::Answered(preflight)) => Verdict::Answer(preflight),
         }
     }
 
-    async fn walk(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
-        use stage::{authenticate, authorize, body, cross_origin, limit, reputation, route};
+    /// All stages that need only the head.
+    async fn walk(&self, exchange: &mut Exchange) -> Result<(), Stop> {
+        use stage::{authenticate, authorize, cross_origin, limit, reputation, route};
 
         let found = self.protocol.run(exchange);
         exchange.conclude(Stage::Protocol, found)?;
@@ -113,9 +127,7 @@ impl Pipeline {
         let found = limit::fine(exchange, &self.limiter).await;
         exchange.conclude(Stage::FineLimit, found)?;
         let found = authorize::run(exchange);
-        exchange.conclude(Stage::Authorize, found)?;
-        let found = body::run(exchange, body).await;
-        exchange.conclude(Stage::Body, found)
+        exchange.conclude(Stage::Authorize, found)
     }
 
     /// The compiled routes.
@@ -126,6 +138,11 @@ impl Pipeline {
     /// What counts the requests of limited routes.
     pub fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    /// What the last hour asked for, to forecast what other limits would do.
+    pub fn limit_history(&self) -> &LimitHistory {
+        self.recorder.history()
     }
 
     /// Whether every identity provider has the keys it needs.

@@ -1,19 +1,35 @@
 //! The limits of a route, compiled: which rules count a request, by what, and how what they say is told.
 
+mod account;
+mod facts;
 mod fields;
+mod forecast;
+mod history;
+mod policy_rule;
+mod standing;
 mod value;
 
 use std::sync::Arc;
 
-use bartizan_config::{Amount, Config, Enforcement, LimitPolicy, LimitRule, Route};
-use bartizan_limits::{Counted, Limit, Limiter, Nanos, Outcome, Place, RuleStatistics, Standing};
+use bartizan_config::{Amount, Config, Enforcement, LimitPolicy, LimitRule, PathPattern, Route};
+use bartizan_limits::{Counted, Limit, Limiter, Nanos, Outcome, Place, RuleStatistics};
 use bartizan_model::{Line, Name};
 use http::{HeaderMap, Method};
-use ipnet::IpNet;
 use metrics::{Counter, counter};
 
 use crate::Exchange;
 
+#[cfg(test)]
+pub(crate) use account::MOST_RULES;
+pub(crate) use account::threat;
+pub use account::{LimitAccount, RuleAccount};
+pub(crate) use facts::Facts;
+pub use forecast::{Forecast, ForecastError, NotForecast, RuleForecast, ValueForecast};
+pub use history::LimitHistory;
+pub(crate) use history::Recorder;
+pub(crate) use policy_rule::PolicyRule;
+pub use standing::LimitEffect;
+pub(crate) use standing::{RuleStanding, Whom};
 pub(crate) use value::Value;
 
 /// What limits the requests of one route.
@@ -28,14 +44,10 @@ pub struct RouteLimits {
 /// One rule of one policy, for one route.
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
-    policy: Arc<LimitPolicy>,
-    /// Its place in the policy.
-    index: usize,
+    in_policy: PolicyRule,
     /// What names it to clients: its own name, with its policy's where two rules of the route share it.
     pub(crate) name: Arc<str>,
     pub(crate) kind: Kind,
-    /// Rules of the same policy that count by the same and rank higher: where one of them applies, this does not.
-    outranked_by: Vec<usize>,
     admitted: Counter,
     refused: Counter,
     statistics: Arc<RuleStatistics>,
@@ -52,7 +64,9 @@ pub(crate) enum Kind {
 #[derive(Debug, Default)]
 pub struct Limited {
     /// Every rule that has refused or counted it, and how it stands.
-    pub(crate) standings: Vec<(RuleReference, Standing)>,
+    pub(crate) standings: Vec<RuleStanding>,
+    /// When they last said it, by the limiter's clock.
+    pub(crate) at: Option<Nanos>,
     /// The line of the rule that refused it.
     pub(crate) line: Option<Line>,
     /// Where the charges of the coarse rules were counted.
@@ -62,7 +76,7 @@ pub struct Limited {
 }
 
 /// Names a compiled rule of the exchange's route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RuleReference {
     Coarse(usize),
     Fine(usize),
@@ -86,7 +100,7 @@ impl RouteLimits {
     /// Adds what the limits said to the headers of an answer.
     pub fn tell(&self, limited: &Limited, headers: &mut HeaderMap) {
         let standings =
-            limited.standings.iter().filter_map(|(rule, standing)| Some((self.rule(*rule)?, standing)));
+            limited.standings.iter().filter_map(|standing| Some((self.rule(standing.rule)?, standing)));
         fields::insert(standings, headers);
     }
 
@@ -108,23 +122,13 @@ impl Limited {
 impl CompiledRule {
     fn compile(policy: &Arc<LimitPolicy>, rule: &LimitRule, is_shared: bool, limiter: &Limiter) -> Self {
         let full = Limit::name_of(&policy.name, &rule.name);
-        // What only reports must not switch off what refuses.
-        let may = |other: &LimitRule| {
-            other.enabled
-                && (other.enforcement == Enforcement::Enforce || rule.enforcement == Enforcement::Shadow)
-        };
-        let outranks =
-            |other: &LimitRule| may(other) && other.per == rule.per && other.priority > rule.priority;
-        let outranked_by = policy.rules.iter().enumerate().filter(|(_, other)| outranks(other));
         let count = |outcome| {
             let (policy, rule) = (policy.name.to_string(), rule.name.to_string());
             counter!("bartizan_limit_decisions_total", "policy" => policy, "rule" => rule, "outcome" => outcome)
         };
         let refused = if rule.enforcement == Enforcement::Enforce { "refused" } else { "would_refuse" };
         Self {
-            index: policy.rules.iter().position(|other| std::ptr::eq(other, rule)).unwrap_or(usize::MAX),
             statistics: limiter.statistics(&full),
-            outranked_by: outranked_by.map(|(index, _)| index).collect(),
             name: if is_shared { Arc::clone(&full) } else { rule.name.as_str().into() },
             kind: match rule.amount {
                 Amount::Rate(quota) => Kind::Rate(Limit { name: full, quota }),
@@ -132,35 +136,21 @@ impl CompiledRule {
             },
             admitted: count("admitted"),
             refused: count(refused),
-            policy: Arc::clone(policy),
+            in_policy: PolicyRule::new(policy, rule),
         }
     }
 
     pub(crate) fn rule(&self) -> Option<&LimitRule> {
-        self.policy.rules.get(self.index)
+        self.in_policy.rule()
     }
 
     pub(crate) fn is_shadow(&self) -> bool {
-        self.rule().is_some_and(|rule| rule.enforcement == Enforcement::Shadow)
+        self.in_policy.is_shadow()
     }
 
     /// Whose use of this rule the request adds to; `None` when the rule does not count it.
     pub(crate) fn value(&self, exchange: &Exchange, limiter: &Limiter) -> Option<Value> {
-        let (method, path) = (&exchange.head.method, exchange.path.matched(exchange.head.uri.path()));
-        let rule = self.rule()?;
-        let counts = |rule: &LimitRule| rule.counts(method, path);
-        let skipped = self.policy.skip.iter().any(|pattern| pattern.matches(path));
-        if skipped || !counts(rule) || is_allowed(&self.policy.allow, exchange) {
-            return None;
-        }
-        if self.outranked_by.iter().filter_map(|index| self.policy.rules.get(*index)).any(counts) {
-            return None;
-        }
-        let value = Value::of(&rule.per, exchange)?;
-        let address = Some(exchange.client.address);
-        let allowances = limiter.allowances();
-        let allowed = allowances.until(|| limiter.now(), &self.policy.name, address, value.as_bytes());
-        allowed.is_none().then_some(value)
+        self.in_policy.value(&exchange.into(), limiter)
     }
 
     pub(crate) fn count(&self, now: Nanos, value: &Value, outcome: Outcome) {
@@ -170,9 +160,9 @@ impl CompiledRule {
     }
 }
 
-fn is_allowed(allowed: &[IpNet], exchange: &Exchange) -> bool {
-    let address = exchange.client.address.to_canonical();
-    allowed.iter().any(|network| network.contains(&address))
+/// Names a route for limits, the same in every gateway that serves it: host names and path.
+pub(crate) fn route_identity(hosts: &[String], path: &PathPattern) -> Arc<str> {
+    format!("{}{}", hosts.join(","), path.as_str()).into()
 }
 
 /// Methods that count as one each; a client can make up others without end.

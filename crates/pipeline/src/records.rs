@@ -13,10 +13,11 @@ use std::{
 };
 
 use bartizan_identity::Identified;
+use bartizan_limits::Threat;
 use bartizan_model::{RequestId, TraceContext};
 use http::{Method, StatusCode};
 
-use crate::{Code, CompiledRoute, Exchange, Trace};
+use crate::{Code, CompiledRoute, Exchange, LimitAccount, RuleAccount, Trace};
 
 /// What is remembered of one request.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Record {
     pub code: Option<Code>,
     /// What every stage found.
     pub trace: Trace,
+    /// What its limits said.
+    pub limits: LimitAccount,
 }
 
 /// The rings.
@@ -130,7 +133,18 @@ impl Record {
             status,
             code,
             trace: exchange.trace,
+            limits: LimitAccount::of(exchange.limited),
         }
+    }
+
+    /// What every rule that decided about it said, in the order in which they were decided.
+    pub fn limit_rules(&self) -> Vec<RuleAccount<'_>> {
+        self.route.as_ref().map_or_else(Vec::new, |route| self.limits.rules(&route.limits))
+    }
+
+    /// How much of a threat it looks like by its limits; `None` where none has decided about it.
+    pub fn limit_threat(&self) -> Option<Threat> {
+        self.limits.threat(&self.route.as_ref()?.limits, self.identified.is_none())
     }
 }
 
@@ -177,6 +191,7 @@ mod tests {
             status: StatusCode::OK,
             code,
             trace: Trace::default(),
+            limits: LimitAccount::default(),
         })
     }
 

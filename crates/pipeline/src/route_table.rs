@@ -11,7 +11,7 @@ use bartizan_limits::Limiter;
 use bartizan_policy::{PermissionIndex, RoutePolicy};
 use http::{HeaderValue, Method};
 
-use crate::{CompiledCors, RouteLimits, SecurityHeaders};
+use crate::{CompiledCors, RouteLimits, SecurityHeaders, limits::route_identity};
 
 /// Every route of a configuration.
 #[derive(Debug)]
@@ -157,7 +157,7 @@ impl CompiledRoute {
             index,
             label: format!("route {}", route.path.as_str()).into(),
             selection,
-            identity: format!("{}{}", route.hosts.join(","), route.path.as_str()).into(),
+            identity: route_identity(&route.hosts, &route.path),
             limits: RouteLimits::compile(route, config, limiter),
             policy: permissions.compile(&route.require),
             cors: CompiledCors::compile(&route.cors, &route.methods),

@@ -38,10 +38,10 @@ pub(crate) fn pipeline(config: &Config) -> Pipeline {
     Pipeline::new(config, Arc::default(), None).unwrap()
 }
 
-const KEY: &str = "shop_0123456789abcdef0123456789abcdef";
+pub(crate) const KEY: &str = "shop_0123456789abcdef0123456789abcdef";
 const KEY_HASH: &str = "512f8d84e6393b07155c3a1daff43277d25ce3794ff4a196115635e79290dfa4";
 
-fn exchange(request: http::request::Builder) -> Exchange {
+pub(crate) fn exchange(request: http::request::Builder) -> Exchange {
     let (head, ()) = request.body(()).unwrap().into_parts();
     let peer: SocketAddr = "198.51.100.7:40000".parse().unwrap();
     let client =
@@ -50,7 +50,7 @@ fn exchange(request: http::request::Builder) -> Exchange {
 }
 
 /// A body of this many bytes whose length nobody declared.
-struct Body(usize);
+pub(crate) struct Body(pub(crate) usize);
 
 impl HoldBody for Body {
     fn declared_length(&self) -> Option<u64> {
@@ -77,7 +77,7 @@ async fn decide(pipeline: &Pipeline, request: http::request::Builder, body: usiz
     }
 }
 
-fn get(path: &str) -> http::request::Builder {
+pub(crate) fn get(path: &str) -> http::request::Builder {
     Request::get(path).header("host", "shop.test")
 }
 

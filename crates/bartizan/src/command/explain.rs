@@ -1,5 +1,7 @@
 //! `bartizan explain`.
 
+mod limits;
+
 use std::{
     collections::{HashMap, HashSet},
     fs,
@@ -18,7 +20,8 @@ use crate::{
 
 /// Show why a request was served or refused.
 ///
-/// Every stage's outcome, its reason, the configuration line that caused it, and the microseconds it took. The
+/// Every stage's outcome, its reason, the configuration line that caused it, and the microseconds it took; of limits
+/// every rule that counted or refused it, by whom, how much was left, and when it was to be admitted again. The
 /// request id is in the answer's `x-request-id` header, in a refusal's body and in the log.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan explain 019a9f3e-7c1d-7d2a-9b51-0242ac120002\n  \
@@ -86,7 +89,8 @@ fn account(request: &DecidedRequest, lines: &Lines) -> String {
         let place = if quoted.insert(step.line) { lines.quote(step.line) } else { lines.name(step.line) };
         steps.row(row(step, place));
     }
-    format!("{}\n{head}\n\n{steps}", title(request))
+    let limits = request.limits.as_ref().map(|limits| format!("\n\n{}", limits::account(limits, lines)));
+    format!("{}\n{head}\n\n{steps}{}", title(request), limits.unwrap_or_default())
 }
 
 fn title(request: &DecidedRequest) -> String {

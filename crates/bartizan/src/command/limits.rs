@@ -2,13 +2,18 @@
 
 mod allow;
 mod explain;
+mod forecast;
 mod reset;
 mod status;
+pub(crate) mod threat;
 mod top;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use bartizan_control::LONGEST_LIMIT_VALUE;
 use bartizan_model::Name;
 use clap::{Args, Subcommand};
+
+pub(crate) use status::amount;
 
 /// See who is limited and why, and change it for a while.
 #[derive(Debug, Args)]
@@ -24,6 +29,7 @@ enum Command {
     Explain(explain::Explain),
     Reset(reset::Reset),
     Allow(allow::Allow),
+    Forecast(forecast::Forecast),
 }
 
 /// Which rules to show.
@@ -45,6 +51,7 @@ impl Limits {
             Command::Explain(command) => command.run().await,
             Command::Reset(command) => command.run().await,
             Command::Allow(command) => command.run().await,
+            Command::Forecast(command) => command.run().await,
         }
     }
 }
@@ -58,8 +65,20 @@ impl Which {
     }
 }
 
+/// Whether the admin API can be asked about this key.
+fn check(key: &str) -> Result<()> {
+    let is_short = key.chars().count() <= LONGEST_LIMIT_VALUE;
+    ensure!(is_short, "the key is too long: write at most {LONGEST_LIMIT_VALUE} characters");
+    Ok(())
+}
+
+/// A value as a person sees that there is one.
+pub(crate) fn visible(value: &str) -> &str {
+    if value.is_empty() { "(empty)" } else { value }
+}
+
 /// So many seconds, rounded up, in a unit that a person would choose.
-fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     match seconds.ceil() {
         seconds @ ..120.0 => format!("{seconds:.0} s"),
         seconds @ ..7200.0 => format!("{:.0} min", (seconds / 60.0).ceil()),

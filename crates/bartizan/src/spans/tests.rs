@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use bartizan_model::TraceContext;
-use bartizan_pipeline::Trace;
+use bartizan_pipeline::{LimitAccount, Trace};
 use http::{Method, StatusCode};
 
 use super::*;
@@ -20,6 +20,7 @@ fn record(sampled: bool) -> Arc<Record> {
         status: StatusCode::OK,
         code: None,
         trace: Trace::default(),
+        limits: LimitAccount::default(),
     })
 }
 

@@ -55,7 +55,11 @@ impl bartizan_control::System for Asked {
     }
 
     fn limits(&self) -> LimitsInUse {
-        LimitsInUse { config: self.gateway.config(), limiter: self.gateway.limiter() }
+        LimitsInUse {
+            config: self.gateway.config(),
+            limiter: self.gateway.limiter(),
+            history: self.gateway.limit_history(),
+        }
     }
 
     fn metrics(&self) -> String {

@@ -77,6 +77,79 @@ async fn a_served_request_is_explained_too_and_the_latest_are_listed() {
     gateway.stop().await;
 }
 
+/// Why was I limited? By which rule, as whom, how much was left, and from when on may I ask again?
+#[tokio::test]
+async fn a_limited_request_is_explained_rule_by_rule() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "limits:
+  few:
+    - {{ name: burst, per: address, rate: 60/h, burst: 2 }}
+    - {{ name: tried, per: route, rate: 2/h, mode: shadow }}
+    - {{ name: tenant, per: \"header:x-tenant\", rate: 100/h }}
+    - {{ name: flight, per: address, concurrent: 9 }}
+routes:
+  - {{ path: /free, to: \"{upstream}\", auth: none }}
+  - {{ path: /**, to: \"{upstream}\", auth: none, limit: few, cost: {{ \"GET /dear\": 2 }} }}"
+    ))
+    .await;
+    let ask = async |path: &str| {
+        let request = gateway.client().get(gateway.url(path)).header("x-tenant", "t".repeat(100));
+        id(&request.send().await.unwrap())
+    };
+    let (served, refused) = (ask("/a").await, ask("/dear").await);
+
+    let explain = async |id: &str| gateway.cli(["explain", id]).await.succeeded();
+    let row = |account: &str, start: &str| {
+        let line =
+            account.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{account}"));
+        line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let account = explain(&served).await;
+    let counted = row(&account, "few/burst");
+    assert_eq!(counted[1..], ["60/h burst 2", "address 127.0.0.1", "counted", "1", "1 of 2"], "{account}");
+    assert_eq!(row(&account, "few/tried")[3..], ["counted", "1", "1 of 2"], "{account}");
+    assert_eq!(
+        row(&account, "few/flight")[1..],
+        ["9 at once", "address 127.0.0.1", "counted", "1", "8 of 9"]
+    );
+    assert!(!account.contains("refused first"), "{account}");
+    // Nobody has proven who they are, and nothing was known of the address.
+    assert!(account.contains("threat 25 of 100") && account.contains("watch them"), "{account}");
+
+    let account = explain(&refused).await;
+    let burst = row(&account, "few/burst");
+    assert_eq!(burst[3..6], ["refused", "2", "1 of 2"], "{account}");
+    assert!(burst[6].starts_with("after 60 s, at 20"), "{account}");
+    assert_eq!(row(&account, "few/tried")[3..6], ["would refuse", "2", "1 of 2"], "{account}");
+    let tenant = row(&account, "few/tenant");
+    let digest = format!("header:x-tenant {}…#", "t".repeat(44));
+    assert!(tenant[2].starts_with(&digest) && tenant[3] == "not counted", "{account}");
+    assert!(account.contains("refused first by few/burst (bartizan.yaml:"), "{account}");
+    assert!(account.contains("threat 45 of 100"), "one refusal by an unknown: {account}");
+    assert!(!account.contains(&"t".repeat(50)), "{account}");
+
+    let json = gateway.cli(["explain", &refused, "--json"]).await.succeeded();
+    let limits = serde_json::from_str::<Value>(&json).unwrap()["requests"][0]["limits"].clone();
+    assert_eq!((&limits["refused_by"], &limits["rules_left_out"]), (&"few/burst".into(), &0.into()));
+    let burst = &limits["rules"][0];
+    assert_eq!((&burst["effect"], &burst["configured"]["burst"]), (&"refused".into(), &2.into()));
+    assert!(
+        burst["retry_after_seconds"].as_f64().is_some_and(|wait| (50.0..=60.0).contains(&wait)),
+        "{burst}"
+    );
+    assert_eq!((&burst["window_seconds"], &burst["factors"]), (&3600.0.into(), &Value::Null));
+    assert_eq!(limits["threat"]["recommendations"], serde_json::json!(["watch", "require_authentication"]));
+
+    let line = gateway.log(|line| line["request_id"] == refused.as_str()).await;
+    assert_eq!(line["limit_threat"], 45);
+    let standing = gateway.cli(["limits", "explain", "127.0.0.1"]).await.succeeded();
+    assert!(standing.contains("threat 0 of 100, 50 % of the limits used"), "{standing}");
+    let free = ask("/free").await;
+    assert!(!explain(&free).await.contains("LIMIT"), "nothing limits it");
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn a_block_bites_at_once_and_can_be_taken_back() {
     let (_upstream, gateway) = guarded().await;

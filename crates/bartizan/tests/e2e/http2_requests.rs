@@ -100,6 +100,7 @@ const PSEUDO: &[(&str, Fields, Expected)] = &[
     ("host alone", &[(":method", "GET"), (":scheme", "http"), (":path", "/"), ("host", "a")], Forwarded("")),
     ("CONNECT", &[(":method", "CONNECT"), (":authority", "a:443")], Refused(405, "method_not_allowed")),
     ("TRACE", &[(":method", "TRACE"), (":scheme", "http"), (":authority", "a"), (":path", "/")], Refused(405, "method_not_allowed")),
+    (":method in lower case", &[(":method", "post"), (":scheme", "http"), (":authority", "a"), (":path", "/")], AMBIGUOUS),
 ];
 
 /// Sends one request on a connection of its own and checks what comes of it.

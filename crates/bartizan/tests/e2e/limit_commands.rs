@@ -1,5 +1,7 @@
 //! What an operator sees of the limits and does about them, with the commands.
 
+use std::net::TcpListener;
+
 use serde_json::json;
 
 use crate::{
@@ -77,6 +79,9 @@ async fn the_top_names_who_comes_most_and_who_is_refused_most() {
     assert_eq!(row(rows[0], &["few"]), ["few", "tenants", "5", "busy"]);
     assert_eq!(rows.len(), 3, "{top}");
     assert!(top.contains(&format!("{}…#", "x".repeat(44))), "a long value is cut: {top}");
+    assert_eq!(statuses(&gateway, 1).await, [200]);
+    let top = gateway.cli(["limits", "top"]).await.succeeded();
+    assert!(top.lines().any(|line| line.ends_with("(empty)")), "{top}");
     let refused = gateway.cli(["limits", "top", "--refused", "--policy", "few"]).await.succeeded();
     assert_eq!(row(&refused, &["few"]), ["few", "tenants", "2", "busy"]);
     assert_eq!(refused.lines().count(), 2, "{refused}");
@@ -198,7 +203,7 @@ async fn what_gateways_share_is_explained_and_reset_from_any_of_them() {
         }
         let audited = other.log(|line| line["action"] == "limits.reset" && line["error"].is_string()).await;
         assert_eq!((&audited["audit"], &audited["value"]), (&json!(true), &json!("127.0.0.1")));
-        assert_eq!((&audited["rules"], &audited["failed_rule"]), (&json!(""), &json!("few")));
+        assert_eq!((&audited["rules"], &audited["failed_rules"]), (&json!(""), &json!("few")));
         eventually("the status to tell", async || {
             other.cli(["limits", "status"]).await.succeeded().contains("the shared store cannot be reached")
         })
@@ -207,4 +212,72 @@ async fn what_gateways_share_is_explained_and_reset_from_any_of_them() {
             gateway.stop().await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_reset_forgets_every_rule_here_while_the_store_is_away() {
+    let (upstream, nobody) = (Upstream::start().await, TcpListener::bind("127.0.0.1:0").unwrap());
+    let document = format!(
+        "limits: {{ few: [{{ name: bucket, per: address, rate: 2/h }}, \
+         {{ name: window, per: address, rate: 2/h, algorithm: fixed-window }}] }}\n\
+         shared: {{ redis: \"redis://{}\" }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few }}]",
+        nobody.local_addr().unwrap()
+    );
+    drop(nobody);
+    let gateway = Gateway::start(&document).await;
+    assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
+    let error = gateway.cli(["limits", "reset", "few", "127.0.0.1"]).await.failed_with(1);
+    assert!(error.contains("the shared store does not answer"), "{error}");
+    let audited = gateway.log(|line| line["action"] == "limits.reset").await;
+    assert_eq!(audited["failed_rules"], "bucket, window");
+    assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_is_let_off_however_it_is_written_and_counted_again_whatever_the_configuration_says() {
+    let (gateway, upstream) = limited("{ name: burst, per: address, rate: 1/h }").await;
+    assert_eq!(statuses(&gateway, 2).await, [200, 429]);
+    let allowed =
+        gateway.cli(["limits", "allow", "few", "::FFFF:127.0.0.1", "--for", "1h"]).await.succeeded();
+    assert_eq!(allowed.trim_end(), "few does not count `127.0.0.1` for 60 min");
+    assert_eq!(statuses(&gateway, 2).await, [200, 200]);
+    gateway.rewrite(&format!(
+        "limits: {{ other: [{{ per: address, rate: 1/h }}] }}\n\
+         routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: other }}]"
+    ));
+    gateway.log(|line| line["message"] == "configuration taken over").await;
+    let end = ["limits", "allow", "few", "127.0.0.1", "--end"];
+    assert_eq!(gateway.cli(end).await.succeeded().trim_end(), "few counts `127.0.0.1`");
+    let error = gateway.cli(end).await.failed_with(1);
+    assert!(error.contains("`few` lets nobody off as `127.0.0.1`"), "{error}");
+    let status = gateway.cli(["limits", "status"]).await.succeeded();
+    assert!(!status.contains("NOT COUNTED"), "{status}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_no_limit_could_mean_is_refused_by_the_command() {
+    let (gateway, _upstream) = limited("{ name: burst, per: address, rate: 1/h }").await;
+    let long = "x".repeat(1025);
+    let by_address = "`ada` is no value of these rules: write an address";
+    let errors = [
+        (gateway.cli(["limits", "allow", "few", "ada", "--for", "1h"]).await.failed_with(1), by_address),
+        (gateway.cli(["limits", "reset", "few", "ada"]).await.failed_with(1), by_address),
+        (gateway.cli(["limits", "explain", "ada"]).await.failed_with(1), by_address),
+        (
+            gateway.cli(["limits", "explain", &long]).await.failed_with(1),
+            "the key is too long: write at most 1024 characters",
+        ),
+        (gateway.cli(["limits", "reset", "few", &long]).await.failed_with(1), "the key is too long"),
+        (
+            gateway.cli(["limits", "allow", "few", "127.0.0.1", "--for", "32d"]).await.failed_with(2),
+            "for '--for <TIME>': at most 31 days",
+        ),
+    ];
+    for (error, message) in errors {
+        assert!(error.contains(message), "{error}");
+    }
+    gateway.stop().await;
 }

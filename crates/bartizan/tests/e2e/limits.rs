@@ -85,6 +85,13 @@ async fn a_refusal_charges_nothing_in_any_dimension() {
     for expected in [200, 200, 429, 429, 429] {
         assert_eq!(ask("ada").await.status(), expected);
     }
+    let refused = ask("ada").await;
+    let explained = gateway.cli(["explain", header(&refused, "x-request-id")]).await.succeeded();
+    let by_user = explained.lines().find(|line| line.starts_with("both/user")).unwrap_or_default();
+    assert!(by_user.contains("user shop/ada") && by_user.contains("0 of 2"), "{explained}");
+    let by_address = explained.lines().find(|line| line.starts_with("both/address")).unwrap_or_default();
+    assert!(by_address.contains("given back") && by_address.contains("3 of 5"), "{explained}");
+    assert!(explained.contains("refused first by both/user-3600s"), "{explained}");
     // Had the refusals been charged, the address would have nothing left for anybody else.
     let response = ask("grace").await;
     assert_eq!(response.status(), 200);

@@ -16,12 +16,20 @@ mod issuer;
 mod output;
 mod phrases;
 mod raw;
+#[path = "../../../limits/tests/redis/cluster_server.rs"]
+mod redis_cluster;
+#[path = "../../../limits/tests/redis/operator.rs"]
+mod redis_operator;
 #[path = "../../../limits/tests/redis/server.rs"]
 mod redis_server;
 mod service;
+mod sharing;
 mod siege;
 mod tls_front;
 mod upstream;
+
+/// As the files about Redis call it.
+use redis_server as server;
 
 mod admin_tls;
 mod api_key;
@@ -30,11 +38,15 @@ mod check_errors;
 mod connection_limits;
 mod demo;
 mod explain;
+mod forecast;
 mod http2_and_grpc;
 mod http2_floods;
 mod http2_requests;
 mod limit_commands;
 mod limits;
+mod limits_cluster;
+mod limits_outage;
+mod limits_race;
 mod message_limits;
 mod no_leaks;
 mod path_dodging;

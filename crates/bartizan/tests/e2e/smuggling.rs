@@ -70,6 +70,9 @@ const TABLE: &[(&str, &str, Expected)] = &[
     // request lines
     ("CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", Refused(405, "method_not_allowed")),
     ("TRACE", "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", Refused(405, "method_not_allowed")),
+    ("a method in lower case", "post / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", MALFORMED),
+    ("a method in mixed case", "Trace / HTTP/1.1\r\nHost: a\r\n\r\n", MALFORMED),
+    ("a method of nobody's in lower case", "purge /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", Forwarded("purge", "/p", "")),
     ("HTTP/0.9", "GET /\r\n\r\n", MALFORMED),
     ("HTTP/2.0 in words", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", Refused(505, "http_version_not_supported")),
     ("HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", Refused(505, "http_version_not_supported")),

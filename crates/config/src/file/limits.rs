@@ -16,9 +16,9 @@ use serde::{
 use super::Entries;
 use crate::{
     Dimension, Enforcement, OperationPattern, PathPattern,
-    forms::{Forms, OneOrMany, Parsed},
+    forms::{Forms, OneOrMany, Parsed, expected},
     located::{At, Optional},
-    word::Rate,
+    word::{Priority, Rate},
 };
 
 /// A policy, written out.
@@ -72,7 +72,7 @@ pub(crate) struct LimitRule {
     /// apply; equal ones apply together.
     #[serde(default)]
     #[schemars(extend("default" = 0))]
-    pub(crate) priority: Optional<i32>,
+    pub(crate) priority: Optional<Parsed<Priority>>,
     /// Whether it counts at all.
     #[serde(default)]
     #[schemars(extend("default" = true))]
@@ -135,6 +135,10 @@ impl Forms for Cost {
     const NAME: &'static str = "";
     const EXPECTED: &'static str = "a whole number from 1, or a mapping of operations to such numbers";
     const WORD_ONLY: bool = false;
+
+    fn decimal() -> String {
+        expected::<Self>()
+    }
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [

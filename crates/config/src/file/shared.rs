@@ -1,6 +1,6 @@
 //! `shared:`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +18,9 @@ use crate::{
 pub(crate) struct Shared {
     /// A Redis or Valkey server: one URL. A cluster: a list with the URLs of some of its nodes.
     pub(crate) redis: At<Parsed<OneOrMany<RedisUrl>>>,
+    /// TLS towards it, where its URL is `rediss:`. Its certificate is always verified.
+    #[serde(default)]
+    pub(crate) tls: Optional<SharedTls>,
     /// How limits are counted in it.
     #[serde(default)]
     #[schemars(extend("default" = "exact"))]
@@ -30,4 +33,16 @@ pub(crate) struct Shared {
     #[serde(default)]
     #[schemars(extend("default" = "5ms"))]
     pub(crate) timeout: Optional<Parsed<Duration>>,
+}
+
+/// TLS towards the shared store. The files are read again for every new connection.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SharedTls {
+    /// Authorities (PEM) to trust instead of the system's.
+    pub(crate) ca: Optional<Parsed<PathBuf>>,
+    /// The client certificate to present, with `key`: Redis asks for one unless it is told not to.
+    pub(crate) cert: Optional<Parsed<PathBuf>>,
+    /// Its private key. Other users must not be able to read it.
+    pub(crate) key: Optional<Parsed<PathBuf>>,
 }

@@ -5,20 +5,22 @@ use std::{collections::HashSet, num::NonZeroU32};
 use super::limits::LimitedRoute;
 use crate::{
     Amount, Costs, LimitPolicy, OperationCost, OperationPattern,
-    file::{self, Cost},
-    located::{At, Position},
+    file::Cost,
+    forms::Parsed,
+    located::{Optional, Position},
     problems::Problems,
 };
 
 /// What the requests of a route cost that has these limits.
 pub(crate) fn resolve(
-    file: &At<file::Route>,
+    file: &Optional<Parsed<Cost>>,
+    is_limited: bool,
     route: &LimitedRoute<'_>,
     limits: &[&LimitPolicy],
     problems: &mut Problems<'_>,
 ) -> Costs {
-    let Some(at) = file.cost.as_ref() else { return Costs::default() };
-    if file.limit.is_none() {
+    let Some(at) = file.as_ref() else { return Costs::default() };
+    if !is_limited {
         problems
             .warning(at.position, "`cost` has no effect: this route has no `limit`")
             .help("add `limit` with the name of a policy");

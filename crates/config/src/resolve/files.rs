@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    Certificate,
     forms::Parsed,
     located::{At, Optional},
     problems::Problems,
@@ -46,6 +47,25 @@ impl<'a> Files<'a> {
             check_permissions(file, &path, &metadata, problems);
         }
         path
+    }
+
+    /// What a client presents: both files, or neither.
+    pub(crate) fn client_certificate(
+        &mut self,
+        cert: &Optional<Parsed<PathBuf>>,
+        key: &Optional<Parsed<PathBuf>>,
+        problems: &mut Problems<'_>,
+    ) -> Option<Certificate> {
+        match (problems.read_optional(cert), problems.read_optional(key)) {
+            (Some(cert), Some(key)) => {
+                Some(Certificate { cert: self.public(&cert, problems), key: self.key(&key, problems) })
+            }
+            (Some(only), None) | (None, Some(only)) if cert.is_none() || key.is_none() => {
+                problems.error(only.position, "a client certificate is a `cert` and its `key`");
+                None
+            }
+            _ => None,
+        }
     }
 
     /// Every file named, once.

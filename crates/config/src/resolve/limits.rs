@@ -1,5 +1,6 @@
 //! `limits:`, the built-in policies, and what routes take of both.
 
+mod doubts;
 mod presets;
 mod rules;
 
@@ -18,7 +19,7 @@ use crate::{
     Segment,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
-    located::{At, Optional, Position},
+    located::{At, Optional},
     problems::Problems,
     suggestion,
 };
@@ -30,14 +31,10 @@ const MOST_RULES: usize = 64;
 pub(crate) struct Policies {
     list: Vec<Arc<LimitPolicy>>,
     known: HashMap<Name, Known>,
-    /// The names in the order of the document.
-    names: Vec<Name>,
 }
 
 struct Known {
     index: LimitPolicyIndex,
-    /// `None` for a built-in policy.
-    position: Option<Position>,
     used: bool,
     /// The operations that its rules name, and whether some route with this policy serves them.
     operations: Vec<(At<OperationPattern>, bool)>,
@@ -72,31 +69,24 @@ impl LimitedRoute<'_> {
 
 impl Policies {
     pub(crate) fn resolve(document: &Document, problems: &mut Problems<'_>) -> Self {
-        let mut policies = Self { list: Vec::new(), known: HashMap::new(), names: Vec::new() };
+        let mut policies = Self { list: Vec::new(), known: HashMap::new() };
         for (key, entry) in document.limits.iter().flat_map(|limits| &limits.value.0) {
             let (name, written) = (problems.read(key), problems.borrow(entry));
-            let Some(name) = name else { continue };
-            let name_at = key.with(name.clone());
+            let Some(name) = name.map(|name| key.with(name)) else { continue };
             // A route that lists a policy with problems is not told that there is none.
             let policy = match written {
-                Some(written) => policy(&name_at, &entry.with(written), problems),
-                None => empty(&name_at),
+                Some(written) => policy(&name, &entry.with(written), problems),
+                None => empty(&name),
             };
-            policies.names.push(name);
-            policies.add(policy, Some(key.position), written.map(operations).unwrap_or_default());
+            policies.add(policy, written.map(operations).unwrap_or_default());
         }
         policies
     }
 
-    fn add(
-        &mut self,
-        policy: LimitPolicy,
-        position: Option<Position>,
-        operations: Vec<At<OperationPattern>>,
-    ) {
+    fn add(&mut self, policy: LimitPolicy, operations: Vec<At<OperationPattern>>) {
         let operations = operations.into_iter().map(|operation| (operation, false)).collect();
         let index = LimitPolicyIndex(self.list.len());
-        self.known.insert(policy.name.clone(), Known { index, position, used: false, operations });
+        self.known.insert(policy.name.clone(), Known { index, used: false, operations });
         self.list.push(Arc::new(policy));
     }
 
@@ -147,7 +137,7 @@ impl Policies {
         if !self.known.contains_key(&name.value)
             && let Some(policy) = presets::policy(&name.value)
         {
-            self.add(policy, None, Vec::new());
+            self.add(policy, Vec::new());
         }
         if let Some(known) = self.known.get_mut(&name.value) {
             known.used = true;
@@ -156,7 +146,8 @@ impl Policies {
             }
             return Some(known.index);
         }
-        let names = self.names.iter().map(Name::as_str).chain(presets::names());
+        let written = self.list.iter().filter(|policy| policy.line != Line::NONE);
+        let names = written.map(|policy| policy.name.as_str()).chain(presets::names());
         let hint = if name.as_str() == "none" {
             Some("leave `limit` out for a route without limits".into())
         } else {
@@ -170,23 +161,38 @@ impl Policies {
         self.list.get(index.0).map(AsRef::as_ref)
     }
 
-    pub(crate) fn warn_of_unused(&self, problems: &mut Problems<'_>) {
-        for name in &self.names {
-            let Some(known) = self.known.get(name) else { continue };
-            if let Some(position) = known.position.filter(|_| !known.used) {
-                problems.warning(position, format!("no route uses the limit policy `{name}`"));
+    /// Warns of what is probably not meant; for a document without mistakes.
+    pub(crate) fn warn(&self, document: &Document, problems: &mut Problems<'_>) {
+        let hardening = document.hardening.as_ref();
+        let underscores =
+            hardening.and_then(|hardening| hardening.underscore_headers.get()).unwrap_or_default();
+        for (key, entry) in document.limits.iter().flat_map(|limits| &limits.value.0) {
+            let (Ok(name), Ok(file)) = (&key.value.0, &entry.value.0) else { continue };
+            let Some((known, policy)) =
+                self.known.get(name).and_then(|known| Some((known, self.get(known.index)?)))
+            else {
+                continue;
+            };
+            if !known.used {
+                problems.warning(key.position, format!("no route uses the limit policy `{name}`"));
                 continue;
             }
             for (operation, _) in known.operations.iter().filter(|(_, is_served)| !is_served) {
                 let message = format!("no route with the limit `{name}` serves `{}`", operation.value);
                 problems.warning(operation.position, message);
             }
+            doubts::warn(&key.with(policy), file, underscores, problems);
         }
     }
 
     pub(crate) fn into_list(self) -> Vec<Arc<LimitPolicy>> {
         self.list
     }
+}
+
+/// The built-in policy with this name.
+pub(crate) fn built_in(name: &Name) -> Option<LimitPolicy> {
+    presets::policy(name)
 }
 
 fn policy(name: &At<Name>, file: &At<&file::LimitPolicy>, problems: &mut Problems<'_>) -> LimitPolicy {

@@ -16,9 +16,10 @@ use super::{
 use crate::{
     Authentication, BodyPolicy, Cors, Headers, PathPattern, Route, RouteTimeouts, Segment,
     file::{self, BodyPolicyName, Document},
-    forms::Parsed,
+    forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
     problems::Problems,
+    word::HostPattern,
 };
 
 const HOLD: usize = 64 * 1024;
@@ -55,7 +56,7 @@ fn route(
 ) -> Option<Route> {
     let Named { providers, upstreams, policies } = named;
     let path = problems.read(&file.path);
-    let hosts = hosts(file, problems);
+    let hosts = hosts(&file.hosts, &file.host, problems);
     let methods = methods(&file.methods, problems);
     if let Some(path) = &path {
         overlaps.claim(path, &hosts, &methods, file.position, problems);
@@ -87,7 +88,7 @@ fn route(
     };
     let limits = policies.of_route(&file.limit, &limited, providers, problems);
     let policies: Vec<_> = limits.iter().filter_map(|index| policies.get(*index)).collect();
-    let costs = costs::resolve(file, &limited, &policies, problems);
+    let costs = costs::resolve(&file.cost, file.limit.is_some(), &limited, &policies, problems);
     Some(Route {
         line: file.position.line(),
         path,
@@ -112,9 +113,13 @@ fn route(
     })
 }
 
-fn hosts(file: &file::Route, problems: &mut Problems<'_>) -> Vec<String> {
+pub(super) fn hosts(
+    several: &Optional<Parsed<OneOrMany<HostPattern>>>,
+    one: &Optional<Parsed<HostPattern>>,
+    problems: &mut Problems<'_>,
+) -> Vec<String> {
     let mut words = Vec::new();
-    if let Some(listed) = problems.read_optional(&file.hosts) {
+    if let Some(listed) = problems.read_optional(several) {
         if listed.all().is_empty() {
             problems
                 .error(listed.position, "`hosts` is an empty list")
@@ -122,8 +127,8 @@ fn hosts(file: &file::Route, problems: &mut Problems<'_>) -> Vec<String> {
         }
         words.extend(listed.all());
     }
-    if let Some(host) = file.host.as_ref() {
-        if file.hosts.is_some() {
+    if let Some(host) = one.as_ref() {
+        if several.is_some() {
             problems
                 .error(host.position, "`host` and `hosts` are two ways to say the same")
                 .help("keep one of the two");
@@ -135,7 +140,7 @@ fn hosts(file: &file::Route, problems: &mut Problems<'_>) -> Vec<String> {
     hosts.filter(|host| seen.insert(host.clone())).collect()
 }
 
-fn methods(file: &Optional<Vec<At<Parsed<Method>>>>, problems: &mut Problems<'_>) -> Vec<Method> {
+pub(super) fn methods(file: &Optional<Vec<At<Parsed<Method>>>>, problems: &mut Problems<'_>) -> Vec<Method> {
     let Some(listed) = file.as_ref() else { return Vec::new() };
     if listed.is_empty() {
         problems

@@ -4,8 +4,9 @@ use std::{collections::HashSet, net::IpAddr, time::Duration};
 
 use secrecy::ExposeSecret;
 
+use super::files::Files;
 use crate::{
-    Redis, RedisUrl, Shared, file,
+    Redis, RedisUrl, Shared, SharedTls, file,
     forms::OneOrMany,
     located::{At, Optional},
     problems::Problems,
@@ -17,8 +18,13 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most nodes of a cluster that can be listed: it names the others itself.
 const MOST_NODES: usize = 64;
 
-pub(crate) fn resolve(file: &Optional<file::Shared>, problems: &mut Problems<'_>) -> Option<Shared> {
+pub(crate) fn resolve(
+    file: &Optional<file::Shared>,
+    files: &mut Files<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Shared> {
     let file = file.as_ref()?;
+    let tls = tls(&file.tls, files, problems);
     let timeout = problems.duration("timeout", &file.timeout, TIMEOUT);
     if let Some(at) = file.timeout.as_ref().filter(|_| timeout > LONGEST_TIMEOUT) {
         problems
@@ -28,16 +34,31 @@ pub(crate) fn resolve(file: &Optional<file::Shared>, problems: &mut Problems<'_>
             )
             .help("write a few milliseconds");
     }
-    let redis = match problems.borrow(&file.redis)? {
-        OneOrMany::One(url) => Redis::Server(server(&file.redis.with(url), problems)),
-        OneOrMany::Many(urls) => Redis::Cluster(cluster(&file.redis.with(problems.read_all(urls)), problems)),
+    let (redis, speaks_tls) = match problems.borrow(&file.redis)? {
+        OneOrMany::One(url) => (Redis::Server(server(&file.redis.with(url), problems)), url.tls),
+        OneOrMany::Many(urls) => {
+            let nodes = file.redis.with(problems.read_all(urls));
+            (Redis::Cluster(cluster(&nodes, problems)), nodes.first().is_none_or(|node| node.tls))
+        }
     };
+    if let Some(at) = file.tls.as_ref().filter(|_| !speaks_tls) {
+        problems.warning(at.position, "`tls` has no effect: the store is not named by a `rediss:` URL");
+    }
     Some(Shared {
         redis,
+        tls,
         mode: file.mode.get().unwrap_or_default(),
         on_error: file.on_error.get().unwrap_or_default(),
         timeout,
     })
+}
+
+fn tls(file: &Optional<file::SharedTls>, files: &mut Files<'_>, problems: &mut Problems<'_>) -> SharedTls {
+    let Some(file) = file.as_ref() else { return SharedTls::default() };
+    SharedTls {
+        ca: files.optional(&file.ca, problems),
+        certificate: files.client_certificate(&file.cert, &file.key, problems),
+    }
 }
 
 fn cluster(nodes: &At<Vec<At<word::RedisUrl>>>, problems: &mut Problems<'_>) -> Vec<RedisUrl> {

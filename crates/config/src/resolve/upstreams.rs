@@ -10,8 +10,7 @@ use bartizan_model::Name;
 
 use super::files::Files;
 use crate::{
-    ActiveHealth, Certificate, Ejection, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts,
-    UpstreamTls,
+    ActiveHealth, Ejection, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
     file::{self, Entries},
     forms::{Forms, OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -224,20 +223,9 @@ fn targets(urls: &At<Vec<At<Parsed<Url>>>>, problems: &mut Problems<'_>) -> Opti
 }
 
 fn tls(file: &file::UpstreamTls, files: &mut Files<'_>, problems: &mut Problems<'_>) -> UpstreamTls {
-    let (cert, key) = (problems.read_optional(&file.cert), problems.read_optional(&file.key));
-    let certificate = match (cert, key) {
-        (Some(cert), Some(key)) => {
-            Some(Certificate { cert: files.public(&cert, problems), key: files.key(&key, problems) })
-        }
-        (Some(only), None) | (None, Some(only)) if file.cert.is_none() || file.key.is_none() => {
-            problems.error(only.position, "a client certificate is a `cert` and its `key`");
-            None
-        }
-        _ => None,
-    };
     UpstreamTls {
         ca: files.optional(&file.ca, problems),
-        certificate,
+        certificate: files.client_certificate(&file.cert, &file.key, problems),
         server_name: problems.read_optional(&file.server_name).map(|name| name.value),
     }
 }

@@ -23,7 +23,7 @@ impl Forms for Rate {
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": r"^([0-9]+/[0-9]*(ms|s|m|min|h|d)|\$\{.*\}.*)$",
+            "pattern": r"^([1-9][0-9]*/([1-9][0-9]*)?(ms|s|m|min|h|d)|\$\{.*\}.*)$",
             "description": "So many units in so long a window: a whole number, `/`, and a duration, where 1 may be left out. A window is 100ms to 31d long.",
             "examples": ["10/s", "100/min", "20/15min", "1000/h"],
         })
@@ -33,19 +33,25 @@ impl Forms for Rate {
         let refuse =
             || format!("`{word}` is not a rate: write for example `10/s`, `100/min`, `20/15min` or `1000/h`");
         let (number, window) = word.split_once('/').ok_or_else(refuse)?;
-        let number = number.trim_end();
-        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(refuse());
+        let (number, window) = (number.trim_end(), window.trim_start());
+        let (count, unit) = window.split_at(window.find(is_no_digit).unwrap_or(window.len()));
+        if number.is_empty() || number.contains(is_no_digit) || Duration::word(&format!("1{unit}")).is_err() {
+            return Err(if word.contains("burst") {
+                format!("`{word}` is a rate and a burst: write them apart, as in `rate: 10/min, burst: 5`")
+            } else {
+                refuse()
+            });
         }
-        let window = window.trim_start();
-        let counted = window.starts_with(|c: char| c.is_ascii_digit());
-        let window = if counted { Duration::word(window) } else { Duration::word(&format!("1{window}")) };
-        let window = window.map_err(|_| refuse())?;
+        if [number, count].iter().any(|digits| digits.len() > 1 && digits.starts_with('0')) {
+            return Err(format!("`{word}`: a number begins with a zero: write it without"));
+        }
+        let count = if count.is_empty() { "1" } else { count };
+        let window = Duration::word(&format!("{count}{unit}"))
+            .ok()
+            .filter(|window| *window <= Quota::LONGEST_WINDOW)
+            .ok_or_else(|| format!("`{word}`: a window is at most 31 days long"))?;
         if window < Quota::SHORTEST_WINDOW {
             return Err(format!("`{word}`: a window is at least 100 ms long"));
-        }
-        if window > Quota::LONGEST_WINDOW {
-            return Err(format!("`{word}`: a window is at most 31 days long"));
         }
         match number.parse::<u32>() {
             Ok(number) if number <= Quota::LARGEST => match NonZeroU32::new(number) {
@@ -55,6 +61,10 @@ impl Forms for Rate {
             _ => Err(format!("`{word}`: a rate is at most {} in its window", Quota::LARGEST)),
         }
     }
+}
+
+fn is_no_digit(character: char) -> bool {
+    !character.is_ascii_digit()
 }
 
 #[cfg(test)]
@@ -104,6 +114,10 @@ mod tests {
             "99999999999999999999/s",
             "1/99999999999999999999s",
             "ten/s",
+            "010/s",
+            "10/015min",
+            "10/9999999999999999min",
+            "10/min burst 5",
         ];
         for text in refused {
             assert!(Rate::word(text).is_err(), "{text}");

@@ -59,7 +59,7 @@ impl Forms for RedisUrl {
             );
         }
         let (host, port) = server_of(server)
-            .ok_or("the host or the port is none: write for example `redis://127.0.0.1:6379`")?;
+            .ok_or("there is no valid host or no valid port: write for example `redis://127.0.0.1:6379`")?;
         let database = match path {
             "" | "/" => 0,
             path => path.strip_prefix('/').and_then(number).ok_or(

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bartizan_config::{
-    Amount, Authentication, Config, Dimension, Enforcement, LimitPolicy, LimitRule, OnStoreError, Redis,
-    SharedMode,
+    Amount, Authentication, Certificate, Config, Dimension, Enforcement, LimitPolicy, LimitRule,
+    OnStoreError, Redis, SharedMode, SharedTls,
 };
 use bartizan_model::{Algorithm, Quota};
 use http::Method;
 use secrecy::ExposeSecret;
 
-use crate::{REDIS_PASSWORD, parse, with};
+use crate::{REDIS_PASSWORD, folder, parse, parse_in, with};
 
 fn config(text: &str) -> Config {
     let loaded = parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"));
@@ -34,9 +34,10 @@ fn policy(text: &str) -> LimitPolicy {
     policy.as_ref().clone()
 }
 
+/// The rule with these keys, in a policy with another.
 fn rule(text: &str) -> LimitRule {
-    let mut rules = policy(&format!("[{{ {text} }}]")).rules;
-    assert_eq!(rules.len(), 1);
+    let mut rules = policy(&format!("[{{ {text} }}, {{ per: route, concurrent: 1000 }}]")).rules;
+    assert_eq!(rules.len(), 2);
     rules.remove(0)
 }
 
@@ -108,7 +109,7 @@ fn a_policy_is_a_list_or_a_table() {
 fn rules_are_named_after_what_they_count() {
     let rules = [
         "per: address, rate: 5/min",
-        "per: address, rate: 10/min",
+        "per: address, rate: 10/min, on: /api/a",
         "per: address, rate: 20/15min",
         "per: [organization, endpoint], rate: 1/h",
         "per: address, rate: 1/100ms",
@@ -279,4 +280,23 @@ fn a_shared_store_has_the_documented_defaults() {
     assert_eq!(shown, ["rediss://[::1]:7000", "rediss://b:6379"]);
     assert_eq!(nodes[0].url().expose_secret(), format!("valkeys://limits:{REDIS_PASSWORD}@[::1]:7000"));
     assert!(!format!("{cluster:?}").contains(REDIS_PASSWORD));
+}
+
+#[test]
+fn a_shared_store_may_be_reached_by_tls_of_ones_own() {
+    let folder = folder();
+    let tls = "tls: { ca: ca.pem, cert: cert.pem, key: key.pem }";
+    let text = with(&format!("shared: {{ redis: \"rediss://store\", {tls} }}"));
+    let config = parse_in(folder.path(), &text).unwrap().config;
+    let file = |name: &str| folder.path().join(name);
+    let certificate = Certificate { cert: file("cert.pem"), key: file("key.pem") };
+    let expected = SharedTls { ca: Some(file("ca.pem")), certificate: Some(certificate) };
+    assert_eq!(config.shared.unwrap().tls, expected);
+    assert_eq!(config.files, ["ca.pem", "cert.pem", "key.pem"].map(file));
+    for (key, problem) in
+        [("missing.pem", "there is no such file"), ("open.pem", "every user of this machine")]
+    {
+        let error = parse_in(folder.path(), &text.replace("key.pem", key)).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
 }

@@ -6,6 +6,7 @@ mod examples;
 mod limits;
 mod problems;
 mod property;
+mod proposal;
 mod secrets;
 mod values;
 mod watch;

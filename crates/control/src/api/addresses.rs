@@ -8,19 +8,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use axum::{Extension, Json, extract::State};
-use bartizan_model::RequestId;
+use axum::{Json, extract::State};
 use bartizan_reputation::{Entry, ReputationError};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Problem, Timestamp,
+    Timestamp,
     control::Shared,
     extract::{JsonBody, QueryParameters},
     failure::{Failure, FailureCode},
-    guard::Connection,
+    operator::Operator,
 };
 use prefix::Prefix;
 
@@ -141,13 +140,12 @@ pub(crate) async fn list_addresses(
     request_body = NewAddressEntry,
     responses(
         (status = 200, description = "The entry as it stands.", body = AddressEntry),
-        (status = 409, description = "The lists are full.", body = Problem, content_type = "application/problem+json")
+        (status = 409, description = "The lists are full.")
     )
 )]
 pub(crate) async fn set_address(
     State(shared): State<Arc<Shared>>,
-    Extension(request_id): Extension<RequestId>,
-    connection: Option<Extension<Connection>>,
+    operator: Operator,
     JsonBody(new): JsonBody<NewAddressEntry>,
 ) -> Result<Json<AddressEntry>, Failure> {
     let (prefix, entry) = new.parse().map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
@@ -159,7 +157,7 @@ pub(crate) async fn set_address(
         Failure::new(code, error.to_string())
     })?;
     let stands = AddressEntry::from(&(prefix, entry));
-    audit("addresses.set", &stands, connection, &request_id);
+    audit("addresses.set", &stands, &operator);
     Ok(Json(stands))
 }
 
@@ -172,29 +170,23 @@ pub(crate) async fn set_address(
     params(Which),
     responses(
         (status = 200, description = "The entry that was removed.", body = AddressEntry),
-        (status = 404, description = "There is none.", body = Problem, content_type = "application/problem+json")
+        (status = 404, description = "There is none.")
     )
 )]
 pub(crate) async fn remove_address(
     State(shared): State<Arc<Shared>>,
-    Extension(request_id): Extension<RequestId>,
-    connection: Option<Extension<Connection>>,
+    operator: Operator,
     QueryParameters(Which { address: Prefix(prefix) }): QueryParameters<Which>,
 ) -> Result<Json<AddressEntry>, Failure> {
     let Some(entry) = shared.addresses.remove(prefix) else {
         return Err(Failure::new(FailureCode::NotFound, format!("there is no entry for `{prefix}`")));
     };
     let removed = AddressEntry::from(&(prefix, entry));
-    audit("addresses.remove", &removed, connection, &request_id);
+    audit("addresses.remove", &removed, &operator);
     Ok(Json(removed))
 }
 
-fn audit(
-    action: &'static str,
-    entry: &AddressEntry,
-    connection: Option<Extension<Connection>>,
-    request_id: &RequestId,
-) {
+fn audit(action: &'static str, entry: &AddressEntry, operator: &Operator) {
     tracing::info!(
         audit = true,
         action,
@@ -202,8 +194,8 @@ fn audit(
         standing = entry.standing.as_str(),
         until = entry.until.map(tracing::field::display),
         reason = entry.reason,
-        peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer)),
-        %request_id,
+        peer = operator.peer(),
+        request_id = %operator.request_id,
         "an operator changed the address lists"
     );
 }

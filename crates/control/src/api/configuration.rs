@@ -1,17 +1,16 @@
 //! `/v1/configuration`: which configuration is in use, and taking a new one.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State};
-use bartizan_model::RequestId;
+use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Problem, ReloadFailure, Timestamp,
+    ReloadFailure, Timestamp,
     control::Shared,
     failure::{Failure, FailureCode},
-    guard::Connection,
+    operator::Operator,
 };
 
 /// The configuration in use.
@@ -99,30 +98,18 @@ pub(crate) async fn read_configuration(State(shared): State<Arc<Shared>>) -> Jso
     tag = "configuration",
     responses(
         (status = 200, description = "The configuration is in use.", body = Reloaded),
-        (
-            status = 409,
-            description = "The configuration cannot be used; the running one stays.",
-            body = Problem,
-            content_type = "application/problem+json"
-        ),
-        (
-            status = 500,
-            description = "Taking it failed halfway; see the log.",
-            body = Problem,
-            content_type = "application/problem+json"
-        )
+        (status = 409, description = "The configuration cannot be used; the running one stays."),
+        (status = 500, description = "Taking it failed halfway; see the log.")
     )
 )]
 pub(crate) async fn reload_configuration(
     State(shared): State<Arc<Shared>>,
-    Extension(request_id): Extension<RequestId>,
-    connection: Option<Extension<Connection>>,
+    operator: Operator,
 ) -> Result<Json<Reloaded>, Failure> {
-    let peer = connection.map(|Extension(connection)| connection.peer);
     // In a task of its own, so that a caller who goes away neither stops it halfway nor escapes the audit.
     let reloading = tokio::spawn(async move {
         let reloaded = shared.system.reload().await;
-        audit(&reloaded, peer, &request_id);
+        audit(&reloaded, &operator);
         reloaded
     });
     match reloading.await {
@@ -136,7 +123,7 @@ pub(crate) async fn reload_configuration(
     }
 }
 
-fn audit(reloaded: &Result<Reloaded, ReloadFailure>, peer: Option<SocketAddr>, request_id: &RequestId) {
+fn audit(reloaded: &Result<Reloaded, ReloadFailure>, operator: &Operator) {
     let (revision, failure) = match reloaded {
         Ok(reloaded) => (Some(reloaded.revision.as_str()), None),
         Err(failure) => (None, Some(failure.message.as_str())),
@@ -146,8 +133,8 @@ fn audit(reloaded: &Result<Reloaded, ReloadFailure>, peer: Option<SocketAddr>, r
         action = "configuration.reload",
         revision,
         failure,
-        peer = peer.map(tracing::field::display),
-        %request_id,
+        peer = operator.peer(),
+        request_id = %operator.request_id,
         "an operator asked to reload the configuration"
     );
 }

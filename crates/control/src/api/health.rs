@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Problem,
     control::Shared,
     failure::{Failure, FailureCode},
 };
@@ -42,7 +41,7 @@ pub(crate) async fn healthz() -> Json<Health> {
     security(()),
     responses(
         (status = 200, description = "They should.", body = Health),
-        (status = 503, description = "They should not.", body = Problem, content_type = "application/problem+json")
+        (status = 503, description = "They should not.")
     )
 )]
 pub(crate) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Failure> {

@@ -1,9 +1,12 @@
 //! `/v1/limits`: what is limited, what the limits have seen, how somebody stands, and what an operator does about it.
 
 pub(crate) mod allow;
+pub(crate) mod forecast;
 pub(crate) mod reset;
 pub(crate) mod standing;
+pub(crate) mod threat;
 pub(crate) mod top;
+mod value;
 
 use std::{
     sync::Arc,
@@ -137,14 +140,14 @@ pub(crate) async fn list_limits(State(shared): State<Arc<Shared>>) -> Json<Limit
     Json(LimitsStatus {
         policies,
         allowances: allowances.iter().map(|allowance| LimitAllowance::of(allowance, now)).collect(),
-        shared_store_connected: limits.limiter.store_is_connected(),
+        shared_store_connected: limits.limiter.store_decides(),
     })
 }
 
 // === what the endpoints share ===
 
 /// The longest value that an operator may ask about, in characters.
-const LONGEST_VALUE: usize = 1024;
+pub const LONGEST_LIMIT_VALUE: usize = 1024;
 
 /// Which rules: those of one policy, of one name, or all.
 struct Which<'a> {
@@ -211,7 +214,7 @@ fn moment(then: Nanos, now: Nanos) -> Timestamp {
 }
 
 fn check_value(value: &str) -> Result<(), &'static str> {
-    let is_short = value.chars().count() <= LONGEST_VALUE;
+    let is_short = value.chars().count() <= LONGEST_LIMIT_VALUE;
     if is_short { Ok(()) } else { Err("`value` is at most 1024 characters long") }
 }
 

@@ -1,6 +1,7 @@
 //! `/v1/requests`: the latest decisions, and what every stage said about one request.
 
 pub(crate) mod decided;
+pub(crate) mod limits;
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use bartizan_model::{ModelError, RequestId};
 use serde::Deserialize;
 
 use crate::{
-    DecidedRequests, Problem,
+    DecidedRequests,
     control::Shared,
     extract::{PathParameter, QueryParameters},
     failure::{Failure, FailureCode},
@@ -73,12 +74,7 @@ pub(crate) async fn list_requests(
     )),
     responses(
         (status = 200, description = "The requests with this id.", body = DecidedRequests),
-        (
-            status = 404,
-            description = "No request with this id is remembered.",
-            body = Problem,
-            content_type = "application/problem+json"
-        )
+        (status = 404, description = "No request with this id is remembered.")
     )
 )]
 pub(crate) async fn explain_request(

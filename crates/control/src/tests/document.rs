@@ -43,6 +43,11 @@ fn every_operation_is_named_described_and_tells_its_errors() {
         if operation.get("requestBody").is_some() {
             expected.extend(["408", "413", "415", "422"]);
         }
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let is_problem =
+                answer["$ref"].is_string() || answer.pointer("/content/application~1problem+json").is_some();
+            assert!(status.starts_with('2') || is_problem, "{name} {status}");
+        }
         for status in expected {
             let answer = operation["responses"][status]["$ref"].as_str().unwrap_or_default();
             let component = answer.strip_prefix("#/").unwrap_or_else(|| panic!("{name} lacks {status}"));

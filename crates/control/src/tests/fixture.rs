@@ -8,7 +8,7 @@ use std::{
 use axum::{Router, body::Body};
 use bartizan_config::{Config, Source};
 use bartizan_limits::Limiter;
-use bartizan_pipeline::Records;
+use bartizan_pipeline::{LimitHistory, Records};
 use bartizan_reputation::AddressLists;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -180,5 +180,6 @@ limits:
 routes:
   - { path: /**, to: \"http://127.0.0.1:1\", auth: none, limit: [voice, watched] }";
     let config = Config::parse(text, &Source::text(".")).unwrap().config;
-    LimitsInUse { config: Arc::new(config), limiter: Limiter::new(None, None).unwrap() }
+    let limiter = Limiter::new(None, None).unwrap();
+    LimitsInUse { config: Arc::new(config), limiter, history: LimitHistory::default() }
 }

@@ -15,6 +15,7 @@ async fn ask(admin: &Admin, policy: &str, value: &str, times: usize) {
     let policy = limits.config.limits.iter().find(|listed| listed.name.as_str() == policy).unwrap();
     for rule in &policy.rules {
         let Amount::Rate(quota) = rule.amount else { continue };
+        let value = if rule.per.len() > 1 { with_route(value) } else { value.to_owned() };
         let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
         let (cost, factors) = (NonZeroU32::MIN, Factors::default());
         for _ in 0..times {
@@ -24,6 +25,11 @@ async fn ask(admin: &Admin, policy: &str, value: &str, times: usize) {
             limits.limiter.statistics(&limit.name).record(limits.limiter.now(), value.as_bytes(), outcome);
         }
     }
+}
+
+/// The value of the rule by address and route.
+fn with_route(address: &str) -> String {
+    format!("{}:{address},3:/**,", address.len())
 }
 
 /// Statistics live as long as a configuration holds them.
@@ -95,13 +101,14 @@ async fn the_top_is_ranked_and_filtered() {
         })
     };
     let both = [value("192.0.2.7", 9), value("192.0.2.8", 7)];
+    let routes = [value(&with_route("192.0.2.7"), 9), value(&with_route("192.0.2.8"), 7)];
     let refused = [value("192.0.2.7", 4), value("192.0.2.8", 2)];
     let cases = [
         (
             "",
             json!([
                 rule("voice", "address-3600s", &both),
-                rule("voice", "address-route-3600s", &both),
+                rule("voice", "address-route-3600s", &routes),
                 rule("watched", "address-3600s", &[value("192.0.2.9", 1)]),
             ]),
         ),
@@ -129,38 +136,42 @@ async fn a_standing_says_what_is_left_until_it_is_reset() {
         at_most: NonZeroU32::new(2).unwrap(),
     };
     let _place = limits.limiter.concurrency().try_enter(&[concurrent]).unwrap();
-    let target = "/v1/limits/standing?policy=voice&value=192.0.2.7";
     let left = async || {
-        let standings = admin.get(target).await.json()["standings"].clone();
+        let mut standings = Vec::new();
+        for value in ["192.0.2.7", &with_route("192.0.2.7")] {
+            let answer = admin.get(&format!("/v1/limits/standing?policy=voice&value={value}")).await.json();
+            standings.extend(answer["standings"].as_array().unwrap().clone());
+        }
         let left = |standing: &Value| {
             (standing["rule"].as_str().unwrap().to_owned(), standing["remaining"].as_u64().unwrap())
         };
-        (standings.as_array().unwrap().iter().map(left).collect::<Vec<_>>(), standings)
+        (standings.iter().map(left).collect::<Vec<_>>(), standings)
     };
     let named = |named: [(&str, u64); 3]| named.map(|(name, left)| (name.to_owned(), left)).to_vec();
     let (remaining, standings) = left().await;
     assert_eq!(
         remaining,
-        named([("address-3600s", 0), ("address-route-3600s", 94), ("address-concurrent", 1)])
+        named([("address-3600s", 0), ("address-concurrent", 1), ("address-route-3600s", 94)])
     );
     assert_eq!((&standings[0]["counted_by"], &standings[0]["quota"]), (&json!("gateway"), &json!(5)));
     let wait = standings[0]["retry_after_seconds"].as_f64().unwrap();
     assert!((700.0..=720.0).contains(&wait), "{wait}");
     assert_eq!(
-        (&standings[1]["retry_after_seconds"], &standings[2]["reset_seconds"]),
+        (&standings[2]["retry_after_seconds"], &standings[1]["reset_seconds"]),
         (&Value::Null, &Value::Null)
     );
 
-    let reset =
-        |rule: Option<&str>| json!({ "policy": "voice", "rule": rule, "value": "192.0.2.7" }).to_string();
-    let forgotten = admin.post("/v1/limits/reset", Some(&reset(Some("address-3600s")))).await;
+    let reset = |rule: Option<&str>, value: &str| {
+        json!({ "policy": "voice", "rule": rule, "value": value }).to_string()
+    };
+    let forgotten = admin.post("/v1/limits/reset", Some(&reset(Some("address-3600s"), "192.0.2.7"))).await;
     assert_eq!(forgotten.json(), json!({ "rules": ["address-3600s"] }));
     let (remaining, _) = left().await;
     assert_eq!(
         remaining,
-        named([("address-3600s", 5), ("address-route-3600s", 94), ("address-concurrent", 1)])
+        named([("address-3600s", 5), ("address-concurrent", 1), ("address-route-3600s", 94)])
     );
-    let forgotten = admin.post("/v1/limits/reset", Some(&reset(None))).await;
+    let forgotten = admin.post("/v1/limits/reset", Some(&reset(None, &with_route("192.0.2.7")))).await;
     assert_eq!(forgotten.json(), json!({ "rules": ["address-route-3600s"] }));
 }
 
@@ -168,24 +179,106 @@ async fn a_standing_says_what_is_left_until_it_is_reset() {
 async fn an_allowance_is_told_until_it_ends_or_is_ended() {
     let admin = Admin::new();
     let set = async |body: Value| admin.post("/v1/limits/allow", Some(&body.to_string())).await;
-    let by_value = set(json!({ "policy": "voice", "value": "shop/ada", "for_seconds": 60 })).await.json();
-    assert_eq!((&by_value["value"], &by_value["network"]), (&json!("shop/ada"), &Value::Null));
+    let by_value = set(json!({ "policy": "voice", "value": "2001:DB8::7", "for_seconds": 60 })).await.json();
+    assert_eq!((&by_value["value"], &by_value["network"]), (&json!("2001:db8::/64"), &Value::Null));
     let by_network =
         set(json!({ "policy": "voice", "network": "192.0.2.7/24", "for_seconds": 3600.5 })).await.json();
     assert_eq!((&by_network["value"], &by_network["network"]), (&Value::Null, &json!("192.0.2.0/24")));
     let listed = async || admin.get("/v1/limits").await.json()["allowances"].as_array().unwrap().len();
     assert_eq!(listed().await, 2);
-    for (value, expected) in [("shop/ada", true), ("192.0.2.9", true), ("192.0.3.9", false)] {
+    for (value, expected) in [("2001:db8::8", true), ("192.0.2.9", true), ("192.0.3.9", false)] {
         let standings = admin.get(&format!("/v1/limits/standing?policy=voice&value={value}")).await.json();
         assert_eq!(standings["standings"][0]["allowed_until"].is_string(), expected, "{value}");
     }
-    set(json!({ "policy": "voice", "value": "shop/ada", "for_seconds": 0 })).await;
+    let end = json!({ "policy": "voice", "value": "2001:db8::9", "for_seconds": 0 });
+    assert_eq!(set(end.clone()).await.json()["value"], "2001:db8::/64");
     assert_eq!(listed().await, 1);
+    let ended = set(end).await;
+    assert_eq!((ended.status, ended.code()), (StatusCode::NOT_FOUND, "not_found".into()));
     for number in 1..256 {
-        set(json!({ "policy": "watched", "value": number.to_string(), "for_seconds": 60 })).await;
+        let address = format!("192.0.2.{number}");
+        set(json!({ "policy": "watched", "value": address, "for_seconds": 60 })).await;
     }
-    let full = set(json!({ "policy": "voice", "value": "one more", "for_seconds": 60 })).await;
+    let full = set(json!({ "policy": "voice", "value": "192.0.3.1", "for_seconds": 60 })).await;
     assert_eq!((full.status, full.code()), (StatusCode::CONFLICT, "limit_allowances_full".into()));
+}
+
+#[tokio::test]
+async fn an_address_is_meant_however_it_is_written() {
+    let admin = Admin::new();
+    ask(&admin, "watched", "2001:db8:1:2::/64", 2).await;
+    let standing = admin.get("/v1/limits/standing?policy=watched&value=2001:DB8:1:2:3::4").await.json();
+    assert_eq!(standing["standings"][0]["remaining"], 0);
+    let reset = json!({ "policy": "watched", "value": "2001:DB8:1:2::/64" }).to_string();
+    let forgotten = admin.post("/v1/limits/reset", Some(&reset)).await.json();
+    assert_eq!(forgotten, json!({ "rules": ["address-3600s"] }));
+}
+
+#[tokio::test]
+async fn what_no_rule_could_count_is_refused_with_a_hint() {
+    let admin = Admin::new();
+    let hint = "write an address such as `203.0.113.7`";
+    for (path, body) in [("reset", json!({})), ("allow", json!({ "for_seconds": 60 }))] {
+        let mut body = body;
+        (body["policy"], body["value"]) = (json!("watched"), json!("ada"));
+        let answer = admin.post(&format!("/v1/limits/{path}"), Some(&body.to_string())).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert!(answer.body.contains(hint), "{}", answer.body);
+    }
+    let answer = admin.get("/v1/limits/standing?policy=watched&value=ada").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.body.contains(hint), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_told_so_in_plain_words() {
+    let admin = Admin::new();
+    for path in ["reset", "allow", "forecast"] {
+        for body in ["[]", "null", r#"["watched", null, "192.0.2.7"]"#, "7"] {
+            let answer = admin.post(&format!("/v1/limits/{path}"), Some(body)).await;
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path} {body}");
+            let is_plain = answer.body.contains("expected a JSON object") && !answer.body.contains("struct");
+            assert!(is_plain, "{path} {body}: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_forecast_tells_every_rule_and_what_is_left_out() {
+    let admin = Admin::new();
+    let ask = async |document: &str| {
+        admin.post("/v1/limits/forecast", Some(&json!({ "document": document }).to_string())).await
+    };
+    let forecast = ask("limits: { watched: [{ per: address, rate: 2/h }] }").await.json();
+    let terms = |units, mode| {
+        let quota = json!({
+            "units": units, "window_seconds": 3600.0, "burst": units, "algorithm": "token-bucket"
+        });
+        json!({ "per": ["address"], "quota": quota, "mode": mode })
+    };
+    let watched = &forecast["rules"][2];
+    assert_eq!((&watched["policy"], &watched["rule"]), (&json!("watched"), &json!("address-3600s")));
+    assert_eq!((&watched["now"], &watched["then"]), (&terms(1, "shadow"), &terms(2, "enforce")));
+    assert_eq!((&forecast["requests"], &forecast["refused_then"]), (&json!(0), &json!(0)));
+    assert_eq!(forecast["not_forecast"][0]["what"], "voice/address-concurrent");
+
+    let cases = [
+        ("limits: { voice: [{ per: address, rate: 0/h }] }", Some((1, 41)), "admits nothing"),
+        ("limits: {}\nversion: 1", Some((2, 1)), "unknown key `version`"),
+        ("routes: [{ path: /**, limit: nobody }]", None, "there is no limit policy `nobody`"),
+    ];
+    for (document, place, message) in cases {
+        let answer = ask(document).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::UNPROCESSABLE_ENTITY, "invalid_value".into())
+        );
+        let problem: crate::Problem = serde_json::from_str(&answer.body).unwrap();
+        let found = problem.diagnostics.first();
+        assert_eq!(found.map(|found| (found.line, found.column)), place, "{document}");
+        let told = found.map_or(&problem.detail, |found| &found.message);
+        assert!(told.contains(message), "{told}");
+    }
 }
 
 #[tokio::test]
@@ -201,11 +294,20 @@ async fn what_makes_no_sense_is_refused() {
         (Method::GET, "top?policy=watched&rule=nowhere".into(), "", 404),
         (Method::GET, "standing".into(), "", 400),
         (Method::GET, format!("standing?value={long}"), "", 400),
+        (Method::GET, "standing?value=%ff".into(), "", 400),
+        (Method::GET, "standing?value=%c3%28".into(), "", 400),
+        (Method::GET, "standing?value=%C3%A9".into(), "", 422),
         (Method::GET, "standing?value=&rule=nowhere".into(), "", 404),
         (Method::POST, "reset".into(), r#"{"policy":"voice"}"#, 422),
         (Method::POST, "reset".into(), r#"{"policy":"nowhere","value":"a"}"#, 404),
         (Method::POST, "reset".into(), r#"{"policy":"voice","rule":"nowhere","value":"a"}"#, 404),
         (Method::POST, "reset".into(), r#"{"policy":"voice","value":"a","all":true}"#, 422),
+        (
+            Method::POST,
+            "reset".into(),
+            r#"{"policy":"voice","rule":"address-route-3600s","value":"192.0.2.7"}"#,
+            422,
+        ),
         (Method::POST, "allow".into(), r#"{"policy":"voice","for_seconds":1}"#, 422),
         (
             Method::POST,

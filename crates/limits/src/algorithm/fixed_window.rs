@@ -36,3 +36,8 @@ pub(super) fn level(state: State, quota: &Effective, now: u64) -> Level {
         reset: if state.is_unused() { 0 } else { state.at + quota.window - now },
     }
 }
+
+/// The window that ends then, with so many units used.
+pub(super) fn standing_at(quota: &Effective, used: u64, end: u64) -> State {
+    State { at: end.saturating_sub(quota.window), current: units(used), previous: 0 }
+}

@@ -51,6 +51,17 @@ pub(super) fn level(state: State, quota: &Effective, now: u64) -> Level {
     }
 }
 
+/// With so many units used, none of which counts any more after `reset`.
+pub(super) fn standing_at(quota: &Effective, used: u64, reset: u64, now: u64) -> State {
+    let (window, end) = (quota.window, now.saturating_add(reset));
+    if reset > window {
+        return State { at: end.saturating_sub(2 * window), current: units(used), previous: 0 };
+    }
+    // Only what remains of the window before still counts, by the share that is covered.
+    let previous = narrow(u128::from(used) * u128::from(window) / u128::from(reset.max(1)));
+    State { at: end.saturating_sub(window), current: 0, previous: units(previous) }
+}
+
 /// How far into a window its previous one, of so many units, counts for no more than `room`.
 fn fits_after(previous: u32, room: u64, window: u64) -> u64 {
     if u64::from(previous) <= room {

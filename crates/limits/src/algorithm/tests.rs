@@ -32,9 +32,9 @@ pub(crate) fn quotas() -> impl Strategy<Value = Quota> {
         Just(Quota::LONGEST_WINDOW),
     ];
     (0..3, units(), windows, units()).prop_map(|(algorithm, limit, window, burst)| {
-        // No larger than what refills in 18 years: beyond that a bucket is cut, which has its own test.
-        let sensible = (1 << 59) / nanoseconds(window).div_ceil(limit.into());
-        let burst = u32::try_from(sensible.clamp(1, burst.into())).unwrap();
+        // What refills in time.
+        let most = Quota::LONGEST_WINDOW.as_nanos() * u128::from(limit) / window.as_nanos();
+        let burst = u32::try_from(most.clamp(1, burst.into())).unwrap();
         let units = |units| NonZeroU32::new(units).unwrap();
         match algorithm {
             0 => Quota::token_bucket(units(limit), window, units(burst)),

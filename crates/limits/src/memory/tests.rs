@@ -297,3 +297,37 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn who_follows_another_store_stands_like_it_and_never_admits_what_it_refuses(
+        quota in quotas(),
+        steps in prop::collection::vec((0..1500_u64, 1..=1000_u64), 1..20),
+        later in 0..2500_u64,
+    ) {
+        let limit = Limit { name: "limit".into(), quota };
+        let thousandth = nanoseconds(quota.length()) / 1000;
+        let (first, second, mut now) = (MemoryStore::new(256), MemoryStore::new(256), 0);
+        for (passed, share) in steps {
+            now += passed * thousandth;
+            let cost = u32::try_from(u64::from(quota.burst().get()) * share / 1000).unwrap().max(1);
+            let charge = charge(&limit, "ann", cost);
+            let decision = first.decide(Nanos::new(now), &[charge]);
+            second.follow(Nanos::new(now), &[charge], &decision);
+            let stands = |store: &MemoryStore, now| store.standing(Nanos::new(now), &charge);
+            prop_assert_eq!(stands(&first, now).remaining, stands(&second, now).remaining);
+            let at = now + later * thousandth;
+            prop_assert!(stands(&second, at).remaining <= stands(&first, at).remaining);
+        }
+    }
+}
+
+#[test]
+fn what_a_store_did_not_count_changes_nothing_for_who_follows_it() {
+    for limit in every_algorithm(10) {
+        let (store, now) = (MemoryStore::new(256), Nanos::new(SECOND));
+        store.decide(now, &[charge(&limit, "ann", 4)]);
+        store.follow(now, &[charge(&limit, "ann", 1)], &Decision::default());
+        assert_eq!(store.standing(now, &charge(&limit, "ann", 1)).remaining, 6);
+    }
+}

@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum LimitsError {
     /// The settings name no store that could be reached.
     #[error("the shared store cannot be used: {0}")]
-    Settings(&'static str),
+    Settings(String),
     /// There is no connection at the moment; one is being made in the background.
     #[error("not connected to redis: {0}")]
     NotConnected(Arc<str>),

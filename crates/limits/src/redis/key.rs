@@ -49,6 +49,7 @@ mod tests {
     use std::{collections::HashSet, num::NonZeroU32, time::Duration};
 
     use bartizan_model::Quota;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -111,5 +112,50 @@ mod tests {
             assert!(!tag.contains(['{', '}', ' ']) && tag.len() <= 130 && tag.is_ascii(), "{key}");
         }
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len(), "{keys:#?}");
+    }
+
+    /// Pieces that a careless key would take for its own.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        const PIECES: [&str; 13] = [
+            "",
+            "a",
+            "b",
+            ":",
+            "#",
+            "{",
+            "}",
+            "{}",
+            " ",
+            "\n",
+            "\0",
+            "/",
+            "bartizan:limit:{a:b}:bucket:60000",
+        ];
+        let piece = prop_oneof![
+            8 => proptest::sample::select(PIECES.as_slice()).prop_map(|piece| piece.as_bytes().to_vec()),
+            2 => any::<Vec<u8>>(),
+            1 => (60..70_usize).prop_map(|length| vec![b'x'; length]),
+            1 => Just(Sha256::digest(b"a").iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()),
+        ];
+        proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        bytes().prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    proptest! {
+        #[test]
+        fn what_differs_has_another_key_and_every_key_is_plain(
+            (one, other) in (name(), name()), (first, second) in (bytes(), bytes()),
+        ) {
+            let key = named(&one, &first);
+            let tag = key.strip_prefix("bartizan:limit:{").and_then(|rest| rest.strip_suffix("}:bucket:60000"));
+            let is_plain = |tag: &str| tag.bytes().all(|byte| byte.is_ascii_graphic() && !b"{}".contains(&byte));
+            prop_assert!(tag.is_some_and(|tag| is_plain(tag) && tag.len() <= 131), "{}", key);
+            prop_assert_eq!(key == named(&other, &second), (&one, &first) == (&other, &second));
+            prop_assert_eq!(key == named(&one, &second), first == second);
+            prop_assert_eq!(key == named(&other, &first), one == other);
+        }
     }
 }

@@ -243,7 +243,7 @@ async fn serve(endpoint: &Endpoint, connection: Connection, presence: &ArcSwap<P
 
 async fn open(endpoint: &Endpoint) -> Result<Connection, Arc<str>> {
     let mut connection = match timeout(2 * PATIENCE, endpoint.open()).await {
-        Ok(opened) => opened.map_err(|error| LimitsError::connecting(&error))?,
+        Ok(opened) => opened?,
         Err(_) => return Err("no answer".into()),
     };
     if let Connection::Single(_) = connection {

@@ -5,6 +5,7 @@ mod server;
 
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
+use bartizan_config::SharedTls;
 use bartizan_model::{Algorithm, Quota};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
@@ -34,7 +35,9 @@ impl Frozen {
         }
         let settings = RedisSettings {
             nodes: vec![server.url().into()],
+            is_cluster: false,
             password: None,
+            tls: SharedTls::default(),
             timeout: Duration::from_secs(5),
         };
         let store = RedisStore::with_script(&settings, Script::new(&text)).unwrap();
@@ -78,6 +81,31 @@ fn limits() -> Vec<Limit> {
     .collect()
 }
 
+/// Of any algorithm, of whole milliseconds, and no larger than doubles tell apart.
+fn quota() -> impl Strategy<Value = Quota> {
+    let limit = || prop_oneof![1..=20_u32, 1..=100_000_u32];
+    let window = prop_oneof![100..=2000_u64, Just(60_000), Just(3_600_000)].prop_map(Duration::from_millis);
+    (0..3, limit(), window, limit()).prop_map(|(algorithm, limit, window, burst)| {
+        let in_a_day = Duration::from_hours(24).as_nanos() * u128::from(limit) / window.as_nanos();
+        let burst = u32::try_from(in_a_day.clamp(1, burst.into())).unwrap();
+        match algorithm {
+            0 => Quota::token_bucket(units(limit), window, units(burst)),
+            1 => Quota::window(Algorithm::SlidingWindow, units(limit), window),
+            _ => Quota::window(Algorithm::FixedWindow, units(limit), window),
+        }
+        .unwrap()
+    })
+}
+
+/// Some that are tight, and some that are any.
+fn some_limits() -> impl Strategy<Value = Vec<Limit>> {
+    proptest::collection::vec(quota(), 5).prop_flat_map(|quotas| {
+        let any = quotas.into_iter().enumerate();
+        let any = any.map(|(index, quota)| Limit { name: format!("any-{index}").into(), quota });
+        prop_oneof![Just(limits()), Just(any.collect::<Vec<_>>())]
+    })
+}
+
 #[derive(Debug, Clone)]
 struct Step {
     microseconds: u64,
@@ -88,9 +116,12 @@ struct Step {
 
 fn step(stretches: bool) -> impl Strategy<Value = Step> {
     let pause = prop_oneof![Just(0), 0..50_000_u64, 0..3_000_000_u64, Just(3_600_000_000)];
-    let factor = || prop_oneof![3 => Just(1.0), 1 => 0.1..5.0];
-    let charges = proptest::collection::vec((0..5_usize, 0..2_u8, 1..6_u32), 1..5);
-    (pause, proptest::bool::weighted(0.1), charges, (factor(), factor(), factor())).prop_map(
+    let factor =
+        |least, most| prop_oneof![4 => Just(1.0), 1 => Just(least), 1 => Just(most), 3 => least..most];
+    let cost = prop_oneof![4 => 1..6_u32, 1 => 1..50_000_u32];
+    let charges = proptest::collection::vec((0..5_usize, 0..2_u8, cost), 1..5);
+    let factors = (factor(0.1, 2.0), factor(1.0, 5.0), factor(1.0, 2.0));
+    (pause, proptest::bool::weighted(0.1), charges, factors).prop_map(
         move |(microseconds, gives_back, charges, (quota, cost, window))| Step {
             microseconds,
             gives_back,
@@ -115,21 +146,21 @@ fn redis_decides_as_memory_does() {
     let runtime = Runtime::new().unwrap();
     for program in programs() {
         let frozen = runtime.block_on(Frozen::start(&program));
-        let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+        let config = ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() };
         let steps =
             any::<bool>().prop_flat_map(|stretches| proptest::collection::vec(step(stretches), 1..60));
-        let outcome = TestRunner::new(config).run(&steps, |steps| {
+        let outcome = TestRunner::new(config).run(&(some_limits(), steps), |(limits, steps)| {
             runtime.block_on(async {
                 frozen.command(&["FLUSHDB"]).await;
-                agrees(&frozen, &steps).await
+                agrees(&frozen, &limits, &steps).await
             })
         });
         outcome.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
     }
 }
 
-async fn agrees(frozen: &Frozen, steps: &[Step]) -> Result<(), TestCaseError> {
-    let (limits, memory) = (limits(), MemoryStore::new(1000));
+async fn agrees(frozen: &Frozen, limits: &[Limit], steps: &[Step]) -> Result<(), TestCaseError> {
+    let memory = MemoryStore::new(1000);
     let mut now = 1_790_000_000_000_000_u64;
     for step in steps {
         now += step.microseconds;

@@ -1,87 +1,28 @@
 //! A cluster of three nodes, on which the dimensions of one request lie apart.
 
-use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bartizan_limits::{Limit, RedisSettings};
 use bartizan_model::Algorithm;
 use rustix::process::Signal;
 
 use crate::{
-    server::{Server, programs},
-    store::{ALGORITHMS, charge, connected, eventually, left, limit, race, settings},
+    cluster_server::{Cluster, PARTIAL},
+    eventually::eventually,
+    server::programs,
+    store::{ALGORITHMS, charge, connected, left, limit, race, settings},
 };
 
-/// By default all nodes refuse everything while one is missing.
-const CLUSTERED: [&str; 8] = [
-    "--cluster-enabled",
-    "yes",
-    "--cluster-config-file",
-    "nodes.conf",
-    "--cluster-node-timeout",
-    "1000",
-    "--cluster-require-full-coverage",
-    "no",
-];
-
-struct Cluster {
-    nodes: Vec<Server>,
-}
-
-impl Cluster {
-    async fn start(program: &Path) -> Self {
-        let program = program.to_path_buf();
-        let nodes: Vec<_> = (0..3).map(|_| Server::start(&program, &CLUSTERED)).collect();
-        let client =
-            program.with_file_name(program.file_name().unwrap().to_str().unwrap().replace("server", "cli"));
-        let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
-        let output = Command::new(client)
-            .args(["--cluster", "create"])
-            .args(addresses)
-            .arg("--cluster-yes")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let cluster = Self { nodes };
-        eventually("all nodes to agree", async || {
-            cluster.nodes.iter().all(|node| node.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
-        })
-        .await;
-        cluster
-    }
-
-    /// A fourth node that stands in for the first when that one fails.
-    async fn add_replica(&mut self, program: &Path) {
-        let (replica, first) = (Server::start(&program.to_path_buf(), &CLUSTERED), &self.nodes[0]);
-        let id = first.command(&["CLUSTER", "MYID"]);
-        replica.command(&["CLUSTER", "MEET", "127.0.0.1", &first.port.to_string()]);
-        eventually("the replica to be one", async || {
-            replica.command(&["CLUSTER", "REPLICATE", id.trim()]).contains("OK")
-        })
-        .await;
-        eventually("the replica to be up to date", async || {
-            replica.command(&["INFO", "replication"]).contains("master_link_status:up")
-                && self.nodes.iter().all(|node| node.command(&["CLUSTER", "NODES"]).contains("slave"))
-        })
-        .await;
-        self.nodes.push(replica);
-    }
-
-    fn settings(&self) -> RedisSettings {
-        settings(&self.nodes.iter().map(Server::url).collect::<Vec<_>>())
-    }
-
-    /// How many keys each node holds.
-    fn sizes(&self) -> Vec<u64> {
-        self.nodes.iter().map(|node| node.command(&["DBSIZE"]).trim().parse().unwrap()).collect()
-    }
+fn nodes_of(cluster: &Cluster) -> RedisSettings {
+    RedisSettings { is_cluster: true, ..settings(&cluster.urls()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_decides_all_dimensions_and_gives_back_what_was_taken_in_vain() {
     for program in programs() {
-        let cluster = Cluster::start(&program).await;
+        let cluster = Cluster::start(&program, &PARTIAL).await;
         let stores =
-            [connected(&cluster.settings()).await, connected(&cluster.settings()).await].map(Arc::new);
+            [connected(&nodes_of(&cluster)).await, connected(&nodes_of(&cluster)).await].map(Arc::new);
         for algorithm in ALGORITHMS {
             let named = |name: &str, units| limit(&format!("{name}-{algorithm:?}"), algorithm, units);
 
@@ -109,16 +50,17 @@ async fn a_cluster_decides_all_dimensions_and_gives_back_what_was_taken_in_vain(
                 assert_eq!(left(&stores[0], limit).await, units - admitted, "{name}");
             }
         }
-        assert!(cluster.sizes().iter().all(|size| *size > 0), "all on one node: {:?}", cluster.sizes());
+        let sizes: Vec<_> = cluster.nodes.iter().map(|node| node.command(&["DBSIZE"])).collect();
+        assert!(sizes.iter().all(|size| size.trim() != "0"), "all on one node: {sizes:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_node_takes_only_its_own_keys_with_it() {
     for program in programs() {
-        let mut cluster = Cluster::start(&program).await;
+        let mut cluster = Cluster::start(&program, &PARTIAL).await;
         let timeout = Duration::from_secs(1);
-        let store = connected(&RedisSettings { timeout, ..cluster.settings() }).await;
+        let store = connected(&RedisSettings { timeout, ..nodes_of(&cluster) }).await;
         let limits: Vec<Limit> =
             (0..12).map(|index| limit(&format!("limit-{index}"), Algorithm::TokenBucket, 1000)).collect();
         let asked = async |limit: &Limit| store.decide(&[charge(limit, b"somebody")]).await.is_ok();
@@ -151,10 +93,10 @@ async fn a_lost_node_takes_only_its_own_keys_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_stands_in_for_a_silent_node_is_found() {
     for program in programs() {
-        let mut cluster = Cluster::start(&program).await;
+        let mut cluster = Cluster::start(&program, &PARTIAL).await;
         cluster.add_replica(&program).await;
         let timeout = Duration::from_millis(100);
-        let store = connected(&RedisSettings { timeout, ..cluster.settings() }).await;
+        let store = connected(&RedisSettings { timeout, ..nodes_of(&cluster) }).await;
         let limits: Vec<Limit> =
             (0..12).map(|index| limit(&format!("limit-{index}"), Algorithm::TokenBucket, 100_000)).collect();
         let asked = async |limit: &Limit| store.decide(&[charge(limit, b"somebody")]).await.is_ok();
@@ -177,5 +119,41 @@ async fn a_replica_that_stands_in_for_a_silent_node_is_found() {
         .await;
         assert!(failed <= 5, "{failed} decisions failed on a node that never was silent");
         assert!(left(&store, moved).await < 100_000, "counted afresh");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_default_a_cluster_refuses_everything_while_a_node_is_lost() {
+    for program in programs() {
+        let mut cluster = Cluster::start(&program, &[]).await;
+        let timeout = Duration::from_secs(1);
+        let store = connected(&RedisSettings { timeout, ..nodes_of(&cluster) }).await;
+        let limits: Vec<Limit> =
+            (0..12).map(|index| limit(&format!("limit-{index}"), Algorithm::TokenBucket, 1000)).collect();
+        let asked = async |limit: &Limit| store.decide(&[charge(limit, b"somebody")]).await.is_ok();
+        for limit in &limits {
+            assert!(asked(limit).await);
+        }
+        drop(cluster.nodes.pop());
+        eventually("the others to notice", async || {
+            cluster.nodes.iter().all(|node| node.command(&["CLUSTER", "INFO"]).contains("cluster_state:fail"))
+        })
+        .await;
+        for limit in &limits {
+            assert!(!asked(limit).await, "{}: admitted by a cluster that is down", limit.name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_node_is_enough_to_find_the_others() {
+    for program in programs() {
+        let cluster = Cluster::start(&program, &[]).await;
+        let first = RedisSettings { is_cluster: true, ..settings(&[cluster.nodes[0].url()]) };
+        let store = connected(&first).await;
+        for index in 0..12 {
+            let limit = limit(&format!("limit-{index}"), Algorithm::TokenBucket, 1000);
+            assert!(store.decide(&[charge(&limit, b"somebody")]).await.unwrap().is_admitted());
+        }
     }
 }

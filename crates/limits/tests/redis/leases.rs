@@ -10,8 +10,9 @@ use bartizan_limits::{Charge, Factors, LeasedStore, Limit, LimitsError};
 use bartizan_model::{Algorithm, Quota};
 
 use crate::{
+    eventually::eventually,
     server::{Server, programs},
-    store::{ALGORITHMS, charge, connected, eventually, left, limit, settings},
+    store::{ALGORITHMS, charge, connected, left, limit, settings},
 };
 
 async fn leased(server: &Server) -> LeasedStore {

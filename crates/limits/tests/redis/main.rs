@@ -3,11 +3,17 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a story needs and does not get ends it")]
 
-mod cluster;
+mod cluster_server;
+mod eventually;
 mod fake;
-mod leases;
-mod secrecy;
+mod operator;
 mod server;
-mod sharing;
 mod store;
+
+mod cluster;
+mod leases;
+mod nonsense;
+mod secrecy;
+mod sharing;
+mod tls;
 mod trouble;

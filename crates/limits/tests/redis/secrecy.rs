@@ -10,9 +10,11 @@ use bartizan_model::Algorithm;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
-    fake::fake,
+    cluster_server::Cluster,
+    eventually::eventually,
+    fake::{Reply, fake},
     server::{Server, programs},
-    store::{connected, decide, eventually, limit, settings},
+    store::{connected, decide, limit, settings},
 };
 
 const PASSWORD: &str = "WATERLOO";
@@ -70,6 +72,63 @@ async fn a_password_is_presented_from_the_url_or_the_setting() {
     }
 }
 
+/// What a user of the store must be allowed: as `docs/src/limits.md` says.
+const RIGHTS: [&str; 8] =
+    ["~bartizan:limit:*", "+eval", "+evalsha", "+get", "+set", "+del", "+time", "+ping"];
+
+#[tokio::test]
+async fn a_user_with_few_rights_and_a_password_of_any_characters_is_enough() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let password = "p@ss/w%rd:?# ü";
+        let encoded = "p%40ss%2Fw%25rd:%3F%23%20%C3%BC";
+        let presented = format!(">{password}");
+        let set = [&["ACL", "SETUSER", "limits", "on", &presented][..], &RIGHTS].concat();
+        assert_eq!(server.command(&set).trim(), "OK");
+        server.command(&["ACL", "SETUSER", "default", "off"]);
+        let url = format!("redis://limits:{encoded}@127.0.0.1:{}", server.port);
+        let (log, _guard) = Log::listen();
+        let store = connected(&settings(&[url])).await;
+        let five = limit("login", Algorithm::FixedWindow, 5);
+        assert!(decide(&store, &five).await.unwrap().is_admitted());
+        assert!(store.reset(&five, b"somebody").await.unwrap());
+        let shown = format!("{store:?} {}", log.text());
+        assert!(!shown.contains(password) && !shown.contains(encoded), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn on_a_cluster_a_user_also_needs_to_ask_for_its_nodes() {
+    for program in programs() {
+        let cluster = Cluster::start(&program, &[]).await;
+        for node in &cluster.nodes {
+            let set = [&["ACL", "SETUSER", "limits", "on", ">WATERLOO", "+cluster"][..], &RIGHTS].concat();
+            assert_eq!(node.command(&set).trim(), "OK");
+        }
+        let urls = cluster.urls().into_iter().map(|url| url.replace("://", "://limits:WATERLOO@"));
+        let settings = settings(&urls.collect::<Vec<_>>());
+        let store = connected(&RedisSettings { is_cluster: true, ..settings }).await;
+        for index in 0..12 {
+            let limit = limit(&format!("limit-{index}"), Algorithm::TokenBucket, 5);
+            assert!(decide(&store, &limit).await.unwrap().is_admitted());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_shown_in_no_form() {
+    for program in programs() {
+        let server = Server::start(&program, &["--requirepass", "something else"]);
+        for credentials in ["", "default", "nobody"] {
+            let (log, _guard) = Log::listen();
+            let url = format!("redis://{credentials}:WATER%4cOO%40home@127.0.0.1:{}", server.port);
+            let settings = settings(&[url]);
+            says_nothing(&settings, &log, "password").await;
+            assert!(!log.text().contains("WATER"), "{}", log.text());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_or_missing_password_is_an_error_that_does_not_tell_it() {
     for program in programs() {
@@ -93,7 +152,7 @@ async fn a_server_that_repeats_what_it_was_sent_does_not_make_us_tell_it() {
         |command| format!("{}\r\n", command.join(" ")).into_bytes(),
     ];
     for echo in echoes {
-        let node = fake(move |command| Some(echo(command))).await;
+        let node = fake(move |command, _| Reply::Say(echo(command))).await;
         let (log, _guard) = Log::listen();
         let settings = RedisSettings { password: Some(PASSWORD.into()), ..settings(&[node]) };
         says_nothing(&settings, &log, "").await;

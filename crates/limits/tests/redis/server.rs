@@ -17,17 +17,16 @@ pub(crate) struct Server {
     _directory: TempDir,
 }
 
-/// The servers that are installed. Without any, a test cannot say anything: under CI that is a failure.
+/// The servers that are installed, at least one: without any, a test could not say anything.
 pub(crate) fn programs() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let find =
         |name: &str| env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     let found: Vec<_> = ["redis-server", "valkey-server"].into_iter().filter_map(find).collect();
-    if found.is_empty() {
-        let message = "neither `redis-server` nor `valkey-server` is on the PATH; install one of them";
-        assert!(env::var_os("CI").is_none(), "{message}");
-        eprintln!("SKIPPED: {message}");
-    }
+    assert!(
+        !found.is_empty(),
+        "neither `redis-server` nor `valkey-server` is on the PATH: install one of them"
+    );
     found
 }
 

@@ -69,6 +69,16 @@ async fn long_and_binary_values_are_told_apart() {
                 assert_eq!(decision.is_admitted(), admitted, "{start:?}, {} bytes", value.len());
             }
         }
+        // What runs together the same way belongs to different limits.
+        for (name, value) in
+            [("a", "b:c"), ("a:b", "c"), ("a:b:c", ""), ("", "a:b:c"), ("a}", "b"), ("a", "}b")]
+        {
+            let once = limit(name, Algorithm::FixedWindow, 1);
+            for admitted in [true, false] {
+                let decision = store.decide(&[charge(&once, value.as_bytes())]).await.unwrap();
+                assert_eq!(decision.is_admitted(), admitted, "`{name}`, `{value}`");
+            }
+        }
     }
 }
 

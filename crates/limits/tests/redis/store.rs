@@ -1,13 +1,12 @@
 //! Stores and charges for the stories.
 
-use std::{
-    num::NonZeroU32,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
+use bartizan_config::SharedTls;
 use bartizan_limits::{Charge, Decision, Factors, Limit, LimitsError, RedisSettings, RedisStore};
 use bartizan_model::{Algorithm, Quota};
+
+use crate::eventually::eventually;
 
 pub(crate) const ALGORITHMS: [Algorithm; 3] =
     [Algorithm::TokenBucket, Algorithm::SlidingWindow, Algorithm::FixedWindow];
@@ -17,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn settings(nodes: &[String]) -> RedisSettings {
     let nodes = nodes.iter().map(|node| node.as_str().into()).collect();
-    RedisSettings { nodes, password: None, timeout: TIMEOUT }
+    RedisSettings { nodes, is_cluster: false, password: None, tls: SharedTls::default(), timeout: TIMEOUT }
 }
 
 /// A store that is connected.
@@ -27,21 +26,12 @@ pub(crate) async fn connected(settings: &RedisSettings) -> RedisStore {
     store
 }
 
-/// Waits until something is so that no event announces.
-pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so().await {
-        assert!(began.elapsed() < Duration::from_secs(20), "still waiting for {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
-/// So many units in an hour, of which during a test none comes back.
+/// So many units, of which during a test none comes back: of 20,000 in a bucket one in two minutes.
 pub(crate) fn limit(name: &str, algorithm: Algorithm, units: u32) -> Limit {
-    let (units, hour) = (NonZeroU32::new(units).unwrap(), Duration::from_hours(1));
+    let units = NonZeroU32::new(units).unwrap();
     let quota = match algorithm {
-        Algorithm::TokenBucket => Quota::token_bucket(NonZeroU32::MIN, hour, units),
-        window => Quota::window(window, units, hour),
+        Algorithm::TokenBucket => Quota::token_bucket(units, Quota::LONGEST_WINDOW, units),
+        window => Quota::window(window, units, Duration::from_hours(1)),
     };
     Limit { name: name.into(), quota: quota.unwrap() }
 }

@@ -1,34 +1,16 @@
 //! A server that dies, falls silent, forgets, becomes a replica: an error at once, and recovery by itself.
 
-use std::{
-    fs,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bartizan_limits::{LimitsError, RedisSettings, RedisStore};
 use bartizan_model::Algorithm;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::{
+    eventually::eventually,
     server::{Server, programs},
-    store::{charge, connected, decide, eventually, left, limit, settings},
+    store::{charge, connected, decide, left, limit, settings},
 };
-
-impl Server {
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    /// Sends one command by the client that comes with the server.
-    pub(crate) fn command(&self, arguments: &[&str]) -> String {
-        let program = fs::read_link(format!("/proc/{}/exe", self.process.id())).unwrap();
-        let name = if program.to_string_lossy().contains("valkey") { "valkey-cli" } else { "redis-cli" };
-        let output =
-            Command::new(name).args(["-p", &self.port.to_string()]).args(arguments).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
 
 #[tokio::test]
 async fn without_a_server_a_start_does_not_wait_and_a_decision_fails_at_once() {
@@ -142,6 +124,22 @@ async fn a_server_that_forgot_the_script_learns_it_again() {
         let statistics = server.command(&["INFO", "commandstats"]);
         let calls = |name: &str| statistics.lines().any(|line| line.starts_with(name));
         assert!(calls("cmdstat_eval:calls=2,") && calls("cmdstat_evalsha:calls=3,"), "{statistics}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_emptied_counts_afresh() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let store = connected(&settings(&[server.url()])).await;
+        let limit = limit("login", Algorithm::SlidingWindow, 5);
+        for remaining in [4, 3] {
+            assert_eq!(decide(&store, &limit).await.unwrap().standings[0].remaining, remaining);
+        }
+        server.command(&["FLUSHALL"]);
+        // What is given back after that is not given twice.
+        store.give_back(Duration::from_secs(1), &[charge(&limit, b"somebody")]).await.unwrap();
+        assert_eq!(decide(&store, &limit).await.unwrap().standings[0].remaining, 4);
     }
 }
 

@@ -1,13 +1,15 @@
 //! Who is counted: the value of a rule's dimensions for one request, as bytes.
 
-use std::{io::Write, net::IpAddr};
+use std::{
+    io::Write,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use bartizan_config::Dimension;
-use bartizan_model::{AddressPrefix, PrincipalKind};
+use bartizan_model::{AddressPrefix, Principal, PrincipalKind};
 use smallvec::SmallVec;
 
-use super::method_name;
-use crate::Exchange;
+use super::{Facts, method_name};
 
 /// The bytes that stand for whoever is counted; most are short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,14 +18,14 @@ pub(crate) struct Value(SmallVec<[u8; 40]>);
 impl Value {
     /// The value of these dimensions, or `None` where the request has none: no organisation, no API key. A header
     /// that is not there counts as an empty one, because a client could leave it out to be counted nowhere.
-    pub(crate) fn of(dimensions: &[Dimension], exchange: &Exchange) -> Option<Self> {
+    pub(crate) fn of(dimensions: &[Dimension], facts: &Facts<'_>) -> Option<Self> {
         let mut value = SmallVec::new();
         match dimensions {
-            [one] => write(one, exchange, &mut value)?,
+            [one] => write(one, facts, &mut value)?,
             several => {
                 for dimension in several {
                     let mut part = SmallVec::<[u8; 40]>::new();
-                    write(dimension, exchange, &mut part)?;
+                    write(dimension, facts, &mut part)?;
                     // With its length in front, no part can pretend to be two.
                     append(&mut value, format_args!("{}:", part.len()));
                     value.extend_from_slice(&part);
@@ -39,33 +41,30 @@ impl Value {
     }
 }
 
-fn write(dimension: &Dimension, exchange: &Exchange, value: &mut SmallVec<[u8; 40]>) -> Option<()> {
-    let identified = exchange.identified.as_ref();
-    let principal = || identified.map(|identified| &identified.principal);
-    let route = exchange.route.as_ref();
+fn write(dimension: &Dimension, facts: &Facts<'_>, value: &mut SmallVec<[u8; 40]>) -> Option<()> {
     match dimension {
-        Dimension::Address => match exchange.client.address.to_canonical() {
-            IpAddr::V4(address) => append(value, format_args!("{address}")),
+        Dimension::Address => match facts.address.to_canonical() {
+            IpAddr::V4(address) => write_v4(address, value),
             // Whoever has one IPv6 address has 2^64 of them.
             address @ IpAddr::V6(_) => append(value, format_args!("{}", AddressPrefix::of(address))),
         },
-        Dimension::Prefix => append(value, format_args!("{}", AddressPrefix::of(exchange.client.address))),
-        Dimension::User => {
-            let principal = principal()?;
-            // Two providers may give the same name to different people.
-            append(value, format_args!("{}/{}", principal.provider, principal.id));
+        Dimension::Prefix => append(value, format_args!("{}", AddressPrefix::of(facts.address))),
+        Dimension::User => write_principal(facts.principal?, value),
+        Dimension::Organization => {
+            value.extend_from_slice(facts.principal?.organization.as_ref()?.as_str().as_bytes());
         }
-        Dimension::Organization => append(value, format_args!("{}", principal()?.organization.as_ref()?)),
         Dimension::Key => {
-            let principal = principal().filter(|principal| principal.kind == PrincipalKind::ApiKey)?;
-            append(value, format_args!("{}/{}", principal.provider, principal.id));
+            let principal = facts.principal.filter(|principal| principal.kind == PrincipalKind::ApiKey)?;
+            write_principal(principal, value);
         }
         Dimension::Endpoint => {
-            append(value, format_args!("{} {}", method_name(&exchange.head.method), route?.identity));
+            for part in [method_name(facts.method), " ", facts.route?] {
+                value.extend_from_slice(part.as_bytes());
+            }
         }
-        Dimension::Route => append(value, format_args!("{}", route?.identity)),
+        Dimension::Route => value.extend_from_slice(facts.route?.as_bytes()),
         Dimension::Header(name) => {
-            for (place, header) in exchange.head.headers.get_all(name).iter().enumerate() {
+            for (place, header) in facts.headers.get_all(name).iter().enumerate() {
                 if place > 0 {
                     value.push(b',');
                 }
@@ -73,10 +72,27 @@ fn write(dimension: &Dimension, exchange: &Exchange, value: &mut SmallVec<[u8; 4
             }
         }
         Dimension::Claim(name) => {
-            value.extend_from_slice(identified?.claims.get(name.as_str())?.as_bytes());
+            value.extend_from_slice(facts.claims?.get(name.as_str())?.as_bytes());
         }
     }
     Some(())
+}
+
+/// As it is written everywhere, in a third of the time that formatting takes.
+fn write_v4(address: Ipv4Addr, value: &mut SmallVec<[u8; 40]>) {
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            value.push(b'.');
+        }
+        value.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+    }
+}
+
+/// With the provider, because two of them may give the same name to different people.
+fn write_principal(principal: &Principal, value: &mut SmallVec<[u8; 40]>) {
+    for part in [principal.provider.as_str(), "/", principal.id.as_str()] {
+        value.extend_from_slice(part.as_bytes());
+    }
 }
 
 fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {

@@ -1,23 +1,30 @@
 //! Decides how much: before it is known who asks by address, route and header, afterwards by user, organisation and
 //! key. Memory decides in about a microsecond; a shared store costs one round trip in each of the two stages, never longer
 //! than its timeout. All rules of a stage are decided together: when one refuses, nothing is counted, and what the coarse stage
-//! had counted is given back when the fine one refuses.
+//! had counted is given back when the fine one refuses. What the request's risk makes of a limit ([`Exchange::risk`])
+//! applies to it alone.
+
+mod concurrent;
+mod rate;
+#[cfg(test)]
+mod tests;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use bartizan_limits::{Charge, Counted, Decision, Factors, Full, InFlight, Limit, Limiter, Outcome, Place};
+use bartizan_limits::{Charge, Counted, Limit, Limiter, Outcome};
 use bartizan_model::Line;
-use http::{HeaderValue, header};
+use http::header;
 use smallvec::SmallVec;
 
+use self::{
+    concurrent::Concurrent,
+    rate::{Rate, charge, report},
+};
 use super::Passed;
 use crate::{
     Code, CompiledRoute, Exchange, Refusal, RouteLimits, Stop,
     limits::{CompiledRule, Kind, RuleReference, Value},
 };
-
-/// A rate that counts the request, and whom it counts.
-type Rates<'r> = SmallVec<[(usize, &'r CompiledRule, &'r Limit, Value); 3]>;
 
 /// Limits that need not know who asks.
 pub(crate) async fn coarse(exchange: &mut Exchange, limiter: &Limiter) -> Result<Passed, Stop> {
@@ -66,27 +73,32 @@ async fn decide(
     reference: fn(usize) -> RuleReference,
 ) -> Result<Option<Counted>, Stop> {
     let cost = cost(exchange);
-    let (mut rates, mut concurrent) = (Rates::new(), Vec::new());
+    let (mut rates, mut concurrent) = (SmallVec::new(), Vec::new());
     for (index, rule) in rules.iter().enumerate() {
         let Some(value) = rule.value(exchange, limiter) else { continue };
+        let (reference, factors) = (reference(index), exchange.risk.on(rule.kinds()));
         match &rule.kind {
-            Kind::Rate(limit) if rule.is_shadow() => report(rule, limit, &value, limiter, cost),
-            Kind::Rate(limit) => rates.push((index, rule, limit, value)),
+            Kind::Rate(limit) => {
+                let rate = Rate { reference, rule, limit, value, cost, factors };
+                if rule.is_shadow() { report(exchange, limiter, rate) } else { rates.push(rate) }
+            }
             Kind::Concurrent { name, at_most } => {
-                concurrent.push(Concurrent { rule, name, at_most: *at_most, value });
+                concurrent.push(Concurrent::new(reference, rule, name, *at_most, value, factors, limiter));
             }
         }
     }
-    let entered = if concurrent.is_empty() { None } else { Some(enter(exchange, &concurrent, limiter)?) };
-    let counted =
-        if rates.is_empty() { None } else { Some(charge(exchange, limiter, &rates, cost, reference).await?) };
-    let applied = entered.is_some() || counted.is_some();
-    if let Some((place, outcomes)) = entered {
-        exchange.limited.places.push(place);
-        for (concurrent, outcome) in concurrent.iter().zip(outcomes) {
-            concurrent.rule.count(limiter.now(), &concurrent.value, outcome);
+    let applied = !(rates.is_empty() && concurrent.is_empty());
+    let place = concurrent::enter(exchange, limiter, &concurrent)?;
+    let counted = charge(exchange, limiter, rates).await;
+    for concurrent in concurrent {
+        if counted.is_ok() {
+            concurrent.rule.count(limiter.now(), &concurrent.value, concurrent.outcome());
         }
+        let effect = concurrent.effect(counted.is_ok());
+        exchange.limited.standings.push(concurrent.stood(effect));
     }
+    let counted = counted?;
+    exchange.limited.places.extend(place);
     Ok(counted.or(applied.then_some(Counted::Nowhere)))
 }
 
@@ -98,111 +110,26 @@ fn cost(exchange: &Exchange) -> NonZeroU32 {
     })
 }
 
-/// Counts a rate that only reports, by what this gateway alone has seen.
-fn report(rule: &CompiledRule, limit: &Limit, value: &Value, limiter: &Limiter, cost: NonZeroU32) {
-    let (decision, _) = limiter.decide_here(&[charge_of(limit, value, cost)]);
-    let outcome = decision.standings.first().map_or(Outcome::Admitted, Outcome::of);
-    rule.count(limiter.now(), value, outcome);
-}
-
-/// A limit on requests in flight that counts the request, and whom it counts.
-struct Concurrent<'r> {
-    rule: &'r CompiledRule,
-    name: &'r str,
-    at_most: NonZeroU32,
-    value: Value,
-}
-
-/// Takes a place in every concurrency limit, or in none. One that only reports always has a place.
-fn enter(
-    exchange: &mut Exchange,
-    concurrent: &[Concurrent<'_>],
-    limiter: &Limiter,
-) -> Result<(Place, Vec<Outcome>), Stop> {
-    let outcomes = concurrent.iter().map(|one| {
-        let in_flight = limiter.concurrency().in_flight(one.name, one.value.as_bytes());
-        match one.at_most.get().checked_sub(in_flight) {
-            None | Some(0) => Outcome::Refused,
-            Some(free) => Outcome::admitted(u64::from(free - 1), one.at_most.get().into()),
-        }
-    });
-    let outcomes: Vec<_> = outcomes.collect();
-    let asked: SmallVec<[InFlight<'_>; 2]> = concurrent
-        .iter()
-        .map(|one| InFlight {
-            name: one.name,
-            value: one.value.as_bytes(),
-            at_most: if one.rule.is_shadow() { NonZeroU32::MAX } else { one.at_most },
-        })
-        .collect();
-    limiter.concurrency().try_enter(&asked).map(|place| (place, outcomes)).map_err(|Full(index)| {
-        let violated: Vec<_> = concurrent.get(index).map(|one| (one.rule, &one.value)).into_iter().collect();
-        refuse(exchange, limiter, &violated, Duration::from_secs(1))
-    })
-}
-
-/// Charges every rate, or none.
-async fn charge(
-    exchange: &mut Exchange,
-    limiter: &Limiter,
-    rates: &Rates<'_>,
-    cost: NonZeroU32,
-    reference: fn(usize) -> RuleReference,
-) -> Result<Counted, Stop> {
-    let charges: SmallVec<[Charge<'_>; 3]> =
-        rates.iter().map(|(_, _, limit, value)| charge_of(limit, value, cost)).collect();
-    let (decision, counted) = limiter.decide(&charges).await.map_err(|error| {
-        Refusal::new(Code::LimitsUnavailable, error.to_string())
-            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-    })?;
-    for ((index, ..), standing) in rates.iter().zip(&decision.standings) {
-        exchange.limited.standings.push((reference(*index), *standing));
-    }
-    if decision.is_admitted() {
-        let now = limiter.now();
-        for (place, (_, rule, _, value)) in rates.iter().enumerate() {
-            // Where nobody could count it, there is no standing.
-            let outcome = decision.standings.get(place).map_or(Outcome::Admitted, Outcome::of);
-            rule.count(now, value, outcome);
-        }
-        return Ok(counted);
-    }
-    let standings = rates.iter().zip(&decision.standings);
-    let violated: Vec<_> = standings
-        .filter(|(_, standing)| standing.retry_after.is_some())
-        .map(|((_, rule, _, value), _)| (*rule, value))
-        .collect();
-    Err(refuse(exchange, limiter, &violated, longest_wait(&decision)))
-}
-
-fn longest_wait(decision: &Decision) -> Duration {
-    decision.standings.iter().filter_map(|standing| standing.retry_after).max().unwrap_or_default()
-}
-
-fn charge_of<'c>(limit: &'c Limit, value: &'c Value, cost: NonZeroU32) -> Charge<'c> {
-    Charge { limit, value: value.as_bytes(), cost, factors: Factors::default() }
-}
-
 /// The fine stage has refused: what the coarse one counted is as if it had not been.
 async fn give_back_coarse(exchange: &mut Exchange, limiter: &Limiter, route: &CompiledRoute) {
     let Some(counted) = exchange.limited.coarse.take() else { return };
     let cost = cost(exchange);
-    let mut rates = Rates::new();
-    for (reference, _) in &exchange.limited.standings {
-        let RuleReference::Coarse(index) = *reference else { continue };
-        let rule = route.limits.coarse.get(index);
-        if let Some((rule, Kind::Rate(limit))) = rule.map(|rule| (rule, &rule.kind))
-            && let Some(value) = rule.value(exchange, limiter)
-        {
-            rates.push((index, rule, limit, value));
-        }
+    let rate_of = |reference| match reference {
+        RuleReference::Coarse(index) => match route.limits.coarse.get(index) {
+            Some(rule) if !rule.is_shadow() => rule.limit(),
+            _ => None,
+        },
+        RuleReference::Fine(_) => None,
+    };
+    let standings = &mut exchange.limited.standings;
+    {
+        let taken = standings.iter().filter_map(|standing| standing.charge(rate_of(standing.rule)?, cost));
+        let charges: SmallVec<[Charge<'_>; 3]> = taken.collect();
+        limiter.give_back(counted, &charges).await;
     }
-    let charges: SmallVec<[Charge<'_>; 3]> =
-        rates.iter().map(|(_, _, limit, value)| charge_of(limit, value, cost)).collect();
-    limiter.give_back(counted, &charges).await;
-    for (reference, standing) in &mut exchange.limited.standings {
-        if matches!(reference, RuleReference::Coarse(_)) {
-            standing.remaining = standing.quota.min(standing.remaining + u64::from(cost.get()));
+    for standing in standings {
+        if let Some(limit) = rate_of(standing.rule) {
+            standing.give_back(limit.quota.algorithm());
         }
     }
 }
@@ -228,6 +155,13 @@ fn refuse(
 }
 
 impl CompiledRule {
+    fn limit(&self) -> Option<&Limit> {
+        match &self.kind {
+            Kind::Rate(limit) => Some(limit),
+            Kind::Concurrent { .. } => None,
+        }
+    }
+
     /// Where it stands in the file; built-in rules stand nowhere.
     fn line(&self) -> Option<Line> {
         self.rule().map(|rule| rule.line).filter(|line| *line != Line::NONE)

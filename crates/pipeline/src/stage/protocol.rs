@@ -80,8 +80,28 @@ impl Protocol {
     }
 }
 
-/// `CONNECT` would make the gateway an open proxy, `TRACE` echoes credentials.
+/// Methods that mean something to a server (RFC 9110, section 9; RFC 5789).
+const STANDARD_METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::CONNECT,
+];
+
+/// Methods tell upper from lower case. A server that does not would serve `post` as `POST`, past the rules, costs and
+/// permissions of the gateway that are about `POST`. And `CONNECT` would make the gateway an open proxy, `TRACE` echoes
+/// credentials.
 fn check_method(method: &Method) -> Result<(), Refusal> {
+    let name = method.as_str();
+    let is_lowered = name.bytes().any(|byte| byte.is_ascii_lowercase());
+    if is_lowered && STANDARD_METHODS.iter().any(|standard| standard.as_str().eq_ignore_ascii_case(name)) {
+        return Err(malformed("a standard method that is not in upper case").closing());
+    }
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         let refusal = Refusal::new(Code::MethodNotAllowed, "CONNECT and TRACE are never served");

@@ -7,7 +7,7 @@ use bartizan_control::{LimitAllowance, NewLimitAllowance};
 use bartizan_model::Name;
 use clap::Args;
 
-use super::span;
+use super::{check, span, visible};
 use crate::{
     admin::AdminOptions,
     command::addresses::duration,
@@ -32,7 +32,7 @@ pub(super) struct Allow {
     #[arg(long, value_name = "PREFIX", conflicts_with = "key")]
     network: Option<String>,
     /// How long: seconds, or a number with `s`, `m`, `h` or `d`; at most 31 days.
-    #[arg(long = "for", value_name = "TIME", value_parser = duration, required_unless_present = "end")]
+    #[arg(long = "for", value_name = "TIME", value_parser = while_allowed, required_unless_present = "end")]
     duration: Option<Duration>,
     /// Count them again from now on.
     #[arg(long, conflicts_with = "duration")]
@@ -44,14 +44,23 @@ pub(super) struct Allow {
 impl Allow {
     pub(super) async fn run(self) -> Result<()> {
         let Self { policy, key, network, duration, end, admin } = self;
+        key.as_deref().map_or(Ok(()), check)?;
         let for_seconds = duration.unwrap_or_default().as_secs_f64();
         let new = NewLimitAllowance { policy, value: key, network, for_seconds };
         let stands: LimitAllowance = admin.client()?.post_json("v1/limits/allow", &new).await?;
         let whom = stands.network.or(stands.value).unwrap_or_default();
-        let (policy, whom) = (printable(&stands.policy), printable(&whom));
+        let (policy, whom) = (printable(&stands.policy), printable(visible(&whom)));
         if end {
             return print(format_args!("{policy} counts `{whom}`"));
         }
         print(format_args!("{policy} does not count `{whom}` for {}", span(for_seconds)))
     }
+}
+
+fn while_allowed(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration > NewLimitAllowance::LONGEST {
+        return Err("at most 31 days: who is to be let off for longer belongs into the configuration".into());
+    }
+    Ok(duration)
 }

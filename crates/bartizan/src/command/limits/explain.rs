@@ -6,7 +6,7 @@ use anyhow::Result;
 use bartizan_control::{LimitCounter, LimitMode, LimitStanding, LimitStandings};
 use clap::Args;
 
-use super::{Which, span};
+use super::{Which, check, span, threat, visible};
 use crate::{
     admin::AdminOptions,
     output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
@@ -35,6 +35,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) async fn run(self) -> Result<()> {
+        check(&self.key)?;
         let mut query = self.which.query();
         query.push(("value", self.key.clone()));
         let answer: LimitStandings = self.admin.client()?.get("v1/limits/standing", &query).await?;
@@ -47,7 +48,7 @@ impl Explain {
             return print(format_args!(
                 "`{}` has used nothing of any limit: write it as `bartizan limits top` shows it, a user as \
                  `PROVIDER/ID`",
-                printable(&self.key)
+                printable(visible(&self.key))
             ));
         }
         let mut table =
@@ -56,7 +57,10 @@ impl Explain {
         for standing in shown {
             table.row(row(standing, now));
         }
-        print(table)
+        match &answer.threat {
+            Some(threat) => print(format_args!("{table}\n\n{}", threat::told(threat))),
+            None => print(table),
+        }
     }
 }
 

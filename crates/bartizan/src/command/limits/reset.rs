@@ -5,6 +5,7 @@ use bartizan_control::{LimitReset, LimitsForgotten};
 use bartizan_model::Name;
 use clap::Args;
 
+use super::{check, visible};
 use crate::{
     admin::AdminOptions,
     output::{print, printable},
@@ -29,9 +30,10 @@ pub(super) struct Reset {
 impl Reset {
     pub(super) async fn run(self) -> Result<()> {
         let Self { policy, key, rule, admin } = self;
+        check(&key)?;
         let reset = LimitReset { policy, rule, value: key };
         let LimitsForgotten { rules } = admin.client()?.post_json("v1/limits/reset", &reset).await?;
-        let (policy, key) = (&reset.policy, printable(&reset.value));
+        let (policy, key) = (&reset.policy, printable(visible(&reset.value)));
         if rules.is_empty() {
             return print(format_args!("`{key}` had used nothing of {policy}"));
         }

@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use anyhow::Result;
-use bartizan_control::{LimitAllowance, LimitMode, LimitRuleStatus, LimitTotals, LimitsStatus};
+use bartizan_control::{LimitAllowance, LimitMode, LimitQuota, LimitRuleStatus, LimitTotals, LimitsStatus};
 use clap::Args;
 
-use super::span;
+use super::{span, visible};
 use crate::{
     admin::AdminOptions,
     output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, Table, print, styled},
@@ -55,7 +55,7 @@ fn rules(status: &LimitsStatus, day: bool) -> Table {
                 Cell::new(PLAIN, &policy.name),
                 Cell::new(PLAIN, &rule.name),
                 Cell::new(FAINT, rule.per.join(" + ")),
-                Cell::new(FAINT, amount(rule)),
+                Cell::new(FAINT, limit(rule)),
                 mode(rule),
                 requests.into(),
                 Cell::new(if refusals > 0 { BAD } else { PLAIN }, refusals),
@@ -75,11 +75,13 @@ fn mode(rule: &LimitRuleStatus) -> Cell {
     }
 }
 
+fn limit(rule: &LimitRuleStatus) -> String {
+    let at_once = || rule.concurrent.map(|at_most| format!("{at_most} at once"));
+    rule.quota.as_ref().map(amount).or_else(at_once).unwrap_or_default()
+}
+
 /// As the configuration writes it: `100/min burst 20`.
-fn amount(rule: &LimitRuleStatus) -> String {
-    let Some(quota) = &rule.quota else {
-        return rule.concurrent.map(|at_most| format!("{at_most} at once")).unwrap_or_default();
-    };
+pub(crate) fn amount(quota: &LimitQuota) -> String {
     let burst = if quota.burst == quota.units { String::new() } else { format!(" burst {}", quota.burst) };
     format!("{}/{}{burst}", quota.units, window(quota.window_seconds))
 }
@@ -104,7 +106,7 @@ fn allowances(allowances: &[LimitAllowance], now: SystemTime) -> Table {
         table.row([
             Cell::new(PLAIN, &allowance.policy),
             Cell::new(PLAIN, format!("in {}", span(left.as_secs_f64()))),
-            Cell::new(PLAIN, whom.map(String::as_str).unwrap_or_default()),
+            Cell::new(PLAIN, visible(whom.map(String::as_str).unwrap_or_default())),
         ]);
     }
     table

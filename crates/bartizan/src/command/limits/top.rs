@@ -4,7 +4,7 @@ use anyhow::Result;
 use bartizan_control::{LimitTop, LimitTopValue};
 use clap::Args;
 
-use super::Which;
+use super::{Which, visible};
 use crate::{
     admin::AdminOptions,
     output::{BAD, Cell, FAINT, PLAIN, Table, print},
@@ -55,7 +55,7 @@ impl Top {
                     Cell::new(FAINT, &rule.policy),
                     Cell::new(FAINT, &rule.rule),
                     Cell::new(style, count(value)),
-                    Cell::new(PLAIN, &value.value),
+                    Cell::new(PLAIN, visible(&value.value)),
                 ]);
             }
         }

@@ -10,6 +10,7 @@ use crate::{
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
     problems::Problems,
+    word::Priority,
 };
 
 /// The most dimensions that one rule combines.
@@ -46,7 +47,7 @@ fn rule(
         amount,
         enforcement: file.mode.get().unwrap_or_default(),
         enabled: problems.read_or(&file.enabled, true),
-        priority: file.priority.get().unwrap_or_default(),
+        priority: problems.read_or(&file.priority, Priority(0)).0,
         on,
     })
 }

@@ -40,6 +40,12 @@ fn mistakes_of_rates_and_counts() {
         ),
         ("10/1ms", "`10/1ms`: a window is at least 100 ms long".into()),
         ("10/32d", "`10/32d`: a window is at most 31 days long".into()),
+        ("10/9999999999999999min", "`10/9999999999999999min`: a window is at most 31 days long".into()),
+        ("010/min", "`010/min`: a number begins with a zero: write it without".into()),
+        (
+            "\"10/min burst 5\"",
+            "`10/min burst 5` is a rate and a burst: write them apart, as in `rate: 10/min, burst: 5`".into(),
+        ),
     ];
     for (text, message) in &messages {
         check(&[(rate(text), &[(message, "")])], Severity::Error);
@@ -156,7 +162,9 @@ fn mistakes_of_rules() {
 
 #[test]
 fn mistakes_of_policies_and_their_form() {
-    let cases: [Case<'_>; 8] = [
+    let priority = |text: &str| rule(&format!("per: user, rate: 1/s, priority: §{text}"));
+    let no_priority = "a priority is a whole number from -2147483648 to 2147483647";
+    let cases: [Case<'_>; 10] = [
         (policy("{ §ruels: [] }"), &[("unknown key `ruels`", "did you mean `rules`?")]),
         (policy("{ §skip: [/health] }"), &[("`rules` is missing here", "")]),
         (
@@ -168,7 +176,9 @@ fn mistakes_of_policies_and_their_form() {
             &[("`10.0.0.1/8` has bits set beyond its prefix: write `10.0.0.0/8`", "")],
         ),
         (rule("per: user, §limit: 5"), &[("unknown key `limit`", "`rate`, `burst`")]),
-        (rule("per: user, rate: 1/s, priority: §high"), &[("expected a whole number", "")]),
+        (priority("high"), &[(no_priority, "")]),
+        (priority("99999999999"), &[(no_priority, "")]),
+        (priority("1.5"), &[(no_priority, "")]),
         (
             with("limits: { §\"a b\": [] }"),
             &[("`a b` is not a name: use 1 to 64 letters, digits, `-`, `_` or `.`", "")],
@@ -253,7 +263,7 @@ fn mistakes_of_costs() {
     let cost =
         |cost: &str| document(limits, &format!("auth: users, limit: a, methods: [GET, POST], cost: {cost}"));
     let hint = "raise the rule's `burst` or `rate`";
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 11] = [
         (
             cost("{ POST /api/x: §21 }"),
             &[("`POST /api/x` costs 21, and the rule `address-60s` (line 4) never holds more than 20", hint)],
@@ -296,6 +306,7 @@ fn mistakes_of_costs() {
                 "",
             )],
         ),
+        (cost("§1.5"), &[("expected a whole number from 1, or a mapping of operations to such numbers", "")]),
         (cost("§[5]"), &[("expected a whole number from 1, or a mapping of operations to such numbers", "")]),
     ];
     check(&cases, Severity::Error);
@@ -339,7 +350,13 @@ fn limits_that_are_probably_not_meant() {
             )],
         ),
         // A rule that is switched off, or that counts nothing here, may be what it likes.
-        (document(&a("per: user, rate: 1/s, enabled: false"), "auth: none, limit: a, cost: 50"), &[]),
+        (
+            document(
+                &a("per: user, rate: 1/s, enabled: false }, { per: address, rate: 100/s"),
+                "auth: none, limit: a, cost: 50",
+            ),
+            &[],
+        ),
         (
             document(
                 &a("per: user, rate: 1/s, on: /private"),
@@ -347,6 +364,111 @@ fn limits_that_are_probably_not_meant() {
             ),
             &[],
         ),
+    ];
+    check(&cases, Severity::Warning);
+}
+
+#[test]
+fn rules_that_never_refuse() {
+    let a = |rules: &str| document(&format!("limits: {{ a: [{rules}] }}"), "auth: none, limit: a");
+    let laxer = |name: &str, other: &str| {
+        format!("the rule `{name}` never refuses: `{other}` (line 4) counts the same and admits no more")
+    };
+    let second = laxer("address-3600s-2", "address-3600s");
+    let (first, window) = (laxer("lax", "address-3600s"), laxer("address-60s-2", "address-60s"));
+    let in_flight = laxer("big", "small");
+    let outranked = "the rule `address-3600s` never applies: `address-60s` (line 4) counts the same with a higher priority";
+    let (by_priority, take_out) = ("`priority`", "take one of the two out");
+    let cases: [Case<'_>; 19] = [
+        (
+            a("{ per: address, rate: 10/min, priority: 1 }, §{ per: address, rate: 5/h }"),
+            &[(outranked, by_priority)],
+        ),
+        (
+            a(
+                "{ per: address, rate: 10/min, priority: 1, on: /api/** }, §{ per: address, rate: 5/h, on: [\"GET /api/a\", /api/b] }",
+            ),
+            &[(outranked, by_priority)],
+        ),
+        (
+            a(
+                "{ per: address, rate: 10/min, priority: 1, on: \"GET /api/*\" }, §{ per: address, rate: 5/h, on: \"HEAD /api/{id}\" }",
+            ),
+            &[(outranked, by_priority)],
+        ),
+        (a("{ per: address, rate: 10/min, priority: 1, on: /api/a }, { per: address, rate: 5/h }"), &[]),
+        (
+            a(
+                "{ per: address, rate: 10/min, priority: 1, on: \"POST /api/**\" }, { per: address, rate: 5/h, on: /api/a }",
+            ),
+            &[],
+        ),
+        (a("{ per: address, rate: 10/min, priority: 1 }, { per: prefix, rate: 5/h }"), &[]),
+        (a("{ per: address, rate: 10/min, priority: 1, enabled: false }, { per: address, rate: 5/h }"), &[]),
+        (a("{ per: address, rate: 10/min, priority: 1, mode: shadow }, { per: address, rate: 5/h }"), &[]),
+        (a("{ per: address, rate: 5/h }, §{ per: address, rate: 5/h }"), &[(&second, take_out)]),
+        (a("{ per: address, rate: 5/h }, §{ per: address, rate: 6/h }"), &[(&second, take_out)]),
+        (a("§{ per: address, rate: 6/h, name: lax }, { per: address, rate: 5/h }"), &[(&first, take_out)]),
+        (
+            a(
+                "{ per: address, rate: 5/min, algorithm: fixed-window }, §{ per: address, rate: 5/min, algorithm: fixed-window }",
+            ),
+            &[(&window, take_out)],
+        ),
+        (
+            a("{ per: address, concurrent: 2, name: small }, §{ per: address, concurrent: 3, name: big }"),
+            &[(&in_flight, take_out)],
+        ),
+        // What differs in anything may refuse on its own.
+        (a("{ per: address, rate: 100/h, burst: 5 }, { per: address, rate: 50/h, burst: 10 }"), &[]),
+        (
+            a(
+                "{ per: address, rate: 100/h, burst: 5 }, { per: address, rate: 100/h, algorithm: fixed-window }",
+            ),
+            &[],
+        ),
+        (a("{ per: address, rate: 5/h }, { per: address, rate: 6/h, mode: shadow }"), &[]),
+        (a("{ per: address, rate: 5/h, on: /api/a }, { per: address, rate: 6/h }"), &[]),
+        (a("{ per: address, rate: 5/h }, { per: address, rate: 6/h, enabled: false }"), &[]),
+        (
+            document("limits: { §a: [{ per: address, rate: 1/s, enabled: false }] }", "auth: none, limit: a"),
+            &[("every rule of `a` is switched off: it limits nothing", "`enabled: false`")],
+        ),
+    ];
+    check(&cases, Severity::Warning);
+}
+
+#[test]
+fn headers_that_say_nothing_of_who_asks() {
+    let a = |per: &str, more: &str| {
+        document(&format!("{more}limits: {{ a: [{{ per: {per}, rate: 1/s }}] }}"), "auth: none, limit: a")
+    };
+    let claimed = |name: &str| {
+        format!(
+            "`header:{name}` is what clients say of themselves: nobody has verified it where limits are decided"
+        )
+    };
+    let hop = |name: &str| format!("`header:{name}` is about the connection: it says nothing of who asks");
+    let refused = "`header:x_tenant` is always empty: headers with an underscore in their name are refused";
+    let dropped = "`header:x_tenant` is always empty: headers with an underscore in their name are dropped";
+    let claims =
+        ["x-user-id", "x-user-permissions", "x-organization-id", "x-forwarded-for", "forwarded", "x-real-ip"];
+    let [user, permissions, organization, forwarded_for, forwarded, real] = claims.map(claimed);
+    let (connection, encoding) = (hop("connection"), hop("transfer-encoding"));
+    let allow = "`hardening.underscore_headers: allow`";
+    let cases: [Case<'_>; 12] = [
+        (a("§\"header:X-User-Id\"", ""), &[(&user, "`user`")]),
+        (a("§\"header:x-user-permissions\"", ""), &[(&permissions, "`user`")]),
+        (a("[address, §\"header:x-organization-id\"]", ""), &[(&organization, "`organization`")]),
+        (a("§\"header:x-forwarded-for\"", ""), &[(&forwarded_for, "`listen.trusted_proxies`")]),
+        (a("§\"header:forwarded\"", ""), &[(&forwarded, "`listen.trusted_proxies`")]),
+        (a("§\"header:x-real-ip\"", ""), &[(&real, "`address`")]),
+        (a("§\"header:Connection\"", ""), &[(&connection, "another header")]),
+        (a("§\"header:transfer-encoding\"", ""), &[(&encoding, "another header")]),
+        (a("§\"header:x_tenant\"", ""), &[(refused, allow)]),
+        (a("§\"header:x_tenant\"", "hardening: { underscore_headers: drop }\n"), &[(dropped, allow)]),
+        (a("\"header:x_tenant\"", "hardening: { underscore_headers: allow }\n"), &[]),
+        (a("[\"header:x-tenant\", \"header:host\", \"header:user-agent\"]", ""), &[]),
     ];
     check(&cases, Severity::Warning);
 }

@@ -14,7 +14,7 @@ fn mistakes_of_the_shared_store() {
     let nodes: Vec<_> = (0..65).map(|port| format!("\"redis://127.0.0.1:{}\"", 7000 + port)).collect();
     let many = format!("redis: §[{}]", nodes.join(", "));
     let no_url = "this is not the URL of a Redis server: write for example `redis://127.0.0.1:6379`";
-    let cases: [Case<'_>; 17] = [
+    let cases: [Case<'_>; 18] = [
         (with("shared: { §mode: exact }"), &[("`redis` is missing here", "")]),
         (shared("redis: §localhost"), &[(no_url, "")]),
         (shared("redis: §\"127.0.0.1:6379\""), &[(no_url, "")]),
@@ -24,7 +24,7 @@ fn mistakes_of_the_shared_store() {
         ),
         (
             shared("redis: §\"redis://:6379\""),
-            &[("the host or the port is none: write for example `redis://127.0.0.1:6379`", "")],
+            &[("there is no valid host or no valid port: write for example `redis://127.0.0.1:6379`", "")],
         ),
         (
             shared("redis: §\"redis://a/b\""),
@@ -60,6 +60,10 @@ fn mistakes_of_the_shared_store() {
             shared("redis: \"redis://a\", on_error: §open"),
             &[("`open` is not known here", "`local`, `deny`, `allow`")],
         ),
+        (
+            shared("redis: \"rediss://a\", tls: { cert: §cert.pem }"),
+            &[("a client certificate is a `cert` and its `key`", "")],
+        ),
         (shared("redis: \"redis://a\", timeout: §0ms"), &[("`timeout` must be longer than zero", "")]),
         (
             shared("redis: \"redis://a\", timeout: §5s"),
@@ -84,6 +88,17 @@ fn passwords_that_others_may_read_are_warned_of() {
             &[("the password of the store travels in clear", "`rediss`")],
         ),
         (shared("redis: \"rediss://:${REDIS_PASSWORD}@store\""), &[]),
+    ];
+    check(&cases, Severity::Warning);
+}
+
+#[test]
+fn tls_that_is_not_spoken_is_warned_of() {
+    let no_effect = "`tls` has no effect: the store is not named by a `rediss:` URL";
+    let cases: [Case<'_>; 3] = [
+        (shared("redis: \"redis://a\", tls: §{ ca: ca.pem }"), &[(no_effect, "")]),
+        (shared("redis: [\"redis://a\"], tls: §{ ca: ca.pem }"), &[(no_effect, "")]),
+        (shared("redis: \"rediss://a\", tls: { ca: ca.pem, cert: cert.pem, key: key.pem }"), &[]),
     ];
     check(&cases, Severity::Warning);
 }

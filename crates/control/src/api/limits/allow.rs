@@ -2,9 +2,10 @@
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
-use axum::{Extension, Json, extract::State};
+use axum::{Json, extract::State};
+use bartizan_config::Dimension;
 use bartizan_limits::{Allowance, Nanos, Whom};
-use bartizan_model::{Name, RequestId};
+use bartizan_model::Name;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{
     ToSchema,
@@ -14,14 +15,14 @@ use utoipa::{
     },
 };
 
-use super::{LONGEST_VALUE, Which, check_value, moment};
+use super::{LONGEST_LIMIT_VALUE, Which, check_value, moment, value};
 use crate::{
-    Problem, Timestamp,
+    LimitsInUse, Timestamp,
     api::addresses::prefix::Prefix,
     control::Shared,
     extract::JsonBody,
     failure::{Failure, FailureCode},
-    guard::Connection,
+    operator::Operator,
 };
 
 /// Somebody to let off: either a value or a network.
@@ -55,8 +56,7 @@ pub struct LimitAllowance {
     pub until: Timestamp,
 }
 
-/// Up to 31 days. Who is to be let off for longer belongs into the configuration.
-const FOR_SECONDS: RangeInclusive<f64> = 0.0..=2_678_400.0;
+const FOR_SECONDS: RangeInclusive<f64> = 0.0..=NewLimitAllowance::LONGEST.as_secs_f64();
 
 /// Lets a value or a network off the limits of a policy for a while: its requests are not counted until then.
 ///
@@ -69,39 +69,20 @@ const FOR_SECONDS: RangeInclusive<f64> = 0.0..=2_678_400.0;
     request_body = NewLimitAllowance,
     responses(
         (status = 200, description = "The entry as it stands.", body = LimitAllowance),
-        (
-            status = 404,
-            description = "There is no such policy.",
-            body = Problem,
-            content_type = "application/problem+json"
-        ),
-        (
-            status = 409,
-            description = "The list is full.",
-            body = Problem,
-            content_type = "application/problem+json"
-        )
+        (status = 404, description = "There is no such policy, or no such entry to end."),
+        (status = 409, description = "The list is full.")
     )
 )]
 pub(crate) async fn allow_limit(
     State(shared): State<Arc<Shared>>,
-    Extension(request_id): Extension<RequestId>,
-    connection: Option<Extension<Connection>>,
+    operator: Operator,
     JsonBody(new): JsonBody<NewLimitAllowance>,
 ) -> Result<Json<LimitAllowance>, Failure> {
     let limits = shared.system.limits();
     let now = limits.limiter.now();
-    let allowance = new.parse(now).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
-    Which { policy: Some(&allowance.policy), rule: None }.of(&limits.config)?;
-    if allowance.until > now {
-        limits
-            .limiter
-            .allowances()
-            .set(now, allowance.clone())
-            .map_err(|error| Failure::new(FailureCode::LimitAllowancesFull, error.to_string()))?;
-    } else {
-        limits.limiter.allowances().remove(now, &allowance.policy, &allowance.whom);
-    }
+    let asked = new.parse(now).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
+    let allowance =
+        if asked.until > now { limits.allow(now, asked)? } else { limits.count_again(now, asked)? };
     let stands = LimitAllowance::of(&allowance, now);
     tracing::info!(
         audit = true,
@@ -110,14 +91,54 @@ pub(crate) async fn allow_limit(
         value = stands.value,
         network = stands.network,
         until = %stands.until,
-        peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer)),
-        %request_id,
+        peer = operator.peer(),
+        request_id = %operator.request_id,
         "an operator changed who is not counted"
     );
     Ok(Json(stands))
 }
 
+impl LimitsInUse {
+    /// Adds the entry, with the value in the form in which the policy counts it.
+    fn allow(&self, now: Nanos, mut asked: Allowance) -> Result<Allowance, Failure> {
+        let rules = Which { policy: Some(&asked.policy), rule: None }.of(&self.config)?;
+        if let Whom::Value(written) = &asked.whom {
+            let meant = value::meant(&rules, written).ok_or_else(|| value::impossible(&rules, written))?;
+            asked.whom = Whom::Value(meant.into());
+        }
+        match self.limiter.allowances().set(now, asked.clone()) {
+            Ok(()) => Ok(asked),
+            Err(error) => Err(Failure::new(FailureCode::LimitAllowancesFull, error.to_string())),
+        }
+    }
+
+    /// Removes the entry as it is listed, whatever the configuration says of the policy by now.
+    fn count_again(&self, now: Nanos, asked: Allowance) -> Result<Allowance, Failure> {
+        let Allowance { policy, whom, until } = asked;
+        let mut forms = vec![whom.clone()];
+        if let Whom::Value(written) = &whom {
+            let rules = Which { policy: Some(&policy), rule: None }.of(&self.config).unwrap_or_default();
+            let meant = value::meant(&rules, written);
+            let values = meant.into_iter().chain(value::counted(&[Dimension::Address], written));
+            forms.extend(values.map(|value| Whom::Value(value.into())));
+        }
+        let mut removed =
+            forms.iter().filter_map(|whom| self.limiter.allowances().remove(now, &policy, whom));
+        let removed = removed.next().map(|removed| Allowance { until, ..removed });
+        removed.ok_or_else(|| {
+            let whom = match whom {
+                Whom::Value(value) => value.to_string(),
+                Whom::Network(network) => network.to_string(),
+            };
+            Failure::new(FailureCode::NotFound, format!("`{policy}` lets nobody off as `{whom}`"))
+        })
+    }
+}
+
 impl NewLimitAllowance {
+    /// Who is to be let off for longer belongs into the configuration.
+    pub const LONGEST: Duration = Duration::from_hours(31 * 24);
+
     fn parse(self, now: Nanos) -> Result<Allowance, String> {
         let whom = match (self.value, self.network) {
             (Some(value), None) => {
@@ -159,7 +180,7 @@ impl utoipa::PartialSchema for NewLimitAllowance {
     fn schema() -> RefOr<Schema> {
         let value = ObjectBuilder::new()
             .schema_type(Type::String)
-            .max_length(Some(LONGEST_VALUE))
+            .max_length(Some(LONGEST_LIMIT_VALUE))
             .description(Some("Requests that a rule counts by this value, as `/v1/limits/top` shows it."))
             .examples(["shop-users/ada"]);
         OneOfBuilder::new()

@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State};
+use axum::{Json, extract::State};
 use bartizan_config::Amount;
 use bartizan_limits::Limit;
-use bartizan_model::{Name, RequestId};
+use bartizan_model::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Which, check_value, unavailable};
+use super::{Which, check_value, unavailable, value};
 use crate::{
-    Problem,
     control::Shared,
     extract::JsonBody,
     failure::{Failure, FailureCode},
-    guard::Connection,
+    operator::Operator,
 };
 
 /// Whose use to forget.
@@ -51,57 +50,51 @@ pub struct LimitsForgotten {
     request_body = LimitReset,
     responses(
         (status = 200, description = "What was forgotten.", body = LimitsForgotten),
-        (
-            status = 404,
-            description = "There is no such rule.",
-            body = Problem,
-            content_type = "application/problem+json"
-        ),
-        (
-            status = 503,
-            description = "The shared store does not answer.",
-            body = Problem,
-            content_type = "application/problem+json"
-        )
+        (status = 404, description = "There is no such rule."),
+        (status = 503, description = "The shared store does not answer.")
     )
 )]
 pub(crate) async fn reset_limit(
     State(shared): State<Arc<Shared>>,
-    Extension(request_id): Extension<RequestId>,
-    connection: Option<Extension<Connection>>,
+    operator: Operator,
     JsonBody(reset): JsonBody<LimitReset>,
 ) -> Result<Json<LimitsForgotten>, Failure> {
     check_value(&reset.value).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
     let limits = shared.system.limits();
     let which = Which { policy: Some(&reset.policy), rule: reset.rule.as_ref() };
-    let (mut rules, mut failed) = (Vec::new(), None);
-    for (policy, rule) in which.of(&limits.config)? {
-        let Amount::Rate(quota) = rule.amount else { continue };
+    let meant = which.of(&limits.config)?;
+    value::check(&meant, &reset.value)?;
+    let (mut rules, mut failed_rules, mut failure) = (Vec::new(), Vec::new(), None);
+    for (policy, rule) in meant {
+        let (Amount::Rate(quota), Some(value)) = (rule.amount, value::counted(&rule.per, &reset.value))
+        else {
+            continue;
+        };
         let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
-        match limits.limiter.reset(&limit, reset.value.as_bytes()).await {
+        match limits.limiter.reset(&limit, value.as_bytes()).await {
             Ok(true) => rules.push(rule.name.to_string()),
             Ok(false) => {}
+            // This gateway has forgotten it all the same, and is to forget the others, too.
             Err(error) => {
-                failed = Some((&rule.name, error));
-                break;
+                failed_rules.push(rule.name.to_string());
+                failure = Some(error);
             }
         }
     }
-    // What was forgotten before the store failed is forgotten, by this gateway in the failed rule, too.
     tracing::info!(
         audit = true,
         action = "limits.reset",
         policy = %reset.policy,
         value = reset.value,
         rules = rules.join(", "),
-        failed_rule = failed.as_ref().map(|(rule, _)| tracing::field::display(rule)),
-        error = failed.as_ref().map(|(_, error)| tracing::field::display(error)),
-        peer = connection.map(|Extension(connection)| tracing::field::display(connection.peer)),
-        %request_id,
+        failed_rules = (!failed_rules.is_empty()).then(|| failed_rules.join(", ")),
+        error = failure.as_ref().map(tracing::field::display),
+        peer = operator.peer(),
+        request_id = %operator.request_id,
         "an operator reset limits"
     );
-    match failed {
+    match failure {
         None => Ok(Json(LimitsForgotten { rules })),
-        Some((_, error)) => Err(unavailable(&error)),
+        Some(error) => Err(unavailable(&error)),
     }
 }

@@ -1,17 +1,17 @@
 //! `GET /v1/limits/standing`: how somebody stands, right now.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, Enforcement, LimitPolicy, LimitRule};
-use bartizan_limits::{Charge, Factors, Limit};
+use bartizan_limits::{Asker, Charge, DimensionKind, Factors, Limit, Standing, Threat};
 use bartizan_model::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LimitMode, Which, check_value, moment, unavailable};
+use super::{LimitMode, Which, check_value, moment, unavailable, value};
 use crate::{
-    LimitsInUse, Problem, Timestamp,
+    LimitThreat, LimitsInUse, Timestamp,
     control::Shared,
     extract::QueryParameters,
     failure::{Failure, FailureCode},
@@ -20,8 +20,11 @@ use crate::{
 /// How a value stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LimitStandings {
-    /// In each rule that counts, in the order of the configuration.
+    /// In each rule that counts and can have the value, in the order of the configuration.
     pub standings: Vec<LimitStanding>,
+    /// How much of a threat the value looks like in the rules that refuse and of which it has used something; null where
+    /// there is none.
+    pub threat: Option<LimitThreat>,
 }
 
 /// How a value stands in one rule.
@@ -89,18 +92,9 @@ pub(crate) struct Asked {
     params(Asked),
     responses(
         (status = 200, description = "How the value stands.", body = LimitStandings),
-        (
-            status = 404,
-            description = "There is no such rule.",
-            body = Problem,
-            content_type = "application/problem+json"
-        ),
-        (
-            status = 503,
-            description = "The shared store does not answer.",
-            body = Problem,
-            content_type = "application/problem+json"
-        )
+        (status = 404, description = "There is no such rule."),
+        (status = 422, description = "No rule can have this value."),
+        (status = 503, description = "The shared store does not answer.")
     )
 )]
 pub(crate) async fn read_limit_standing(
@@ -110,11 +104,39 @@ pub(crate) async fn read_limit_standing(
     check_value(&asked.value).map_err(|detail| Failure::new(FailureCode::MalformedRequest, detail))?;
     let limits = shared.system.limits();
     let which = Which { policy: asked.policy.as_ref(), rule: asked.rule.as_ref() };
-    let mut standings = Vec::new();
-    for (policy, rule) in which.of(&limits.config)?.into_iter().filter(|(_, rule)| rule.enabled) {
-        standings.push(limits.standing(policy, rule, &asked.value).await?);
+    let rules = which.of(&limits.config)?;
+    value::check(&rules, &asked.value)?;
+    let address = asked.value.parse().ok();
+    let (mut standings, mut used) = (Vec::new(), Vec::new());
+    for (policy, rule) in rules.into_iter().filter(|(_, rule)| rule.enabled) {
+        let Some(value) = value::counted(&rule.per, &asked.value) else { continue };
+        let standing = limits.standing(policy, rule, &value, address).await?;
+        used.extend(used_of(rule, &standing));
+        standings.push(standing);
     }
-    Ok(Json(LimitStandings { standings }))
+    let threat = || Threat::of(used.iter().map(|(kind, standing)| (*kind, standing)), Asker::default());
+    let threat = (!used.is_empty()).then(|| threat().into());
+    Ok(Json(LimitStandings { standings, threat }))
+}
+
+/// What counts for the threat; nothing of a rule that refuses nobody.
+fn used_of(rule: &LimitRule, standing: &LimitStanding) -> Option<(DimensionKind, Standing)> {
+    let refuses = rule.enforcement == Enforcement::Enforce && standing.allowed_until.is_none();
+    if !refuses || standing.remaining >= standing.quota {
+        return None;
+    }
+    let kind = DimensionKind::weightiest(rule.per.iter().map(DimensionKind::from))?;
+    let seconds = |seconds: Option<f64>| {
+        seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    };
+    let standing = Standing {
+        quota: standing.quota,
+        window: Duration::ZERO,
+        remaining: standing.remaining,
+        reset: seconds(standing.reset_seconds).unwrap_or_default(),
+        retry_after: seconds(standing.retry_after_seconds),
+    };
+    Some((kind, standing))
 }
 
 impl LimitsInUse {
@@ -123,10 +145,10 @@ impl LimitsInUse {
         policy: &LimitPolicy,
         rule: &LimitRule,
         value: &str,
+        address: Option<IpAddr>,
     ) -> Result<LimitStanding, Failure> {
         let name = Limit::name_of(&policy.name, &rule.name);
         let now = self.limiter.now();
-        let address = value.parse().ok();
         let allowed = self.limiter.allowances().until(|| now, &policy.name, address, value.as_bytes());
         let blank = LimitStanding {
             policy: policy.name.to_string(),

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use super::Which;
 use crate::{
-    Problem,
     control::Shared,
     extract::QueryParameters,
     failure::{Failure, FailureCode},
@@ -112,12 +111,7 @@ impl Asked {
     params(Asked),
     responses(
         (status = 200, description = "Who comes most.", body = LimitTop),
-        (
-            status = 404,
-            description = "There is no such rule.",
-            body = Problem,
-            content_type = "application/problem+json"
-        )
+        (status = 404, description = "There is no such rule.")
     )
 )]
 pub(crate) async fn list_top_values(

@@ -7,6 +7,7 @@ use bartizan_pipeline::{CompiledRoute, Outcome, Record, Step};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::limits::DecidedLimits;
 use crate::Timestamp;
 
 /// Requests and what was decided about them.
@@ -50,6 +51,8 @@ pub struct DecidedRequest {
     pub code: Option<String>,
     /// What every stage said, in the order they ran.
     pub steps: Vec<DecidedStep>,
+    /// What its limits said; null when none decided about it.
+    pub limits: Option<DecidedLimits>,
 }
 
 /// The route that took a request.
@@ -136,6 +139,7 @@ impl From<&Record> for DecidedRequest {
             status: record.status.as_u16(),
             code: record.code.map(|code| code.as_str().into()),
             steps: record.trace.steps().iter().map(DecidedStep::from).collect(),
+            limits: DecidedLimits::of(record),
         }
     }
 }

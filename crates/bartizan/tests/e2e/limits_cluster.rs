@@ -1,0 +1,178 @@
+//! Gateways that share a cluster: rules whose keys lie on different nodes, a node that is lost, and one that hands over
+//! to its replica under load.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::{
+    eventually::eventually,
+    harness::Gateway,
+    redis_cluster::{Cluster, PARTIAL},
+    redis_server::programs,
+    sharing::{ask, connected, failures},
+    upstream::Upstream,
+};
+
+fn document(upstream: &Upstream, cluster: &Cluster, on_error: &str) -> String {
+    let per = "per: \"header:x-tenant\", algorithm: fixed-window";
+    let rule = |name: &str, units: u32| format!("{{ name: {name}, {per}, rate: {units}/31d }}");
+    format!(
+        "shared: {{ redis: {:?}, on_error: {on_error}, timeout: 1s }}\n\
+         limits:\n  one: [{}]\n  three: [{}, {}, {}]\n\
+         routes:\n  - {{ path: /one, to: \"{upstream}\", auth: none, limit: one }}\n  \
+         - {{ path: /three, to: \"{upstream}\", auth: none, limit: three }}\n",
+        cluster.urls(),
+        rule("one", 1000),
+        rule("tight", 20),
+        rule("loose", 1000),
+        rule("other", 1000)
+    )
+}
+
+/// How much is used of a rule for a tenant, as the store knows it.
+fn used(cluster: &Cluster, rule: &str, tenant: &str) -> u64 {
+    let key = format!("bartizan:limit:{{{rule}:{tenant}}}:fixed:2678400000");
+    let states = cluster.nodes.iter().map(|node| node.command(&["GET", &key]));
+    let mut states = states.filter(|state| !state.contains("MOVED") && !state.trim().is_empty());
+    states.next().map_or(0, |state| state.split(' ').nth(1).unwrap().parse().unwrap())
+}
+
+/// A tenant whose requests to `/one` are counted by the first node, and one of another node's.
+async fn tenants(gateway: &Gateway, cluster: &Cluster) -> (String, String) {
+    let names: Vec<_> = (0..16).map(|number| format!("tenant-{number}")).collect();
+    for name in &names {
+        assert_eq!(ask(gateway, "/one", name).await, 200);
+    }
+    let keys = cluster.nodes[0].command(&["KEYS", "*"]);
+    let (first, others): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|name| keys.contains(&format!("one:{name}}}")));
+    (first.into_iter().next().unwrap(), others.into_iter().next().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_on_different_nodes_are_decided_together() {
+    for program in programs() {
+        let (upstream, cluster) = (Upstream::start().await, Cluster::start(&program, &[]).await);
+        let document = document(&upstream, &cluster, "deny");
+        let gateways = [connected(&document, "/one").await, connected(&document, "/one").await];
+        let mut admitted = 0;
+        for turn in 0..60 {
+            admitted += u64::from(ask(&gateways[turn % 2], "/three", "acme").await == 200);
+        }
+        assert_eq!(admitted, 20);
+        for rule in ["three/tight", "three/loose", "three/other"] {
+            eventually("what was taken in vain to be given back", async || {
+                used(&cluster, rule, "acme") == 20
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_one_node_the_rest_is_decided_as_before() {
+    for program in programs() {
+        let (upstream, mut cluster) = (Upstream::start().await, Cluster::start(&program, &PARTIAL).await);
+        let gateway = connected(&document(&upstream, &cluster, "deny"), "/one").await;
+        let (lost, kept) = tenants(&gateway, &cluster).await;
+        drop(cluster.nodes.remove(0));
+        eventually("the loss", async || ask(&gateway, "/one", &lost).await == 503).await;
+        eventually("the others to be asked", async || ask(&gateway, "/one", &kept).await == 200).await;
+        let before = used(&cluster, "one/one", &kept);
+        for _ in 0..5 {
+            assert_eq!(ask(&gateway, "/one", &lost).await, 503, "counted by nobody");
+        }
+        eventually("counting to go on", async || {
+            ask(&gateway, "/one", &kept).await;
+            used(&cluster, "one/one", &kept) >= before + 5
+        })
+        .await;
+    }
+}
+
+/// What became of requests.
+struct Count {
+    admitted: u64,
+    failed: u64,
+}
+
+/// Asks every gateway, turn by turn, until all of them refuse.
+async fn exhaust(gateways: &[Gateway], tenant: &str, count: &mut Count) {
+    let mut refused = 0;
+    eventually("the limit", async || {
+        let answers = gateways.iter().map(|gateway| ask(gateway, "/one", tenant));
+        for status in futures_util::future::join_all(answers).await {
+            match status {
+                200 => (count.admitted, refused) = (count.admitted + 1, 0),
+                429 => refused += 1,
+                503 => count.failed += 1,
+                other => panic!("{other}"),
+            }
+        }
+        refused >= 2 * gateways.len()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_hands_over_to_its_replica_loses_no_count() {
+    for program in programs() {
+        let (upstream, cluster) = (Upstream::start().await, with_replica(&program).await);
+        let document = document(&upstream, &cluster, "deny");
+        let gateways = [connected(&document, "/one").await, connected(&document, "/one").await];
+        let (tenant, _) = tenants(&gateways[0], &cluster).await;
+        let mut count = Count { admitted: 1, failed: 0 };
+        let replica = cluster.nodes.last().unwrap();
+        tokio::join!(exhaust(&gateways, &tenant, &mut count), async {
+            eventually("some load", async || used(&cluster, "one/one", &tenant) > 20).await;
+            assert!(replica.command(&["CLUSTER", "FAILOVER"]).contains("OK"));
+            eventually("the replica to take over", async || replica.command(&["ROLE"]).starts_with("master"))
+                .await;
+            assert!(used(&cluster, "one/one", &tenant) < 1000, "the limit was reached before");
+        });
+        let Count { admitted, failed } = count;
+        println!("{admitted} of 1000 admitted, {failed} failed");
+        // What failed may have been counted, even twice.
+        assert!(admitted <= 1000 && admitted + 2 * failed >= 1000, "{admitted}, {failed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_killed_is_replaced_by_its_replica_with_what_it_had_counted() {
+    for program in programs() {
+        let (upstream, mut cluster) = (Upstream::start().await, with_replica(&program).await);
+        let document = document(&upstream, &cluster, "deny");
+        let gateway = connected(&document, "/one").await;
+        let (tenant, _) = tenants(&gateway, &cluster).await;
+        for _ in 1..990 {
+            assert_eq!(ask(&gateway, "/one", &tenant).await, 200);
+        }
+        let offset = |node: usize| {
+            let info = cluster.nodes[node].command(&["INFO", "replication"]);
+            info.lines().find_map(|line| line.strip_prefix("master_repl_offset:").map(str::to_owned))
+        };
+        eventually("the replica to know", async || offset(0) == offset(3)).await;
+        cluster.nodes[0].signal(Signal::KILL);
+        let failed = failures(&gateway).await;
+        let (mut admitted, mut refused) = (0, 0);
+        eventually("the replica to refuse", async || {
+            match ask(&gateway, "/one", &tenant).await {
+                200 => admitted += 1,
+                429 => refused += 1,
+                _ => {}
+            }
+            refused > 3
+        })
+        .await;
+        assert!(admitted <= 10, "{admitted} of the 10 that were left");
+        assert!(failures(&gateway).await > failed, "nothing failed");
+        drop(cluster.nodes.remove(0));
+    }
+}
+
+async fn with_replica(program: &Path) -> Cluster {
+    let mut cluster = Cluster::start(program, &[]).await;
+    cluster.add_replica(program).await;
+    cluster
+}

@@ -1,0 +1,208 @@
+//! What an operator writes for a value, in the form in which rules count it: an address may be written in several ways,
+//! and is counted in one. What a rule can never count is no value of it.
+//!
+//! The forms are those that the gateway makes of a request: see `docs/src/limits.md`.
+
+use std::{fmt::Write, net::IpAddr};
+
+use bartizan_config::{Dimension, LimitPolicy, LimitRule};
+use bartizan_model::{AddressPrefix, Name};
+use ipnet::IpNet;
+
+use crate::{
+    api::addresses::prefix::Prefix,
+    failure::{Failure, FailureCode},
+};
+
+/// The value that a rule which counts by `per` has for what is written; `None` where it can have none.
+pub(super) fn counted(per: &[Dimension], written: &str) -> Option<String> {
+    match per {
+        [one] => part(one, written),
+        several => combination(several, written),
+    }
+}
+
+/// Of the values that the rules may have for what is written, the one that is meant: that of a rule by address, then what
+/// is written to the letter. `None` where no rule can have any.
+pub(super) fn meant(rules: &[(&LimitPolicy, &LimitRule)], written: &str) -> Option<String> {
+    let by_address = rules.iter().find(|(_, rule)| rule.per == [Dimension::Address]);
+    let address = by_address.and_then(|(_, rule)| counted(&rule.per, written));
+    let values = || rules.iter().filter_map(|(_, rule)| counted(&rule.per, written));
+    address.or_else(|| values().find(|value| value == written)).or_else(|| values().next())
+}
+
+/// Refuses what no rule can count; without any rule there is nothing to refuse.
+pub(super) fn check(rules: &[(&LimitPolicy, &LimitRule)], written: &str) -> Result<(), Failure> {
+    let is_possible = rules.is_empty() || meant(rules, written).is_some();
+    if is_possible { Ok(()) } else { Err(impossible(rules, written)) }
+}
+
+/// No rule can have this value.
+pub(super) fn impossible(rules: &[(&LimitPolicy, &LimitRule)], written: &str) -> Failure {
+    let mut forms: Vec<&str> = Vec::new();
+    for (_, rule) in rules {
+        let form = form(&rule.per);
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    let detail = format!("`{written}` is no value of these rules: write {}", forms.join(", or "));
+    Failure::new(FailureCode::InvalidValue, detail)
+}
+
+fn part(dimension: &Dimension, written: &str) -> Option<String> {
+    match dimension {
+        Dimension::Address => match network(written)? {
+            IpNet::V4(network) => (network.prefix_len() == 32).then(|| network.addr().to_string()),
+            network @ IpNet::V6(_) => prefix(network),
+        },
+        Dimension::Prefix => prefix(network(written)?),
+        Dimension::User | Dimension::Key => {
+            let (provider, id) = written.split_once('/')?;
+            (provider.parse::<Name>().is_ok() && !id.is_empty()).then(|| written.into())
+        }
+        Dimension::Organization
+        | Dimension::Endpoint
+        | Dimension::Route
+        | Dimension::Header(_)
+        | Dimension::Claim(_) => Some(written.into()),
+    }
+}
+
+/// The parts in their order, each with its length in bytes: `9:192.0.2.7,4:acme,`.
+fn combination(per: &[Dimension], written: &str) -> Option<String> {
+    let (mut rest, mut value) = (written, String::new());
+    for dimension in per {
+        let (length, after) = rest.split_once(':')?;
+        let (text, after) = after.split_at_checked(length.parse().ok()?)?;
+        rest = after.strip_prefix(',')?;
+        let text = part(dimension, text)?;
+        // INVARIANT: writing to memory does not fail.
+        let _ = write!(value, "{}:{text},", text.len());
+    }
+    rest.is_empty().then_some(value)
+}
+
+fn network(written: &str) -> Option<IpNet> {
+    match written.parse::<IpAddr>() {
+        Ok(address) => Some(address.to_canonical().into()),
+        Err(_) => written.parse().ok().map(|Prefix(network)| network),
+    }
+}
+
+/// The prefix that an address is counted with, also where it is written as one.
+fn prefix(network: IpNet) -> Option<String> {
+    let counted = AddressPrefix::of(network.addr());
+    let length = match counted {
+        AddressPrefix::V4(_) => 24,
+        AddressPrefix::V6(_) => 64,
+    };
+    [length, network.max_prefix_len()].contains(&network.prefix_len()).then(|| counted.to_string())
+}
+
+/// How a value of a rule is written.
+fn form(per: &[Dimension]) -> &'static str {
+    match per {
+        [Dimension::Address] => "an address such as `203.0.113.7`",
+        [Dimension::Prefix] => "an address, or its network such as `203.0.113.0/24`",
+        [Dimension::User] => "a user as `PROVIDER/ID`",
+        [Dimension::Key] => "an API key as `PROVIDER/NAME`",
+        [_] => "any text",
+        _ => "the parts of a combination, each with its length, as in `9:192.0.2.7,4:acme,`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bartizan_config::{Config, Source};
+
+    use super::*;
+
+    /// The rules of a policy with these `per`.
+    fn config(pers: &str) -> Config {
+        let rules = pers.split_whitespace().map(|per| format!("{{ per: {per}, rate: 1/s }}"));
+        let text = format!(
+            "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n\
+             identity: {{ shop: {{ api_key: {{}} }} }}\n\
+             limits: {{ a: [{}] }}\n\
+             routes: [{{ path: /**, to: \"http://a\", auth: shop, limit: a }}]",
+            rules.collect::<Vec<_>>().join(", ")
+        );
+        Config::parse(&text, &Source::text(".")).unwrap_or_else(|error| panic!("{error}")).config
+    }
+
+    fn rules(config: &Config) -> Vec<(&LimitPolicy, &LimitRule)> {
+        let policy = &config.limits[0];
+        policy.rules.iter().map(|rule| (policy.as_ref(), rule)).collect()
+    }
+
+    #[test]
+    fn what_is_written_takes_the_form_that_is_counted() {
+        let cases = [
+            ("address", "192.0.2.7", Some("192.0.2.7")),
+            ("address", "192.0.2.7/32", Some("192.0.2.7")),
+            ("address", "::ffff:192.0.2.7", Some("192.0.2.7")),
+            ("address", "::FFFF:c000:207", Some("192.0.2.7")),
+            ("address", "2001:DB8:1:2:3::6", Some("2001:db8:1:2::/64")),
+            ("address", "2001:DB8:1:2::/64", Some("2001:db8:1:2::/64")),
+            ("address", "2001:db8:1:2:3::/64", Some("2001:db8:1:2::/64")),
+            ("address", "2001:db8::/48", None),
+            ("address", "192.0.2.0/24", None),
+            ("address", "shop/ada", None),
+            ("address", "", None),
+            ("prefix", "192.0.2.7", Some("192.0.2.0/24")),
+            ("prefix", "192.0.2.0/24", Some("192.0.2.0/24")),
+            ("prefix", "2001:db8:1:2:3::6", Some("2001:db8:1:2::/64")),
+            ("prefix", "192.0.2.0/25", None),
+            ("user", "shop/ada", Some("shop/ada")),
+            ("user", "shop/a/b", Some("shop/a/b")),
+            ("user", "ada", None),
+            ("user", "shop/", None),
+            ("key", "/ada", None),
+            ("header:x-t", "", Some("")),
+            ("header:x-t", "::FFFF:c000:207", Some("::FFFF:c000:207")),
+            ("[address,header:x-t]", "9:192.0.2.7,4:a,b:,", Some("9:192.0.2.7,4:a,b:,")),
+            ("[address,header:x-t]", "13:2001:DB8::1:2,0:,", Some("13:2001:db8::/64,0:,")),
+            ("[address,header:x-t]", "9:192.0.2.7,2:é,", Some("9:192.0.2.7,2:é,")),
+            ("[address,header:x-t]", "9:192.0.2.7,1:é,", None),
+            ("[address,header:x-t]", "9:192.0.2.7,4:acme", None),
+            ("[address,header:x-t]", "9:192.0.2.7,4:acme,x", None),
+            ("[address,header:x-t]", "9:192.0.2.7,", None),
+            ("[address,header:x-t]", "192.0.2.7", None),
+            ("[address,header:x-t]", "-1:192.0.2.7,4:acme,", None),
+            ("[address,header:x-t]", "99999999999999999999:192.0.2.7,4:acme,", None),
+        ];
+        for (per, written, expected) in cases {
+            let config = config(per);
+            assert_eq!(
+                counted(&config.limits[0].rules[0].per, written).as_deref(),
+                expected,
+                "{per} {written}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_several_rules_that_by_address_says_what_is_meant() {
+        let cases = [
+            ("prefix address", "::ffff:c000:207", Some("192.0.2.7")),
+            ("prefix header:x-t", "192.0.2.7", Some("192.0.2.7")),
+            ("header:x-t address", "2001:DB8::1", Some("2001:db8::/64")),
+            ("prefix user", "192.0.2.7", Some("192.0.2.0/24")),
+            ("address user", "shop/ada", Some("shop/ada")),
+            ("address user", "ada", None),
+        ];
+        for (pers, written, expected) in cases {
+            let config = config(pers);
+            assert_eq!(meant(&rules(&config), written).as_deref(), expected, "{pers} {written}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_written_instead_is_told_once() {
+        let config = config("address user address");
+        let problem = format!("{:?}", impossible(&rules(&config), "ada"));
+        let told = "`ada` is no value of these rules: write an address such as `203.0.113.7`, or a user as `PROVIDER/ID`";
+        assert!(problem.contains(told), "{problem}");
+    }
+}

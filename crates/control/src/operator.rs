@@ -1,0 +1,39 @@
+//! Who changes something, as far as the gateway can tell the log: every operator has the same token.
+
+use std::net::SocketAddr;
+
+use axum::extract::FromRequestParts;
+use bartizan_model::RequestId;
+use http::request::Parts;
+use tracing::field::{DisplayValue, display};
+
+use crate::{
+    failure::{Failure, FailureCode},
+    guard::Connection,
+};
+
+/// The request that changes something, and where it came from.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    peer: Option<SocketAddr>,
+    pub(crate) request_id: RequestId,
+}
+
+impl Operator {
+    /// The other end of the connection.
+    pub(crate) fn peer(&self) -> Option<DisplayValue<SocketAddr>> {
+        self.peer.map(display)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Operator {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let peer = parts.extensions.get::<Connection>().map(|connection| connection.peer);
+        match parts.extensions.get::<RequestId>() {
+            Some(request_id) => Ok(Self { peer, request_id: request_id.clone() }),
+            None => Err(Failure::new(FailureCode::InternalError, "the request has no id")),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The limits of one side of a forecast, those in use or those proposed: compiled for the routes that there are now,
+//! with a store of their own.
+
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroU32,
+    sync::Arc,
+};
+
+use bartizan_config::{Amount, Config, Costs, LimitPolicy, LimitRule, LimitsProposal, ProposedRoute, Route};
+use bartizan_limits::{Charge, Factors, Limit, Limiter, MemoryStore, Nanos};
+use bartizan_model::Name;
+use smallvec::SmallVec;
+
+use super::{ForecastError, MOST_RULES, NotForecast, When, tally::Tally};
+use crate::limits::{
+    Facts, PolicyRule, Value,
+    history::{Layout, RouteKey},
+};
+
+/// The most values that are counted at once, at 85 bytes each.
+const MOST_KEYS: usize = 1_000_000;
+
+pub(super) struct Side {
+    pub(super) when: When,
+    store: MemoryStore,
+    rules: Vec<ReplayedRule>,
+    /// By their place in the configuration in use.
+    routes: Vec<ReplayedRoute>,
+}
+
+struct ReplayedRule {
+    rule: PolicyRule,
+    limit: Limit,
+    /// Its place in the tally.
+    place: usize,
+}
+
+struct ReplayedRoute {
+    coarse: Vec<usize>,
+    fine: Vec<usize>,
+    costs: Costs,
+}
+
+/// A rule that counts a request, the value by which it does, and whether it refuses it.
+pub(super) struct Verdict<'v> {
+    /// The rule's place in the tally.
+    pub(super) rule: usize,
+    pub(super) value: &'v Value,
+    pub(super) is_refused: bool,
+}
+
+// === making one ===
+
+impl Side {
+    /// The limits in use, with what is proposed in their place; and what of them cannot be forecast.
+    pub(super) fn new(
+        when: When,
+        config: &Config,
+        proposal: &LimitsProposal,
+        layouts: &[Arc<Layout>],
+        tally: &mut Tally,
+    ) -> Result<(Self, Vec<NotForecast>), ForecastError> {
+        let policies: HashMap<_, _> = (config.limits.iter().chain(&proposal.policies))
+            .map(|policy| (policy.name.clone(), Arc::clone(policy)))
+            .collect();
+        let mut building = Building {
+            when,
+            policies,
+            layouts,
+            tally,
+            known: HashMap::new(),
+            rules: Vec::new(),
+            left_out: Vec::new(),
+        };
+        let mut proposed: HashMap<RouteKey, &ProposedRoute> = (proposal.routes.iter())
+            .map(|route| (RouteKey::new(&route.hosts, &route.path, &route.methods), route))
+            .collect();
+        let mut routes = Vec::new();
+        for route in &config.routes {
+            let key = RouteKey::new(&route.hosts, &route.path, &route.methods);
+            routes.push(match proposed.remove(&key) {
+                Some(proposed) => building.route(route, &proposed.limits, &proposed.costs)?,
+                None => building.route(route, &names(route, config), &route.costs)?,
+            });
+        }
+        for route in
+            proposal.routes.iter().filter(|route| proposed.values().any(|left| std::ptr::eq(*left, *route)))
+        {
+            let hosts = route.hosts.join(",");
+            let what = format!("route {hosts}{}", route.path.as_str());
+            building
+                .leave_out(what, "the running configuration has no route with this path, hosts and methods");
+        }
+        for policy in &proposal.policies {
+            building.check_use(policy);
+        }
+        let Building { rules, left_out, .. } = building;
+        Ok((Self { when, store: MemoryStore::new(MOST_KEYS), rules, routes }, left_out))
+    }
+}
+
+/// The policies of a route of the configuration in use.
+fn names(route: &Route, config: &Config) -> Vec<Name> {
+    let policies = route.limits.iter().filter_map(|index| config.limits.get(index.0));
+    policies.map(|policy| policy.name.clone()).collect()
+}
+
+struct Building<'b> {
+    when: When,
+    policies: HashMap<Name, Arc<LimitPolicy>>,
+    layouts: &'b [Arc<Layout>],
+    tally: &'b mut Tally,
+    /// The place of every rule that some route has; `None` where it is left out.
+    known: HashMap<(Name, Name), Option<usize>>,
+    rules: Vec<ReplayedRule>,
+    left_out: Vec<NotForecast>,
+}
+
+impl Building<'_> {
+    fn route(
+        &mut self,
+        route: &Route,
+        limits: &[Name],
+        costs: &Costs,
+    ) -> Result<ReplayedRoute, ForecastError> {
+        let mut replayed = ReplayedRoute { coarse: Vec::new(), fine: Vec::new(), costs: costs.clone() };
+        let mut count = 0;
+        for name in limits {
+            let policy = self.policy(name).ok_or_else(|| ForecastError::UnknownPolicy(name.clone()))?;
+            count += policy.rules.len();
+            if count > MOST_RULES && limits.len() > 1 {
+                return Err(ForecastError::TooManyRules(route.path.as_str().into()));
+            }
+            for rule in policy.rules_under(&route.authentication) {
+                let Some(index) = self.rule(&policy, rule) else { continue };
+                let stage = if rule.needs_identity() { &mut replayed.fine } else { &mut replayed.coarse };
+                stage.push(index);
+            }
+        }
+        Ok(replayed)
+    }
+
+    fn policy(&mut self, name: &Name) -> Option<Arc<LimitPolicy>> {
+        if let Some(known) = self.policies.get(name) {
+            return Some(Arc::clone(known));
+        }
+        let built_in = Arc::new(LimitPolicy::built_in(name)?);
+        self.policies.insert(name.clone(), Arc::clone(&built_in));
+        Some(built_in)
+    }
+
+    /// The place of a rule, which is compiled once for all routes; `None` where it is left out.
+    fn rule(&mut self, policy: &Arc<LimitPolicy>, rule: &LimitRule) -> Option<usize> {
+        let key = (policy.name.clone(), rule.name.clone());
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let place = self.compile(policy, rule);
+        self.known.insert(key, place);
+        place
+    }
+
+    fn compile(&mut self, policy: &Arc<LimitPolicy>, rule: &LimitRule) -> Option<usize> {
+        let name = Limit::name_of(&policy.name, &rule.name);
+        let Amount::Rate(quota) = rule.amount else {
+            self.leave_out(
+                &*name,
+                "it counts requests in flight, and how long requests took is not recorded",
+            );
+            return None;
+        };
+        let unknown = |layout: &Arc<Layout>| rule.per.iter().find(|dimension| !layout.records(dimension));
+        if let Some(dimension) = self.layouts.iter().find_map(unknown) {
+            let why = format!(
+                "`{dimension}` was not recorded all the time: only headers and claims are that a rule in use counts by"
+            );
+            self.leave_out(&*name, why);
+            return None;
+        }
+        let place = self.tally.place(self.when, &policy.name, rule);
+        self.rules.push(ReplayedRule {
+            rule: PolicyRule::new(policy, rule),
+            limit: Limit { name, quota },
+            place,
+        });
+        Some(self.rules.len() - 1)
+    }
+
+    /// Says so where nothing of a policy is used.
+    fn check_use(&mut self, policy: &LimitPolicy) {
+        let used: HashSet<_> =
+            self.known.keys().filter(|(name, _)| *name == policy.name).map(|(_, rule)| rule).collect();
+        if used.is_empty() {
+            self.left_out.push(NotForecast::new(policy.name.as_str(), "it limits no route"));
+            return;
+        }
+        // Built-in policies are for routes of both kinds.
+        let is_built_in = LimitPolicy::built_in(&policy.name).is_some();
+        let idle =
+            policy.rules.iter().filter(|rule| rule.enabled && !used.contains(&rule.name) && !is_built_in);
+        self.left_out.extend(idle.map(|rule| {
+            let name = Limit::name_of(&policy.name, &rule.name);
+            NotForecast::new(&*name, "no route that it limits authenticates anybody")
+        }));
+    }
+
+    fn leave_out(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.left_out.push(NotForecast::new(what, why));
+    }
+}
+
+// === using it ===
+
+/// A rate that counts a request, and whom it counts.
+type Rates<'s> = SmallVec<[(&'s ReplayedRule, Value); 4]>;
+
+impl Side {
+    /// Whether a request is refused. Every rule that has been asked about it says so to `say`.
+    pub(super) fn refuses(
+        &self,
+        at: Nanos,
+        route: usize,
+        facts: &Facts<'_>,
+        limiter: &Limiter,
+        mut say: impl FnMut(Verdict<'_>),
+    ) -> bool {
+        let Some(route) = self.routes.get(route) else { return false };
+        let cost = route.costs.of(facts.method, facts.path);
+        let (coarse, is_admitted) = self.decide(at, &route.coarse, facts, cost, limiter, &mut say);
+        // Who was refused before they were known cannot be counted by who they are.
+        if !is_admitted || facts.principal.is_none() {
+            return !is_admitted;
+        }
+        let (_, is_admitted) = self.decide(at, &route.fine, facts, cost, limiter, &mut say);
+        if !is_admitted {
+            self.store.give_back(at, &charges(&coarse, cost));
+        }
+        !is_admitted
+    }
+
+    /// Decides the rules of one stage: all that refuse are charged, or none. Those that only report, each for itself.
+    fn decide(
+        &self,
+        at: Nanos,
+        rules: &[usize],
+        facts: &Facts<'_>,
+        cost: NonZeroU32,
+        limiter: &Limiter,
+        say: &mut impl FnMut(Verdict<'_>),
+    ) -> (Rates<'_>, bool) {
+        let mut rates = Rates::new();
+        for rule in rules.iter().filter_map(|index| self.rules.get(*index)) {
+            let Some(value) = rule.rule.value(facts, limiter) else { continue };
+            if rule.rule.is_shadow() {
+                let decision = self.store.decide(at, &[rule.charge(&value, cost)]);
+                say(Verdict { rule: rule.place, value: &value, is_refused: !decision.is_admitted() });
+            } else {
+                rates.push((rule, value));
+            }
+        }
+        let decision = self.store.decide(at, &charges(&rates, cost));
+        for ((rule, value), standing) in rates.iter().zip(&decision.standings) {
+            say(Verdict { rule: rule.place, value, is_refused: standing.retry_after.is_some() });
+        }
+        (rates, decision.is_admitted())
+    }
+}
+
+fn charges<'c>(rates: &'c Rates<'_>, cost: NonZeroU32) -> SmallVec<[Charge<'c>; 4]> {
+    rates.iter().map(|(rule, value)| rule.charge(value, cost)).collect()
+}
+
+impl ReplayedRule {
+    fn charge<'c>(&'c self, value: &'c Value, cost: NonZeroU32) -> Charge<'c> {
+        Charge { limit: &self.limit, value: value.as_bytes(), cost, factors: Factors::default() }
+    }
+}

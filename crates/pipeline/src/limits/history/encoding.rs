@@ -1,0 +1,215 @@
+//! How a request is written down: who asks and for what, as bytes. Whole numbers are written in groups of seven bits,
+//! the lowest first (LEB128), texts with their length in front.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use bartizan_model::{Principal, PrincipalKind};
+use http::{HeaderMap, HeaderValue, Method};
+use smallvec::SmallVec;
+
+use super::{Layout, digest::digest_of_long};
+use crate::limits::{Facts, method_name};
+
+/// The longest path that is recorded.
+const LONGEST_PATH: usize = 256;
+/// The longest method that is recorded by its name if it is none of the usual.
+const LONGEST_METHOD: usize = 16;
+
+/// What is written: without an allocation as long as nobody has much to say.
+pub(super) type Buffer = SmallVec<[u8; 384]>;
+
+/// Who asks.
+#[derive(Debug)]
+pub(crate) struct Who {
+    pub(crate) address: IpAddr,
+    pub(crate) principal: Option<Principal>,
+    /// Those that are recorded.
+    pub(crate) claims: BTreeMap<String, String>,
+    /// Those that are recorded.
+    pub(crate) headers: HeaderMap,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct What {
+    pub(crate) method: Method,
+    /// Its number in the layout.
+    pub(crate) route: usize,
+    /// `None` where it was too long, or one of too many.
+    pub(crate) path: Option<Box<str>>,
+}
+
+// === writing ===
+
+pub(super) fn write_who(
+    facts: &Facts<'_>,
+    layout: &Layout,
+    hash: impl Fn(&[u8]) -> u64,
+    buffer: &mut Buffer,
+) {
+    match facts.address.to_canonical() {
+        IpAddr::V4(address) => {
+            buffer.push(4);
+            buffer.extend_from_slice(&address.octets());
+        }
+        IpAddr::V6(address) => {
+            buffer.push(6);
+            buffer.extend_from_slice(&address.octets());
+        }
+    }
+    for name in &layout.headers {
+        let mut values = facts.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => write_bytes(&[], buffer),
+            (Some(only), None) => write_short(only.as_bytes(), &hash, buffer),
+            // As limits count it.
+            (Some(_), Some(_)) => {
+                let all: Vec<_> = facts.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+                write_short(&all.join(&b','), &hash, buffer);
+            }
+        }
+    }
+    let Some(principal) = facts.principal else { return buffer.push(0) };
+    let kind = match principal.kind {
+        PrincipalKind::Token => 1,
+        PrincipalKind::ApiKey => 2,
+        PrincipalKind::Certificate => 3,
+    };
+    buffer.push(kind | if principal.organization.is_some() { WITH_ORGANIZATION } else { 0 });
+    write_bytes(principal.provider.as_str().as_bytes(), buffer);
+    write_short(principal.id.as_str().as_bytes(), &hash, buffer);
+    if let Some(organization) = &principal.organization {
+        write_short(organization.as_str().as_bytes(), &hash, buffer);
+    }
+    for name in &layout.claims {
+        let claim = facts.claims.and_then(|claims| claims.get(name));
+        buffer.push(u8::from(claim.is_some()));
+        if let Some(claim) = claim {
+            write_short(claim.as_bytes(), &hash, buffer);
+        }
+    }
+}
+
+const WITH_ORGANIZATION: u8 = 4;
+
+/// With the path, if it is not too long.
+pub(super) fn write_what(facts: &Facts<'_>, route: usize, buffer: &mut Buffer) {
+    let method = facts.method.as_str();
+    let method = if method.len() <= LONGEST_METHOD { method } else { method_name(facts.method) };
+    write_bytes(method.as_bytes(), buffer);
+    write_number(number(route), |byte| buffer.push(byte));
+    let path = Some(facts.path).filter(|path| path.len() <= LONGEST_PATH);
+    write_number(path.map_or(0, |path| number(path.len()) + 1), |byte| buffer.push(byte));
+    buffer.extend_from_slice(path.unwrap_or_default().as_bytes());
+}
+
+/// Without the path, and without a method that somebody has made up: of these there are only so many.
+pub(super) fn write_what_briefly(facts: &Facts<'_>, route: usize, buffer: &mut Buffer) {
+    write_bytes(method_name(facts.method).as_bytes(), buffer);
+    write_number(number(route), |byte| buffer.push(byte));
+    buffer.push(0);
+}
+
+pub(super) fn write_number(mut number: u64, mut push: impl FnMut(u8)) {
+    while number > 0x7f {
+        let [low, ..] = number.to_le_bytes();
+        push(low | 0x80);
+        number >>= 7;
+    }
+    let [low, ..] = number.to_le_bytes();
+    push(low);
+}
+
+fn write_short(value: &[u8], hash: impl Fn(&[u8]) -> u64, buffer: &mut Buffer) {
+    match digest_of_long(value, hash) {
+        None => write_bytes(value, buffer),
+        Some(digest) => write_bytes(&digest, buffer),
+    }
+}
+
+fn write_bytes(bytes: &[u8], buffer: &mut Buffer) {
+    write_number(number(bytes.len()), |byte| buffer.push(byte));
+    buffer.extend_from_slice(bytes);
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+// === reading ===
+
+/// What is left of some bytes. `None` where they end too early or are not what was written: that never happens.
+pub(super) struct Unread<'b>(pub(super) &'b [u8]);
+
+impl<'b> Unread<'b> {
+    pub(super) fn number(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    pub(super) fn who(&mut self, layout: &Layout) -> Option<Who> {
+        let address = match self.byte()? {
+            4 => IpAddr::V4(Ipv4Addr::from(*self.take(4)?.first_chunk::<4>()?)),
+            _ => IpAddr::V6(Ipv6Addr::from(*self.take(16)?.first_chunk::<16>()?)),
+        };
+        let (mut headers, mut claims) = (HeaderMap::new(), BTreeMap::new());
+        for name in &layout.headers {
+            headers.insert(name, HeaderValue::from_bytes(self.prefixed()?).ok()?);
+        }
+        let flags = self.byte()?;
+        let kind = match flags & !WITH_ORGANIZATION {
+            0 => return Some(Who { address, principal: None, claims, headers }),
+            1 => PrincipalKind::Token,
+            2 => PrincipalKind::ApiKey,
+            _ => PrincipalKind::Certificate,
+        };
+        let (provider, id) = (self.text()?.parse().ok()?, self.text()?.into());
+        let organization = if flags & WITH_ORGANIZATION == 0 { None } else { Some(self.text()?.into()) };
+        for name in &layout.claims {
+            if self.byte()? != 0 {
+                claims.insert(name.clone(), self.text()?.to_owned());
+            }
+        }
+        let principal = Principal { id, kind, organization, provider, multi_factor: false };
+        Some(Who { address, principal: Some(principal), claims, headers })
+    }
+
+    pub(super) fn what(&mut self) -> Option<What> {
+        let method = Method::from_bytes(self.prefixed()?).ok()?;
+        let route = usize::try_from(self.number()?).ok()?;
+        let path = match self.number()?.checked_sub(1) {
+            None => None,
+            Some(length) => Some(str::from_utf8(self.take(usize::try_from(length).ok()?)?).ok()?.into()),
+        };
+        Some(What { method, route, path })
+    }
+
+    fn text(&mut self) -> Option<&'b str> {
+        str::from_utf8(self.prefixed()?).ok()
+    }
+
+    pub(super) fn prefixed(&mut self) -> Option<&'b [u8]> {
+        let length = self.number()?;
+        self.take(usize::try_from(length).ok()?)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'b [u8]> {
+        let (taken, left) = self.0.split_at_checked(length)?;
+        self.0 = left;
+        Some(taken)
+    }
+}

@@ -1,0 +1,107 @@
+//! Limits on requests in flight. A request takes a place in every one that counts it, or in none.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use bartizan_limits::{Factors, Full, InFlight, Limiter, Outcome, Place, Standing};
+use smallvec::SmallVec;
+
+use super::refuse;
+use crate::{
+    Exchange, LimitEffect, Stop,
+    limits::{CompiledRule, RuleReference, RuleStanding, Value, Whom},
+};
+
+/// When a place is free again nobody knows: as soon as a request ends.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// A limit on requests in flight that counts the request, and whom it counts.
+#[derive(Clone)]
+pub(super) struct Concurrent<'r> {
+    reference: RuleReference,
+    pub(super) rule: &'r CompiledRule,
+    name: &'r str,
+    /// After the factor on the quota; the others have no meaning here.
+    at_most: NonZeroU32,
+    pub(super) value: Value,
+    factors: Factors,
+    /// Requests in flight before this one.
+    in_flight: u32,
+}
+
+impl<'r> Concurrent<'r> {
+    pub(super) fn new(
+        reference: RuleReference,
+        rule: &'r CompiledRule,
+        name: &'r str,
+        at_most: NonZeroU32,
+        value: Value,
+        factors: Factors,
+        limiter: &Limiter,
+    ) -> Self {
+        let in_flight = limiter.concurrency().in_flight(name, value.as_bytes());
+        let at_most = u32::try_from(factors.of_quota(at_most)).ok().and_then(NonZeroU32::new);
+        Self { reference, rule, name, at_most: at_most.unwrap_or(NonZeroU32::MAX), value, factors, in_flight }
+    }
+}
+
+/// Takes a place in every limit, or in none; one that only reports always has a place. `None` where there is no limit.
+pub(super) fn enter(
+    exchange: &mut Exchange,
+    limiter: &Limiter,
+    concurrent: &[Concurrent<'_>],
+) -> Result<Option<Place>, Stop> {
+    if concurrent.is_empty() {
+        return Ok(None);
+    }
+    let asked: SmallVec<[InFlight<'_>; 2]> = concurrent
+        .iter()
+        .map(|one| InFlight {
+            name: one.name,
+            value: one.value.as_bytes(),
+            at_most: if one.rule.is_shadow() { NonZeroU32::MAX } else { one.at_most },
+        })
+        .collect();
+    limiter.concurrency().try_enter(&asked).map(Some).map_err(|Full(full)| {
+        for (index, one) in concurrent.iter().enumerate() {
+            let effect = if index == full { LimitEffect::Refused } else { one.effect(false) };
+            exchange.limited.standings.push(one.clone().stood(effect));
+        }
+        let violated: Vec<_> = concurrent.get(full).map(|one| (one.rule, &one.value)).into_iter().collect();
+        refuse(exchange, limiter, &violated, WAIT)
+    })
+}
+
+impl Concurrent<'_> {
+    /// What its statistics say of the request.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.at_most.get().checked_sub(self.in_flight) {
+            None | Some(0) => Outcome::Refused,
+            Some(free) => Outcome::admitted(u64::from(free - 1), self.at_most.get().into()),
+        }
+    }
+
+    /// What it did, if it refused nothing.
+    pub(super) fn effect(&self, is_counted: bool) -> LimitEffect {
+        match self.outcome() {
+            Outcome::Refused if self.rule.is_shadow() => LimitEffect::WouldRefuse,
+            _ if is_counted => LimitEffect::Counted,
+            _ => LimitEffect::NotCounted,
+        }
+    }
+
+    pub(super) fn stood(self, effect: LimitEffect) -> RuleStanding {
+        let own = u32::from(effect == LimitEffect::Counted);
+        let in_flight = if effect == LimitEffect::Refused { u32::MAX } else { self.in_flight };
+        let remaining = self.at_most.get().saturating_sub(in_flight.saturating_add(own));
+        let is_refused = matches!(effect, LimitEffect::Refused | LimitEffect::WouldRefuse);
+        let standing = Standing {
+            quota: self.at_most.get().into(),
+            window: Duration::ZERO,
+            remaining: remaining.into(),
+            reset: Duration::ZERO,
+            retry_after: is_refused.then_some(WAIT),
+        };
+        let Self { reference: rule, value, factors, .. } = self;
+        RuleStanding { rule, whom: Whom::Value(value), factors, units: 1, effect, standing }
+    }
+}

@@ -1,0 +1,94 @@
+//! Rates: so many units in so long a time. All that count a request are charged together, or none.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use bartizan_limits::{Charge, Counted, Factors, Limit, Limiter, Outcome, Standing};
+use http::{HeaderValue, header};
+use smallvec::SmallVec;
+
+use super::refuse;
+use crate::{
+    Code, Exchange, LimitEffect, Refusal, Stop,
+    limits::{CompiledRule, RuleReference, RuleStanding, Value, Whom},
+};
+
+/// A rate that counts the request, and whom it counts.
+pub(super) struct Rate<'r> {
+    pub(super) reference: RuleReference,
+    pub(super) rule: &'r CompiledRule,
+    pub(super) limit: &'r Limit,
+    pub(super) value: Value,
+    pub(super) cost: NonZeroU32,
+    pub(super) factors: Factors,
+}
+
+/// Counts a rate that only reports, by what this gateway alone has seen.
+pub(super) fn report(exchange: &mut Exchange, limiter: &Limiter, rate: Rate<'_>) {
+    let (decision, _) = limiter.decide_here(&[rate.charge()]);
+    let Some(standing) = decision.standings.first() else { return };
+    let outcome = Outcome::of(standing);
+    rate.rule.count(limiter.now(), &rate.value, outcome);
+    let effect = if outcome == Outcome::Refused { LimitEffect::WouldRefuse } else { LimitEffect::Counted };
+    exchange.limited.standings.push(rate.stood(*standing, effect));
+}
+
+/// Charges every rate, or none. `None` when there is none.
+pub(super) async fn charge(
+    exchange: &mut Exchange,
+    limiter: &Limiter,
+    rates: SmallVec<[Rate<'_>; 3]>,
+) -> Result<Option<Counted>, Stop> {
+    if rates.is_empty() {
+        return Ok(None);
+    }
+    let decided = {
+        let charges: SmallVec<[Charge<'_>; 3]> = rates.iter().map(Rate::charge).collect();
+        limiter.decide(&charges).await
+    };
+    let (decision, counted) = decided.map_err(|error| {
+        Refusal::new(Code::LimitsUnavailable, error.to_string())
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    })?;
+    let is_admitted = decision.is_admitted();
+    let now = counted.at().unwrap_or_else(|| limiter.now());
+    exchange.limited.at = Some(now);
+    let outcome = if is_admitted {
+        for (place, rate) in rates.iter().enumerate() {
+            // Where nobody could count it, there is no standing.
+            let outcome = decision.standings.get(place).map_or(Outcome::Admitted, Outcome::of);
+            rate.rule.count(now, &rate.value, outcome);
+        }
+        Ok(Some(counted))
+    } else {
+        let refused = rates.iter().zip(&decision.standings);
+        let refused = refused.filter_map(|(rate, standing)| Some((rate, standing.retry_after?)));
+        let (mut violated, mut wait) = (Vec::new(), Duration::ZERO);
+        for (rate, longer) in refused {
+            violated.push((rate.rule, &rate.value));
+            wait = wait.max(longer);
+        }
+        Err(refuse(exchange, limiter, &violated, wait))
+    };
+    let stood = rates.into_iter().zip(decision.standings).map(|(rate, standing)| {
+        let effect = match standing.retry_after {
+            Some(_) => LimitEffect::Refused,
+            None if is_admitted => LimitEffect::Counted,
+            None => LimitEffect::NotCounted,
+        };
+        rate.stood(standing, effect)
+    });
+    exchange.limited.standings.extend(stood);
+    outcome
+}
+
+impl Rate<'_> {
+    fn charge(&self) -> Charge<'_> {
+        Charge { limit: self.limit, value: self.value.as_bytes(), cost: self.cost, factors: self.factors }
+    }
+
+    fn stood(self, standing: Standing, effect: LimitEffect) -> RuleStanding {
+        let units = self.charge().units();
+        let Self { reference: rule, value, factors, .. } = self;
+        RuleStanding { rule, whom: Whom::Value(value), factors, units, effect, standing }
+    }
+}

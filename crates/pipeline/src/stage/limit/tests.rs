@@ -1,0 +1,227 @@
+//! What risk makes of limits on the road, and what is remembered of the rules that decided.
+
+use bartizan_limits::{Factors, Recommendation, RiskFactors};
+use http::{HeaderMap, StatusCode};
+
+use crate::{
+    Exchange, LimitEffect, Pipeline, Record, Verdict, limits,
+    stage::limit,
+    tests::{Body, KEY, config, exchange, get, pipeline},
+};
+
+/// A pipeline with one route, `/`, for `limits` under a policy `p`; callers have the API key of [`config`].
+fn limited(limits: &str) -> Pipeline {
+    pipeline(&config(&format!(
+        "\n  - {{ path: /, to: u, auth: partners, limit: p }}\nlimits: {{ p: [{limits}] }}"
+    )))
+}
+
+/// What `risk` and the caller's API key make of a request.
+fn request(risk: RiskFactors) -> Exchange {
+    let mut exchange = exchange(get("/").header("x-api-key", KEY));
+    exchange.risk = risk;
+    exchange
+}
+
+async fn ask(pipeline: &Pipeline, risk: RiskFactors) -> (Exchange, bool) {
+    let mut exchange = request(risk);
+    let verdict = pipeline.decide(&mut exchange, &mut Body(0)).await;
+    (exchange, matches!(verdict, Verdict::Pass))
+}
+
+/// How many of ten requests are admitted, and the quota that the last is told.
+async fn admitted(pipeline: &Pipeline, risk: RiskFactors) -> (usize, String) {
+    let (mut admitted, mut told) = (0, String::new());
+    for _ in 0..10 {
+        let (exchange, passes) = ask(pipeline, risk).await;
+        admitted += usize::from(passes);
+        told = policy(&exchange);
+    }
+    (admitted, told)
+}
+
+fn policy(exchange: &Exchange) -> String {
+    let mut headers = HeaderMap::new();
+    exchange.route.as_ref().unwrap().limits.tell(&exchange.limited, &mut headers);
+    headers["ratelimit-policy"].to_str().unwrap().replace('"', "")
+}
+
+fn on_address(quota: f64, cost: f64, window: f64) -> RiskFactors {
+    RiskFactors { address: Factors::new(quota, cost, window), ..RiskFactors::default() }
+}
+
+fn on_user(quota: f64, cost: f64, window: f64) -> RiskFactors {
+    RiskFactors { user: Factors::new(quota, cost, window), ..RiskFactors::default() }
+}
+
+#[tokio::test]
+async fn risk_makes_limits_tighter_or_wider_in_both_stages_and_never_opens_or_locks_one() {
+    let none = RiskFactors::default();
+    let cases = [
+        // Before it is known who asks.
+        ("{ per: address, rate: 4/h ALGORITHM }", none, 4, "address-3600s;q=4;w=3600"),
+        ("{ per: address, rate: 8/h ALGORITHM }", on_address(0.5, 2.0, 1.0), 2, "address-3600s;q=4;w=3600"),
+        ("{ per: prefix, rate: 40/h ALGORITHM }", on_address(0.1, 1.0, 2.0), 4, "prefix-3600s;q=4;w=7200"),
+        ("{ per: address, rate: 4/h ALGORITHM }", on_address(1.5, 1.0, 1.0), 6, "address-3600s;q=6;w=3600"),
+        ("{ per: address, rate: 1/h ALGORITHM }", on_address(0.1, 5.0, 2.0), 1, "address-3600s;q=1;w=7200"),
+        ("{ per: address, rate: 2/h ALGORITHM }", on_address(1.0, 5.0, 1.0), 1, "address-3600s;q=2;w=3600"),
+        // Once it is known.
+        ("{ per: user, rate: 40/h ALGORITHM }", on_user(0.1, 2.0, 2.0), 2, "user-3600s;q=4;w=7200"),
+        ("{ per: key, rate: 3/h ALGORITHM }", on_user(2.0, 1.0, 1.0), 6, "key-3600s;q=6;w=3600"),
+        ("{ per: user, rate: 1/h ALGORITHM }", on_user(0.1, 5.0, 2.0), 1, "user-3600s;q=1;w=7200"),
+        // Not what the limit counts by.
+        ("{ per: user, rate: 4/h ALGORITHM }", on_address(0.1, 5.0, 2.0), 4, "user-3600s;q=4;w=3600"),
+        ("{ per: endpoint, rate: 4/h ALGORITHM }", on_address(0.1, 5.0, 2.0), 4, "endpoint-3600s;q=4;w=3600"),
+        // The strictest of a combination.
+        ("{ per: [user, address], rate: 8/h ALGORITHM }", on_address(0.5, 1.0, 1.0), 4, "q=4;w=3600"),
+        ("{ per: [user, address], rate: 4/h ALGORITHM }", on_address(2.0, 1.0, 1.0), 4, "q=4;w=3600"),
+    ];
+    for algorithm in ["token-bucket", "sliding-window", "fixed-window"] {
+        for (rule, risk, count, told) in cases {
+            let rule = rule.replace("ALGORITHM", &format!(", algorithm: {algorithm}"));
+            let (admitted, policy) = admitted(&limited(&rule), risk).await;
+            assert_eq!(admitted, count, "{rule} {risk:?}");
+            assert!(policy.contains(told), "{rule} {risk:?}: {policy}");
+        }
+    }
+}
+
+/// One request's risk is not the next one's.
+#[tokio::test]
+async fn what_a_risky_request_has_used_counts_and_nothing_else_of_it() {
+    let pipeline = limited("{ per: address, rate: 10/h, algorithm: fixed-window }");
+    let risky = on_address(0.5, 3.0, 2.0);
+    assert!(ask(&pipeline, risky).await.1);
+    assert!(!ask(&pipeline, risky).await.1, "three of five are used");
+    let (admitted, told) = admitted(&pipeline, RiskFactors::default()).await;
+    assert_eq!((admitted, told.as_str()), (7, "address-3600s;q=10;w=3600"));
+    assert!(!ask(&pipeline, risky).await.1);
+    assert!(ask(&pipeline, on_address(2.0, 1.0, 1.0)).await.1, "ten of twenty are used");
+}
+
+#[tokio::test]
+async fn places_for_requests_in_flight_are_as_many_as_the_quota_factor_leaves() {
+    for (risk, places) in [(1.0, 4), (0.5, 2), (0.1, 1), (1.5, 6)] {
+        let pipeline = limited("{ per: address, concurrent: 4 }");
+        let mut in_flight = Vec::new();
+        for _ in 0..10 {
+            in_flight.push(ask(&pipeline, on_address(risk, 5.0, 2.0)).await);
+        }
+        assert_eq!(in_flight.iter().filter(|(_, passes)| *passes).count(), places, "{risk}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_with_a_factor_is_given_back_with_it() {
+    for algorithm in ["token-bucket", "sliding-window", "fixed-window"] {
+        let pipeline = limited(&format!(
+            "{{ per: address, rate: 100/h, algorithm: {algorithm} }}, {{ per: user, rate: 1/d }}"
+        ));
+        let risky = on_address(0.5, 3.0, 2.0);
+        let left = |exchange: &Exchange| exchange.limited.standings[0].standing.remaining;
+        let (first, passes) = ask(&pipeline, risky).await;
+        assert_eq!((passes, left(&first)), (true, 47));
+        for risk in [risky, RiskFactors::default(), on_address(2.0, 5.0, 1.0)] {
+            let (refused, passes) = ask(&pipeline, risk).await;
+            assert!(!passes);
+            assert_eq!(refused.limited.standings[0].effect, LimitEffect::GivenBack);
+        }
+        // The second stage may know more of the risk than the first.
+        let mut exchange = request(risky);
+        exchange.route = first.route.clone();
+        limit::coarse(&mut exchange, pipeline.limiter()).await.unwrap();
+        assert_eq!(left(&exchange), 44);
+        exchange.identified = first.identified.clone();
+        exchange.risk = on_address(0.1, 5.0, 1.0);
+        limit::fine(&mut exchange, pipeline.limiter()).await.unwrap_err();
+        assert_eq!(left(&exchange), 47, "{algorithm}");
+        let mut exchange = request(risky);
+        exchange.route = first.route.clone();
+        limit::coarse(&mut exchange, pipeline.limiter()).await.unwrap();
+        assert_eq!(left(&exchange), 44, "{algorithm}: no more and no less has come back");
+    }
+}
+
+/// What is remembered of a request: each rule, what it did, what it took, and what was left.
+async fn remembered(pipeline: &Pipeline, request: http::request::Builder) -> (Record, Vec<String>) {
+    let mut exchange = exchange(request);
+    let verdict = pipeline.decide(&mut exchange, &mut Body(0)).await;
+    let code = if let Verdict::Deny(refusal) = verdict { Some(refusal.code) } else { None };
+    let record = Record::of(exchange, StatusCode::OK, code);
+    let rules = record.limit_rules();
+    let told = rules.iter().map(|said| {
+        let (name, standing) = (&said.rule.name, said.standing);
+        let left = format!("{} of {}", standing.remaining, standing.quota);
+        format!("{}/{name} {} {:?} {} {left}", said.policy, said.value, said.effect, said.units)
+    });
+    let told = told.collect();
+    drop(rules);
+    (record, told)
+}
+
+#[tokio::test]
+async fn every_rule_that_decided_is_remembered_with_what_it_did() {
+    let rules = "{ name: a, per: address, rate: 9/h }, { name: s, per: prefix, rate: 1/h, mode: shadow }, \
+                 { name: c, per: address, concurrent: 5 }, { name: u, per: user, rate: 1/h }, \
+                 { name: k, per: key, rate: 5/h }, { name: n, per: organization, rate: 1/h }";
+    let pipeline = limited(rules);
+    let key = || get("/").header("x-api-key", KEY);
+    let (record, told) = remembered(&pipeline, key()).await;
+    let expected = [
+        "p/a 198.51.100.7 Counted 1 8 of 9",
+        "p/s 198.51.100.0/24 Counted 1 0 of 1",
+        "p/c 198.51.100.7 Counted 1 4 of 5",
+        "p/u partners/acme Counted 1 0 of 1",
+        "p/k partners/acme Counted 1 4 of 5",
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(record.limit_threat().unwrap().score, 35, "the user's is used up, the address is new");
+
+    let (record, told) = remembered(&pipeline, key()).await;
+    let expected = [
+        "p/a 198.51.100.7 GivenBack 1 8 of 9",
+        "p/s 198.51.100.0/24 WouldRefuse 1 0 of 1",
+        "p/c 198.51.100.7 Counted 1 4 of 5",
+        "p/u partners/acme Refused 1 0 of 1",
+        "p/k partners/acme NotCounted 1 4 of 5",
+    ];
+    assert_eq!(told, expected);
+    let threat = record.limit_threat().unwrap();
+    assert_eq!(threat.score, 55, "refused, and used up; what only reports does not count");
+    assert_eq!(threat.recommendations.as_slice(), [Recommendation::Challenge, Recommendation::ReviewQuota]);
+
+    let (record, told) = remembered(&pipeline, get("/")).await;
+    assert_eq!(told.len(), 3, "it stays counted when it is not known who asks: {told:?}");
+    assert_eq!(record.limit_threat().unwrap().score, 15, "anonymous");
+}
+
+#[tokio::test]
+async fn a_refusal_for_want_of_a_place_is_remembered_too() {
+    let pipeline = limited("{ name: a, per: address, rate: 9/h }, { name: c, per: address, concurrent: 1 }");
+    let held = ask(&pipeline, RiskFactors::default()).await;
+    let (_, told) = remembered(&pipeline, get("/").header("x-api-key", KEY)).await;
+    assert_eq!(told, ["p/c 198.51.100.7 Refused 1 0 of 1"]);
+    drop(held);
+    let (_, told) = remembered(&pipeline, get("/").header("x-api-key", KEY)).await;
+    assert_eq!(told, ["p/a 198.51.100.7 Counted 1 7 of 9", "p/c 198.51.100.7 Counted 1 0 of 1"]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_bounded() {
+    let rules: Vec<_> =
+        (1..=12).map(|rate| format!("{{ per: \"header:x-t\", rate: {rate}/h, name: r{rate} }}")).collect();
+    let pipeline = limited(&rules.join(", "));
+    let long = |last: char| get("/").header("x-t", format!("{}{last}", "v".repeat(5000)));
+    let (record, told) = remembered(&pipeline, long('a')).await;
+    assert_eq!((told.len(), record.limits.left_out()), (limits::MOST_RULES, 4));
+    let shown = |told: &[String]| told[0].split(' ').nth(1).unwrap().to_owned();
+    let value = shown(&told);
+    assert!(value.len() == 64 && value.starts_with("vvv") && value.contains("…#"), "{value}");
+    let (record, told) = remembered(&pipeline, long('a')).await;
+    assert_eq!(record.limits.left_out(), 4);
+    assert!(told[0].starts_with("p/r1 ") && told[0].contains("Refused"), "{told:?}");
+    assert_eq!(shown(&told), value, "the same value");
+    assert_ne!(shown(&remembered(&pipeline, long('b')).await.1), value);
+    let (record, told) = remembered(&pipeline, get("/nowhere")).await;
+    assert!(told.is_empty() && record.limit_threat().is_none());
+}
