@@ -33,9 +33,11 @@ fn document(upstream: &Upstream, cluster: &Cluster, on_error: &str) -> String {
 /// How much is used of a rule for a tenant, as the store knows it.
 fn used(cluster: &Cluster, rule: &str, tenant: &str) -> u64 {
     let key = format!("bartizan:limit:{{{rule}:{tenant}}}:fixed:2678400000");
-    let states = cluster.nodes.iter().map(|node| node.command(&["GET", &key]));
-    let mut states = states.filter(|state| !state.contains("MOVED") && !state.trim().is_empty());
-    states.next().map_or(0, |state| state.split(' ').nth(1).unwrap().parse().unwrap())
+    let second = "local state = redis.call('GET', KEYS[1])
+        if state then return select(2, struct.unpack('<ddd', state)) end";
+    let units = cluster.nodes.iter().map(|node| node.command(&["EVAL", second, "1", &key]));
+    let mut units = units.filter(|units| !units.contains("MOVED") && !units.trim().is_empty());
+    units.next().map_or(0, |units| units.trim().parse().unwrap())
 }
 
 /// A tenant whose requests to `/one` are counted by the first node, and one of another node's.

@@ -153,17 +153,18 @@ impl<'a> Story<'a> {
         let kind = if self.limit.quota.algorithm() == Algorithm::FixedWindow { "fixed" } else { "sliding" };
         let key = format!("bartizan:limit:{{{}:somebody}}:{kind}:{}", self.limit.name, window / 1000);
         let Value::BulkString(state) = self.frozen.command(&["GET", &key]).await else { return Ok(()) };
-        let state = String::from_utf8(state).unwrap();
-        let numbers: Vec<u64> = state.split(' ').map(|number| number.parse().unwrap()).collect();
-        let &[at, current, previous] = numbers.as_slice() else { panic!("`{state}`") };
+        let state: Vec<_> =
+            state.chunks(8).map(|number| f64::from_le_bytes(number.try_into().unwrap())).collect();
+        let numbers: Vec<u64> = state.iter().map(|number| format!("{number}").parse().unwrap()).collect();
+        let &[at, current, previous] = numbers.as_slice() else { panic!("{state:?}") };
         let between = |from: u64, to: u64| {
             let within = self.admitted.iter().filter(|(when, ..)| (from..to).contains(when));
             within.map(|(_, units, _)| units).sum::<u64>()
         };
-        prop_assert!(current <= u64::from(self.limit.quota.burst().get()), "{state}");
-        prop_assert!(between(at, at + window) <= current, "{state}, {:?}", self.admitted);
+        prop_assert!(current <= u64::from(self.limit.quota.burst().get()), "{state:?}");
+        prop_assert!(between(at, at + window) <= current, "{state:?}, {:?}", self.admitted);
         if kind == "sliding" {
-            prop_assert!(between(at - window, at) <= previous, "{state}, {:?}", self.admitted);
+            prop_assert!(between(at - window, at) <= previous, "{state:?}, {:?}", self.admitted);
         }
         Ok(())
     }

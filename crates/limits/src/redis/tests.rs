@@ -242,10 +242,16 @@ async fn a_state_that_nobody_here_wrote_is_an_error() {
         for limit in limits() {
             let charge = Charge { limit: &limit, value: b"one", cost: units(1), factors: Factors::default() };
             let key = key::key(&limit, b"one");
-            for state in
-                ["", "x", "1", "1 5", "-1 5 0", "1 -5 0", "1 5 x", "1 2 3 4", "nan nan nan", "1e9 1 0"]
+            for state in ["''", "'x'", "'1 5 0'", "string.rep('x', 23)", "string.rep('x', 25)"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(
+                    ["-1, 5, 0", "1, -5, 0", "1, 5, -1", "1, 0/0, 0", "0/0, 0, 0", "1, 1/0, 0", "1, 1.5, 0"]
+                        .map(|numbers| format!("struct.pack('<ddd', {numbers})")),
+                )
             {
-                frozen.command(&["SET", &key, state]).await;
+                let script = format!("return redis.call('SET', KEYS[1], {state})");
+                frozen.command(&["EVAL", &script, "1", &key]).await;
                 let outcome = frozen.store.decide(&[charge]).await;
                 assert!(matches!(outcome, Err(LimitsError::Server(_))), "`{state}`: {outcome:?}");
             }
