@@ -165,6 +165,9 @@ async fn story(trouble: Trouble) {
             let ill_from = Instant::now();
             load.goes_on(100).await;
             assert_eq!(four(&gateway, "meanwhile").await, few, "{what}");
+            if on_error == "local" {
+                assert_eq!(four(&gateway, "before").await, [429; 4], "{what}: what the store has said");
+            }
             let ill_until = Instant::now();
 
             let server = trouble.ends(server, &program, port).await;
