@@ -78,13 +78,19 @@ fn write(dimension: &Dimension, facts: &Facts<'_>, value: &mut SmallVec<[u8; 40]
     Some(())
 }
 
-/// As it is written everywhere, in a third of the time that formatting takes.
+/// As it is written everywhere, in a fraction of the time that formatting takes.
 fn write_v4(address: Ipv4Addr, value: &mut SmallVec<[u8; 40]>) {
     for (place, octet) in address.octets().into_iter().enumerate() {
         if place > 0 {
             value.push(b'.');
         }
-        value.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+        if octet >= 100 {
+            value.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            value.push(b'0' + octet / 10 % 10);
+        }
+        value.push(b'0' + octet % 10);
     }
 }
 
@@ -98,4 +104,21 @@ fn write_principal(principal: &Principal, value: &mut SmallVec<[u8; 40]>) {
 fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {
     // INVARIANT: writing to memory does not fail.
     let _ = value.write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_address_is_written_as_everywhere(octets: [u8; 4]) {
+            let (address, mut value) = (Ipv4Addr::from(octets), SmallVec::new());
+            write_v4(address, &mut value);
+            let written = address.to_string();
+            prop_assert_eq!(&value[..], written.as_bytes());
+        }
+    }
 }
