@@ -22,10 +22,13 @@ use crate::{
 /// Shows every problem with its line, a snippet and what to do; on success the routes as the gateway would
 /// serve them. Ends with 0 when the file can be used, 2 when it cannot, 1 when it cannot be read.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bartizan check\n  bartizan check -c /etc/bartizan/bartizan.yaml\n  \
+#[command(after_help = "Examples:\n  bartizan check\n  bartizan check /etc/bartizan/bartizan.yaml\n  \
                         bartizan check --format json | jq .diagnostics")]
 pub(crate) struct Check {
     /// The file; without it `./bartizan.yaml`, then `/etc/bartizan/bartizan.yaml`.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// The same, as `run` takes it.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How to answer.
@@ -44,7 +47,7 @@ enum Format {
 
 impl Check {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let path = document::find(self.config)?;
+        let path = document::find(self.file.or(self.config))?;
         let loaded = Config::load(&path).and_then(|loaded| {
             let text = summary(&document::shown(&path), &loaded);
             let Loaded { config, warnings } = loaded;

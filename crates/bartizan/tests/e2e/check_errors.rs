@@ -118,7 +118,7 @@ async fn scripts_get_json() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_a_failure_and_what_is_missing_a_misuse() {
-    let complaint = cli(["check", "-c", "missing.yaml"]).await.failed_with(1);
+    let complaint = cli(["check", "missing.yaml"]).await.failed_with(1);
     assert!(complaint.contains("cannot read `missing.yaml`"), "{complaint}");
     for command in ["check", "run"] {
         let complaint = cli([command]).await.failed_with(2);

@@ -34,8 +34,8 @@ pub struct LimitsStatus {
     pub policies: Vec<LimitPolicyStatus>,
     /// Who is not counted for a while, in the order in which it ends.
     pub allowances: Vec<LimitAllowance>,
-    /// Whether the shared store can be reached; null without one.
-    pub shared_store_connected: Option<bool>,
+    /// Whether the shared store can be reached and has decided the last time that it was asked; null without one.
+    pub shared_store_decides: Option<bool>,
 }
 
 /// One policy.
@@ -140,7 +140,7 @@ pub(crate) async fn list_limits(State(shared): State<Arc<Shared>>) -> Json<Limit
     Json(LimitsStatus {
         policies,
         allowances: allowances.iter().map(|allowance| LimitAllowance::of(allowance, now)).collect(),
-        shared_store_connected: limits.limiter.store_decides(),
+        shared_store_decides: limits.limiter.store_decides(),
     })
 }
 

@@ -47,7 +47,7 @@ async fn policies_are_listed_with_what_they_have_seen() {
     ask(&admin, "voice", "192.0.2.7", 6).await;
     ask(&admin, "watched", "192.0.2.8", 3).await;
     let listed = admin.get("/v1/limits").await.json();
-    assert_eq!((&listed["shared_store_connected"], &listed["allowances"]), (&Value::Null, &json!([])));
+    assert_eq!((&listed["shared_store_decides"], &listed["allowances"]), (&Value::Null, &json!([])));
     let nothing = json!({ "requests": 0, "refusals": 0, "near_misses": 0, "distinct_values": 0 });
     let seen = |requests, refusals, near_misses| {
         json!({

@@ -39,7 +39,7 @@ impl Status {
         if !status.allowances.is_empty() {
             parts.push(allowances(&status.allowances, SystemTime::now()).to_string());
         }
-        parts.extend(status.shared_store_connected.map(shared_store));
+        parts.extend(status.shared_store_decides.map(shared_store));
         print(parts.join("\n\n"))
     }
 }
@@ -112,11 +112,11 @@ fn allowances(allowances: &[LimitAllowance], now: SystemTime) -> Table {
     table
 }
 
-fn shared_store(is_connected: bool) -> String {
-    if is_connected {
+fn shared_store(decides: bool) -> String {
+    if decides {
         styled(GOOD, "the shared store counts for all gateways")
     } else {
-        styled(BAD, "the shared store cannot be reached: see `shared.on_error`")
+        styled(BAD, "the shared store does not decide now; `shared.on_error` says what does")
     }
 }
 

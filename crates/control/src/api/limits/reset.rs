@@ -9,7 +9,7 @@ use bartizan_model::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Which, check_value, unavailable, value};
+use super::{Which, check_value, value};
 use crate::{
     control::Shared,
     extract::JsonBody,
@@ -95,6 +95,10 @@ pub(crate) async fn reset_limit(
     );
     match failure {
         None => Ok(Json(LimitsForgotten { rules })),
-        Some(error) => Err(unavailable(&error)),
+        Some(error) => {
+            let detail =
+                format!("forgotten by this gateway alone, the shared store does not answer: {error}");
+            Err(Failure::new(FailureCode::SharedStoreUnavailable, detail))
+        }
     }
 }
