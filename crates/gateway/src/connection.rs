@@ -197,10 +197,10 @@ impl TimeLimit {
         &mut self,
         step: impl Future<Output = Result<T, ConnectionError>>,
     ) -> Result<T, ConnectionError> {
-        let stop = &mut self.stop;
+        let listener = &mut self.stop;
         let stopping = async {
             // An error means that the listener is gone.
-            let _ = stop.wait_for(|stop| *stop).await;
+            let _ = listener.wait_for(|stop| *stop).await;
             sleep(FIRST_REQUEST_GRACE).await;
         };
         tokio::select! {

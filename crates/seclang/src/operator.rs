@@ -1,0 +1,188 @@
+//! Operators, compiled: a rule's question about one value.
+//!
+//! Each answers as libmodsecurity 3 does; where that is a defect (a read past the end, a phrase that can never
+//! be found), the reference manual is followed instead and the operator's file says so. Nothing here knows
+//! variables: where the argument has macros, the caller expands [`Operator::argument`] and passes the text.
+
+mod bytes;
+mod encoding;
+mod injection;
+mod ip;
+mod matched;
+mod numbers;
+mod pattern;
+mod phrases;
+mod text;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use matched::{Captured, Match};
+pub use pattern::Pattern;
+
+use crate::{
+    ast::{self, OperatorName, Template},
+    error::Problem,
+};
+
+/// The condition of a rule, ready to be asked.
+#[derive(Debug)]
+pub struct Operator {
+    comparison: Comparison,
+    negated: bool,
+    argument: Argument,
+}
+
+#[derive(Debug)]
+enum Comparison {
+    Always,
+    Never,
+    Text(text::Text),
+    Numbers(numbers::Numbers),
+    Pattern(Pattern),
+    /// As `Pattern`, for every place where it matches.
+    PatternEverywhere(Pattern),
+    Phrases(phrases::Phrases),
+    Addresses(ip::Addresses),
+    Bytes(Box<bytes::Allowed>),
+    UrlEncoding,
+    Utf8Encoding,
+    SqlInjection,
+    CrossSiteScripting,
+    Verify(verify::Number, Pattern),
+}
+
+#[derive(Debug)]
+enum Argument {
+    Literal(Vec<u8>),
+    /// Differs from request to request.
+    Macros(Template),
+}
+
+impl Operator {
+    /// Compiles an operator; `data` holds the files that its argument names, in that order.
+    pub fn compile(operator: &ast::Operator, data: &[impl AsRef<[u8]>]) -> Result<Self, Problem> {
+        let argument = match operator.argument.as_literal() {
+            Some(text) => Argument::Literal(text.as_bytes().to_vec()),
+            None => Argument::Macros(operator.argument.clone()),
+        };
+        let literal = || {
+            operator.argument.as_literal().ok_or_else(|| Problem::Unsupported {
+                what: "macro in the argument of",
+                name: operator.name.name().to_owned(),
+                reason: "it would be compiled for every request; compare with a variable by `@streq` or `@within`",
+            })
+        };
+        let comparison = match operator.name {
+            OperatorName::UnconditionalMatch => Comparison::Always,
+            OperatorName::NoMatch => Comparison::Never,
+            OperatorName::BeginsWith => Comparison::Text(text::Text::BeginsWith),
+            OperatorName::Contains | OperatorName::StrMatch => Comparison::Text(text::Text::Contains),
+            OperatorName::ContainsWord => Comparison::Text(text::Text::ContainsWord),
+            OperatorName::EndsWith => Comparison::Text(text::Text::EndsWith),
+            OperatorName::StrEq => Comparison::Text(text::Text::Equals),
+            OperatorName::Within => Comparison::Text(text::Text::Within),
+            OperatorName::Eq => Comparison::Numbers(numbers::Numbers::Equal),
+            OperatorName::Ge => Comparison::Numbers(numbers::Numbers::GreaterOrEqual),
+            OperatorName::Gt => Comparison::Numbers(numbers::Numbers::Greater),
+            OperatorName::Le => Comparison::Numbers(numbers::Numbers::LessOrEqual),
+            OperatorName::Lt => Comparison::Numbers(numbers::Numbers::Less),
+            OperatorName::Rx => Comparison::Pattern(Pattern::compile(literal()?)?),
+            OperatorName::RxGlobal => Comparison::PatternEverywhere(Pattern::compile(literal()?)?),
+            OperatorName::Pm => Comparison::Phrases(phrases::Phrases::of_argument(literal()?)?),
+            OperatorName::PmFromFile => Comparison::Phrases(phrases::Phrases::of_files(data)?),
+            OperatorName::IpMatch => Comparison::Addresses(ip::Addresses::of_argument(literal()?)?),
+            OperatorName::IpMatchFromFile => Comparison::Addresses(ip::Addresses::of_files(data)?),
+            OperatorName::ValidateByteRange => {
+                Comparison::Bytes(Box::new(bytes::Allowed::parse(literal()?)?))
+            }
+            OperatorName::ValidateUrlEncoding => Comparison::UrlEncoding,
+            OperatorName::ValidateUtf8Encoding => Comparison::Utf8Encoding,
+            OperatorName::DetectSqli => Comparison::SqlInjection,
+            OperatorName::DetectXss => Comparison::CrossSiteScripting,
+            OperatorName::VerifyCc => {
+                Comparison::Verify(verify::Number::CreditCard, Pattern::compile(literal()?)?)
+            }
+            OperatorName::VerifyCpf => Comparison::Verify(verify::Number::Cpf, Pattern::compile(literal()?)?),
+            OperatorName::VerifySsn => Comparison::Verify(verify::Number::Ssn, Pattern::compile(literal()?)?),
+            OperatorName::VerifySvnr => {
+                Comparison::Verify(verify::Number::Svnr, Pattern::compile(literal()?)?)
+            }
+        };
+        Ok(Self { comparison, negated: operator.negated, argument })
+    }
+
+    /// What must be expanded before [`Self::matches`] is asked; `None` where the argument is always the same.
+    pub fn argument(&self) -> Option<&Template> {
+        match &self.argument {
+            Argument::Macros(template) => Some(template),
+            Argument::Literal(_) => None,
+        }
+    }
+
+    /// The pattern of `@rx`, for whoever wants to know what it cannot match without.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match &self.comparison {
+            Comparison::Pattern(pattern) | Comparison::PatternEverywhere(pattern) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// Whether the condition holds where the comparison does not.
+    pub fn is_negated(&self) -> bool {
+        self.negated
+    }
+
+    /// Whether the condition holds for `value`, and what of it says so.
+    ///
+    /// `argument` is the expanded argument and is looked at only where [`Self::argument`] gives one. Groups are
+    /// not looked for: that is what [`Self::captures`] does, and costs.
+    pub fn matches(&self, value: &[u8], argument: &[u8]) -> Option<Match> {
+        self.or_negated(value, self.compare(value, argument))
+    }
+
+    /// As [`Self::matches`], and with what the action `capture` keeps.
+    pub fn captures(&self, value: &[u8], argument: &[u8]) -> Option<Match> {
+        let found = match &self.comparison {
+            Comparison::Pattern(pattern) => pattern.captures(value),
+            Comparison::PatternEverywhere(pattern) => pattern.captures_everywhere(value),
+            _ => self.compare(value, argument).map(Match::with_itself_captured),
+        };
+        self.or_negated(value, found)
+    }
+
+    fn or_negated(&self, value: &[u8], found: Option<Match>) -> Option<Match> {
+        match found {
+            found if !self.negated => found,
+            Some(_) => None,
+            None => Some(Match::whole(value)),
+        }
+    }
+
+    fn compare(&self, value: &[u8], argument: &[u8]) -> Option<Match> {
+        let argument = match &self.argument {
+            Argument::Literal(literal) => literal,
+            Argument::Macros(_) => argument,
+        };
+        match &self.comparison {
+            Comparison::Always => Some(Match::whole(value)),
+            Comparison::Never => None,
+            Comparison::Text(comparison) => comparison.find(value, argument).map(Match::at),
+            Comparison::Numbers(comparison) => comparison.holds(value, argument).then(|| Match::whole(value)),
+            Comparison::Pattern(pattern) | Comparison::PatternEverywhere(pattern) => {
+                pattern.find(value).map(Match::at)
+            }
+            Comparison::Phrases(phrases) => phrases.find(value).map(Match::at),
+            Comparison::Addresses(addresses) => addresses.contains(value).then(|| Match::whole(value)),
+            Comparison::Bytes(allowed) => allowed.find_other(value).map(Match::at),
+            Comparison::UrlEncoding => encoding::find_bad_url_encoding(value).map(Match::at),
+            Comparison::Utf8Encoding => encoding::find_bad_utf8(value).map(Match::at),
+            Comparison::SqlInjection => injection::sql(value),
+            Comparison::CrossSiteScripting => {
+                injection::cross_site_scripting(value).then(|| Match::whole(value))
+            }
+            Comparison::Verify(number, pattern) => number.find(value, pattern).map(Match::at),
+        }
+    }
+}
