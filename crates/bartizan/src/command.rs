@@ -14,11 +14,14 @@ mod schema;
 mod status;
 pub(crate) mod version;
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use tokio::runtime::Builder;
+
+/// How long blocking work may go on when all else has ended; then it is left behind.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -68,10 +71,37 @@ impl Command {
 
 /// On every core, for what serves.
 fn serve<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?.block_on(work)
+    let runtime = Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let done = runtime.block_on(work);
+    // Dropping it would wait for blocking work without end: a forecast must not hold up a stop.
+    runtime.shutdown_timeout(LAST_WORK);
+    done
 }
 
 /// On this thread, for what only asks.
 fn ask<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, RecvTimeoutError};
+
+    use super::*;
+
+    #[test]
+    fn blocking_work_does_not_hold_up_the_end() {
+        let (end, ended) = mpsc::channel::<()>();
+        let (say, said) = mpsc::channel();
+        serve(async move {
+            tokio::task::spawn_blocking(move || {
+                // Until the test ends; where it waits for this instead, not without end.
+                say.send(ended.recv_timeout(Duration::from_secs(10)))
+            });
+            Ok(())
+        })
+        .unwrap();
+        drop(end);
+        assert_eq!(said.recv().unwrap(), Err(RecvTimeoutError::Disconnected));
+    }
 }

@@ -66,7 +66,8 @@ pub(crate) struct Document {
     /// These exist without being written here, and one written here with the same name takes their place
     /// (requests per address; per user and hour; per organisation and hour): `voice` (100 in 1 min; 1000; 10000),
     /// `analytics` (50 in 1 min; 500; 5000), `public` (10 in 1 min; 100), `auth` (10 in 5 min), `admin` (100 in
-    /// 1 h), `qr` (50 in 1 h), `chat` (20 in 1 min), `api` (1000 in 1 h), `upload` (5 in 5 min), `default` (100
+    /// 1 h), `qr` (50 in 1 h), `chat` (20 in 1 min), `api` (1000 in 1 h), `upload` (5 in 5 min), `generic`
+    /// (1000 in 1 h), `default` (100
     /// in 1 min). On a public route only what they say of addresses counts.
     pub(crate) limits: Optional<Entries<Parsed<LimitPolicy>>>,
     /// The store that several gateways share, so that their limits count together. Without it each gateway counts

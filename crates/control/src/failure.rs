@@ -109,6 +109,8 @@ codes! {
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     /// The shared store of the limits does not answer.
     SharedStoreUnavailable = "shared_store_unavailable", SERVICE_UNAVAILABLE;
+    /// The forecast was given up at its deadline.
+    ForecastTookTooLong = "forecast_took_too_long", SERVICE_UNAVAILABLE;
     /// Not ready, or about to stop.
     NotReady = "not_ready", SERVICE_UNAVAILABLE;
 }

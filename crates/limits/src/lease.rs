@@ -121,7 +121,7 @@ impl LeasedStore {
                     let cost = Effective::of(charge).cost;
                     standing.remaining = (standing.remaining + cost).min(standing.quota);
                 }
-                if let Err(error) = self.give_back(asked, &spent).await {
+                if let Err(error) = self.give_back(asked, asked, &spent).await {
                     tracing::debug!(%error, "units of a refused request were not given back");
                 }
             }
@@ -134,11 +134,16 @@ impl LeasedStore {
         })
     }
 
-    /// Undoes charges that [`decide`](Self::decide) admitted when it was asked at `counted`: to the lease, while the
-    /// window it was taken in lasts, else to the store.
-    pub async fn give_back(&self, counted: Instant, charges: &[Charge<'_>]) -> Result<(), LimitsError> {
-        let rest = self.to_leases(counted, charges);
-        if rest.is_empty() { Ok(()) } else { self.shared.store.give_back(counted.elapsed(), &rest).await }
+    /// Undoes charges that [`decide`](Self::decide) admitted when it was asked and answered then: to the lease, while
+    /// the window it was taken in lasts, else to the store.
+    pub async fn give_back(
+        &self,
+        asked: Instant,
+        answered: Instant,
+        charges: &[Charge<'_>],
+    ) -> Result<(), LimitsError> {
+        let rest = self.to_leases(asked, charges);
+        if rest.is_empty() { Ok(()) } else { self.shared.store.give_back(answered.elapsed(), &rest).await }
     }
 
     /// Forgets what `value` has used of the limit; `false` when there was nothing. What other gateways have on lease

@@ -61,7 +61,12 @@ pub enum Counted {
     /// In this gateway's memory.
     Here(Nanos),
     /// In the shared store.
-    There(Instant),
+    There {
+        /// When it was asked.
+        asked: Instant,
+        /// When it answered.
+        answered: Instant,
+    },
 }
 
 impl Counted {
@@ -69,7 +74,7 @@ impl Counted {
     pub fn at(self) -> Option<Nanos> {
         match self {
             Self::Here(when) => Some(when),
-            Self::Nowhere | Self::There(_) => None,
+            Self::Nowhere | Self::There { .. } => None,
         }
     }
 }
@@ -104,13 +109,13 @@ impl Limiter {
     /// refused then; where they are to be counted here or to pass instead, that is what the answer says.
     pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<(Decision, Counted), LimitsError> {
         let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
-        let began = Instant::now();
+        let asked = Instant::now();
         match shared.store.decide(charges).await {
-            Ok((decision, asked)) => {
-                if asked {
+            Ok((decision, was_asked)) => {
+                if was_asked {
                     self.heard(shared, charges, &decision);
                 }
-                Ok((decision, Counted::There(began)))
+                Ok((decision, Counted::There { asked, answered: Instant::now() }))
             }
             Err(error) => {
                 shared.failed(&error, self.clock.now());
@@ -144,12 +149,12 @@ impl Limiter {
     pub async fn give_back(&self, counted: Counted, charges: &[Charge<'_>]) {
         match (counted, &self.shared) {
             (Counted::Here(when), _) => self.memory.give_back(when, charges),
-            (Counted::There(began), Some(shared)) => {
-                if let Err(error) = shared.store.give_back(began, charges).await {
+            (Counted::There { asked, answered }, Some(shared)) => {
+                if let Err(error) = shared.store.give_back(asked, answered, charges).await {
                     tracing::debug!(%error, "the shared store did not take charges back");
                 }
             }
-            (Counted::Nowhere | Counted::There(_), _) => {}
+            (Counted::Nowhere | Counted::There { .. }, _) => {}
         }
     }
 

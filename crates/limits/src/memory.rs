@@ -11,7 +11,7 @@ use bartizan_model::{Algorithm, Quota};
 use smallvec::SmallVec;
 
 use crate::{
-    Charge, Decision, Limit, Nanos, Standing,
+    Charge, Decision, Factors, Limit, Nanos, Standing,
     algorithm::{Level, State, Wait},
     charge::{Effective, nanoseconds},
     key::{Key, KeyHasher},
@@ -99,10 +99,15 @@ impl MemoryStore {
     }
 
     /// Takes over what another store has decided, so that charges count on from there. One that knows nothing of them
-    /// (no standings) changes nothing.
+    /// (no standings) changes nothing, nor does one with a factor on the quota of a window: it does not tell how many
+    /// units are used.
     pub fn follow(&self, now: Nanos, charges: &[Charge<'_>], decision: &Decision) {
         let now = now.get();
         for (charge, standing) in charges.iter().zip(&decision.standings) {
+            let is_window = charge.limit.quota.algorithm() != Algorithm::TokenBucket;
+            if is_window && charge.factors.quota() != Factors::ONE {
+                continue;
+            }
             let mut charge = Pending::new(charge, self.key(charge.limit, charge.value));
             let mut shards = self.shards.lock([charge.key]);
             shards.each().for_each(|shard| shard.make_room(1, now));

@@ -115,6 +115,13 @@ impl Providers {
         }
     }
 
+    /// The first provider that reads credentials from this header, whether some route lists it or not.
+    pub(crate) fn reading(&self, header: &HeaderName) -> Option<&Name> {
+        self.names
+            .iter()
+            .find(|name| self.known.get(*name).is_some_and(|facts| facts.header.as_ref() == Some(header)))
+    }
+
     /// Whether some provider of the route accepts API keys.
     pub(crate) fn accept_keys(&self, authentication: &Authentication) -> bool {
         self.accept(authentication, Kind::ApiKey)

@@ -255,6 +255,7 @@ fn check(
     let Some(authentication) = route.authentication else { return };
     let is_built_in = policy.line == Line::NONE;
     for rule in policy.rules.iter().filter(|rule| rule.enabled && route.meets(rule)) {
+        check_headers(&policy.with(rule), authentication, providers, problems);
         if *authentication == Authentication::Public {
             if let Some(dimension) =
                 rule.per.iter().find(|dimension| dimension.needs_identity() && !is_built_in)
@@ -273,7 +274,31 @@ fn check(
     }
 }
 
-/// Whether those whom the providers vouch for have what a rule counts by, and may be counted by it.
+/// Whether some provider reads credentials from a header that a rule counts by. Which one this route asks makes no
+/// difference: a client that sends its key everywhere would have it kept, and shown in statistics.
+fn check_headers(
+    rule: &At<&LimitRule>,
+    authentication: &Authentication,
+    providers: &Providers,
+    problems: &mut Problems<'_>,
+) {
+    for dimension in &rule.per {
+        let Dimension::Header(header) = dimension else { continue };
+        let Some(provider) = providers.reading(header) else { continue };
+        let message = format!(
+            "the rule `{}` ({}) counts by `{dimension}`, which holds the credentials for `{provider}`",
+            rule.name, rule.line
+        );
+        let instead = if *authentication == Authentication::Public {
+            "count by `address`"
+        } else {
+            "count by `user` or `key`"
+        };
+        problems.error(rule.position, message).help(instead);
+    }
+}
+
+/// Whether those whom the providers vouch for have what a rule counts by.
 fn check_dimensions(
     rule: &At<&LimitRule>,
     authentication: &Authentication,
@@ -282,14 +307,6 @@ fn check_dimensions(
 ) {
     for dimension in &rule.per {
         let (lacks, needed) = match dimension {
-            Dimension::Header(name) if providers.headers(authentication).contains(name) => {
-                let message = format!(
-                    "the rule `{}` ({}) counts by `{dimension}`, which holds the credentials of this route",
-                    rule.name, rule.line
-                );
-                problems.error(rule.position, message).help("count by `user` or `key`");
-                continue;
-            }
             Dimension::Key => (!providers.accept_keys(authentication), "api_key"),
             Dimension::Claim(_) => (!providers.accept_tokens(authentication), "jwt"),
             _ => continue,

@@ -193,7 +193,7 @@ type Figures = (&'static str, u32, u64);
 #[test]
 fn presets_hold_the_promised_figures() {
     let (minute, hour) = (60, 3600);
-    let cases: [(&str, &[Figures]); 10] = [
+    let cases: [(&str, &[Figures]); 11] = [
         ("voice", &[("address", 100, minute), ("user", 1000, hour), ("organization", 10_000, hour)]),
         ("analytics", &[("address", 50, minute), ("user", 500, hour), ("organization", 5000, hour)]),
         ("public", &[("address", 10, minute), ("user", 100, hour)]),
@@ -203,6 +203,7 @@ fn presets_hold_the_promised_figures() {
         ("chat", &[("address", 20, minute)]),
         ("api", &[("address", 1000, hour)]),
         ("upload", &[("address", 5, 5 * minute)]),
+        ("generic", &[("address", 1000, hour)]),
         ("default", &[("address", 100, minute)]),
     ];
     for (name, figures) in cases {

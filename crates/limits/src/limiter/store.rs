@@ -35,11 +35,16 @@ impl Store {
         }
     }
 
-    /// What was charged when it was asked for at `began`.
-    pub(super) async fn give_back(&self, began: Instant, charges: &[Charge<'_>]) -> Result<(), LimitsError> {
+    /// Undoes what was charged when it was asked for and answered then.
+    pub(super) async fn give_back(
+        &self,
+        asked: Instant,
+        answered: Instant,
+        charges: &[Charge<'_>],
+    ) -> Result<(), LimitsError> {
         match self {
-            Self::Exact(store) => store.give_back(began.elapsed(), charges).await,
-            Self::Leased(store) => store.give_back(began, charges).await,
+            Self::Exact(store) => store.give_back(answered.elapsed(), charges).await,
+            Self::Leased(store) => store.give_back(asked, answered, charges).await,
         }
     }
 

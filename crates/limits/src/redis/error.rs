@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use redis::{ErrorKind, RedisError};
 use thiserror::Error;
 
+use super::key;
+
 /// A limit could not be decided. No variant carries a password, nor anything that the server said before it had
 /// accepted one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -46,18 +48,24 @@ impl LimitsError {
         }
     }
 
-    /// While deciding: nothing secret was sent, so the server's words may be told.
+    /// While deciding: the server's words may be told, up to where they repeat a key, which holds whom it counts.
     pub(super) fn deciding(error: &RedisError) -> Self {
         match error.code() {
             Some(code) => {
                 let detail = error.detail().unwrap_or_default();
-                let detail = detail.chars().take(LONGEST_DETAIL).collect::<String>();
+                let detail = without_keys(detail).chars().take(LONGEST_DETAIL).collect::<String>();
                 Self::Server(format!("`{} {}`", code_only(code), detail.escape_debug()))
             }
             None if error.kind() == ErrorKind::Parse => Self::Nonsense("not the protocol of redis"),
             None => Self::Connection(Self::connecting(error).to_string()),
         }
     }
+}
+
+/// A server's words up to where they repeat what it was asked.
+fn without_keys(detail: &str) -> &str {
+    let end = ["with args", key::PREFIX].into_iter().filter_map(|word| detail.find(word)).min();
+    end.and_then(|end| detail.get(..end)).unwrap_or(detail)
 }
 
 /// Only codes that Redis is known to send: another word in that place may be anything that the server was sent.
@@ -81,4 +89,25 @@ fn code_only(code: &str) -> &str {
         "WRONGTYPE",
     ];
     if KNOWN.contains(&code) { code } else { "unknown" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_who_is_counted_is_named() {
+        let cases = [
+            ("the state of a limit is not what was written", "the state of a limit is not what was written"),
+            (
+                "unknown command 'EVALSHA', with args beginning with: 'c0de' '1' 'ada'",
+                "unknown command 'EVALSHA', ",
+            ),
+            ("no access to 'bartizan:limit:{calls:ada}:bucket:60000'", "no access to '"),
+            ("bartizan:limit:{calls:ada} with args", ""),
+        ];
+        for (detail, told) in cases {
+            assert_eq!(without_keys(detail), told);
+        }
+    }
 }

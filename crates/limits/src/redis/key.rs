@@ -12,10 +12,13 @@ use sha2::{Digest, Sha256};
 
 use crate::Limit;
 
+/// How every key begins.
+pub(super) const PREFIX: &str = "bartizan:limit:";
+
 pub(super) fn key(limit: &Limit, value: &[u8]) -> String {
     let (name, value) = (part(limit.name.as_bytes(), b":"), part(value, b""));
     let (kind, window) = (kind(limit.quota.algorithm()), limit.quota.length().as_millis());
-    format!("bartizan:limit:{{{name}:{value}}}:{kind}:{window}")
+    format!("{PREFIX}{{{name}:{value}}}:{kind}:{window}")
 }
 
 /// What the script calls the algorithm.

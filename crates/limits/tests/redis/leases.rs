@@ -225,7 +225,7 @@ async fn what_is_undone_and_what_is_on_lease_is_all_given_back() {
                 let charges = [charge(&limit, b"somebody")];
                 let (decision, asked) = store.decide(&charges).await.unwrap();
                 assert!(decision.is_admitted());
-                store.give_back(began, &charges).await.unwrap();
+                store.give_back(began, Instant::now(), &charges).await.unwrap();
                 if !asked {
                     continue;
                 }

@@ -147,3 +147,20 @@ async fn states_go_when_they_have_lapsed_and_the_time_is_real() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_first_use_of_a_window_can_be_given_back() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let store = connected(&settings(&[server.url()])).await;
+        for algorithm in ALGORITHMS {
+            for number in 0..300 {
+                let limit = limit(&format!("{algorithm:?}-{number}"), algorithm, 3);
+                assert!(decide(&store, &limit).await.unwrap().is_admitted());
+                let answered = std::time::Instant::now();
+                store.give_back(answered.elapsed(), &[charge(&limit, b"somebody")]).await.unwrap();
+                assert_eq!(left(&store, &limit).await, 3, "{algorithm:?}");
+            }
+        }
+    }
+}

@@ -12,7 +12,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bartizan_config::{Config, LimitRule, LimitsProposal};
 use bartizan_limits::Limiter;
@@ -110,6 +110,9 @@ pub enum ForecastError {
     /// A proposed route has more rules than a configuration may give it.
     #[error("the policies of `{0}` have more than {MOST_RULES} rules together")]
     TooManyRules(String),
+    /// The deadline has passed before the hour was replayed.
+    #[error("the forecast took too long: try fewer rules, or again when the gateway has less to do")]
+    TookTooLong,
 }
 
 /// With which limits.
@@ -123,12 +126,14 @@ enum When {
 
 impl LimitHistory {
     /// Replays the recorded hour. `config` is the configuration in use, `limiter` what counts by it. It takes a second
-    /// or so for a million requests, and is no work for a thread that serves; requests go on being recorded meanwhile.
+    /// or so for a million requests, more with many rules, but not beyond `deadline`. It is no work for a thread that
+    /// serves; requests go on being recorded meanwhile.
     pub fn forecast(
         &self,
         config: &Config,
         proposal: &LimitsProposal,
         limiter: &Limiter,
+        deadline: Instant,
     ) -> Result<Forecast, ForecastError> {
         let _turn = self.turn().ok_or(ForecastError::Busy)?;
         let snapshot = self.snapshot(limiter.now());
@@ -138,8 +143,9 @@ impl LimitHistory {
         let (then, not_forecast) = Side::new(When::Then, config, proposal, &snapshot.layouts, &mut tally)?;
         let in_use = LimitsProposal::default();
         let (now, _) = Side::new(When::Now, config, &in_use, &snapshot.layouts, &mut tally)?;
-        let replay = Replay { sides: [&now, &then], config, limiter, history: self };
-        let replayed = replay.run(snapshot, &mut tally);
+        let is_over = || Instant::now() >= deadline;
+        let replay = Replay { sides: [&now, &then], config, limiter, history: self, is_over: &is_over };
+        let replayed = replay.run(snapshot, &mut tally)?;
         Ok(Forecast {
             covered,
             requests: replayed.requests,

@@ -21,7 +21,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// By whom is counted, how much, and in what time.
 type Figures = (Dimension, u32, Duration);
 
-const PRESETS: [(&str, &[Figures]); 10] = [
+const PRESETS: [(&str, &[Figures]); 11] = [
     ("voice", &[(Address, 100, MINUTE), (User, 1_000, HOUR), (Organization, 10_000, HOUR)]),
     ("analytics", &[(Address, 50, MINUTE), (User, 500, HOUR), (Organization, 5_000, HOUR)]),
     ("public", &[(Address, 10, MINUTE), (User, 100, HOUR)]),
@@ -31,6 +31,7 @@ const PRESETS: [(&str, &[Figures]); 10] = [
     ("chat", &[(Address, 20, MINUTE)]),
     ("api", &[(Address, 1_000, HOUR)]),
     ("upload", &[(Address, 5, FIVE_MINUTES)]),
+    ("generic", &[(Address, 1_000, HOUR)]),
     ("default", &[(Address, 100, MINUTE)]),
 ];
 

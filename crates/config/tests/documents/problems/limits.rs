@@ -210,9 +210,18 @@ fn mistakes_of_the_limits_of_a_route() {
         "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n{keys}\nlimits: {{ a: [{{ per: \"header:X-Token\", rate: 1/s }}] }}\n\
          routes: [{{ path: /, to: \"http://a\", auth: k, limit: §a }}]"
     );
+    // The key is read on other routes only.
+    let of_another = |auth: &str| {
+        let limits = "limits: { a: [{ name: tenants, per: \"header:X-API-Key\", rate: 1/s }] }";
+        document(limits, &format!("auth: {auth}, limit: §a")).replace(
+            "identity: { ",
+            "identity: { partners: { api_key: { keys: [{ name: n, hash: \"${PARTNER_KEY_HASH}\" }] } }, ",
+        )
+    };
+    let elsewhere = "the rule `tenants` (line 4) counts by `header:x-api-key`, which holds the credentials for `partners`";
     let forty = vec!["{ per: address, rate: 1/s }"; 40].join(", ");
     let eighty = format!("limits: {{ a: [{forty}], b: [{forty}] }}");
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 12] = [
         (
             document("", "auth: none, limit: §voise"),
             &[("there is no limit policy `voise`", "did you mean `voice`?")],
@@ -245,10 +254,12 @@ fn mistakes_of_the_limits_of_a_route() {
         (
             by_token,
             &[(
-                "the rule `header-x-token-1s` (line 4) counts by `header:x-token`, which holds the credentials of this route",
+                "the rule `header-x-token-1s` (line 4) counts by `header:x-token`, which holds the credentials for `k`",
                 "`user` or `key`",
             )],
         ),
+        (of_another("users"), &[(elsewhere, "count by `user` or `key`")]),
+        (of_another("none"), &[(elsewhere, "count by `address`")]),
         (
             document(&eighty, "auth: none, limit: §[a, b]"),
             &[("these policies have 80 rules together, more than 64", "")],

@@ -1,6 +1,9 @@
 //! `POST /v1/limits/forecast`: what other limits would have done to the recorded hour.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, ConfigError, LimitRule, LimitsProposal, Source};
@@ -14,6 +17,9 @@ use crate::{
     extract::JsonBody,
     failure::{Failure, FailureCode},
 };
+
+/// How long a forecast may take: it keeps a core busy, and whoever asks waits.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Limits to forecast.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -114,7 +120,8 @@ pub struct LimitNotForecast {
 
 /// Replays the recorded hour with the limits in use and with others, and says who would have been refused.
 ///
-/// As if nobody had used anything before. Takes seconds at most; one forecast is made at a time. Changes nothing.
+/// As if nobody had used anything before. Takes a second or so and is given up after 20; one is made at a time. Changes
+/// nothing.
 #[utoipa::path(
     post,
     path = "/v1/limits/forecast",
@@ -124,7 +131,8 @@ pub struct LimitNotForecast {
     responses(
         (status = 200, description = "What the limits would have done.", body = LimitForecast),
         (status = 409, description = "Another forecast is being made."),
-        (status = 500, description = "The forecast broke off; see the log.")
+        (status = 500, description = "The forecast broke off; see the log."),
+        (status = 503, description = "The forecast took too long and was given up.")
     )
 )]
 pub(crate) async fn forecast_limits(
@@ -134,21 +142,27 @@ pub(crate) async fn forecast_limits(
     // What is questionable about it is for whoever wrote the document: they check it before they send it.
     let (proposal, _) =
         LimitsProposal::parse(&proposal.document, &Source::text("")).map_err(|error| invalid(&error))?;
-    let limits = shared.system.limits();
+    let (limits, deadline) = (shared.system.limits(), Instant::now() + LONGEST);
     let forecast = tokio::task::spawn_blocking(move || {
-        limits.history.forecast(&limits.config, &proposal, &limits.limiter)
+        limits.history.forecast(&limits.config, &proposal, &limits.limiter, deadline)
     });
     match forecast.await {
         Ok(Ok(forecast)) => Ok(Json(forecast.into())),
-        Ok(Err(error @ ForecastError::Busy)) => {
-            Err(Failure::new(FailureCode::ForecastRunning, error.to_string()))
-        }
-        Ok(Err(error @ (ForecastError::UnknownPolicy(_) | ForecastError::TooManyRules(_)))) => {
-            Err(Failure::new(FailureCode::InvalidValue, error.to_string()))
-        }
+        Ok(Err(error)) => Err(error.into()),
         Err(_) => {
             Err(Failure::new(FailureCode::InternalError, "the forecast broke off: see the gateway's log"))
         }
+    }
+}
+
+impl From<ForecastError> for Failure {
+    fn from(error: ForecastError) -> Self {
+        let code = match error {
+            ForecastError::Busy => FailureCode::ForecastRunning,
+            ForecastError::UnknownPolicy(_) | ForecastError::TooManyRules(_) => FailureCode::InvalidValue,
+            ForecastError::TookTooLong => FailureCode::ForecastTookTooLong,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -206,5 +220,25 @@ impl From<ValueForecast> for LimitValueForecast {
 impl From<NotForecast> for LimitNotForecast {
     fn from(NotForecast { what, why }: NotForecast) -> Self {
         Self { what, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn why_there_is_no_forecast_is_told_by_the_status() {
+        let cases = [
+            (ForecastError::Busy, StatusCode::CONFLICT),
+            (ForecastError::TooManyRules("/**".into()), StatusCode::UNPROCESSABLE_ENTITY),
+            (ForecastError::TookTooLong, StatusCode::SERVICE_UNAVAILABLE),
+        ];
+        for (error, status) in cases {
+            assert_eq!(Failure::from(error.clone()).into_response().status(), status, "{error}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use bartizan_config::Config;
 use bartizan_limits::{Limiter, Nanos};
 
 use super::{
-    NotForecast, When,
+    ForecastError, NotForecast, When,
     side::Side,
     tally::{Count, Tally},
 };
@@ -17,12 +17,16 @@ use crate::limits::{
 
 /// Stands for a path that was not recorded. No pattern names it; those that match any path do.
 const SOME_PATH: &str = "/\0";
+/// After how many requests the time is looked at: with as many rules as there may be, several times a second.
+const CHECKED_EVERY: u64 = 1024;
 
 pub(super) struct Replay<'r> {
     pub(super) sides: [&'r Side; 2],
     pub(super) config: &'r Config,
     pub(super) limiter: &'r Limiter,
     pub(super) history: &'r LimitHistory,
+    /// Whether it has taken so long that it gives up.
+    pub(super) is_over: &'r dyn Fn() -> bool,
 }
 
 #[derive(Default)]
@@ -39,14 +43,19 @@ pub(super) struct Replayed {
 }
 
 impl Replay<'_> {
-    pub(super) fn run(&self, snapshot: Snapshot, tally: &mut Tally) -> Replayed {
+    pub(super) fn run(&self, snapshot: Snapshot, tally: &mut Tally) -> Result<Replayed, ForecastError> {
         let Snapshot { mut readers, layouts, from, until, gone } = snapshot;
         let routes = self.routes(&layouts);
         let mut replayed = Replayed { missing: gone, ..Replayed::default() };
+        let mut seen = 0_u64;
         let mut next: Vec<_> = readers.iter_mut().map(Reader::advance).collect();
         // There are few shards: looking at all of them is cheaper than keeping them in order.
         while let Some((shard, (time, position))) = earliest(&next) {
             let Some(reader) = readers.get_mut(shard) else { break };
+            if seen.is_multiple_of(CHECKED_EVERY) && (self.is_over)() {
+                return Err(ForecastError::TookTooLong);
+            }
+            seen += 1;
             if time < from {
                 // What is older than an hour is not missed.
                 replayed.missing += u64::from(time >= until.saturating_sub(SPAN));
@@ -59,7 +68,7 @@ impl Replay<'_> {
                 *next = reader.advance();
             }
         }
-        replayed
+        Ok(replayed)
     }
 
     fn decide(&self, recorded: Recorded<'_>, routes: &Routes, replayed: &mut Replayed, tally: &mut Tally) {

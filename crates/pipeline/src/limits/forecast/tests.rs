@@ -1,6 +1,8 @@
 use std::{
+    cell::Cell,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use bartizan_config::Source;
@@ -22,6 +24,11 @@ fn proposal(text: &str) -> LimitsProposal {
 
 /// In nanoseconds.
 const SECOND: u64 = 1_000_000_000;
+
+/// A deadline that no test reaches.
+fn far() -> Instant {
+    Instant::now() + Duration::from_hours(1)
+}
 
 /// A gateway, and what is asked of it.
 struct Gate {
@@ -52,7 +59,12 @@ impl Gate {
     }
 
     fn forecast(&self, proposal: &LimitsProposal) -> Forecast {
-        self.pipeline.limit_history().forecast(&self.config, proposal, self.pipeline.limiter()).unwrap()
+        self.try_forecast(proposal, far()).unwrap()
+    }
+
+    fn try_forecast(&self, proposal: &LimitsProposal, deadline: Instant) -> Result<Forecast, ForecastError> {
+        let limiter = self.pipeline.limiter();
+        self.pipeline.limit_history().forecast(&self.config, proposal, limiter, deadline)
     }
 }
 
@@ -240,10 +252,10 @@ routes: [{ path: /gone, host: a.test, limit: calls }]",
     assert_eq!((rule.rule.as_str(), rule.requests), ("header-x-tenant-86400s", 0));
 
     let nobody = proposal("routes: [{ path: /**, limit: nobody }]");
-    let answer = gate.pipeline.limit_history().forecast(&gate.config, &nobody, gate.pipeline.limiter());
+    let answer = gate.try_forecast(&nobody, far());
     assert_eq!(answer, Err(ForecastError::UnknownPolicy("nobody".parse().unwrap())));
     let busy = gate.pipeline.limit_history().turn();
-    let answer = gate.pipeline.limit_history().forecast(&gate.config, &nobody, gate.pipeline.limiter());
+    let answer = gate.try_forecast(&nobody, far());
     assert_eq!(answer, Err(ForecastError::Busy));
     drop(busy);
 }
@@ -267,8 +279,10 @@ limits: { calls: [{ per: address, rate: 1/d }] }",
 limits: { calls: [{ per: address, rate: 1/d }] }",
     );
     let reloaded = Pipeline::new(&config, Arc::default(), Some(&gate.pipeline)).unwrap();
-    let forecast =
-        reloaded.limit_history().forecast(&config, &LimitsProposal::default(), reloaded.limiter()).unwrap();
+    let forecast = reloaded
+        .limit_history()
+        .forecast(&config, &LimitsProposal::default(), reloaded.limiter(), far())
+        .unwrap();
     assert_eq!((forecast.requests, forecast.refused_now, forecast.refused_then), (3, 1, 1));
     assert_eq!(forecast.not_forecast[0].what, "1 request");
 }
@@ -328,9 +342,39 @@ limits: { calls: [{ name: each, per: route, rate: 3/min, burst: 1 }] }",
     let side =
         |when, tally: &mut Tally| Side::new(when, &gate.config, &in_use, &snapshot.layouts, tally).unwrap().0;
     let (now, then) = (side(When::Now, &mut tally), side(When::Then, &mut tally));
-    let replay = Replay { sides: [&now, &then], config: &gate.config, limiter, history };
-    let replayed = replay.run(snapshot, &mut tally);
+    let replay = Replay { sides: [&now, &then], config: &gate.config, limiter, history, is_over: &|| false };
+    let replayed = replay.run(snapshot, &mut tally).unwrap();
     // One every ten seconds, and one every twenty may.
     assert_eq!((replayed.requests, replayed.missing), (360, 0));
     assert_eq!((replayed.refused_now, replayed.refused_then), (180, 180));
+}
+
+#[test]
+fn a_forecast_ends_at_its_deadline_and_the_next_may_begin() {
+    let gate = Gate::new(
+        "
+  - { path: /**, to: u, auth: none, limit: calls }
+limits: { calls: [{ name: each, per: route, rate: 3/min, burst: 1 }] }",
+    );
+    gate.ask(1, Request::get("/"));
+    let in_use = LimitsProposal::default();
+    assert_eq!(gate.try_forecast(&in_use, Instant::now()), Err(ForecastError::TookTooLong));
+    assert_eq!(gate.forecast(&in_use).requests, 1);
+}
+
+#[test]
+fn the_time_is_looked_at_all_along_the_replay() {
+    let gate = Gate::new("\n  - { path: /**, to: u, auth: none, limit: voice }");
+    let (config, limiter, history) = (&gate.config, gate.pipeline.limiter(), gate.pipeline.limit_history());
+    record(&gate, (1..=3000).map(|number| number * SECOND));
+    for (over_at, expected) in [(2, Err(ForecastError::TookTooLong)), (99, Ok(3000))] {
+        let snapshot = history.snapshot(Nanos::new(3000 * SECOND));
+        let (mut tally, in_use) = (Tally::new(10), LimitsProposal::default());
+        let (side, _) = Side::new(When::Now, config, &in_use, &snapshot.layouts, &mut tally).unwrap();
+        let looked = Cell::new(0);
+        let is_over = || looked.replace(looked.get() + 1) >= over_at;
+        let replay = Replay { sides: [&side, &side], config, limiter, history, is_over: &is_over };
+        let replayed = replay.run(snapshot, &mut tally).map(|replayed| replayed.requests);
+        assert_eq!((replayed, looked.get()), (expected, 3));
+    }
 }

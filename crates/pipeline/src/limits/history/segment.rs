@@ -47,6 +47,9 @@ pub(super) struct Open {
 #[derive(Default)]
 pub(super) struct Numbers(HashTable<(u64, u32)>);
 
+/// A table for so many is kept for the next segment.
+const KEPT: usize = 4096;
+
 /// Something written down, and its hash.
 #[derive(Clone, Copy)]
 pub(super) struct Written<'b> {
@@ -130,8 +133,13 @@ impl Numbers {
         self.0.find(hash, |(known, _)| *known == hash).map(|(_, number)| *number)
     }
 
+    /// Forgets all. A table that many have made large is given back, or else it would fill every segment from then on.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        if self.0.capacity() > KEPT {
+            self.0 = HashTable::new();
+        } else {
+            self.0.clear();
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -272,3 +272,14 @@ fn threads_record_together_and_nothing_is_lost() {
     });
     assert_eq!(read(history.snapshot(Nanos::new(5000))).len(), 20_000);
 }
+
+#[test]
+fn a_segment_after_a_flood_has_room_again() {
+    let mut numbers = segment::Numbers::default();
+    for hash in 0..40_000_u64 {
+        numbers.of(Written { bytes: b"", hash: hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) });
+    }
+    assert!(numbers.bytes() > 500_000);
+    numbers.clear();
+    assert_eq!(numbers.bytes(), 0);
+}

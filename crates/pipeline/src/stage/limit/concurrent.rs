@@ -1,8 +1,9 @@
-//! Limits on requests in flight. A request takes a place in every one that counts it, or in none.
+//! Limits on requests in flight. A request takes a place in every one that counts it and enforces, or in none. Those
+//! that only report never stand in its way.
 
 use std::{num::NonZeroU32, time::Duration};
 
-use bartizan_limits::{Factors, Full, InFlight, Limiter, Outcome, Place, Standing};
+use bartizan_limits::{Concurrency, Factors, Full, InFlight, Limiter, Outcome, Place, Standing};
 use smallvec::SmallVec;
 
 use super::refuse;
@@ -13,6 +14,9 @@ use crate::{
 
 /// When a place is free again nobody knows: as soon as a request ends.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// One for all limits that enforce, and one for each that only reports.
+pub(super) type Places = SmallVec<[Place; 2]>;
 
 /// A limit on requests in flight that counts the request, and whom it counts.
 #[derive(Clone)]
@@ -44,24 +48,13 @@ impl<'r> Concurrent<'r> {
     }
 }
 
-/// Takes a place in every limit, or in none; one that only reports always has a place. `None` where there is no limit.
+/// Takes the places that a request needs, and refuses it where one of them is not free.
 pub(super) fn enter(
     exchange: &mut Exchange,
     limiter: &Limiter,
     concurrent: &[Concurrent<'_>],
-) -> Result<Option<Place>, Stop> {
-    if concurrent.is_empty() {
-        return Ok(None);
-    }
-    let asked: SmallVec<[InFlight<'_>; 2]> = concurrent
-        .iter()
-        .map(|one| InFlight {
-            name: one.name,
-            value: one.value.as_bytes(),
-            at_most: if one.rule.is_shadow() { NonZeroU32::MAX } else { one.at_most },
-        })
-        .collect();
-    limiter.concurrency().try_enter(&asked).map(Some).map_err(|Full(full)| {
+) -> Result<Places, Stop> {
+    places(limiter.concurrency(), concurrent).map_err(|full| {
         for (index, one) in concurrent.iter().enumerate() {
             let effect = if index == full { LimitEffect::Refused } else { one.effect(false) };
             exchange.limited.standings.push(one.clone().stood(effect));
@@ -71,7 +64,27 @@ pub(super) fn enter(
     })
 }
 
+/// A place in every limit that enforces, or in none: then the index of the one that is full. And in each that only
+/// reports, unless more values are in flight than can be told apart, which is no reason to refuse in its name.
+pub(super) fn places(concurrency: &Concurrency, concurrent: &[Concurrent<'_>]) -> Result<Places, usize> {
+    let (shadow, enforced): (SmallVec<[_; 2]>, SmallVec<[_; 2]>) =
+        concurrent.iter().enumerate().partition(|(_, one)| one.rule.is_shadow());
+    let mut places = Places::new();
+    if !enforced.is_empty() {
+        let asked: SmallVec<[_; 2]> = enforced.iter().map(|(_, one)| one.asking(one.at_most)).collect();
+        let place = concurrency.try_enter(&asked);
+        places.push(place.map_err(|Full(full)| enforced.get(full).map_or(full, |(index, _)| *index))?);
+    }
+    let shadow = shadow.iter().map(|(_, one)| concurrency.try_enter(&[one.asking(NonZeroU32::MAX)]));
+    places.extend(shadow.flatten());
+    Ok(places)
+}
+
 impl Concurrent<'_> {
+    fn asking(&self, at_most: NonZeroU32) -> InFlight<'_> {
+        InFlight { name: self.name, value: self.value.as_bytes(), at_most }
+    }
+
     /// What its statistics say of the request.
     pub(super) fn outcome(&self) -> Outcome {
         match self.at_most.get().checked_sub(self.in_flight) {

@@ -1,10 +1,12 @@
 //! What risk makes of limits on the road, and what is remembered of the rules that decided.
 
-use bartizan_limits::{Factors, Recommendation, RiskFactors};
+use bartizan_limits::{Concurrency, Factors, Limiter, Recommendation, RiskFactors};
 use http::{HeaderMap, StatusCode};
 
+use super::concurrent::{self, Concurrent};
 use crate::{
-    Exchange, LimitEffect, Pipeline, Record, Verdict, limits,
+    Exchange, LimitEffect, Pipeline, Record, Verdict,
+    limits::{self, Kind, RuleReference},
     stage::limit,
     tests::{Body, KEY, config, exchange, get, pipeline},
 };
@@ -109,6 +111,70 @@ async fn places_for_requests_in_flight_are_as_many_as_the_quota_factor_leaves() 
         }
         assert_eq!(in_flight.iter().filter(|(_, passes)| *passes).count(), places, "{risk}");
     }
+}
+
+/// A limit on requests in flight for every rule of the route that `exchange` went.
+fn concurrent<'r>(exchange: &'r Exchange, limiter: &Limiter) -> Vec<Concurrent<'r>> {
+    let rules = exchange.route.iter().flat_map(|route| &route.limits.coarse).enumerate();
+    let rules = rules.filter_map(|(index, rule)| match &rule.kind {
+        Kind::Concurrent { name, at_most } => Some((RuleReference::Coarse(index), rule, name, *at_most)),
+        Kind::Rate(_) => None,
+    });
+    let limits = rules.map(|(reference, rule, name, at_most)| {
+        let value = rule.value(exchange, limiter).unwrap();
+        Concurrent::new(reference, rule, name, at_most, value, Factors::default(), limiter)
+    });
+    limits.collect()
+}
+
+/// Where more values are in flight than can be told apart, what enforces fails closed.
+#[tokio::test]
+async fn what_only_reports_refuses_nothing_when_there_is_no_room_for_another_value() {
+    let shadow = "{ name: s, per: address, concurrent: 2, mode: shadow }";
+    let enforced = "{ name: e, per: prefix, concurrent: 2 }";
+    let second = "{ name: f, per: [address, route], concurrent: 2 }";
+    // The rules, room for how many values; which is full, or how many places are held.
+    let cases = [
+        (vec![shadow], 0, Ok(0)),
+        (vec![shadow], 1, Ok(1)),
+        (vec![shadow, enforced], 0, Err(1)),
+        (vec![shadow, enforced], 1, Ok(1)),
+        (vec![shadow, enforced], 2, Ok(2)),
+        (vec![enforced, shadow, second], 1, Err(2)),
+        (vec![enforced, shadow, second], 2, Ok(2)),
+        (vec![enforced, shadow, second], 3, Ok(3)),
+    ];
+    for (rules, room, expected) in cases {
+        let pipeline = limited(&rules.join(", "));
+        let (exchange, _) = ask(&pipeline, RiskFactors::default()).await;
+        let concurrency = Concurrency::new(room);
+        let places = concurrent::places(&concurrency, &concurrent(&exchange, pipeline.limiter()));
+        let held = places.as_ref().map(|_| concurrency.len()).map_err(|full| *full);
+        assert_eq!(held, expected, "{rules:?}, room for {room}");
+        drop(places);
+        assert!(concurrency.is_empty(), "{rules:?}, room for {room}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_holds_a_place_of_what_enforces_and_of_what_only_reports_until_it_ends() {
+    let pipeline = limited(
+        "{ name: s, per: address, concurrent: 1, mode: shadow }, { name: e, per: address, concurrent: 2 }",
+    );
+    let mut in_flight = Vec::new();
+    for expected in [
+        [LimitEffect::Counted, LimitEffect::Counted],
+        [LimitEffect::WouldRefuse, LimitEffect::Counted],
+        [LimitEffect::WouldRefuse, LimitEffect::Refused],
+    ] {
+        let (exchange, _) = ask(&pipeline, RiskFactors::default()).await;
+        let effects: Vec<_> = exchange.limited.standings.iter().map(|standing| standing.effect).collect();
+        assert_eq!(effects, expected);
+        in_flight.push(exchange);
+    }
+    assert_eq!(pipeline.limiter().concurrency().len(), 2);
+    drop(in_flight);
+    assert!(pipeline.limiter().concurrency().is_empty());
 }
 
 #[tokio::test]
