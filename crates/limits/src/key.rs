@@ -3,7 +3,10 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use bartizan_model::Algorithm;
 use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::{Limit, charge::nanoseconds};
 
 /// A hashed value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,16 @@ impl KeyHasher {
         // different inputs is as good as two random numbers.
         let random = RandomState::new();
         Self(SipHasher13::new_with_keys(random.hash_one(0), random.hash_one(1)))
+    }
+
+    /// The key of a value under a limit. A state makes sense only to the algorithm and the window that left it.
+    pub(crate) fn of(&self, limit: &Limit, value: &[u8]) -> Key {
+        let algorithm = match limit.quota.algorithm() {
+            Algorithm::TokenBucket => 0,
+            Algorithm::SlidingWindow => 1,
+            Algorithm::FixedWindow => 2,
+        };
+        self.hash(&limit.name, nanoseconds(limit.quota.length()) << 2 | algorithm, value)
     }
 
     /// The key of a value under a name. The number keeps apart what must not count together in spite of its name.

@@ -65,8 +65,10 @@ impl MemoryStore {
     /// one after the other.
     pub fn decide(&self, now: Nanos, charges: &[Charge<'_>]) -> Decision {
         let now = now.get();
-        let mut pending: SmallVec<[Pending; 4]> =
-            charges.iter().map(|charge| Pending::new(charge, self.key(charge.limit, charge.value))).collect();
+        let mut pending: SmallVec<[Pending; 4]> = charges
+            .iter()
+            .map(|charge| Pending::new(charge, self.hasher.of(charge.limit, charge.value)))
+            .collect();
         let mut shards = self.shards.lock(pending.iter().map(|charge| charge.key));
         // From here to the end no entry moves, since there is room for all that may be added.
         shards.each().for_each(|shard| shard.make_room(charges.len(), now));
@@ -90,7 +92,7 @@ impl MemoryStore {
     /// no longer counts by now is not given back.
     pub fn give_back(&self, taken_at: Nanos, charges: &[Charge<'_>]) {
         for charge in charges {
-            let mut charge = Pending::new(charge, self.key(charge.limit, charge.value));
+            let mut charge = Pending::new(charge, self.hasher.of(charge.limit, charge.value));
             let mut shards = self.shards.lock([charge.key]);
             charge.find(&mut shards);
             let state = charge.state(&mut shards);
@@ -108,7 +110,7 @@ impl MemoryStore {
             if is_window && charge.factors.quota() != Factors::ONE {
                 continue;
             }
-            let mut charge = Pending::new(charge, self.key(charge.limit, charge.value));
+            let mut charge = Pending::new(charge, self.hasher.of(charge.limit, charge.value));
             let mut shards = self.shards.lock([charge.key]);
             shards.each().for_each(|shard| shard.make_room(1, now));
             charge.add(&mut shards);
@@ -120,7 +122,7 @@ impl MemoryStore {
     /// How a charge would stand, without charging it.
     pub fn standing(&self, now: Nanos, charge: &Charge<'_>) -> Standing {
         let now = now.get();
-        let mut charge = Pending::new(charge, self.key(charge.limit, charge.value));
+        let mut charge = Pending::new(charge, self.hasher.of(charge.limit, charge.value));
         let mut shards = self.shards.lock([charge.key]);
         charge.find(&mut shards);
         let state = charge.state(&mut shards).settle(&charge.quota, now);
@@ -130,7 +132,7 @@ impl MemoryStore {
 
     /// Forgets what was counted of a value. Says whether there was anything.
     pub fn reset(&self, limit: &Limit, value: &[u8]) -> bool {
-        let key = self.key(limit, value);
+        let key = self.hasher.of(limit, value);
         let mut shards = self.shards.lock([key]);
         let Some(shard) = shards.shard(key) else { return false };
         shard.find(key).is_some_and(|bucket| shard.remove_bucket(bucket))
@@ -157,16 +159,6 @@ impl MemoryStore {
                 forgotten
             })
             .sum()
-    }
-
-    fn key(&self, limit: &Limit, value: &[u8]) -> Key {
-        let kind = match limit.quota.algorithm() {
-            Algorithm::TokenBucket => 0,
-            Algorithm::SlidingWindow => 1,
-            Algorithm::FixedWindow => 2,
-        };
-        // A state makes sense only to the algorithm and the window that left it.
-        self.hasher.hash(&limit.name, nanoseconds(limit.quota.length()) << 2 | kind, value)
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) use account::MOST_RULES;
 pub(crate) use account::threat;
 pub use account::{LimitAccount, RuleAccount};
 pub(crate) use facts::Facts;
+pub(crate) use fields::whole_seconds;
 pub use forecast::{Forecast, ForecastError, NotForecast, RuleForecast, ValueForecast};
 pub use history::LimitHistory;
 pub(crate) use history::Recorder;

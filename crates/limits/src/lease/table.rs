@@ -6,14 +6,12 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use bartizan_model::Algorithm;
 use hashbrown::{HashTable, hash_table::Entry as Slot};
 use smallvec::SmallVec;
 
 use super::entry::{Ask, Entry, LONGEST_TERM, Unused};
 use crate::{
     Charge, Limit, Standing,
-    charge::nanoseconds,
     key::{Key, KeyHasher},
     redis::{Granted, Question},
     shards::Shards,
@@ -57,7 +55,7 @@ impl Table {
     }
 
     pub(super) fn ask(&self, charge: &Charge<'_>) -> Ask {
-        Ask::new(charge, self.key(charge.limit, charge.value))
+        Ask::new(charge, self.hasher.of(charge.limit, charge.value))
     }
 
     /// Takes from leases what they have, and says what is to be leased.
@@ -128,7 +126,7 @@ impl Table {
 
     /// Forgets a value; says whether anything was on lease for it.
     pub(super) fn forget(&self, limit: &Limit, value: &[u8]) -> bool {
-        let key = self.key(limit, value);
+        let key = self.hasher.of(limit, value);
         let Some(mut shard) = self.shards.lock_one(key) else { return false };
         let Ok(entry) = shard.entries.find_entry(key.place, |entry| entry.key == key) else { return false };
         // Its place in the list of those with leases goes as soon as they are looked through.
@@ -137,16 +135,6 @@ impl Table {
 
     pub(super) fn sweep(&self, now: u64) {
         self.shards.each().for_each(|mut shard| shard.sweep(now));
-    }
-
-    /// What counts together must have the same name, algorithm and window.
-    fn key(&self, limit: &Limit, value: &[u8]) -> Key {
-        let kind = match limit.quota.algorithm() {
-            Algorithm::TokenBucket => 0,
-            Algorithm::SlidingWindow => 1,
-            Algorithm::FixedWindow => 2,
-        };
-        self.hasher.hash(&limit.name, nanoseconds(limit.quota.length()) << 2 | kind, value)
     }
 }
 

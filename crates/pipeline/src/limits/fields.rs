@@ -70,7 +70,7 @@ impl<'r> Told<'r> {
 
     /// Of a refusal when this request would be admitted, as `Retry-After` says it, and not when all is there again.
     fn reset(&self) -> u64 {
-        seconds(self.standing.retry_after.unwrap_or(self.standing.reset))
+        whole_seconds(self.standing.retry_after.unwrap_or(self.standing.reset))
     }
 
     /// Whether it refused and the other did not, or has the smaller share left.
@@ -121,23 +121,23 @@ impl Texts {
 /// refill: never is more left than the quota that is told.
 fn promised(limit: u64, standing: &Standing) -> (u64, u64) {
     if standing.quota <= limit {
-        return whole_seconds(limit, standing.window);
+        return per_seconds(limit, standing.window);
     }
     let nanoseconds = standing.window.as_nanos() * u128::from(standing.quota) / u128::from(limit.max(1));
     let refill = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-    whole_seconds(standing.quota, refill)
+    per_seconds(standing.quota, refill)
 }
 
 /// Fields know whole seconds only: a quota for less is told for one.
-fn whole_seconds(units: u64, window: Duration) -> (u64, u64) {
+fn per_seconds(units: u64, window: Duration) -> (u64, u64) {
     match window.as_millis() {
         short if short < 1000 => (units * 1000 / u64::try_from(short.max(1)).unwrap_or(1), 1),
-        _ => (units, seconds(window)),
+        _ => (units, whole_seconds(window)),
     }
 }
 
 /// Rounded up, so that who waits so long waits long enough.
-pub(super) fn seconds(duration: Duration) -> u64 {
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
@@ -158,11 +158,14 @@ mod tests {
 
     #[test]
     fn seconds_are_rounded_up_and_short_windows_are_told_for_one() {
-        assert_eq!([0, 1, 999, 1000, 1001].map(|ms| seconds(Duration::from_millis(ms))), [0, 1, 1, 1, 2]);
+        assert_eq!(
+            [0, 1, 999, 1000, 1001].map(|ms| whole_seconds(Duration::from_millis(ms))),
+            [0, 1, 1, 1, 2]
+        );
         let cases =
             [((10, 100), (100, 1)), ((10, 1000), (10, 1)), ((5, 900_000), (5, 900)), ((3, 1500), (3, 2))];
         for ((units, milliseconds), expected) in cases {
-            assert_eq!(whole_seconds(units, Duration::from_millis(milliseconds)), expected);
+            assert_eq!(per_seconds(units, Duration::from_millis(milliseconds)), expected);
         }
     }
 }

@@ -23,7 +23,7 @@ use self::{
 use super::Passed;
 use crate::{
     Code, CompiledRoute, Exchange, Refusal, RouteLimits, Stop,
-    limits::{CompiledRule, Kind, RuleReference, Value},
+    limits::{CompiledRule, Kind, RuleReference, Value, whole_seconds},
 };
 
 /// Limits that need not know who asks.
@@ -147,7 +147,7 @@ fn refuse(
     }
     exchange.limited.line = violated.iter().find_map(|(rule, _)| rule.line());
     let names: Vec<Arc<str>> = violated.iter().map(|(rule, _)| Arc::clone(&rule.name)).collect();
-    let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
+    let seconds = whole_seconds(wait).max(1);
     let mut refusal = Refusal::new(Code::RateLimitExceeded, format!("over {}", names.join(", ")))
         .with_header(header::RETRY_AFTER, seconds.into());
     refusal.violated_policies = names;

@@ -5,6 +5,14 @@
 use super::hex;
 
 pub(super) fn decode(value: &[u8]) -> Option<Vec<u8>> {
+    decode_with(escape, value)
+}
+
+/// What follows a backslash, which is at least one byte: the byte it stands for and the rest.
+type Escape = fn(&[u8]) -> (u8, &[u8]);
+
+/// Replaces what begins with a backslash; `None` when nothing does.
+pub(super) fn decode_with(escape: Escape, value: &[u8]) -> Option<Vec<u8>> {
     let first = memchr::memchr(b'\\', value)?;
     let (untouched, mut rest) = value.split_at(first);
     let mut decoded = Vec::with_capacity(value.len());
@@ -20,7 +28,6 @@ pub(super) fn decode(value: &[u8]) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// What follows a backslash, which is at least one byte: the byte it stands for and the rest.
 fn escape(after: &[u8]) -> (u8, &[u8]) {
     match after {
         [b'x' | b'X', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {

@@ -3,28 +3,15 @@
 //! Of `\uHHHH` only the low byte counts, unless it is a full-width form of ASCII.
 
 use super::{
-    escape_sequences::{control, octal},
+    escape_sequences::{control, decode_with, octal},
     hex,
     url::full_width,
 };
 
 pub(super) fn decode(value: &[u8]) -> Option<Vec<u8>> {
-    let first = memchr::memchr(b'\\', value)?;
-    let (untouched, mut rest) = value.split_at(first);
-    let mut decoded = Vec::with_capacity(value.len());
-    decoded.extend_from_slice(untouched);
-    while let [byte, after @ ..] = rest {
-        let (byte, after) = match (byte, after) {
-            (b'\\', [_, ..]) => escape(after),
-            _ => (*byte, after),
-        };
-        decoded.push(byte);
-        rest = after;
-    }
-    Some(decoded)
+    decode_with(escape, value)
 }
 
-/// What follows a backslash, which is at least one byte: the byte it stands for and the rest.
 fn escape(after: &[u8]) -> (u8, &[u8]) {
     match after {
         [b'u', first, second, high, low, rest @ ..]
