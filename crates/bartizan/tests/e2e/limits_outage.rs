@@ -205,7 +205,7 @@ async fn four(gateway: &Gateway, tenant: &str) -> [u16; 4] {
     statuses
 }
 
-/// Nobody waits longer than the timeout, compared to those who need no store, and few wait at all: eight decisions
+/// Nobody waits longer than the timeout, by more than those who need no store may have to wait for the machine, and few wait at all: eight decisions
 /// without an answer, and those that were on their way, are enough to ask no more.
 fn waits_are_bounded(what: &str, asked: &[Asked], free: &[Asked]) {
     let longest = |asked: &[Asked]| asked.iter().map(|asked| asked.took).max().unwrap();
@@ -217,7 +217,7 @@ fn waits_are_bounded(what: &str, asked: &[Asked], free: &[Asked]) {
     );
     assert!(waits <= 8 + 2 * CLIENTS, "{what}: {waits} requests waited");
     assert!(
-        longest < TIMEOUT + free + Duration::from_secs(1),
+        longest < TIMEOUT + free + Duration::from_millis(250),
         "{what}: {longest:?}, without a limit {free:?}"
     );
 }
