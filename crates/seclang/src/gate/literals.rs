@@ -49,7 +49,12 @@ fn needed(hir: &Hir) -> Option<Literals> {
         HirKind::Concat(parts) => parts.iter().filter_map(needed).chain(neighbours(parts)).reduce(better),
         _ => None,
     };
-    inner.into_iter().chain(texts(hir)).reduce(better).filter(|literals| shortest(literals) > 0)
+    inner
+        .into_iter()
+        .chain(texts(hir))
+        .chain(beginnings(hir))
+        .reduce(better)
+        .filter(|literals| shortest(literals) > 0)
 }
 
 /// What one of these needs.
@@ -118,7 +123,12 @@ fn beginnings(hir: &Hir) -> Option<Literals> {
     match hir.kind() {
         HirKind::Capture(capture) => beginnings(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => {
-            texts(&repetition.sub).or_else(|| beginnings(&repetition.sub))
+            let Some(one) = texts(&repetition.sub) else { return beginnings(&repetition.sub) };
+            let mut repeated = one.clone();
+            for _ in 1..repetition.min.min(4) {
+                repeated = product(&repeated, &one).unwrap_or(repeated);
+            }
+            Some(repeated)
         }
         HirKind::Concat(parts) => {
             let mut joined = Literals::from([Vec::new()]);
