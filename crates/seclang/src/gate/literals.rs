@@ -186,7 +186,10 @@ fn better(one: Literals, other: Literals) -> Literals {
 /// Longer literals are rarer, fewer too, and so are those with other bytes than letters.
 fn rarity(literals: &Literals) -> (usize, usize, std::cmp::Reverse<usize>) {
     let marks = |literal: &Vec<u8>| literal.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
-    let weight = |literal: &Vec<u8>| (literal.len() + marks(literal).min(2)).min(RARE);
+    let weight = |literal: &Vec<u8>| match literal.len() {
+        0 | 1 => literal.len(),
+        length => (length + marks(literal).min(2)).min(RARE),
+    };
     let least = literals.iter().map(weight).min().unwrap_or(0);
     let least_of_marks = literals.iter().map(marks).min().unwrap_or(0).min(1);
     (least, least_of_marks, std::cmp::Reverse(literals.len()))
