@@ -49,7 +49,12 @@ fn needed(hir: &Hir) -> Option<Literals> {
         HirKind::Concat(parts) => parts.iter().filter_map(needed).chain(neighbours(parts)).reduce(better),
         _ => None,
     };
-    inner.into_iter().chain(texts(hir)).reduce(better).filter(|literals| shortest(literals) > 0)
+    inner
+        .into_iter()
+        .chain(texts(hir))
+        .chain(beginnings(hir))
+        .reduce(better)
+        .filter(|literals| shortest(literals) > 0)
 }
 
 /// What one of these needs.
@@ -118,7 +123,12 @@ fn beginnings(hir: &Hir) -> Option<Literals> {
     match hir.kind() {
         HirKind::Capture(capture) => beginnings(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => {
-            texts(&repetition.sub).or_else(|| beginnings(&repetition.sub))
+            let Some(one) = texts(&repetition.sub) else { return beginnings(&repetition.sub) };
+            let mut repeated = one.clone();
+            for _ in 1..repetition.min.min(4) {
+                repeated = product(&repeated, &one).unwrap_or(repeated);
+            }
+            Some(repeated)
         }
         HirKind::Concat(parts) => {
             let mut joined = Literals::from([Vec::new()]);
@@ -176,7 +186,10 @@ fn better(one: Literals, other: Literals) -> Literals {
 /// Longer literals are rarer, fewer too, and so are those with other bytes than letters.
 fn rarity(literals: &Literals) -> (usize, usize, std::cmp::Reverse<usize>) {
     let marks = |literal: &Vec<u8>| literal.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
-    let weight = |literal: &Vec<u8>| (literal.len() + marks(literal).min(2)).min(RARE);
+    let weight = |literal: &Vec<u8>| match literal.len() {
+        0 | 1 => literal.len(),
+        length => (length + marks(literal).min(2)).min(RARE),
+    };
     let least = literals.iter().map(weight).min().unwrap_or(0);
     let least_of_marks = literals.iter().map(marks).min().unwrap_or(0).min(1);
     (least, least_of_marks, std::cmp::Reverse(literals.len()))
