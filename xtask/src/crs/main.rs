@@ -22,6 +22,7 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 
 use engine::Engine;
+use suite::Suite;
 
 #[derive(Parser)]
 #[command(
@@ -30,7 +31,12 @@ use engine::Engine;
 )]
 struct Arguments {
     /// The folder that has the Core Rule Set in `crs-4.28.0`.
-    #[arg(long, env = "BARTIZAN_TEST_DATA")]
+    #[arg(
+        long,
+        env = "BARTIZAN_TEST_DATA",
+        default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"),
+        hide_default_value = true
+    )]
     data: PathBuf,
     /// The folder with the tests, if they are not in `regression-tests` beside the rules.
     #[arg(long)]
@@ -49,12 +55,13 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let crs = arguments.data.join("crs-4.28.0");
-    let mut tests = suite::read(arguments.tests.as_ref().unwrap_or(&crs.join("regression-tests")))?;
+    let folder = arguments.tests.unwrap_or_else(|| crs.join("regression-tests"));
+    let Suite { mut tests, unreadable } = suite::read(&folder)?;
     let is_selection = !arguments.only.is_empty() || !arguments.rule.is_empty();
     if is_selection {
         tests.retain(|test| arguments.only.contains(&test.name) || arguments.rule.contains(&test.rule));
-        ensure!(!tests.is_empty(), "there is no such test");
     }
+    ensure!(!tests.is_empty(), "there are no such tests in `{}`", folder.display());
     let expectations = overrides::in_process()?;
 
     let start = Instant::now();
@@ -71,5 +78,9 @@ fn main() -> Result<()> {
         }
     }
     print!("{}", report::text(&outcomes, arguments.verbose));
+    for error in &unreadable {
+        println!("not understood: {error:#}");
+    }
+    ensure!(unreadable.is_empty(), "{} files are not understood", unreadable.len());
     report::check(&outcomes, &expectations)
 }
