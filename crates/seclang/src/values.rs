@@ -2,6 +2,8 @@
 //!
 //! Only what does not change while a phase runs is here; what rules write is in `collections`.
 
+use smallvec::SmallVec;
+
 use crate::{
     ast::Variable,
     buffers::{BufferId, Buffers, Span},
@@ -17,12 +19,12 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 pub(crate) struct Values {
-    tables: Box<[Vec<Entry>]>,
+    tables: Box<[SmallVec<[Entry; 2]>]>,
 }
 
 impl Default for Values {
     fn default() -> Self {
-        Self { tables: vec![Vec::new(); Variable::ALL.len()].into() }
+        Self { tables: vec![SmallVec::new(); Variable::ALL.len()].into() }
     }
 }
 
