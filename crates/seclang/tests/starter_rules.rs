@@ -4,9 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod starter {
-    pub mod corpus;
-    pub mod regression;
-    pub mod request;
+    pub(crate) mod corpus;
+    pub(crate) mod regression;
+    pub(crate) mod request;
 }
 
 use std::{

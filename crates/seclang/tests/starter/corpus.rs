@@ -9,15 +9,15 @@ use super::request::{Answer, Headers, Request};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Corpus {
+pub(crate) struct Corpus {
     /// Headers of browsers and programs, by name.
     clients: BTreeMap<String, Headers>,
-    pub requests: Vec<Sample>,
+    pub(crate) requests: Vec<Sample>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sample {
+pub(crate) struct Sample {
     name: String,
     /// The kind of attack; ordinary requests have none.
     #[serde(default)]
@@ -32,13 +32,13 @@ pub struct Sample {
 }
 
 impl Corpus {
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
         serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// Sends all requests and tells those whose answer is `wanted`.
-    pub fn sent(&self, rules: &Arc<RuleSet>, wanted: impl Fn(&Answer) -> bool) -> Vec<String> {
+    pub(crate) fn sent(&self, rules: &Arc<RuleSet>, wanted: impl Fn(&Answer) -> bool) -> Vec<String> {
         let mut lines = Vec::new();
         for sample in &self.requests {
             let answer = self.request(sample).send(rules);
@@ -51,7 +51,8 @@ impl Corpus {
     }
 
     fn request(&self, sample: &Sample) -> Request {
-        let client = self.clients.get(&sample.client).unwrap_or_else(|| panic!("no client `{}`", sample.client));
+        let client =
+            self.clients.get(&sample.client).unwrap_or_else(|| panic!("no client `{}`", sample.client));
         let mut headers = client.clone();
         headers.extend(sample.headers.clone());
         Request::of(&sample.method, &sample.target, headers, &sample.body)

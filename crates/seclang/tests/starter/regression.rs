@@ -8,14 +8,14 @@ use super::request::{Headers, Request};
 
 /// A file: one rule's tests.
 #[derive(Deserialize)]
-pub struct Regression {
-    pub rule_id: u64,
-    pub tests: Vec<Case>,
+pub(crate) struct Regression {
+    pub(crate) rule_id: u64,
+    pub(crate) tests: Vec<Case>,
 }
 
 #[derive(Deserialize)]
-pub struct Case {
-    pub test_id: u64,
+pub(crate) struct Case {
+    pub(crate) test_id: u64,
     stages: [Stage; 1],
 }
 
@@ -50,7 +50,7 @@ struct Log {
 
 impl Regression {
     /// All files in the folders of a folder.
-    pub fn all(folder: &Path) -> Vec<Self> {
+    pub(crate) fn all(folder: &Path) -> Vec<Self> {
         let pattern = folder.join("*/*.yaml");
         let paths = glob::glob(pattern.to_str().unwrap()).unwrap();
         paths.map(|path| Self::read(&path.unwrap())).collect()
@@ -63,13 +63,13 @@ impl Regression {
 }
 
 impl Case {
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         let [Stage { input, .. }] = &self.stages;
         Request::of(&input.method, &input.uri, input.headers.clone(), &input.data)
     }
 
     /// Whether the rule is to match; a test says either that or the contrary.
-    pub fn expects(&self, rule: u64) -> bool {
+    pub(crate) fn expects(&self, rule: u64) -> bool {
         let [Stage { output: Output { log }, .. }] = &self.stages;
         let (expected, unexpected) = (log.expect_ids.contains(&rule), log.no_expect_ids.contains(&rule));
         assert_ne!(expected, unexpected, "{rule}-{}: says nothing, or both", self.test_id);

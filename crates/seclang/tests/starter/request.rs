@@ -6,10 +6,10 @@ use bartizan_seclang::{Connection, RuleSet, Transaction};
 
 use super::super::DETECTING;
 
-pub type Headers = BTreeMap<String, String>;
+pub(crate) type Headers = BTreeMap<String, String>;
 
 /// One request, its body as it goes over the wire.
-pub struct Request {
+pub(crate) struct Request {
     method: String,
     target: String,
     headers: Headers,
@@ -18,20 +18,20 @@ pub struct Request {
 
 /// What the rules say to it.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The rules that detect something and did.
-    pub rules: Vec<u64>,
-    pub refused: bool,
+    pub(crate) rules: Vec<u64>,
+    pub(crate) refused: bool,
 }
 
 impl Request {
-    pub fn new(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Self {
+    pub(crate) fn new(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Self {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self::of(method, target, headers.collect(), body)
     }
 
     /// `body` is what a file of tests says: there, a form of several parts ends its lines as the file does.
-    pub fn of(method: &str, target: &str, mut headers: Headers, body: &str) -> Self {
+    pub(crate) fn of(method: &str, target: &str, mut headers: Headers, body: &str) -> Self {
         let multipart = headers.get("Content-Type").is_some_and(|value| value.starts_with("multipart/"));
         let body = if multipart { body.replace('\n', "\r\n") } else { body.to_owned() };
         headers.entry("Host".to_owned()).or_insert_with(|| "shop.example.com".to_owned());
@@ -41,11 +41,9 @@ impl Request {
         Self { method: method.to_owned(), target: target.to_owned(), headers, body }
     }
 
-    pub fn send(&self, rules: &Arc<RuleSet>) -> Answer {
-        let connection = Connection {
-            client: ([203, 0, 113, 7], 41_000).into(),
-            server: ([192, 0, 2, 1], 443).into(),
-        };
+    pub(crate) fn send(&self, rules: &Arc<RuleSet>) -> Answer {
+        let connection =
+            Connection { client: ([203, 0, 113, 7], 41_000).into(), server: ([192, 0, 2, 1], 443).into() };
         let mut transaction = Transaction::new(Arc::clone(rules), connection, "test");
         transaction.request_line(self.method.as_bytes(), self.target.as_bytes(), b"HTTP/1.1");
         for (name, value) in &self.headers {
