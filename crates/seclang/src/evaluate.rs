@@ -17,10 +17,11 @@ use crate::{
     collections::{Collections, Tx},
     compile::Text,
     exclusion::{Excluded, Exclusion},
+    gate::Gate,
     rule_set::{CompiledDisruption, CompiledRule, Item, Marker},
     values::Values,
 };
-use cache::Cache;
+use cache::{Cache, Looked};
 
 /// What an exchange holds and what has come of it so far.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl State {
             mode: rules.settings.mode,
             buffers: Buffers::default(),
             values: Values::default(),
-            tx: Tx::new(&rules.names),
+            tx: Tx::new(&rules.mentioned),
             collections: Collections::default(),
             environment: BTreeMap::new(),
             exclusions: Vec::new(),
@@ -97,7 +98,7 @@ impl State {
             allowed: None,
             marker: None,
             skip: 0,
-            cache: Cache::default(),
+            cache: Cache::new(rules),
         }
     }
 
@@ -123,15 +124,15 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
     if !state.listens(phase) {
         return;
     }
-    state.cache.begin(rules);
     state.skip = 0;
-    let mut evaluation = Evaluation { rules, state, rule: None, reported: SmallVec::new() };
+    let mut evaluation = Evaluation { rules, state, rule: None, keeps: false, reported: SmallVec::new() };
     for item in rules.program(phase) {
         match item {
             Item::Marker(marker) => evaluation.pass(*marker),
-            Item::Rule(_) if evaluation.state.marker.is_some() => {}
-            Item::Rule(_) if evaluation.state.skip > 0 => evaluation.state.skip -= 1,
-            Item::Rule(rule) => {
+            _ if evaluation.state.marker.is_some() => {}
+            _ if evaluation.state.skip > 0 => evaluation.state.skip -= 1,
+            Item::Gated { bundle, gate, .. } if !evaluation.may_match(*bundle, gate) => {}
+            Item::Rule(rule) | Item::Gated { rule, .. } => {
                 evaluation.rule(*rule);
                 if !evaluation.state.listens(phase) || evaluation.state.allowed == Some(AllowScope::Phase) {
                     break;
@@ -161,6 +162,8 @@ struct Evaluation<'e> {
     state: &'e mut State,
     /// The rule that is being asked.
     rule: Option<&'e CompiledRule>,
+    /// Whether anything will ask later what has matched it: its report, or the next link.
+    keeps: bool,
     /// What has matched it, as far as it is reported.
     reported: SmallVec<[MatchedEntry; 4]>,
 }
@@ -170,6 +173,12 @@ impl Evaluation<'_> {
         if self.state.marker == Some(marker) {
             self.state.marker = None;
         }
+    }
+
+    /// Whether any value of these groups may open the gate.
+    fn may_match(&mut self, bundle: usize, gate: &Gate) -> bool {
+        let State { cache, values, buffers, .. } = &mut *self.state;
+        cache.bundle_may_admit(gate, bundle, &mut Looked { rules: self.rules, values, buffers })
     }
 
     fn rule(&mut self, number: usize) {
@@ -185,6 +194,7 @@ impl Evaluation<'_> {
         }
         let rule = &self.rules.rules[number];
         self.rule = Some(rule);
+        self.keeps = rule.is_logged || rule.links.len() > 1;
         self.reported.clear();
         self.state.last.now.clear();
         for (number, link) in rule.links.iter().enumerate() {
@@ -262,22 +272,22 @@ impl Reader<'_> {
         }
     }
 
-    /// `ARGS:id`, `REQUEST_URI`, `&ARGS`
     fn full_name(&self, entry: &MatchedEntry) -> Vec<u8> {
         let mut full = Vec::new();
-        self.append_full_name(entry, &mut full);
+        let name = self.state.buffers.name(entry.name);
+        append_full_name(entry.variable, entry.is_count, name, &mut full);
         full
     }
+}
 
-    fn append_full_name(&self, entry: &MatchedEntry, full: &mut Vec<u8>) {
-        if entry.is_count {
-            full.push(b'&');
-        }
-        full.extend_from_slice(entry.variable.name().as_bytes());
-        let name = self.state.buffers.name(entry.name);
-        if !name.is_empty() {
-            full.push(b':');
-            full.extend_from_slice(name);
-        }
+/// `ARGS:id`, `REQUEST_URI`, `&ARGS`
+fn append_full_name(variable: Variable, is_count: bool, name: &[u8], full: &mut Vec<u8>) {
+    if is_count {
+        full.push(b'&');
+    }
+    full.extend_from_slice(variable.name().as_bytes());
+    if !name.is_empty() {
+        full.push(b':');
+        full.extend_from_slice(name);
     }
 }

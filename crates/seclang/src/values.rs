@@ -19,22 +19,48 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 pub(crate) struct Values {
-    tables: Box<[SmallVec<[Entry; 2]>]>,
+    tables: Box<[Table]>,
+    /// How often anything has changed.
+    version: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Table {
+    entries: SmallVec<[Entry; 2]>,
+    /// What [`Values::version`] was when this changed for the last time.
+    version: u32,
 }
 
 impl Default for Values {
     fn default() -> Self {
-        Self { tables: vec![SmallVec::new(); Variable::ALL.len()].into() }
+        Self { tables: vec![Table::default(); Variable::ALL.len()].into(), version: 0 }
     }
 }
 
 impl Values {
     pub(crate) fn of(&self, variable: Variable) -> &[Entry] {
-        &self.tables[variable as usize]
+        &self.tables[variable as usize].entries
+    }
+
+    /// How often anything has changed.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What the version was when this variable changed for the last time.
+    pub(crate) fn version_of(&self, variable: Variable) -> u32 {
+        self.tables[variable as usize].version
+    }
+
+    fn change(&mut self, variable: Variable) -> &mut SmallVec<[Entry; 2]> {
+        self.version += 1;
+        let table = &mut self.tables[variable as usize];
+        table.version = self.version;
+        &mut table.entries
     }
 
     pub(crate) fn add(&mut self, variable: Variable, entry: Entry) {
-        self.tables[variable as usize].push(entry);
+        self.change(variable).push(entry);
     }
 
     /// The only value of a variable. An empty one is as good as none: rules do not see it, but for the last part of a
@@ -48,7 +74,7 @@ impl Values {
     }
 
     pub(crate) fn clear(&mut self, variable: Variable) {
-        self.tables[variable as usize].clear();
+        self.change(variable).clear();
     }
 
     /// The values that are meant.

@@ -1,6 +1,6 @@
 //! What a rule does besides deciding.
 
-use super::{Shared, SlotNames, Text};
+use super::{Mentioned, Shared, Text};
 use crate::{
     Place,
     ast::{self, Action, Collection, Control, SetOperation, Template},
@@ -11,7 +11,7 @@ use crate::{
 /// What happens for each value that matches.
 pub(super) fn set_variable(action: &Action, shared: &mut Shared<'_>) -> Option<SetVariable> {
     let Action::SetVariable(ast::SetVariable { collection, name, operation }) = action else { return None };
-    let names = &mut shared.names;
+    let names = &mut shared.mentioned;
     Some(SetVariable {
         collection: *collection,
         name: variable_name(*collection, name, names),
@@ -34,7 +34,7 @@ pub(super) fn effects<'a>(
 }
 
 fn effect(action: &Action, place: &Place, shared: &mut Shared<'_>) -> Result<Option<Effect>, Problem> {
-    let names = &mut shared.names;
+    let names = &mut shared.mentioned;
     Ok(Some(match action {
         Action::SetEnvironment { name, value } => {
             Effect::SetEnvironment { name: Text::new(name, names), value: Text::new(value, names) }
@@ -74,7 +74,7 @@ fn control(control: &Control, shared: &mut Shared<'_>) -> Option<Effect> {
     })
 }
 
-fn variable_name(collection: Collection, name: &Template, names: &mut SlotNames) -> VariableName {
+fn variable_name(collection: Collection, name: &Template, names: &mut Mentioned) -> VariableName {
     match (collection, name.as_literal()) {
         (Collection::Tx, Some(name)) => VariableName::Slot(names.claim(name.as_bytes())),
         _ => VariableName::Text(Text::new(name, names)),
