@@ -14,6 +14,7 @@ mod token_bucket;
 
 use bartizan_model::Algorithm;
 
+pub(crate) use self::token_bucket::longest_debt;
 use crate::charge::Effective;
 
 /// What is kept of one key. The default is a key of which nothing is known.

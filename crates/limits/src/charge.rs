@@ -45,6 +45,8 @@ impl Charge<'_> {
 /// A quota as it stands for one request, after its factors: whole units, whole nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Effective {
+    /// As it is for all requests.
+    pub(crate) stated: Quota,
     pub(crate) algorithm: Algorithm,
     /// Units per window, at least 1.
     pub(crate) limit: u64,
@@ -63,10 +65,11 @@ impl Effective {
         let cost =
             (u64::from(charge.cost.get()) * u64::from(factors.cost())).div_ceil(u64::from(Factors::ONE));
         Self {
+            stated: quota,
             algorithm: quota.algorithm(),
             limit: factors.of_quota(quota.limit()),
             burst,
-            window: nanoseconds(quota.length()) / u64::from(Factors::ONE) * u64::from(factors.window()),
+            window: factors.of_window(nanoseconds(quota.length())),
             cost: cost.clamp(1, burst),
         }
     }

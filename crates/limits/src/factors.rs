@@ -25,13 +25,18 @@ impl Factors {
     /// The factor that changes nothing, in thousandths.
     pub const ONE: u32 = 1000;
 
+    /// Of each factor the one that admits least.
+    pub(crate) const STRICTEST: Self = Self { quota: 100, cost: 5000, window: 2000 };
+    /// Of each factor the one that admits most.
+    pub(crate) const MOST_LENIENT: Self = Self { quota: 2000, cost: Self::ONE, window: Self::ONE };
+
     /// Factors on the quota (0.1 to 2), on the cost (1 to 5) and on the window (1 to 2). What lies outside is
     /// brought to the nearest that is allowed; what is not a number changes nothing.
     pub fn new(quota: f64, cost: f64, window: f64) -> Self {
         Self {
-            quota: thousandths(quota, 0.1, 2.0),
-            cost: thousandths(cost, 1.0, 5.0),
-            window: thousandths(window, 1.0, 2.0),
+            quota: thousandths(quota).clamp(Self::STRICTEST.quota, Self::MOST_LENIENT.quota),
+            cost: thousandths(cost).clamp(Self::MOST_LENIENT.cost, Self::STRICTEST.cost),
+            window: thousandths(window).clamp(Self::MOST_LENIENT.window, Self::STRICTEST.window),
         }
     }
 
@@ -53,6 +58,11 @@ impl Factors {
     /// So many units of a quota as they stand for the request: at least one, so that nobody is locked out.
     pub fn of_quota(self, units: NonZeroU32) -> u64 {
         (u64::from(units.get()) * u64::from(self.quota) / u64::from(Self::ONE)).max(1)
+    }
+
+    /// A window of so many nanoseconds as it stands for the request.
+    pub(crate) fn of_window(self, nanoseconds: u64) -> u64 {
+        nanoseconds / u64::from(Self::ONE) * u64::from(self.window)
     }
 
     /// The smaller quota, the higher cost and the longer window of the two.
@@ -93,9 +103,13 @@ impl RiskFactors {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 100 and 5000")]
-fn thousandths(factor: f64, least: f64, most: f64) -> u32 {
-    if factor.is_nan() { Factors::ONE } else { (factor.clamp(least, most) * 1000.0).round() as u32 }
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "brought to the nearest that is one"
+)]
+fn thousandths(factor: f64) -> u32 {
+    if factor.is_nan() { Factors::ONE } else { (factor * 1000.0).round() as u32 }
 }
 
 #[cfg(test)]

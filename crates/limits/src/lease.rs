@@ -112,23 +112,18 @@ impl LeasedStore {
             let part = charges.iter().zip(&held).filter(move |(_, held)| held.is_some() == is_held);
             part.map(|(charge, _)| *charge).collect::<SmallVec<[Charge<'_>; 4]>>()
         };
-        let (spent, missing) = (part(true), part(false));
-        let answer = self.shared.store.decide(&missing).await;
-        match &answer {
-            Ok(decision) if decision.is_admitted() => {}
-            Ok(_) => {
-                for (standing, charge) in held.iter_mut().flatten().zip(&spent) {
-                    let cost = Effective::of(charge).cost;
-                    standing.remaining = (standing.remaining + cost).min(standing.quota);
-                }
-                if let Err(error) = self.give_back(asked, asked, &spent).await {
-                    tracing::debug!(%error, "units of a refused request were not given back");
-                }
+        let (charges, missing) = (part(true), part(false));
+        let mut spent = Spent { store: self, asked, charges };
+        let decision = self.shared.store.decide(&missing).await?;
+        if decision.is_admitted() {
+            spent.charges.clear();
+        } else {
+            for (standing, charge) in held.iter_mut().flatten().zip(&spent.charges) {
+                let cost = Effective::of(charge).cost;
+                standing.remaining = (standing.remaining + cost).min(standing.quota);
             }
-            // What a lease cannot take any more is left to lapse: who does not answer is not asked again.
-            Err(_) => drop(self.to_leases(asked, &spent)),
         }
-        let mut answered = answer?.standings.into_iter();
+        let mut answered = decision.standings.into_iter();
         Ok(Decision {
             standings: held.into_iter().filter_map(|held| held.or_else(|| answered.next())).collect(),
         })
@@ -144,6 +139,11 @@ impl LeasedStore {
     ) -> Result<(), LimitsError> {
         let rest = self.to_leases(asked, charges);
         if rest.is_empty() { Ok(()) } else { self.shared.store.give_back(answered.elapsed(), &rest).await }
+    }
+
+    /// As [`give_back`](Self::give_back); what goes to the store, in the background.
+    pub fn refund(&self, asked: Instant, answered: Instant, charges: &[Charge<'_>]) {
+        self.shared.store.refund(answered, &self.to_leases(asked, charges));
     }
 
     /// Forgets what `value` has used of the limit; `false` when there was nothing. What other gateways have on lease
@@ -164,5 +164,19 @@ impl LeasedStore {
         let counted = now.saturating_sub(nanoseconds(counted.elapsed()));
         let table = &self.shared.table;
         charges.iter().filter(|charge| !table.put_back(now, counted, &table.ask(charge))).copied().collect()
+    }
+}
+
+/// What leases have paid for a request that the store has not admitted yet: given back when it refuses or fails, and when
+/// nobody waits for it any more.
+struct Spent<'c> {
+    store: &'c LeasedStore,
+    asked: Instant,
+    charges: SmallVec<[Charge<'c>; 4]>,
+}
+
+impl Drop for Spent<'_> {
+    fn drop(&mut self) {
+        self.store.refund(self.asked, self.asked, &self.charges);
     }
 }

@@ -45,6 +45,7 @@ mod limiter;
 mod memory;
 mod redis;
 mod shards;
+mod short_value;
 mod statistics;
 mod threat;
 
@@ -59,5 +60,6 @@ pub use lease::LeasedStore;
 pub use limiter::{Counted, Limiter};
 pub use memory::MemoryStore;
 pub use redis::{LimitsError, RedisSettings, RedisStore};
+pub use short_value::{LONGEST_SHOWN, shortened, shown};
 pub use statistics::{Outcome, Period, Ranking, RuleStatistics, TopValue, Totals};
 pub use threat::{Asker, Recommendation, Threat};

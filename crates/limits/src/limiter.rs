@@ -144,15 +144,13 @@ impl Limiter {
         (self.memory.decide(now, charges), Counted::Here(now))
     }
 
-    /// Gives back charges that were admitted and counted there. Where the shared store does not answer, they lapse
-    /// as all that is counted does.
-    pub async fn give_back(&self, counted: Counted, charges: &[Charge<'_>]) {
+    /// Gives back charges that were admitted and counted there: at once in memory, in the background in the shared
+    /// store. Where that does not answer, they lapse as all that is counted does.
+    pub fn refund(&self, counted: Counted, charges: &[Charge<'_>]) {
         match (counted, &self.shared) {
             (Counted::Here(when), _) => self.memory.give_back(when, charges),
             (Counted::There { asked, answered }, Some(shared)) => {
-                if let Err(error) = shared.store.give_back(asked, answered, charges).await {
-                    tracing::debug!(%error, "the shared store did not take charges back");
-                }
+                shared.store.refund(asked, answered, charges);
             }
             (Counted::Nowhere | Counted::There { .. }, _) => {}
         }

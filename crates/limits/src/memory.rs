@@ -22,8 +22,6 @@ use crate::{
 /// A shard has room for at least so many keys: those of one request must never push out each other.
 const LEAST_KEYS_PER_SHARD: usize = 256;
 const MOST_SHARDS: usize = 256;
-/// The largest factor on a window: so much longer than its quota says may a request find it.
-const LONGEST_WINDOW_FACTOR: u64 = 2;
 
 /// Counts in memory, for one process, in at most 85 bytes for each key that it may keep.
 ///
@@ -251,7 +249,7 @@ impl Pending {
 
 /// How long after its start a window may still count; a token bucket's state says itself when it ends.
 fn lifetime(quota: &Quota) -> u64 {
-    let window = LONGEST_WINDOW_FACTOR * nanoseconds(quota.length());
+    let window = Factors::STRICTEST.of_window(nanoseconds(quota.length()));
     match quota.algorithm() {
         Algorithm::TokenBucket => 0,
         Algorithm::FixedWindow => window,

@@ -29,11 +29,15 @@ mod endpoint;
 mod error;
 mod key;
 mod link;
+mod refunds;
 mod script;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use redis::Value;
@@ -44,22 +48,24 @@ pub(crate) use self::script::{Granted, Question};
 use self::{
     endpoint::Endpoint,
     link::{Connection, Link},
+    refunds::{Refund, Refunds},
     script::{Purpose, Script, standings},
 };
 pub use self::{endpoint::RedisSettings, error::LimitsError};
 use crate::{Charge, Decision, Limit, Standing};
 
-/// Limits in Redis. Dropping it ends its connection.
+/// Limits in Redis. Dropping it ends its connection, as soon as what is to be given back was.
 #[derive(Debug)]
 pub struct RedisStore {
     shared: Arc<Shared>,
-    is_cluster: bool,
+    refunds: Refunds,
 }
 
 #[derive(Debug)]
 struct Shared {
     link: Link,
     script: Script,
+    is_cluster: bool,
 }
 
 type Questions = SmallVec<[Question; 4]>;
@@ -75,7 +81,8 @@ impl RedisStore {
         let endpoint = Endpoint::of(settings)?;
         let is_cluster = endpoint.is_cluster();
         let link = Link::keep(endpoint, settings.timeout);
-        Ok(Self { shared: Arc::new(Shared { link, script }), is_cluster })
+        let shared = Arc::new(Shared { link, script, is_cluster });
+        Ok(Self { refunds: Refunds::keep(Arc::clone(&shared)), shared })
     }
 
     /// Whether there is a connection at the moment.
@@ -96,7 +103,15 @@ impl RedisStore {
     /// Undoes charges that [`decide`](Self::decide) admitted, `ago` being the time since it answered. What no longer
     /// counts by now is not given back.
     pub async fn give_back(&self, ago: Duration, charges: &[Charge<'_>]) -> Result<(), LimitsError> {
-        self.ask(Purpose::Give { ago }, charges).await.map(drop)
+        self.shared.give_back(ago, &questions(charges)).await
+    }
+
+    /// As [`give_back`](Self::give_back) of what was answered then, in the background: nobody waits for it, and nobody
+    /// learns when it fails. Then what was taken stays counted until it lapses.
+    pub fn refund(&self, answered: Instant, charges: &[Charge<'_>]) {
+        if !charges.is_empty() {
+            self.refunds.push(Refund { questions: questions(charges), answered });
+        }
     }
 
     /// Forgets what `value` has used of the limit; `false` when there was nothing.
@@ -126,10 +141,10 @@ impl RedisStore {
     }
 
     async fn ask(&self, purpose: Purpose, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
-        let questions = charges.iter().map(Question::of).collect::<Questions>();
+        let questions = questions(charges);
         let standings = match questions.len() {
             0 => SmallVec::new(),
-            2.. if self.is_cluster => self.ask_nodes(purpose, questions).await?,
+            2.. if self.shared.is_cluster => self.ask_nodes(purpose, questions).await?,
             _ => self.shared.ask(purpose, &questions).await?,
         };
         Ok(Decision { standings })
@@ -148,7 +163,9 @@ impl RedisStore {
             let (answer, excess) = shared.ask_each(purpose, questions).await;
             // Nobody may be left to hear it.
             let _ = told.send(answer);
-            shared.give_back(&excess).await;
+            if let Err(error) = shared.give_back(Duration::ZERO, &excess).await {
+                tracing::debug!(%error, "units of a refused request were not given back");
+            }
         });
         decided.await.unwrap_or_else(|_| Err(LimitsError::NotConnected("shutting down".into())))
     }
@@ -188,11 +205,14 @@ impl Shared {
         (standings.map(|standings| standings.into_iter().flatten().collect()), excess)
     }
 
-    async fn give_back(&self, questions: &[Question]) {
-        let purpose = Purpose::Give { ago: Duration::ZERO };
-        let calls = questions.iter().map(|question| self.ask(purpose, std::slice::from_ref(question)));
-        for error in join_all(calls).await.into_iter().filter_map(Result::err) {
-            tracing::debug!(%error, "units of a refused request were not given back");
-        }
+    /// All in one call; on a cluster one for each, all at the same time. Fails with the first that fails.
+    async fn give_back(&self, ago: Duration, questions: &[Question]) -> Result<(), LimitsError> {
+        let at_once = if self.is_cluster { 1 } else { questions.len().max(1) };
+        let calls = questions.chunks(at_once).map(|some| self.ask(Purpose::Give { ago }, some));
+        join_all(calls).await.into_iter().try_for_each(|answer| answer.map(drop))
     }
+}
+
+fn questions(charges: &[Charge<'_>]) -> Questions {
+    charges.iter().map(Question::of).collect()
 }

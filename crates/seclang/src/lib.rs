@@ -5,16 +5,34 @@
 
 pub mod ast;
 pub mod body;
+mod buffers;
+mod byte_set;
+mod collections;
+mod compile;
 mod error;
+mod evaluate;
+mod exclusion;
+mod gate;
 mod load;
 mod operator;
+mod outcome;
 mod parse;
 mod place;
+mod rule_set;
+mod settings;
+mod transaction;
 mod transformation;
+mod values;
 
+pub use collections::{CollectionStore, StoredValue};
 pub use error::{Problem, SeclangError};
+pub use exclusion::Exclusion;
 pub use load::{DataFiles, RuleFiles};
 pub use operator::{Captured, Match, Operator, Pattern};
+pub use outcome::{Disruption, Interruption, Matched, RuleMatch};
 pub use parse::parse;
 pub use place::Place;
+pub use rule_set::{RuleInfo, RuleSet};
+pub use settings::{BodySettings, Settings};
+pub use transaction::{Connection, Transaction};
 pub use transformation::Transformation;

@@ -19,11 +19,15 @@ mod verify;
 mod tests;
 
 pub use matched::{Captured, Match};
+pub(crate) use numbers::saturating as number;
 pub use pattern::Pattern;
+pub(crate) use pattern::selector_pattern;
 
 use crate::{
     ast::{self, OperatorName, Template},
+    byte_set::ByteSet,
     error::Problem,
+    gate::Required,
 };
 
 /// The condition of a rule, ready to be asked.
@@ -121,11 +125,30 @@ impl Operator {
         }
     }
 
-    /// The pattern of `@rx`, for whoever wants to know what it cannot match without.
-    pub fn pattern(&self) -> Option<&Pattern> {
-        match &self.comparison {
-            Comparison::Pattern(pattern) | Comparison::PatternEverywhere(pattern) => Some(pattern),
-            _ => None,
+    /// What a value must have for the condition to hold.
+    pub(crate) fn required(&self) -> Required {
+        if self.negated {
+            return Required::default();
+        }
+        match (&self.comparison, &self.argument) {
+            (
+                Comparison::Pattern(pattern)
+                | Comparison::PatternEverywhere(pattern)
+                | Comparison::Verify(_, pattern),
+                _,
+            ) => Required::of_pattern(pattern.as_str()),
+            (Comparison::Phrases(phrases), _) => Required::of_literals(phrases.phrases()),
+            (Comparison::Text(comparison), Argument::Literal(literal)) if comparison.holds_the_argument() => {
+                Required::of_literals([literal])
+            }
+            (Comparison::Bytes(allowed), _) => Required::of_bytes(allowed.others()),
+            (Comparison::UrlEncoding, _) => Required::of_bytes(ByteSet::of(b"%")),
+            (Comparison::Utf8Encoding, _) => Required::of_bytes(ByteSet::EMPTY.with_range(0x80, u8::MAX)),
+            (Comparison::CrossSiteScripting, _) => Required::of_bytes(injection::SCRIPT_NEEDS),
+            (Comparison::SqlInjection, _) => {
+                Required { shortest: injection::SHORTEST_SQL, ..Required::default() }
+            }
+            _ => Required::default(),
         }
     }
 

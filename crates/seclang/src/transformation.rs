@@ -21,6 +21,7 @@ mod nulls;
 mod parity;
 mod path;
 mod sql_hex;
+mod touches;
 mod trim;
 mod unicode;
 mod url;
@@ -32,6 +33,7 @@ mod tests;
 use std::borrow::Cow;
 
 pub(crate) use hex::byte_at as hex_byte;
+pub(crate) use touches::{Transformations, profile};
 
 /// One step of a rule's `t:` list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -47,6 +47,7 @@ mod limits;
 mod limits_cluster;
 mod limits_outage;
 mod limits_race;
+mod limits_refund;
 mod message_limits;
 mod no_leaks;
 mod path_dodging;

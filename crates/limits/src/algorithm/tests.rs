@@ -45,6 +45,10 @@ pub(crate) fn quotas() -> impl Strategy<Value = Quota> {
     })
 }
 
+fn buckets() -> impl Strategy<Value = Quota> {
+    quotas().prop_filter("a bucket", |quota| quota.algorithm() == Algorithm::TokenBucket)
+}
+
 pub(crate) fn factors() -> impl Strategy<Value = Factors> {
     let any =
         (0.1..2.0, 1.0..5.0, 1.0..2.0).prop_map(|(quota, cost, window)| Factors::new(quota, cost, window));
@@ -101,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn the_wait_is_exact_and_never_longer_than_two_windows_or_refills(
+    fn the_wait_is_exact_and_bounded(
         quota in quotas(), steps in steps(moves()), mut now in starts(),
     ) {
         let mut state = State::default();
@@ -115,8 +119,11 @@ proptest! {
                     let later = |wait| settled.settle(&asked, now + wait).charge(&asked, now + wait);
                     prop_assert!(later(wait).is_ok());
                     prop_assert!(later(wait - 1).is_err());
-                    let refill = asked.window.div_ceil(asked.limit) * asked.burst;
-                    prop_assert!(wait <= 2 * refill.max(asked.window), "{wait} {asked:?}");
+                    let longest = match asked.algorithm {
+                        Algorithm::TokenBucket => longest_debt(&quota),
+                        _ => 2 * asked.window,
+                    };
+                    prop_assert!(wait <= longest, "{wait} {asked:?}");
                     settled
                 }
             };
@@ -150,6 +157,30 @@ proptest! {
     }
 
     #[test]
+    fn a_risky_request_forgives_nothing(quota in buckets(), steps in steps(forwards()), mut now in starts()) {
+        let mut state = State::default();
+        for step in &steps {
+            now = now.max(moved(now, step, &quota));
+            let asked = effective(quota, step);
+            let settled = state.settle(&asked, now);
+            prop_assert_eq!(settled.at, state.at, "{:?}", asked);
+            state = settled.charge(&asked, now).unwrap_or(settled);
+        }
+    }
+
+    #[test]
+    fn some_request_may_owe_half_of_the_longest_debt_and_none_may_owe_more(quota in buckets()) {
+        let capacity = |thousandths| {
+            let factors = Factors::new(f64::from(thousandths) / 1000.0, 1.0, 2.0);
+            let asked = effective(quota, &Step { thousandths: 0, nanoseconds: 0, cost: 0, factors });
+            asked.burst * asked.window.div_ceil(asked.limit)
+        };
+        let most = (100..=2000).map(capacity).max().unwrap();
+        let longest = longest_debt(&quota);
+        prop_assert!(most <= longest && longest <= 2 * most, "{most} {longest}");
+    }
+
+    #[test]
     fn what_is_given_back_was_never_charged(
         quota in quotas(), steps in steps(forwards()), last in 0..20_usize, delay in 0..=2500_i64,
     ) {
@@ -172,12 +203,32 @@ proptest! {
 }
 
 #[test]
-fn a_bucket_that_would_take_ages_to_refill_is_cut_and_does_not_overflow() {
-    let (window, burst) = (2 * nanoseconds(Quota::LONGEST_WINDOW), 2 * u64::from(Quota::LARGEST));
-    let asked = Effective { algorithm: Algorithm::TokenBucket, limit: 1, burst, window, cost: burst };
-    let now = Nanos::LAST.get();
-    let empty = State { at: u64::MAX, ..State::default() }.settle(&asked, now);
-    assert_eq!(empty.level(&asked, now).remaining, 0);
-    let Err(Wait(wait)) = empty.charge(&asked, now) else { panic!("must be empty") };
-    assert!(empty.settle(&asked, now + wait).charge(&asked, now + wait).is_ok());
+fn no_debt_is_so_long_that_a_sum_overflows() {
+    let quota = |limit, window, burst| {
+        let units = |units| NonZeroU32::new(units).unwrap();
+        Quota::token_bucket(units(limit), window, units(burst)).unwrap()
+    };
+    let longest = Quota::LONGEST_WINDOW;
+    let cases = [
+        quota(1, longest, 1),
+        quota(19, longest, 19),
+        quota(19, longest, 18),
+        quota(Quota::LARGEST, longest, Quota::LARGEST),
+        quota(1, Quota::SHORTEST_WINDOW, 26_784_000),
+        quota(Quota::LARGEST, Quota::SHORTEST_WINDOW, Quota::LARGEST),
+    ];
+    for quota in cases {
+        assert!(
+            longest_debt(&quota) <= 4 * nanoseconds(longest) + 2 * u64::from(Quota::LARGEST),
+            "{quota:?}"
+        );
+        for factors in [Factors::STRICTEST, Factors::default(), Factors::MOST_LENIENT] {
+            let step = Step { thousandths: 0, nanoseconds: 0, cost: 1000, factors };
+            let (asked, now) = (effective(quota, &step), Nanos::LAST.get());
+            let empty = State { at: u64::MAX, ..State::default() }.settle(&asked, now);
+            assert_eq!(empty.level(&asked, now).remaining, 0);
+            let Err(Wait(wait)) = empty.charge(&asked, now) else { panic!("must be empty") };
+            assert!(empty.settle(&asked, now + wait).charge(&asked, now + wait).is_ok());
+        }
+    }
 }

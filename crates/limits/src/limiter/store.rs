@@ -35,16 +35,11 @@ impl Store {
         }
     }
 
-    /// Undoes what was charged when it was asked for and answered then.
-    pub(super) async fn give_back(
-        &self,
-        asked: Instant,
-        answered: Instant,
-        charges: &[Charge<'_>],
-    ) -> Result<(), LimitsError> {
+    /// Undoes what was charged when it was asked for and answered then, in the background.
+    pub(super) fn refund(&self, asked: Instant, answered: Instant, charges: &[Charge<'_>]) {
         match self {
-            Self::Exact(store) => store.give_back(answered.elapsed(), charges).await,
-            Self::Leased(store) => store.give_back(asked, answered, charges).await,
+            Self::Exact(store) => store.refund(answered, charges),
+            Self::Leased(store) => store.refund(asked, answered, charges),
         }
     }
 

@@ -1,8 +1,9 @@
 -- Decides all charges of one request at once: when one is refused, nothing is charged.
 --
 -- KEYS     one per charge
--- ARGV     the purpose and a number for it, then four per charge: kind, unit, capacity, cost. A bucket counts
---          nanoseconds (unit: what one unit takes to come back), windows count units (unit: the window in microseconds).
+-- ARGV     the purpose and a number for it, then five per charge: kind, unit, capacity, cost, longest. A bucket counts
+--          nanoseconds (unit: what one unit takes to come back, longest: what it may owe at most, whatever the factors of
+--          the requests were), windows count units (unit: the window in microseconds).
 --          take 0       charge
 --          peek 0       as take, but charges nothing
 --          give AGO     undo what was taken; the microseconds since the answer to it
@@ -65,7 +66,7 @@ local function give(slot, kind, unit, cost, taken_at)
 end
 
 for i = 1, #KEYS do
-  local key, a = KEYS[i], 4 * i - 1
+  local key, a = KEYS[i], 5 * i - 2
   local kind, unit, capacity, cost =
     ARGV[a], number(ARGV[a + 1]), number(ARGV[a + 2]), number(ARGV[a + 3])
 
@@ -90,8 +91,13 @@ for i = 1, #KEYS do
   local since = now - at[slot]
   if kind == 'bucket' then
     local owed = max(used[slot] - max(since, 0) * 1000, 0)
-    moved[i] = since < 0 or owed > 2 * capacity
-    at[slot], used[slot] = now, min(owed, 2 * capacity)
+    moved[i] = since < 0
+    if owed > capacity then -- else there is no need to know
+      local longest = number(ARGV[a + 4])
+      moved[i] = moved[i] or owed > longest
+      owed = min(owed, longest)
+    end
+    at[slot], used[slot] = now, owed
   elseif since < 0 then
     moved[i] = true
     at[slot] = now
@@ -129,13 +135,13 @@ end
 
 if refused and purpose == 'take' then
   for i = 1, #KEYS do
-    if waits[i] == 0 then used[slots[i]] = used[slots[i]] - ARGV[4 * i + 2] end
+    if waits[i] == 0 then used[slots[i]] = used[slots[i]] - ARGV[5 * i + 1] end
   end
 end
 
 local reply = {}
 for i = 1, #KEYS do
-  local slot, a = slots[i], 4 * i - 1
+  local slot, a = slots[i], 5 * i - 2
   local kind, unit, capacity = ARGV[a], number(ARGV[a + 1]), number(ARGV[a + 2])
 
   local left, full

@@ -10,7 +10,7 @@ use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 use smallvec::SmallVec;
 
 use super::{error::LimitsError, key, link::Connection};
-use crate::{Charge, Standing, charge::Effective};
+use crate::{Charge, Standing, algorithm::longest_debt, charge::Effective};
 
 /// The text of the script and the SHA-1 by which a server knows it.
 pub(super) struct Script {
@@ -58,14 +58,11 @@ fn command(name: &str, script: &str, purpose: Purpose, questions: &[Question]) -
         Purpose::Lease { least } => command.arg("lease").arg(least),
         Purpose::Return { leased_at } => command.arg("return").arg(leased_at),
     };
-    for Question { kind, unit, capacity, cost, .. } in questions {
-        command.arg(kind).arg(unit).arg(capacity).arg(cost);
+    for Question { kind, unit, capacity, cost, longest, .. } in questions {
+        command.arg(kind).arg(unit).arg(capacity).arg(cost).arg(longest);
     }
     command
 }
-
-/// 73 years, in nanoseconds. A bucket holds at most what refills in this time, whatever its burst; as in memory.
-const LONGEST_REFILL: u64 = 1 << 61;
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +90,8 @@ pub(crate) struct Question {
     capacity: u64,
     /// As the capacity.
     cost: u64,
+    /// For a bucket the nanoseconds that it may owe at most, for a window the longest wait in its microseconds.
+    longest: u64,
     /// For the answer.
     quota: u64,
     units: u64,
@@ -101,14 +100,16 @@ pub(crate) struct Question {
 
 impl Question {
     pub(crate) fn of(charge: &Charge<'_>) -> Self {
-        let Effective { algorithm, limit, burst, window, cost } = Effective::of(charge);
-        let (unit, capacity, scaled) = match algorithm {
+        let Effective { stated, algorithm, limit, burst, window, cost } = Effective::of(charge);
+        let (unit, capacity, scaled, longest) = match algorithm {
             Algorithm::TokenBucket => {
                 let interval = window.div_ceil(limit);
-                let refill = |units: u64| units.saturating_mul(interval).min(LONGEST_REFILL);
-                (interval, refill(burst), refill(cost))
+                (interval, burst * interval, cost * interval, longest_debt(&stated))
             }
-            Algorithm::SlidingWindow | Algorithm::FixedWindow => (window.div_ceil(1000), burst, cost),
+            Algorithm::SlidingWindow | Algorithm::FixedWindow => {
+                let microseconds = window.div_ceil(1000);
+                (microseconds, burst, cost, 2 * microseconds)
+            }
         };
         Self {
             key: key::key(charge.limit, charge.value),
@@ -116,6 +117,7 @@ impl Question {
             unit,
             capacity,
             cost: scaled,
+            longest,
             quota: burst,
             units: cost,
             window: Duration::from_nanos(window),
@@ -130,7 +132,7 @@ impl Question {
 
     pub(super) fn scaled(&self, units: u64) -> u64 {
         match self.kind {
-            "bucket" => units.saturating_mul(self.unit).min(LONGEST_REFILL),
+            "bucket" => units.saturating_mul(self.unit),
             _ => units,
         }
     }
@@ -144,12 +146,8 @@ impl Question {
         if remaining > self.quota {
             return Err(LimitsError::Nonsense("more units left than there are"));
         }
-        // Neither is ever longer than two of a bucket's fillings or of the windows.
-        let longest = match self.kind {
-            "bucket" => self.capacity.div_ceil(1000),
-            _ => self.unit,
-        };
-        if wait.max(reset) > longest.saturating_mul(2).saturating_add(1) {
+        let longest = if self.kind == "bucket" { self.longest.div_ceil(1000) } else { self.longest };
+        if wait.max(reset) > longest.saturating_add(1) {
             return Err(LimitsError::Nonsense("a longer wait than the limit could demand"));
         }
         Ok(Standing {

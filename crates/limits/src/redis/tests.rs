@@ -235,6 +235,30 @@ async fn a_clock_that_jumps_neither_opens_nor_locks() {
 }
 
 #[tokio::test]
+async fn a_risky_request_forgives_nothing() {
+    for program in programs() {
+        let frozen = Frozen::start(&program).await;
+        frozen.set_clock(1_790_000_000_000_000).await;
+        let minute = Duration::from_mins(1);
+        for (limit, burst) in [(100, 100), (19, 1), (9, 50), (1, 1)] {
+            let quota = Quota::token_bucket(units(limit), minute, units(burst)).unwrap();
+            let limit = Limit { name: format!("{limit}-{burst}").into(), quota };
+            let charge = |factors| Charge { limit: &limit, value: b"one", cost: units(100), factors };
+            let owed = |decision: Decision| decision.standings[0].reset;
+            let most = charge(Factors::new(if burst > 1 { 2.0 } else { 0.1 }, 1.0, 2.0));
+            let first = frozen.store.decide(&[most]).await.unwrap();
+            assert!(first.is_admitted());
+            let first = owed(first);
+            let risky = frozen.store.decide(&[charge(Factors::new(0.1, 5.0, 1.0))]).await.unwrap();
+            assert!(!risky.is_admitted(), "{limit:?}");
+            assert_eq!(owed(risky), first, "{limit:?}");
+            let after = frozen.store.standing(&[charge(Factors::default())]).await.unwrap();
+            assert_eq!(owed(after), first, "{limit:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_state_that_nobody_here_wrote_is_an_error() {
     for program in programs() {
         let frozen = Frozen::start(&program).await;

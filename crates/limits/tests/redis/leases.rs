@@ -8,6 +8,8 @@ use std::{
 
 use bartizan_limits::{Charge, Factors, LeasedStore, Limit, LimitsError};
 use bartizan_model::{Algorithm, Quota};
+use rustix::process::Signal;
+use tokio::time::timeout;
 
 use crate::{
     eventually::eventually,
@@ -241,5 +243,25 @@ async fn what_is_undone_and_what_is_on_lease_is_all_given_back() {
             assert!(store.reset(&limit, b"somebody").await.unwrap());
             assert!(decide(&store, std::slice::from_ref(&limit)).await.1, "what was on lease is forgotten");
         }
+    }
+}
+
+#[tokio::test]
+async fn who_goes_away_while_the_store_is_asked_gets_back_what_a_lease_has_paid() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let exact = connected(&settings(&[server.url()])).await;
+        let store = leased(&server).await;
+        let (leased, asked) =
+            (limit("leased", Algorithm::FixedWindow, 100_000), limit("asked", Algorithm::FixedWindow, 5));
+        let admitted = busy(&store, &leased).await;
+        server.signal(Signal::STOP);
+        let charges = [charge(&leased, b"somebody"), charge(&asked, b"somebody")];
+        let outcome = timeout(Duration::ZERO, store.decide(&charges)).await;
+        assert!(outcome.is_err(), "decided without the store");
+        server.signal(Signal::CONT);
+        drop(store);
+        eventually("everything to be given back", async || left(&exact, &leased).await == 100_000 - admitted)
+            .await;
     }
 }

@@ -1,10 +1,14 @@
 //! What is counted: exactly, together, for all gateways.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bartizan_model::Algorithm;
 
 use crate::{
+    eventually::eventually,
     server::{Server, programs},
     store::{ALGORITHMS, charge, connected, decide, left, limit, race, settings},
 };
@@ -109,6 +113,28 @@ async fn what_was_taken_can_be_given_back_and_forgotten() {
 }
 
 #[tokio::test]
+async fn what_is_given_back_in_the_background_arrives_although_the_store_is_dropped() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let settings = settings(&[server.url()]);
+        let other = connected(&settings).await;
+        for algorithm in ALGORITHMS {
+            let (store, limit) =
+                (connected(&settings).await, limit(&format!("{algorithm:?}"), algorithm, 500));
+            for _ in 0..300 {
+                assert!(decide(&store, &limit).await.unwrap().is_admitted());
+            }
+            for _ in 0..200 {
+                store.refund(Instant::now(), &[charge(&limit, b"somebody")]);
+            }
+            store.refund(Instant::now(), &[]);
+            drop(store);
+            eventually("it to be given back", async || left(&other, &limit).await == 400).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_asked_is_nothing_refused() {
     for program in programs() {
         let server = Server::start(&program, &[]);
@@ -157,7 +183,7 @@ async fn the_first_use_of_a_window_can_be_given_back() {
             for number in 0..300 {
                 let limit = limit(&format!("{algorithm:?}-{number}"), algorithm, 3);
                 assert!(decide(&store, &limit).await.unwrap().is_admitted());
-                let answered = std::time::Instant::now();
+                let answered = Instant::now();
                 store.give_back(answered.elapsed(), &[charge(&limit, b"somebody")]).await.unwrap();
                 assert_eq!(left(&store, &limit).await, 3, "{algorithm:?}");
             }

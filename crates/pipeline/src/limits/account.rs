@@ -3,12 +3,11 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bartizan_config::{Amount, LimitRule};
-use bartizan_limits::{Asker, DimensionKind, Factors, Standing, Threat};
+use bartizan_limits::{Asker, DimensionKind, Factors, LONGEST_SHOWN, Standing, Threat, shown};
 use bartizan_model::Name;
 
 use super::{
     CompiledRule, LimitEffect, Limited, RouteLimits,
-    history::shown,
     standing::{RuleStanding, Whom},
 };
 
@@ -41,8 +40,6 @@ pub struct RuleAccount<'a> {
 
 /// The most rules that are remembered of a request.
 pub(crate) const MOST_RULES: usize = 8;
-/// The longest value that is remembered whole, in bytes.
-const LONGEST_VALUE: usize = 64;
 
 impl LimitAccount {
     /// What remains of what limits have said.
@@ -140,7 +137,7 @@ impl Whom {
     /// Keeps no more of a long value than people are shown.
     fn shorten(&mut self) {
         if let Self::Value(value) = self
-            && value.as_bytes().len() > LONGEST_VALUE
+            && value.as_bytes().len() > LONGEST_SHOWN
         {
             *self = Self::Shortened(shown(value.as_bytes(), fingerprint).into());
         }

@@ -15,7 +15,7 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use bartizan_config::{Config, LimitRule, LimitsProposal};
-use bartizan_limits::Limiter;
+use bartizan_limits::{Limiter, shown};
 use bartizan_model::Name;
 
 use self::{
@@ -23,7 +23,7 @@ use self::{
     side::Side,
     tally::{MOST_VALUES, Tally},
 };
-use super::{LimitHistory, history::shown};
+use super::LimitHistory;
 
 /// The most rules of one route: as many as a configuration may have.
 const MOST_RULES: usize = 64;

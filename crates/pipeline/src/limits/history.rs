@@ -6,7 +6,6 @@
 //! the oldest goes, and is counted. Who asks is spread over shards, each behind its own lock, of which a request takes
 //! one; no two are ever held together.
 
-mod digest;
 mod encoding;
 mod layout;
 mod segment;
@@ -37,7 +36,6 @@ use super::Facts;
 use crate::{Exchange, Stage};
 
 pub(crate) use self::{
-    digest::shown,
     layout::{Layout, RouteKey},
     segment::{Reader, Recorded},
     snapshot::Snapshot,

@@ -1,17 +1,18 @@
 //! Decides how much: before it is known who asks by address, route and header, afterwards by user, organisation and
 //! key. Memory decides in about a microsecond; a shared store costs one round trip in each of the two stages, never longer
 //! than its timeout. All rules of a stage are decided together: when one refuses, nothing is counted, and what the coarse stage
-//! had counted is given back when the fine one refuses. What the request's risk makes of a limit ([`Exchange::risk`])
-//! applies to it alone.
+//! had counted is given back when the fine one refuses or nobody waits for it any more. What the request's risk makes of a
+//! limit ([`Exchange::risk`]) applies to it alone.
 
 mod concurrent;
 mod rate;
+mod refund;
 #[cfg(test)]
 mod tests;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use bartizan_limits::{Charge, Counted, Limit, Limiter, Outcome};
+use bartizan_limits::{Counted, Limit, Limiter, Outcome};
 use bartizan_model::Line;
 use http::header;
 use smallvec::SmallVec;
@@ -19,6 +20,7 @@ use smallvec::SmallVec;
 use self::{
     concurrent::Concurrent,
     rate::{Rate, charge, report},
+    refund::Refund,
 };
 use super::Passed;
 use crate::{
@@ -39,13 +41,10 @@ pub(crate) async fn coarse(exchange: &mut Exchange, limiter: &Limiter) -> Result
 /// Limits on who asks.
 pub(crate) async fn fine(exchange: &mut Exchange, limiter: &Limiter) -> Result<Passed, Stop> {
     let Some(route) = limited_route(exchange, |limits| &limits.fine) else { return Ok(unlimited(exchange)) };
-    match decide(exchange, limiter, &route.limits.fine, RuleReference::Fine).await {
-        Ok(counted) => Ok(passed(&route, counted.is_some())),
-        Err(stop) => {
-            give_back_coarse(exchange, limiter, &route).await;
-            Err(stop)
-        }
-    }
+    let refund = Refund { exchange, limiter, route: &route };
+    let counted = decide(refund.exchange, limiter, &route.limits.fine, RuleReference::Fine).await?;
+    refund.cancel();
+    Ok(passed(&route, counted.is_some()))
 }
 
 /// The route, if it has rules of this stage.
@@ -108,30 +107,6 @@ fn cost(exchange: &Exchange) -> NonZeroU32 {
     route.map_or(NonZeroU32::MIN, |route| {
         route.config.costs.of(&exchange.head.method, exchange.path.matched(exchange.head.uri.path()))
     })
-}
-
-/// The fine stage has refused: what the coarse one counted is as if it had not been.
-async fn give_back_coarse(exchange: &mut Exchange, limiter: &Limiter, route: &CompiledRoute) {
-    let Some(counted) = exchange.limited.coarse.take() else { return };
-    let cost = cost(exchange);
-    let rate_of = |reference| match reference {
-        RuleReference::Coarse(index) => match route.limits.coarse.get(index) {
-            Some(rule) if !rule.is_shadow() => rule.limit(),
-            _ => None,
-        },
-        RuleReference::Fine(_) => None,
-    };
-    let standings = &mut exchange.limited.standings;
-    {
-        let taken = standings.iter().filter_map(|standing| standing.charge(rate_of(standing.rule)?, cost));
-        let charges: SmallVec<[Charge<'_>; 3]> = taken.collect();
-        limiter.give_back(counted, &charges).await;
-    }
-    for standing in standings {
-        if let Some(limit) = rate_of(standing.rule) {
-            standing.give_back(limit.quota.algorithm());
-        }
-    }
 }
 
 /// Counts and tells who was in the way.

@@ -153,6 +153,40 @@ impl Variable {
     }
 }
 
+impl Variable {
+    /// Whether rules or the clock may change it while a phase runs.
+    pub(crate) const fn changes_within_phase(self) -> bool {
+        matches!(
+            self,
+            Self::Duration
+                | Self::Env
+                | Self::Global
+                | Self::HighestSeverity
+                | Self::Ip
+                | Self::MatchedVar
+                | Self::MatchedVarName
+                | Self::MatchedVars
+                | Self::MatchedVarsNames
+                | Self::Resource
+                | Self::Rule
+                | Self::Session
+                | Self::SessionId
+                | Self::Time
+                | Self::TimeDay
+                | Self::TimeEpoch
+                | Self::TimeHour
+                | Self::TimeMin
+                | Self::TimeMon
+                | Self::TimeSec
+                | Self::TimeWday
+                | Self::TimeYear
+                | Self::Tx
+                | Self::User
+                | Self::UserId
+        )
+    }
+}
+
 /// What of a collection is meant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Selector {

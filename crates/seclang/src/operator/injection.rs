@@ -6,7 +6,13 @@
 use libinjectionrs::xss::{Html5Flags, Html5State, TokenType};
 
 use super::Match;
-use crate::Transformation;
+use crate::{Transformation, byte_set::ByteSet};
+
+/// A script begins with a tag, or with an attribute that has a value.
+pub(super) const SCRIPT_NEEDS: ByteSet = ByteSet::of(b"<=");
+
+/// No single byte is SQL.
+pub(super) const SHORTEST_SQL: usize = 2;
 
 /// A value that would be SQL if it were put into a query; its fingerprint says what kind.
 pub(super) fn sql(value: &[u8]) -> Option<Match> {

@@ -31,7 +31,7 @@ fn in_32_bits(number: i64) -> i32 {
 }
 
 /// C's `atoll`.
-fn saturating(text: &[u8]) -> i64 {
+pub(crate) fn saturating(text: &[u8]) -> i64 {
     let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r')).unwrap_or(text.len());
     let (_, text) = text.split_at(start);
     let (negative, digits) = match text {

@@ -34,25 +34,8 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles a pattern of PCRE.
     pub fn compile(pattern: &str) -> Result<Self, Problem> {
-        let rewritten = rewrite::from_pcre(pattern).map_err(|reason| Problem::Unsupported {
-            what: "pattern",
-            name: shortened(pattern),
-            reason,
-        })?;
-        let regex = RegexBuilder::new(&rewritten)
-            .unicode(false)
-            .dot_matches_new_line(true)
-            .multi_line(true)
-            .size_limit(LARGEST)
-            .build();
-        let regex = regex.map_err(|error| match error {
-            regex::Error::CompiledTooBig(limit) => Problem::TooMuch {
-                what: "the bytes of a compiled pattern",
-                limit: u64::try_from(limit).unwrap_or(u64::MAX),
-            },
-            _ => Problem::invalid("rx", pattern, "a regular expression of PCRE"),
-        })?;
-        let begins_lines = begins_lines(&rewritten);
+        let regex = compile(pattern, false)?;
+        let begins_lines = begins_lines(regex.as_str());
         Ok(Self { regex, begins_lines })
     }
 
@@ -96,6 +79,33 @@ impl Pattern {
             all.flat_map(|captures| groups(&captures).collect::<Vec<_>>()).take(CAPTURES).collect();
         Some(found)
     }
+}
+
+/// The pattern of a selector, `ARGS:/^user_/`: it does not regard case.
+pub(crate) fn selector_pattern(pattern: &str) -> Result<Regex, Problem> {
+    compile(pattern, true)
+}
+
+fn compile(pattern: &str, ignores_case: bool) -> Result<Regex, Problem> {
+    let rewritten = rewrite::from_pcre(pattern).map_err(|reason| Problem::Unsupported {
+        what: "pattern",
+        name: shortened(pattern),
+        reason,
+    })?;
+    let regex = RegexBuilder::new(&rewritten)
+        .unicode(false)
+        .case_insensitive(ignores_case)
+        .dot_matches_new_line(true)
+        .multi_line(true)
+        .size_limit(LARGEST)
+        .build();
+    regex.map_err(|error| match error {
+        regex::Error::CompiledTooBig(limit) => Problem::TooMuch {
+            what: "the bytes of a compiled pattern",
+            limit: u64::try_from(limit).unwrap_or(u64::MAX),
+        },
+        _ => Problem::invalid("rx", pattern, "a regular expression of PCRE"),
+    })
 }
 
 /// Whether `^` is what every match begins with.

@@ -13,6 +13,7 @@ use crate::{error::Problem, transformation::hex_byte};
 #[derive(Debug)]
 pub(super) struct Phrases {
     automaton: AhoCorasick,
+    phrases: Box<[Box<[u8]>]>,
 }
 
 impl Phrases {
@@ -34,16 +35,21 @@ impl Phrases {
     }
 
     fn new(phrases: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, Problem> {
+        let phrases: Box<[Box<[u8]>]> = phrases.into_iter().map(|phrase| phrase.as_ref().into()).collect();
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .build(phrases);
+            .build(&*phrases);
         let automaton = automaton
             .map_err(|_| Problem::TooMuch { what: "phrases of `@pm`", limit: u64::from(u32::MAX) / 2 })?;
         if automaton.patterns_len() == 0 {
             return Err(Problem::Missing { name: "@pm".to_owned(), expected: "at least one phrase" });
         }
-        Ok(Self { automaton })
+        Ok(Self { automaton, phrases })
+    }
+
+    pub(super) fn phrases(&self) -> impl Iterator<Item = &[u8]> {
+        self.phrases.iter().map(AsRef::as_ref)
     }
 
     /// The phrase that ends first.

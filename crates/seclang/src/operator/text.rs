@@ -17,6 +17,11 @@ pub(super) enum Text {
 }
 
 impl Text {
+    /// Whether the argument stands in every value for which the comparison holds.
+    pub(super) fn holds_the_argument(self) -> bool {
+        !matches!(self, Self::Within)
+    }
+
     /// The part of `value` that decides, if the comparison holds.
     pub(super) fn find(self, value: &[u8], argument: &[u8]) -> Option<Range<usize>> {
         match self {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use bartizan_config::Amount;
-use bartizan_limits::Limit;
+use bartizan_config::{Amount, LimitPolicy, LimitRule};
+use bartizan_limits::{Limit, LimitsError};
 use bartizan_model::Name;
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Which, check_value, value};
 use crate::{
+    LimitsInUse,
     control::Shared,
     extract::JsonBody,
     failure::{Failure, FailureCode},
@@ -64,23 +66,7 @@ pub(crate) async fn reset_limit(
     let which = Which { policy: Some(&reset.policy), rule: reset.rule.as_ref() };
     let meant = which.of(&limits.config)?;
     value::check(&meant, &reset.value)?;
-    let (mut rules, mut failed_rules, mut failure) = (Vec::new(), Vec::new(), None);
-    for (policy, rule) in meant {
-        let (Amount::Rate(quota), Some(value)) = (rule.amount, value::counted(&rule.per, &reset.value))
-        else {
-            continue;
-        };
-        let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
-        match limits.limiter.reset(&limit, value.as_bytes()).await {
-            Ok(true) => rules.push(rule.name.to_string()),
-            Ok(false) => {}
-            // This gateway has forgotten it all the same, and is to forget the others, too.
-            Err(error) => {
-                failed_rules.push(rule.name.to_string());
-                failure = Some(error);
-            }
-        }
-    }
+    let Forgotten { rules, failed_rules, failure } = limits.forget(meant, &reset.value).await;
     tracing::info!(
         audit = true,
         action = "limits.reset",
@@ -100,5 +86,38 @@ pub(crate) async fn reset_limit(
                 format!("forgotten by this gateway alone, the shared store does not answer: {error}");
             Err(Failure::new(FailureCode::SharedStoreUnavailable, detail))
         }
+    }
+}
+
+/// What came of it, by the names of the rules.
+#[derive(Default)]
+struct Forgotten {
+    rules: Vec<String>,
+    /// Those of which this gateway alone has forgotten what was used, and the last reason why.
+    failed_rules: Vec<String>,
+    failure: Option<LimitsError>,
+}
+
+impl LimitsInUse {
+    /// The store is asked for all rules at the same time, so that it is waited for once.
+    async fn forget(&self, meant: Vec<(&LimitPolicy, &LimitRule)>, written: &str) -> Forgotten {
+        let resets = meant.into_iter().filter_map(|(policy, rule)| {
+            let Amount::Rate(quota) = rule.amount else { return None };
+            let value = value::counted(&rule.per, written)?;
+            let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
+            Some(async move { (rule.name.to_string(), self.limiter.reset(&limit, value.as_bytes()).await) })
+        });
+        let mut forgotten = Forgotten::default();
+        for (rule, outcome) in join_all(resets).await {
+            match outcome {
+                Ok(true) => forgotten.rules.push(rule),
+                Ok(false) => {}
+                Err(error) => {
+                    forgotten.failed_rules.push(rule);
+                    forgotten.failure = Some(error);
+                }
+            }
+        }
+        forgotten
     }
 }

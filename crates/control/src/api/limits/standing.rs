@@ -5,7 +5,8 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, Enforcement, LimitPolicy, LimitRule};
 use bartizan_limits::{Asker, Charge, DimensionKind, Factors, Limit, Standing, Threat};
-use bartizan_model::Name;
+use bartizan_model::{Name, Quota};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -107,16 +108,23 @@ pub(crate) async fn read_limit_standing(
     let rules = which.of(&limits.config)?;
     value::check(&rules, &asked.value)?;
     let address = asked.value.parse().ok();
-    let (mut standings, mut used) = (Vec::new(), Vec::new());
-    for (policy, rule) in rules.into_iter().filter(|(_, rule)| rule.enabled) {
-        let Some(value) = value::counted(&rule.per, &asked.value) else { continue };
-        let standing = limits.standing(policy, rule, &value, address).await?;
-        used.extend(used_of(rule, &standing));
-        standings.push(standing);
-    }
+    let asking = rules.into_iter().filter(|(_, rule)| rule.enabled).filter_map(|(policy, rule)| {
+        let value = value::counted(&rule.per, &asked.value)?;
+        let limits = &limits;
+        Some(async move {
+            let standing = limits.standing(policy, rule, &value, address).await;
+            standing.map(|standing| (rule, standing))
+        })
+    });
+    // The store is asked for all rules at the same time, so that it is waited for once.
+    let standings: Vec<_> = try_join_all(asking).await?;
+    let used: Vec<_> = standings.iter().filter_map(|(rule, standing)| used_of(rule, standing)).collect();
     let threat = || Threat::of(used.iter().map(|(kind, standing)| (*kind, standing)), Asker::default());
     let threat = (!used.is_empty()).then(|| threat().into());
-    Ok(Json(LimitStandings { standings, threat }))
+    Ok(Json(LimitStandings {
+        standings: standings.into_iter().map(|(_, standing)| standing).collect(),
+        threat,
+    }))
 }
 
 /// What counts for the threat; nothing of a rule that refuses nobody.
@@ -150,54 +158,53 @@ impl LimitsInUse {
         let name = Limit::name_of(&policy.name, &rule.name);
         let now = self.limiter.now();
         let allowed = self.limiter.allowances().until(|| now, &policy.name, address, value.as_bytes());
-        let blank = LimitStanding {
+        let (standing, is_shared) = match rule.amount {
+            Amount::Rate(quota) => self.of_rate(name, quota, rule.enforcement, value).await?,
+            Amount::Concurrent(at_most) => (self.of_places(&name, at_most, value), false),
+        };
+        Ok(LimitStanding {
             policy: policy.name.to_string(),
             rule: rule.name.to_string(),
             per: rule.per.iter().map(ToString::to_string).collect(),
             mode: rule.enforcement.into(),
-            counted_by: LimitCounter::Gateway,
-            quota: 0,
-            remaining: 0,
-            reset_seconds: None,
-            retry_after_seconds: None,
-            allowed_until: allowed.map(|until| moment(until, now)),
-        };
-        let quota = match rule.amount {
-            Amount::Rate(quota) => quota,
-            Amount::Concurrent(at_most) => {
-                let in_flight = self.limiter.concurrency().in_flight(&name, value.as_bytes());
-                let remaining = at_most.get().saturating_sub(in_flight).into();
-                // A place is free as soon as a request ends, which nobody knows; who is refused is told a second.
-                let retry_after_seconds = (remaining == 0).then_some(1.0);
-                return Ok(LimitStanding {
-                    quota: at_most.get().into(),
-                    remaining,
-                    retry_after_seconds,
-                    ..blank
-                });
-            }
-        };
-        let limit = Limit { name, quota };
-        let charge = Charge {
-            limit: &limit,
-            value: value.as_bytes(),
-            cost: NonZeroU32::MIN,
-            factors: Factors::default(),
-        };
-        let (standing, is_shared) = match rule.enforcement {
-            Enforcement::Enforce => {
-                self.limiter.standing(&charge).await.map_err(|error| unavailable(&error))?
-            }
-            // Rules that only report are counted by each gateway for itself.
-            Enforcement::Shadow => (self.limiter.standing_here(&charge), false),
-        };
-        Ok(LimitStanding {
             counted_by: if is_shared { LimitCounter::SharedStore } else { LimitCounter::Gateway },
             quota: standing.quota,
             remaining: standing.remaining,
-            reset_seconds: Some(standing.reset.as_secs_f64()),
+            // When a request in flight ends nobody knows.
+            reset_seconds: matches!(rule.amount, Amount::Rate(_)).then(|| standing.reset.as_secs_f64()),
             retry_after_seconds: standing.retry_after.map(|wait| wait.as_secs_f64()),
-            ..blank
+            allowed_until: allowed.map(|until| moment(until, now)),
         })
+    }
+
+    /// Also says whether the shared store has counted.
+    async fn of_rate(
+        &self,
+        name: Arc<str>,
+        quota: Quota,
+        enforcement: Enforcement,
+        value: &str,
+    ) -> Result<(Standing, bool), Failure> {
+        let limit = Limit { name, quota };
+        let (value, cost, factors) = (value.as_bytes(), NonZeroU32::MIN, Factors::default());
+        let charge = Charge { limit: &limit, value, cost, factors };
+        match enforcement {
+            Enforcement::Enforce => self.limiter.standing(&charge).await.map_err(|error| unavailable(&error)),
+            // Rules that only report are counted by each gateway for itself.
+            Enforcement::Shadow => Ok((self.limiter.standing_here(&charge), false)),
+        }
+    }
+
+    fn of_places(&self, name: &str, at_most: NonZeroU32, value: &str) -> Standing {
+        let in_flight = self.limiter.concurrency().in_flight(name, value.as_bytes());
+        let remaining = at_most.get().saturating_sub(in_flight).into();
+        Standing {
+            quota: at_most.get().into(),
+            window: Duration::ZERO,
+            remaining,
+            reset: Duration::ZERO,
+            // A place is free as soon as a request ends; who is refused is told a second.
+            retry_after: (remaining == 0).then_some(Duration::from_secs(1)),
+        }
     }
 }

@@ -3,7 +3,10 @@
 
 use bartizan_model::Algorithm;
 
-use crate::{algorithm::Level, charge::Effective};
+use crate::{
+    algorithm::{Level, longest_debt},
+    charge::Effective,
+};
 
 #[derive(Default)]
 pub(super) struct Reference {
@@ -21,7 +24,9 @@ impl Reference {
         let [limit, burst, window, cost] =
             [asked.limit, asked.burst, asked.window, asked.cost].map(i128::from);
         if asked.algorithm == Algorithm::TokenBucket {
-            return self.ask_bucket(limit, burst, window, cost, now);
+            let passed = now - self.last.replace(now).unwrap_or(now);
+            self.debt = (self.debt - passed).clamp(0, longest_debt(&asked.stated).into());
+            return self.ask_bucket(limit, burst, window, cost);
         }
         let spans = if asked.algorithm == Algorithm::SlidingWindow { 2 } else { 1 };
         self.roll(spans, window, now);
@@ -40,11 +45,9 @@ impl Reference {
         (admitted, level((limit * window - used).max(0) / window, ends - now))
     }
 
-    fn ask_bucket(&mut self, limit: i128, burst: i128, window: i128, cost: i128, now: i128) -> (bool, Level) {
+    fn ask_bucket(&mut self, limit: i128, burst: i128, window: i128, cost: i128) -> (bool, Level) {
         let interval = (window + limit - 1) / limit;
         let full = burst * interval;
-        let passed = now - self.last.replace(now).unwrap_or(now);
-        self.debt = (self.debt - passed).clamp(0, 2 * full);
         let admitted = self.debt + cost * interval <= full;
         if admitted {
             self.debt += cost * interval;

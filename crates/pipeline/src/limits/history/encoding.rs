@@ -6,11 +6,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use bartizan_limits::{LONGEST_SHOWN, shortened};
 use bartizan_model::{Principal, PrincipalKind};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use smallvec::SmallVec;
 
-use super::{Layout, digest::digest_of_long};
+use super::Layout;
 use crate::limits::{Facts, method_name};
 
 /// The longest path that is recorded.
@@ -50,7 +51,23 @@ pub(super) fn write_who(
     hash: impl Fn(&[u8]) -> u64,
     buffer: &mut Buffer,
 ) {
-    match facts.address.to_canonical() {
+    write_address(facts.address, buffer);
+    for name in &layout.headers {
+        write_header(facts.headers, name, &hash, buffer);
+    }
+    match facts.principal {
+        None => buffer.push(0),
+        Some(principal) => {
+            write_principal(principal, &hash, buffer);
+            for name in &layout.claims {
+                write_claim(facts.claims.and_then(|claims| claims.get(name)), &hash, buffer);
+            }
+        }
+    }
+}
+
+fn write_address(address: IpAddr, buffer: &mut Buffer) {
+    match address.to_canonical() {
         IpAddr::V4(address) => {
             buffer.push(4);
             buffer.extend_from_slice(&address.octets());
@@ -60,19 +77,22 @@ pub(super) fn write_who(
             buffer.extend_from_slice(&address.octets());
         }
     }
-    for name in &layout.headers {
-        let mut values = facts.headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => write_bytes(&[], buffer),
-            (Some(only), None) => write_short(only.as_bytes(), &hash, buffer),
-            // As limits count it.
-            (Some(_), Some(_)) => {
-                let all: Vec<_> = facts.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-                write_short(&all.join(&b','), &hash, buffer);
-            }
+}
+
+/// As limits count it: all of its values together.
+fn write_header(headers: &HeaderMap, name: &HeaderName, hash: impl Fn(&[u8]) -> u64, buffer: &mut Buffer) {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => write_bytes(&[], buffer),
+        (Some(only), None) => write_short(only.as_bytes(), hash, buffer),
+        (Some(_), Some(_)) => {
+            let all: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+            write_short(&all.join(&b','), hash, buffer);
         }
     }
-    let Some(principal) = facts.principal else { return buffer.push(0) };
+}
+
+fn write_principal(principal: &Principal, hash: impl Fn(&[u8]) -> u64, buffer: &mut Buffer) {
     let kind = match principal.kind {
         PrincipalKind::Token => 1,
         PrincipalKind::ApiKey => 2,
@@ -84,12 +104,12 @@ pub(super) fn write_who(
     if let Some(organization) = &principal.organization {
         write_short(organization.as_str().as_bytes(), &hash, buffer);
     }
-    for name in &layout.claims {
-        let claim = facts.claims.and_then(|claims| claims.get(name));
-        buffer.push(u8::from(claim.is_some()));
-        if let Some(claim) = claim {
-            write_short(claim.as_bytes(), &hash, buffer);
-        }
+}
+
+fn write_claim(claim: Option<&String>, hash: impl Fn(&[u8]) -> u64, buffer: &mut Buffer) {
+    buffer.push(u8::from(claim.is_some()));
+    if let Some(claim) = claim {
+        write_short(claim.as_bytes(), hash, buffer);
     }
 }
 
@@ -124,9 +144,10 @@ pub(super) fn write_number(mut number: u64, mut push: impl FnMut(u8)) {
 }
 
 fn write_short(value: &[u8], hash: impl Fn(&[u8]) -> u64, buffer: &mut Buffer) {
-    match digest_of_long(value, hash) {
-        None => write_bytes(value, buffer),
-        Some(digest) => write_bytes(&digest, buffer),
+    if value.len() > LONGEST_SHOWN {
+        write_bytes(&shortened(value, hash(value)), buffer);
+    } else {
+        write_bytes(value, buffer);
     }
 }
 

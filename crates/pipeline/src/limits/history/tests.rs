@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
+use bartizan_limits::{LONGEST_SHOWN, shortened};
 use bartizan_model::{Principal, PrincipalKind};
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
@@ -57,8 +58,10 @@ impl Asked {
     /// What [`told`] says of it, once recorded.
     fn kept(&self, time: u64, history: &LimitHistory) -> (u64, String) {
         let short = |text: &str| {
-            let digest = digest::digest_of_long(text.as_bytes(), |value| history.hash(value));
-            digest.map_or_else(|| text.to_owned(), |digest| String::from_utf8(digest.to_vec()).unwrap())
+            if text.len() <= LONGEST_SHOWN {
+                return text.to_owned();
+            }
+            String::from_utf8(shortened(text.as_bytes(), history.hash(text.as_bytes())).to_vec()).unwrap()
         };
         let principal = self.principal.clone().map(|principal| Principal {
             id: short(principal.id.as_str()).as_str().into(),

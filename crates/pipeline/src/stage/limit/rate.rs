@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use bartizan_limits::{Charge, Counted, Factors, Limit, Limiter, Outcome, Standing};
+use bartizan_limits::{Charge, Counted, Decision, Factors, Limit, Limiter, Outcome, Standing};
 use http::{HeaderValue, header};
 use smallvec::SmallVec;
 
@@ -60,14 +60,7 @@ pub(super) async fn charge(
         }
         Ok(Some(counted))
     } else {
-        let refused = rates.iter().zip(&decision.standings);
-        let refused = refused.filter_map(|(rate, standing)| Some((rate, standing.retry_after?)));
-        let (mut violated, mut wait) = (Vec::new(), Duration::ZERO);
-        for (rate, longer) in refused {
-            violated.push((rate.rule, &rate.value));
-            wait = wait.max(longer);
-        }
-        Err(refuse(exchange, limiter, &violated, wait))
+        Err(refused(exchange, limiter, &rates, &decision))
     };
     let stood = rates.into_iter().zip(decision.standings).map(|(rate, standing)| {
         let effect = match standing.retry_after {
@@ -79,6 +72,18 @@ pub(super) async fn charge(
     });
     exchange.limited.standings.extend(stood);
     outcome
+}
+
+/// Names all rates that refused, and the longest wait of them.
+fn refused(exchange: &mut Exchange, limiter: &Limiter, rates: &[Rate<'_>], decision: &Decision) -> Stop {
+    let refused = rates.iter().zip(&decision.standings);
+    let refused = refused.filter_map(|(rate, standing)| Some((rate, standing.retry_after?)));
+    let (mut violated, mut wait) = (Vec::new(), Duration::ZERO);
+    for (rate, longer) in refused {
+        violated.push((rate.rule, &rate.value));
+        wait = wait.max(longer);
+    }
+    refuse(exchange, limiter, &violated, wait)
 }
 
 impl Rate<'_> {

@@ -1,5 +1,7 @@
 //! What risk makes of limits on the road, and what is remembered of the rules that decided.
 
+mod refund;
+
 use bartizan_limits::{Concurrency, Factors, Limiter, Recommendation, RiskFactors};
 use http::{HeaderMap, StatusCode};
 

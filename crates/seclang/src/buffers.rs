@@ -1,0 +1,227 @@
+//! The bytes of one exchange: every value that rules look at, and what transformations made of it, each once.
+//!
+//! A value that a transformation leaves alone shares the storage of the original, so that an ordinary value, which
+//! nearly all of them leave alone, is looked at once for all rules.
+
+use std::borrow::Cow;
+
+use crate::{
+    Transformation,
+    byte_set::ByteSet,
+    gate::GateIndex,
+    transformation::{Transformations, profile},
+};
+
+/// A value, as it came or transformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BufferId(u32);
+
+/// A text that is never transformed: a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// Transformations, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Chain {
+    steps: Box<[Transformation]>,
+    set: Transformations,
+}
+
+impl Chain {
+    pub(crate) fn new(steps: Vec<Transformation>) -> Self {
+        let set = steps.iter().fold(0, |set, step| set | step.bit());
+        Self { steps: steps.into(), set }
+    }
+
+    pub(crate) fn steps(&self) -> &[Transformation] {
+        &self.steps
+    }
+}
+
+/// What is known of a value without looking at it again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Profile {
+    pub(crate) present: ByteSet,
+    touching: Transformations,
+    pub(crate) length: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    /// What came.
+    raw: Store,
+    /// What transformations made; thrown away when it becomes too much.
+    derived: Store,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    bytes: Vec<u8>,
+    buffers: Vec<Buffer>,
+    /// The gates that each value opens, for those that were scanned.
+    hits: Vec<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Buffer {
+    span: Span,
+    profile: Option<Profile>,
+    hits: Option<usize>,
+    /// The buffer that each transformation makes of this one.
+    steps: [u32; Transformation::NAMES.len()],
+}
+
+const DERIVED: u32 = 1 << 31;
+const UNKNOWN: u32 = u32::MAX;
+
+impl Buffers {
+    /// Adds a value of the exchange.
+    pub(crate) fn push(&mut self, value: &[u8]) -> BufferId {
+        let id = self.raw.push(value);
+        BufferId(id)
+    }
+
+    /// Adds a name.
+    pub(crate) fn push_name(&mut self, name: &[u8]) -> Span {
+        self.raw.append(name)
+    }
+
+    /// A value that is a name which stands here already.
+    pub(crate) fn push_span(&mut self, span: Span) -> BufferId {
+        BufferId(self.raw.add(span))
+    }
+
+    pub(crate) fn name(&self, span: Span) -> &[u8] {
+        self.raw.bytes(span)
+    }
+
+    pub(crate) fn bytes(&self, id: BufferId) -> &[u8] {
+        let (store, at) = self.store(id);
+        store.bytes(store.buffers[at].span)
+    }
+
+    /// The buffer and where its bytes are.
+    fn store(&self, id: BufferId) -> (&Store, usize) {
+        match id.0 & DERIVED {
+            0 => (&self.raw, id.0 as usize),
+            _ => (&self.derived, (id.0 ^ DERIVED) as usize),
+        }
+    }
+
+    fn store_mut(&mut self, id: BufferId) -> (&mut Store, usize) {
+        match id.0 & DERIVED {
+            0 => (&mut self.raw, id.0 as usize),
+            _ => (&mut self.derived, (id.0 ^ DERIVED) as usize),
+        }
+    }
+
+    pub(crate) fn profile(&mut self, id: BufferId) -> Profile {
+        let (store, at) = self.store_mut(id);
+        store.profile(at)
+    }
+
+    /// What a chain makes of a value.
+    pub(crate) fn transformed(&mut self, id: BufferId, chain: &Chain) -> BufferId {
+        if self.profile(id).touching & chain.set == 0 {
+            return id;
+        }
+        chain.steps.iter().fold(id, |id, step| self.step(id, *step))
+    }
+
+    /// What one transformation makes of a value.
+    pub(crate) fn step(&mut self, id: BufferId, step: Transformation) -> BufferId {
+        if self.profile(id).touching & step.bit() == 0 {
+            return id;
+        }
+        let (store, at) = self.store(id);
+        let known = store.buffers[at].steps[step as usize];
+        if known != UNKNOWN {
+            return BufferId(known);
+        }
+        let made = match step.apply(store.bytes(store.buffers[at].span)) {
+            Cow::Borrowed(_) => id,
+            Cow::Owned(made) => BufferId(self.derived.push(&made) | DERIVED),
+        };
+        let (store, at) = self.store_mut(id);
+        store.buffers[at].steps[step as usize] = made.0;
+        made
+    }
+
+    /// The gates that a value opens.
+    pub(crate) fn hits(&mut self, id: BufferId, index: &GateIndex) -> &[u64] {
+        let (store, at) = self.store_mut(id);
+        store.hits(at, index)
+    }
+
+    /// Whether what transformations made takes more room than it should.
+    pub(crate) fn is_crowded(&self) -> bool {
+        const ROOM: usize = 4 << 20;
+        self.derived.bytes.len() > ROOM.max(self.raw.bytes.len().saturating_mul(4))
+    }
+
+    /// Forgets what transformations made. No buffer of theirs may be in use.
+    pub(crate) fn forget_derived(&mut self) {
+        self.derived = Store::default();
+        self.raw.buffers.iter_mut().for_each(|buffer| buffer.steps.fill(UNKNOWN));
+    }
+}
+
+impl Store {
+    fn append(&mut self, bytes: &[u8]) -> Span {
+        let start = self.end();
+        self.bytes.extend_from_slice(bytes);
+        Span { start, end: self.end() }
+    }
+
+    fn end(&self) -> u32 {
+        narrow(self.bytes.len())
+    }
+
+    fn push(&mut self, value: &[u8]) -> u32 {
+        let span = self.append(value);
+        self.add(span)
+    }
+
+    fn add(&mut self, span: Span) -> u32 {
+        let id = narrow(self.buffers.len());
+        let steps = [UNKNOWN; Transformation::NAMES.len()];
+        self.buffers.push(Buffer { span, profile: None, hits: None, steps });
+        id
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
+        self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    fn profile(&mut self, at: usize) -> Profile {
+        if let Some(known) = self.buffers[at].profile {
+            return known;
+        }
+        let span = self.buffers[at].span;
+        let (present, touching) = profile(self.bytes(span));
+        *self.buffers[at].profile.insert(Profile { present, touching, length: span.end - span.start })
+    }
+
+    fn hits(&mut self, at: usize, index: &GateIndex) -> &[u64] {
+        let start = if let Some(start) = self.buffers[at].hits {
+            start
+        } else {
+            let start = self.hits.len();
+            self.hits.resize(start + index.words(), 0);
+            let span = self.buffers[at].span;
+            let value = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+            index.scan(value, &mut self.hits[start..]);
+            self.buffers[at].hits = Some(start);
+            start
+        };
+        &self.hits[start..start + index.words()]
+    }
+}
+
+/// INVARIANT: bodies are limited to a quarter of what 32 bits can count; beyond that values would read as empty.
+fn narrow(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,67 @@
+//! A set of bytes: which occur in a value, which a pattern cannot match without.
+
+/// Which of the 256 bytes are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    pub(crate) const EMPTY: Self = Self([0; 4]);
+
+    pub(crate) const fn with(mut self, byte: u8) -> Self {
+        self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
+        self
+    }
+
+    pub(crate) const fn with_range(mut self, first: u8, last: u8) -> Self {
+        let mut byte = first;
+        while byte < last {
+            self = self.with(byte);
+            byte += 1;
+        }
+        self.with(last)
+    }
+
+    pub(crate) const fn of(bytes: &[u8]) -> Self {
+        let (mut set, mut at) = (Self::EMPTY, 0);
+        while at < bytes.len() {
+            set = set.with(bytes[at]);
+            at += 1;
+        }
+        set
+    }
+
+    pub(crate) const fn contains(&self, byte: u8) -> bool {
+        self.0[(byte >> 6) as usize] >> (byte & 63) & 1 == 1
+    }
+
+    pub(crate) fn intersects(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(one, other)| one & other != 0)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(one, other)| *one |= other);
+    }
+
+    pub(crate) fn complement(self) -> Self {
+        Self(self.0.map(|word| !word))
+    }
+
+    pub(crate) fn bytes(self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(move |byte| self.contains(*byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ByteSet;
+
+    #[test]
+    fn a_set_holds_what_was_put_into_it() {
+        let set = ByteSet::of(b"az").with_range(0x3f, 0x41).with(0xff);
+        assert_eq!(set.bytes().collect::<Vec<_>>(), [0x3f, 0x40, 0x41, b'a', b'z', 0xff]);
+        assert!(set.intersects(&ByteSet::of(b"z")) && !set.intersects(&ByteSet::of(b"y")));
+        assert_eq!(set.complement().complement(), set);
+        assert!(!set.intersects(&set.complement()));
+        assert_eq!(ByteSet::EMPTY.complement().bytes().count(), 256);
+    }
+}

@@ -1,0 +1,225 @@
+//! From directives to a rule set: what is spread over files is put together, and all that can be known before the
+//! first request is worked out.
+
+mod effects;
+mod link;
+mod rule;
+mod text;
+
+use std::collections::HashMap;
+
+use rule::RuleCompiler;
+pub(crate) use text::{Piece, Slot, SlotNames, Text};
+
+use crate::{
+    DataFiles, Place, RuleSet, SeclangError, Settings,
+    ast::{Action, Directive, DirectiveKind, Phase, Rule, RuleSelector, Target},
+    buffers::Chain,
+    error::Problem,
+    exclusion::{Names, selects},
+    gate::GateIndexBuilder,
+    rule_set::{Group, Item, Marker, RuleInfo, Selection},
+};
+
+/// What rules share, while they are compiled.
+#[derive(Debug)]
+pub(crate) struct Shared<'d> {
+    data: &'d DataFiles,
+    names: SlotNames,
+    markers: HashMap<String, Marker>,
+    /// Markers that rules skip to, and where.
+    skips: Vec<(String, Place)>,
+    selections: Vec<Selection>,
+    selections_by_target: HashMap<Target, usize>,
+    groups: Vec<Group>,
+    groups_by_chain: HashMap<(usize, Chain), usize>,
+    gates: GateIndexBuilder,
+    default_actions: HashMap<Phase, &'d [Action]>,
+}
+
+/// Compiles directives in which nothing is left to include.
+pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<RuleSet, SeclangError> {
+    let mut shared = Shared::new(directives, data);
+    let changes = Changes::of(directives);
+    let mut settings = Settings::default();
+    let (mut rules, mut by_id, mut signatures) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut programs: [Vec<Item>; Phase::ALL.len()] = Default::default();
+    for directive in directives {
+        match &directive.kind {
+            DirectiveKind::Rule(rule) => {
+                let info = rule::info(rule);
+                if changes.remove(&info) {
+                    continue;
+                }
+                let updated = changes.apply(rule, &info);
+                let compiled =
+                    RuleCompiler::new(&mut shared, updated.as_ref().unwrap_or(rule)).compile(info)?;
+                let at = rules.len();
+                by_id.insert(rule.id, at);
+                programs[rule.phase as usize].push(Item::Rule(at));
+                rules.push(compiled);
+            }
+            DirectiveKind::Marker(name) => {
+                let marker = shared.marker(name);
+                for program in &mut programs {
+                    program.push(Item::Marker(marker));
+                }
+            }
+            DirectiveKind::ComponentSignature(signature) => signatures.push(signature.clone()),
+            DirectiveKind::Setting(setting) => settings.apply(setting),
+            // Put in place by the changes, by the defaults, and by loading.
+            DirectiveKind::DefaultAction { .. }
+            | DirectiveKind::RemoveRules(_)
+            | DirectiveKind::UpdateTargets { .. }
+            | DirectiveKind::UpdateActions { .. }
+            | DirectiveKind::Include(_) => {}
+        }
+    }
+    Changes::check(directives)?;
+    shared.check_skips(directives)?;
+    let Shared { names, selections, groups, gates, .. } = shared;
+    let index = gates.build().map_err(|problem| problem.at(&whole(directives)))?;
+    Ok(RuleSet { settings, rules, programs, selections, groups, index, names, by_id, signatures })
+}
+
+/// Where the first directive stands: the place of what no single directive is to blame for.
+fn whole(directives: &[Directive]) -> Place {
+    let nowhere = || Place { file: "".into(), line: 0 };
+    directives.first().map_or_else(nowhere, |directive| directive.place.clone())
+}
+
+impl<'d> Shared<'d> {
+    fn new(directives: &'d [Directive], data: &'d DataFiles) -> Self {
+        let default_actions = directives.iter().filter_map(|directive| match &directive.kind {
+            DirectiveKind::DefaultAction { phase, actions } => Some((*phase, actions.as_slice())),
+            _ => None,
+        });
+        Self {
+            data,
+            names: SlotNames::new(),
+            markers: HashMap::new(),
+            skips: Vec::new(),
+            selections: Vec::new(),
+            selections_by_target: HashMap::new(),
+            groups: Vec::new(),
+            groups_by_chain: HashMap::new(),
+            gates: GateIndexBuilder::default(),
+            default_actions: default_actions.collect(),
+        }
+    }
+
+    /// What rules of this phase do unless they say otherwise.
+    fn default_actions(&self, phase: Phase) -> &'d [Action] {
+        self.default_actions.get(&phase).copied().unwrap_or_default()
+    }
+
+    fn marker(&mut self, name: &str) -> Marker {
+        let next = Marker(self.markers.len());
+        *self.markers.entry(name.to_owned()).or_insert(next)
+    }
+
+    /// A marker that does not exist would take every rule after it away.
+    fn check_skips(&self, directives: &[Directive]) -> Result<(), SeclangError> {
+        let markers = || {
+            directives.iter().filter_map(|directive| match &directive.kind {
+                DirectiveKind::Marker(name) => Some(name.as_str()),
+                _ => None,
+            })
+        };
+        match self.skips.iter().find(|(name, _)| markers().all(|known| known != name)) {
+            Some((name, place)) => {
+                Err(Problem::invalid("skipAfter", name, "the name of a `SecMarker`").at(place))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Values of a variable that does not change while a phase runs, transformed.
+    fn group(&mut self, target: &Target, chain: &Chain) -> Result<usize, Problem> {
+        let selection = if let Some(known) = self.selections_by_target.get(target) {
+            *known
+        } else {
+            let names = Names::new(target.selector.as_ref())?;
+            self.selections.push(Selection { variable: target.variable, names });
+            self.selections_by_target.insert(target.clone(), self.selections.len() - 1);
+            self.selections.len() - 1
+        };
+        let groups = &mut self.groups;
+        let number = self.groups_by_chain.entry((selection, chain.clone())).or_insert_with(|| {
+            groups.push(Group { selection, chain: chain.clone() });
+            groups.len() - 1
+        });
+        Ok(*number)
+    }
+}
+
+/// `SecRuleRemove...` and `SecRuleUpdate...`: they change rules wherever they stand.
+struct Changes<'d> {
+    removed: Vec<&'d RuleSelector>,
+    targets: Vec<(&'d RuleSelector, &'d [Target])>,
+    actions: Vec<(u64, u32, &'d [Action])>,
+}
+
+impl<'d> Changes<'d> {
+    fn of(directives: &'d [Directive]) -> Self {
+        let mut changes = Self { removed: Vec::new(), targets: Vec::new(), actions: Vec::new() };
+        for directive in directives {
+            match &directive.kind {
+                DirectiveKind::RemoveRules(rules) => changes.removed.push(rules),
+                DirectiveKind::UpdateTargets { rules, targets } => changes.targets.push((rules, targets)),
+                DirectiveKind::UpdateActions { id, link, actions } => {
+                    changes.actions.push((*id, *link, actions));
+                }
+                _ => {}
+            }
+        }
+        changes
+    }
+
+    fn remove(&self, rule: &RuleInfo) -> bool {
+        self.removed.iter().any(|removed| selects(removed, rule))
+    }
+
+    /// The rule as it is after all changes, if there are any.
+    fn apply(&self, rule: &Rule, info: &RuleInfo) -> Option<Rule> {
+        let mut changed = None;
+        for (_, targets) in self.targets.iter().filter(|(rules, _)| selects(rules, info)) {
+            changed.get_or_insert_with(|| rule.clone()).first.targets.extend_from_slice(targets);
+        }
+        for (_, number, actions) in self.actions.iter().filter(|(id, ..)| *id == rule.id) {
+            let changed = changed.get_or_insert_with(|| rule.clone());
+            let link = match number {
+                0 => Some(&mut changed.first),
+                number => changed.rest.get_mut(*number as usize - 1),
+            };
+            if let Some(link) = link {
+                link.actions.extend_from_slice(actions);
+            }
+        }
+        changed
+    }
+
+    /// A change of actions names one rule and one link, which must exist.
+    fn check(directives: &[Directive]) -> Result<(), SeclangError> {
+        let links = |wanted: u64| {
+            directives.iter().find_map(|directive| match &directive.kind {
+                DirectiveKind::Rule(rule) if rule.id == wanted => Some(rule.rest.len()),
+                _ => None,
+            })
+        };
+        for directive in directives {
+            let DirectiveKind::UpdateActions { id, link, .. } = &directive.kind else { continue };
+            let exists = links(*id).is_some_and(|rest| *link as usize <= rest);
+            if !exists {
+                let value = format!("{id}:{link}");
+                let problem = Problem::invalid(
+                    "SecRuleUpdateActionById",
+                    &value,
+                    "the id of a rule, and a link that it has",
+                );
+                return Err(problem.at(&directive.place));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! One link of a rule: what it looks at, through which transformations, and the gate that its operator needs.
+
+use super::{Text, effects, rule::RuleCompiler};
+use crate::{
+    Operator, Transformation,
+    ast::{self, Action, Link, Selector, Target, TargetUse, Variable},
+    buffers::Chain,
+    error::Problem,
+    exclusion::{Excluded, Names},
+    gate::Gate,
+    rule_set::{CompiledLink, CompiledTarget, Selection},
+};
+
+impl RuleCompiler<'_, '_> {
+    pub(super) fn link(&mut self, link: &Link, is_first: bool) -> Result<CompiledLink, Problem> {
+        let chain = Chain::new(transformations(self.defaults, &link.actions));
+        let multi_match = link.actions.contains(&Action::MultiMatch);
+        let (operator, gate, argument) = match &link.operator {
+            Some(operator) => {
+                let (operator, gate) = self.operator(link, operator, multi_match)?;
+                let argument =
+                    operator.argument().map(|argument| Text::new(argument, &mut self.shared.names));
+                (Some(operator), gate, argument)
+            }
+            None => (None, Gate::default(), None),
+        };
+        let (excluded, targets): (Vec<_>, Vec<_>) =
+            link.targets.iter().partition(|target| target.used_as == TargetUse::Exclusion);
+        let targets =
+            targets.into_iter().map(|target| self.target(target, &chain)).collect::<Result<_, _>>()?;
+        // What the default actions do besides deciding is done once, by the first link.
+        let inherited = if is_first { self.defaults } else { &[] };
+        let actions = || inherited.iter().chain(&link.actions);
+        Ok(CompiledLink {
+            targets,
+            excluded: excluded.into_iter().map(Excluded::new).collect::<Result<_, _>>()?,
+            operator,
+            argument,
+            gate,
+            chain,
+            multi_match,
+            captures: link.actions.contains(&Action::Capture),
+            on_match: actions().filter_map(|action| effects::set_variable(action, self.shared)).collect(),
+            effects: effects::effects(actions(), &link.place, self.shared)?,
+        })
+    }
+
+    fn operator(
+        &mut self,
+        link: &Link,
+        operator: &ast::Operator,
+        multi_match: bool,
+    ) -> Result<(Operator, Gate), Problem> {
+        let data = self.shared.data.of(&link.place, operator).ok_or_else(|| Problem::Missing {
+            name: format!("@{}", operator.name),
+            expected: "its data file, loaded together with the rule",
+        })?;
+        let operator = Operator::compile(operator, &data)?;
+        let required = operator.required();
+        let gate = Gate {
+            literal: required.literals.map(|literals| self.shared.gates.gate(literals)).transpose()?,
+            sets: required.sets.into(),
+            shortest: u32::try_from(required.shortest).unwrap_or(u32::MAX),
+        };
+        // What each step makes is looked at, and a gate knows the last only.
+        let gate = if multi_match { Gate::default() } else { gate };
+        Ok((operator, gate))
+    }
+
+    fn target(&mut self, target: &Target, chain: &Chain) -> Result<CompiledTarget, Problem> {
+        check_path(target)?;
+        let names = || Names::new(target.selector.as_ref());
+        if target.used_as == TargetUse::Count {
+            return Ok(CompiledTarget::Count(Selection { variable: target.variable, names: names()? }));
+        }
+        match (&target.selector, target.variable) {
+            (Some(Selector::Name(name)), Variable::Tx) => {
+                Ok(CompiledTarget::Slot(self.shared.names.claim(name.as_bytes())))
+            }
+            (_, variable) if variable.changes_within_phase() => {
+                Ok(CompiledTarget::Changing(Selection { variable, names: names()? }))
+            }
+            _ => Ok(CompiledTarget::Group(self.shared.group(target, chain)?)),
+        }
+    }
+}
+
+/// The two paths into a document that rule sets use.
+fn check_path(target: &Target) -> Result<(), Problem> {
+    match &target.selector {
+        Some(Selector::Path(path)) if !matches!(path.as_str(), "/*" | "//@*") => Err(Problem::Unsupported {
+            what: "path",
+            name: path.clone(),
+            reason: "`XML:/*` is all text and `XML://@*` all attributes of a document",
+        }),
+        None if target.variable == Variable::Xml && target.used_as != TargetUse::Exclusion => {
+            Err(Problem::Missing { name: "XML".to_owned(), expected: "a path: `XML:/*` or `XML://@*`" })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is done to a value: those of the default actions come first, unless `t:none` takes them away.
+fn transformations(defaults: &[Action], actions: &[Action]) -> Vec<Transformation> {
+    let mut steps = Vec::new();
+    for action in defaults.iter().chain(actions) {
+        match action {
+            Action::Transformation(Transformation::None) => steps.clear(),
+            Action::Transformation(transformation) => steps.push(*transformation),
+            _ => {}
+        }
+    }
+    steps
+}

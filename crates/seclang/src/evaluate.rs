@@ -1,0 +1,278 @@
+//! The rules of a phase, one after the other.
+
+mod cache;
+mod changing;
+mod effects;
+mod link;
+mod text;
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use smallvec::SmallVec;
+
+use crate::{
+    Disruption, Interruption, Matched, RuleMatch, RuleSet,
+    ast::{AllowScope, BodyProcessor, EngineMode, Phase, Severity, Variable},
+    buffers::{BufferId, Buffers, Span},
+    collections::{Collections, Tx},
+    compile::Text,
+    exclusion::{Excluded, Exclusion},
+    rule_set::{CompiledDisruption, CompiledRule, Item, Marker},
+    values::Values,
+};
+use cache::Cache;
+
+/// What an exchange holds and what has come of it so far.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) mode: EngineMode,
+    pub(crate) buffers: Buffers,
+    pub(crate) values: Values,
+    pub(crate) tx: Tx,
+    pub(crate) collections: Collections,
+    pub(crate) environment: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) exclusions: Vec<Arc<Exclusion>>,
+    pub(crate) matches: Vec<RuleMatch>,
+    pub(crate) interruption: Option<Interruption>,
+    pub(crate) controls: Controls,
+    pub(crate) started: Instant,
+    /// Bytes of all arguments, names and values.
+    pub(crate) arguments_size: usize,
+    last: LastMatch,
+    highest_severity: Option<Severity>,
+    allowed: Option<AllowScope>,
+    /// Rules are skipped up to this marker.
+    marker: Option<Marker>,
+    /// How many rules are still to be skipped.
+    skip: u32,
+    cache: Cache,
+}
+
+/// What `ctl` has changed about bodies.
+#[derive(Debug, Default)]
+pub(crate) struct Controls {
+    pub(crate) request_body_access: Option<bool>,
+    pub(crate) response_body_access: Option<bool>,
+    pub(crate) force_request_body_variable: bool,
+    pub(crate) processor: Option<BodyProcessor>,
+}
+
+/// `MATCHED_VAR` and its kin.
+#[derive(Debug, Default)]
+struct LastMatch {
+    name: Vec<u8>,
+    value: Vec<u8>,
+    /// By the link that is being asked.
+    now: Vec<MatchedEntry>,
+    /// By the link before it in the chain.
+    before: Vec<MatchedEntry>,
+}
+
+/// A value that matched.
+#[derive(Clone, Copy, Debug)]
+struct MatchedEntry {
+    variable: Variable,
+    is_count: bool,
+    name: Span,
+    value: BufferId,
+}
+
+impl State {
+    pub(crate) fn new(rules: &RuleSet) -> Self {
+        Self {
+            mode: rules.settings.mode,
+            buffers: Buffers::default(),
+            values: Values::default(),
+            tx: Tx::new(&rules.names),
+            collections: Collections::default(),
+            environment: BTreeMap::new(),
+            exclusions: Vec::new(),
+            matches: Vec::new(),
+            interruption: None,
+            controls: Controls::default(),
+            started: Instant::now(),
+            arguments_size: 0,
+            last: LastMatch::default(),
+            highest_severity: None,
+            allowed: None,
+            marker: None,
+            skip: 0,
+            cache: Cache::default(),
+        }
+    }
+
+    /// Whether rules of this phase still have a say.
+    fn listens(&self, phase: Phase) -> bool {
+        if self.mode == EngineMode::Off {
+            return false;
+        }
+        if phase == Phase::Logging {
+            return true;
+        }
+        let allowed = match self.allowed {
+            Some(AllowScope::Exchange) => true,
+            Some(AllowScope::Request) => matches!(phase, Phase::RequestHeaders | Phase::RequestBody),
+            Some(AllowScope::Phase) | None => false,
+        };
+        !allowed && self.interruption.is_none()
+    }
+}
+
+/// Runs the rules of a phase.
+pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
+    if !state.listens(phase) {
+        return;
+    }
+    state.cache.begin(rules);
+    state.skip = 0;
+    let mut evaluation = Evaluation { rules, state, rule: None, reported: SmallVec::new() };
+    for item in rules.program(phase) {
+        match item {
+            Item::Marker(marker) => evaluation.pass(*marker),
+            Item::Rule(_) if evaluation.state.marker.is_some() => {}
+            Item::Rule(_) if evaluation.state.skip > 0 => evaluation.state.skip -= 1,
+            Item::Rule(rule) => {
+                evaluation.rule(&rules.rules[*rule]);
+                if !evaluation.state.listens(phase) || evaluation.state.allowed == Some(AllowScope::Phase) {
+                    break;
+                }
+            }
+        }
+    }
+    if state.allowed == Some(AllowScope::Phase) {
+        state.allowed = None;
+    }
+}
+
+/// What a macro says now.
+pub(crate) fn variable(
+    rules: &RuleSet,
+    state: &State,
+    variable: Variable,
+    name: Option<&[u8]>,
+) -> Option<Vec<u8>> {
+    let mut value = Vec::new();
+    Reader { rules, state, rule: None }.append(variable, name, &mut value).then_some(value)
+}
+
+/// The rules at work on an exchange.
+struct Evaluation<'e> {
+    rules: &'e RuleSet,
+    state: &'e mut State,
+    /// The rule that is being asked.
+    rule: Option<&'e CompiledRule>,
+    /// What has matched it, as far as it is reported.
+    reported: SmallVec<[MatchedEntry; 4]>,
+}
+
+impl<'e> Evaluation<'e> {
+    fn pass(&mut self, marker: Marker) {
+        if self.state.marker == Some(marker) {
+            self.state.marker = None;
+        }
+    }
+
+    fn rule(&mut self, rule: &'e CompiledRule) {
+        let mut excluded: SmallVec<[Excluded; 2]> = SmallVec::new();
+        for exclusion in self.state.exclusions.iter().filter(|exclusion| exclusion.covers(&rule.info)) {
+            match exclusion.target() {
+                None => return,
+                Some(target) => excluded.push(target.clone()),
+            }
+        }
+        if self.state.buffers.is_crowded() {
+            self.state.buffers.forget_derived();
+        }
+        self.rule = Some(rule);
+        self.reported.clear();
+        self.state.last.now.clear();
+        for (number, link) in rule.links.iter().enumerate() {
+            let excluded = if number == 0 { excluded.as_slice() } else { &[] };
+            if !self.link(link, excluded) {
+                return;
+            }
+        }
+        rule.links.iter().rev().flat_map(|link| &link.effects).for_each(|effect| self.effect(effect));
+        self.conclude(rule);
+    }
+
+    /// A rule holds as a whole.
+    fn conclude(&mut self, rule: &CompiledRule) {
+        self.state.highest_severity = self.state.highest_severity.into_iter().chain(rule.info.severity).min();
+        if rule.is_logged {
+            let found = self.report(rule);
+            self.state.matches.push(found);
+        }
+        if self.state.mode == EngineMode::On && rule.info.phase != Phase::Logging {
+            self.disrupt(rule);
+        }
+    }
+
+    fn disrupt(&mut self, rule: &CompiledRule) {
+        let action = match &rule.disruption {
+            None => return,
+            Some(CompiledDisruption::Allow(scope)) => {
+                self.state.allowed = Some(*scope);
+                return;
+            }
+            Some(CompiledDisruption::Deny) => Disruption::Deny,
+            Some(CompiledDisruption::Drop) => Disruption::Drop,
+            Some(CompiledDisruption::Redirect(target)) => {
+                Disruption::Redirect(self.reader().readable(target))
+            }
+        };
+        self.state.interruption =
+            Some(Interruption { rule: Some(rule.info.id), status: rule.status, action });
+    }
+
+    fn report(&self, rule: &CompiledRule) -> RuleMatch {
+        let reader = self.reader();
+        let text = |text: &Option<Text>| text.as_ref().map(|text| reader.readable(text)).unwrap_or_default();
+        RuleMatch {
+            rule: rule.info.id,
+            phase: rule.info.phase,
+            message: text(&rule.message),
+            log_data: text(&rule.log_data),
+            severity: rule.info.severity,
+            tags: rule.tags.iter().map(|tag| reader.readable(tag)).collect(),
+            matched: self.reported.iter().map(|entry| reader.matched(entry)).collect(),
+        }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { rules: self.rules, state: self.state, rule: self.rule }
+    }
+}
+
+/// Looks at an exchange without changing it.
+struct Reader<'r> {
+    rules: &'r RuleSet,
+    state: &'r State,
+    /// The rule that is being asked.
+    rule: Option<&'r CompiledRule>,
+}
+
+impl Reader<'_> {
+    fn matched(&self, entry: &MatchedEntry) -> Matched {
+        let value = self.state.buffers.bytes(entry.value);
+        Matched {
+            variable: String::from_utf8_lossy(&self.full_name(entry)).into_owned(),
+            value: value.get(..Matched::LONGEST).unwrap_or(value).to_vec(),
+        }
+    }
+
+    /// `ARGS:id`, `REQUEST_URI`, `&ARGS`
+    fn full_name(&self, entry: &MatchedEntry) -> Vec<u8> {
+        let mut full = Vec::new();
+        if entry.is_count {
+            full.push(b'&');
+        }
+        full.extend_from_slice(entry.variable.name().as_bytes());
+        let name = self.state.buffers.name(entry.name);
+        if !name.is_empty() {
+            full.push(b':');
+            full.extend_from_slice(name);
+        }
+        full
+    }
+}

@@ -1,0 +1,112 @@
+//! Variables that rules or the clock change while a phase runs.
+
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+
+use super::{MatchedEntry, Reader};
+use crate::{
+    ast::{Collection, Variable},
+    rule_set::Selection,
+};
+
+/// A value with its name.
+type Named = (Vec<u8>, Vec<u8>);
+
+impl Reader<'_> {
+    /// The values that are meant, as they are now.
+    pub(super) fn changing_values(&self, selection: &Selection) -> Vec<Named> {
+        let mut found = Vec::new();
+        self.each(selection.variable, |name, value| {
+            if selection.names.cover(name) {
+                found.push((name.to_vec(), value.to_vec()));
+            }
+        });
+        found
+    }
+
+    fn each(&self, variable: Variable, mut found: impl FnMut(&[u8], &[u8])) {
+        let state = self.state;
+        match variable {
+            Variable::Tx => state.tx.iter(&self.rules.names).for_each(|(name, value)| found(name, value)),
+            Variable::Env => state.environment.iter().for_each(|(name, value)| found(name, value)),
+            Variable::MatchedVar if !state.last.name.is_empty() => found(b"", &state.last.value),
+            Variable::MatchedVarName if !state.last.name.is_empty() => found(b"", &state.last.name),
+            Variable::MatchedVars => {
+                for entry in self.matched_before() {
+                    found(&self.full_name(entry), state.buffers.bytes(entry.value));
+                }
+            }
+            Variable::MatchedVarsNames => {
+                for name in self.matched_before().map(|entry| self.full_name(entry)) {
+                    found(&name, &name);
+                }
+            }
+            Variable::Rule => self.each_of_rule(&mut found),
+            Variable::HighestSeverity => {
+                let severity = state.highest_severity.map_or(255, |severity| severity as u8);
+                found(b"", severity.to_string().as_bytes());
+            }
+            Variable::Duration => found(b"", state.started.elapsed().as_millis().to_string().as_bytes()),
+            Variable::UserId => {
+                state.collections.key(Collection::User).into_iter().for_each(|key| found(b"", key));
+            }
+            Variable::SessionId => {
+                state.collections.key(Collection::Session).into_iter().for_each(|key| found(b"", key));
+            }
+            _ => match collection(variable) {
+                Some(collection) => {
+                    state.collections.iter(collection).for_each(|(name, value)| found(name, value));
+                }
+                None => {
+                    if let Some(time) = time(variable) {
+                        found(b"", time.as_bytes());
+                    }
+                }
+            },
+        }
+    }
+
+    /// What matched the link before, or this one once it has matched.
+    fn matched_before(&self) -> impl Iterator<Item = &MatchedEntry> {
+        let last = &self.state.last;
+        if last.now.is_empty() { last.before.iter() } else { last.now.iter() }
+    }
+
+    fn each_of_rule(&self, found: &mut impl FnMut(&[u8], &[u8])) {
+        let Some(rule) = self.rule else { return };
+        found(b"id", rule.info.id.to_string().as_bytes());
+        if let Some(severity) = rule.info.severity {
+            found(b"severity", (severity as u8).to_string().as_bytes());
+        }
+        found(b"msg", rule.info.message.as_bytes());
+    }
+}
+
+fn collection(variable: Variable) -> Option<Collection> {
+    Some(match variable {
+        Variable::Ip => Collection::Ip,
+        Variable::Session => Collection::Session,
+        Variable::User => Collection::User,
+        Variable::Global => Collection::Global,
+        Variable::Resource => Collection::Resource,
+        _ => return None,
+    })
+}
+
+/// The time of day in UTC: a rule must mean the same on every machine.
+fn time(variable: Variable) -> Option<String> {
+    let now = OffsetDateTime::from(SystemTime::now());
+    Some(match variable {
+        Variable::Time => format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second()),
+        Variable::TimeDay => now.day().to_string(),
+        Variable::TimeEpoch => now.unix_timestamp().to_string(),
+        Variable::TimeHour => now.hour().to_string(),
+        Variable::TimeMin => now.minute().to_string(),
+        Variable::TimeMon => u8::from(now.month()).to_string(),
+        Variable::TimeSec => now.second().to_string(),
+        Variable::TimeWday => now.weekday().number_days_from_sunday().to_string(),
+        Variable::TimeYear => now.year().to_string(),
+        _ => return None,
+    })
+}

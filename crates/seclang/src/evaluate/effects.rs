@@ -1,0 +1,98 @@
+//! What rules do: write variables, and change the engine for the rest of the exchange.
+
+use std::time::{Duration, SystemTime};
+
+use super::Evaluation;
+use crate::{
+    ast::Collection,
+    collections::Written,
+    compile::Text,
+    operator::number,
+    rule_set::{Effect, Operation, SetVariable, VariableName},
+};
+
+impl Evaluation<'_> {
+    pub(super) fn set_variable(&mut self, set: &SetVariable) {
+        let value = match &set.operation {
+            Operation::Set(value) => Some(self.reader().expanded(value)),
+            Operation::Add(value) => Some(self.sum(set, value, i64::saturating_add)),
+            Operation::Subtract(value) => Some(self.sum(set, value, i64::saturating_sub)),
+            Operation::Unset => None,
+        };
+        self.write(set.collection, &set.name, value.as_deref());
+    }
+
+    /// What is there and is not a number counts as 0.
+    fn sum(&self, set: &SetVariable, value: &Text, operation: fn(i64, i64) -> i64) -> Written {
+        let before = self.read(set.collection, &set.name).map_or(0, |value| number(&value));
+        let sum = operation(before, number(&self.reader().expanded(value)));
+        Written::from_slice(sum.to_string().as_bytes())
+    }
+
+    fn read(&self, collection: Collection, name: &VariableName) -> Option<Written> {
+        let value = match (collection, name) {
+            (Collection::Tx, VariableName::Slot(slot)) => self.state.tx.get(*slot),
+            (Collection::Tx, VariableName::Text(name)) => {
+                self.state.tx.get_named(&self.reader().expanded(name), &self.rules.names)
+            }
+            (collection, name) => self.state.collections.get(collection, &self.name(name)),
+        };
+        value.map(Written::from_slice)
+    }
+
+    fn write(&mut self, collection: Collection, name: &VariableName, value: Option<&[u8]>) {
+        match (collection, name) {
+            (Collection::Tx, VariableName::Slot(slot)) => self.state.tx.set(*slot, value),
+            (Collection::Tx, VariableName::Text(name)) => {
+                let name = self.reader().expanded(name);
+                self.state.tx.set_named(&name, value, &self.rules.names);
+            }
+            (collection, name) => {
+                let name = self.name(name);
+                self.state.collections.set(collection, &name, value);
+            }
+        }
+    }
+
+    fn name(&self, name: &VariableName) -> Written {
+        match name {
+            VariableName::Slot(slot) => Written::from_slice(self.rules.names.name(*slot)),
+            VariableName::Text(text) => self.reader().expanded(text),
+        }
+    }
+
+    pub(super) fn effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::SetEnvironment { name, value } => {
+                let (name, value) =
+                    (self.reader().expanded(name).to_vec(), self.reader().expanded(value).to_vec());
+                self.state.environment.insert(name, value);
+            }
+            Effect::InitCollection { collection, key } => self.open(*collection, key),
+            Effect::SetUser(key) => self.open(Collection::User, key),
+            Effect::SetSession(key) => self.open(Collection::Session, key),
+            Effect::SetResource(key) => self.open(Collection::Resource, key),
+            Effect::Expire { collection, name, seconds } => {
+                let seconds = number(&self.reader().expanded(seconds)).unsigned_abs();
+                let name = self.name(name);
+                let after = Duration::from_secs(seconds);
+                self.state.collections.expire(*collection, &name, after, SystemTime::now());
+            }
+            Effect::Mode(mode) => self.state.mode = *mode,
+            Effect::RequestBodyAccess(access) => self.state.controls.request_body_access = Some(*access),
+            Effect::ResponseBodyAccess(access) => self.state.controls.response_body_access = Some(*access),
+            Effect::ForceRequestBodyVariable(force) => {
+                self.state.controls.force_request_body_variable = *force;
+            }
+            Effect::RequestBodyProcessor(processor) => self.state.choose_processor(*processor),
+            Effect::Exclude(exclusion) => self.state.exclusions.push(exclusion.clone()),
+            Effect::Skip(rules) => self.state.skip = *rules,
+            Effect::SkipAfter(marker) => self.state.marker = Some(*marker),
+        }
+    }
+
+    fn open(&mut self, collection: Collection, key: &Text) {
+        let key = self.reader().expanded(key);
+        self.state.collections.open(collection, &key, SystemTime::now());
+    }
+}

@@ -1,0 +1,211 @@
+//! One link of a rule: whether its operator holds for any of its targets.
+
+use smallvec::SmallVec;
+
+use super::{Evaluation, MatchedEntry};
+use crate::{
+    Captured, Match, Operator, RuleMatch,
+    ast::Variable,
+    buffers::{BufferId, Span},
+    collections::Written,
+    compile::{Slot, SlotNames},
+    exclusion::Excluded,
+    rule_set::{CompiledLink, CompiledTarget, Selection},
+};
+
+/// What a link asks of every value.
+#[derive(Clone, Copy)]
+struct Question<'q> {
+    link: &'q CompiledLink,
+    operator: &'q Operator,
+    argument: &'q [u8],
+    /// Taken away while the exchange runs.
+    excluded: &'q [Excluded],
+}
+
+impl Question<'_> {
+    fn excludes(&self, variable: Variable, name: &[u8]) -> bool {
+        let mut all = self.link.excluded.iter().chain(self.excluded);
+        all.any(|excluded| excluded.covers(variable, name))
+    }
+
+    fn excludes_some(&self) -> bool {
+        !self.link.excluded.is_empty() || !self.excluded.is_empty()
+    }
+
+    fn answer(&self, value: &[u8]) -> Option<Match> {
+        if self.link.captures {
+            self.operator.captures(value, self.argument)
+        } else {
+            self.operator.matches(value, self.argument)
+        }
+    }
+}
+
+impl Evaluation<'_> {
+    /// Whether the link holds. What it does for each value that matches is done then.
+    pub(super) fn link(&mut self, link: &CompiledLink, excluded: &[Excluded]) -> bool {
+        let last = &mut self.state.last;
+        std::mem::swap(&mut last.now, &mut last.before);
+        last.now.clear();
+        let Some(operator) = &link.operator else {
+            self.set_variables(link);
+            return true;
+        };
+        let argument = link.argument.as_ref().map(|text| self.reader().expanded(text)).unwrap_or_default();
+        let question = Question { link, operator, argument: &argument, excluded };
+        let mut holds = false;
+        for target in &link.targets {
+            holds |= match target {
+                CompiledTarget::Group(number) => self.group(question, *number),
+                CompiledTarget::Slot(slot) => self.slot(question, *slot),
+                CompiledTarget::Changing(selection) => self.changing(question, selection),
+                CompiledTarget::Count(selection) => self.count(question, selection),
+            };
+        }
+        holds
+    }
+
+    /// Values that stay the same while the phase runs.
+    fn group(&mut self, question: Question<'_>, number: usize) -> bool {
+        let (rules, state) = (self.rules, &mut *self.state);
+        let gate = &question.link.gate;
+        let gated = !gate.is_open();
+        if gated && !state.cache.may_admit(gate, number, rules, &state.values, &mut state.buffers) {
+            return false;
+        }
+        let group = &rules.groups[number];
+        let entries = state.cache.take(group.selection, rules, &state.values, &state.buffers);
+        let variable = rules.selections[group.selection].variable;
+        let mut holds = false;
+        for entry in &entries {
+            if question.excludes_some() && question.excludes(variable, self.state.buffers.name(entry.name)) {
+                continue;
+            }
+            let found = MatchedEntry { variable, is_count: false, name: entry.name, value: entry.value };
+            holds |= if question.link.multi_match {
+                self.every_step(question, found)
+            } else {
+                self.last_step(question, found, gated)
+            };
+        }
+        self.state.cache.put_back(group.selection, entries);
+        holds
+    }
+
+    /// A value, fully transformed, if it opens the gate.
+    fn last_step(&mut self, question: Question<'_>, entry: MatchedEntry, gated: bool) -> bool {
+        let buffers = &mut self.state.buffers;
+        let value = buffers.transformed(entry.value, &question.link.chain);
+        if gated {
+            let profile = buffers.profile(value);
+            if !question.link.gate.admits(&profile, buffers.hits(value, &self.rules.index)) {
+                return false;
+            }
+        }
+        self.ask(question, MatchedEntry { value, ..entry })
+    }
+
+    /// `multiMatch`: a value as it came, and after each transformation that changes it.
+    fn every_step(&mut self, question: Question<'_>, entry: MatchedEntry) -> bool {
+        let mut holds = self.ask(question, entry);
+        let mut value = entry.value;
+        for step in question.link.chain.steps() {
+            let next = self.state.buffers.step(value, *step);
+            if next != value {
+                value = next;
+                holds |= self.ask(question, MatchedEntry { value, ..entry });
+            }
+        }
+        holds
+    }
+
+    fn ask(&mut self, question: Question<'_>, entry: MatchedEntry) -> bool {
+        let Some(found) = question.answer(self.state.buffers.bytes(entry.value)) else { return false };
+        self.keep_captures(&found, entry.value);
+        self.matched_by(question.link, entry);
+        true
+    }
+
+    fn keep_captures(&mut self, found: &Match, value: BufferId) {
+        for (slot, captured) in (0..SlotNames::CAPTURES).map(Slot).zip(&found.captured) {
+            match captured {
+                Captured::Part(range) => {
+                    let part = self.state.buffers.bytes(value).get(range.clone()).unwrap_or_default();
+                    self.state.tx.set(slot, Some(part));
+                }
+                Captured::Text(text) => self.state.tx.set(slot, Some(text.as_bytes())),
+                Captured::Nothing => {}
+            }
+        }
+    }
+
+    fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry) {
+        let name = self.reader().full_name(&entry);
+        let last = &mut self.state.last;
+        last.name = name;
+        last.value.clear();
+        last.value.extend_from_slice(self.state.buffers.bytes(entry.value));
+        last.now.push(entry);
+        if self.reported.len() < RuleMatch::MOST_MATCHED {
+            self.reported.push(entry);
+        }
+        self.set_variables(link);
+    }
+
+    fn set_variables(&mut self, link: &CompiledLink) {
+        link.on_match.iter().for_each(|set| self.set_variable(set));
+    }
+
+    /// One variable of `TX`.
+    fn slot(&mut self, question: Question<'_>, slot: Slot) -> bool {
+        let Some(value) = self.state.tx.get(slot) else { return false };
+        let name = self.rules.names.name(slot);
+        if question.excludes_some() && question.excludes(Variable::Tx, name) {
+            return false;
+        }
+        // Most are numbers or flags and match nothing: only what does gets a place among the values.
+        if question.link.chain.steps().is_empty() && question.answer(value).is_none() {
+            return false;
+        }
+        let value = Written::from_slice(value);
+        self.one_value(question, Variable::Tx, name, &value)
+    }
+
+    fn changing(&mut self, question: Question<'_>, selection: &Selection) -> bool {
+        let mut holds = false;
+        for (name, value) in self.reader().changing_values(selection) {
+            if !question.excludes(selection.variable, &name) {
+                holds |= self.one_value(question, selection.variable, &name, &value);
+            }
+        }
+        holds
+    }
+
+    fn one_value(&mut self, question: Question<'_>, variable: Variable, name: &[u8], value: &[u8]) -> bool {
+        let buffers = &mut self.state.buffers;
+        let (name, value) = (buffers.push_name(name), buffers.push(value));
+        let entry = MatchedEntry { variable, is_count: false, name, value };
+        if question.link.multi_match {
+            self.every_step(question, entry)
+        } else {
+            self.last_step(question, entry, false)
+        }
+    }
+
+    fn count(&mut self, question: Question<'_>, selection: &Selection) -> bool {
+        let count = if selection.variable.changes_within_phase() {
+            self.reader().changing_values(selection).len()
+        } else {
+            self.state.values.select(selection, &self.state.buffers).count()
+        };
+        let count: SmallVec<[u8; 20]> = SmallVec::from_slice(count.to_string().as_bytes());
+        if question.answer(&count).is_none() {
+            return false;
+        }
+        let value = self.state.buffers.push(&count);
+        let entry =
+            MatchedEntry { variable: selection.variable, is_count: true, name: Span::default(), value };
+        self.ask(question, entry)
+    }
+}

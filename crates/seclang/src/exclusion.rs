@@ -1,0 +1,87 @@
+//! Exclusions: rules, or what they look at, taken away from one exchange.
+
+use regex::bytes::Regex;
+
+use crate::{
+    ast::{RuleSelector, Selector, Target, Variable},
+    error::Problem,
+    rule_set::RuleInfo,
+};
+
+/// Takes rules away, or one thing that they look at.
+///
+/// It is `ctl:ruleRemoveById` and its kin from outside of the rules: for an application whose requests look like
+/// attacks without being any.
+#[derive(Debug)]
+pub struct Exclusion {
+    rules: RuleSelector,
+    target: Option<Excluded>,
+}
+
+impl Exclusion {
+    /// Without a target the rules do not run at all; with one, their first link does not look at it.
+    pub fn new(rules: RuleSelector, target: Option<&Target>) -> Result<Self, Problem> {
+        Ok(Self { rules, target: target.map(Excluded::new).transpose()? })
+    }
+
+    pub(crate) fn covers(&self, rule: &RuleInfo) -> bool {
+        selects(&self.rules, rule)
+    }
+
+    pub(crate) fn target(&self) -> Option<&Excluded> {
+        self.target.as_ref()
+    }
+}
+
+/// Whether a rule is meant. Tags and messages are compared as a whole.
+pub(crate) fn selects(rules: &RuleSelector, rule: &RuleInfo) -> bool {
+    match rules {
+        RuleSelector::Ids(ids) => ids.iter().any(|ids| ids.contains(&rule.id)),
+        RuleSelector::Tag(tag) => rule.tags.iter().any(|known| known == tag),
+        RuleSelector::Message(message) => rule.message == *message,
+    }
+}
+
+/// Values that a rule does not look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Excluded {
+    pub(crate) variable: Variable,
+    pub(crate) names: Names,
+}
+
+impl Excluded {
+    pub(crate) fn new(target: &Target) -> Result<Self, Problem> {
+        Ok(Self { variable: target.variable, names: Names::new(target.selector.as_ref())? })
+    }
+
+    pub(crate) fn covers(&self, variable: Variable, name: &[u8]) -> bool {
+        self.variable == variable && self.names.cover(name)
+    }
+}
+
+/// Which values of a collection are meant.
+#[derive(Clone, Debug)]
+pub(crate) enum Names {
+    All,
+    /// Without regard to case, as in the reference.
+    One(Box<[u8]>),
+    Matching(Regex),
+}
+
+impl Names {
+    pub(crate) fn new(selector: Option<&Selector>) -> Result<Self, Problem> {
+        Ok(match selector {
+            None => Self::All,
+            Some(Selector::Name(name) | Selector::Path(name)) => Self::One(name.as_bytes().into()),
+            Some(Selector::Pattern(pattern)) => Self::Matching(crate::operator::selector_pattern(pattern)?),
+        })
+    }
+
+    pub(crate) fn cover(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(known) => known.eq_ignore_ascii_case(name),
+            Self::Matching(pattern) => pattern.is_match(name),
+        }
+    }
+}

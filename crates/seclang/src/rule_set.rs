@@ -1,0 +1,215 @@
+//! A rule set, compiled: what every exchange is decided by. It never changes, and is shared by all of them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    Operator, Place, RuleFiles, SeclangError, Settings,
+    ast::{AllowScope, BodyProcessor, Collection, EngineMode, Phase, Severity, Variable},
+    buffers::Chain,
+    compile::{self, Slot, SlotNames, Text},
+    exclusion::{Excluded, Exclusion, Names},
+    gate::{Gate, GateIndex},
+};
+
+/// Rules, ready to decide.
+///
+/// ```
+/// use std::sync::Arc;
+/// use bartizan_seclang::{Connection, RuleFiles, RuleSet, Transaction};
+///
+/// let mut files = RuleFiles::default();
+/// files.add_text(r#"SecRule ARGS "@detectSQLi" "id:1,phase:1,deny,msg:'SQL injection'""#, "own rules")?;
+/// let rules = Arc::new(RuleSet::compile(&files)?);
+///
+/// let mut transaction = Transaction::new(rules, Connection::default(), "request 1");
+/// transaction.request_line(b"GET", b"/users?id=1%27%20OR%20%271%27=%271", b"HTTP/1.1");
+/// transaction.request_header(b"Host", b"example.com");
+/// let refused = transaction.request_headers_done().map(|refused| (refused.rule, refused.status));
+/// assert_eq!(refused, Some((Some(1), 403)));
+/// # Ok::<_, bartizan_seclang::SeclangError>(())
+/// ```
+#[derive(Debug)]
+pub struct RuleSet {
+    pub(crate) settings: Settings,
+    pub(crate) rules: Vec<CompiledRule>,
+    /// The rules and markers of each phase, in order.
+    pub(crate) programs: [Vec<Item>; Phase::ALL.len()],
+    pub(crate) selections: Vec<Selection>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) index: GateIndex,
+    pub(crate) names: SlotNames,
+    pub(crate) by_id: HashMap<u64, usize>,
+    pub(crate) signatures: Vec<String>,
+}
+
+/// What a rule says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// Its number.
+    pub id: u64,
+    /// Where it stands.
+    pub place: Place,
+    /// When it runs.
+    pub phase: Phase,
+    /// `msg`, with macros as they are written.
+    pub message: String,
+    /// `severity`
+    pub severity: Option<Severity>,
+    /// `tag`, with macros as they are written.
+    pub tags: Vec<String>,
+}
+
+impl RuleInfo {
+    /// The paranoia level of a rule of the Core Rule Set, from its tag `paranoia-level/2`.
+    pub fn paranoia_level(&self) -> Option<u8> {
+        self.tags.iter().find_map(|tag| tag.strip_prefix("paranoia-level/")?.parse().ok())
+    }
+}
+
+impl RuleSet {
+    /// Compiles what was read from files. Every pattern is compiled, and everything that a rule needs must be there.
+    pub fn compile(files: &RuleFiles) -> Result<Self, SeclangError> {
+        compile::compile(files.directives(), files.data())
+    }
+
+    /// The settings of the engine.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The rule with this number.
+    pub fn rule(&self, id: u64) -> Option<&RuleInfo> {
+        self.by_id.get(&id).and_then(|at| self.rules.get(*at)).map(|rule| &rule.info)
+    }
+
+    /// All rules, in the order of the files.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
+        self.rules.iter().map(|rule| &rule.info)
+    }
+
+    /// `SecComponentSignature`: which rule sets these are.
+    pub fn signatures(&self) -> &[String] {
+        &self.signatures
+    }
+
+    pub(crate) fn program(&self, phase: Phase) -> &[Item] {
+        &self.programs[phase as usize]
+    }
+}
+
+/// One step of a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Rule(usize),
+    Marker(Marker),
+}
+
+/// A marker's name, numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marker(pub(crate) usize);
+
+#[derive(Debug)]
+pub(crate) struct CompiledRule {
+    pub(crate) info: RuleInfo,
+    pub(crate) links: Box<[CompiledLink]>,
+    pub(crate) disruption: Option<CompiledDisruption>,
+    pub(crate) status: u16,
+    pub(crate) message: Option<Text>,
+    pub(crate) log_data: Option<Text>,
+    pub(crate) tags: Box<[Text]>,
+    pub(crate) is_logged: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum CompiledDisruption {
+    Deny,
+    Drop,
+    Redirect(Text),
+    Allow(AllowScope),
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledLink {
+    pub(crate) targets: Box<[CompiledTarget]>,
+    pub(crate) excluded: Box<[Excluded]>,
+    /// A `SecAction` has none.
+    pub(crate) operator: Option<Operator>,
+    /// The operator's argument, where it has macros.
+    pub(crate) argument: Option<Text>,
+    pub(crate) gate: Gate,
+    pub(crate) chain: Chain,
+    pub(crate) multi_match: bool,
+    pub(crate) captures: bool,
+    /// For each value that matches.
+    pub(crate) on_match: Box<[SetVariable]>,
+    /// Once the whole chain holds.
+    pub(crate) effects: Box<[Effect]>,
+}
+
+#[derive(Debug)]
+pub(crate) enum CompiledTarget {
+    /// Values that do not change while a phase runs.
+    Group(usize),
+    /// `TX:name`
+    Slot(Slot),
+    /// Values that rules may change.
+    Changing(Selection),
+    /// `&ARGS`
+    Count(Selection),
+}
+
+/// Values of one variable.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) variable: Variable,
+    pub(crate) names: Names,
+}
+
+/// Values, and what is done to them before rules look.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) selection: usize,
+    pub(crate) chain: Chain,
+}
+
+/// `setvar`
+#[derive(Debug)]
+pub(crate) struct SetVariable {
+    pub(crate) collection: Collection,
+    pub(crate) name: VariableName,
+    pub(crate) operation: Operation,
+}
+
+/// What a value is called.
+#[derive(Debug)]
+pub(crate) enum VariableName {
+    Slot(Slot),
+    Text(Text),
+}
+
+#[derive(Debug)]
+pub(crate) enum Operation {
+    Set(Text),
+    Add(Text),
+    Subtract(Text),
+    Unset,
+}
+
+/// What a rule does when it holds, besides deciding.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    SetEnvironment { name: Text, value: Text },
+    InitCollection { collection: Collection, key: Text },
+    SetUser(Text),
+    SetSession(Text),
+    SetResource(Text),
+    Expire { collection: Collection, name: VariableName, seconds: Text },
+    Mode(EngineMode),
+    RequestBodyAccess(bool),
+    ResponseBodyAccess(bool),
+    ForceRequestBodyVariable(bool),
+    RequestBodyProcessor(BodyProcessor),
+    Exclude(Arc<Exclusion>),
+    Skip(u32),
+    SkipAfter(Marker),
+}

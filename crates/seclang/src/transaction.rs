@@ -1,0 +1,147 @@
+//! One HTTP exchange in front of the rules, from its request line to its end.
+//!
+//! The caller hands over what it reads, in the order in which it comes, and asks at the end of each part. Whoever
+//! forgets a part decides without its rules, so [`Transaction::finish`] is the last call of every exchange.
+
+mod body;
+mod request;
+mod response;
+mod target;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use crate::{
+    CollectionStore, Exclusion, Interruption, RuleMatch, RuleSet,
+    ast::{EngineMode, Phase, Variable},
+    collections::Collections,
+    evaluate::{self, State},
+};
+
+/// Who talks to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The client.
+    pub client: SocketAddr,
+    /// Where it is connected to.
+    pub server: SocketAddr,
+}
+
+impl Default for Connection {
+    /// Someone on this machine.
+    fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self { client: local(0), server: local(80) }
+    }
+}
+
+/// One exchange.
+#[derive(Debug)]
+pub struct Transaction {
+    rules: Arc<RuleSet>,
+    state: State,
+    request_body: body::Body,
+    response_body: body::Body,
+}
+
+impl Transaction {
+    /// The beginning of an exchange. `unique_id` is what logs call it.
+    pub fn new(rules: Arc<RuleSet>, connection: Connection, unique_id: &str) -> Self {
+        let mut state = State::new(&rules);
+        let mut set = |variable, value: &str| {
+            state.values.set(variable, value.as_bytes(), &mut state.buffers);
+        };
+        set(Variable::RemoteAddr, &connection.client.ip().to_string());
+        set(Variable::RemoteHost, &connection.client.ip().to_string());
+        set(Variable::RemotePort, &connection.client.port().to_string());
+        set(Variable::ServerAddr, &connection.server.ip().to_string());
+        set(Variable::ServerPort, &connection.server.port().to_string());
+        set(Variable::UniqueId, unique_id);
+        set(Variable::WebAppId, &rules.settings.web_app_id);
+        Self { rules, state, request_body: body::Body::default(), response_body: body::Body::default() }
+    }
+
+    /// Keeps collections from one exchange to the next. To be called before the first phase.
+    pub fn set_collections(&mut self, store: Arc<dyn CollectionStore>) {
+        self.state.collections = Collections::with_store(store);
+    }
+
+    /// Sets `SecRuleEngine` for this exchange.
+    pub fn set_mode(&mut self, mode: EngineMode) {
+        self.state.mode = mode;
+    }
+
+    /// Sets a variable of `TX` for this exchange, such as `blocking_paranoia_level`.
+    pub fn set_tx(&mut self, name: &str, value: &str) {
+        self.state.tx.set_named(name.as_bytes(), Some(value.as_bytes()), &self.rules.names);
+    }
+
+    /// Takes rules, or what they look at, away from this exchange.
+    pub fn exclude(&mut self, exclusion: Arc<Exclusion>) {
+        self.state.exclusions.push(exclusion);
+    }
+
+    /// The end of the request's headers: phase 1.
+    pub fn request_headers_done(&mut self) -> Option<&Interruption> {
+        self.state.finish_request_headers();
+        self.run(Phase::RequestHeaders)
+    }
+
+    /// The end of the request's body, also where there is none: phase 2.
+    pub fn request_body_done(&mut self) -> Option<&Interruption> {
+        if self.state.interruption.is_none() && self.state.mode != EngineMode::Off {
+            let access = self.sees_request_body();
+            self.state.finish_request_body(
+                &self.rules.settings,
+                std::mem::take(&mut self.request_body),
+                access,
+            );
+        }
+        self.run(Phase::RequestBody)
+    }
+
+    /// The end of the response's headers: phase 3.
+    pub fn response_headers_done(&mut self) -> Option<&Interruption> {
+        self.run(Phase::ResponseHeaders)
+    }
+
+    /// The end of the response's body, also where there is none: phase 4.
+    pub fn response_body_done(&mut self) -> Option<&Interruption> {
+        if self.state.interruption.is_none() && self.wants_response_body() {
+            self.state.finish_response_body(std::mem::take(&mut self.response_body));
+        }
+        self.run(Phase::ResponseBody)
+    }
+
+    /// The end of the exchange: phase 5, and collections are kept.
+    pub fn finish(&mut self) {
+        evaluate::run(&self.rules, &mut self.state, Phase::Logging);
+        self.state.collections.save();
+    }
+
+    fn run(&mut self, phase: Phase) -> Option<&Interruption> {
+        evaluate::run(&self.rules, &mut self.state, phase);
+        self.interruption()
+    }
+
+    /// Whether the exchange was refused, and how.
+    pub fn interruption(&self) -> Option<&Interruption> {
+        self.state.interruption.as_ref()
+    }
+
+    /// The rules that matched and are to be logged, in the order in which they did.
+    pub fn matches(&self) -> &[RuleMatch] {
+        &self.state.matches
+    }
+
+    /// What a macro `%{TX.score}` would say now, for traces and tests: `variable("TX.score")`.
+    pub fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        let (variable, selected) = match name.split_once(['.', ':']) {
+            Some((variable, selected)) => (variable, Some(selected.as_bytes())),
+            None => (name, None),
+        };
+        evaluate::variable(&self.rules, &self.state, Variable::from_name(variable)?, selected)
+    }
+}
