@@ -1,0 +1,153 @@
+//! Tests in the format of go-ftw: requests, and the rules that are to match them.
+//!
+//! What the rules alone cannot answer (responses, texts of logs) is an error of the file, so that nothing that a test
+//! asks for is passed over.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use bartizan_pipeline::Inspection;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::Deserialize;
+
+use super::{is_refused, message::Message};
+
+/// A file of tests.
+#[derive(Debug)]
+pub(super) struct Suite {
+    pub(super) tests: Vec<Test>,
+}
+
+/// A test.
+#[derive(Debug)]
+pub(super) struct Test {
+    /// Rule and number: `942100-3`.
+    pub(super) name: String,
+    stages: Vec<Stage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Document {
+    rule_id: u64,
+    tests: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    test_id: Option<u64>,
+    stages: Vec<Stage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Stage {
+    input: Input,
+    output: Output,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Input {
+    method: Option<String>,
+    uri: Option<String>,
+    version: Option<String>,
+    headers: BTreeMap<String, String>,
+    data: Option<String>,
+    /// The body, in base64.
+    encoded_data: Option<String>,
+    /// The whole request, in base64.
+    encoded_request: Option<String>,
+    autocomplete_headers: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Output {
+    status: Option<u16>,
+    log: Log,
+    /// Work around a log that is written late.
+    #[serde(rename = "retry_once")]
+    _retry_once: bool,
+    isolated: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Log {
+    expect_ids: Vec<u64>,
+    no_expect_ids: Vec<u64>,
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Suite> {
+    let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
+    let document: Document =
+        serde_saphyr::from_str(text).map_err(|error| anyhow!("it is no file of tests: {error}"))?;
+    let tests = document.tests.into_iter().zip(1..).map(|(entry, place)| Test {
+        name: format!("{}-{}", document.rule_id, entry.test_id.unwrap_or(place)),
+        stages: entry.stages,
+    });
+    Ok(Suite { tests: tests.collect() })
+}
+
+impl Test {
+    /// Shows its requests, and fails where one goes otherwise than it says.
+    pub(super) fn run(&self, show: impl Fn(&Message) -> Result<Inspection>) -> Result<()> {
+        self.stages.iter().try_for_each(|stage| stage.output.judge(&show(&stage.input.message()?)?))
+    }
+}
+
+impl Input {
+    fn message(&self) -> Result<Message> {
+        if let Some(request) = &self.encoded_request {
+            let bytes = BASE64_STANDARD.decode(request).context("`encoded_request` is not base64")?;
+            return Message::parse(&bytes);
+        }
+        let body = match &self.encoded_data {
+            Some(data) => BASE64_STANDARD.decode(data).context("`encoded_data` is not base64")?,
+            None => self.data.clone().unwrap_or_default().into_bytes(),
+        };
+        let or = |text: &Option<String>, default: &str| text.clone().unwrap_or_else(|| default.into());
+        let mut head = format!(
+            "{} {} {}\r\n",
+            or(&self.method, "GET"),
+            or(&self.uri, "/"),
+            or(&self.version, "HTTP/1.1")
+        );
+        let mut header = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\r\n"));
+        for (name, value) in &self.headers {
+            header(name, value);
+        }
+        if !body.is_empty() && self.autocomplete_headers.unwrap_or(true) {
+            let has = |name: &str| self.headers.keys().any(|other| other.eq_ignore_ascii_case(name));
+            if !has("content-type") {
+                header("Content-Type", "application/x-www-form-urlencoded");
+            }
+            if !has("content-length") {
+                header("Content-Length", &body.len().to_string());
+            }
+        }
+        head.push_str("\r\n");
+        Message::parse(&[head.into_bytes(), body].concat())
+    }
+}
+
+impl Output {
+    fn judge(&self, inspection: &Inspection) -> Result<()> {
+        let matched: Vec<u64> = inspection.matched_ids().collect();
+        let shown = || if matched.is_empty() { "none".to_owned() } else { format!("{matched:?}") };
+        let Log { expect_ids, no_expect_ids } = &self.log;
+        for id in expect_ids {
+            ensure!(matched.contains(id), "rule {id} should match; matched: {}", shown());
+        }
+        for id in no_expect_ids {
+            ensure!(!matched.contains(id), "rule {id} should not match");
+        }
+        let others = matched.iter().any(|id| !expect_ids.contains(id));
+        ensure!(!self.isolated || !others, "other rules match, too: {}", shown());
+        if let Some(status) = self.status {
+            let refused = is_refused(inspection);
+            let answer = if refused { 403 } else { 200 };
+            ensure!(answer == status, "the answer should be {status} and is {answer}; matched: {}", shown());
+        }
+        Ok(())
+    }
+}
