@@ -2,7 +2,7 @@
 //!
 //! They install what the tests need, run every check that a change must pass, write the generated part of the
 //! documentation, and measure. They depend on no room of the house, so that `cargo xtask setup` is there within
-//! seconds on a machine that has nothing but Rust.
+//! seconds on a machine that has nothing but Rust; what needs one is a program of its own (`src/crs/`).
 #![expect(clippy::print_stdout, reason = "what a developer asked to see goes to standard output")]
 
 mod bench;
@@ -36,6 +36,12 @@ enum Command {
     Demo,
     /// Prepare the machine, then run every test.
     Test(suite::Suite),
+    /// Run the regression tests of the OWASP Core Rule Set against the rule engine; `--help` says which and how.
+    #[command(disable_help_flag = true)]
+    Crs {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Test the admin API of a running gateway against the description it serves of itself.
     Schemathesis,
     /// Check formatting, lints and licences.
@@ -51,6 +57,7 @@ fn main() -> Result<()> {
         Command::Setup(setup) => setup.run(),
         Command::Demo => suite::demo(),
         Command::Test(suite) => suite.run(),
+        Command::Crs { arguments } => suite::crs(&arguments),
         Command::Schemathesis => schemathesis::run(),
         Command::Lint => lint::run(),
         Command::Docs(docs) => docs.run(),

@@ -24,8 +24,15 @@ impl Suite {
             schemathesis::run()?;
         }
         // Last, so that the summary of the tests is what a reader sees last.
-        command::run(cargo(&["nextest", "run", "--locked", "--workspace"]))
+        command::run(cargo(&["nextest", "run", "--locked", "--workspace", "--features", "xtask/crs"]))
     }
+}
+
+/// The regression tests of the Core Rule Set, which a program of its own runs.
+pub(crate) fn crs(arguments: &[String]) -> Result<()> {
+    let run = ["run", "--locked", "--quiet", "--package", "xtask", "--features", "crs", "--bin", "crs", "--"];
+    let arguments: Vec<_> = run.into_iter().chain(arguments.iter().map(String::as_str)).collect();
+    command::run(cargo(&arguments))
 }
 
 pub(crate) fn demo() -> Result<()> {

@@ -32,6 +32,8 @@ pub(crate) struct Shared<'d> {
     selections: Vec<Selection>,
     selections_by_target: HashMap<Target, usize>,
     groups: Vec<Group>,
+    bundles: Vec<Box<[usize]>>,
+    bundles_by_groups: HashMap<Box<[usize]>, usize>,
     groups_by_chain: HashMap<(usize, Chain), usize>,
     gates: GateIndexBuilder,
     default_actions: HashMap<Phase, &'d [Action]>,
@@ -77,9 +79,9 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
     }
     Changes::check(directives)?;
     shared.check_skips(directives)?;
-    let Shared { names, selections, groups, gates, .. } = shared;
+    let Shared { names, selections, groups, bundles, gates, .. } = shared;
     let index = gates.build().map_err(|problem| problem.at(&whole(directives)))?;
-    Ok(RuleSet { settings, rules, programs, selections, groups, index, names, by_id, signatures })
+    Ok(RuleSet { settings, rules, programs, selections, groups, bundles, index, names, by_id, signatures })
 }
 
 /// Where the first directive stands: the place of what no single directive is to blame for.
@@ -102,6 +104,8 @@ impl<'d> Shared<'d> {
             selections: Vec::new(),
             selections_by_target: HashMap::new(),
             groups: Vec::new(),
+            bundles: Vec::new(),
+            bundles_by_groups: HashMap::new(),
             groups_by_chain: HashMap::new(),
             gates: GateIndexBuilder::default(),
             default_actions: default_actions.collect(),
@@ -150,6 +154,17 @@ impl<'d> Shared<'d> {
             groups.len() - 1
         });
         Ok(*number)
+    }
+
+    /// The number of these groups together.
+    fn bundle(&mut self, mut groups: Vec<usize>) -> usize {
+        groups.sort_unstable();
+        let groups: Box<[usize]> = groups.into();
+        let bundles = &mut self.bundles;
+        *self.bundles_by_groups.entry(groups.clone()).or_insert_with(|| {
+            bundles.push(groups);
+            bundles.len() - 1
+        })
     }
 }
 

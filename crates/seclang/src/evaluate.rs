@@ -264,6 +264,11 @@ impl Reader<'_> {
     /// `ARGS:id`, `REQUEST_URI`, `&ARGS`
     fn full_name(&self, entry: &MatchedEntry) -> Vec<u8> {
         let mut full = Vec::new();
+        self.append_full_name(entry, &mut full);
+        full
+    }
+
+    fn append_full_name(&self, entry: &MatchedEntry, full: &mut Vec<u8>) {
         if entry.is_count {
             full.push(b'&');
         }
@@ -273,6 +278,5 @@ impl Reader<'_> {
             full.push(b':');
             full.extend_from_slice(name);
         }
-        full
     }
 }

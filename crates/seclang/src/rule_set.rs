@@ -36,6 +36,8 @@ pub struct RuleSet {
     pub(crate) programs: [Vec<Item>; Phase::ALL.len()],
     pub(crate) selections: Vec<Selection>,
     pub(crate) groups: Vec<Group>,
+    /// Groups that rules ask together.
+    pub(crate) bundles: Vec<Box<[usize]>>,
     pub(crate) index: GateIndex,
     pub(crate) names: SlotNames,
     pub(crate) by_id: HashMap<u64, usize>,
@@ -131,6 +133,8 @@ pub(crate) enum CompiledDisruption {
 #[derive(Debug)]
 pub(crate) struct CompiledLink {
     pub(crate) targets: Box<[CompiledTarget]>,
+    /// All groups among the targets, unless each of their values must be asked.
+    pub(crate) bundle: Option<usize>,
     pub(crate) excluded: Box<[Excluded]>,
     /// A `SecAction` has none.
     pub(crate) operator: Option<Operator>,
@@ -146,6 +150,12 @@ pub(crate) struct CompiledLink {
     pub(crate) effects: Box<[Effect]>,
 }
 
+impl CompiledLink {
+    pub(crate) fn asks_groups_only(&self) -> bool {
+        self.targets.iter().all(|target| matches!(target, CompiledTarget::Group(_)))
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum CompiledTarget {
     /// Values that do not change while a phase runs.
@@ -156,6 +166,8 @@ pub(crate) enum CompiledTarget {
     Changing(Selection),
     /// `&ARGS`
     Count(Selection),
+    /// `&TX:name`
+    SlotCount(Slot),
 }
 
 /// Values of one variable.

@@ -2,6 +2,8 @@
 //!
 //! Only what does not change while a phase runs is here; what rules write is in `collections`.
 
+use smallvec::SmallVec;
+
 use crate::{
     ast::Variable,
     buffers::{BufferId, Buffers, Span},
@@ -17,12 +19,12 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 pub(crate) struct Values {
-    tables: Box<[Vec<Entry>]>,
+    tables: Box<[SmallVec<[Entry; 2]>]>,
 }
 
 impl Default for Values {
     fn default() -> Self {
-        Self { tables: vec![Vec::new(); Variable::ALL.len()].into() }
+        Self { tables: vec![SmallVec::new(); Variable::ALL.len()].into() }
     }
 }
 
@@ -35,10 +37,11 @@ impl Values {
         self.tables[variable as usize].push(entry);
     }
 
-    /// The only value of a variable. An empty one is as good as none: rules do not see it.
+    /// The only value of a variable. An empty one is as good as none: rules do not see it, but for the last part of a
+    /// path, which rules ask what it does not end with.
     pub(crate) fn set(&mut self, variable: Variable, value: &[u8], buffers: &mut Buffers) {
         self.clear(variable);
-        if !value.is_empty() {
+        if !value.is_empty() || variable == Variable::RequestBasename {
             let value = buffers.push(value);
             self.add(variable, Entry { name: Span::default(), value });
         }

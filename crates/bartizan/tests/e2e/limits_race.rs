@@ -126,7 +126,7 @@ async fn gateways_that_lease_admit_no_more_and_in_the_end_no_less() {
 }
 
 /// Of the policy `busy`: units per second, and at once.
-const RATE: u32 = 200;
+const RATE: u32 = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_is_leased_while_it_refills_overshoots_by_no_more_than_stated() {

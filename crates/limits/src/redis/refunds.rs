@@ -53,3 +53,20 @@ async fn give_back(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Refund>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_wait_and_no_more_and_no_runtime_is_needed_to_say_so() {
+        let (sender, mut waiting) = mpsc::channel(MOST_WAITING);
+        let refunds = Refunds(sender);
+        for _ in 0..MOST_WAITING + 10 {
+            refunds.push(Refund { questions: Questions::new(), answered: Instant::now() });
+        }
+        assert_eq!(waiting.len(), MOST_WAITING);
+        drop(refunds);
+        assert!(waiting.blocking_recv().is_some());
+    }
+}

@@ -68,7 +68,7 @@ impl Drop for Server {
 }
 
 /// Below 10000 more than what the bus of a cluster adds to it.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         if port < 55_536 {

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use bartizan_config::{Certificate, SharedTls};
@@ -14,8 +15,8 @@ use tempfile::TempDir;
 
 use crate::{
     eventually::eventually,
-    server::{Server, programs},
-    store::{connected, decide, limit, settings},
+    server::{Server, free_port, programs},
+    store::{charge, connected, decide, left, limit, settings},
 };
 
 /// Issues certificates into a folder.
@@ -70,18 +71,51 @@ fn secure_on(
     certificate: &Certificate,
     clients: &str,
 ) -> Option<Server> {
+    let mut arguments = speaking_tls(port, authority, certificate, clients);
+    arguments.extend(["--port", "0"].map(str::to_owned));
+    Server::start_on(&program.to_path_buf(), port, &words(&arguments))
+}
+
+fn speaking_tls(port: u16, authority: &Authority, certificate: &Certificate, clients: &str) -> Vec<String> {
     let path = |path: &Path| path.to_str().unwrap().to_owned();
-    let (number, ca) = (port.to_string(), path(&authority.file("ca.pem")));
-    let (cert, key) = (path(&certificate.cert), path(&certificate.key));
     let arguments = [
-        ["--port", "0"],
-        ["--tls-port", &number],
-        ["--tls-cert-file", &cert],
-        ["--tls-key-file", &key],
-        ["--tls-ca-cert-file", &ca],
-        ["--tls-auth-clients", clients],
+        ["--tls-port".to_owned(), port.to_string()],
+        ["--tls-cert-file".to_owned(), path(&certificate.cert)],
+        ["--tls-key-file".to_owned(), path(&certificate.key)],
+        ["--tls-ca-cert-file".to_owned(), path(&authority.file("ca.pem"))],
+        ["--tls-auth-clients".to_owned(), clients.to_owned()],
     ];
-    Server::start_on(&program.to_path_buf(), port, arguments.as_flattened())
+    arguments.concat()
+}
+
+fn words(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+/// Three nodes that speak TLS with each other and with clients, and plainly with an operator. And their ports for TLS.
+async fn secure_cluster(program: &Path, authority: &Authority) -> (Vec<Server>, Vec<u16>) {
+    let certificate = authority.issue("127.0.0.1");
+    let (mut nodes, mut ports) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let port = free_port();
+        let mut arguments = speaking_tls(port, authority, &certificate, "no");
+        let clustered =
+            ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--tls-cluster", "yes"];
+        arguments.extend(clustered.map(str::to_owned));
+        nodes.push(Server::start(&program.to_path_buf(), &words(&arguments)));
+        ports.push(port);
+    }
+    let name = program.file_name().unwrap().to_str().unwrap().replace("server", "cli");
+    let mut create = Command::new(program.with_file_name(name));
+    create.arg("--tls").arg("--cacert").arg(authority.file("ca.pem")).args(["--cluster", "create"]);
+    create.args(ports.iter().map(|port| format!("127.0.0.1:{port}"))).arg("--cluster-yes");
+    let output = create.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    eventually("all nodes to agree", async || {
+        nodes.iter().all(|node| node.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+    })
+    .await;
+    (nodes, ports)
 }
 
 fn by_tls(server: &Server, tls: SharedTls) -> RedisSettings {
@@ -141,6 +175,29 @@ async fn a_server_that_asks_for_a_certificate_gets_it() {
         assert!(decide(&store, &limit("login", Algorithm::FixedWindow, 5)).await.unwrap().is_admitted());
         let without = refused(&by_tls(&server, authority.trusted())).await;
         assert!(!without.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_is_reached_by_tls_on_every_node() {
+    for program in programs() {
+        let (ours, theirs) = (Authority::new(), Authority::new());
+        let (nodes, ports) = secure_cluster(&program, &ours).await;
+        let by_tls = |tls| {
+            let first: String = format!("rediss://127.0.0.1:{}", ports[0]);
+            RedisSettings { is_cluster: true, tls, ..settings(&[first]) }
+        };
+        let store = connected(&by_tls(ours.trusted())).await;
+        let limits: Vec<_> =
+            (0..12).map(|number| limit(&format!("limit-{number}"), Algorithm::FixedWindow, 5)).collect();
+        let charges: Vec<_> = limits.iter().map(|limit| charge(limit, b"somebody")).collect();
+        for is_admitted in [true, true, true, true, true, false] {
+            assert_eq!(store.decide(&charges).await.unwrap().is_admitted(), is_admitted);
+        }
+        assert_eq!(left(&store, &limits[0]).await, 0);
+        let sizes: Vec<_> = nodes.iter().map(|node| node.command(&["DBSIZE"])).collect();
+        assert!(sizes.iter().all(|size| size.trim() != "0"), "not on all nodes: {sizes:?}");
+        assert!(!refused(&by_tls(theirs.trusted())).await.is_empty());
     }
 }
 

@@ -17,7 +17,7 @@ impl RuleCompiler<'_, '_> {
         let multi_match = link.actions.contains(&Action::MultiMatch);
         let (operator, gate, argument) = match &link.operator {
             Some(operator) => {
-                let (operator, gate) = self.operator(link, operator, multi_match)?;
+                let (operator, gate) = self.operator(link, operator)?;
                 let argument =
                     operator.argument().map(|argument| Text::new(argument, &mut self.shared.names));
                 (Some(operator), gate, argument)
@@ -26,13 +26,16 @@ impl RuleCompiler<'_, '_> {
         };
         let (excluded, targets): (Vec<_>, Vec<_>) =
             link.targets.iter().partition(|target| target.used_as == TargetUse::Exclusion);
-        let targets =
+        let targets: Box<[_]> =
             targets.into_iter().map(|target| self.target(target, &chain)).collect::<Result<_, _>>()?;
+        let gated = !multi_match && !gate.is_open();
+        let bundle = if gated { self.bundle(&targets) } else { None };
         // What the default actions do besides deciding is done once, by the first link.
         let inherited = if is_first { self.defaults } else { &[] };
         let actions = || inherited.iter().chain(&link.actions);
         Ok(CompiledLink {
             targets,
+            bundle,
             excluded: excluded.into_iter().map(Excluded::new).collect::<Result<_, _>>()?,
             operator,
             argument,
@@ -45,12 +48,7 @@ impl RuleCompiler<'_, '_> {
         })
     }
 
-    fn operator(
-        &mut self,
-        link: &Link,
-        operator: &ast::Operator,
-        multi_match: bool,
-    ) -> Result<(Operator, Gate), Problem> {
+    fn operator(&mut self, link: &Link, operator: &ast::Operator) -> Result<(Operator, Gate), Problem> {
         let data = self.shared.data.of(&link.place, operator).ok_or_else(|| Problem::Missing {
             name: format!("@{}", operator.name),
             expected: "its data file, loaded together with the rule",
@@ -62,18 +60,28 @@ impl RuleCompiler<'_, '_> {
             sets: required.sets.into(),
             shortest: u32::try_from(required.shortest).unwrap_or(u32::MAX),
         };
-        // What each step makes is looked at, and a gate knows the last only.
-        let gate = if multi_match { Gate::default() } else { gate };
         Ok((operator, gate))
+    }
+
+    /// The groups among the targets, which are asked together whether any of them opens the gate.
+    fn bundle(&mut self, targets: &[CompiledTarget]) -> Option<usize> {
+        let group = |target: &CompiledTarget| match target {
+            CompiledTarget::Group(number) => Some(*number),
+            _ => None,
+        };
+        let groups: Vec<usize> = targets.iter().filter_map(group).collect();
+        (!groups.is_empty()).then(|| self.shared.bundle(groups))
     }
 
     fn target(&mut self, target: &Target, chain: &Chain) -> Result<CompiledTarget, Problem> {
         check_path(target)?;
         let names = || Names::new(target.selector.as_ref());
-        if target.used_as == TargetUse::Count {
-            return Ok(CompiledTarget::Count(Selection { variable: target.variable, names: names()? }));
-        }
+        let counts = target.used_as == TargetUse::Count;
         match (&target.selector, target.variable) {
+            (Some(Selector::Name(name)), Variable::Tx) if counts => {
+                Ok(CompiledTarget::SlotCount(self.shared.names.claim(name.as_bytes())))
+            }
+            (_, variable) if counts => Ok(CompiledTarget::Count(Selection { variable, names: names()? })),
             (Some(Selector::Name(name)), Variable::Tx) => {
                 Ok(CompiledTarget::Slot(self.shared.names.claim(name.as_bytes())))
             }

@@ -26,7 +26,7 @@ impl Evaluation<'_> {
     fn sum(&self, set: &SetVariable, value: &Text, operation: fn(i64, i64) -> i64) -> Written {
         let before = self.read(set.collection, &set.name).map_or(0, |value| number(&value));
         let sum = operation(before, number(&self.reader().expanded(value)));
-        Written::from_slice(sum.to_string().as_bytes())
+        Written::from_slice(itoa::Buffer::new().format(sum).as_bytes())
     }
 
     fn read(&self, collection: Collection, name: &VariableName) -> Option<Written> {

@@ -1,7 +1,5 @@
 //! One link of a rule: whether its operator holds for any of its targets.
 
-use smallvec::SmallVec;
-
 use super::{Evaluation, MatchedEntry};
 use crate::{
     Captured, Match, Operator, RuleMatch,
@@ -52,18 +50,35 @@ impl Evaluation<'_> {
             self.set_variables(link);
             return true;
         };
+        let groups_may_match = self.groups_may_match(link);
+        if !groups_may_match && link.asks_groups_only() {
+            return false;
+        }
         let argument = link.argument.as_ref().map(|text| self.reader().expanded(text)).unwrap_or_default();
         let question = Question { link, operator, argument: &argument, excluded };
         let mut holds = false;
         for target in &link.targets {
             holds |= match target {
-                CompiledTarget::Group(number) => self.group(question, *number),
+                CompiledTarget::Group(number) => groups_may_match && self.group(question, *number),
                 CompiledTarget::Slot(slot) => self.slot(question, *slot),
                 CompiledTarget::Changing(selection) => self.changing(question, selection),
                 CompiledTarget::Count(selection) => self.count(question, selection),
+                CompiledTarget::SlotCount(slot) => {
+                    let count = usize::from(self.state.tx.get(*slot).is_some());
+                    self.counted(question, Variable::Tx, count)
+                }
             };
         }
         holds
+    }
+
+    /// Whether any value of all groups among the targets may open the gate.
+    fn groups_may_match(&mut self, link: &CompiledLink) -> bool {
+        let state = &mut *self.state;
+        link.bundle.is_none_or(|bundle| {
+            let (cache, buffers) = (&mut state.cache, &mut state.buffers);
+            cache.bundle_may_admit(&link.gate, bundle, self.rules, &state.values, buffers)
+        })
     }
 
     /// Values that stay the same while the phase runs.
@@ -71,7 +86,9 @@ impl Evaluation<'_> {
         let (rules, state) = (self.rules, &mut *self.state);
         let gate = &question.link.gate;
         let gated = !gate.is_open();
-        if gated && !state.cache.may_admit(gate, number, rules, &state.values, &mut state.buffers) {
+        // What each step of `multiMatch` makes is asked, and a group knows the last only.
+        let may_skip = gated && !question.link.multi_match;
+        if may_skip && !state.cache.may_admit(gate, number, rules, &state.values, &mut state.buffers) {
             return false;
         }
         let group = &rules.groups[number];
@@ -84,7 +101,7 @@ impl Evaluation<'_> {
             }
             let found = MatchedEntry { variable, is_count: false, name: entry.name, value: entry.value };
             holds |= if question.link.multi_match {
-                self.every_step(question, found)
+                self.every_step(question, found, gated)
             } else {
                 self.last_step(question, found, gated)
             };
@@ -93,34 +110,35 @@ impl Evaluation<'_> {
         holds
     }
 
-    /// A value, fully transformed, if it opens the gate.
+    /// A value, fully transformed.
     fn last_step(&mut self, question: Question<'_>, entry: MatchedEntry, gated: bool) -> bool {
-        let buffers = &mut self.state.buffers;
-        let value = buffers.transformed(entry.value, &question.link.chain);
-        if gated {
-            let profile = buffers.profile(value);
-            if !question.link.gate.admits(&profile, buffers.hits(value, &self.rules.index)) {
-                return false;
-            }
-        }
-        self.ask(question, MatchedEntry { value, ..entry })
+        let value = self.state.buffers.transformed(entry.value, &question.link.chain);
+        self.ask(question, MatchedEntry { value, ..entry }, gated)
     }
 
     /// `multiMatch`: a value as it came, and after each transformation that changes it.
-    fn every_step(&mut self, question: Question<'_>, entry: MatchedEntry) -> bool {
-        let mut holds = self.ask(question, entry);
+    fn every_step(&mut self, question: Question<'_>, entry: MatchedEntry, gated: bool) -> bool {
+        let mut holds = self.ask(question, entry, gated);
         let mut value = entry.value;
         for step in question.link.chain.steps() {
             let next = self.state.buffers.step(value, *step);
             if next != value {
                 value = next;
-                holds |= self.ask(question, MatchedEntry { value, ..entry });
+                holds |= self.ask(question, MatchedEntry { value, ..entry }, gated);
             }
         }
         holds
     }
 
-    fn ask(&mut self, question: Question<'_>, entry: MatchedEntry) -> bool {
+    /// Asks the operator, if the value opens the gate.
+    fn ask(&mut self, question: Question<'_>, entry: MatchedEntry, gated: bool) -> bool {
+        if gated {
+            let buffers = &mut self.state.buffers;
+            let profile = buffers.profile(entry.value);
+            if !question.link.gate.admits(&profile, buffers.hits(entry.value, &self.rules.index)) {
+                return false;
+            }
+        }
         let Some(found) = question.answer(self.state.buffers.bytes(entry.value)) else { return false };
         self.keep_captures(&found, entry.value);
         self.matched_by(question.link, entry);
@@ -141,7 +159,9 @@ impl Evaluation<'_> {
     }
 
     fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry) {
-        let name = self.reader().full_name(&entry);
+        let mut name = std::mem::take(&mut self.state.last.name);
+        name.clear();
+        self.reader().append_full_name(&entry, &mut name);
         let last = &mut self.state.last;
         last.name = name;
         last.value.clear();
@@ -187,7 +207,7 @@ impl Evaluation<'_> {
         let (name, value) = (buffers.push_name(name), buffers.push(value));
         let entry = MatchedEntry { variable, is_count: false, name, value };
         if question.link.multi_match {
-            self.every_step(question, entry)
+            self.every_step(question, entry, false)
         } else {
             self.last_step(question, entry, false)
         }
@@ -199,13 +219,17 @@ impl Evaluation<'_> {
         } else {
             self.state.values.select(selection, &self.state.buffers).count()
         };
-        let count: SmallVec<[u8; 20]> = SmallVec::from_slice(count.to_string().as_bytes());
-        if question.answer(&count).is_none() {
+        self.counted(question, selection.variable, count)
+    }
+
+    fn counted(&mut self, question: Question<'_>, variable: Variable, count: usize) -> bool {
+        let mut digits = itoa::Buffer::new();
+        let count = digits.format(count).as_bytes();
+        if question.answer(count).is_none() {
             return false;
         }
-        let value = self.state.buffers.push(&count);
-        let entry =
-            MatchedEntry { variable: selection.variable, is_count: true, name: Span::default(), value };
-        self.ask(question, entry)
+        let value = self.state.buffers.push(count);
+        let entry = MatchedEntry { variable, is_count: true, name: Span::default(), value };
+        self.ask(question, entry, false)
     }
 }

@@ -20,14 +20,19 @@ const MOST_IN_PART: usize = 256;
 /// A literal gains nothing by being longer.
 const LONGEST: usize = 16;
 
+/// The least weight of a literal that is sought.
+const WORTH_SEEKING: usize = 2;
+
+/// Bytes that ordinary values have so rarely that one of them alone is worth seeking.
+const RARE_BYTES: &[u8] = b"\"'`<>(){}[]\\|!$^~*@#";
+
 /// Of these lengths a literal is no longer rarer than any other.
 const RARE: usize = 5;
 
 /// Literals, of which every match of this pattern in lower case has one. `None` if there are none worth seeking.
 pub(super) fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    const WORTH_SEEKING: usize = 2;
     let literals = needed(hir)?;
-    (shortest(&literals) >= WORTH_SEEKING).then(|| without_longer(literals))
+    literals.iter().all(|literal| weight(literal) >= WORTH_SEEKING).then(|| without_longer(literals))
 }
 
 /// Without literals that begin with another one.
@@ -185,12 +190,21 @@ fn better(one: Literals, other: Literals) -> Literals {
 
 /// Longer literals are rarer, fewer too, and so are those with other bytes than letters.
 fn rarity(literals: &Literals) -> (usize, usize, std::cmp::Reverse<usize>) {
-    let marks = |literal: &Vec<u8>| literal.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
-    let weight = |literal: &Vec<u8>| match literal.len() {
-        0 | 1 => literal.len(),
-        length => (length + marks(literal).min(2)).min(RARE),
-    };
-    let least = literals.iter().map(weight).min().unwrap_or(0);
-    let least_of_marks = literals.iter().map(marks).min().unwrap_or(0).min(1);
+    let least = literals.iter().map(|literal| weight(literal)).min().unwrap_or(0);
+    let least_of_marks = literals.iter().map(|literal| marks(literal)).min().unwrap_or(0).min(1);
     (least, least_of_marks, std::cmp::Reverse(literals.len()))
+}
+
+/// How rare a literal is in ordinary values.
+fn weight(literal: &[u8]) -> usize {
+    match literal {
+        [] => 0,
+        [byte] if RARE_BYTES.contains(byte) => WORTH_SEEKING,
+        [_] => 1,
+        _ => (literal.len() + marks(literal).min(2)).min(RARE),
+    }
+}
+
+fn marks(literal: &[u8]) -> usize {
+    literal.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count()
 }

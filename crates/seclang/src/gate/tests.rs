@@ -33,7 +33,7 @@ fn what_a_pattern_needs_is_found_wherever_it_stands() {
         ("x{2,}", Some(&["xx"])),
         ("(?:ab){0,1}cd", Some(&["cd"])),
         ("\\$\\{[^}]*\\}", Some(&["${"])),
-        ("[\"']\\s*or", Some(&["or"])),
+        ("[\"']\\s*or", Some(&["\"", "'"])),
     ];
     for (pattern, expected) in cases {
         let parsed = lowered::parse(Pattern::compile(pattern).unwrap().as_str()).unwrap();

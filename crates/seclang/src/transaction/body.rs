@@ -48,6 +48,8 @@ impl State {
     pub(super) fn finish_request_body(&mut self, settings: &Settings, body: Body, access: bool) {
         let body = body.into_bytes();
         let fault = if access { self.read_body(settings, &body) } else { None };
+        let unread =
+            fault.is_some() || matches!(self.controls.processor, None | Some(BodyProcessor::UrlEncoded));
         let flag: &[u8] = if fault.is_some() { b"1" } else { b"0" };
         let message = fault.unwrap_or_default();
         for variable in [Variable::ReqbodyError, Variable::ReqbodyProcessorError] {
@@ -65,7 +67,10 @@ impl State {
         if !body.is_empty() {
             let length = body.len().to_string();
             self.values.set(Variable::RequestBodyLength, length.as_bytes(), &mut self.buffers);
-            self.values.set(Variable::RequestBody, &body, &mut self.buffers);
+            // As in ModSecurity 2: what became arguments, fields or a document is not looked at once more.
+            if unread || self.controls.force_request_body_variable {
+                self.values.set(Variable::RequestBody, &body, &mut self.buffers);
+            }
         }
     }
 
@@ -146,7 +151,9 @@ impl State {
         }
         parsed.names.iter().for_each(|(name, _)| add(Variable::MultipartName, name, name));
         parsed.filenames.iter().for_each(|(name, _)| add(Variable::MultipartFilename, name, name));
-        parsed.part_headers.iter().for_each(|(name, line)| add(Variable::MultipartPartHeaders, name, line));
+        for (name, line) in parsed.part_headers.iter() {
+            add(Variable::MultipartPartHeaders, name, line.trim_ascii_end());
+        }
         let size = parsed.files_combined_size().to_string();
         values.set(Variable::FilesCombinedSize, size.as_bytes(), buffers);
     }

@@ -1,7 +1,10 @@
 //! What an operator writes for a value, in the form in which rules count it: an address may be written in several ways,
 //! and is counted in one. What a rule can never count is no value of it.
 //!
-//! The forms are those that the gateway makes of a request: see `docs/src/limits.md`.
+//! The forms are those that the gateway makes of a request (`docs/src/limits.md`); the tests send some to compare.
+
+#[cfg(test)]
+mod tests;
 
 use std::{fmt::Write, net::IpAddr};
 
@@ -109,100 +112,5 @@ fn form(per: &[Dimension]) -> &'static str {
         [Dimension::Key] => "an API key as `PROVIDER/NAME`",
         [_] => "any text",
         _ => "the parts of a combination, each with its length, as in `9:192.0.2.7,4:acme,`",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bartizan_config::{Config, Source};
-
-    use super::*;
-
-    /// The rules of a policy with these `per`.
-    fn config(pers: &str) -> Config {
-        let rules = pers.split_whitespace().map(|per| format!("{{ per: {per}, rate: 1/s }}"));
-        let text = format!(
-            "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n\
-             identity: {{ shop: {{ api_key: {{}} }} }}\n\
-             limits: {{ a: [{}] }}\n\
-             routes: [{{ path: /**, to: \"http://a\", auth: shop, limit: a }}]",
-            rules.collect::<Vec<_>>().join(", ")
-        );
-        Config::parse(&text, &Source::text(".")).unwrap_or_else(|error| panic!("{error}")).config
-    }
-
-    fn rules(config: &Config) -> Vec<(&LimitPolicy, &LimitRule)> {
-        let policy = &config.limits[0];
-        policy.rules.iter().map(|rule| (policy.as_ref(), rule)).collect()
-    }
-
-    #[test]
-    fn what_is_written_takes_the_form_that_is_counted() {
-        let cases = [
-            ("address", "192.0.2.7", Some("192.0.2.7")),
-            ("address", "192.0.2.7/32", Some("192.0.2.7")),
-            ("address", "::ffff:192.0.2.7", Some("192.0.2.7")),
-            ("address", "::FFFF:c000:207", Some("192.0.2.7")),
-            ("address", "2001:DB8:1:2:3::6", Some("2001:db8:1:2::/64")),
-            ("address", "2001:DB8:1:2::/64", Some("2001:db8:1:2::/64")),
-            ("address", "2001:db8:1:2:3::/64", Some("2001:db8:1:2::/64")),
-            ("address", "2001:db8::/48", None),
-            ("address", "192.0.2.0/24", None),
-            ("address", "shop/ada", None),
-            ("address", "", None),
-            ("prefix", "192.0.2.7", Some("192.0.2.0/24")),
-            ("prefix", "192.0.2.0/24", Some("192.0.2.0/24")),
-            ("prefix", "2001:db8:1:2:3::6", Some("2001:db8:1:2::/64")),
-            ("prefix", "192.0.2.0/25", None),
-            ("user", "shop/ada", Some("shop/ada")),
-            ("user", "shop/a/b", Some("shop/a/b")),
-            ("user", "ada", None),
-            ("user", "shop/", None),
-            ("key", "/ada", None),
-            ("header:x-t", "", Some("")),
-            ("header:x-t", "::FFFF:c000:207", Some("::FFFF:c000:207")),
-            ("[address,header:x-t]", "9:192.0.2.7,4:a,b:,", Some("9:192.0.2.7,4:a,b:,")),
-            ("[address,header:x-t]", "13:2001:DB8::1:2,0:,", Some("13:2001:db8::/64,0:,")),
-            ("[address,header:x-t]", "9:192.0.2.7,2:é,", Some("9:192.0.2.7,2:é,")),
-            ("[address,header:x-t]", "9:192.0.2.7,1:é,", None),
-            ("[address,header:x-t]", "9:192.0.2.7,4:acme", None),
-            ("[address,header:x-t]", "9:192.0.2.7,4:acme,x", None),
-            ("[address,header:x-t]", "9:192.0.2.7,", None),
-            ("[address,header:x-t]", "192.0.2.7", None),
-            ("[address,header:x-t]", "-1:192.0.2.7,4:acme,", None),
-            ("[address,header:x-t]", "99999999999999999999:192.0.2.7,4:acme,", None),
-        ];
-        for (per, written, expected) in cases {
-            let config = config(per);
-            assert_eq!(
-                counted(&config.limits[0].rules[0].per, written).as_deref(),
-                expected,
-                "{per} {written}"
-            );
-        }
-    }
-
-    #[test]
-    fn of_several_rules_that_by_address_says_what_is_meant() {
-        let cases = [
-            ("prefix address", "::ffff:c000:207", Some("192.0.2.7")),
-            ("prefix header:x-t", "192.0.2.7", Some("192.0.2.7")),
-            ("header:x-t address", "2001:DB8::1", Some("2001:db8::/64")),
-            ("prefix user", "192.0.2.7", Some("192.0.2.0/24")),
-            ("address user", "shop/ada", Some("shop/ada")),
-            ("address user", "ada", None),
-        ];
-        for (pers, written, expected) in cases {
-            let config = config(pers);
-            assert_eq!(meant(&rules(&config), written).as_deref(), expected, "{pers} {written}");
-        }
-    }
-
-    #[test]
-    fn what_could_be_written_instead_is_told_once() {
-        let config = config("address user address");
-        let problem = format!("{:?}", impossible(&rules(&config), "ada"));
-        let told = "`ada` is no value of these rules: write an address such as `203.0.113.7`, or a user as `PROVIDER/ID`";
-        assert!(problem.contains(told), "{problem}");
     }
 }

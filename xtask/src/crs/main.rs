@@ -1,0 +1,86 @@
+//! `cargo xtask crs`: the regression tests of the OWASP Core Rule Set, in the configuration that it documents for
+//! them.
+//!
+//! A program of its own, so that the other developer commands need not wait for the rule engine to be built. It reads
+//! the tests ([`suite`]), makes the bytes of each request ([`request`]), has them judged ([`engine`], which alone
+//! knows the engine), compares ([`judge`], [`overrides`]) and reports.
+#![expect(clippy::print_stdout, reason = "what a developer asked to see goes to standard output")]
+
+mod backend;
+mod engine;
+mod judge;
+mod overrides;
+mod report;
+mod request;
+mod run;
+mod suite;
+mod wire;
+
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+
+use engine::Engine;
+use suite::Suite;
+
+#[derive(Parser)]
+#[command(
+    bin_name = "cargo xtask crs",
+    about = "Run the regression tests of the OWASP Core Rule Set against the rule engine"
+)]
+struct Arguments {
+    /// The folder that has the Core Rule Set in `crs-4.28.0`.
+    #[arg(
+        long,
+        env = "BARTIZAN_TEST_DATA",
+        default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"),
+        hide_default_value = true
+    )]
+    data: PathBuf,
+    /// The folder with the tests, if they are not in `regression-tests` beside the rules.
+    #[arg(long)]
+    tests: Option<PathBuf>,
+    /// Only this test, as `942100-3`; may be repeated.
+    #[arg(long, value_name = "TEST")]
+    only: Vec<String>,
+    /// Only the tests of this rule; may be repeated.
+    #[arg(long, value_name = "ID")]
+    rule: Vec<u64>,
+    /// Show what each failed test sent and what was logged; with `--only` or `--rule`, of each test that passed too.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let crs = arguments.data.join("crs-4.28.0");
+    let folder = arguments.tests.unwrap_or_else(|| crs.join("regression-tests"));
+    let Suite { mut tests, unreadable } = suite::read(&folder)?;
+    let is_selection = !arguments.only.is_empty() || !arguments.rule.is_empty();
+    if is_selection {
+        tests.retain(|test| arguments.only.contains(&test.name) || arguments.rule.contains(&test.rule));
+    }
+    ensure!(!tests.is_empty(), "there are no such tests in `{}`", folder.display());
+    let expectations = overrides::in_process()?;
+
+    let start = Instant::now();
+    let engine = Engine::load(&crs)?;
+    println!("rules loaded in {:.2?}", start.elapsed());
+    let start = Instant::now();
+    let outcomes = run::run(&tests, &expectations, &|request| engine.exchange(request));
+    println!("{} tests run in {:.2?}", tests.len(), start.elapsed());
+
+    if arguments.verbose && is_selection {
+        for outcome in outcomes.iter().filter(|outcome| !matches!(outcome.verdict, run::Verdict::Failed(_))) {
+            let traces: String = outcome.traces.iter().map(report::trace).collect();
+            print!("{}: {:?}\n{traces}", outcome.test.name, outcome.verdict);
+        }
+    }
+    print!("{}", report::text(&outcomes, arguments.verbose));
+    for error in &unreadable {
+        println!("not understood: {error:#}");
+    }
+    ensure!(unreadable.is_empty(), "{} files are not understood", unreadable.len());
+    report::check(&outcomes, &expectations)
+}

@@ -1,0 +1,240 @@
+//! The bytes of a request, as go-ftw puts them on the wire.
+//!
+//! What it adds and encodes is part of what the tests mean, oddities included: headers are sorted by name, form data
+//! is encoded unless it seems to be encoded already, the lines of a multipart body end in CR LF, and `data` is a Go
+//! template (of which the tests use one function).
+
+use anyhow::{Context, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::suite::Input;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The requests of a stage: one, or one for each of its `uris`.
+pub(crate) fn requests(input: &Input) -> Result<Vec<Vec<u8>>> {
+    if let Some(encoded) = &input.encoded_request {
+        return Ok(vec![decode(encoded).context("in `encoded_request`")?]);
+    }
+    let data = data(input)?;
+    if input.uris.is_empty() {
+        return Ok(vec![request(input, input.uri.as_deref().unwrap_or("/"), data)]);
+    }
+    Ok(input.uris.iter().map(|uri| request(input, uri, data.clone())).collect())
+}
+
+fn request(input: &Input, target: &str, mut data: Vec<u8>) -> Vec<u8> {
+    let method = input.method.as_deref().unwrap_or("GET");
+    let version = input.version.as_deref().unwrap_or("HTTP/1.1");
+    let mut headers: Vec<(&str, String)> = input
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone().unwrap_or_default()))
+        .collect();
+
+    if !data.is_empty() && input.completes_headers() {
+        if !has(&headers, "Content-Type") {
+            headers.push(("Content-Type", FORM.to_owned()));
+        }
+        if values(&headers, "Content-Type").any(|value| value.eq_ignore_ascii_case(FORM)) {
+            data = form_encoded(data);
+        }
+    }
+    if values(&headers, "Content-Type").any(|value| value.to_lowercase().contains("multipart/form-data;")) {
+        data = with_carriage_returns(&data);
+    }
+    if input.completes_headers() {
+        if !has(&headers, "Connection") {
+            headers.push(("Connection", "close".to_owned()));
+        }
+        if !has(&headers, "Content-Length") && (!data.is_empty() || has_body(method)) {
+            headers.push(("Content-Length", data.len().to_string()));
+        }
+    }
+
+    let mut request = format!("{method} {target} {version}\r\n").into_bytes();
+    for (name, value) in headers {
+        request.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    request.extend_from_slice(b"\r\n");
+    request.extend_from_slice(&data);
+    request
+}
+
+fn has(headers: &[(&str, String)], name: &str) -> bool {
+    values(headers, name).next().is_some()
+}
+
+fn values<'a>(headers: &'a [(&str, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// Whether go-ftw says how long even an empty body is.
+fn has_body(method: &str) -> bool {
+    method.starts_with("POST")
+        || method.contains("PUT")
+        || method.contains("PATCH")
+        || method.ends_with("DELETE")
+}
+
+fn data(input: &Input) -> Result<Vec<u8>> {
+    match (&input.data, &input.encoded_data) {
+        (Some(data), _) => Ok(rendered(data)?.into_bytes()),
+        (None, Some(encoded)) => decode(encoded).context("in `encoded_data`"),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+fn decode(encoded: &str) -> Result<Vec<u8>> {
+    let encoded: String = encoded.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    STANDARD.decode(encoded).context("not base64")
+}
+
+/// Replaces each `{{ "text" | repeat NUMBER }}`.
+fn rendered(template: &str) -> Result<String> {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (action, after) = after.split_once("}}").context("a template action is not closed")?;
+        text.push_str(before);
+        text.push_str(&repeated(action).with_context(|| format!("in the template action `{action}`"))?);
+        rest = after;
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+fn repeated(action: &str) -> Result<String> {
+    let Some((text, number)) = action.split_once('|') else { bail!("only `repeat` is known") };
+    let text = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let number = number.trim().strip_prefix("repeat ").and_then(|number| number.trim().parse::<u16>().ok());
+    match (text, number) {
+        (Some(text), Some(number)) if !text.contains(['"', '\\']) => Ok(text.repeat(number.into())),
+        _ => bail!("only `\"text\" | repeat NUMBER` is known"),
+    }
+}
+
+/// Encodes the names and values of a form, unless decoding would change something (or fail): then it is taken for
+/// encoded.
+fn form_encoded(data: Vec<u8>) -> Vec<u8> {
+    if data.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return data;
+    }
+    // An `&` at the end of the data ends its last pair; it does not begin an empty one.
+    let pairs = data.strip_suffix(b"&").unwrap_or(&data);
+    let mut encoded = Vec::with_capacity(data.len());
+    for (place, pair) in pairs.split(|byte| *byte == b'&').enumerate() {
+        if place > 0 {
+            encoded.push(b'&');
+        }
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        query_escape(parts.next().unwrap_or_default(), &mut encoded);
+        if let Some(value) = parts.next() {
+            encoded.push(b'=');
+            query_escape(value, &mut encoded);
+        }
+    }
+    encoded
+}
+
+/// As Go's `url.QueryEscape` does it.
+fn query_escape(text: &[u8], into: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => into.push(*byte),
+            b' ' => into.push(b'+'),
+            _ => into.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+}
+
+fn with_carriage_returns(data: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(data.len() + data.len() / 16);
+    for byte in data {
+        if *byte == b'\n' {
+            lines.push(b'\r');
+        }
+        lines.push(*byte);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(yaml: &str) -> String {
+        let input: Input = serde_saphyr::from_str(yaml).unwrap();
+        let mut requests = requests(&input).unwrap();
+        assert_eq!(requests.len(), 1);
+        String::from_utf8(requests.remove(0)).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_completed() {
+        assert_eq!(
+            sent(
+                "{method: POST, uri: /a b, headers: {Host: localhost, Accept: '*/*'}, data: 'q=a b&flag&x==/'}"
+            ),
+            "POST /a b HTTP/1.1\r\nAccept: */*\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Connection: close\r\nContent-Length: 19\r\n\r\nq=a+b&flag&x=%3D%2F"
+        );
+        assert_eq!(sent("{}"), "GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+        assert_eq!(
+            sent("{method: PUT, version: HTTP/1.0}"),
+            "PUT / HTTP/1.0\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert_eq!(
+            sent("{method: POST, data: 'a=1', autocomplete_headers: false}"),
+            "POST / HTTP/1.1\r\n\r\na=1"
+        );
+        assert_eq!(
+            sent("{headers: {content-length: 0, connection: x}, data: a}"),
+            "GET / HTTP/1.1\r\nconnection: x\r\ncontent-length: 0\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\na"
+        );
+    }
+
+    #[test]
+    fn form_data_is_encoded_once() {
+        for (data, encoded) in [
+            ("a=1&b='", "a=1&b=%27"),
+            ("a=%27 b", "a=%27 b"),
+            ("a=1+1'", "a=1+1'"),
+            ("a=1&", "a=1"),
+            ("a&&b=é", "a&&b=%C3%A9"),
+        ] {
+            assert_eq!(String::from_utf8(form_encoded(data.into())).unwrap(), encoded, "{data}");
+        }
+        let text = "{headers: {Content-Type: text/plain}, data: \"a='\"}";
+        assert!(sent(text).ends_with("\r\n\r\na='"), "{}", sent(text));
+    }
+
+    #[test]
+    fn multipart_lines_end_in_carriage_return_and_line_feed() {
+        let text = "{headers: {Content-Type: multipart/form-data; boundary=x}, data: \"--x\\n\\n--x--\\n\"}";
+        assert!(sent(text).ends_with("Content-Length: 14\r\n\r\n--x\r\n\r\n--x--\r\n"));
+    }
+
+    #[test]
+    fn templates_and_base64() {
+        assert_eq!(rendered("a{{ \"xy\" | repeat 3 }}b").unwrap(), "axyxyxyb");
+        assert!(rendered("{{ upper \"a\" }}").is_err());
+        assert!(rendered("{{7*7").is_err());
+        assert_eq!(sent("{encoded_request: \"R0VUIC8g\\nSFRUUC8xLjA=\"}"), "GET / HTTP/1.0");
+        assert!(sent("{headers: {Content-Type: a}, encoded_data: AAE=}").ends_with("\r\n\r\n\0\x01"));
+        let input: Input = serde_saphyr::from_str("{encoded_request: '*'}").unwrap();
+        assert!(requests(&input).is_err());
+    }
+
+    #[test]
+    fn each_target_has_its_request() {
+        let input: Input = serde_saphyr::from_str("{uri: /no, uris: [/a, /b]}").unwrap();
+        let requests: Vec<_> = requests(&input)
+            .unwrap()
+            .into_iter()
+            .map(|request| String::from_utf8(request).unwrap())
+            .collect();
+        assert!(requests[0].starts_with("GET /a HTTP/1.1\r\n") && requests[1].starts_with("GET /b "));
+    }
+}

@@ -1,0 +1,273 @@
+//! The regression tests as their files say them: the go-ftw format, version 2 of its schema.
+//!
+//! A field of a stage that is not known here is an error of the file, so that nothing a test asks for is ignored
+//! silently. Fields that no test of the Core Rule Set uses and that the runner cannot honour (`save_cookie`,
+//! `follow_redirect`, `response`) are among them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Error, Result};
+use serde::Deserialize;
+
+/// A test: one or more exchanges and what is expected of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Test {
+    /// Rule and number, as `942100-3`.
+    pub(crate) name: String,
+    /// The rule that it is about.
+    pub(crate) rule: u64,
+    /// The rule file that it is about: the name of its folder.
+    pub(crate) group: String,
+    pub(crate) description: String,
+    /// Its file says `enabled: false`.
+    pub(crate) disabled: bool,
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// One exchange of a test.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stage {
+    #[serde(default, rename = "description")]
+    _description: String,
+    pub(crate) input: Input,
+    pub(crate) output: Output,
+}
+
+/// What is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Input {
+    /// Where to; the runner decides that, as go-ftw's configuration does.
+    #[serde(rename = "dest_addr")]
+    _address: Option<String>,
+    #[serde(rename = "port")]
+    _port: Option<u16>,
+    #[serde(rename = "protocol")]
+    _protocol: Option<String>,
+    /// Concerns the requests that mark the log, and there are none.
+    #[serde(rename = "virtual_host_mode")]
+    _virtual_host_mode: Option<bool>,
+    pub(crate) method: Option<String>,
+    pub(crate) uri: Option<String>,
+    /// Several targets for the same request; `uri` does not count then.
+    pub(crate) uris: Vec<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) headers: BTreeMap<String, Option<String>>,
+    pub(crate) data: Option<String>,
+    /// The body, in base64.
+    pub(crate) encoded_data: Option<String>,
+    /// The whole request, in base64.
+    pub(crate) encoded_request: Option<String>,
+    autocomplete_headers: Option<bool>,
+    /// The old name, and the opposite.
+    stop_magic: Option<bool>,
+}
+
+impl Input {
+    /// Whether the headers that a body needs are added.
+    pub(crate) fn completes_headers(&self) -> bool {
+        self.autocomplete_headers.unwrap_or(!self.stop_magic.unwrap_or(false))
+    }
+}
+
+/// What is expected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Output {
+    pub(crate) status: Option<u16>,
+    pub(crate) response_contains: Option<String>,
+    pub(crate) log_contains: Option<String>,
+    pub(crate) no_log_contains: Option<String>,
+    pub(crate) log: Log,
+    /// No response comes.
+    pub(crate) expect_error: bool,
+    /// Only the one rule of `expect_ids` is in the log.
+    pub(crate) isolated: bool,
+    /// Works around a log that is written late; the log of an exchange is whole here.
+    #[serde(rename = "retry_once")]
+    pub(crate) _retry_once: bool,
+}
+
+/// What is expected of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    pub(crate) expect_ids: Vec<u64>,
+    pub(crate) no_expect_ids: Vec<u64>,
+    pub(crate) match_regex: Option<String>,
+    pub(crate) no_match_regex: Option<String>,
+}
+
+/// A file. What else it, its `meta` or a test of it says is for readers.
+#[derive(Deserialize)]
+struct Document {
+    meta: Option<Meta>,
+    rule_id: u64,
+    tests: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    enabled: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    /// Its place in the file where it is missing.
+    test_id: Option<u64>,
+    #[serde(default)]
+    desc: String,
+    stages: Vec<Stage>,
+}
+
+/// The tests of a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Suite {
+    pub(crate) tests: Vec<Test>,
+    /// Files that are not understood, and why.
+    pub(crate) unreadable: Vec<Error>,
+}
+
+/// Every test of every `.yaml` and `.yml` file in a folder and the folders in it, in the order of their names.
+pub(crate) fn read(folder: &Path) -> Result<Suite> {
+    let mut suite = Suite::default();
+    for file in files(folder)? {
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("could not read `{}`", file.display()))?;
+        let group = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        match parse(&text, &group).with_context(|| format!("in `{}`", file.display())) {
+            Ok(tests) => suite.tests.extend(tests),
+            Err(error) => suite.unreadable.push(error),
+        }
+    }
+    Ok(suite)
+}
+
+fn parse(text: &str, group: &str) -> Result<Vec<Test>> {
+    // A file of comments only, whose tests are all commented out, is an empty document.
+    let Some(document) = serde_saphyr::from_str::<Option<Document>>(text)? else { return Ok(Vec::new()) };
+    let rule = document.rule_id;
+    let disabled = document.meta.is_some_and(|meta| meta.enabled == Some(false));
+    let tests = (1..).zip(document.tests).map(|(place, entry)| Test {
+        name: format!("{rule}-{}", entry.test_id.unwrap_or(place)),
+        rule,
+        group: group.to_owned(),
+        description: entry.desc.trim().to_owned(),
+        disabled,
+        stages: entry.stages,
+    });
+    Ok(tests.collect())
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("could not read `{}`", folder.display()))?;
+    let mut paths: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(self::files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEST: &str = r#"---
+meta:
+  author: "somebody"
+rule_id: 942100
+tests:
+  - test_id: 3
+    desc: |
+      two words
+    stages:
+      - input:
+          dest_addr: 127.0.0.1
+          port: 80
+          method: POST
+          headers:
+            Content-Length: 7
+            X-Byte: "a\rb"
+            Empty:
+          data: "a=1"
+          autocomplete_headers: false
+        output:
+          log:
+            expect_ids: [942100, 942101]
+"#;
+
+    #[test]
+    fn a_test_is_read_as_written() {
+        let tests = parse(TEST, "REQUEST-942").unwrap();
+        let [test] = tests.as_slice() else { panic!("{tests:?}") };
+        assert_eq!(
+            (test.name.as_str(), test.rule, test.description.as_str()),
+            ("942100-3", 942_100, "two words")
+        );
+        let [stage] = test.stages.as_slice() else { panic!("{test:?}") };
+        assert_eq!(stage.input.headers["Content-Length"].as_deref(), Some("7"));
+        assert_eq!(stage.input.headers["X-Byte"].as_deref(), Some("a\rb"));
+        assert_eq!(stage.input.headers["Empty"], None);
+        assert_eq!(stage.input.data.as_deref(), Some("a=1"));
+        assert!(!stage.input.completes_headers());
+        assert_eq!(stage.output.log.expect_ids, [942_100, 942_101]);
+        assert!(!test.disabled);
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for (from, to) in [
+            ("method: POST", "method: POST\n          save_cookie: true"),
+            ("expect_ids:", "expected_ids:"),
+            ("output:", "output:\n          stat: 200"),
+            ("test_id: 3", "test_id: three"),
+            ("rule_id:", "rule:"),
+        ] {
+            let text = TEST.replacen(from, to, 1);
+            assert_ne!(text, TEST);
+            assert!(parse(&text, "").is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn special_files_and_old_names() {
+        assert_eq!(parse("---\n# nothing\n", "").unwrap(), []);
+        let misplaced = TEST.replacen("  author:", "author:", 1);
+        assert_eq!(parse(&misplaced, "").unwrap().len(), 1);
+        let disabled = TEST.replacen("meta:", "meta:\n  enabled: false", 1);
+        assert!(parse(&disabled, "").unwrap()[0].disabled);
+        let numbered = TEST.replacen("- test_id: 3\n    desc", "- desc", 1);
+        assert_eq!(parse(&numbered, "").unwrap()[0].name, "942100-1");
+        for (magic, completes) in [("stop_magic: true", false), ("stop_magic: false", true)] {
+            let text = TEST.replacen("autocomplete_headers: false", magic, 1);
+            assert_eq!(parse(&text, "").unwrap()[0].stages[0].input.completes_headers(), completes);
+        }
+    }
+
+    #[test]
+    fn every_test_of_the_core_rule_set_is_read() {
+        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
+        let data = std::env::var_os("BARTIZAN_TEST_DATA").map_or_else(|| default.into(), PathBuf::from);
+        let folder = data.join("crs-4.28.0/regression-tests");
+        if !folder.is_dir() && std::env::var_os("CI").is_none() {
+            println!("SKIPPED: {} is not there: set BARTIZAN_TEST_DATA", folder.display());
+            return;
+        }
+        let Suite { tests, unreadable } = read(&folder).unwrap();
+        assert!(unreadable.is_empty(), "{unreadable:?}");
+        let stages: usize = tests.iter().map(|test| test.stages.len()).sum();
+        println!("{} tests of {stages} stages", tests.len());
+        assert!(tests.len() > 3600, "{}", tests.len());
+    }
+}
