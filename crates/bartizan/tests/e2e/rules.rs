@@ -8,22 +8,21 @@ use flate2::{Compression, write::GzEncoder};
 use http::Response;
 use http_body_util::{BodyExt, Full};
 
-use crate::{
-    harness::{Gateway, cli},
-    phrases::public,
-    service::Service,
-    upstream::Upstream,
-};
+use crate::{harness::cli, phrases::public, service::Service, upstream::Upstream};
 
 /// A release that objects to one word.
 fn release() -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     let rule = "SecRule ARGS \"@contains frobnicate\" \"id:901001,phase:2,deny,msg:'A word'\"\n";
-    for (path, text) in [("crs-setup.conf.example", "# setup\n"), ("rules/REQUEST-901-INITIALIZATION.conf", rule)] {
+    for (path, text) in
+        [("crs-setup.conf.example", "# setup\n"), ("rules/REQUEST-901-INITIALIZATION.conf", rule)]
+    {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
-        archive.append_data(&mut header, Path::new("coreruleset-4.99.0").join(path), text.as_bytes()).unwrap();
+        archive
+            .append_data(&mut header, Path::new("coreruleset-4.99.0").join(path), text.as_bytes())
+            .unwrap();
     }
     let mut gzip = archive.into_inner().unwrap();
     gzip.flush().unwrap();
@@ -92,7 +91,9 @@ async fn rules_are_looked_up_and_tried_out() {
     assert!(unknown.contains("there is no rule 1"), "{unknown}");
 
     let test = |number: u32, uri: &str, output: &str| {
-        format!("  - test_id: {number}\n    stages:\n      - input: {{ uri: \"{uri}\", headers: {{ Host: a.test }} }}\n        output: {{ {output} }}\n")
+        format!(
+            "  - test_id: {number}\n    stages:\n      - input: {{ uri: \"{uri}\", headers: {{ Host: a.test }} }}\n        output: {{ {output} }}\n"
+        )
     };
     let attacked = "/?id=1%27%20OR%20%271%27%3D%271";
     let good = [

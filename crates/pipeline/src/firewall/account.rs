@@ -116,19 +116,21 @@ impl MatchedRule {
 }
 
 fn matched(firewall: &Firewall, found: &RuleMatch) -> MatchedRule {
-    let variables = found.matched.iter().filter(|matched| is_of_the_exchange(matched));
+    let mut variables: Vec<MatchedVariable> = Vec::new();
+    for matched in found.matched.iter().filter(|matched| is_of_the_exchange(matched)) {
+        // What an earlier link of the chain matched, by its own name.
+        let name = matched.variable.strip_prefix("MATCHED_VARS:").unwrap_or(&matched.variable);
+        let shown = mask::shortened(&name.chars().take(LONGEST_NAME).collect::<String>());
+        if variables.len() < MOST_VARIABLES && variables.iter().all(|variable| variable.name != shown) {
+            variables.push(MatchedVariable { value: mask::masked(name, &matched.value), name: shown });
+        }
+    }
     MatchedRule {
         id: found.rule,
         message: mask::masked("", found.message.as_bytes()),
         severity: found.severity.map(|severity| severity.name()),
         paranoia: firewall.rules().rule(found.rule).and_then(RuleInfo::paranoia_level),
-        variables: variables
-            .take(MOST_VARIABLES)
-            .map(|matched| MatchedVariable {
-                name: mask::shortened(&matched.variable.chars().take(LONGEST_NAME).collect::<String>()),
-                value: mask::masked(&matched.variable, &matched.value),
-            })
-            .collect(),
+        variables,
     }
 }
 

@@ -7,8 +7,8 @@ use crate::output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, TITLE, Table, prin
 
 /// How long a proposed exclusion is one: time to mend what made it necessary.
 const EXPIRES: Duration = Duration::days(90);
-/// Variables by which rules refer to what others matched: an exclusion cannot name them.
-const NOT_EXCLUDABLE: [&str; 3] = ["MATCHED_VAR", "TX", "RULE"];
+/// Variables by which rules refer to what others matched, and counts: an exclusion cannot name them.
+const NOT_EXCLUDABLE: [&str; 4] = ["MATCHED_VAR", "TX", "RULE", "&"];
 
 /// A table of the rules and what follows from it.
 pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String {
@@ -118,6 +118,7 @@ mod tests {
             ("REQUEST_BODY", Some("REQUEST_BODY")),
             ("MATCHED_VARS:x", None),
             ("TX:1", None),
+            ("&REQUEST_HEADERS:User-Agent", None),
         ];
         for (name, expected) in cases {
             assert_eq!(target(name), expected, "{name}");

@@ -55,7 +55,7 @@ impl Test {
         let suite = suite::parse(&read(&path)?).with_context(|| format!("`{}`", path.display()))?;
         let (mut lines, mut failed) = (Vec::new(), 0);
         for test in &suite.tests {
-            match test.run(|message| Ok(show(&*firewalls.of_request(message)?, message))) {
+            match test.run(|message| Ok(show(&firewalls.of_request(message)?, message))) {
                 Ok(()) => lines.push(format!("{} {}", styled(GOOD, "passed"), test.name)),
                 Err(error) => {
                     failed += 1;

@@ -1,7 +1,8 @@
 //! Tests in the format of go-ftw: requests, and the rules that are to match them.
 //!
-//! What the rules alone cannot answer (responses, texts of logs) is an error of the file, so that nothing that a test
-//! asks for is passed over.
+//! What the rules alone cannot answer (responses, texts of logs) and what is not known here (several `uris`, templates)
+//! is an error of the file, so that nothing that a test asks for is passed over. Where go-ftw would encode the `data` of
+//! a form, it is sent here as it stands.
 
 use std::collections::BTreeMap;
 
@@ -45,8 +46,15 @@ struct Stage {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Input {
+    /// Where to: the rules are here.
+    #[serde(rename = "dest_addr")]
+    _address: Option<String>,
+    #[serde(rename = "port")]
+    _port: Option<u16>,
+    #[serde(rename = "protocol")]
+    _protocol: Option<String>,
     method: Option<String>,
     uri: Option<String>,
     version: Option<String>,
@@ -97,37 +105,59 @@ impl Test {
 
 impl Input {
     fn message(&self) -> Result<Message> {
+        ensure!(
+            !self.data.as_ref().is_some_and(|data| data.contains("{{")),
+            "templates in `data` are not known here"
+        );
         if let Some(request) = &self.encoded_request {
             let bytes = BASE64_STANDARD.decode(request).context("`encoded_request` is not base64")?;
             return Message::parse(&bytes);
         }
-        let body = match &self.encoded_data {
+        let mut body = match &self.encoded_data {
             Some(data) => BASE64_STANDARD.decode(data).context("`encoded_data` is not base64")?,
             None => self.data.clone().unwrap_or_default().into_bytes(),
         };
         let or = |text: &Option<String>, default: &str| text.clone().unwrap_or_else(|| default.into());
-        let mut head = format!(
-            "{} {} {}\r\n",
-            or(&self.method, "GET"),
-            or(&self.uri, "/"),
-            or(&self.version, "HTTP/1.1")
-        );
-        let mut header = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\r\n"));
-        for (name, value) in &self.headers {
-            header(name, value);
+        let method = or(&self.method, "GET");
+        let mut head = format!("{method} {} {}\r\n", or(&self.uri, "/"), or(&self.version, "HTTP/1.1"));
+        let mut headers = self.headers.clone();
+        let has = |headers: &BTreeMap<String, String>, name: &str| {
+            headers.keys().any(|other| other.eq_ignore_ascii_case(name))
+        };
+        let completes = self.autocomplete_headers.unwrap_or(true);
+        if completes && !body.is_empty() && !has(&headers, "content-type") {
+            headers.insert("Content-Type".into(), "application/x-www-form-urlencoded".into());
         }
-        if !body.is_empty() && self.autocomplete_headers.unwrap_or(true) {
-            let has = |name: &str| self.headers.keys().any(|other| other.eq_ignore_ascii_case(name));
-            if !has("content-type") {
-                header("Content-Type", "application/x-www-form-urlencoded");
-            }
-            if !has("content-length") {
-                header("Content-Length", &body.len().to_string());
-            }
+        if headers.values().any(|value| value.to_lowercase().starts_with("multipart/form-data;")) {
+            body = with_carriage_returns(&body);
+        }
+        let has_body = !body.is_empty() || ["POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str());
+        if completes && has_body && !has(&headers, "content-length") {
+            headers.insert("Content-Length".into(), body.len().to_string());
+        }
+        if completes && !has(&headers, "connection") {
+            headers.insert("Connection".into(), "close".into());
+        }
+        for (name, value) in &headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
         Message::parse(&[head.into_bytes(), body].concat())
     }
+}
+
+/// As lines of a multipart body end.
+fn with_carriage_returns(body: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(body.len());
+    let mut last = 0;
+    for &byte in body {
+        if byte == b'\n' && last != b'\r' {
+            lines.push(b'\r');
+        }
+        lines.push(byte);
+        last = byte;
+    }
+    lines
 }
 
 impl Output {
