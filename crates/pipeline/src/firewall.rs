@@ -123,14 +123,12 @@ impl Firewall {
     }
 }
 
-/// What the initialization of the rules finds set already: the names of version 4, and those of version 3.
+/// What the initialization of the rules finds set already.
 fn variables(config: &Waf) -> Vec<(&'static str, String)> {
     let (level, threshold) = (config.paranoia.to_string(), config.threshold);
     let mut variables = vec![
         ("blocking_paranoia_level", level.clone()),
-        ("detection_paranoia_level", level.clone()),
-        ("paranoia_level", level.clone()),
-        ("executing_paranoia_level", level),
+        ("detection_paranoia_level", level),
         ("inbound_anomaly_score_threshold", threshold.inbound.to_string()),
         ("outbound_anomaly_score_threshold", threshold.outbound.to_string()),
     ];

@@ -95,6 +95,16 @@ fn the_core_rule_set_is_found_where_it_is_installed() {
     assert_eq!(error.matches("there is no Core Rule Set").count(), 1, "said once: {error}");
     assert!(error.contains("run `bartizan rules install crs@4.28.0`"), "{error}");
 
+    let old = at("old/usr/share/modsecurity-crs/rules/REQUEST-901-A.conf");
+    write(
+        &at("old"),
+        &["etc/modsecurity/crs/crs-setup.conf", "usr/share/modsecurity-crs/rules/REQUEST-901-A.conf"],
+    );
+    fs::write(old, "# ---\n# OWASP ModSecurity Core Rule Set ver.3.3.4\n").unwrap();
+    let places_of_old = RulePlaces { installed: None, system: at("old") };
+    let error = parse_with(&text, folder.path(), places_of_old).unwrap_err().to_string();
+    assert!(error.contains("it is version 3.3.4, and the engine runs version 4"), "{error}");
+
     let debian = ["etc/modsecurity/crs/crs-setup.conf", "usr/share/modsecurity-crs/rules/REQUEST-901-A.conf"];
     write(&at("root"), &debian);
     assert_eq!(setup(), (at("root/etc/modsecurity/crs/crs-setup.conf"), 0, 1, 0));

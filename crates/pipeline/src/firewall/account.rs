@@ -73,14 +73,13 @@ pub struct MatchedVariable {
 impl Inspected {
     pub(super) fn of(firewall: &Firewall, transaction: &Transaction, judged: Judged) -> Self {
         let (config, matches) = (firewall.config(), transaction.matches());
-        let score = |names: [&str; 2]| names.into_iter().find_map(|name| number(transaction, name));
         Self {
             mode: config.mode,
             judged,
             paranoia: config.paranoia,
-            inbound_score: score(["TX.blocking_inbound_anomaly_score", "TX.anomaly_score"]),
+            inbound_score: number(transaction, "TX.blocking_inbound_anomaly_score"),
             inbound_threshold: config.threshold.inbound,
-            outbound_score: score(["TX.blocking_outbound_anomaly_score", "TX.outbound_anomaly_score"]),
+            outbound_score: number(transaction, "TX.blocking_outbound_anomaly_score"),
             outbound_threshold: config.threshold.outbound,
             rules: matches.iter().take(MOST_RULES).map(|found| matched(firewall, found)).collect(),
             rules_left_out: matches.len().saturating_sub(MOST_RULES),

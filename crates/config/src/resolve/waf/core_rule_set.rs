@@ -1,7 +1,8 @@
 //! Where the OWASP Core Rule Set is: where the document says, else installed by us, else by Debian.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,8 @@ use crate::{
 
 /// A release has about 30 files of rules.
 const MOST_FILES: usize = 1000;
+/// What is read of a rule file to know its version. Its beginning is plain ASCII.
+const MOST_HEAD: u64 = 200;
 
 /// The Core Rule Set at `path`, or wherever it is; reports that it is nowhere.
 pub(super) fn find(
@@ -40,13 +43,18 @@ pub(super) fn find(
             })
             .ok();
     }
-    let packaged = of_debian(&source.rules.system);
-    if packaged.is_none() {
-        problems.error(position, looked_for(&source.rules)).help(
+    match of_debian(&source.rules.system) {
+        Some(Ok(packaged)) => return Some(packaged),
+        Some(Err(reason)) => {
+            problems
+                .error(position, format!("the Core Rule Set of the package `modsecurity-crs` cannot be used: {reason}"))
+                .help("run `bartizan rules install crs@4.28.0`, or say under `path` where another is");
+        }
+        None => problems.error(position, looked_for(&source.rules)).help(
             "run `bartizan rules install crs@4.28.0` or `apt install modsecurity-crs`, or say under `path` where it is",
-        );
+        ),
     }
-    packaged
+    None
 }
 
 fn looked_for(places: &RulePlaces) -> String {
@@ -69,19 +77,19 @@ fn in_folder(folder: &Path) -> Result<CoreRuleSet, String> {
 }
 
 /// As Debian's `modsecurity-crs` has it: rules in one place, what people edit in another.
-fn of_debian(root: &Path) -> Option<CoreRuleSet> {
+fn of_debian(root: &Path) -> Option<Result<CoreRuleSet, String>> {
     let (edited, shared) = (root.join("etc/modsecurity/crs"), root.join("usr/share/modsecurity-crs/rules"));
     let setup = edited.join("crs-setup.conf");
     if !setup.is_file() {
         return None;
     }
     let own = |name: &str| Some(edited.join(name)).filter(|file| file.is_file()).into_iter().collect();
-    Some(CoreRuleSet {
+    Some(rules_in(&shared).map(|rules| CoreRuleSet {
         setup,
         before: own("REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf"),
-        rules: rules_in(&shared).ok()?,
+        rules,
         after: own("RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf"),
-    })
+    }))
 }
 
 fn rules_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
@@ -89,14 +97,30 @@ fn rules_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
         io::ErrorKind::NotFound => "there is no folder `rules`".into(),
         _ => format!("cannot read `{}`: {error}", folder.display()),
     })?;
-    let starts = |path: &PathBuf| {
+    let starts = |path: &&PathBuf| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("REQUEST-901-"))
     };
-    if rules.iter().any(starts) {
-        Ok(rules)
-    } else {
-        Err("its rules do not begin with `REQUEST-901-…`".into())
+    let first = rules.iter().find(starts).ok_or("its rules do not begin with `REQUEST-901-…`")?;
+    match version(first) {
+        Some(version) if !version.starts_with("4.") => {
+            Err(format!("it is version {version}, and the engine runs version 4"))
+        }
+        _ => Ok(rules),
     }
+}
+
+/// The version that a rule file says it is of: `# OWASP CRS ver.4.28.0`.
+fn version(file: &Path) -> Option<String> {
+    let mut head = String::new();
+    fs::File::open(file).ok()?.take(MOST_HEAD).read_to_string(&mut head).ok()?;
+    let (_, version) = head.split_once("CRS ver.").or_else(|| head.split_once("Core Rule Set ver."))?;
+    Some(
+        version
+            .chars()
+            .take_while(|character| character.is_ascii_digit() || *character == '.')
+            .take(20)
+            .collect(),
+    )
 }
 
 /// The `.conf` files of a folder, in the order of their names.
