@@ -97,6 +97,8 @@ async fn log_mode_lets_everything_pass_and_remembers() {
     let account = gateway.cli(["explain", &id(&served)]).await.succeeded();
     assert!(account.contains("would refuse") && account.contains("exclude:"), "{account}");
     assert_eq!(gateway.metric("bartizan_waf_refusals_total{mode=\"log\"").await, 1.0);
+    let long = gateway.client().post(gateway.url("/a")).body("a".repeat(2 << 20)).send().await.unwrap();
+    assert_eq!(long.status(), 200, "not even what is too long");
     gateway.stop().await;
 }
 

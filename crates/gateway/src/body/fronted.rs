@@ -84,14 +84,12 @@ impl Fronted {
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
-        self.front.is_none()
-            && self.trailers.is_none()
-            && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+        self.front.is_none() && self.trailers.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream)
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
         let front = self.front.as_ref().map_or(0, |front| front.len() as u64);
-        let mut hint = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), |rest| rest.size_hint());
+        let mut hint = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper.saturating_add(front));
         }

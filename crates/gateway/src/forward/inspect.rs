@@ -45,15 +45,16 @@ impl Forwarder<'_> {
         let timeouts = exchange.route.as_ref().map(|route| route.config.timeouts.response);
         let (head, body) = response.into_parts();
         let room = Room { all_held: self.held, limit: self.generation.config.hardening.max_held_bytes };
-        let fronted =
-            Fronted::hold(body, limit, timeouts.unwrap_or_default(), room).await.map_err(refusal)?;
+        let fronted = Fronted::hold(body, limit, timeouts.unwrap_or_default(), room)
+            .await
+            .map_err(|error| refusal(&error))?;
         let front = fronted.front();
         inspection.response_body(front.get(..limit).unwrap_or(front))?;
         Ok(Response::from_parts(head, ResponseBody::Fronted(fronted)))
     }
 }
 
-fn refusal(error: HoldError) -> Refusal {
+fn refusal(error: &HoldError) -> Refusal {
     let code = match error {
         HoldError::Body(_) => Code::UpstreamFailed,
         HoldError::TooSlow => Code::UpstreamTimeout,

@@ -1,7 +1,7 @@
 //! What remains of an inspection for those who ask why: which rules matched what, the score, and the decision.
 
 use bartizan_config::WafMode;
-use bartizan_seclang::{Matched, RuleInfo, RuleMatch, Transaction};
+use bartizan_seclang::{Matched, RuleInfo, RuleMatch, Transaction, ast::Severity};
 
 use super::{Firewall, mask};
 
@@ -127,7 +127,7 @@ fn matched(firewall: &Firewall, found: &RuleMatch) -> MatchedRule {
     MatchedRule {
         id: found.rule,
         message: mask::masked("", found.message.as_bytes()),
-        severity: found.severity.map(|severity| severity.name()),
+        severity: found.severity.map(Severity::name),
         paranoia: firewall.rules().rule(found.rule).and_then(RuleInfo::paranoia_level),
         variables,
     }

@@ -160,7 +160,7 @@ impl Inspection {
         let transaction = &mut self.transaction;
         catch_unwind(AssertUnwindSafe(|| part(transaction))).map_err(|_| {
             counter!("bartizan_waf_failures_total").increment(1);
-            tracing::error!("the rule engine has failed inside: please report what the line before says");
+            tracing::error!("the rule engine has failed inside");
             Refusal::new(Code::SecurityCheckFailed, "the rule engine failed inside").closing()
         })
     }
@@ -196,5 +196,21 @@ fn protocol(version: Version) -> &'static [u8] {
         Version::HTTP_2 => b"HTTP/2.0",
         Version::HTTP_3 => b"HTTP/3.0",
         _ => b"HTTP/1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests, *};
+
+    #[test]
+    fn an_engine_that_fails_inside_refuses_unless_it_only_reports() {
+        let fails = |keys: &str| {
+            let mut inspection = tests::begin(&tests::starter(keys), "/0");
+            let found = inspection.show(Judged::RefusedRequest, |_| panic!("on purpose"));
+            found.map_err(|refusal| refusal.code)
+        };
+        assert_eq!(fails("mode: block"), Err(Code::SecurityCheckFailed));
+        assert_eq!(fails("mode: log"), Ok(()));
     }
 }

@@ -23,11 +23,11 @@ fn firewalls(keys: &[&str]) -> Vec<Arc<Firewall>> {
     routes.map(|waf| Arc::new(Firewall::new(waf, &sets).unwrap())).collect()
 }
 
-fn starter(keys: &str) -> Arc<Firewall> {
+pub(super) fn starter(keys: &str) -> Arc<Firewall> {
     firewalls(&[&format!("{{ rules: starter, {keys} }}")]).remove(0)
 }
 
-fn begin(firewall: &Arc<Firewall>, target: &str) -> Inspection {
+pub(super) fn begin(firewall: &Arc<Firewall>, target: &str) -> Inspection {
     let path = target.split('?').next().unwrap();
     firewall.inspect(Connection::default(), "request", path, SystemTime::now())
 }

@@ -18,17 +18,14 @@ pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String
     }
     let mut account = if firewall.rules.is_empty() { String::new() } else { format!("{rules}\n") };
     if firewall.rules_left_out > 0 {
-        account.push_str(&format!("and {} more rules\n", firewall.rules_left_out));
+        account = format!("{account}and {} more rules\n", firewall.rules_left_out);
     }
     account.push_str(&verdict(firewall));
     let exclusions = exclusions(firewall);
     if firewall.verdict != FirewallVerdict::Passed && !exclusions.is_empty() {
         let place = route.map_or_else(String::new, |route| format!(" {route}"));
-        account.push_str(&format!(
-            "\n\n{}\n\n    waf:\n      exclude:\n{}",
-            styled(TITLE, format!("If this is no attack, write this under the route{place}:")),
-            exclusions.join("\n")
-        ));
+        let title = styled(TITLE, format!("If this is no attack, write this under the route{place}:"));
+        account = format!("{account}\n\n{title}\n\n    waf:\n      exclude:\n{}", exclusions.join("\n"));
     }
     account
 }

@@ -139,7 +139,7 @@ impl Input {
             headers.insert("Connection".into(), "close".into());
         }
         for (name, value) in &headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         head.push_str("\r\n");
         Message::parse(&[head.into_bytes(), body].concat())
