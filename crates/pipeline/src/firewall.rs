@@ -80,13 +80,13 @@ impl Firewall {
     pub fn new(config: &Arc<Waf>, sets: &[Arc<RuleSet>]) -> Result<Self, FirewallError> {
         let rules = sets.get(config.rules.0).ok_or(FirewallError::NoRules)?;
         let exclusions = config.exclusions.iter().map(|exclusion| {
-            let compiled = compile_exclusion(exclusion)?;
+            let compiled = compile_exclusion(rules, exclusion)?;
             Ok(CompiledExclusion { config: Arc::clone(exclusion), compiled: Arc::new(compiled) })
         });
         Ok(Self {
             exclusions: exclusions.collect::<Result<_, FirewallError>>()?,
             variables: variables(config),
-            incomplete: Arc::new(rules::of_incomplete_bodies()?),
+            incomplete: Arc::new(rules::of_incomplete_bodies(rules)?),
             rules: Arc::clone(rules),
             config: Arc::clone(config),
         })
@@ -139,16 +139,19 @@ fn variables(config: &Waf) -> Vec<(&'static str, String)> {
     variables
 }
 
-fn compile_exclusion(exclusion: &bartizan_config::Exclusion) -> Result<Exclusion, FirewallError> {
-    let rules = match &exclusion.rules {
+fn compile_exclusion(
+    rules: &RuleSet,
+    exclusion: &bartizan_config::Exclusion,
+) -> Result<Exclusion, FirewallError> {
+    let selector = match &exclusion.rules {
         ExcludedRules::Ids(ids) => RuleSelector::Ids(vec![ids.first..=ids.last]),
         ExcludedRules::Tag(tag) => RuleSelector::Tag(tag.clone()),
     };
     let Some(text) = &exclusion.target else {
-        return Exclusion::new(rules, None).map_err(|problem| unusable("a rule", &problem));
+        return Exclusion::new(rules, &selector, None).map_err(|problem| unusable("a rule", &problem));
     };
     let target = target(text)?;
-    Exclusion::new(rules, Some(&target)).map_err(|problem| unusable(text, &problem))
+    Exclusion::new(rules, &selector, Some(&target)).map_err(|problem| unusable(text, &problem))
 }
 
 /// A target as rules write it.

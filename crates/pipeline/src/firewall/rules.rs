@@ -77,9 +77,9 @@ pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangErr
     RuleSet::compile(&files)
 }
 
-pub(super) fn of_incomplete_bodies() -> Result<Exclusion, FirewallError> {
-    Exclusion::new(RuleSelector::Ids(OF_INCOMPLETE_BODIES.to_vec()), None)
-        .map_err(|problem| super::unusable("a rule", &problem))
+pub(super) fn of_incomplete_bodies(rules: &RuleSet) -> Result<Exclusion, FirewallError> {
+    let selector = RuleSelector::Ids(OF_INCOMPLETE_BODIES.to_vec());
+    Exclusion::new(rules, &selector, None).map_err(|problem| super::unusable("a rule", &problem))
 }
 
 /// As plug-ins of the Core Rule Set are named.
