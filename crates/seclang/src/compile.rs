@@ -6,7 +6,7 @@ mod link;
 mod rule;
 mod text;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use rule::RuleCompiler;
 pub(crate) use text::{Piece, Slot, SlotNames, Text};
@@ -16,9 +16,9 @@ use crate::{
     ast::{Action, Directive, DirectiveKind, Phase, Rule, RuleSelector, Target},
     buffers::Chain,
     error::Problem,
-    exclusion::{Names, selects},
+    exclusion::{Exclusion, Names, selects},
     gate::GateIndexBuilder,
-    rule_set::{Group, Item, Marker, RuleInfo, Selection},
+    rule_set::{CompiledRule, Group, Item, Marker, RuleInfo, Selection},
 };
 
 /// What rules share, while they are compiled.
@@ -32,6 +32,8 @@ pub(crate) struct Shared<'d> {
     selections: Vec<Selection>,
     selections_by_target: HashMap<Target, usize>,
     groups: Vec<Group>,
+    /// What `ctl` takes away, and where it says so.
+    exclusions: Vec<(RuleSelector, Option<Target>)>,
     bundles: Vec<Box<[usize]>>,
     bundles_by_groups: HashMap<Box<[usize]>, usize>,
     groups_by_chain: HashMap<(usize, Chain), usize>,
@@ -79,9 +81,27 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
     }
     Changes::check(directives)?;
     shared.check_skips(directives)?;
-    let Shared { names, selections, groups, bundles, gates, .. } = shared;
+    let Shared { names, selections, groups, bundles, gates, exclusions, .. } = shared;
     let index = gates.build().map_err(|problem| problem.at(&whole(directives)))?;
-    Ok(RuleSet { settings, rules, programs, selections, groups, bundles, index, names, by_id, signatures })
+    let infos = || rules.iter().map(|rule: &CompiledRule| &rule.info);
+    let exclusion = |(selector, target): &(RuleSelector, Option<Target>)| {
+        Exclusion::among(infos(), selector, target.as_ref()).map(Arc::new)
+    };
+    let exclusions = exclusions.iter().map(exclusion).collect::<Result<_, _>>();
+    let exclusions = exclusions.map_err(|problem| problem.at(&whole(directives)))?;
+    Ok(RuleSet {
+        settings,
+        rules,
+        programs,
+        selections,
+        groups,
+        bundles,
+        exclusions,
+        index,
+        names,
+        by_id,
+        signatures,
+    })
 }
 
 /// Where the first directive stands: the place of what no single directive is to blame for.
@@ -104,6 +124,7 @@ impl<'d> Shared<'d> {
             selections: Vec::new(),
             selections_by_target: HashMap::new(),
             groups: Vec::new(),
+            exclusions: Vec::new(),
             bundles: Vec::new(),
             bundles_by_groups: HashMap::new(),
             groups_by_chain: HashMap::new(),
@@ -115,6 +136,11 @@ impl<'d> Shared<'d> {
     /// What rules of this phase do unless they say otherwise.
     fn default_actions(&self, phase: Phase) -> &'d [Action] {
         self.default_actions.get(&phase).copied().unwrap_or_default()
+    }
+
+    fn exclusion(&mut self, rules: &RuleSelector, target: Option<&Target>) -> usize {
+        self.exclusions.push((rules.clone(), target.cloned()));
+        self.exclusions.len() - 1
     }
 
     fn marker(&mut self, name: &str) -> Marker {

@@ -132,7 +132,7 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
             Item::Rule(_) if evaluation.state.marker.is_some() => {}
             Item::Rule(_) if evaluation.state.skip > 0 => evaluation.state.skip -= 1,
             Item::Rule(rule) => {
-                evaluation.rule(&rules.rules[*rule]);
+                evaluation.rule(*rule);
                 if !evaluation.state.listens(phase) || evaluation.state.allowed == Some(AllowScope::Phase) {
                     break;
                 }
@@ -165,16 +165,16 @@ struct Evaluation<'e> {
     reported: SmallVec<[MatchedEntry; 4]>,
 }
 
-impl<'e> Evaluation<'e> {
+impl Evaluation<'_> {
     fn pass(&mut self, marker: Marker) {
         if self.state.marker == Some(marker) {
             self.state.marker = None;
         }
     }
 
-    fn rule(&mut self, rule: &'e CompiledRule) {
+    fn rule(&mut self, number: usize) {
         let mut excluded: SmallVec<[Excluded; 2]> = SmallVec::new();
-        for exclusion in self.state.exclusions.iter().filter(|exclusion| exclusion.covers(&rule.info)) {
+        for exclusion in self.state.exclusions.iter().filter(|exclusion| exclusion.covers(number)) {
             match exclusion.target() {
                 None => return,
                 Some(target) => excluded.push(target.clone()),
@@ -183,6 +183,7 @@ impl<'e> Evaluation<'e> {
         if self.state.buffers.is_crowded() {
             self.state.buffers.forget_derived();
         }
+        let rule = &self.rules.rules[number];
         self.rule = Some(rule);
         self.reported.clear();
         self.state.last.now.clear();

@@ -3,9 +3,9 @@
 use regex::bytes::Regex;
 
 use crate::{
+    RuleInfo, RuleSet,
     ast::{RuleSelector, Selector, Target, Variable},
     error::Problem,
-    rule_set::RuleInfo,
 };
 
 /// Takes rules away, or one thing that they look at.
@@ -14,18 +14,30 @@ use crate::{
 /// attacks without being any.
 #[derive(Debug)]
 pub struct Exclusion {
-    rules: RuleSelector,
+    /// For each rule, by its place in the rule set, whether it is meant.
+    covered: Box<[bool]>,
     target: Option<Excluded>,
 }
 
 impl Exclusion {
-    /// Without a target the rules do not run at all; with one, their first link does not look at it.
-    pub fn new(rules: RuleSelector, target: Option<&Target>) -> Result<Self, Problem> {
-        Ok(Self { rules, target: target.map(Excluded::new).transpose()? })
+    /// Without a target the rules do not run at all; with one, their first link does not look at it. It is made once
+    /// for many exchanges, all of this rule set.
+    pub fn new(rules: &RuleSet, selector: &RuleSelector, target: Option<&Target>) -> Result<Self, Problem> {
+        Self::among(rules.rules(), selector, target)
     }
 
-    pub(crate) fn covers(&self, rule: &RuleInfo) -> bool {
-        selects(&self.rules, rule)
+    pub(crate) fn among<'r>(
+        rules: impl Iterator<Item = &'r RuleInfo>,
+        selector: &RuleSelector,
+        target: Option<&Target>,
+    ) -> Result<Self, Problem> {
+        let covered = rules.map(|rule| selects(selector, rule)).collect();
+        Ok(Self { covered, target: target.map(Excluded::new).transpose()? })
+    }
+
+    /// Whether the rule at this place is meant.
+    pub(crate) fn covers(&self, rule: usize) -> bool {
+        self.covered.get(rule).is_some_and(|covered| *covered)
     }
 
     pub(crate) fn target(&self) -> Option<&Excluded> {

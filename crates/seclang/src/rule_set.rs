@@ -38,6 +38,8 @@ pub struct RuleSet {
     pub(crate) groups: Vec<Group>,
     /// Groups that rules ask together.
     pub(crate) bundles: Vec<Box<[usize]>>,
+    /// What `ctl` takes away.
+    pub(crate) exclusions: Vec<Arc<Exclusion>>,
     pub(crate) index: GateIndex,
     pub(crate) names: SlotNames,
     pub(crate) by_id: HashMap<u64, usize>,
@@ -210,18 +212,29 @@ pub(crate) enum Operation {
 /// What a rule does when it holds, besides deciding.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    SetEnvironment { name: Text, value: Text },
-    InitCollection { collection: Collection, key: Text },
+    SetEnvironment {
+        name: Text,
+        value: Text,
+    },
+    InitCollection {
+        collection: Collection,
+        key: Text,
+    },
     SetUser(Text),
     SetSession(Text),
     SetResource(Text),
-    Expire { collection: Collection, name: VariableName, seconds: Text },
+    Expire {
+        collection: Collection,
+        name: VariableName,
+        seconds: Text,
+    },
     Mode(EngineMode),
     RequestBodyAccess(bool),
     ResponseBodyAccess(bool),
     ForceRequestBodyVariable(bool),
     RequestBodyProcessor(BodyProcessor),
-    Exclude(Arc<Exclusion>),
+    /// One of the rule set's exclusions.
+    Exclude(usize),
     Skip(u32),
     SkipAfter(Marker),
 }

@@ -1,13 +1,10 @@
 //! What a rule does besides deciding.
 
-use std::sync::Arc;
-
 use super::{Shared, SlotNames, Text};
 use crate::{
     Place,
     ast::{self, Action, Collection, Control, SetOperation, Template},
     error::Problem,
-    exclusion::Exclusion,
     rule_set::{Effect, Operation, SetVariable, VariableName},
 };
 
@@ -53,7 +50,7 @@ fn effect(action: &Action, place: &Place, shared: &mut Shared<'_>) -> Result<Opt
             name: variable_name(expire.collection, &expire.name, names),
             seconds: Text::new(&expire.seconds, names),
         },
-        Action::Control(control) => return self::control(control),
+        Action::Control(control) => return Ok(self::control(control, shared)),
         Action::Skip(rules) => Effect::Skip(*rules),
         Action::SkipAfter(name) => {
             shared.skips.push((name.clone(), place.clone()));
@@ -64,19 +61,17 @@ fn effect(action: &Action, place: &Place, shared: &mut Shared<'_>) -> Result<Opt
     }))
 }
 
-fn control(control: &Control) -> Result<Option<Effect>, Problem> {
-    Ok(Some(match control {
+fn control(control: &Control, shared: &mut Shared<'_>) -> Option<Effect> {
+    Some(match control {
         Control::RuleEngine(mode) => Effect::Mode(*mode),
         Control::RequestBodyAccess(access) => Effect::RequestBodyAccess(*access),
         Control::ResponseBodyAccess(access) => Effect::ResponseBodyAccess(*access),
         Control::ForceRequestBodyVariable(force) => Effect::ForceRequestBodyVariable(*force),
         Control::RequestBodyProcessor(processor) => Effect::RequestBodyProcessor(*processor),
-        Control::RemoveRules(rules) => Effect::Exclude(Arc::new(Exclusion::new(rules.clone(), None)?)),
-        Control::RemoveTarget { rules, target } => {
-            Effect::Exclude(Arc::new(Exclusion::new(rules.clone(), Some(target))?))
-        }
-        Control::AuditEngine(_) | Control::AuditLogParts(_) => return Ok(None),
-    }))
+        Control::RemoveRules(rules) => Effect::Exclude(shared.exclusion(rules, None)),
+        Control::RemoveTarget { rules, target } => Effect::Exclude(shared.exclusion(rules, Some(target))),
+        Control::AuditEngine(_) | Control::AuditLogParts(_) => return None,
+    })
 }
 
 fn variable_name(collection: Collection, name: &Template, names: &mut SlotNames) -> VariableName {

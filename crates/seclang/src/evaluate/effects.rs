@@ -1,6 +1,9 @@
 //! What rules do: write variables, and change the engine for the rest of the exchange.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use super::Evaluation;
 use crate::{
@@ -85,7 +88,9 @@ impl Evaluation<'_> {
                 self.state.controls.force_request_body_variable = *force;
             }
             Effect::RequestBodyProcessor(processor) => self.state.choose_processor(*processor),
-            Effect::Exclude(exclusion) => self.state.exclusions.push(exclusion.clone()),
+            Effect::Exclude(number) => {
+                self.state.exclusions.push(Arc::clone(&self.rules.exclusions[*number]));
+            }
             Effect::Skip(rules) => self.state.skip = *rules,
             Effect::SkipAfter(marker) => self.state.marker = Some(*marker),
         }

@@ -1,0 +1,130 @@
+//! The starter rule set, `rules/starter`, in one process: every rule against its tests, and all of it against
+//! ordinary requests and attacks.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
+
+mod starter {
+    pub(crate) mod corpus;
+    pub(crate) mod regression;
+    pub(crate) mod request;
+}
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bartizan_seclang::{RuleFiles, RuleSet};
+
+use starter::{corpus::Corpus, regression::Regression, request::Request};
+
+/// Rules that have a number below the first or above the last block set up the set, and decide.
+const DETECTING: std::ops::Range<u64> = 10_010_000..10_090_000;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules/starter")
+}
+
+fn rules() -> Arc<RuleSet> {
+    let mut files = RuleFiles::default();
+    files.add_files(folder().join("*.conf").to_str().unwrap()).unwrap_or_else(|error| panic!("{error}"));
+    Arc::new(RuleSet::compile(&files).unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn detecting(rules: &RuleSet) -> impl Iterator<Item = &bartizan_seclang::RuleInfo> {
+    rules.rules().filter(|rule| DETECTING.contains(&rule.id))
+}
+
+#[test]
+fn every_rule_says_what_it_is() {
+    let rules = rules();
+    let mut count = 0;
+    for rule in detecting(&rules) {
+        count += 1;
+        let has = |prefix: &str| rule.tags.iter().any(|tag| tag.starts_with(prefix));
+        assert!(!rule.message.is_empty(), "{}: no message", rule.id);
+        assert!(rule.severity.is_some(), "{}: no severity", rule.id);
+        for prefix in ["attack-", "OWASP-2021/A", "paranoia-level/1"] {
+            assert!(has(prefix), "{}: no tag {prefix}", rule.id);
+        }
+        assert!(has("CWE-") || has("CAPEC-"), "{}: no tag of a weakness", rule.id);
+    }
+    assert!(count > 80, "{count}");
+}
+
+/// As go-ftw runs them: what a rule finds, and what looks like it.
+#[test]
+fn every_rule_passes_its_tests() {
+    let rules = rules();
+    let tests = Regression::all(&folder().join("tests"));
+    let mut wrong = Vec::new();
+    for test in &tests {
+        for case in &test.tests {
+            let answer = case.request().send(&rules);
+            let found = answer.rules.contains(&test.rule_id);
+            if found != case.expects(test.rule_id) {
+                wrong.push(format!("{}-{}: {answer:?}", test.rule_id, case.test_id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// At least two of each for every rule but the one whose test would be ten thousand parameters long.
+#[test]
+fn every_rule_has_tests() {
+    const TOO_MANY_PARAMETERS: u64 = 10_010_120;
+    let rules = rules();
+    let mut counts = BTreeMap::<u64, (usize, usize)>::new();
+    for test in Regression::all(&folder().join("tests")) {
+        let entry = counts.entry(test.rule_id).or_default();
+        for case in &test.tests {
+            if case.expects(test.rule_id) { entry.0 += 1 } else { entry.1 += 1 }
+        }
+    }
+    let known: BTreeSet<u64> = detecting(&rules).map(|rule| rule.id).collect();
+    for rule in known.iter().filter(|id| **id != TOO_MANY_PARAMETERS) {
+        let (positive, negative) = counts.get(rule).copied().unwrap_or_default();
+        assert!(positive >= 2 && negative >= 2, "{rule}: {positive} positive, {negative} negative");
+    }
+    assert!(counts.keys().all(|id| known.contains(id)), "tests of rules that are not there");
+}
+
+#[test]
+fn too_many_parameters_are_refused() {
+    let body: Vec<String> = (0..10_001).map(|number| format!("a{number}=1")).collect();
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let request = Request::new("POST", "/form", &headers, &body.join("&"));
+    let answer = request.send(&rules());
+    assert!(answer.refused, "{answer:?}");
+}
+
+/// The two halves of what the set promises. What is judged here was written beside the rules: other people's
+/// payloads are the better judge.
+#[test]
+fn attacks_are_refused_and_ordinary_requests_are_not() {
+    let rules = rules();
+    let ordinary = Corpus::read(&folder().join("tests/ordinary.yaml"));
+    let attacks = Corpus::read(&folder().join("tests/attacks.yaml"));
+    assert!(ordinary.requests.len() >= 200 && attacks.requests.len() >= 200);
+
+    let refused = ordinary.sent(&rules, |answer| answer.refused);
+    assert!(refused.is_empty(), "ordinary requests refused:\n{}", refused.join("\n"));
+
+    let missed = attacks.sent(&rules, |answer| !answer.refused);
+    let limit = attacks.requests.len() * 5 / 100;
+    assert!(missed.len() <= limit, "attacks that went through:\n{}", missed.join("\n"));
+}
+
+/// One rule of the highest severity refuses, one warning alone does not.
+#[test]
+fn the_score_decides() {
+    let rules = rules();
+    let one_warning = Request::new("GET", "/fetch?url=http://192.168.0.9/x", &[], "").send(&rules);
+    assert_eq!((one_warning.rules.as_slice(), one_warning.refused), (&[10_044_060][..], false));
+    let two_warnings = Request::new("GET", "/fetch?url=http://192.168.0.9:6379/x", &[], "").send(&rules);
+    assert_eq!((two_warnings.rules.as_slice(), two_warnings.refused), (&[10_044_060, 10_044_070][..], true));
+    let critical = Request::new("GET", "/.env", &[], "").send(&rules);
+    assert_eq!((critical.rules.as_slice(), critical.refused), (&[10_021_020][..], true));
+}
