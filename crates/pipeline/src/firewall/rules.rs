@@ -7,45 +7,35 @@ use bartizan_seclang::{Exclusion, RuleFiles, RuleSet, SeclangError, ast::RuleSel
 
 use super::FirewallError;
 
+/// Files of `rules/starter`, by name.
+macro_rules! starter {
+    ($($name:literal),+ $(,)?) => {
+        &[$((
+            concat!("starter/", $name, ".conf"),
+            include_str!(concat!("../../../../rules/starter/", $name, ".conf")),
+        )),+]
+    };
+}
+
 /// The starter rules: their files' names and texts, in the order in which they are read.
-pub const STARTER: [(&str, &str); 16] = [
-    ("starter/00-setup.conf", include_str!("../../../../rules/starter/00-setup.conf")),
-    ("starter/10-protocol.conf", include_str!("../../../../rules/starter/10-protocol.conf")),
-    ("starter/11-header-injection.conf", include_str!("../../../../rules/starter/11-header-injection.conf")),
-    ("starter/20-scanners.conf", include_str!("../../../../rules/starter/20-scanners.conf")),
-    ("starter/21-sensitive-files.conf", include_str!("../../../../rules/starter/21-sensitive-files.conf")),
-    ("starter/30-path-traversal.conf", include_str!("../../../../rules/starter/30-path-traversal.conf")),
-    (
-        "starter/31-command-injection.conf",
-        include_str!("../../../../rules/starter/31-command-injection.conf"),
-    ),
-    ("starter/40-sql-injection.conf", include_str!("../../../../rules/starter/40-sql-injection.conf")),
-    (
-        "starter/41-cross-site-scripting.conf",
-        include_str!("../../../../rules/starter/41-cross-site-scripting.conf"),
-    ),
-    (
-        "starter/42-template-injection.conf",
-        include_str!("../../../../rules/starter/42-template-injection.conf"),
-    ),
-    ("starter/43-jndi-injection.conf", include_str!("../../../../rules/starter/43-jndi-injection.conf")),
-    (
-        "starter/44-server-side-request-forgery.conf",
-        include_str!("../../../../rules/starter/44-server-side-request-forgery.conf"),
-    ),
-    (
-        "starter/45-xml-external-entities.conf",
-        include_str!("../../../../rules/starter/45-xml-external-entities.conf"),
-    ),
-    (
-        "starter/46-nosql-ldap-injection.conf",
-        include_str!("../../../../rules/starter/46-nosql-ldap-injection.conf"),
-    ),
-    ("starter/47-code-injection.conf", include_str!("../../../../rules/starter/47-code-injection.conf")),
-    (
-        "starter/99-blocking-evaluation.conf",
-        include_str!("../../../../rules/starter/99-blocking-evaluation.conf"),
-    ),
+pub const STARTER: &[(&str, &str)] = starter![
+    "00-setup",
+    "10-protocol",
+    "11-header-injection",
+    "20-scanners",
+    "21-sensitive-files",
+    "30-path-traversal",
+    "31-command-injection",
+    "40-sql-injection",
+    "41-cross-site-scripting",
+    "42-template-injection",
+    "43-jndi-injection",
+    "44-server-side-request-forgery",
+    "45-xml-external-entities",
+    "46-nosql-ldap-injection",
+    "47-code-injection",
+    "48-base64",
+    "99-blocking-evaluation",
 ];
 
 /// What the Core Rule Set expects of the engine it runs in: a file's name and text.
@@ -108,4 +98,21 @@ fn settings(types: &[String]) -> String {
          SecRequestBodyNoFilesLimit 16777216\nSecRequestBodyLimitAction ProcessPartial\n\
          SecResponseBodyLimit 16777216\nSecResponseBodyLimitAction ProcessPartial\n{responses}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_starter_file_is_there() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules/starter");
+        let files =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut files: Vec<String> = files.filter(|name| name.ends_with(".conf")).collect();
+        files.sort_unstable();
+        let embedded: Vec<&str> =
+            STARTER.iter().map(|(name, _)| name.trim_start_matches("starter/")).collect();
+        assert_eq!(embedded, files);
+    }
 }
