@@ -61,7 +61,7 @@ impl GateIndexBuilder {
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .kind(Some(AhoCorasickKind::DFA))
             .build(&literals);
         let automaton = automaton.map_err(|_| Problem::TooMuch {
             what: "literals of all patterns",
