@@ -11,7 +11,7 @@ pub(crate) fn cpu_time(mut work: impl FnMut()) -> Duration {
     let mut run = || {
         let start = now();
         work();
-        now() - start
+        now().saturating_sub(start)
     };
     (0..RUNS).map(|_| run()).min().unwrap_or_default()
 }
