@@ -43,11 +43,8 @@ impl Question<'_> {
 impl Evaluation<'_> {
     /// Whether the link holds. What it does for each value that matches is done then.
     pub(super) fn link(&mut self, link: &CompiledLink, excluded: &[Excluded]) -> bool {
-        let last = &mut self.state.last;
-        std::mem::swap(&mut last.now, &mut last.before);
-        last.now.clear();
         let Some(operator) = &link.operator else {
-            self.set_variables(link);
+            self.on_match(link);
             return true;
         };
         let groups_may_match = self.groups_may_match(link);
@@ -166,15 +163,11 @@ impl Evaluation<'_> {
         last.name = name;
         last.value.clear();
         last.value.extend_from_slice(self.state.buffers.bytes(entry.value));
-        last.now.push(entry);
+        last.all.push(entry);
         if self.reported.len() < RuleMatch::MOST_MATCHED {
             self.reported.push(entry);
         }
-        self.set_variables(link);
-    }
-
-    fn set_variables(&mut self, link: &CompiledLink) {
-        link.on_match.iter().for_each(|set| self.set_variable(set));
+        self.on_match(link);
     }
 
     /// One variable of `TX`.
