@@ -23,6 +23,8 @@ mod settings;
 mod transaction;
 mod transformation;
 mod values;
+#[cfg(test)]
+mod work;
 
 pub use collections::{CollectionStore, StoredValue};
 pub use error::{Problem, SeclangError};

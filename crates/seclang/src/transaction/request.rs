@@ -140,7 +140,7 @@ fn authorization(value: &[u8]) -> (&[u8], Option<Vec<u8>>) {
     let mut words = value.splitn(2, |byte| *byte == b' ');
     let (scheme, credentials) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let decoded = scheme.eq_ignore_ascii_case(b"basic").then(|| STANDARD.decode(credentials.trim_ascii()));
-    let user = decoded.and_then(Result::ok).map(|mut pair| {
+    let user = decoded.and_then(Result::ok).filter(|pair| !pair.is_empty()).map(|mut pair| {
         let end = memchr::memchr(b':', &pair).unwrap_or(pair.len());
         pair.truncate(end);
         pair
