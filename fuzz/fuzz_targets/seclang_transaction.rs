@@ -23,7 +23,7 @@ SecRule &ARGS|&TX|REQUEST_BASENAME "!@eq 0" "id:6,phase:1,multiMatch,t:length"
 SecMarker END
 SecRule ARGS|ARGS_NAMES|!ARGS:none|REQUEST_HEADERS|FILES|XML:/*|XML://@*|REQUEST_BODY "@rx (?i)(a+)(b)?" \
     "id:10,phase:2,pass,capture,t:none,t:urlDecodeUni,t:htmlEntityDecode,t:jsDecode,logdata:'%{MATCHED_VAR_NAME}=%{TX.1}',chain"
-SecRule MATCHED_VARS|TX:/^[0-9]/ "@pm ab %{ {" "t:base64Decode,t:cmdLine,multiMatch,setvar:tx.score=+5,setvar:'tx.all=%{MATCHED_VAR}'"
+SecRule MATCHED_VARS|TX:/^[0-9]/ "@pm ab cd" "t:base64Decode,t:cmdLine,multiMatch,setvar:tx.score=+5,setvar:'tx.all=%{MATCHED_VAR}'"
 SecRule ARGS|REQUEST_URI_RAW|FULL_REQUEST "@detectSQLi" "id:11,phase:2,pass,capture,t:utf8toUnicode,t:urlDecodeUni,t:removeNulls"
 SecRule ARGS|REQUEST_COOKIES_NAMES|QUERY_STRING "@detectXSS" "id:12,phase:2,pass,t:cssDecode,t:normalizePathWin"
 SecRule REQBODY_ERROR|MULTIPART_STRICT_ERROR|MULTIPART_PART_HEADERS "!@eq 0" "id:13,phase:2,pass"

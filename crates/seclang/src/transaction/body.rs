@@ -180,7 +180,7 @@ impl State {
         self.values.set(Variable::MultipartUnmatchedBoundary, unmatched.as_bytes(), &mut self.buffers);
     }
 
-    /// `FULL_REQUEST`, put together only where it is short: it repeats everything.
+    /// `FULL_REQUEST` repeats everything.
     fn set_full_request(&mut self, body: &[u8]) {
         let mut full = Vec::new();
         for entry in self.values.of(Variable::RequestLine) {
