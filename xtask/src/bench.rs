@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use crate::{
     command::{self, cargo},
     compare::Compare,
+    waf::Waf,
 };
 
 /// Rooms with micro-benches: token check; permissions; limits; routing and the whole road.
@@ -23,6 +24,8 @@ enum Part {
     Micro,
     /// Bartizan beside nginx, over loopback.
     Compare(Compare),
+    /// The rule engine with the Core Rule Set, beside libmodsecurity.
+    Waf(Waf),
 }
 
 impl Bench {
@@ -30,6 +33,7 @@ impl Bench {
         match self.part {
             Some(Part::Micro) => micro(),
             Some(Part::Compare(compare)) => compare.run(),
+            Some(Part::Waf(waf)) => waf.run(),
             None => {
                 micro()?;
                 Compare::default().run()

@@ -6,15 +6,13 @@
 //! scenario on both proxies, and ratios and differences are taken within a round. Figures of different runs are not
 //! to be compared. What is configured is in `bench/compare/`.
 
-mod cpu;
 mod load;
-mod machine;
 mod scenario;
 mod servers;
 mod table;
 mod token;
 
-use std::{fs, thread, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -22,7 +20,13 @@ use load::Sample;
 use scenario::{SCENARIOS, Scenario};
 use servers::{Proxy, Servers};
 
-use crate::{command::say, gateway, setup::Setup};
+use crate::{
+    command::say,
+    cpu, figures, gateway,
+    machine::{self, said},
+    server,
+    setup::Setup,
+};
 
 #[derive(Args)]
 pub(crate) struct Compare {
@@ -74,10 +78,7 @@ impl Compare {
         Setup::for_benches().run()?;
         let binary = if self.self_check { None } else { Some(gateway::build_release()?) };
         let folder = crate::root().join("target/compare");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("could not empty `{}`", folder.display()))?;
-        }
-        fs::create_dir_all(&folder)?;
+        server::empty(&folder)?;
         let token = token::make(&folder)?;
         let servers = Servers::start(&folder, binary.as_deref())?;
 
@@ -96,14 +97,14 @@ impl Compare {
                 measured.once_more(round, &servers, &token, self.seconds)?;
             }
         }
-        let machine = machine::description(binary.as_deref())?;
+        let machine = machine::description(&facts(binary.as_deref()))?;
         let how = format!(
             "{machine}- medians of {} rounds of {} s for each, in turns\n",
             self.rounds, self.seconds
         );
         let text = table::markdown(&how, servers.subject.name, &measured);
         println!("{text}");
-        if self.write { table::write(&text) } else { Ok(()) }
+        if self.write { figures::write("comparison", &text) } else { Ok(()) }
     }
 
     fn scenarios(&self) -> Result<Vec<&'static Scenario>> {
@@ -118,6 +119,13 @@ impl Compare {
             .filter(|scenario| self.only.is_empty() || self.only.iter().any(|name| name == scenario.name))
             .collect())
     }
+}
+
+/// What took part.
+fn facts(binary: Option<&Path>) -> Vec<String> {
+    let subject = binary.map(|binary| format!("subject: {}", said(&binary.to_string_lossy(), &["version"])));
+    let load = format!("load: {}; {}", machine::wrk(), said("h2load", &["--version"]));
+    subject.into_iter().chain([format!("peer: {}", machine::nginx()), load]).collect()
 }
 
 /// One measurement: what the load saw, and the CPU time the proxy spent meanwhile.

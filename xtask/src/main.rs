@@ -2,19 +2,25 @@
 //!
 //! They install what the tests need, run every check that a change must pass, write the generated part of the
 //! documentation, and measure. They depend on no room of the house, so that `cargo xtask setup` is there within
-//! seconds on a machine that has nothing but Rust; what needs one is a program of its own (`src/crs/`).
+//! seconds on a machine that has nothing but Rust; what needs one is a program of its own
+//! (`src/crs/`, `src/costs/`).
 #![expect(clippy::print_stdout, reason = "what a developer asked to see goes to standard output")]
 
 mod bench;
 mod command;
 mod compare;
+mod cpu;
+mod figures;
 mod gateway;
 mod lint;
+mod machine;
 mod process;
 mod reference;
 mod schemathesis;
+mod server;
 mod setup;
 mod suite;
+mod waf;
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +54,7 @@ enum Command {
     Lint,
     /// Write the generated reference and build the manual.
     Docs(reference::Docs),
-    /// Measure: the micro-benches, then Bartizan beside nginx.
+    /// Measure: the micro-benches, then Bartizan beside nginx; `waf` is the rule engine.
     Bench(bench::Bench),
 }
 

@@ -15,12 +15,15 @@ use missing::Missing;
 
 use crate::command::{self, cargo, command, is_installed, say};
 
+/// `ModSecurity` for nginx, where Debian puts it.
+pub(crate) const MODSECURITY: &str = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so";
+
 #[derive(Args, Default)]
 pub(crate) struct Setup {
     /// Only what building and running need.
     #[arg(long)]
     build: bool,
-    /// Also nginx, wrk and h2load, for `bench`.
+    /// Also nginx with libmodsecurity, wrk and h2load, for `bench`.
     #[arg(long)]
     benches: bool,
     /// Also mdBook, for `docs`.

@@ -24,7 +24,14 @@ impl Suite {
             schemathesis::run()?;
         }
         // Last, so that the summary of the tests is what a reader sees last.
-        command::run(cargo(&["nextest", "run", "--locked", "--workspace", "--features", "xtask/crs"]))
+        command::run(cargo(&[
+            "nextest",
+            "run",
+            "--locked",
+            "--workspace",
+            "--features",
+            "xtask/costs,xtask/crs",
+        ]))
     }
 }
 

@@ -9,6 +9,7 @@ mod limits;
 mod openapi;
 mod reload;
 mod requests;
+mod rules;
 pub(crate) mod run;
 mod schema;
 mod status;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Unblock(addresses::Unblock),
     Addresses(addresses::Addresses),
     Limits(limits::Limits),
+    Rules(rules::Rules),
     Reload(reload::Reload),
     ApiKey(api_key::ApiKey),
     Openapi(openapi::Openapi),
@@ -61,6 +63,7 @@ impl Command {
             Self::Unblock(command) => ask(command.run()).map(done),
             Self::Addresses(command) => ask(command.run()).map(done),
             Self::Limits(command) => ask(command.run()).map(done),
+            Self::Rules(command) => ask(command.run()).map(done),
             Self::Reload(command) => ask(command.run()).map(done),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),

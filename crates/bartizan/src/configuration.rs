@@ -9,12 +9,12 @@ use std::{
     time::SystemTime,
 };
 
-use bartizan_config::{Config, Diagnostic, Loaded, Log};
+use bartizan_config::{Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
 use bartizan_gateway::Gateway;
 use metrics::{counter, gauge};
 
-use crate::{admin_tls::AdminTls, logging::Level, spans::Spans, systemd};
+use crate::{admin_tls::AdminTls, document, logging::Level, spans::Spans, state::StateDirectory, systemd};
 
 /// Takes over new configurations. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ struct Shared {
     gateway: Gateway,
     /// The file; `None` for `run --to`.
     document: Option<PathBuf>,
+    /// Where rule sets are installed.
+    state: StateDirectory,
     followers: Followers,
     history: RwLock<History>,
     /// One at a time.
@@ -49,11 +51,16 @@ struct History {
 
 impl Configuration {
     /// The configuration that `gateway` has started with.
-    pub(crate) fn new(gateway: Gateway, document: Option<PathBuf>, followers: Followers) -> Self {
+    pub(crate) fn new(
+        gateway: Gateway,
+        document: Option<PathBuf>,
+        state: StateDirectory,
+        followers: Followers,
+    ) -> Self {
         let history = RwLock::new(History { loaded_at: SystemTime::now(), last_failure: None });
         gauge!("bartizan_config_last_reload_successful").set(1.0);
         let turn = tokio::sync::Mutex::default();
-        Self { shared: Arc::new(Shared { gateway, document, followers, history, turn }) }
+        Self { shared: Arc::new(Shared { gateway, document, state, followers, history, turn }) }
     }
 
     /// Which configuration is in use.
@@ -121,7 +128,8 @@ impl Shared {
     }
 
     async fn take_over(&self, document: PathBuf) -> Result<Reloaded, ReloadFailure> {
-        let loaded = tokio::task::spawn_blocking(move || Config::load(&document)).await;
+        let state = self.state.clone();
+        let loaded = tokio::task::spawn_blocking(move || document::load(&document, Some(&state))).await;
         let Loaded { config, warnings } = loaded
             .map_err(|_| ReloadFailure::new("reading the configuration failed inside: see the log"))?
             .map_err(|error| ReloadFailure::from(&error))?;

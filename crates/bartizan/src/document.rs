@@ -7,12 +7,14 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use bartizan_config::{
-    Authentication, Config, Diagnostic, Requirement, Requirements, Route, Severity, UpstreamIndex,
+    Authentication, Config, ConfigError, Diagnostic, Loaded, Requirement, Requirements, Route, RulePlaces,
+    Severity, Source, UpstreamIndex,
 };
 
 use crate::{
     failure::Misuse,
     output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, TITLE, Table, styled},
+    state::StateDirectory,
 };
 
 /// Where a configuration is looked for when none is given.
@@ -28,6 +30,13 @@ pub(crate) fn find(given: Option<PathBuf>) -> Result<PathBuf> {
                 .into()
         ))
     })
+}
+
+/// Reads the configuration at `path`; rule sets that it does not say the place of are looked for in the state directory.
+pub(crate) fn load(path: &Path, state: Option<&StateDirectory>) -> Result<Loaded, ConfigError> {
+    let installed = state.map(StateDirectory::rules_path);
+    let places = RulePlaces { installed, ..RulePlaces::default() };
+    Config::load_from(path, &Source::file(path).with_rules(places))
 }
 
 /// Problems as a compiler shows them.

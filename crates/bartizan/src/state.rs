@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `running.json` | where the running gateway is ([`Running`]); gone when it has stopped | 0600 |
 //! | `admin-token` | the bearer token of the admin API, made on first start ([`AdminToken`]) | 0600 |
+//! | `rules/crs-4.28.0/` | a rule set, made by `bartizan rules install` | 0700 |
 //!
 //! The directory is for its user alone. One that belongs to others, or that they may write to, is refused: they could
 //! lead commands, and the token with them, to a gateway of their own.
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 const RUNNING: &str = "running.json";
 const ADMIN_TOKEN: &str = "admin-token";
+const RULES: &str = "rules";
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const ROOT: u32 = 0;
 
@@ -133,6 +135,11 @@ impl StateDirectory {
         let text = serde_json::to_string_pretty(running).context("cannot write the running file")?;
         write_private(&self.path.join(RUNNING), &format!("{text}\n"))?;
         Ok(Announcement { state: self.clone(), pid: running.pid })
+    }
+
+    /// The folder of the rule sets that `bartizan rules install` has made.
+    pub(crate) fn rules_path(&self) -> PathBuf {
+        self.path.join(RULES)
     }
 
     /// Where the admin API's token is kept.

@@ -94,7 +94,7 @@ impl System {
         let listeners = listeners::all(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
         let running = listeners::running(&listeners, admin_tls.is_some(), document.clone());
         let followers = Followers { level, admin_tls: admin_tls.clone(), spans: spans.clone() };
-        let configuration = Configuration::new(gateway.clone(), document, followers);
+        let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
         let asked = Asked::new(gateway.clone(), configuration.clone(), listeners, metrics.clone());
         let control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token);
         let (stop_servers, stopping) = watch::channel(false);

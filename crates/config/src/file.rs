@@ -15,6 +15,7 @@ mod route;
 mod shared;
 mod tls;
 mod upstream;
+mod waf;
 
 use bartizan_model::Grant;
 use schemars::JsonSchema;
@@ -33,6 +34,7 @@ pub(crate) use self::{
     shared::{Shared, SharedTls},
     tls::{ClientCertificate, Tls, TlsTable},
     upstream::{Ejection, Health, Retries, Upstream, UpstreamTls},
+    waf::{Exclusion, Responses, RulesName, Threshold, Waf, WafModeName},
 };
 use crate::{
     forms::Parsed,
@@ -70,6 +72,9 @@ pub(crate) struct Document {
     /// (1000 in 1 h), `default` (100
     /// in 1 min). On a public route only what they say of addresses counts.
     pub(crate) limits: Optional<Entries<Parsed<LimitPolicy>>>,
+    /// The web application firewall of every route that does not say otherwise: the rules' name, or everything written
+    /// out. Without it only routes with a `waf` of their own have one.
+    pub(crate) waf: Optional<Parsed<Waf>>,
     /// The store that several gateways share, so that their limits count together. Without it each gateway counts
     /// for itself.
     pub(crate) shared: Optional<Shared>,

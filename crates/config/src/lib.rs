@@ -67,6 +67,7 @@ mod source;
 mod suggestion;
 mod telemetry;
 mod upstream;
+mod waf;
 mod watch;
 mod word;
 
@@ -93,10 +94,14 @@ pub use route::{
 };
 pub use schema::schema;
 pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};
-pub use source::{Environment, Source};
+pub use source::{Environment, RulePlaces, Source};
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
+};
+pub use waf::{
+    CoreRuleSet, ExcludedRules, Exclusion, InspectedResponses, OnLargeBody, RuleIds, RuleSet, RuleSetIndex,
+    Rules, Threshold, Waf, WafMode,
 };
 pub use watch::Watch;
 
@@ -121,6 +126,8 @@ pub struct Config {
     /// How much may be asked: the policies in the order of the file, then the built-in ones that some route
     /// uses. Routes name them by [`LimitPolicyIndex`].
     pub limits: Vec<Arc<LimitPolicy>>,
+    /// The rules of the firewall. Routes name them by [`RuleSetIndex`].
+    pub rule_sets: Vec<Arc<RuleSet>>,
     /// The store that several gateways share; `None`: each counts for itself.
     pub shared: Option<Shared>,
     /// What is served, in the order of the file. The most specific path wins, not the first.

@@ -45,7 +45,7 @@ impl Config {
         let variables = interpolation::variables(text, &source.environment);
         let mut problems = Problems::new(source.name(), text, &variables);
         let config = document::read::<Document>(text, &variables, &mut problems)
-            .and_then(|document| resolve::resolve(&document, revision, &source.base, &mut problems));
+            .and_then(|document| resolve::resolve(&document, revision, source, &mut problems));
         match (config, problems.finish()) {
             (Some(config), Ok(warnings)) => Ok(Loaded { config, warnings }),
             (_, Ok(problems) | Err(problems)) => Err(ConfigError::Invalid(problems)),

@@ -20,12 +20,15 @@ mod routes;
 mod shared;
 mod tls;
 mod upstreams;
+mod waf;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub(crate) use self::limits::built_in;
-use self::{files::Files, limits::Policies, roles::Roles, routes::Named, upstreams::Upstreams};
-use crate::{Config, Log, Telemetry, file::Document, located::Position, problems::Problems};
+use self::{
+    files::Files, limits::Policies, roles::Roles, routes::Named, upstreams::Upstreams, waf::Firewalls,
+};
+use crate::{Config, Log, Source, Telemetry, file::Document, located::Position, problems::Problems};
 
 /// How long requests in flight may take by default after a signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -34,18 +37,24 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(crate) fn resolve(
     document: &Document,
     revision: String,
-    base: &Path,
+    source: &Source,
     problems: &mut Problems<'_>,
 ) -> Option<Config> {
     version(document, problems);
-    let mut files = Files::new(base);
+    let mut files = Files::new(&source.base);
     let listen = listen::resolve(document, problems);
     let tls = tls::resolve(&document.tls, &mut files, problems);
     let mut roles = Roles::resolve(&document.roles, problems);
     let mut providers = identity::resolve(document, &mut roles, &mut files, problems);
     let mut upstreams = Upstreams::resolve(&document.upstreams, &mut files, problems);
     let mut policies = Policies::resolve(document, problems);
-    let named = Named { providers: &mut providers, upstreams: &mut upstreams, policies: &mut policies };
+    let mut firewalls = Firewalls::resolve(&document.waf, source, problems);
+    let named = Named {
+        providers: &mut providers,
+        upstreams: &mut upstreams,
+        policies: &mut policies,
+        firewalls: &mut firewalls,
+    };
     let routes = routes::resolve(document, named, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
     if !problems.failed() {
@@ -63,6 +72,7 @@ pub(crate) fn resolve(
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),
         limits: policies.into_list(),
+        rule_sets: firewalls.into_list(&mut files),
         shared: shared::resolve(&document.shared, &mut files, problems),
         routes: routes.into_iter().map(Arc::new).collect(),
         log: log(document, problems),

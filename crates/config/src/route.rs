@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bartizan_model::{Line, Name, Permission};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::{Costs, LimitPolicyIndex, PathPattern, UpstreamIndex};
+use crate::{Costs, LimitPolicyIndex, PathPattern, UpstreamIndex, Waf};
 
 /// One entry of `routes:`.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct Route {
     pub body: BodyPolicy,
     /// The largest request body, in bytes. Default 10 MiB.
     pub max_body: u64,
+    /// The web application firewall; `None`: off.
+    pub waf: Option<Arc<Waf>>,
     /// Protocols a client may upgrade to, lower case (`websocket`). Default `websocket`; empty refuses all.
     pub upgrade: Vec<String>,
     /// Timeouts of this route.

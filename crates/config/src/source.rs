@@ -16,24 +16,57 @@ pub struct Source {
     pub base: PathBuf,
     /// What `${NAME}` reads.
     pub environment: Environment,
+    /// Where rule sets are looked for.
+    pub rules: RulePlaces,
+}
+
+/// Where the OWASP Core Rule Set is looked for when the document does not say where it is.
+#[derive(Debug, Clone)]
+pub struct RulePlaces {
+    /// The folder in which `bartizan rules install` makes one folder for each version (`crs-4.28.0`).
+    pub installed: Option<PathBuf>,
+    /// The root of the file system in which packages of the distribution are installed.
+    pub system: PathBuf,
+}
+
+impl Default for RulePlaces {
+    fn default() -> Self {
+        Self { installed: None, system: PathBuf::from("/") }
+    }
 }
 
 impl Source {
     /// The file at `path`, whose relative paths start from its own folder, and the process's environment.
     pub fn file(path: &Path) -> Self {
         let base = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        Self { path: Some(path.to_path_buf()), base, environment: Environment::process() }
+        Self {
+            path: Some(path.to_path_buf()),
+            base,
+            environment: Environment::process(),
+            rules: RulePlaces::default(),
+        }
     }
 
     /// A document that is no file, whose relative paths start from `base`, with an empty environment.
     pub fn text(base: impl Into<PathBuf>) -> Self {
-        Self { path: None, base: base.into(), environment: Environment::default() }
+        Self {
+            path: None,
+            base: base.into(),
+            environment: Environment::default(),
+            rules: RulePlaces::default(),
+        }
     }
 
     /// The same with another environment.
     #[must_use]
     pub fn with_environment(self, environment: Environment) -> Self {
         Self { environment, ..self }
+    }
+
+    /// The same with other places to look for rule sets.
+    #[must_use]
+    pub fn with_rules(self, rules: RulePlaces) -> Self {
+        Self { rules, ..self }
     }
 
     pub(crate) fn name(&self) -> String {

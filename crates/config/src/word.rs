@@ -16,6 +16,7 @@ mod redis_url;
 mod scalar;
 mod secret;
 mod url;
+mod waf;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ pub(crate) use self::{
     redis_url::RedisUrl,
     secret::{KeyHash, Secret},
     url::{HostPattern, Origin, Url},
+    waf::{MediaType, RuleTag, RuleVariable},
 };
 use crate::forms::Forms;
 

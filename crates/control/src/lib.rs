@@ -55,6 +55,7 @@ pub use api::{
             DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal,
             StepOutcome,
         },
+        firewall::{DecidedFirewall, FirewallRule, FirewallVariable, FirewallVerdict},
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
     },
     status::{Listener, ListenerKind, Status},

@@ -4,6 +4,7 @@
 //! bounded and a client that sends it too slowly is cut off.
 
 mod client_body;
+mod fronted;
 mod held_bytes;
 mod paced;
 
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 pub(crate) use client_body::{ClientBody, Room};
+pub(crate) use fronted::{Fronted, HoldError};
 pub(crate) use held_bytes::HeldBytes;
 pub(crate) use paced::{Pace, Paced};
 
@@ -115,7 +117,9 @@ pub(crate) enum ResponseBody {
     Local(Option<Bytes>),
     /// Streamed from upstream.
     Upstream(crate::upstream::UpstreamBody),
-    /// Either, of a request that holds places in concurrency limits until its response has ended.
+    /// Streamed, with its front in memory.
+    Fronted(Fronted),
+    /// Any of these, of a request that holds places in concurrency limits until its response has ended.
     Placed { body: Box<Self>, _places: Places },
 }
 
@@ -143,6 +147,7 @@ impl Body for ResponseBody {
         match self.get_mut() {
             Self::Local(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Upstream(body) => Pin::new(body).poll_frame(context),
+            Self::Fronted(body) => body.poll_frame(context),
             Self::Placed { body, .. } => Pin::new(&mut **body).poll_frame(context),
         }
     }
@@ -151,6 +156,7 @@ impl Body for ResponseBody {
         match self {
             Self::Local(bytes) => bytes.is_none(),
             Self::Upstream(body) => body.is_end_stream(),
+            Self::Fronted(body) => body.is_end_stream(),
             Self::Placed { body, .. } => body.is_end_stream(),
         }
     }
@@ -159,6 +165,7 @@ impl Body for ResponseBody {
         match self {
             Self::Local(bytes) => exactly(bytes.as_ref()),
             Self::Upstream(body) => body.size_hint(),
+            Self::Fronted(body) => body.size_hint(),
             Self::Placed { body, .. } => body.size_hint(),
         }
     }

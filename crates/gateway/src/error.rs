@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use bartizan_pipeline::PipelineError;
+use bartizan_pipeline::{FirewallError, PipelineError};
 
 /// A failure to start or to take over a configuration. Failures of single requests are refusals instead.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,12 @@ pub enum GatewayError {
     /// The shared store cannot be used.
     #[error(transparent)]
     Limits(#[from] bartizan_limits::LimitsError),
+    /// The rules of the firewall cannot be used.
+    #[error(transparent)]
+    Firewall(#[from] FirewallError),
+    /// A reload has failed inside.
+    #[error("compiling the configuration failed inside: see the log")]
+    Compilation,
     /// TLS cannot be set up with these parts.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -56,7 +62,10 @@ impl GatewayError {
             Self::Identity(Identity::UnknownProvider(name) | Identity::SameIssuer(_, name)) => {
                 Some(name.to_string())
             }
+            Self::Firewall(FirewallError::Target { target, .. }) => Some(target.clone()),
             Self::Listen { .. }
+            | Self::Firewall(_)
+            | Self::Compilation
             | Self::ListenChanged(_)
             | Self::Limits(_)
             | Self::Identity(_)
@@ -70,6 +79,7 @@ impl From<PipelineError> for GatewayError {
         match error {
             PipelineError::Identity(error) => Self::Identity(error),
             PipelineError::Limits(error) => Self::Limits(error),
+            PipelineError::Firewall(error) => Self::Firewall(error),
         }
     }
 }

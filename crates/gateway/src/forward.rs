@@ -1,8 +1,11 @@
 //! Forwards a request that has passed, and takes the service's answer back.
 
+mod inspect;
 mod request_headers;
 
 pub(crate) use request_headers::strip_trailers;
+
+use std::sync::Arc;
 
 use bartizan_pipeline::{Code, Exchange, Nonce, Outcome, Reason, Refusal, Stage};
 use http::{
@@ -13,7 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::watch;
 
 use crate::{
-    body::{BodyError, ClientBody, Places, ResponseBody},
+    body::{BodyError, ClientBody, HeldBytes, Places, ResponseBody},
     connection::ConnectionFacts,
     gateway::Generation,
     upgrade,
@@ -26,6 +29,7 @@ pub(crate) struct Forwarder<'g> {
     pub(crate) generation: &'g Generation,
     pub(crate) connection: &'g ConnectionFacts,
     pub(crate) shutdown: &'g watch::Receiver<bool>,
+    pub(crate) held: &'g Arc<HeldBytes>,
 }
 
 impl Forwarder<'_> {
@@ -43,7 +47,8 @@ impl Forwarder<'_> {
         };
         let line = exchange.route.as_ref().map(|route| route.config.line).unwrap_or_default();
         exchange.mark(Stage::Upstream, outcome, reason, line);
-        result.map(|(response, _)| response)
+        let (response, _) = result?;
+        self.inspect(exchange, response).await
     }
 
     async fn send(
@@ -69,11 +74,17 @@ impl Forwarder<'_> {
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() =
             request_headers::prepare(exchange, &self.connection.client_address, protocol, nonce)?;
+        if exchange.inspection.as_ref().is_some_and(|inspection| inspection.wants_response()) {
+            // Rules read no compression.
+            request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let upstream = self.generation.upstreams.get(route.upstream);
         let Answered { mut response, target, attempts } =
             upstream.send(request, wants).await.map_err(|error| refusal(&error))?;
         match upgrading {
             Some(upgrading) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                // From here on it is no HTTP.
+                exchange.inspection = None;
                 let places = exchange.limited.take_places();
                 let switched = upgrading.switch(&mut response, self, route.timeouts.idle, places)?;
                 return Ok((switched, format!("{target} switched protocols").into()));

@@ -115,7 +115,11 @@ impl Gateway {
             return Err(GatewayError::ListenChanged(changed));
         }
         let settings = listener_settings(&config)?;
-        let generation = Generation::compile(Arc::new(config), &shared.addresses, Some(&current))?;
+        // Rule sets take their time, and requests must not wait for it.
+        let addresses = Arc::clone(&shared.addresses);
+        let compile = move || Generation::compile(Arc::new(config), &addresses, Some(&current));
+        let generation =
+            tokio::task::spawn_blocking(compile).await.map_err(|_| GatewayError::Compilation)??;
         shared.settings.store(Arc::new(settings));
         shared.generation.store(Arc::new(generation));
         Ok(())

@@ -52,7 +52,8 @@ impl Answer for Service {
         let departure = Departure::prepare(&exchange, &verdict);
         let answer = match verdict {
             Verdict::Pass => {
-                let forwarder = Forwarder { generation: &generation, connection, shutdown: &self.shutdown };
+                let (held, shutdown) = (&self.held, &self.shutdown);
+                let forwarder = Forwarder { generation: &generation, connection, shutdown, held };
                 forwarder.forward(&mut exchange, body, departure.nonce()).await
             }
             Verdict::Deny(refusal) => Err(refusal),

@@ -72,6 +72,10 @@ fn told(bencher: Bencher) {
 struct NoBody;
 
 impl HoldBody for NoBody {
+    fn held(&self) -> &[u8] {
+        &[]
+    }
+
     fn declared_length(&self) -> Option<u64> {
         Some(0)
     }

@@ -12,7 +12,8 @@ use bartizan_model::{Line, RequestId, TraceContext};
 use http::request::Parts;
 
 use crate::{
-    CompiledRoute, Limited, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace, limits, stage::Passed,
+    CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace,
+    limits, stage::Passed,
 };
 
 /// One request on its way. Every stage reads it and adds to it.
@@ -41,6 +42,10 @@ pub struct Exchange {
     pub risk: RiskFactors,
     /// What limits said of it. Set by [`Stage::CoarseLimit`] and [`Stage::FineLimit`].
     pub limited: Limited,
+    /// What the firewall's rules found. Set by [`Stage::Inspect`].
+    pub inspected: Option<Arc<Inspected>>,
+    /// The rules that look, until the response has been looked at, too.
+    pub inspection: Option<Box<Inspection>>,
     /// What the stages found.
     pub trace: Trace,
     /// When it arrived.
@@ -82,6 +87,8 @@ impl Exchange {
             identified: None,
             risk: RiskFactors::default(),
             limited: Limited::default(),
+            inspected: None,
+            inspection: None,
             trace: Trace::default(),
             arrived: SystemTime::now(),
             started,
@@ -140,6 +147,7 @@ impl Exchange {
         match stage {
             Stage::Authenticate => route.config.authentication_line,
             Stage::Authorize => route.config.require_line,
+            Stage::Inspect => route.config.waf.as_ref().map_or(route.config.line, |waf| waf.line),
             Stage::Protocol | Stage::Reputation => Line::NONE,
             Stage::CoarseLimit | Stage::FineLimit => self.limited.line.unwrap_or(route.config.line),
             Stage::Route | Stage::CrossOrigin | Stage::Body | Stage::Upstream | Stage::Response => {

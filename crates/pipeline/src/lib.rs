@@ -11,6 +11,7 @@
 //! [`bartizan-gateway`]: https://docs.rs/bartizan-gateway
 
 mod exchange;
+pub mod firewall;
 mod limits;
 mod path;
 mod records;
@@ -32,6 +33,9 @@ use bartizan_policy::PermissionIndex;
 use bartizan_reputation::AddressLists;
 
 pub use exchange::{ClientFacts, Exchange};
+pub use firewall::{
+    Firewall, FirewallError, Inspected, Inspection, Judged, MatchedRule, MatchedVariable, RequestLine,
+};
 use limits::Recorder;
 pub use limits::{
     Forecast, ForecastError, LimitAccount, LimitEffect, LimitHistory, Limited, NotForecast, RouteLimits,
@@ -66,6 +70,9 @@ pub enum PipelineError {
     /// The shared store cannot be used.
     #[error(transparent)]
     Limits(#[from] LimitsError),
+    /// The rules of the firewall cannot be used.
+    #[error(transparent)]
+    Firewall(#[from] FirewallError),
 }
 
 impl Pipeline {
@@ -98,8 +105,7 @@ impl Pipeline {
         // Before the body is waited for, so that what is recorded stands in the order in which limits were asked.
         self.recorder.record(exchange, &self.limiter);
         if walked.is_ok() {
-            let found = stage::body::run(exchange, body).await;
-            walked = exchange.conclude(Stage::Body, found);
+            walked = self.look_inside(exchange, body).await;
         }
         match walked {
             Ok(()) => Verdict::Pass,
@@ -128,6 +134,22 @@ impl Pipeline {
         exchange.conclude(Stage::FineLimit, found)?;
         let found = authorize::run(exchange);
         exchange.conclude(Stage::Authorize, found)
+    }
+
+    /// What needs the content. The head is looked at before the body is waited for.
+    async fn look_inside(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
+        use stage::inspect;
+
+        if let Err(stop) = inspect::head(exchange) {
+            return exchange.conclude(Stage::Inspect, Err(stop));
+        }
+        let found = stage::body::run(exchange, body).await;
+        let held = found.as_ref().ok().and_then(|(_, held)| *held);
+        exchange.conclude(Stage::Body, found.map(|(passed, _)| passed))?;
+        match inspect::body(exchange, body.held(), held) {
+            Some(found) => exchange.conclude(Stage::Inspect, found),
+            None => Ok(()),
+        }
     }
 
     /// The compiled routes.

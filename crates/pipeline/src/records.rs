@@ -17,7 +17,7 @@ use bartizan_limits::Threat;
 use bartizan_model::{RequestId, TraceContext};
 use http::{Method, StatusCode};
 
-use crate::{Code, CompiledRoute, Exchange, LimitAccount, RuleAccount, Trace};
+use crate::{Code, CompiledRoute, Exchange, Inspected, LimitAccount, RuleAccount, Trace};
 
 /// What is remembered of one request.
 #[derive(Debug, Clone)]
@@ -48,6 +48,8 @@ pub struct Record {
     pub trace: Trace,
     /// What its limits said.
     pub limits: LimitAccount,
+    /// What the firewall's rules found; `None` where they did not look.
+    pub inspected: Option<Arc<Inspected>>,
 }
 
 /// The rings.
@@ -134,6 +136,7 @@ impl Record {
             code,
             trace: exchange.trace,
             limits: LimitAccount::of(exchange.limited),
+            inspected: exchange.inspected,
         }
     }
 
@@ -192,6 +195,7 @@ mod tests {
             code,
             trace: Trace::default(),
             limits: LimitAccount::default(),
+            inspected: None,
         })
     }
 

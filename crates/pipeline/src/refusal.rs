@@ -147,6 +147,12 @@ codes! {
     /// The gateway holds as much as it may.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded",
         "The gateway has too much to do at the moment. Try again shortly.";
+    /// The rules of the firewall object to the request.
+    WafRefused = "waf_refused", FORBIDDEN, "Request refused",
+        "The request looks like an attack. If it is none, contact the operator with the request id.";
+    /// The rules of the firewall object to the response.
+    WafResponseRefused = "waf_response_refused", BAD_GATEWAY, "Response withheld",
+        "The service's answer cannot be shown. Contact the operator with the request id.";
     /// No upstream answers.
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
         "The service is not reachable at the moment. Try again shortly.";

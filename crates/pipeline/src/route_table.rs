@@ -5,13 +5,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use bartizan_config::{Authentication, Config, PathPattern, Route, Segment};
-use bartizan_identity::{Authenticator, IdentityError, Selection};
+use bartizan_config::{Authentication, Config, PathPattern, Protocol, Route, Segment};
+use bartizan_identity::{Authenticator, Selection};
 use bartizan_limits::Limiter;
 use bartizan_policy::{PermissionIndex, RoutePolicy};
+use bartizan_seclang::RuleSet;
 use http::{HeaderValue, Method};
 
-use crate::{CompiledCors, RouteLimits, SecurityHeaders, limits::route_identity};
+use crate::{
+    CompiledCors, Firewall, PipelineError, RouteLimits, SecurityHeaders, firewall, limits::route_identity,
+};
 
 /// Every route of a configuration.
 #[derive(Debug)]
@@ -40,6 +43,10 @@ pub struct CompiledRoute {
     pub limits: RouteLimits,
     /// What they must be permitted.
     pub policy: RoutePolicy,
+    /// The web application firewall; `None`: off.
+    pub firewall: Option<Arc<Firewall>>,
+    /// Whether requests that claim to be gRPC can be: nothing is forwarded to the service but HTTP/1.1.
+    pub speaks_grpc: bool,
     /// Cross-origin rules.
     pub cors: CompiledCors,
     /// Response headers.
@@ -72,7 +79,8 @@ impl RouteTable {
         index: &PermissionIndex,
         authenticator: &Authenticator,
         limiter: &Limiter,
-    ) -> Result<Self, IdentityError> {
+    ) -> Result<Self, PipelineError> {
+        let rules = firewall::compile_all(config)?;
         let mut table = Self {
             routes: Vec::with_capacity(config.routes.len()),
             exact_hosts: HashMap::new(),
@@ -82,7 +90,7 @@ impl RouteTable {
         for (place, route) in config.routes.iter().enumerate() {
             let index_of_route = RouteIndex(place);
             let compiled =
-                CompiledRoute::compile(index_of_route, route, config, index, authenticator, limiter)?;
+                CompiledRoute::compile(index_of_route, route, config, index, authenticator, limiter, &rules)?;
             table.routes.push(Arc::new(compiled));
             table.insert(route, index_of_route);
         }
@@ -148,7 +156,10 @@ impl CompiledRoute {
         permissions: &PermissionIndex,
         authenticator: &Authenticator,
         limiter: &Limiter,
-    ) -> Result<Self, IdentityError> {
+        rules: &[Arc<RuleSet>],
+    ) -> Result<Self, PipelineError> {
+        let upstream = config.upstreams.get(route.upstream.0);
+        let firewall = route.waf.as_ref().map(|waf| Firewall::new(waf, rules)).transpose()?;
         let selection = match &route.authentication {
             Authentication::Public => None,
             Authentication::Required(names) => Some(authenticator.select(names)?),
@@ -160,6 +171,8 @@ impl CompiledRoute {
             identity: route_identity(&route.hosts, &route.path),
             limits: RouteLimits::compile(route, config, limiter),
             policy: permissions.compile(&route.require),
+            firewall: firewall.map(Arc::new),
+            speaks_grpc: upstream.is_some_and(|upstream| upstream.protocol != Protocol::Http1),
             cors: CompiledCors::compile(&route.cors, &route.methods),
             security_headers: SecurityHeaders::compile(&route.headers, &route.cors),
             config: Arc::clone(route),

@@ -4,6 +4,7 @@ pub(crate) mod authenticate;
 pub(crate) mod authorize;
 pub(crate) mod body;
 pub(crate) mod cross_origin;
+pub(crate) mod inspect;
 pub(crate) mod limit;
 pub(crate) mod protocol;
 pub(crate) mod reputation;

@@ -57,6 +57,8 @@ pub enum Stage {
     Authorize,
     /// The request body, held or streamed.
     Body,
+    /// The firewall's rules.
+    Inspect,
     /// The service behind.
     Upstream,
     /// The response on its way out.
@@ -134,6 +136,7 @@ impl Stage {
             Self::FineLimit => "fine_limit",
             Self::Authorize => "authorize",
             Self::Body => "body",
+            Self::Inspect => "inspect",
             Self::Upstream => "upstream",
             Self::Response => "response",
         }

@@ -63,6 +63,8 @@ struct Store {
     buffers: Vec<Buffer>,
     /// The gates that each value opens, for those that were scanned.
     hits: Vec<u64>,
+    /// For the values that were transformed.
+    steps: Vec<Steps>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,9 +72,12 @@ struct Buffer {
     span: Span,
     profile: Option<Profile>,
     hits: Option<usize>,
-    /// The buffer that each transformation makes of this one.
-    steps: [u32; Transformation::NAMES.len()],
+    /// Where [`Store::steps`] has what transformations make of this one.
+    steps: Option<u32>,
 }
+
+/// The buffer that each transformation makes of another one.
+type Steps = [u32; Transformation::NAMES.len()];
 
 const DERIVED: u32 = 1 << 31;
 const UNKNOWN: u32 = u32::MAX;
@@ -137,16 +142,15 @@ impl Buffers {
             return id;
         }
         let (store, at) = self.store(id);
-        let known = store.buffers[at].steps[step as usize];
-        if known != UNKNOWN {
-            return BufferId(known);
+        if let Some(known) = store.step(at, step) {
+            return known;
         }
         let made = match step.apply(store.bytes(store.buffers[at].span)) {
             Cow::Borrowed(_) => id,
             Cow::Owned(made) => BufferId(self.derived.push(&made) | DERIVED),
         };
         let (store, at) = self.store_mut(id);
-        store.buffers[at].steps[step as usize] = made.0;
+        store.set_step(at, step, made);
         made
     }
 
@@ -165,7 +169,8 @@ impl Buffers {
     /// Forgets what transformations made. No buffer of theirs may be in use.
     pub(crate) fn forget_derived(&mut self) {
         self.derived = Store::default();
-        self.raw.buffers.iter_mut().for_each(|buffer| buffer.steps.fill(UNKNOWN));
+        self.raw.steps.clear();
+        self.raw.buffers.iter_mut().for_each(|buffer| buffer.steps = None);
     }
 }
 
@@ -187,9 +192,21 @@ impl Store {
 
     fn add(&mut self, span: Span) -> u32 {
         let id = narrow(self.buffers.len());
-        let steps = [UNKNOWN; Transformation::NAMES.len()];
-        self.buffers.push(Buffer { span, profile: None, hits: None, steps });
+        self.buffers.push(Buffer { span, profile: None, hits: None, steps: None });
         id
+    }
+
+    fn step(&self, at: usize, step: Transformation) -> Option<BufferId> {
+        let known = self.steps[self.buffers[at].steps? as usize][step as usize];
+        (known != UNKNOWN).then_some(BufferId(known))
+    }
+
+    fn set_step(&mut self, at: usize, step: Transformation, made: BufferId) {
+        let steps = *self.buffers[at].steps.get_or_insert_with(|| {
+            self.steps.push([UNKNOWN; Transformation::NAMES.len()]);
+            narrow(self.steps.len() - 1)
+        });
+        self.steps[steps as usize][step as usize] = made.0;
     }
 
     fn bytes(&self, span: Span) -> &[u8] {
@@ -209,11 +226,12 @@ impl Store {
         let start = if let Some(start) = self.buffers[at].hits {
             start
         } else {
+            let present = self.profile(at).present;
             let start = self.hits.len();
             self.hits.resize(start + index.words(), 0);
             let span = self.buffers[at].span;
             let value = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
-            index.scan(value, &mut self.hits[start..]);
+            index.scan(value, &present, &mut self.hits[start..]);
             self.buffers[at].hits = Some(start);
             start
         };

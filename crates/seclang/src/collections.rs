@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::{
     ast::Collection,
-    compile::{Slot, SlotNames},
+    compile::{Mentioned, Slot},
 };
 
 /// A value that rules wrote: mostly a number, which needs no memory of its own.
@@ -26,7 +26,7 @@ pub(crate) struct Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(names: &SlotNames) -> Self {
+    pub(crate) fn new(names: &Mentioned) -> Self {
         Self { slots: vec![None; names.len()].into(), others: BTreeMap::new() }
     }
 
@@ -40,7 +40,7 @@ impl Tx {
         }
     }
 
-    pub(crate) fn get_named(&self, name: &[u8], names: &SlotNames) -> Option<&[u8]> {
+    pub(crate) fn get_named(&self, name: &[u8], names: &Mentioned) -> Option<&[u8]> {
         let name = name.to_ascii_lowercase();
         match names.slot(&name) {
             Some(slot) => self.get(slot),
@@ -48,7 +48,7 @@ impl Tx {
         }
     }
 
-    pub(crate) fn set_named(&mut self, name: &[u8], value: Option<&[u8]>, names: &SlotNames) {
+    pub(crate) fn set_named(&mut self, name: &[u8], value: Option<&[u8]>, names: &Mentioned) {
         let name = name.to_ascii_lowercase();
         match (names.slot(&name), value) {
             (Some(slot), value) => self.set(slot, value),
@@ -63,7 +63,7 @@ impl Tx {
     }
 
     /// Every value with its name.
-    pub(crate) fn iter<'a>(&'a self, names: &'a SlotNames) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub(crate) fn iter<'a>(&'a self, names: &'a Mentioned) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let slots = names.iter().filter_map(|(slot, name)| Some((name, self.get(slot)?)));
         slots.chain(self.others.iter().map(|(name, value)| (name.as_slice(), value.as_slice())))
     }

@@ -9,7 +9,7 @@ mod text;
 use std::{collections::HashMap, sync::Arc};
 
 use rule::RuleCompiler;
-pub(crate) use text::{Piece, Slot, SlotNames, Text};
+pub(crate) use text::{Mentioned, Piece, Slot, Text};
 
 use crate::{
     DataFiles, Place, RuleSet, SeclangError, Settings,
@@ -18,14 +18,14 @@ use crate::{
     error::Problem,
     exclusion::{Exclusion, Names, selects},
     gate::GateIndexBuilder,
-    rule_set::{CompiledRule, Group, Item, Marker, RuleInfo, Selection},
+    rule_set::{CompiledLink, CompiledRule, CompiledTarget, Group, Item, Marker, RuleInfo, Selection},
 };
 
 /// What rules share, while they are compiled.
 #[derive(Debug)]
 pub(crate) struct Shared<'d> {
     data: &'d DataFiles,
-    names: SlotNames,
+    mentioned: Mentioned,
     markers: HashMap<String, Marker>,
     /// Markers that rules skip to, and where.
     skips: Vec<(String, Place)>,
@@ -60,7 +60,7 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
                     RuleCompiler::new(&mut shared, updated.as_ref().unwrap_or(rule)).compile(info)?;
                 let at = rules.len();
                 by_id.insert(rule.id, at);
-                programs[rule.phase as usize].push(Item::Rule(at));
+                programs[rule.phase as usize].push(item(at, &compiled));
                 rules.push(compiled);
             }
             DirectiveKind::Marker(name) => {
@@ -81,7 +81,7 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
     }
     Changes::check(directives)?;
     shared.check_skips(directives)?;
-    let Shared { names, selections, groups, bundles, gates, exclusions, .. } = shared;
+    let Shared { mentioned, selections, groups, bundles, gates, exclusions, .. } = shared;
     let index = gates.build().map_err(|problem| problem.at(&whole(directives)))?;
     let infos = || rules.iter().map(|rule: &CompiledRule| &rule.info);
     let exclusion = |(selector, target): &(RuleSelector, Option<Target>)| {
@@ -98,10 +98,22 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
         bundles,
         exclusions,
         index,
-        names,
+        mentioned,
         by_id,
         signatures,
     })
+}
+
+/// A rule whose first link asks nothing but values behind a gate sleeps until one of them opens it.
+fn item(rule: usize, compiled: &CompiledRule) -> Item {
+    match compiled.links.first() {
+        Some(CompiledLink { bundle: Some(bundle), gate, targets, .. })
+            if targets.iter().all(|target| matches!(target, CompiledTarget::Group(_))) =>
+        {
+            Item::Gated { rule, bundle: *bundle, gate: gate.clone() }
+        }
+        _ => Item::Rule(rule),
+    }
 }
 
 /// Where the first directive stands: the place of what no single directive is to blame for.
@@ -118,7 +130,7 @@ impl<'d> Shared<'d> {
         });
         Self {
             data,
-            names: SlotNames::new(),
+            mentioned: Mentioned::new(),
             markers: HashMap::new(),
             skips: Vec::new(),
             selections: Vec::new(),

@@ -17,10 +17,11 @@ use crate::{
     collections::{Collections, Tx},
     compile::Text,
     exclusion::{Excluded, Exclusion},
+    gate::Gate,
     rule_set::{CompiledDisruption, CompiledRule, Item, Marker},
     values::Values,
 };
-use cache::Cache;
+use cache::{Cache, Looked};
 
 /// What an exchange holds and what has come of it so far.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl State {
             mode: rules.settings.mode,
             values: Values::new(&mut buffers),
             buffers,
-            tx: Tx::new(&rules.names),
+            tx: Tx::new(&rules.mentioned),
             collections: Collections::default(),
             environment: BTreeMap::new(),
             exclusions: Vec::new(),
@@ -99,7 +100,7 @@ impl State {
             allowed: None,
             marker: None,
             skip: 0,
-            cache: Cache::default(),
+            cache: Cache::new(rules),
         }
     }
 
@@ -125,16 +126,16 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
     if !state.listens(phase) {
         return;
     }
-    state.cache.begin(rules);
     // What rules of another phase skipped or allowed does not concern this one, or it would not listen.
     (state.skip, state.marker, state.allowed) = (0, None, None);
-    let mut evaluation = Evaluation { rules, state, rule: None, reported: SmallVec::new() };
+    let mut evaluation = Evaluation { rules, state, rule: None, keeps: false, reported: SmallVec::new() };
     for item in rules.program(phase) {
         match item {
             Item::Marker(marker) => evaluation.pass(*marker),
-            Item::Rule(_) if evaluation.state.marker.is_some() => {}
-            Item::Rule(_) if evaluation.state.skip > 0 => evaluation.state.skip -= 1,
-            Item::Rule(rule) => {
+            _ if evaluation.state.marker.is_some() => {}
+            _ if evaluation.state.skip > 0 => evaluation.state.skip -= 1,
+            Item::Gated { bundle, gate, .. } if !evaluation.may_match(*bundle, gate) => {}
+            Item::Rule(rule) | Item::Gated { rule, .. } => {
                 evaluation.rule(*rule);
                 if !evaluation.state.listens(phase) || evaluation.state.allowed.is_some() {
                     break;
@@ -164,6 +165,8 @@ struct Evaluation<'e> {
     state: &'e mut State,
     /// The rule that is being asked.
     rule: Option<&'e CompiledRule>,
+    /// Whether anything will ask later what has matched it: its report, or the next link.
+    keeps: bool,
     /// What has matched it, as far as it is reported.
     reported: SmallVec<[MatchedEntry; 4]>,
 }
@@ -173,6 +176,12 @@ impl Evaluation<'_> {
         if self.state.marker == Some(marker) {
             self.state.marker = None;
         }
+    }
+
+    /// Whether any value of these groups may open the gate.
+    fn may_match(&mut self, bundle: usize, gate: &Gate) -> bool {
+        let State { cache, values, buffers, .. } = &mut *self.state;
+        cache.bundle_may_admit(gate, bundle, &mut Looked { rules: self.rules, values, buffers })
     }
 
     fn rule(&mut self, number: usize) {
@@ -188,6 +197,7 @@ impl Evaluation<'_> {
         }
         let rule = &self.rules.rules[number];
         self.rule = Some(rule);
+        self.keeps = rule.is_logged || rule.links.len() > 1;
         self.reported.clear();
         self.state.last.all.clear();
         for (number, link) in rule.links.iter().enumerate() {
@@ -265,22 +275,22 @@ impl Reader<'_> {
         }
     }
 
-    /// `ARGS:id`, `REQUEST_URI`, `&ARGS`
     fn full_name(&self, entry: &MatchedEntry) -> Vec<u8> {
         let mut full = Vec::new();
-        self.append_full_name(entry, &mut full);
+        let name = self.state.buffers.name(entry.name);
+        append_full_name(entry.variable, entry.is_count, name, &mut full);
         full
     }
+}
 
-    fn append_full_name(&self, entry: &MatchedEntry, full: &mut Vec<u8>) {
-        if entry.is_count {
-            full.push(b'&');
-        }
-        full.extend_from_slice(entry.variable.name().as_bytes());
-        let name = self.state.buffers.name(entry.name);
-        if !name.is_empty() || (entry.variable.takes_selector() && !entry.is_count) {
-            full.push(b':');
-            full.extend_from_slice(name);
-        }
+/// `ARGS:id`, `REQUEST_URI`, `&ARGS`
+fn append_full_name(variable: Variable, is_count: bool, name: &[u8], full: &mut Vec<u8>) {
+    if is_count {
+        full.push(b'&');
+    }
+    full.extend_from_slice(variable.name().as_bytes());
+    if !name.is_empty() || (variable.takes_selector() && !is_count) {
+        full.push(b':');
+        full.extend_from_slice(name);
     }
 }

@@ -5,6 +5,7 @@
 //! ordinary traffic that is nearly none. A gate may open in vain, and never stays shut for a value that matches.
 
 mod bytes;
+mod filter;
 mod index;
 mod literals;
 mod lowered;
@@ -16,6 +17,8 @@ mod tests;
 pub(crate) use index::{GateIndex, GateIndexBuilder};
 pub(crate) use required::Required;
 
+use smallvec::SmallVec;
+
 use crate::{buffers::Profile, byte_set::ByteSet};
 
 /// What a value must have.
@@ -24,7 +27,7 @@ pub(crate) struct Gate {
     /// One of the literals that stand under this number in the index.
     pub(crate) literal: Option<u16>,
     /// A byte of each of these sets.
-    pub(crate) sets: Box<[ByteSet]>,
+    pub(crate) sets: SmallVec<[ByteSet; 2]>,
     /// This many bytes.
     pub(crate) shortest: u32,
 }

@@ -6,7 +6,7 @@ use crate::{
     Operator, Place, RuleFiles, SeclangError, Settings,
     ast::{AllowScope, BodyProcessor, Collection, EngineMode, Phase, Severity, Variable},
     buffers::Chain,
-    compile::{self, Slot, SlotNames, Text},
+    compile::{self, Mentioned, Slot, Text},
     exclusion::{Excluded, Exclusion, Names},
     gate::{Gate, GateIndex},
 };
@@ -41,7 +41,7 @@ pub struct RuleSet {
     /// What `ctl` takes away.
     pub(crate) exclusions: Vec<Arc<Exclusion>>,
     pub(crate) index: GateIndex,
-    pub(crate) names: SlotNames,
+    pub(crate) mentioned: Mentioned,
     pub(crate) by_id: HashMap<u64, usize>,
     pub(crate) signatures: Vec<String>,
 }
@@ -102,10 +102,16 @@ impl RuleSet {
 }
 
 /// One step of a phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Item {
-    Rule(usize),
     Marker(Marker),
+    Rule(usize),
+    /// A rule that need not be looked at unless some value opens its gate: nearly all that seek attacks.
+    Gated {
+        rule: usize,
+        bundle: usize,
+        gate: Gate,
+    },
 }
 
 /// A marker's name, numbered.
@@ -150,12 +156,6 @@ pub(crate) struct CompiledLink {
     pub(crate) on_match: Box<[OnMatch]>,
     /// Once the whole chain holds.
     pub(crate) effects: Box<[Effect]>,
-}
-
-impl CompiledLink {
-    pub(crate) fn asks_groups_only(&self) -> bool {
-        self.targets.iter().all(|target| matches!(target, CompiledTarget::Group(_)))
-    }
 }
 
 #[derive(Debug)]

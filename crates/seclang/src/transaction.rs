@@ -78,7 +78,7 @@ impl Transaction {
 
     /// Sets a variable of `TX` for this exchange, such as `blocking_paranoia_level`.
     pub fn set_tx(&mut self, name: &str, value: &str) {
-        self.state.tx.set_named(name.as_bytes(), Some(value.as_bytes()), &self.rules.names);
+        self.state.tx.set_named(name.as_bytes(), Some(value.as_bytes()), &self.rules.mentioned);
     }
 
     /// Takes rules, or what they look at, away from this exchange.
@@ -96,11 +96,7 @@ impl Transaction {
     pub fn request_body_done(&mut self) -> Option<&Interruption> {
         if self.state.interruption.is_none() && self.state.mode != EngineMode::Off {
             let access = self.sees_request_body();
-            self.state.finish_request_body(
-                &self.rules.settings,
-                std::mem::take(&mut self.request_body),
-                access,
-            );
+            self.state.finish_request_body(&self.rules, std::mem::take(&mut self.request_body), access);
         }
         self.run(Phase::RequestBody)
     }

@@ -19,13 +19,22 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 pub(crate) struct Values {
-    tables: Box<[SmallVec<[Entry; 2]>]>,
+    tables: Box<[Table]>,
+    /// How often anything has changed.
+    version: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Table {
+    entries: SmallVec<[Entry; 2]>,
+    /// What [`Values::version`] was when this changed for the last time.
+    version: u32,
 }
 
 impl Values {
     /// Nothing but what is always there.
     pub(crate) fn new(buffers: &mut Buffers) -> Self {
-        let mut values = Self { tables: vec![SmallVec::new(); Variable::ALL.len()].into() };
+        let mut values = Self { tables: vec![Table::default(); Variable::ALL.len()].into(), version: 0 };
         let (empty, zero) = (buffers.push(b""), buffers.push(b"0"));
         for variable in Variable::ALL {
             let value = match variable.at_first() {
@@ -39,11 +48,28 @@ impl Values {
     }
 
     pub(crate) fn of(&self, variable: Variable) -> &[Entry] {
-        &self.tables[variable as usize]
+        &self.tables[variable as usize].entries
+    }
+
+    /// How often anything has changed.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What the version was when this variable changed for the last time.
+    pub(crate) fn version_of(&self, variable: Variable) -> u32 {
+        self.tables[variable as usize].version
+    }
+
+    fn change(&mut self, variable: Variable) -> &mut SmallVec<[Entry; 2]> {
+        self.version += 1;
+        let table = &mut self.tables[variable as usize];
+        table.version = self.version;
+        &mut table.entries
     }
 
     pub(crate) fn add(&mut self, variable: Variable, entry: Entry) {
-        self.tables[variable as usize].push(entry);
+        self.change(variable).push(entry);
     }
 
     /// The only value of a variable. It is there even if it is empty: a rule may ask what it is not.
@@ -54,7 +80,7 @@ impl Values {
     }
 
     fn clear(&mut self, variable: Variable) {
-        self.tables[variable as usize].clear();
+        self.change(variable).clear();
     }
 
     /// The values that are meant.

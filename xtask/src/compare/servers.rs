@@ -1,18 +1,14 @@
 //! The upstream and the two proxies in front of it.
 
-use std::{
-    fs,
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
-    thread,
-    time::Duration,
+use std::{net::SocketAddr, path::Path, thread};
+
+use anyhow::Result;
+
+use crate::{
+    gateway::Gateway,
+    process::Process,
+    server::{self, free_address},
 };
-
-use anyhow::{Context, Result};
-
-use crate::{command::command, gateway::Gateway, process::Process};
-
-const START: Duration = Duration::from_secs(10);
 
 /// Everything that runs while it is measured.
 pub(super) struct Servers {
@@ -40,12 +36,12 @@ impl Servers {
     /// Starts them; without a binary, a second nginx stands in for Bartizan.
     pub(super) fn start(folder: &Path, binary: Option<&Path>) -> Result<Self> {
         let upstream_address = free_address()?;
-        let upstream = nginx(
-            "upstream.conf",
+        let upstream = server::nginx(
+            "compare/upstream.conf",
             &folder.join("upstream"),
             &[("UPSTREAM", upstream_address.port().to_string())],
+            upstream_address,
         )?;
-        let upstream = listening(upstream, upstream_address)?;
         let nginx = Proxy::start(folder, "nginx", None, upstream_address)?;
         let name = if binary.is_some() { "Bartizan" } else { "nginx again" };
         let subject = Proxy::start(folder, name, binary, upstream_address)?;
@@ -65,9 +61,9 @@ impl Proxy {
         ];
         let folder = folder.join(name.replace(' ', "-"));
         let running = match binary {
-            None => Running::Nginx(listening(nginx("nginx.conf", &folder, &values)?, http)?),
+            None => Running::Nginx(server::nginx("compare/nginx.conf", &folder, &values, http)?),
             Some(binary) => {
-                let config = fill("bartizan.yaml", &folder, &values)?;
+                let config = server::fill("compare/bartizan.yaml", &folder, &values)?;
                 Running::Bartizan(Gateway::start(binary, &config, &folder)?)
             }
         };
@@ -81,36 +77,4 @@ impl Proxy {
             Running::Bartizan(gateway) => gateway.pid(),
         }
     }
-}
-
-fn nginx(template: &str, folder: &Path, values: &[(&str, String)]) -> Result<Process> {
-    let config = fill(template, folder, values)?;
-    let mut command = command("/usr/sbin/nginx", &["-e", "stderr"]);
-    // The paths in the configuration are relative to its folder.
-    command.current_dir(folder).arg("-p").arg(folder).arg("-c").arg(config);
-    Process::start(command, &folder.join("output.log"))
-}
-
-fn listening(mut process: Process, address: SocketAddr) -> Result<Process> {
-    process.wait_for(&format!("listener on {address}"), START, || TcpStream::connect(address).ok())?;
-    Ok(process)
-}
-
-/// Writes a file of `bench/compare` into a folder, with `@NAME@` replaced by its value.
-fn fill(template: &str, folder: &Path, values: &[(&str, String)]) -> Result<std::path::PathBuf> {
-    fs::create_dir_all(folder)?;
-    let path = crate::root().join("bench/compare").join(template);
-    let mut text =
-        fs::read_to_string(&path).with_context(|| format!("could not read `{}`", path.display()))?;
-    for (name, value) in values {
-        text = text.replace(&format!("@{name}@"), value);
-    }
-    let path = folder.join(template);
-    fs::write(&path, text)?;
-    Ok(path)
-}
-
-/// An address that nobody listens on at the moment: nginx cannot choose one itself.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

@@ -1,18 +1,13 @@
 //! The result, as a person reads it.
 
-use std::{fmt::Write as _, fs};
-
-use anyhow::{Context, Result};
+use std::fmt::Write as _;
 
 use super::{
     Measured,
     load::Sample,
     scenario::{EVERYTHING, LIMITS, PLAIN},
 };
-
-/// Where the result stands in `docs/src/benchmarks.md`.
-const BEGIN: &str = "<!-- comparison: begin -->\n";
-const END: &str = "<!-- comparison: end -->\n";
+use crate::figures::median;
 
 /// How it was measured, and the table, in Markdown.
 pub(super) fn markdown(how: &str, subject: &str, measured: &[Measured]) -> String {
@@ -87,27 +82,12 @@ fn within_rounds(one: &[Sample], other: &[Sample], compare: fn(f64, f64) -> f64)
     }
 }
 
-/// Puts the result between the marks of `docs/src/benchmarks.md`.
-pub(super) fn write(text: &str) -> Result<()> {
-    let path = crate::root().join("docs/src/benchmarks.md");
-    let page = fs::read_to_string(&path).with_context(|| format!("could not read `{}`", path.display()))?;
-    let page = replaced(&page, text).with_context(|| format!("`{}` has lost its marks", path.display()))?;
-    fs::write(&path, page)?;
-    Ok(())
-}
-
-fn replaced(page: &str, text: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
-}
-
 fn latency(sample: &Sample) -> String {
     format!("{:.2} / {:.2}", sample.p50_us / 1000.0, sample.p99_us / 1000.0)
 }
 
 fn medians(samples: &[Sample]) -> Sample {
-    let of = |value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
+    let of = |value: fn(&Sample) -> f64| median(samples.iter().map(value));
     Sample {
         requests_per_second: of(|sample| sample.requests_per_second),
         p50_us: of(|sample| sample.p50_us),
@@ -116,26 +96,9 @@ fn medians(samples: &[Sample]) -> Sample {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.as_slice() {
-        [] => f64::NAN,
-        all if all.len() % 2 == 1 => all[middle],
-        all => f64::midpoint(all[middle - 1], all[middle]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_middle_counts() {
-        for (values, expected) in [(vec![3.0], 3.0), (vec![9.0, 1.0], 5.0), (vec![9.0, 1.0, 2.0], 2.0)] {
-            assert!((median(values.clone()) - expected).abs() < f64::EPSILON, "{values:?}");
-        }
-    }
 
     #[test]
     fn rounds_are_compared_with_themselves() {
@@ -146,12 +109,5 @@ mod tests {
         let (one, other) = (samples([12.0, 24.0, 13.0]), samples([10.0, 20.0, 10.0]));
         let Spread { least, median, most } = within_rounds(&one, &other, |one, other| one - other);
         assert_eq!(format!("{least} {median} {most}"), "2 3 4");
-    }
-
-    #[test]
-    fn only_what_stands_between_the_marks_is_replaced() {
-        let page = format!("# Figures\n{BEGIN}old\n{END}after\n");
-        assert_eq!(replaced(&page, "new").unwrap(), format!("# Figures\n{BEGIN}\nnew\n{END}after\n"));
-        assert_eq!(replaced("# Figures\n", "new"), None);
     }
 }

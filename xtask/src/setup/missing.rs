@@ -1,6 +1,8 @@
 //! What each task needs, and which of it is not on this machine.
 
-use super::{Setup, environment, observatory};
+use std::path::Path;
+
+use super::{MODSECURITY, Setup, environment, observatory};
 use crate::command::{self, cargo, command, is_installed};
 
 /// A program that a Debian package brings.
@@ -113,6 +115,7 @@ impl Missing {
             for package in FOR_BENCHES {
                 missing.debian(package);
             }
+            missing.modsecurity();
         }
         if setup.docs {
             missing.tool(MDBOOK);
@@ -140,6 +143,15 @@ impl Missing {
             if !self.debian.contains(&package) {
                 self.debian.push(package);
             }
+        }
+    }
+
+    /// A module of nginx, not a program.
+    fn modsecurity(&mut self) {
+        if !Path::new(MODSECURITY).is_file() {
+            let package = "libnginx-mod-http-modsecurity";
+            self.lines.push(format!("Debian's {package}: the peer of the rule engine"));
+            self.debian.push(package);
         }
     }
 

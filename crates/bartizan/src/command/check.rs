@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 use crate::{
     document,
     output::{FAINT, GOOD, complain, print, styled},
+    state::StateDirectory,
 };
 
 /// Validate a configuration file without running it.
@@ -31,6 +32,9 @@ pub(crate) struct Check {
     /// The same, as `run` takes it.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The state directory, where `rules install` puts rule sets. Without it the same that `run` takes by default.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     /// How to answer.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -48,7 +52,8 @@ enum Format {
 impl Check {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let path = document::find(self.file.or(self.config))?;
-        let loaded = Config::load(&path).and_then(|loaded| {
+        let state = StateDirectory::locate(self.state_dir).ok();
+        let loaded = document::load(&path, state.as_ref()).and_then(|loaded| {
             let text = summary(&document::shown(&path), &loaded);
             let Loaded { config, warnings } = loaded;
             let revision = config.revision.clone();

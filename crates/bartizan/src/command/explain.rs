@@ -1,5 +1,6 @@
 //! `bartizan explain`.
 
+mod firewall;
 mod limits;
 
 use std::{
@@ -9,7 +10,9 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use bartizan_control::{ConfigurationStatus, DecidedRequest, DecidedRequests, DecidedStep, StepOutcome};
+use bartizan_control::{
+    ConfigurationStatus, DecidedFirewall, DecidedRequest, DecidedRequests, DecidedStep, StepOutcome,
+};
 use bartizan_model::RequestId;
 use clap::Args;
 
@@ -21,7 +24,8 @@ use crate::{
 /// Show why a request was served or refused.
 ///
 /// Every stage's outcome, its reason, the configuration line that caused it, and the microseconds it took; of limits
-/// every rule that counted or refused it, by whom, how much was left, and when it was to be admitted again. The
+/// every rule that counted or refused it, by whom, how much was left, and when it was to be admitted again; of the
+/// firewall every rule that matched, what it matched, and the exclusion that would let the request pass. The
 /// request id is in the answer's `x-request-id` header, in a refusal's body and in the log.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan explain 019a9f3e-7c1d-7d2a-9b51-0242ac120002\n  \
@@ -67,6 +71,11 @@ impl Explain {
     }
 }
 
+/// What the firewall's rules found in a request that no route took.
+pub(crate) fn of_firewall(found: &DecidedFirewall) -> String {
+    firewall::account(found, None)
+}
+
 fn account(request: &DecidedRequest, lines: &Lines) -> String {
     let mut head = Table::default();
     let mut fact = |name: &str, value: String| head.row([Cell::new(FAINT, name), value.into()]);
@@ -90,7 +99,11 @@ fn account(request: &DecidedRequest, lines: &Lines) -> String {
         steps.row(row(step, place));
     }
     let limits = request.limits.as_ref().map(|limits| format!("\n\n{}", limits::account(limits, lines)));
-    format!("{}\n{head}\n\n{steps}{}", title(request), limits.unwrap_or_default())
+    let place = request.route.as_ref().map(|route| format!("`{}`{}", route.path, lines.place(route.line)));
+    let firewall =
+        request.firewall.as_ref().map(|found| format!("\n\n{}", firewall::account(found, place.as_deref())));
+    let (limits, firewall) = (limits.unwrap_or_default(), firewall.unwrap_or_default());
+    format!("{}\n{head}\n\n{steps}{limits}{firewall}", title(request))
 }
 
 fn title(request: &DecidedRequest) -> String {

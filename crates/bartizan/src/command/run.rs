@@ -53,7 +53,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) async fn run(self) -> Result<()> {
         let state = StateDirectory::locate(self.state_dir.clone())?;
-        let (loaded, document) = self.load()?;
+        let (loaded, document) = self.load(&state)?;
         let mut signals = Signals::listen()?;
         let neighbour = state.running().ok().flatten().filter(Running::is_alive);
         let any_control_port = document.is_none();
@@ -74,7 +74,7 @@ impl Run {
         Ok(())
     }
 
-    fn load(&self) -> Result<(Loaded, Option<PathBuf>)> {
+    fn load(&self, state: &StateDirectory) -> Result<(Loaded, Option<PathBuf>)> {
         if let Some(target) = &self.to {
             let mut config = Config::for_target(target)?;
             if let Some(address) = self.listen {
@@ -85,7 +85,7 @@ impl Run {
         let found = document::find(self.config.clone())?;
         let path =
             std::path::absolute(&found).with_context(|| format!("cannot find `{}`", found.display()))?;
-        Ok((Config::load(&found)?, Some(path)))
+        Ok((document::load(&found, Some(state))?, Some(path)))
     }
 }
 

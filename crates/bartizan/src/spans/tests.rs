@@ -21,6 +21,7 @@ fn record(sampled: bool) -> Arc<Record> {
         code: None,
         trace: Trace::default(),
         limits: LimitAccount::default(),
+        inspected: None,
     })
 }
 

@@ -24,6 +24,16 @@ const LARGE: usize = 64 * MIB;
 
 #[tokio::test]
 async fn server_sent_events_arrive_one_by_one() {
+    events_arrive_one_by_one("").await;
+}
+
+/// The firewall looks at responses, but never holds what is streamed by its nature.
+#[tokio::test]
+async fn server_sent_events_arrive_one_by_one_with_the_firewall_on() {
+    events_arrive_one_by_one(", waf: { responses: on }").await;
+}
+
+async fn events_arrive_one_by_one(besides: &str) {
     let (events, receiver) = mpsc::channel::<&'static str>(1);
     let receiver = Arc::new(Mutex::new(receiver));
     let upstream = Service::start(move |_| {
@@ -42,7 +52,7 @@ async fn server_sent_events_arrive_one_by_one() {
         }
     })
     .await;
-    let gateway = public(&upstream, "").await;
+    let gateway = public(&upstream, besides).await;
     let mut response = gateway.get("/events").await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     for event in ["one", "two", "three"] {

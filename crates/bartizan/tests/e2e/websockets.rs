@@ -60,8 +60,18 @@ async fn echo() -> (String, JoinHandle<(String, Option<CloseFrame>)>) {
 
 #[tokio::test]
 async fn a_websocket_speaks_both_ways_and_closes_in_order() {
+    speaks_both_ways_and_closes_in_order("").await;
+}
+
+/// The firewall looks at the request that opens it, and at nothing that follows.
+#[tokio::test]
+async fn a_websocket_speaks_both_ways_with_the_firewall_on() {
+    speaks_both_ways_and_closes_in_order(", waf: { responses: on }").await;
+}
+
+async fn speaks_both_ways_and_closes_in_order(besides: &str) {
     let (upstream, told) = echo().await;
-    let gateway = public(upstream, "").await;
+    let gateway = public(upstream, besides).await;
     let stream = TcpStream::connect(gateway.http()).await.unwrap();
     let request = Request::get("ws://shop.test/chat?room=1")
         .header("host", "shop.test")

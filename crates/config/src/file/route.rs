@@ -13,7 +13,7 @@ use serde::{
     },
 };
 
-use super::{Cost, Entries, Require};
+use super::{Cost, Entries, Require, Waf};
 use crate::{
     HeaderProfile, PathPattern,
     forms::{Forms, OneOrMany, Parsed},
@@ -77,6 +77,11 @@ pub(crate) struct Route {
     #[serde(default)]
     #[schemars(extend("default" = "hold"))]
     pub(crate) body: Optional<Parsed<Body>>,
+    /// The web application firewall: the rules' name, `off`, or everything written out. What is left out is taken from
+    /// the document's `waf`; without either there is none.
+    #[serde(default)]
+    #[schemars(extend("default" = "off"))]
+    pub(crate) waf: Optional<Parsed<Waf>>,
     /// Protocols a client may upgrade to; an empty list refuses all.
     #[serde(default)]
     #[schemars(extend("default" = ["websocket"]))]
@@ -276,7 +281,7 @@ impl Forms for Body {
 }
 
 /// One of the unit variants of an enum.
-fn choice<'a, T: Deserialize<'a>>(word: &'a str, known: &[&str]) -> Result<T, String> {
+pub(super) fn choice<'a, T: Deserialize<'a>>(word: &'a str, known: &[&str]) -> Result<T, String> {
     T::deserialize(StrDeserializer::<serde::de::value::Error>::new(word)).map_err(|_| {
         let hint = suggestion::hint(word, known.iter().copied()).unwrap_or_default();
         format!("`{word}` is not known here: {hint}")

@@ -68,6 +68,13 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// A file that is known to be there.
+    pub(crate) fn watch(&mut self, path: &Path) {
+        if self.seen.insert(path.into()) {
+            self.list.push(path.into());
+        }
+    }
+
     /// Every file named, once.
     pub(crate) fn into_list(self) -> Vec<PathBuf> {
         self.list
@@ -75,9 +82,7 @@ impl<'a> Files<'a> {
 
     fn open(&mut self, file: &At<PathBuf>, problems: &mut Problems<'_>) -> (PathBuf, Option<Metadata>) {
         let path = self.base.join(&file.value);
-        if self.seen.insert(path.clone()) {
-            self.list.push(path.clone());
-        }
+        self.watch(&path);
         let metadata = match File::open(&path).and_then(|opened| opened.metadata()) {
             Ok(metadata) if metadata.is_file() => Some(metadata),
             Ok(_) => {

@@ -12,9 +12,10 @@ use super::{
     overlap::Overlaps,
     requirements,
     upstreams::Upstreams,
+    waf::Firewalls,
 };
 use crate::{
-    Authentication, BodyPolicy, Cors, Headers, PathPattern, Route, RouteTimeouts, Segment,
+    Authentication, BodyPolicy, Cors, Headers, PathPattern, Route, RouteTimeouts, Segment, Waf,
     file::{self, BodyPolicyName, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -30,13 +31,18 @@ const RESPONSE: Duration = Duration::from_mins(1);
 const IDLE: Duration = Duration::from_mins(5);
 
 /// What routes refer to by name.
-pub(crate) struct Named<'a> {
+pub(crate) struct Named<'a, 'f> {
     pub(crate) providers: &'a mut Providers,
     pub(crate) upstreams: &'a mut Upstreams,
     pub(crate) policies: &'a mut Policies,
+    pub(crate) firewalls: &'a mut Firewalls<'f>,
 }
 
-pub(crate) fn resolve(document: &Document, mut named: Named<'_>, problems: &mut Problems<'_>) -> Vec<Route> {
+pub(crate) fn resolve(
+    document: &Document,
+    mut named: Named<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Vec<Route> {
     let hint = "add for example `routes: [{ path: /**, to: \"http://localhost:3000\", auth: none }]`";
     match document.routes.as_ref() {
         None => problems.error(Position::START, "`routes` is missing").help(hint),
@@ -51,10 +57,10 @@ pub(crate) fn resolve(document: &Document, mut named: Named<'_>, problems: &mut 
 fn route(
     file: &At<file::Route>,
     overlaps: &mut Overlaps,
-    named: &mut Named<'_>,
+    named: &mut Named<'_, '_>,
     problems: &mut Problems<'_>,
 ) -> Option<Route> {
-    let Named { providers, upstreams, policies } = named;
+    let Named { providers, upstreams, policies, firewalls } = named;
     let path = problems.read(&file.path);
     let hosts = hosts(&file.hosts, &file.host, problems);
     let methods = methods(&file.methods, problems);
@@ -74,6 +80,8 @@ fn route(
     );
     let headers = headers(&file.headers, problems);
     let (body, max_body) = body(&file.body, problems);
+    let waf = firewalls.of_route(&file.waf, problems);
+    warn_of_unseen_bodies(file, waf.as_deref(), problems);
     let strip_prefix = strip_prefix(&file.strip_prefix, path.as_ref(), problems);
     let upgrade = upgrade(&file.upgrade, problems);
     let timeouts = timeouts(&file.timeouts, problems);
@@ -108,6 +116,7 @@ fn route(
         headers,
         body,
         max_body,
+        waf,
         upgrade,
         timeouts,
     })
@@ -202,6 +211,17 @@ fn body(file: &Optional<Parsed<file::Body>>, problems: &mut Problems<'_>) -> (Bo
         BodyPolicyName::Refuse => BodyPolicy::Refuse { limit },
     };
     (policy, max)
+}
+
+/// Whoever writes both may not know that one takes half of the other away.
+fn warn_of_unseen_bodies(file: &file::Route, waf: Option<&Waf>, problems: &mut Problems<'_>) {
+    let Some((body, _)) = file.body.as_ref().zip(waf) else { return };
+    let policy = body.value.0.as_ref().ok().and_then(|body| body.policy.get());
+    if policy == Some(BodyPolicyName::Stream) {
+        problems
+            .warning(body.position, "the firewall sees only the heads of these requests: bodies are streamed")
+            .help("let the body be held (`hold` or `refuse`), or write `waf: off`");
+    }
 }
 
 fn strip_prefix(

@@ -9,6 +9,7 @@ mod property;
 mod proposal;
 mod secrets;
 mod values;
+mod waf;
 mod watch;
 
 use std::{fs, path::Path};

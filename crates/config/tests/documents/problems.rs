@@ -8,6 +8,7 @@ mod rendering;
 mod route;
 mod shared;
 mod upstream;
+mod waf;
 mod warnings;
 
 use bartizan_config::{ConfigError, Diagnostic, Severity};

@@ -1,6 +1,7 @@
 //! `/v1/requests`: the latest decisions, and what every stage said about one request.
 
 pub(crate) mod decided;
+pub(crate) mod firewall;
 pub(crate) mod limits;
 
 use std::sync::Arc;

@@ -166,6 +166,10 @@ async fn decide(admin: &Admin, id: &str, target: &str, key: Option<&str>) {
 struct NoBody;
 
 impl HoldBody for NoBody {
+    fn held(&self) -> &[u8] {
+        &[]
+    }
+
     fn declared_length(&self) -> Option<u64> {
         Some(0)
     }

@@ -73,11 +73,15 @@ impl HoldBody for ClientBody<'_> {
         self.front = held.into_bytes().map(|bytes| reservation.keep(bytes));
         Ok(if length > limit { Held::Front(length) } else { Held::Whole(length) })
     }
+
+    fn held(&self) -> &[u8] {
+        self.front.as_deref().unwrap_or_default()
+    }
 }
 
 /// Bytes in one piece; the usual single chunk is kept without a copy.
 #[derive(Debug, Default)]
-enum Gathered {
+pub(super) enum Gathered {
     #[default]
     Nothing,
     One(Bytes),
@@ -85,7 +89,7 @@ enum Gathered {
 }
 
 impl Gathered {
-    fn push(&mut self, data: Bytes) {
+    pub(super) fn push(&mut self, data: Bytes) {
         if data.is_empty() {
             return;
         }
@@ -104,7 +108,7 @@ impl Gathered {
         };
     }
 
-    fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         match self {
             Self::Nothing => 0,
             Self::One(data) => data.len(),
@@ -112,7 +116,7 @@ impl Gathered {
         }
     }
 
-    fn into_bytes(self) -> Option<Bytes> {
+    pub(super) fn into_bytes(self) -> Option<Bytes> {
         match self {
             Self::Nothing => None,
             Self::One(data) => Some(data),

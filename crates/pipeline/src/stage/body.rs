@@ -17,6 +17,9 @@ pub trait HoldBody: Send {
 
     /// Reads until the end or until more than `limit` bytes are there. What was read stays in the body.
     fn hold(&mut self, limit: usize) -> impl Future<Output = Result<Held, BodyFailure>> + Send;
+
+    /// What is held of it.
+    fn held(&self) -> &[u8];
 }
 
 /// How far holding came.
@@ -39,39 +42,49 @@ pub enum BodyFailure {
     NoRoom,
 }
 
-pub(crate) async fn run(exchange: &Exchange, body: &mut impl HoldBody) -> Result<Passed, Stop> {
+/// How much of the body is held now, and why; `None`: it is streamed.
+pub(crate) async fn run(
+    exchange: &Exchange,
+    body: &mut impl HoldBody,
+) -> Result<(Passed, Option<Held>), Stop> {
     let Some(route) = &exchange.route else {
         return Err(Refusal::new(Code::SecurityCheckFailed, "no route was chosen").into());
     };
     let (config, declared) = (&route.config, body.declared_length());
     let too_large = || Refusal::new(Code::BodyTooLarge, "longer than the route's limit").closing();
     if declared == Some(0) {
-        return Ok(Passed::at_once("no body", config.line));
+        return Ok((Passed::at_once("no body", config.line), Some(Held::Whole(0))));
     }
     if declared.is_some_and(|length| length > config.max_body) {
         return Err(too_large().into());
     }
+    let inspected = config.waf.as_ref().map_or(0, |waf| waf.max_body);
     let limit = match config.body {
-        BodyPolicy::Stream => return Ok(Passed::because("streamed", config.line)),
-        BodyPolicy::Hold { .. } if exchange.is_grpc() => {
-            return Ok(Passed::because("gRPC, streamed", config.line));
+        BodyPolicy::Stream => return Ok((Passed::because("streamed", config.line), None)),
+        // Where rules look at bodies, none gets round them by claiming to be gRPC to a service that cannot speak it.
+        BodyPolicy::Hold { .. } if exchange.is_grpc() && (config.waf.is_none() || route.speaks_grpc) => {
+            return Ok((Passed::because("gRPC, streamed", config.line), None));
         }
         BodyPolicy::Refuse { limit } if declared.is_some_and(|length| length > limit as u64) => {
             return Err(too_large().into());
         }
-        BodyPolicy::Hold { limit } | BodyPolicy::Refuse { limit } => limit,
+        BodyPolicy::Hold { limit } => limit.max(inspected),
+        BodyPolicy::Refuse { limit } => limit,
     };
     // A length that nobody declared is known only now: never hold more than the route admits at all.
     let limit = limit.min(usize::try_from(config.max_body).unwrap_or(usize::MAX));
     match body.hold(limit).await {
-        Ok(Held::Whole(length)) => Ok(Passed::because(format!("held {length} bytes"), config.line)),
+        Ok(held @ Held::Whole(length)) => {
+            Ok((Passed::because(format!("held {length} bytes"), config.line), Some(held)))
+        }
         Ok(Held::Front(length))
             if matches!(config.body, BodyPolicy::Refuse { .. }) || length as u64 > config.max_body =>
         {
             Err(too_large().into())
         }
-        Ok(Held::Front(length)) => {
-            Ok(Passed::because(format!("held the first {length} bytes, streaming the rest"), config.line))
+        Ok(held @ Held::Front(length)) => {
+            let reason = format!("held the first {length} bytes, streaming the rest");
+            Ok((Passed::because(reason, config.line), Some(held)))
         }
         Err(BodyFailure::TooSlow) => {
             Err(Refusal::new(Code::BodyTooSlow, "below the minimum rate").closing().into())

@@ -1,6 +1,6 @@
 //! What a rule does besides deciding.
 
-use super::{Shared, SlotNames, Text};
+use super::{Mentioned, Shared, Text};
 use crate::{
     Place,
     ast::{self, Action, Collection, Control, SetOperation, Template},
@@ -10,7 +10,7 @@ use crate::{
 
 /// What happens for each value that matches.
 pub(super) fn on_match(action: &Action, shared: &mut Shared<'_>) -> Option<OnMatch> {
-    let names = &mut shared.names;
+    let names = &mut shared.mentioned;
     let (collection, key) = match action {
         Action::SetVariable(set) => return Some(OnMatch::Set(set_variable(set, names))),
         Action::InitCollection { collection, key } => (*collection, key),
@@ -22,7 +22,7 @@ pub(super) fn on_match(action: &Action, shared: &mut Shared<'_>) -> Option<OnMat
     Some(OnMatch::Open { collection, key: Text::new(key, names) })
 }
 
-fn set_variable(set: &ast::SetVariable, names: &mut SlotNames) -> SetVariable {
+fn set_variable(set: &ast::SetVariable, names: &mut Mentioned) -> SetVariable {
     let ast::SetVariable { collection, name, operation } = set;
     SetVariable {
         collection: *collection,
@@ -46,7 +46,7 @@ pub(super) fn effects<'a>(
 }
 
 fn effect(action: &Action, place: &Place, shared: &mut Shared<'_>) -> Result<Option<Effect>, Problem> {
-    let names = &mut shared.names;
+    let names = &mut shared.mentioned;
     Ok(Some(match action {
         Action::SetEnvironment { name, value } => {
             Effect::SetEnvironment { name: Text::new(name, names), value: Text::new(value, names) }
@@ -80,7 +80,7 @@ fn control(control: &Control, shared: &mut Shared<'_>) -> Option<Effect> {
     })
 }
 
-fn variable_name(collection: Collection, name: &Template, names: &mut SlotNames) -> VariableName {
+fn variable_name(collection: Collection, name: &Template, names: &mut Mentioned) -> VariableName {
     match (collection, name.as_literal()) {
         (Collection::Tx, Some(name)) => VariableName::Slot(names.claim(name.as_bytes())),
         _ => VariableName::Text(Text::new(name, names)),

@@ -19,7 +19,7 @@ impl RuleCompiler<'_, '_> {
             Some(operator) => {
                 let (operator, gate) = self.operator(link, operator)?;
                 let argument =
-                    operator.argument().map(|argument| Text::new(argument, &mut self.shared.names));
+                    operator.argument().map(|argument| Text::new(argument, &mut self.shared.mentioned));
                 (Some(operator), gate, argument)
             }
             None => (None, Gate::default(), None),
@@ -75,15 +75,16 @@ impl RuleCompiler<'_, '_> {
 
     fn target(&mut self, target: &Target, chain: &Chain) -> Result<CompiledTarget, Problem> {
         check_path(target)?;
+        self.shared.mentioned.mention(target.variable);
         let names = || Names::new(target.selector.as_ref());
         let counts = target.used_as == TargetUse::Count;
         match (&target.selector, target.variable) {
             (Some(Selector::Name(name)), Variable::Tx) if counts => {
-                Ok(CompiledTarget::SlotCount(self.shared.names.claim(name.as_bytes())))
+                Ok(CompiledTarget::SlotCount(self.shared.mentioned.claim(name.as_bytes())))
             }
             (_, variable) if counts => Ok(CompiledTarget::Count(Selection { variable, names: names()? })),
             (Some(Selector::Name(name)), Variable::Tx) => {
-                Ok(CompiledTarget::Slot(self.shared.names.claim(name.as_bytes())))
+                Ok(CompiledTarget::Slot(self.shared.mentioned.claim(name.as_bytes())))
             }
             (_, variable) if variable.changes_within_phase() => {
                 Ok(CompiledTarget::Changing(Selection { variable, names: names()? }))

@@ -55,7 +55,7 @@ impl<'c, 'd> RuleCompiler<'c, 'd> {
         let disruption = self.disruption(actions);
         let redirects = matches!(disruption, Some(Action::Redirect(_)));
         let is_logged = all().filter_map(logs).next_back().unwrap_or(true);
-        let names = &mut self.shared.names;
+        let names = &mut self.shared.mentioned;
         let mut text = |template: &Template| Text::new(template, names);
         Ok(CompiledRule {
             info,

@@ -1,6 +1,6 @@
 //! Texts with macros, with the names in `TX` looked up once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ast::{Macro, Part, Template, Variable};
 
@@ -8,19 +8,20 @@ use crate::ast::{Macro, Part, Template, Variable};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(pub(crate) usize);
 
-/// The names of `TX` that rules mention, in lower case.
+/// What rules mention: names in `TX`, in lower case, and variables.
 #[derive(Debug)]
-pub(crate) struct SlotNames {
+pub(crate) struct Mentioned {
     names: Vec<Box<[u8]>>,
     slots: HashMap<Box<[u8]>, Slot>,
+    variables: HashSet<Variable>,
 }
 
-impl SlotNames {
+impl Mentioned {
     /// How many captures there are: `TX:0` to `TX:9`, which have the first slots.
     pub(crate) const CAPTURES: usize = 10;
 
     pub(crate) fn new() -> Self {
-        let mut names = Self { names: Vec::new(), slots: HashMap::new() };
+        let mut names = Self { names: Vec::new(), slots: HashMap::new(), variables: HashSet::new() };
         for number in 0..Self::CAPTURES {
             names.claim(number.to_string().as_bytes());
         }
@@ -37,6 +38,15 @@ impl SlotNames {
         self.names.push(name.clone());
         self.slots.insert(name, slot);
         slot
+    }
+
+    pub(crate) fn mention(&mut self, variable: Variable) {
+        self.variables.insert(variable);
+    }
+
+    /// Whether any rule looks at this variable.
+    pub(crate) fn mentions(&self, variable: Variable) -> bool {
+        self.variables.contains(&variable)
     }
 
     /// The slot of a name in lower case, if rules mention it.
@@ -71,13 +81,14 @@ pub(crate) enum Piece {
 }
 
 impl Text {
-    pub(crate) fn new(template: &Template, names: &mut SlotNames) -> Self {
+    pub(crate) fn new(template: &Template, names: &mut Mentioned) -> Self {
         let piece = |part: &Part| match part {
             Part::Text(text) => Piece::Literal(text.as_bytes().into()),
             Part::Macro(Macro { variable: Variable::Tx, name: Some(name) }) => {
                 Piece::Tx(names.claim(name.as_bytes()))
             }
             Part::Macro(Macro { variable, name }) => {
+                names.mention(*variable);
                 Piece::Variable(*variable, name.as_ref().map(|name| name.as_bytes().into()))
             }
         };

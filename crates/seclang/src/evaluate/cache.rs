@@ -13,16 +13,23 @@ use crate::{
 /// Values of a selection: seldom many.
 pub(super) type Entries = SmallVec<[Entry; 4]>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cache {
-    /// For each selection its values, once they were sought.
-    selections: Vec<Option<Entries>>,
-    /// For each group what its values have together, once they were looked at.
-    summaries: Vec<Option<Summary>>,
+    /// For each selection its values.
+    selections: Box<[Known<Entries>]>,
+    /// For each group what its values have together.
+    groups: Box<[Known<Summary>]>,
     /// As for groups, for groups that are asked together.
-    bundles: Vec<Option<Summary>>,
+    bundles: Box<[Known<Summary>]>,
     /// The gates that any value of a group opens.
     hits: Vec<u64>,
+}
+
+/// Something, and up to which version of the values it holds; 0 is never one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known<T> {
+    version: u32,
+    known: T,
 }
 
 /// What the values of a group have together.
@@ -33,16 +40,21 @@ struct Summary {
     hits: usize,
 }
 
+/// What of an exchange is looked at.
+pub(super) struct Looked<'l> {
+    pub(super) rules: &'l RuleSet,
+    pub(super) values: &'l Values,
+    pub(super) buffers: &'l mut Buffers,
+}
+
 impl Cache {
-    /// Forgets everything, because values may have changed since the last phase.
-    pub(super) fn begin(&mut self, rules: &RuleSet) {
-        self.selections.clear();
-        self.selections.resize(rules.selections.len(), None);
-        self.summaries.clear();
-        self.summaries.resize(rules.groups.len(), None);
-        self.bundles.clear();
-        self.bundles.resize(rules.bundles.len(), None);
-        self.hits.clear();
+    pub(super) fn new(rules: &RuleSet) -> Self {
+        Self {
+            selections: vec![Known::default(); rules.selections.len()].into(),
+            groups: vec![Known::default(); rules.groups.len()].into(),
+            bundles: vec![Known::default(); rules.bundles.len()].into(),
+            hits: Vec::new(),
+        }
     }
 
     /// The values of a selection, to be handed back with [`Self::put_back`].
@@ -53,43 +65,32 @@ impl Cache {
         values: &Values,
         buffers: &Buffers,
     ) -> Entries {
-        match self.selections[number].take() {
-            Some(known) => known,
-            None => values.select(&rules.selections[number], buffers).collect(),
+        let selection = &rules.selections[number];
+        let known = &mut self.selections[number];
+        let version = values.version_of(selection.variable) + 1;
+        if known.version != version {
+            known.version = version;
+            known.known = values.select(selection, buffers).collect();
         }
+        std::mem::take(&mut known.known)
     }
 
     pub(super) fn put_back(&mut self, number: usize, entries: Entries) {
-        self.selections[number] = Some(entries);
+        self.selections[number].known = entries;
     }
 
     /// Whether any value of a group may open a gate.
-    pub(super) fn may_admit(
-        &mut self,
-        gate: &Gate,
-        number: usize,
-        rules: &RuleSet,
-        values: &Values,
-        buffers: &mut Buffers,
-    ) -> bool {
-        let summary = self.group(number, rules, values, buffers);
-        self.admits(gate, &summary, rules)
+    pub(super) fn group_may_admit(&mut self, gate: &Gate, number: usize, looked: &mut Looked<'_>) -> bool {
+        let summary = self.group(number, looked);
+        self.admits(gate, &summary, looked.rules)
     }
 
     /// Whether any value of groups that are asked together may open a gate.
-    pub(super) fn bundle_may_admit(
-        &mut self,
-        gate: &Gate,
-        number: usize,
-        rules: &RuleSet,
-        values: &Values,
-        buffers: &mut Buffers,
-    ) -> bool {
-        let summary = match self.bundles[number] {
-            Some(known) => known,
-            None => self.bundle(number, rules, values, buffers),
-        };
-        self.admits(gate, &summary, rules)
+    pub(super) fn bundle_may_admit(&mut self, gate: &Gate, number: usize, looked: &mut Looked<'_>) -> bool {
+        if self.bundles[number].version != looked.values.version() + 1 {
+            self.summarise_bundle(number, looked);
+        }
+        self.admits(gate, &self.bundles[number].known, looked.rules)
     }
 
     fn admits(&self, gate: &Gate, summary: &Summary, rules: &RuleSet) -> bool {
@@ -97,50 +98,55 @@ impl Cache {
         gate.admits_profile(&summary.present, summary.longest) && gate.admits_hits(hits.unwrap_or_default())
     }
 
-    fn group(&mut self, number: usize, rules: &RuleSet, values: &Values, buffers: &mut Buffers) -> Summary {
-        match self.summaries[number] {
-            Some(known) => known,
-            None => self.summarise(number, rules, values, buffers),
+    /// Where the gates of a summary stand, which has a place of its own from now on.
+    fn place(&mut self, earlier: usize, version: u32, words: usize) -> usize {
+        if version > 0 {
+            self.hits[earlier..earlier + words].fill(0);
+            return earlier;
         }
+        let place = self.hits.len();
+        self.hits.resize(place + words, 0);
+        place
     }
 
-    fn bundle(&mut self, number: usize, rules: &RuleSet, values: &Values, buffers: &mut Buffers) -> Summary {
-        let words = rules.index.words();
-        let mut together = Summary { hits: self.hits.len(), ..Summary::default() };
-        self.hits.resize(together.hits + words, 0);
-        for group in &rules.bundles[number] {
-            let one = self.group(*group, rules, values, buffers);
-            together.present.add(&one.present);
-            together.longest = together.longest.max(one.longest);
-            for word in 0..words {
-                self.hits[together.hits + word] |= self.hits[one.hits + word];
-            }
+    fn group(&mut self, number: usize, looked: &mut Looked<'_>) -> Summary {
+        let group = &looked.rules.groups[number];
+        let variable = looked.rules.selections[group.selection].variable;
+        let version = looked.values.version_of(variable) + 1;
+        let Known { version: earlier, known } = self.groups[number];
+        if earlier == version {
+            return known;
         }
-        *self.bundles[number].insert(together)
-    }
-
-    fn summarise(
-        &mut self,
-        number: usize,
-        rules: &RuleSet,
-        values: &Values,
-        buffers: &mut Buffers,
-    ) -> Summary {
-        let group = &rules.groups[number];
-        let entries = self.take(group.selection, rules, values, buffers);
-        let start = self.hits.len();
-        let words = rules.index.words();
-        self.hits.resize(start + words, 0);
-        let mut summary = Summary { hits: start, ..Summary::default() };
+        let words = looked.rules.index.words();
+        let place = self.place(known.hits, earlier, words);
+        let mut summary = Summary { hits: place, ..Summary::default() };
+        let entries = self.take(group.selection, looked.rules, looked.values, looked.buffers);
         for entry in &entries {
-            let value = buffers.transformed(entry.value, &group.chain);
-            let profile = buffers.profile(value);
+            let value = looked.buffers.transformed(entry.value, &group.chain);
+            let profile = looked.buffers.profile(value);
             summary.present.add(&profile.present);
             summary.longest = summary.longest.max(profile.length);
-            let hits = buffers.hits(value, &rules.index);
-            self.hits[start..start + words].iter_mut().zip(hits).for_each(|(all, one)| *all |= one);
+            let hits = looked.buffers.hits(value, &looked.rules.index);
+            self.hits[place..place + words].iter_mut().zip(hits).for_each(|(all, one)| *all |= one);
         }
         self.put_back(group.selection, entries);
-        *self.summaries[number].insert(summary)
+        self.groups[number] = Known { version, known: summary };
+        summary
+    }
+
+    fn summarise_bundle(&mut self, number: usize, looked: &mut Looked<'_>) {
+        let words = looked.rules.index.words();
+        let Known { version: earlier, known } = self.bundles[number];
+        let place = self.place(known.hits, earlier, words);
+        let mut summary = Summary { hits: place, ..Summary::default() };
+        for group in &looked.rules.bundles[number] {
+            let one = self.group(*group, looked);
+            summary.present.add(&one.present);
+            summary.longest = summary.longest.max(one.longest);
+            for word in 0..words {
+                self.hits[place + word] |= self.hits[one.hits + word];
+            }
+        }
+        self.bundles[number] = Known { version: looked.values.version() + 1, known: summary };
     }
 }

@@ -28,7 +28,7 @@ impl Reader<'_> {
     fn each(&self, variable: Variable, mut found: impl FnMut(&[u8], &[u8])) {
         let state = self.state;
         match variable {
-            Variable::Tx => state.tx.iter(&self.rules.names).for_each(|(name, value)| found(name, value)),
+            Variable::Tx => state.tx.iter(&self.rules.mentioned).for_each(|(name, value)| found(name, value)),
             Variable::Env => state.environment.iter().for_each(|(name, value)| found(name, value)),
             Variable::MatchedVar if !state.last.name.is_empty() => found(b"", &state.last.value),
             Variable::MatchedVarName if !state.last.name.is_empty() => found(b"", &state.last.name),

@@ -49,7 +49,7 @@ impl Evaluation<'_> {
         let value = match (collection, name) {
             (Collection::Tx, VariableName::Slot(slot)) => self.state.tx.get(*slot),
             (Collection::Tx, VariableName::Text(name)) => {
-                self.state.tx.get_named(&self.reader().expanded(name), &self.rules.names)
+                self.state.tx.get_named(&self.reader().expanded(name), &self.rules.mentioned)
             }
             (collection, name) => self.state.collections.get(collection, &self.name(name)),
         };
@@ -61,7 +61,7 @@ impl Evaluation<'_> {
             (Collection::Tx, VariableName::Slot(slot)) => self.state.tx.set(*slot, value),
             (Collection::Tx, VariableName::Text(name)) => {
                 let name = self.reader().expanded(name);
-                self.state.tx.set_named(&name, value, &self.rules.names);
+                self.state.tx.set_named(&name, value, &self.rules.mentioned);
             }
             (collection, name) => {
                 let name = self.name(name);
@@ -72,7 +72,7 @@ impl Evaluation<'_> {
 
     fn name(&self, name: &VariableName) -> Written {
         match name {
-            VariableName::Slot(slot) => Written::from_slice(self.rules.names.name(*slot)),
+            VariableName::Slot(slot) => Written::from_slice(self.rules.mentioned.name(*slot)),
             VariableName::Text(text) => self.reader().expanded(text),
         }
     }

@@ -1,12 +1,11 @@
 //! One link of a rule: whether its operator holds for any of its targets.
 
-use super::{Evaluation, MatchedEntry};
+use super::{Evaluation, LastMatch, MatchedEntry, State, append_full_name, cache::Looked};
 use crate::{
     Captured, Match, Operator, RuleMatch,
     ast::Variable,
-    buffers::{BufferId, Span},
-    collections::Written,
-    compile::{Slot, SlotNames},
+    collections::{Tx, Written},
+    compile::{Mentioned, Slot},
     exclusion::Excluded,
     rule_set::{CompiledLink, CompiledTarget, Selection},
 };
@@ -47,10 +46,7 @@ impl Evaluation<'_> {
             self.on_match(link);
             return true;
         };
-        let groups_may_match = self.groups_may_match(link);
-        if !groups_may_match && link.asks_groups_only() {
-            return false;
-        }
+        let groups_may_match = link.bundle.is_none_or(|bundle| self.may_match(bundle, &link.gate));
         let argument = link.argument.as_ref().map(|text| self.reader().expanded(text)).unwrap_or_default();
         let question = Question { link, operator, argument: &argument, excluded };
         let mut holds = false;
@@ -69,27 +65,21 @@ impl Evaluation<'_> {
         holds
     }
 
-    /// Whether any value of all groups among the targets may open the gate.
-    fn groups_may_match(&mut self, link: &CompiledLink) -> bool {
-        let state = &mut *self.state;
-        link.bundle.is_none_or(|bundle| {
-            let (cache, buffers) = (&mut state.cache, &mut state.buffers);
-            cache.bundle_may_admit(&link.gate, bundle, self.rules, &state.values, buffers)
-        })
-    }
-
     /// Values that stay the same while the phase runs.
     fn group(&mut self, question: Question<'_>, number: usize) -> bool {
-        let (rules, state) = (self.rules, &mut *self.state);
+        let rules = self.rules;
         let gate = &question.link.gate;
         let gated = !gate.is_open();
+        let State { cache, values, buffers, .. } = &mut *self.state;
         // What each step of `multiMatch` makes is asked, and a group knows the last only.
-        let may_skip = gated && !question.link.multi_match;
-        if may_skip && !state.cache.may_admit(gate, number, rules, &state.values, &mut state.buffers) {
+        if gated
+            && !question.link.multi_match
+            && !cache.group_may_admit(gate, number, &mut Looked { rules, values, buffers })
+        {
             return false;
         }
         let group = &rules.groups[number];
-        let entries = state.cache.take(group.selection, rules, &state.values, &state.buffers);
+        let entries = cache.take(group.selection, rules, values, buffers);
         let variable = rules.selections[group.selection].variable;
         let mut holds = false;
         for entry in &entries {
@@ -137,32 +127,14 @@ impl Evaluation<'_> {
             }
         }
         let Some(found) = question.answer(self.state.buffers.bytes(entry.value)) else { return false };
-        self.keep_captures(&found, entry.value);
-        self.matched_by(question.link, entry);
+        self.matched_by(question.link, entry, &found);
         true
     }
 
-    fn keep_captures(&mut self, found: &Match, value: BufferId) {
-        for (slot, captured) in (0..SlotNames::CAPTURES).map(Slot).zip(&found.captured) {
-            match captured {
-                Captured::Part(range) => {
-                    let part = self.state.buffers.bytes(value).get(range.clone()).unwrap_or_default();
-                    self.state.tx.set(slot, Some(part));
-                }
-                Captured::Text(text) => self.state.tx.set(slot, Some(text.as_bytes())),
-                Captured::Nothing => {}
-            }
-        }
-    }
-
-    fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry) {
-        let mut name = std::mem::take(&mut self.state.last.name);
-        name.clear();
-        self.reader().append_full_name(&entry, &mut name);
-        let last = &mut self.state.last;
-        last.name = name;
-        last.value.clear();
-        last.value.extend_from_slice(self.state.buffers.bytes(entry.value));
+    fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry, found: &Match) {
+        let State { tx, buffers, last, .. } = &mut *self.state;
+        keep_captures(found, buffers.bytes(entry.value), tx);
+        last.is(entry.variable, entry.is_count, buffers.name(entry.name), buffers.bytes(entry.value));
         last.all.push(entry);
         if self.reported.len() < RuleMatch::MOST_MATCHED {
             self.reported.push(entry);
@@ -170,19 +142,40 @@ impl Evaluation<'_> {
         self.on_match(link);
     }
 
-    /// One variable of `TX`.
+    /// One variable of `TX`: most are numbers or flags, and match nothing.
     fn slot(&mut self, question: Question<'_>, slot: Slot) -> bool {
         let Some(value) = self.state.tx.get(slot) else { return false };
-        let name = self.rules.names.name(slot);
+        let name = self.rules.mentioned.name(slot);
         if question.excludes_some() && question.excludes(Variable::Tx, name) {
             return false;
         }
-        // Most are numbers or flags and match nothing: only what does gets a place among the values.
-        if question.link.chain.steps().is_empty() && question.answer(value).is_none() {
-            return false;
+        if !question.link.chain.steps().is_empty() {
+            let value = Written::from_slice(value);
+            return self.one_value(question, Variable::Tx, name, &value);
         }
+        let Some(found) = question.answer(value) else { return false };
         let value = Written::from_slice(value);
-        self.one_value(question, Variable::Tx, name, &value)
+        self.matched_plainly(question.link, (Variable::Tx, false, name), &value, &found);
+        true
+    }
+
+    /// A value that has matched as it stands, and that gets a place among the others only if it is asked for later.
+    fn matched_plainly(
+        &mut self,
+        link: &CompiledLink,
+        (variable, is_count, name): (Variable, bool, &[u8]),
+        value: &[u8],
+        found: &Match,
+    ) {
+        if self.keeps {
+            let buffers = &mut self.state.buffers;
+            let (name, value) = (buffers.push_name(name), buffers.push(value));
+            return self.matched_by(link, MatchedEntry { variable, is_count, name, value }, found);
+        }
+        let State { tx, last, .. } = &mut *self.state;
+        keep_captures(found, value, tx);
+        last.is(variable, is_count, name, value);
+        self.on_match(link);
     }
 
     fn changing(&mut self, question: Question<'_>, selection: &Selection) -> bool {
@@ -218,11 +211,27 @@ impl Evaluation<'_> {
     fn counted(&mut self, question: Question<'_>, variable: Variable, count: usize) -> bool {
         let mut digits = itoa::Buffer::new();
         let count = digits.format(count).as_bytes();
-        if question.answer(count).is_none() {
-            return false;
+        let Some(found) = question.answer(count) else { return false };
+        self.matched_plainly(question.link, (variable, true, &[]), count, &found);
+        true
+    }
+}
+
+fn keep_captures(found: &Match, value: &[u8], tx: &mut Tx) {
+    for (slot, captured) in (0..Mentioned::CAPTURES).map(Slot).zip(&found.captured) {
+        match captured {
+            Captured::Part(range) => tx.set(slot, value.get(range.clone())),
+            Captured::Text(text) => tx.set(slot, Some(text.as_bytes())),
+            Captured::Nothing => {}
         }
-        let value = self.state.buffers.push(count);
-        let entry = MatchedEntry { variable, is_count: true, name: Span::default(), value };
-        self.ask(question, entry, false)
+    }
+}
+
+impl LastMatch {
+    fn is(&mut self, variable: Variable, is_count: bool, name: &[u8], value: &[u8]) {
+        self.name.clear();
+        append_full_name(variable, is_count, name, &mut self.name);
+        self.value.clear();
+        self.value.extend_from_slice(value);
     }
 }

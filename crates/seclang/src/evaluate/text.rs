@@ -38,7 +38,7 @@ impl Reader<'_> {
     /// Appends the first value that is meant; whether there is one.
     pub(super) fn append(&self, variable: Variable, name: Option<&[u8]>, text: &mut Vec<u8>) -> bool {
         if let (Variable::Tx, Some(name)) = (variable, name) {
-            let value = self.state.tx.get_named(name, &self.rules.names);
+            let value = self.state.tx.get_named(name, &self.rules.mentioned);
             text.extend_from_slice(value.unwrap_or_default());
             return value.is_some();
         }

@@ -5,7 +5,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use crate::byte_set::ByteSet;
 
 /// Sets kept for one pattern.
-const MOST: usize = 3;
+const MOST: usize = 2;
 
 /// The sets that ordinary values open most rarely, in a pattern in lower case.
 pub(super) fn required(hir: &Hir) -> Vec<ByteSet> {

@@ -3,6 +3,8 @@
 //! The detection is `libinjectionrs`, a port of libinjection to Rust. What it answers differently from the C
 //! library is told in `tests/differences.md`.
 
+mod words;
+
 use libinjectionrs::xss::{Html5Flags, Html5State, TokenType};
 
 use super::Match;
@@ -16,6 +18,9 @@ pub(super) const SHORTEST_SQL: usize = 2;
 
 /// A value that would be SQL if it were put into a query; its fingerprint says what kind.
 pub(super) fn sql(value: &[u8]) -> Option<Match> {
+    if words::are_harmless(value) {
+        return None;
+    }
     let detected = detect_sql(value).or_else(|| detect_sql(&second_look(value)?));
     detected.map(|fingerprint| Match { fingerprint: Some(fingerprint), ..Match::whole(value) })
 }

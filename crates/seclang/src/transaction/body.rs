@@ -1,7 +1,7 @@
 //! Bodies: collected up to a limit, then read by their processor.
 
 use crate::{
-    Disruption, Interruption,
+    Disruption, Interruption, RuleSet,
     ast::{BodyLimitAction, BodyProcessor, EngineMode, Variable},
     body::{Json, Limits, Multipart, MultipartFlags, ParsedMultipart, Urlencoded, Xml},
     evaluate::State,
@@ -45,7 +45,8 @@ impl State {
     }
 
     /// Reads the request's body, and sets everything that rules ask about it.
-    pub(super) fn finish_request_body(&mut self, settings: &Settings, body: Body, access: bool) {
+    pub(super) fn finish_request_body(&mut self, rules: &RuleSet, body: Body, access: bool) {
+        let RuleSet { settings, mentioned, .. } = rules;
         let body = body.into_bytes();
         let fault = if access { self.read_body(settings, &body) } else { None };
         // What rules do not see of the query is as bad as what they do not see of the body.
@@ -62,7 +63,9 @@ impl State {
         }
         let size = self.arguments_size.to_string();
         self.values.set(Variable::ArgsCombinedSize, size.as_bytes(), &mut self.buffers);
-        self.set_full_request(&body);
+        if mentioned.mentions(Variable::FullRequest) || mentioned.mentions(Variable::FullRequestLength) {
+            self.set_full_request(&body);
+        }
         if !body.is_empty() {
             let length = body.len().to_string();
             self.values.set(Variable::RequestBodyLength, length.as_bytes(), &mut self.buffers);
@@ -180,7 +183,7 @@ impl State {
         self.values.set(Variable::MultipartUnmatchedBoundary, unmatched.as_bytes(), &mut self.buffers);
     }
 
-    /// `FULL_REQUEST` repeats everything.
+    /// `FULL_REQUEST` repeats everything: it is put together only for rules that look at it.
     fn set_full_request(&mut self, body: &[u8]) {
         let mut full = Vec::new();
         for entry in self.values.of(Variable::RequestLine) {

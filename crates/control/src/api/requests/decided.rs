@@ -7,7 +7,7 @@ use bartizan_pipeline::{CompiledRoute, Outcome, Record, Step};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::limits::DecidedLimits;
+use super::{firewall::DecidedFirewall, limits::DecidedLimits};
 use crate::Timestamp;
 
 /// Requests and what was decided about them.
@@ -53,6 +53,8 @@ pub struct DecidedRequest {
     pub steps: Vec<DecidedStep>,
     /// What its limits said; null when none decided about it.
     pub limits: Option<DecidedLimits>,
+    /// What the firewall's rules found; null when they did not look.
+    pub firewall: Option<DecidedFirewall>,
 }
 
 /// The route that took a request.
@@ -140,6 +142,7 @@ impl From<&Record> for DecidedRequest {
             code: record.code.map(|code| code.as_str().into()),
             steps: record.trace.steps().iter().map(DecidedStep::from).collect(),
             limits: DecidedLimits::of(record),
+            firewall: record.inspected.as_deref().map(DecidedFirewall::from),
         }
     }
 }

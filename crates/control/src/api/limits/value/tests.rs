@@ -120,6 +120,10 @@ const KEY: &str = "shop_0123456789abcdef0123456789abcdef";
 struct NoBody;
 
 impl HoldBody for NoBody {
+    fn held(&self) -> &[u8] {
+        &[]
+    }
+
     fn declared_length(&self) -> Option<u64> {
         Some(0)
     }

@@ -1,33 +1,34 @@
 //! What it was measured on, and with.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::Result;
 
-use crate::command::command;
+use crate::{command::command, server::NGINX};
 
-/// A Markdown list of the machine and the versions.
-pub(super) fn description(binary: Option<&Path>) -> Result<String> {
+/// A Markdown list: what took part, then the machine and the compiler.
+pub(crate) fn description(facts: &[String]) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
-    let mut lines = vec![
+    let machine = [
         format!("machine: {}, {cores} cores, {}", field("/proc/cpuinfo", "model name"), memory()),
         format!("system: Linux {}, {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim(), system()),
-        format!("peer: {}", said("/usr/sbin/nginx", &["-v"]).trim_start_matches("nginx version: ")),
-        format!(
-            "load: {}; {}",
-            said("wrk", &["-v"]).split(" [").next().unwrap_or_default(),
-            said("h2load", &["--version"])
-        ),
         format!("compiler: {}", said("rustc", &["--version"])),
     ];
-    if let Some(binary) = binary {
-        lines.insert(0, format!("subject: {}", said(&binary.to_string_lossy(), &["version"])));
-    }
-    Ok(format!("- {}\n", lines.join("\n- ")))
+    Ok(format!("- {}\n", [facts, &machine].concat().join("\n- ")))
+}
+
+/// The nginx that is a peer, with its version.
+pub(crate) fn nginx() -> String {
+    said(NGINX, &["-v"]).trim_start_matches("nginx version: ").to_owned()
+}
+
+/// The wrk that sends, with its version.
+pub(crate) fn wrk() -> String {
+    said("wrk", &["-v"]).split(" [").next().unwrap_or_default().to_owned()
 }
 
 /// The first line a program says about itself, wherever it says it.
-fn said(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn said(program: &str, arguments: &[&str]) -> String {
     let Ok(output) = command(program, arguments).output() else {
         return format!("{program} (unknown version)");
     };

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 const TICKS_PER_SECOND: u64 = 100;
 
 /// The user and system time that a process, all its threads and its living children have used so far.
-pub(super) fn time(pid: u32) -> Result<Duration> {
+pub(crate) fn time(pid: u32) -> Result<Duration> {
     let mut ticks = 0;
     let mut found = false;
     for entry in fs::read_dir("/proc")? {

@@ -1,0 +1,124 @@
+//! What the firewall's rules found, and the exclusion that would let the request pass.
+
+use bartizan_control::{DecidedFirewall, FirewallRule, FirewallVariable, FirewallVerdict};
+use time::{Duration, OffsetDateTime};
+
+use crate::output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, TITLE, Table, printable, styled};
+
+/// How long a proposed exclusion is one: time to mend what made it necessary.
+const EXPIRES: Duration = Duration::days(90);
+/// Variables by which rules refer to what others matched, and counts: an exclusion cannot name them.
+const NOT_EXCLUDABLE: [&str; 4] = ["MATCHED_VAR", "TX", "RULE", "&"];
+
+/// A table of the rules and what follows from it.
+pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String {
+    let mut rules = Table::new(&["RULE", "SEVERITY", "LEVEL", "VARIABLE", "VALUE", "MESSAGE"]);
+    for rule in &firewall.rules {
+        rows(rule, &mut rules);
+    }
+    let mut account = if firewall.rules.is_empty() { String::new() } else { format!("{rules}\n") };
+    if firewall.rules_left_out > 0 {
+        account = format!("{account}and {} more rules\n", firewall.rules_left_out);
+    }
+    account.push_str(&verdict(firewall));
+    let exclusions = exclusions(firewall);
+    if firewall.verdict != FirewallVerdict::Passed && !exclusions.is_empty() {
+        let place = route.map_or_else(String::new, |route| format!(" {route}"));
+        let title = styled(TITLE, format!("If this is no attack, write this under the route{place}:"));
+        account = format!("{account}\n\n{title}\n\n    waf:\n      exclude:\n{}", exclusions.join("\n"));
+    }
+    account
+}
+
+fn rows(rule: &FirewallRule, table: &mut Table) {
+    let style = if rule.variables.is_empty() { FAINT } else { PLAIN };
+    let level = rule.paranoia.map(|level| level.to_string()).unwrap_or_default();
+    let nothing = [FirewallVariable { name: String::new(), value: String::new() }];
+    let variables = if rule.variables.is_empty() { &nothing[..] } else { &rule.variables };
+    for (number, variable) in variables.iter().enumerate() {
+        let once = |text: String| if number == 0 { text } else { String::new() };
+        table.row([
+            Cell::new(style, once(rule.id.to_string())),
+            Cell::new(style, once(rule.severity.clone().unwrap_or_default().to_lowercase())),
+            Cell::new(style, once(level.clone())),
+            Cell::new(style, &variable.name),
+            Cell::new(style, &variable.value),
+            Cell::new(style, once(rule.message.clone())),
+        ]);
+    }
+}
+
+fn verdict(firewall: &DecidedFirewall) -> String {
+    let (style, said) = match firewall.verdict {
+        FirewallVerdict::Passed => (GOOD, "the firewall let it pass"),
+        FirewallVerdict::RefusedRequest => (BAD, "the firewall refused the request"),
+        FirewallVerdict::RefusedResponse => (BAD, "the firewall refused the response"),
+        FirewallVerdict::WouldRefuseRequest => (ATTENTION, "the firewall would refuse the request"),
+        FirewallVerdict::WouldRefuseResponse => (ATTENTION, "the firewall would refuse the response"),
+    };
+    let score = |name: &str, score: Option<u32>, threshold: u32| {
+        score.map(|score| format!(", {name} score {score} (refused from {threshold})")).unwrap_or_default()
+    };
+    let inbound = score("inbound", firewall.inbound_score, firewall.inbound_threshold);
+    let outbound = score("outbound", firewall.outbound_score, firewall.outbound_threshold);
+    format!("{} at paranoia level {}{inbound}{outbound}", styled(style, said), firewall.paranoia)
+}
+
+/// A line for each rule and what it looked at, ready to be pasted.
+fn exclusions(firewall: &DecidedFirewall) -> Vec<String> {
+    let until = (OffsetDateTime::now_utc() + EXPIRES).date();
+    let expires = format!("{:04}-{:02}-{:02}", until.year(), u8::from(until.month()), until.day());
+    let mut lines = Vec::new();
+    for rule in firewall.rules.iter().filter(|rule| !rule.variables.is_empty()) {
+        for FirewallVariable { name, .. } in &rule.variables {
+            let target = target(name).map(|target| format!("target: \"{target}\", ")).unwrap_or_default();
+            let line = format!(
+                "        - {{ rule: {}, {target}reason: \"say why: {}\", expires: {expires} }}",
+                rule.id,
+                words(&rule.message)
+            );
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+/// What an exclusion can name of a variable: all of its collection, where its own name cannot be written.
+fn target(name: &str) -> Option<&str> {
+    let (collection, part) = name.split_once(':').unwrap_or((name, ""));
+    if NOT_EXCLUDABLE.iter().any(|other| collection.starts_with(other)) {
+        return None;
+    }
+    let is_writable = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]()@*+=~^:/".contains(&byte);
+    Some(if part.bytes().all(is_writable) { name } else { collection })
+}
+
+/// A message as it can stand between quotation marks.
+fn words(message: &str) -> String {
+    printable(message).chars().filter(|character| !matches!(character, '"' | '\\' | '$')).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_exclusion_names_can_be_written() {
+        let cases = [
+            ("ARGS:id", Some("ARGS:id")),
+            ("ARGS:items.0.text", Some("ARGS:items.0.text")),
+            ("ARGS:a\" }, evil", Some("ARGS")),
+            ("ARGS:a b", Some("ARGS")),
+            ("ARGS:${HOME}", Some("ARGS")),
+            ("REQUEST_BODY", Some("REQUEST_BODY")),
+            ("MATCHED_VARS:x", None),
+            ("TX:1", None),
+            ("&REQUEST_HEADERS:User-Agent", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(target(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The rules of the firewall: installed, looked up, tried out.
+
+use std::{fs, io::Write, path::Path};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http::Response;
+use http_body_util::{BodyExt, Full};
+
+use crate::{harness::cli, phrases::public, service::Service, upstream::Upstream};
+
+/// A release that objects to one word.
+fn release() -> Vec<u8> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let rule = "SecRule ARGS \"@contains frobnicate\" \"id:901001,phase:2,deny,msg:'A word'\"\n";
+    for (path, text) in
+        [("crs-setup.conf.example", "# setup\n"), ("rules/REQUEST-901-INITIALIZATION.conf", rule)]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive
+            .append_data(&mut header, Path::new("coreruleset-4.99.0").join(path), text.as_bytes())
+            .unwrap();
+    }
+    let mut gzip = archive.into_inner().unwrap();
+    gzip.flush().unwrap();
+    gzip.finish().unwrap()
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    let bytes = digest(&SHA256, bytes);
+    let digits: Vec<_> = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
+}
+
+#[tokio::test]
+async fn a_release_is_installed_and_found() {
+    let (upstream, release) = (Upstream::start().await, release());
+    let gateway = public(&upstream, "").await;
+    let archive = gateway.folder().join("crs.tar.gz");
+    fs::write(&archive, &release).unwrap();
+    let install = async |from: &str, sha256: &str| {
+        gateway.cli(["rules", "install", "crs@4.99.0", "--from", from, "--sha256", sha256]).await
+    };
+    let (file, right) = (archive.to_str().unwrap(), checksum(&release));
+    let rules = gateway.state_directory().join("rules");
+
+    gateway.rewrite(&format!("routes: [{{ path: /**, to: \"{upstream}\", auth: none, waf: crs }}]"));
+    let missing = gateway.cli(["check"]).await.failed_with(2);
+    assert!(missing.contains("run `bartizan rules install crs@4.28.0`"), "{missing}");
+
+    let wrong = install(file, &"0".repeat(64)).await.failed_with(1);
+    assert!(wrong.contains("its SHA-256 is") && wrong.contains(&right), "{wrong}");
+    assert!(!rules.join("crs-4.99.0").exists());
+
+    let served = release.clone();
+    let site = Service::start(move |_| {
+        let body = Bytes::from(served.clone());
+        async move { Response::new(Full::new(body).map_err(|never| match never {}).boxed()) }
+    })
+    .await;
+    let said = install(&format!("{site}/crs.tar.gz"), &right).await.succeeded();
+    assert!(said.contains("installed:") && said.contains("crs-4.99.0"), "{said}");
+    let names: Vec<_> = fs::read_dir(&rules).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["crs-4.99.0"], "nothing else is left");
+    let again = install(file, &right).await.failed_with(1);
+    assert!(again.contains("is there already"), "{again}");
+
+    gateway.cli(["reload"]).await.succeeded();
+    assert_eq!(gateway.get("/?a=frobnicate").await.status(), 403);
+    assert_eq!(gateway.get("/?a=b").await.status(), 200);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn rules_are_looked_up_and_tried_out() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let attack = write("attack.http", "GET /?id=1%27%20OR%20%271%27%3D%271 HTTP/1.1\nHost: shop.test\n\n");
+    let account = cli(["rules", "test", "--rules", "starter", "--request", &attack]).await.succeeded();
+    assert!(account.contains("the firewall refused the request") && account.contains("ARGS:id"), "{account}");
+    let id = account.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+
+    let rule = cli(["rules", "explain", &id, "--rules", "starter"]).await.succeeded();
+    assert!(rule.starts_with(&id) && rule.contains("place") && rule.contains("SecRule "), "{rule}");
+    let unknown = cli(["rules", "explain", "1", "--rules", "starter"]).await.failed_with(1);
+    assert!(unknown.contains("there is no rule 1"), "{unknown}");
+
+    let test = |number: u32, uri: &str, output: &str| {
+        format!(
+            "  - test_id: {number}\n    stages:\n      - input: {{ uri: \"{uri}\", headers: {{ Host: a.test }} }}\n        output: {{ {output} }}\n"
+        )
+    };
+    let attacked = "/?id=1%27%20OR%20%271%27%3D%271";
+    let good = [
+        test(1, attacked, &format!("status: 403, log: {{ expect_ids: [{id}] }}")),
+        test(2, "/?id=1", &format!("status: 200, log: {{ no_expect_ids: [{id}] }}")),
+    ];
+    let head = format!("rule_id: {id}\ntests:\n");
+    let file = write("good.yaml", &format!("{head}{}", good.concat()));
+    let said = cli(["rules", "test", &file, "--rules", "starter"]).await.succeeded();
+    assert_eq!(said.matches("passed").count(), 2, "{said}");
+
+    let bad = test(3, "/?id=1", &format!("log: {{ expect_ids: [{id}] }}"));
+    let file = write("bad.yaml", &format!("{head}{}{bad}", good.concat()));
+    let complaint = cli(["rules", "test", &file, "--rules", "starter"]).await.failed_with(1);
+    assert!(complaint.contains("1 of 3 tests failed"), "{complaint}");
+    let unknown = write("unknown.yaml", &format!("{head}{}", test(1, "/", "response_contains: x")));
+    let complaint = cli(["rules", "test", &unknown, "--rules", "starter"]).await.failed_with(1);
+    assert!(complaint.contains("response_contains"), "{complaint}");
+}

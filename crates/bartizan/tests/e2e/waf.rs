@@ -1,0 +1,143 @@
+//! The firewall: attacks are refused, the rest is untouched, and whoever asks why is told.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::{harness::Gateway, upstream::Upstream};
+
+const ATTACK: &str = "/orders?id=1%27%20OR%20%271%27%3D%271";
+
+async fn guarded(waf: &str) -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!(
+        "routes:\n  - path: /**\n    to: \"{upstream}\"\n    auth: none\n    waf: {waf}\n"
+    ))
+    .await;
+    (upstream, gateway)
+}
+
+fn id(response: &reqwest::Response) -> String {
+    response.headers()["x-request-id"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_attack_is_refused_explained_and_excluded() {
+    let (upstream, gateway) = guarded("starter").await;
+    assert_eq!(gateway.get("/orders?id=7").await.status(), 200);
+    upstream.received().await;
+
+    let refused = gateway.get(ATTACK).await;
+    assert_eq!(refused.status(), 403);
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    let id = id(&refused);
+    let problem: Value = refused.json().await.unwrap();
+    assert_eq!((&problem["code"], &problem["request_id"]), (&"waf_refused".into(), &id.as_str().into()));
+    assert!(!problem.to_string().to_lowercase().contains("sql"), "it reveals nothing: {problem}");
+
+    let account = gateway.cli(["explain", &id]).await.succeeded();
+    let step = account.lines().find(|line| line.starts_with("inspect")).unwrap();
+    assert!(step.contains("denied") && step.contains("bartizan.yaml:7  waf: starter"), "{account}");
+    assert!(account.contains("ARGS:id") && account.contains("1' OR '1'='1"), "{account}");
+    assert!(account.contains("the firewall refused the request at paranoia level 1"), "{account}");
+    let line = gateway.log(|line| line["request_id"] == id.as_str()).await;
+    assert_eq!((&line["stage"], &line["code"]), (&"inspect".into(), &"waf_refused".into()));
+    assert!(!line.to_string().contains("1' OR"), "values are in no log: {line}");
+    assert_eq!(gateway.metric("bartizan_waf_refusals_total{mode=\"block\"").await, 1.0);
+
+    // What is proposed can be pasted, and does what it says.
+    let exclusions: Vec<_> = account.lines().skip_while(|line| *line != "      exclude:").skip(1).collect();
+    assert!(!exclusions.is_empty() && exclusions.iter().all(|line| line.contains("target: \"ARGS:id\"")));
+    gateway.rewrite(&format!(
+        "routes:\n  - path: /**\n    to: \"{upstream}\"\n    auth: none\n    waf:\n      exclude:\n{}\n",
+        exclusions.join("\n")
+    ));
+    gateway.cli(["reload"]).await.succeeded();
+    assert_eq!(gateway.get(ATTACK).await.status(), 200);
+    assert_eq!(gateway.get(&ATTACK.replace("id=", "other=")).await.status(), 403);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn bodies_are_looked_at_before_a_byte_is_forwarded() {
+    let (upstream, gateway) = guarded("{ max_body: 4KiB }").await;
+    let post = async |body: Value| {
+        let request = gateway.client().post(gateway.url("/comments")).json(&body);
+        request.send().await.unwrap()
+    };
+    assert_eq!(post(json!({ "text": "select a union of two sets" })).await.status(), 200);
+    upstream.received().await;
+    let refused = post(json!({ "text": "1' OR '1'='1" })).await;
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "waf_refused");
+    let long = post(json!({ "text": "word ".repeat(1000) })).await;
+    assert_eq!(long.status(), 413);
+    let account = gateway.cli(["explain", &id(&long)]).await.succeeded();
+    assert!(account.contains("longer than the firewall looks at (`max_body`, 4096 bytes)"), "{account}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_front_of_a_long_body_may_be_enough() {
+    let (upstream, gateway) = guarded("{ max_body: 4KiB, on_large_body: inspect_prefix }").await;
+    let post = async |body: Value| {
+        let request = gateway.client().post(gateway.url("/comments")).json(&body);
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(post(json!({ "text": "word ".repeat(100_000) })).await, 200);
+    assert_eq!(upstream.received().await.body.len(), 500_011);
+    assert_eq!(post(json!({ "id": "1' OR '1'='1", "text": "word ".repeat(100_000) })).await, 403);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn log_mode_lets_everything_pass_and_remembers() {
+    let (_upstream, gateway) = guarded("{ mode: log }").await;
+    let served = gateway.get(ATTACK).await;
+    assert_eq!(served.status(), 200);
+    let account = gateway.cli(["explain", &id(&served)]).await.succeeded();
+    assert!(account.contains("would refuse") && account.contains("exclude:"), "{account}");
+    assert_eq!(gateway.metric("bartizan_waf_refusals_total{mode=\"log\"").await, 1.0);
+    let long = gateway.client().post(gateway.url("/a")).body("a".repeat(2 << 20)).send().await.unwrap();
+    assert_eq!(long.status(), 200, "not even what is too long");
+    gateway.stop().await;
+}
+
+/// The Core Rule Set that tests use; `None` where it is not there.
+fn core_rule_set() -> Option<PathBuf> {
+    let data = PathBuf::from(std::env::var_os("BARTIZAN_TEST_DATA")?);
+    Some(data.join("crs-4.28.0")).filter(|folder| folder.is_dir())
+}
+
+#[tokio::test]
+async fn the_core_rule_set_refuses_an_attack() {
+    let Some(folder) = core_rule_set() else { return };
+    let (_upstream, gateway) =
+        guarded(&format!("{{ rules: crs, path: \"{}\", paranoia: 2 }}", folder.display())).await;
+    let browser = |path: &str| {
+        let request =
+            gateway.client().get(gateway.url(path)).header("user-agent", "Mozilla/5.0 (X11; Linux)");
+        // A numeric Host is a finding of its own at this level.
+        request.header("accept", "text/html").header("host", "shop.test").send()
+    };
+    assert_eq!(browser("/orders?page=2").await.unwrap().status(), 200);
+    let refused = browser(ATTACK).await.unwrap();
+    assert_eq!(refused.status(), 403);
+    let account = gateway.cli(["explain", &id(&refused)]).await.succeeded();
+    assert!(account.contains("942100") && account.contains("paranoia level 2"), "{account}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn rules_that_are_not_understood_keep_the_gateway_from_starting() {
+    let (upstream, gateway) = guarded("off").await;
+    std::fs::write(gateway.folder().join("own.conf"), "# mine\nSecRule ARGS \"@frobnicate x\" \"id:1\"\n")
+        .unwrap();
+    let document = format!(
+        "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes:\n  - {{ path: /**, to: \"{upstream}\", auth: none, \
+         waf: {{ include: own.conf }} }}\n"
+    );
+    gateway.rewrite(&document);
+    let complaint = gateway.cli(["check"]).await.failed_with(2);
+    assert!(complaint.contains("own.conf:2") && complaint.contains("frobnicate"), "{complaint}");
+    gateway.stop().await;
+}

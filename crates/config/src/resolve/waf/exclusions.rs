@@ -1,0 +1,76 @@
+//! What rules are not to look at.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    ExcludedRules, Exclusion, file,
+    located::{At, Optional},
+    problems::Problems,
+};
+
+/// Each costs every request of its routes.
+const MOST: usize = 256;
+/// How long before its end an exclusion is warned about.
+const SOON: Duration = Duration::from_hours(14 * 24);
+
+pub(super) fn resolve(
+    file: &Optional<Vec<At<file::Exclusion>>>,
+    today: SystemTime,
+    problems: &mut Problems<'_>,
+) -> Vec<Arc<Exclusion>> {
+    let Some(listed) = file.as_ref() else { return Vec::new() };
+    if listed.len() > MOST {
+        let message = format!("{} exclusions are more than {MOST}", listed.len());
+        problems.error(listed.position, message).help("write rules of your own under `include`");
+    }
+    listed.iter().take(MOST).filter_map(|file| exclusion(file, today, problems)).map(Arc::new).collect()
+}
+
+fn exclusion(
+    file: &At<file::Exclusion>,
+    today: SystemTime,
+    problems: &mut Problems<'_>,
+) -> Option<Exclusion> {
+    let rules = match (file.rule.as_ref(), file.tag.as_ref()) {
+        (Some(ids), None) => problems.read(ids).map(ExcludedRules::Ids),
+        (None, Some(tag)) => problems.read(tag).map(|tag| ExcludedRules::Tag(tag.0)),
+        (Some(_), Some(tag)) => {
+            problems
+                .error(tag.position, "`rule` and `tag` are two ways to say which rules")
+                .help("write two exclusions");
+            None
+        }
+        (None, None) => {
+            problems
+                .error(file.position, "this exclusion does not say which rules")
+                .help("write for example `rule: 942100` or `tag: attack-sqli`");
+            None
+        }
+    };
+    let exclusion = Exclusion {
+        line: file.position.line(),
+        target: problems.read_optional(&file.target).map(|target| target.value.0),
+        path: problems.read_optional(&file.path).map(|path| path.value),
+        reason: problems.read_optional(&file.reason).map(|reason| reason.value),
+        expires: expires(file, today, problems),
+        rules: rules?,
+    };
+    Some(exclusion)
+}
+
+fn expires(file: &At<file::Exclusion>, today: SystemTime, problems: &mut Problems<'_>) -> Option<SystemTime> {
+    let expires = problems.read_optional(&file.expires)?;
+    if expires.value <= today {
+        problems
+            .warning(expires.position, "this exclusion has expired: its rules look again")
+            .help("remove it, or give it another day");
+    } else if expires.value <= today + SOON {
+        problems
+            .warning(expires.position, "this exclusion expires within two weeks")
+            .help("remove what it was for, or give it another day");
+    }
+    Some(expires.value)
+}

@@ -1,0 +1,109 @@
+//! What the API tells of the firewall's rules that looked at a request.
+
+use bartizan_config::WafMode;
+use bartizan_pipeline::{Inspected, Judged, MatchedRule, MatchedVariable};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What the firewall's rules found in a request and in its response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DecidedFirewall {
+    /// What the rules decided.
+    pub verdict: FirewallVerdict,
+    /// The paranoia level.
+    #[schema(minimum = 1, maximum = 4)]
+    pub paranoia: u8,
+    /// The anomaly score of the request; null where the rules count none.
+    pub inbound_score: Option<u32>,
+    /// The score from which a request is refused.
+    pub inbound_threshold: u32,
+    /// The anomaly score of the response; null where it was not looked at.
+    pub outbound_score: Option<u32>,
+    /// The score from which a response is refused.
+    pub outbound_threshold: u32,
+    /// The rules that matched, in that order.
+    pub rules: Vec<FirewallRule>,
+    /// How many rules more there were: at most twenty are remembered.
+    pub rules_left_out: usize,
+}
+
+/// What the firewall's rules decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FirewallVerdict {
+    /// They have nothing against it.
+    Passed,
+    /// They refused the request.
+    RefusedRequest,
+    /// They refused the response.
+    RefusedResponse,
+    /// They would have refused the request, but only report.
+    WouldRefuseRequest,
+    /// They would have refused the response, but only report.
+    WouldRefuseResponse,
+}
+
+/// A rule that matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FirewallRule {
+    /// Its number.
+    #[schema(example = 942_100)]
+    pub id: u64,
+    /// What it says.
+    pub message: String,
+    /// How bad it is.
+    #[schema(example = "CRITICAL")]
+    pub severity: Option<String>,
+    /// The paranoia level from which on it looks; null where the rule says none.
+    pub paranoia: Option<u8>,
+    /// What it matched; empty for a rule that decides by what others have found.
+    pub variables: Vec<FirewallVariable>,
+}
+
+/// A variable that a rule matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FirewallVariable {
+    /// Its name in the rule language.
+    #[schema(example = "ARGS:id")]
+    pub name: String,
+    /// Its value after transformations, shortened, with secrets and personal data masked.
+    pub value: String,
+}
+
+impl From<&Inspected> for DecidedFirewall {
+    fn from(inspected: &Inspected) -> Self {
+        let verdict = match (inspected.judged, inspected.mode) {
+            (Judged::Passed, _) => FirewallVerdict::Passed,
+            (Judged::RefusedRequest, WafMode::Block) => FirewallVerdict::RefusedRequest,
+            (Judged::RefusedResponse, WafMode::Block) => FirewallVerdict::RefusedResponse,
+            (Judged::RefusedRequest, WafMode::Log) => FirewallVerdict::WouldRefuseRequest,
+            (Judged::RefusedResponse, WafMode::Log) => FirewallVerdict::WouldRefuseResponse,
+        };
+        Self {
+            verdict,
+            paranoia: inspected.paranoia,
+            inbound_score: inspected.inbound_score,
+            inbound_threshold: inspected.inbound_threshold,
+            outbound_score: inspected.outbound_score,
+            outbound_threshold: inspected.outbound_threshold,
+            rules: inspected.rules.iter().map(FirewallRule::from).collect(),
+            rules_left_out: inspected.rules_left_out,
+        }
+    }
+}
+
+impl From<&MatchedRule> for FirewallRule {
+    fn from(rule: &MatchedRule) -> Self {
+        let variable = |MatchedVariable { name, value }: &MatchedVariable| FirewallVariable {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        Self {
+            id: rule.id,
+            message: rule.message.clone(),
+            severity: rule.severity.map(Into::into),
+            paranoia: rule.paranoia,
+            variables: rule.variables.iter().map(variable).collect(),
+        }
+    }
+}

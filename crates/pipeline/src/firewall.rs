@@ -1,0 +1,175 @@
+//! The web application firewall of a route: its rules, compiled, and how they look at requests there.
+//!
+//! Routes that name the same rules share one compiled set. What differs between them (the paranoia level, the
+//! thresholds, exclusions) is said to each transaction at its beginning, by the variables of the Core Rule Set: its
+//! initialization sets only what nobody has set before.
+
+mod account;
+mod inspection;
+mod mask;
+mod rules;
+
+use std::{sync::Arc, time::SystemTime};
+
+use bartizan_config::{Config, ExcludedRules, Waf, WafMode};
+use bartizan_seclang::{
+    Connection, Exclusion, RuleSet, SeclangError, Transaction,
+    ast::{DirectiveKind, RuleSelector, Target},
+};
+
+pub use self::{
+    account::{Inspected, Judged, MatchedRule, MatchedVariable},
+    inspection::{Inspection, RequestLine},
+    rules::{RECOMMENDED, STARTER, compile},
+};
+
+/// The firewall of one route.
+#[derive(Debug)]
+pub struct Firewall {
+    config: Arc<Waf>,
+    rules: Arc<RuleSet>,
+    exclusions: Vec<CompiledExclusion>,
+    variables: Vec<(&'static str, String)>,
+    /// For bodies that are not seen to their end: rules must not object that it is missing.
+    incomplete: Arc<Exclusion>,
+}
+
+#[derive(Debug)]
+struct CompiledExclusion {
+    config: Arc<bartizan_config::Exclusion>,
+    compiled: Arc<Exclusion>,
+}
+
+/// Why the rules of a firewall cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FirewallError {
+    /// A rule file is not understood.
+    #[error(transparent)]
+    Rules(#[from] SeclangError),
+    /// An exclusion names something that rules cannot look at.
+    #[error("`{target}` cannot be excluded: {reason}")]
+    Target {
+        /// What it names.
+        target: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A route names rules that are not there.
+    #[error("a route names rules that the configuration does not have")]
+    NoRules,
+}
+
+/// The rule sets of a configuration, by their index.
+pub(crate) fn compile_all(config: &Config) -> Result<Vec<Arc<RuleSet>>, FirewallError> {
+    let types = response_types(config);
+    config.rule_sets.iter().map(|set| Ok(Arc::new(compile(set, &types)?))).collect()
+}
+
+/// The media types that some route wants to have looked at.
+fn response_types(config: &Config) -> Vec<String> {
+    let firewalls = config.routes.iter().filter_map(|route| route.waf.as_ref());
+    let responses = firewalls.filter_map(|waf| waf.responses.as_ref());
+    let mut types: Vec<_> = responses.flat_map(|responses| responses.types.iter().cloned()).collect();
+    types.sort_unstable();
+    types.dedup();
+    types
+}
+
+impl Firewall {
+    /// The firewall that `config` describes, with its rules from `sets`.
+    pub fn new(config: &Arc<Waf>, sets: &[Arc<RuleSet>]) -> Result<Self, FirewallError> {
+        let rules = sets.get(config.rules.0).ok_or(FirewallError::NoRules)?;
+        let exclusions = config.exclusions.iter().map(|exclusion| {
+            let compiled = compile_exclusion(rules, exclusion)?;
+            Ok(CompiledExclusion { config: Arc::clone(exclusion), compiled: Arc::new(compiled) })
+        });
+        Ok(Self {
+            exclusions: exclusions.collect::<Result<_, FirewallError>>()?,
+            variables: variables(config),
+            incomplete: Arc::new(rules::of_incomplete_bodies(rules)?),
+            rules: Arc::clone(rules),
+            config: Arc::clone(config),
+        })
+    }
+
+    /// How it is configured.
+    pub fn config(&self) -> &Waf {
+        &self.config
+    }
+
+    /// Its rules.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// The beginning of an exchange: `path` is the request's, in its normal form.
+    pub fn inspect(
+        self: &Arc<Self>,
+        connection: Connection,
+        id: &str,
+        path: &str,
+        now: SystemTime,
+    ) -> Inspection {
+        let mut transaction = Transaction::new(Arc::clone(&self.rules), connection, id);
+        for (name, value) in &self.variables {
+            transaction.set_tx(name, value);
+        }
+        for CompiledExclusion { config, compiled } in &self.exclusions {
+            if config.applies_at(now) && config.concerns(path) {
+                transaction.exclude(Arc::clone(compiled));
+            }
+        }
+        Inspection::new(Arc::clone(self), transaction)
+    }
+}
+
+/// What the initialization of the rules finds set already.
+fn variables(config: &Waf) -> Vec<(&'static str, String)> {
+    let (level, threshold) = (config.paranoia.to_string(), config.threshold);
+    let mut variables = vec![
+        ("blocking_paranoia_level", level.clone()),
+        ("detection_paranoia_level", level),
+        ("inbound_anomaly_score_threshold", threshold.inbound.to_string()),
+        ("outbound_anomaly_score_threshold", threshold.outbound.to_string()),
+    ];
+    if config.mode == WafMode::Log {
+        // Who only wants to know wants to know everything.
+        variables.push(("early_blocking", "0".into()));
+    }
+    variables
+}
+
+fn compile_exclusion(
+    rules: &RuleSet,
+    exclusion: &bartizan_config::Exclusion,
+) -> Result<Exclusion, FirewallError> {
+    let selector = match &exclusion.rules {
+        ExcludedRules::Ids(ids) => RuleSelector::Ids(vec![ids.first..=ids.last]),
+        ExcludedRules::Tag(tag) => RuleSelector::Tag(tag.clone()),
+    };
+    let Some(text) = &exclusion.target else {
+        return Exclusion::new(rules, &selector, None).map_err(|problem| unusable("a rule", &problem));
+    };
+    let target = target(text)?;
+    Exclusion::new(rules, &selector, Some(&target)).map_err(|problem| unusable(text, &problem))
+}
+
+/// A target as rules write it.
+fn target(text: &str) -> Result<Target, FirewallError> {
+    let rule = format!("SecRule {text} \"@unconditionalMatch\" \"id:1,phase:1,pass\"");
+    let parsed =
+        bartizan_seclang::parse(&rule, "exclusion").map_err(|error| unusable(text, &error.problem))?;
+    let targets = parsed.into_iter().find_map(|directive| match directive.kind {
+        DirectiveKind::Rule(rule) => Some(rule.first.targets),
+        _ => None,
+    });
+    let nothing = || FirewallError::Target { target: text.into(), reason: "it names nothing".into() };
+    targets.and_then(|targets| targets.into_iter().next()).ok_or_else(nothing)
+}
+
+fn unusable(target: &str, problem: &bartizan_seclang::Problem) -> FirewallError {
+    FirewallError::Target { target: target.into(), reason: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! What remains of an inspection for those who ask why: which rules matched what, the score, and the decision.
+
+use bartizan_config::WafMode;
+use bartizan_seclang::{Matched, RuleInfo, RuleMatch, Transaction, ast::Severity};
+
+use super::{Firewall, mask};
+
+/// The most rules that are remembered of one request.
+const MOST_RULES: usize = 20;
+/// The most variables of one rule.
+const MOST_VARIABLES: usize = 4;
+/// The longest name of a variable: a client may choose it.
+const LONGEST_NAME: usize = 100;
+
+/// What an inspection found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whether its refusals are refusals.
+    pub mode: WafMode,
+    /// What the rules decided.
+    pub judged: Judged,
+    /// The paranoia level.
+    pub paranoia: u8,
+    /// The anomaly score of the request, where the rules count one.
+    pub inbound_score: Option<u32>,
+    /// From which on it is refused.
+    pub inbound_threshold: u32,
+    /// The anomaly score of the response, where it was looked at.
+    pub outbound_score: Option<u32>,
+    /// From which on it is refused.
+    pub outbound_threshold: u32,
+    /// The rules that matched, in that order, [`Self::rules_left_out`] more than are here.
+    pub rules: Vec<MatchedRule>,
+    /// How many more there were.
+    pub rules_left_out: usize,
+}
+
+/// What the rules decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// They have nothing against it.
+    Passed,
+    /// They object to the request.
+    RefusedRequest,
+    /// They object to the response.
+    RefusedResponse,
+}
+
+/// A rule that matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedRule {
+    /// Its number.
+    pub id: u64,
+    /// What it says.
+    pub message: String,
+    /// How bad it is, in the words of the language.
+    pub severity: Option<&'static str>,
+    /// The paranoia level from which on it looks.
+    pub paranoia: Option<u8>,
+    /// What it matched; empty for a rule that only decides by what others have found.
+    pub variables: Vec<MatchedVariable>,
+}
+
+/// A variable that a rule matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedVariable {
+    /// Its name, as in `ARGS:id`.
+    pub name: String,
+    /// Its value after transformations, shortened and masked.
+    pub value: String,
+}
+
+impl Inspected {
+    pub(super) fn of(firewall: &Firewall, transaction: &Transaction, judged: Judged) -> Self {
+        let (config, matches) = (firewall.config(), transaction.matches());
+        Self {
+            mode: config.mode,
+            judged,
+            paranoia: config.paranoia,
+            inbound_score: number(transaction, "TX.blocking_inbound_anomaly_score"),
+            inbound_threshold: config.threshold.inbound,
+            outbound_score: number(transaction, "TX.blocking_outbound_anomaly_score"),
+            outbound_threshold: config.threshold.outbound,
+            rules: matches.iter().take(MOST_RULES).map(|found| matched(firewall, found)).collect(),
+            rules_left_out: matches.len().saturating_sub(MOST_RULES),
+        }
+    }
+
+    /// In one line: which rules, and the score.
+    pub fn summary(&self) -> String {
+        let causes = self.rules.iter().filter(|rule| !rule.variables.is_empty());
+        let mut causes: Vec<String> = causes.map(MatchedRule::summary).collect();
+        if causes.is_empty() {
+            causes = self.rules.iter().map(MatchedRule::summary).collect();
+        }
+        let others = causes.len().saturating_sub(3) + self.rules_left_out;
+        causes.truncate(3);
+        let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+        let (score, threshold) = match self.judged {
+            Judged::RefusedResponse => (self.outbound_score, self.outbound_threshold),
+            Judged::Passed | Judged::RefusedRequest => (self.inbound_score, self.inbound_threshold),
+        };
+        let score = score.map_or_else(String::new, |score| format!("score {score} of {threshold}, "));
+        format!("{score}paranoia {}: {}{others}", self.paranoia, causes.join(", "))
+    }
+}
+
+impl MatchedRule {
+    fn summary(&self) -> String {
+        let variables: Vec<&str> = self.variables.iter().map(|variable| variable.name.as_str()).collect();
+        let variables =
+            if variables.is_empty() { String::new() } else { format!(" ({})", variables.join(", ")) };
+        format!("{} {}{variables}", self.id, self.message)
+    }
+}
+
+fn matched(firewall: &Firewall, found: &RuleMatch) -> MatchedRule {
+    let mut variables: Vec<MatchedVariable> = Vec::new();
+    for matched in found.matched.iter().filter(|matched| is_of_the_exchange(matched)) {
+        // What an earlier link of the chain matched, by its own name.
+        let name = matched.variable.strip_prefix("MATCHED_VARS:").unwrap_or(&matched.variable);
+        let shown = mask::shortened(&name.chars().take(LONGEST_NAME).collect::<String>());
+        if variables.len() < MOST_VARIABLES && variables.iter().all(|variable| variable.name != shown) {
+            variables.push(MatchedVariable { value: mask::masked(name, &matched.value), name: shown });
+        }
+    }
+    MatchedRule {
+        id: found.rule,
+        message: mask::masked("", found.message.as_bytes()),
+        severity: found.severity.map(Severity::name),
+        paranoia: firewall.rules().rule(found.rule).and_then(RuleInfo::paranoia_level),
+        variables,
+    }
+}
+
+/// What rules count themselves is not what they look at.
+fn is_of_the_exchange(matched: &Matched) -> bool {
+    !matched.variable.starts_with("TX:") && matched.variable != "TX" && !matched.variable.is_empty()
+}
+
+fn number(transaction: &Transaction, name: &str) -> Option<u32> {
+    String::from_utf8(transaction.variable(name)?).ok()?.parse().ok()
+}

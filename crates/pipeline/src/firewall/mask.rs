@@ -1,0 +1,107 @@
+//! Values that matched, as an operator may see them: short, printable, and without what is nobody's business.
+//!
+//! A mask cannot know every secret. It hides what has the name of one (`password`, cookies, credentials), e-mail
+//! addresses, and long runs of digits: card, account and telephone numbers.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// The most characters that are shown of a value.
+const LONGEST: usize = 80;
+/// The most bytes that are looked at.
+const MOST: usize = 256;
+
+const HIDDEN: &str = "<hidden>";
+
+/// What is shown of the value of `variable` (`ARGS:id`).
+pub(super) fn masked(variable: &str, value: &[u8]) -> String {
+    if is_secret(variable) {
+        return HIDDEN.into();
+    }
+    let text = String::from_utf8_lossy(value.get(..MOST).unwrap_or(value));
+    let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
+    let text = patterns.pair.replace_all(&text, "${1}<hidden>");
+    let text = patterns.mail.replace_all(&text, "<e-mail>");
+    let text = patterns.digits.replace_all(&text, "<digits>");
+    shortened(&text)
+}
+
+/// `text` without control characters, and not too long.
+pub(super) fn shortened(text: &str) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether everything under this name is secret.
+fn is_secret(variable: &str) -> bool {
+    let (collection, name) = variable.split_once(':').unwrap_or((variable, ""));
+    let is_cookie = collection.eq_ignore_ascii_case("REQUEST_COOKIES");
+    is_cookie || PATTERNS.as_ref().is_none_or(|patterns| patterns.name.is_match(name))
+}
+
+/// `None` would hide everything; a test sees that it is not so.
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| Patterns::new().ok());
+
+struct Patterns {
+    /// Names of secrets.
+    name: Regex,
+    /// A secret in a list of names and values: a form, JSON, a header.
+    pair: Regex,
+    mail: Regex,
+    digits: Regex,
+}
+
+impl Patterns {
+    fn new() -> Result<Self, regex::Error> {
+        const NAME: &str = "passw|pwd|passphrase|secret|token|credential|authorization|api-?_?key|private|session|cookie|\
+                            signature|card|cvv|cvc|iban|ssn|otp|pin$";
+        Ok(Self {
+            name: Regex::new(&format!("(?i:{NAME})"))?,
+            pair: Regex::new(&format!(
+                r#"((?i:[\w.\[\]-]{{0,40}}(?:{NAME})[\w.\[\]-]{{0,40}})["']?\s?[=:]\s?["']?)[^&;,"']+"#
+            ))?,
+            mail: Regex::new(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")?,
+            digits: Regex::new(r"[0-9](?:[ -]?[0-9]){6,}")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn personal_data_and_secrets_are_masked() {
+        let cases = [
+            ("ARGS:id", "1' OR '1'='1", "1' OR '1'='1"),
+            ("ARGS:q", "mail ada@example.test and bob%40mail.example.test", "mail <e-mail> and <e-mail>"),
+            ("ARGS:q", "4111 1111 1111 1111 or +491701234567", "<digits> or +<digits>"),
+            ("ARGS:q", "order 123456", "order 123456"),
+            ("ARGS:user.password", "hunter2", "<hidden>"),
+            ("REQUEST_HEADERS:Authorization", "Bearer x", "<hidden>"),
+            ("REQUEST_HEADERS:X-Api-Key", "x", "<hidden>"),
+            ("REQUEST_HEADERS:Cookie", "a=b", "<hidden>"),
+            ("REQUEST_COOKIES:theme", "dark", "<hidden>"),
+            ("QUERY_STRING", "a=1&password=hunter2&b=2", "a=1&password=<hidden>&b=2"),
+            ("REQUEST_BODY", r#"{"access_token": "abc", "b": 1}"#, r#"{"access_token": "<hidden>", "b": 1}"#),
+            ("ARGS:q", "line\nbreak\u{1b}[31m", "line\\nbreak\\u{1b}[31m"),
+        ];
+        for (variable, value, expected) in cases {
+            assert_eq!(masked(variable, value.as_bytes()), expected, "{variable}={value}");
+        }
+        assert_eq!(masked("ARGS:q", &[b'a'; 10_000]).chars().count(), LONGEST + 1);
+        assert_eq!(masked("ARGS:q", b"\xff\x00"), "\u{fffd}\\u{0}");
+    }
+}

@@ -1,0 +1,222 @@
+use std::{path::PathBuf, time::Duration};
+
+use bartizan_config::Source;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version, header};
+
+use super::*;
+use crate::{Code, Refusal};
+
+/// The firewalls of a document's routes: `keys` of each, beside its path (`/0`, `/1`).
+fn firewalls(keys: &[&str]) -> Vec<Arc<Firewall>> {
+    let routes: Vec<_> = keys
+        .iter()
+        .enumerate()
+        .map(|(number, waf)| {
+            format!("  - {{ path: /{number}/**, to: \"http://a\", auth: none, waf: {waf} }}\n")
+        })
+        .collect();
+    let text = format!("version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes:\n{}", routes.concat());
+    let config = Config::parse(&text, &Source::text("/")).unwrap().config;
+    let sets = compile_all(&config).unwrap();
+    let routes = config.routes.iter().filter_map(|route| route.waf.as_ref());
+    routes.map(|waf| Arc::new(Firewall::new(waf, &sets).unwrap())).collect()
+}
+
+pub(super) fn starter(keys: &str) -> Arc<Firewall> {
+    firewalls(&[&format!("{{ rules: starter, {keys} }}")]).remove(0)
+}
+
+pub(super) fn begin(firewall: &Arc<Firewall>, target: &str) -> Inspection {
+    let path = target.split('?').next().unwrap();
+    firewall.inspect(Connection::default(), "request", path, SystemTime::now())
+}
+
+/// Shows a request and says what came of it.
+fn ask(firewall: &Arc<Firewall>, target: &str, kind: &str, body: &str) -> (Result<(), Refusal>, Inspected) {
+    let mut inspection = begin(firewall, target);
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    let line = RequestLine { method, target, version: Version::HTTP_11 };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::USER_AGENT, "Mozilla/5.0".parse().unwrap());
+    headers.insert(header::ACCEPT, "*/*".parse().unwrap());
+    headers.insert(header::HOST, "shop.test".parse().unwrap());
+    if !body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+        headers.insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    let found = inspection
+        .request_head(line, &headers, None)
+        .and_then(|()| inspection.request_body(body.as_bytes(), true));
+    inspection.finish();
+    (found, inspection.account())
+}
+
+fn get(firewall: &Arc<Firewall>, target: &str) -> (Result<(), Refusal>, Inspected) {
+    ask(firewall, target, "", "")
+}
+
+const ATTACK: &str = "/0/a?id=1%27%20OR%20%271%27%3D%271&page=2";
+
+#[test]
+fn an_attack_is_refused_and_told() {
+    let firewall = starter("");
+    let (found, account) = get(&firewall, ATTACK);
+    let refusal = found.unwrap_err();
+    assert_eq!((refusal.code, account.judged), (Code::WafRefused, Judged::RefusedRequest));
+    assert!(refusal.reason.as_str().contains("(ARGS:id)"), "{}", refusal.reason);
+    assert!(account.inbound_score.unwrap() >= 5 && account.inbound_threshold == 5);
+    let matched = &account.rules[0].variables[0];
+    assert_eq!((matched.name.as_str(), matched.value.as_str()), ("ARGS:id", "1' OR '1'='1"));
+
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", "id=1'+OR+'1'%3D'1"),
+        ("application/json", r#"{"filter": {"id": "1' OR '1'='1"}}"#),
+    ] {
+        let (found, account) = ask(&firewall, "/0/a", kind, body);
+        assert!(found.is_err(), "{kind}: {account:?}");
+    }
+    for target in ["/0/a", "/0/a?q=select+a+union+of+two+sets", "/0/o'brien?page=2"] {
+        assert!(get(&firewall, target).0.is_ok(), "{target}");
+    }
+}
+
+#[test]
+fn log_mode_never_refuses_and_tells_what_it_would() {
+    let (found, account) = get(&starter("mode: log"), ATTACK);
+    assert!(found.is_ok());
+    assert_eq!((account.mode, account.judged), (WafMode::Log, Judged::RefusedRequest));
+}
+
+#[test]
+fn thresholds_are_the_routes_own() {
+    let firewalls = firewalls(&["{ threshold: 5 }", "{ threshold: 1000 }"]);
+    assert!(Arc::ptr_eq(&firewalls[0].rules, &firewalls[1].rules), "the rules are compiled once");
+    assert!(get(&firewalls[0], ATTACK).0.is_err());
+    let (found, account) = get(&firewalls[1], ATTACK);
+    assert!(found.is_ok() && account.inbound_score.unwrap() >= 5, "{account:?}");
+}
+
+#[test]
+fn exclusions_are_as_narrow_as_they_say() {
+    let (_, account) = get(&starter(""), ATTACK);
+    let ids: Vec<u64> =
+        account.rules.iter().filter(|rule| !rule.variables.is_empty()).map(|rule| rule.id).collect();
+    let other = ATTACK.replace("id=", "other=");
+    let cases = [
+        ("target: ARGS:id", ATTACK, true),
+        ("target: ARGS:id, path: /0/*, expires: 2100-01-01", ATTACK, true),
+        ("reason: the whole rule", ATTACK, true),
+        ("target: ARGS:id, path: /0/b", ATTACK, false),
+        ("target: ARGS:page", ATTACK, false),
+        ("target: ARGS:id, expires: 2020-01-01", ATTACK, false),
+        ("target: ARGS:id", other.as_str(), false),
+    ];
+    let keys = cases.map(|(keys, ..)| {
+        let exclusions: Vec<_> = ids.iter().map(|id| format!("{{ rule: {id}, {keys} }}")).collect();
+        format!("{{ exclude: [{}] }}", exclusions.join(", "))
+    });
+    let firewalls = firewalls(&keys.each_ref().map(String::as_str));
+    for ((keys, target, passes), firewall) in cases.iter().zip(&firewalls) {
+        assert_eq!(get(firewall, target).0.is_ok(), *passes, "{keys} {target}");
+    }
+}
+
+#[test]
+fn an_exclusion_of_nothing_known_is_refused() {
+    let text = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\nroutes:\n  - { path: /, to: \"http://a\", auth: none,\n      \
+                waf: { exclude: [{ rule: 1, target: \"ARGUMENTS:id\" }] } }\n";
+    let config = Config::parse(text, &Source::text("/")).unwrap().config;
+    let sets = compile_all(&config).unwrap();
+    let error = Firewall::new(config.routes[0].waf.as_ref().unwrap(), &sets).unwrap_err();
+    assert!(error.to_string().starts_with("`ARGUMENTS:id` cannot be excluded"), "{error}");
+}
+
+/// The Core Rule Set that tests use; `None` where it is not there.
+fn core_rule_set() -> Option<PathBuf> {
+    let data = PathBuf::from(std::env::var_os("BARTIZAN_TEST_DATA")?);
+    Some(data.join("crs-4.28.0")).filter(|folder| folder.is_dir())
+}
+
+#[test]
+fn the_core_rule_set_counts_by_the_routes_paranoia() {
+    let Some(folder) = core_rule_set() else { return };
+    let crs = |keys: &str| format!("{{ rules: crs, path: \"{}\", {keys} }}", folder.display());
+    let firewalls = firewalls(&[&crs("paranoia: 1"), &crs("paranoia: 4"), &crs("responses: on")]);
+    assert!(Arc::ptr_eq(&firewalls[0].rules, &firewalls[2].rules), "the rules are compiled once");
+
+    let (found, account) = get(&firewalls[0], ATTACK);
+    assert!(found.is_err() && account.rules.iter().any(|rule| rule.id == 942_100), "{account:?}");
+    assert!(account.inbound_score.unwrap() >= 5, "{account:?}");
+    let prose = "/0/a?q=a;b%7C%7Cc+(d)+%5Be%5D";
+    let scores = [0, 1].map(|route: usize| get(&firewalls[route], prose).1.inbound_score.unwrap());
+    assert!(scores[0] < scores[1], "{scores:?}");
+    assert!(get(&firewalls[0], "/0/a?page=2").0.is_ok());
+
+    let mut inspection = begin(&firewalls[2], "/2/a");
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, "shop.test".parse().unwrap());
+    let line = RequestLine { method: "GET", target: "/2/a", version: Version::HTTP_11 };
+    inspection.request_head(line, &headers, None).unwrap();
+    inspection.request_body(b"", true).unwrap();
+    headers.insert(header::CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap());
+    assert_eq!(inspection.wants_response_body(&headers), Some(512 << 10));
+    let leak = "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version";
+    let found = inspection
+        .response_head(StatusCode::OK, &headers)
+        .and_then(|()| inspection.response_body(leak.as_bytes()));
+    assert_eq!(found.unwrap_err().code, Code::WafResponseRefused);
+    assert_eq!(inspection.account().judged, Judged::RefusedResponse);
+}
+
+#[test]
+fn only_selected_responses_are_held() {
+    let inspection = begin(&starter("responses: on"), "/0");
+    let wants = |kind: &str, coding: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+        headers.insert(header::CONTENT_ENCODING, coding.parse().unwrap());
+        inspection.wants_response_body(&headers).is_some()
+    };
+    assert!(wants("text/html", "identity") && wants("Application/JSON; charset=utf-8", "identity"));
+    for (kind, coding) in [
+        ("text/event-stream", "identity"),
+        ("application/grpc", "identity"),
+        ("application/octet-stream", "identity"),
+        ("image/png", "identity"),
+        ("text/html", "gzip"),
+    ] {
+        assert!(!wants(kind, coding), "{kind} {coding}");
+    }
+    assert!(inspection.wants_response_body(&HeaderMap::new()).is_none());
+    assert!(!begin(&starter(""), "/0").wants_response());
+}
+
+#[test]
+fn what_is_not_seen_to_its_end_is_no_fault_of_its_own() {
+    let body = Bytes::from(format!("{{\"text\": \"{}", "word ".repeat(100)));
+    for (is_whole, expected) in [(true, false), (false, true)] {
+        let mut inspection = begin(&starter(""), "/0");
+        let line = RequestLine { method: "POST", target: "/0", version: Version::HTTP_11 };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "shop.test".parse().unwrap());
+        headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+        inspection.request_head(line, &headers, None).unwrap();
+        assert_eq!(inspection.request_body(&body, is_whole).is_ok(), expected, "whole: {is_whole}");
+    }
+}
+
+#[test]
+fn time_ends_an_exclusion() {
+    let firewall = starter("exclude: [{ tag: attack-sqli, expires: 2100-01-01 }]");
+    let end = firewall.config().exclusions[0].expires.unwrap();
+    let at = |now| {
+        let mut inspection = firewall.inspect(Connection::default(), "request", "/0/a", now);
+        let line = RequestLine { method: "GET", target: ATTACK, version: Version::HTTP_11 };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "shop.test".parse().unwrap());
+        inspection.request_head(line, &headers, None).and_then(|()| inspection.request_body(b"", true))
+    };
+    assert!(at(end - Duration::from_secs(1)).is_ok());
+    assert!(at(end).is_err());
+}

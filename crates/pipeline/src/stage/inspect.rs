@@ -1,0 +1,90 @@
+//! The firewall looks at the request: at its head before its body is waited for, and at the whole of it once that is
+//! held. Rules decide; where the engine fails, the request is refused.
+//!
+//! What is streamed is not looked at: bodies of routes that say so, gRPC (a conversation, and only towards services
+//! that can speak it), and what is beyond the limit where the front is declared to be enough.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use bartizan_config::{OnLargeBody, WafMode};
+use bartizan_seclang::Connection;
+use http::Version;
+
+use super::{Passed, body::Held};
+use crate::{Code, Exchange, Judged, Reason, Refusal, RequestLine, Stop};
+
+/// Shows the head.
+pub(crate) fn head(exchange: &mut Exchange) -> Result<(), Stop> {
+    let Some(firewall) = exchange.route.as_ref().and_then(|route| route.firewall.clone()) else {
+        return Ok(());
+    };
+    let port = if exchange.client.secure { 443 } else { 80 };
+    let connection = Connection {
+        client: SocketAddr::new(exchange.client.address, exchange.client.peer.port()),
+        server: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
+    };
+    let path = exchange.path.matched(exchange.head.uri.path());
+    let mut inspection = firewall.inspect(connection, exchange.id.as_str(), path, exchange.arrived);
+    let head = &exchange.head;
+    let target = if head.version < Version::HTTP_2 {
+        head.uri.to_string()
+    } else {
+        head.uri.path_and_query().map_or_else(|| "/".into(), ToString::to_string)
+    };
+    let line = RequestLine { method: head.method.as_str(), target: &target, version: head.version };
+    let host = head.uri.authority().map(http::uri::Authority::as_str);
+    let found = inspection.request_head(line, &head.headers, host);
+    if found.is_err() {
+        inspection.finish();
+        exchange.inspected = Some(Arc::new(inspection.account()));
+    } else {
+        exchange.inspection = Some(Box::new(inspection));
+    }
+    found.map_err(Stop::from)
+}
+
+/// Shows what is held of the body (`None`: it is streamed), and says what came of the whole. `None`: there is nothing to
+/// decide here.
+pub(crate) fn body(
+    exchange: &mut Exchange,
+    bytes: &[u8],
+    held: Option<Held>,
+) -> Option<Result<Passed, Stop>> {
+    let mut inspection = exchange.inspection.take()?;
+    let config = inspection.firewall().config();
+    let (line, limit) = (config.line, config.max_body);
+    let may_refuse = config.mode == WafMode::Block && config.on_large_body == OnLargeBody::Refuse;
+    let seen = bytes.get(..limit).unwrap_or(bytes);
+    let is_whole = matches!(held, Some(Held::Whole(_))) && seen.len() == bytes.len();
+    if held.is_some() && !is_whole && may_refuse {
+        let reason = format!("longer than the firewall looks at (`max_body`, {limit} bytes)");
+        return Some(Err(Refusal::new(Code::BodyTooLarge, reason).closing().into()));
+    }
+    let found = inspection.request_body(seen, is_whole);
+    let is_over = found.is_err() || !inspection.wants_response();
+    if is_over {
+        inspection.finish();
+    }
+    let account = inspection.account();
+    let extent = match held {
+        None => "body not looked at: ",
+        Some(_) if !is_whole => "front of the body looked at: ",
+        Some(_) => "",
+    };
+    let passed: Reason = match (account.judged, account.mode) {
+        (Judged::RefusedRequest, WafMode::Log) => {
+            format!("{extent}would refuse: {}", account.summary()).into()
+        }
+        _ if !account.rules.is_empty() => format!("{extent}{}", account.summary()).into(),
+        _ if extent.is_empty() => "no rule matched".into(),
+        _ => format!("{extent}no rule matched").into(),
+    };
+    exchange.inspected = Some(Arc::new(account));
+    if !is_over {
+        exchange.inspection = Some(inspection);
+    }
+    Some(found.map_err(Stop::from).map(|()| Passed::because(passed, line)))
+}
