@@ -24,3 +24,4 @@ pub use template::{Macro, Part, Template};
 pub use variable::{Selector, Target, TargetUse, Variable};
 
 pub(crate) use names::named;
+pub(crate) use variable::Initial;

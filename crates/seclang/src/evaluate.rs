@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) started: Instant,
     /// Bytes of all arguments, names and values.
     pub(crate) arguments_size: usize,
+    /// Whether the query has more arguments than the limit.
+    pub(crate) query_exceeded: bool,
     last: LastMatch,
     highest_severity: Option<Severity>,
     allowed: Option<AllowScope>,
@@ -63,10 +65,8 @@ pub(crate) struct Controls {
 struct LastMatch {
     name: Vec<u8>,
     value: Vec<u8>,
-    /// By the link that is being asked.
-    now: Vec<MatchedEntry>,
-    /// By the link before it in the chain.
-    before: Vec<MatchedEntry>,
+    /// By all links of the rule that is being asked.
+    all: Vec<MatchedEntry>,
 }
 
 /// A value that matched.
@@ -80,10 +80,11 @@ struct MatchedEntry {
 
 impl State {
     pub(crate) fn new(rules: &RuleSet) -> Self {
+        let mut buffers = Buffers::default();
         Self {
             mode: rules.settings.mode,
-            buffers: Buffers::default(),
-            values: Values::default(),
+            values: Values::new(&mut buffers),
+            buffers,
             tx: Tx::new(&rules.mentioned),
             collections: Collections::default(),
             environment: BTreeMap::new(),
@@ -93,6 +94,7 @@ impl State {
             controls: Controls::default(),
             started: Instant::now(),
             arguments_size: 0,
+            query_exceeded: false,
             last: LastMatch::default(),
             highest_severity: None,
             allowed: None,
@@ -124,7 +126,8 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
     if !state.listens(phase) {
         return;
     }
-    state.skip = 0;
+    // What rules of another phase skipped or allowed does not concern this one, or it would not listen.
+    (state.skip, state.marker, state.allowed) = (0, None, None);
     let mut evaluation = Evaluation { rules, state, rule: None, keeps: false, reported: SmallVec::new() };
     for item in rules.program(phase) {
         match item {
@@ -134,7 +137,7 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
             Item::Gated { bundle, gate, .. } if !evaluation.may_match(*bundle, gate) => {}
             Item::Rule(rule) | Item::Gated { rule, .. } => {
                 evaluation.rule(*rule);
-                if !evaluation.state.listens(phase) || evaluation.state.allowed == Some(AllowScope::Phase) {
+                if !evaluation.state.listens(phase) || evaluation.state.allowed.is_some() {
                     break;
                 }
             }
@@ -196,7 +199,7 @@ impl Evaluation<'_> {
         self.rule = Some(rule);
         self.keeps = rule.is_logged || rule.links.len() > 1;
         self.reported.clear();
-        self.state.last.now.clear();
+        self.state.last.all.clear();
         for (number, link) in rule.links.iter().enumerate() {
             let excluded = if number == 0 { excluded.as_slice() } else { &[] };
             if !self.link(link, excluded) {
@@ -286,7 +289,7 @@ fn append_full_name(variable: Variable, is_count: bool, name: &[u8], full: &mut 
         full.push(b'&');
     }
     full.extend_from_slice(variable.name().as_bytes());
-    if !name.is_empty() {
+    if !name.is_empty() || (variable.takes_selector() && !is_count) {
         full.push(b':');
         full.extend_from_slice(name);
     }

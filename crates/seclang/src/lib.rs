@@ -2,6 +2,9 @@
 //!
 //! [`RuleFiles`] reads rules and what they name; [`ast`] is what they say. Nothing that is not understood is skipped:
 //! an unknown directive, variable, operator, transformation or action is a [`SeclangError`] with its place.
+//!
+//! A [`RuleSet`] is what the rules have become, and a [`Transaction`] asks it about one exchange. `examples/axum.rs`
+//! puts both in front of a service.
 
 pub mod ast;
 pub mod body;
@@ -25,6 +28,8 @@ mod settings;
 mod transaction;
 mod transformation;
 mod values;
+#[cfg(test)]
+mod work;
 
 pub use collections::{CollectionStore, StoredValue};
 pub use error::{Problem, SeclangError};

@@ -167,6 +167,8 @@ impl Operator {
 
     /// As [`Self::matches`], and with what the action `capture` keeps.
     pub fn captures(&self, value: &[u8], argument: &[u8]) -> Option<Match> {
+        #[cfg(test)]
+        crate::work::add(value.len());
         let found = match &self.comparison {
             Comparison::Pattern(pattern) => pattern.captures(value),
             Comparison::PatternEverywhere(pattern) => pattern.captures_everywhere(value),
@@ -184,6 +186,8 @@ impl Operator {
     }
 
     fn compare(&self, value: &[u8], argument: &[u8]) -> Option<Match> {
+        #[cfg(test)]
+        crate::work::add(value.len());
         let argument = match &self.argument {
             Argument::Literal(literal) => literal,
             Argument::Macros(_) => argument,

@@ -152,8 +152,8 @@ pub(crate) struct CompiledLink {
     pub(crate) chain: Chain,
     pub(crate) multi_match: bool,
     pub(crate) captures: bool,
-    /// For each value that matches.
-    pub(crate) on_match: Box<[SetVariable]>,
+    /// For each value that matches, in the order of the file.
+    pub(crate) on_match: Box<[OnMatch]>,
     /// Once the whole chain holds.
     pub(crate) effects: Box<[Effect]>,
 }
@@ -186,6 +186,17 @@ pub(crate) struct Group {
     pub(crate) chain: Chain,
 }
 
+/// What a link does for each value that matches.
+#[derive(Debug)]
+pub(crate) enum OnMatch {
+    Set(SetVariable),
+    /// `initcol` and its kin: what is set behind it is set in what it opened.
+    Open {
+        collection: Collection,
+        key: Text,
+    },
+}
+
 /// `setvar`
 #[derive(Debug)]
 pub(crate) struct SetVariable {
@@ -216,13 +227,6 @@ pub(crate) enum Effect {
         name: Text,
         value: Text,
     },
-    InitCollection {
-        collection: Collection,
-        key: Text,
-    },
-    SetUser(Text),
-    SetSession(Text),
-    SetResource(Text),
     Expire {
         collection: Collection,
         name: VariableName,

@@ -17,6 +17,8 @@ pub struct Settings {
     pub response_body: BodySettings,
     /// `SecResponseBodyMimeType`: bodies of other types are not looked at.
     pub response_body_types: Vec<String>,
+    /// Whether directives have named these types, which then stand instead of the default ones.
+    types_are_named: bool,
     /// `SecRequestBodyNoFilesLimit`: most bytes of a body that is not an upload.
     pub no_files_limit: usize,
     /// What body processors keep at most.
@@ -52,6 +54,7 @@ impl Default for Settings {
             request_body: bodies(true, LIMIT, BodyLimitAction::Reject),
             response_body: bodies(false, 1 << 19, BodyLimitAction::ProcessPartial),
             response_body_types: ["text/plain", "text/html", "text/xml"].map(str::to_owned).to_vec(),
+            types_are_named: false,
             no_files_limit: NO_FILES_LIMIT,
             limits: Limits { bytes: LIMIT, ..Limits::default() },
             separator: b'&',
@@ -79,8 +82,16 @@ impl Settings {
             Setting::ArgumentsLimit(arguments) => self.limits.arguments = size(*arguments),
             Setting::ArgumentSeparator(separator) => self.separator = *separator,
             Setting::ResponseBodyAccess(access) => self.response_body.access = *access,
-            Setting::ResponseBodyMimeTypes(types) => self.response_body_types.extend_from_slice(types),
-            Setting::ResponseBodyMimeTypesClear => self.response_body_types.clear(),
+            Setting::ResponseBodyMimeTypes(types) => {
+                if !std::mem::replace(&mut self.types_are_named, true) {
+                    self.response_body_types.clear();
+                }
+                self.response_body_types.extend_from_slice(types);
+            }
+            Setting::ResponseBodyMimeTypesClear => {
+                self.types_are_named = true;
+                self.response_body_types.clear();
+            }
             Setting::ResponseBodyLimit(bytes) => self.response_body.limit = size(*bytes),
             Setting::ResponseBodyLimitAction(action) => self.response_body.beyond_limit = *action,
             Setting::CookieFormat(version) => {
@@ -94,10 +105,9 @@ impl Settings {
         }
     }
 
-    /// Whether a response of this type is looked at.
+    /// Whether a response of this type, named without parameters, is looked at.
     pub(crate) fn selects_type(&self, content_type: &[u8]) -> bool {
-        let kind = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        self.response_body_types.iter().any(|known| kind.eq_ignore_ascii_case(known.as_bytes()))
+        self.response_body_types.iter().any(|known| content_type.eq_ignore_ascii_case(known.as_bytes()))
     }
 
     /// Positions in an exchange's bytes are 32 bits wide.

@@ -8,6 +8,9 @@ mod request;
 mod response;
 mod target;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,

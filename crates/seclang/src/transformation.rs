@@ -174,6 +174,8 @@ impl Transformation {
     ///
     /// An answer is never longer than [`Self::longest`] of the value's length.
     pub fn apply(self, value: &[u8]) -> Cow<'_, [u8]> {
+        #[cfg(test)]
+        crate::work::add(value.len());
         match self.rewrite(value) {
             Some(rewritten) if rewritten != value => Cow::Owned(rewritten),
             _ => Cow::Borrowed(value),

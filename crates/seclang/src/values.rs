@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 
 use crate::{
-    ast::Variable,
+    ast::{Initial, Variable},
     buffers::{BufferId, Buffers, Span},
     rule_set::Selection,
 };
@@ -31,13 +31,22 @@ struct Table {
     version: u32,
 }
 
-impl Default for Values {
-    fn default() -> Self {
-        Self { tables: vec![Table::default(); Variable::ALL.len()].into(), version: 0 }
-    }
-}
-
 impl Values {
+    /// Nothing but what is always there.
+    pub(crate) fn new(buffers: &mut Buffers) -> Self {
+        let mut values = Self { tables: vec![Table::default(); Variable::ALL.len()].into(), version: 0 };
+        let (empty, zero) = (buffers.push(b""), buffers.push(b"0"));
+        for variable in Variable::ALL {
+            let value = match variable.at_first() {
+                Some(Initial::Empty) => empty,
+                Some(Initial::Zero) => zero,
+                None => continue,
+            };
+            values.add(*variable, Entry { name: Span::default(), value });
+        }
+        values
+    }
+
     pub(crate) fn of(&self, variable: Variable) -> &[Entry] {
         &self.tables[variable as usize].entries
     }
@@ -63,17 +72,14 @@ impl Values {
         self.change(variable).push(entry);
     }
 
-    /// The only value of a variable. An empty one is as good as none: rules do not see it, but for the last part of a
-    /// path, which rules ask what it does not end with.
+    /// The only value of a variable. It is there even if it is empty: a rule may ask what it is not.
     pub(crate) fn set(&mut self, variable: Variable, value: &[u8], buffers: &mut Buffers) {
         self.clear(variable);
-        if !value.is_empty() || variable == Variable::RequestBasename {
-            let value = buffers.push(value);
-            self.add(variable, Entry { name: Span::default(), value });
-        }
+        let value = buffers.push(value);
+        self.add(variable, Entry { name: Span::default(), value });
     }
 
-    pub(crate) fn clear(&mut self, variable: Variable) {
+    fn clear(&mut self, variable: Variable) {
         self.change(variable).clear();
     }
 

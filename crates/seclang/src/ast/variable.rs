@@ -153,6 +153,71 @@ impl Variable {
     }
 }
 
+/// What a variable says before anything is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Initial {
+    Empty,
+    Zero,
+}
+
+impl Variable {
+    /// What a variable with a single value says at first; `None` for those that may be absent.
+    ///
+    /// As in `ModSecurity`, `QUERY_STRING "!@rx ^id=[0-9]+$"` holds where there is no query, and `&QUERY_STRING` is 1.
+    pub(crate) const fn at_first(self) -> Option<Initial> {
+        match self {
+            Self::ArgsCombinedSize
+            | Self::FilesCombinedSize
+            | Self::FullRequestLength
+            | Self::InboundDataError
+            | Self::MultipartBoundaryQuoted
+            | Self::MultipartBoundaryWhitespace
+            | Self::MultipartCrlfLfLines
+            | Self::MultipartDataAfter
+            | Self::MultipartDataBefore
+            | Self::MultipartFileLimitExceeded
+            | Self::MultipartHeaderFolding
+            | Self::MultipartInvalidHeaderFolding
+            | Self::MultipartInvalidPart
+            | Self::MultipartInvalidQuoting
+            | Self::MultipartLfLine
+            | Self::MultipartMissingSemicolon
+            | Self::MultipartStrictError
+            | Self::MultipartUnmatchedBoundary
+            | Self::OutboundDataError
+            | Self::ReqbodyError
+            | Self::ReqbodyProcessorError
+            | Self::RequestBodyLength
+            | Self::ResponseContentLength
+            | Self::UrlencodedError => Some(Initial::Zero),
+            Self::AuthType
+            | Self::FullRequest
+            | Self::PathInfo
+            | Self::QueryString
+            | Self::ReqbodyErrorMsg
+            | Self::ReqbodyProcessor
+            | Self::ReqbodyProcessorErrorMsg
+            | Self::RequestBasename
+            | Self::RequestBody
+            | Self::RequestFilename
+            | Self::RequestLine
+            | Self::RequestMethod
+            | Self::RequestProtocol
+            | Self::RequestUri
+            | Self::RequestUriRaw
+            | Self::ResponseBody
+            | Self::ResponseContentType
+            | Self::ResponseProtocol
+            | Self::ResponseStatus
+            | Self::ServerName
+            | Self::Status
+            | Self::StatusLine
+            | Self::WebAppId => Some(Initial::Empty),
+            _ => None,
+        }
+    }
+}
+
 impl Variable {
     /// Whether rules or the clock may change it while a phase runs.
     pub(crate) const fn changes_within_phase(self) -> bool {

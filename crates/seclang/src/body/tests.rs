@@ -42,7 +42,15 @@ fn fastest(format: &str, body: &[u8]) -> Duration {
     cpu_time(|| read(format, body))
 }
 
-/// Sixteen times as much takes sixteen times as long, not 256 times.
+/// Sixteen times as much takes sixteen times as long, not 256 times. On a busy machine one look may mislead, several
+/// do not: what is quadratic never passes.
+fn is_linear(format: &str, small: &[u8], large: &[u8]) -> bool {
+    (0..5).any(|_| {
+        let (small, large) = (fastest(format, small), fastest(format, large));
+        large < small.max(Duration::from_micros(50)) * 16 * 5
+    })
+}
+
 #[test]
 fn time_is_linear_in_hostile_bodies() {
     let part = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n";
@@ -77,9 +85,10 @@ fn time_is_linear_in_hostile_bodies() {
     for (format, start, repeated) in cases {
         let body =
             |size: usize| [start.as_bytes(), &repeated.as_bytes().repeat(size / repeated.len())].concat();
-        let (small, large) = (fastest(format, &body(1 << 14)), fastest(format, &body(1 << 18)));
-        let allowed = small.max(Duration::from_micros(50)) * 16 * 5;
-        assert!(large < allowed, "{format}: `{start}` and many `{repeated}`: {small:?}, then {large:?}");
+        assert!(
+            is_linear(format, &body(1 << 14), &body(1 << 18)),
+            "{format}: `{start}` and many `{repeated}`"
+        );
     }
 }
 
@@ -95,7 +104,6 @@ fn time_is_linear_in_different_names() {
     for (format, small, large) in
         [("xml", attributes(1000), attributes(16_000)), ("multipart", headers(1000), headers(16_000))]
     {
-        let (small, large) = (fastest(format, small.as_bytes()), fastest(format, large.as_bytes()));
-        assert!(large < small.max(Duration::from_micros(50)) * 16 * 5, "{format}: {small:?}, then {large:?}");
+        assert!(is_linear(format, small.as_bytes(), large.as_bytes()), "{format}");
     }
 }

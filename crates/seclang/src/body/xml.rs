@@ -145,7 +145,11 @@ impl Parse {
                         self.text.get_or_insert_default().extend_from_slice(subset.as_bytes());
                     }
                 }
-                Event::PI(instruction) if !text::is_name(instruction.target()) => {
+                // `XML` in other letters than those of the declaration is reserved (XML 1.0, section 2.6).
+                Event::PI(instruction)
+                    if !text::is_name(instruction.target())
+                        || instruction.target().eq_ignore_ascii_case("xml") =>
+                {
                     return Err("a processing instruction has no proper name".into());
                 }
                 Event::Comment(text) => text::check_characters(&text)?,

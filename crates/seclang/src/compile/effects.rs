@@ -5,14 +5,26 @@ use crate::{
     Place,
     ast::{self, Action, Collection, Control, SetOperation, Template},
     error::Problem,
-    rule_set::{Effect, Operation, SetVariable, VariableName},
+    rule_set::{Effect, OnMatch, Operation, SetVariable, VariableName},
 };
 
 /// What happens for each value that matches.
-pub(super) fn set_variable(action: &Action, shared: &mut Shared<'_>) -> Option<SetVariable> {
-    let Action::SetVariable(ast::SetVariable { collection, name, operation }) = action else { return None };
+pub(super) fn on_match(action: &Action, shared: &mut Shared<'_>) -> Option<OnMatch> {
     let names = &mut shared.mentioned;
-    Some(SetVariable {
+    let (collection, key) = match action {
+        Action::SetVariable(set) => return Some(OnMatch::Set(set_variable(set, names))),
+        Action::InitCollection { collection, key } => (*collection, key),
+        Action::SetUser(key) => (Collection::User, key),
+        Action::SetSession(key) => (Collection::Session, key),
+        Action::SetResource(key) => (Collection::Resource, key),
+        _ => return None,
+    };
+    Some(OnMatch::Open { collection, key: Text::new(key, names) })
+}
+
+fn set_variable(set: &ast::SetVariable, names: &mut Mentioned) -> SetVariable {
+    let ast::SetVariable { collection, name, operation } = set;
+    SetVariable {
         collection: *collection,
         name: variable_name(*collection, name, names),
         operation: match operation {
@@ -21,7 +33,7 @@ pub(super) fn set_variable(action: &Action, shared: &mut Shared<'_>) -> Option<S
             SetOperation::Subtract(value) => Operation::Subtract(Text::new(value, names)),
             SetOperation::Unset => Operation::Unset,
         },
-    })
+    }
 }
 
 /// What happens once the whole chain holds.
@@ -39,12 +51,6 @@ fn effect(action: &Action, place: &Place, shared: &mut Shared<'_>) -> Result<Opt
         Action::SetEnvironment { name, value } => {
             Effect::SetEnvironment { name: Text::new(name, names), value: Text::new(value, names) }
         }
-        Action::InitCollection { collection, key } => {
-            Effect::InitCollection { collection: *collection, key: Text::new(key, names) }
-        }
-        Action::SetUser(key) => Effect::SetUser(Text::new(key, names)),
-        Action::SetSession(key) => Effect::SetSession(Text::new(key, names)),
-        Action::SetResource(key) => Effect::SetResource(Text::new(key, names)),
         Action::ExpireVariable(expire) => Effect::Expire {
             collection: expire.collection,
             name: variable_name(expire.collection, &expire.name, names),

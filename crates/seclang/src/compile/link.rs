@@ -43,7 +43,7 @@ impl RuleCompiler<'_, '_> {
             chain,
             multi_match,
             captures: link.actions.contains(&Action::Capture),
-            on_match: actions().filter_map(|action| effects::set_variable(action, self.shared)).collect(),
+            on_match: actions().filter_map(|action| effects::on_match(action, self.shared)).collect(),
             effects: effects::effects(actions(), &link.place, self.shared)?,
         })
     }

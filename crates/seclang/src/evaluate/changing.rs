@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
-use super::{MatchedEntry, Reader};
+use super::Reader;
 use crate::{
     ast::{Collection, Variable},
     rule_set::Selection,
@@ -33,12 +33,12 @@ impl Reader<'_> {
             Variable::MatchedVar if !state.last.name.is_empty() => found(b"", &state.last.value),
             Variable::MatchedVarName if !state.last.name.is_empty() => found(b"", &state.last.name),
             Variable::MatchedVars => {
-                for entry in self.matched_before() {
+                for entry in &state.last.all {
                     found(&self.full_name(entry), state.buffers.bytes(entry.value));
                 }
             }
             Variable::MatchedVarsNames => {
-                for name in self.matched_before().map(|entry| self.full_name(entry)) {
+                for name in state.last.all.iter().map(|entry| self.full_name(entry)) {
                     found(&name, &name);
                 }
             }
@@ -48,12 +48,8 @@ impl Reader<'_> {
                 found(b"", severity.to_string().as_bytes());
             }
             Variable::Duration => found(b"", state.started.elapsed().as_millis().to_string().as_bytes()),
-            Variable::UserId => {
-                state.collections.key(Collection::User).into_iter().for_each(|key| found(b"", key));
-            }
-            Variable::SessionId => {
-                state.collections.key(Collection::Session).into_iter().for_each(|key| found(b"", key));
-            }
+            Variable::UserId => found(b"", state.collections.key(Collection::User).unwrap_or_default()),
+            Variable::SessionId => found(b"", state.collections.key(Collection::Session).unwrap_or_default()),
             _ => match collection(variable) {
                 Some(collection) => {
                     state.collections.iter(collection).for_each(|(name, value)| found(name, value));
@@ -65,12 +61,6 @@ impl Reader<'_> {
                 }
             },
         }
-    }
-
-    /// What matched the link before, or this one once it has matched.
-    fn matched_before(&self) -> impl Iterator<Item = &MatchedEntry> {
-        let last = &self.state.last;
-        if last.now.is_empty() { last.before.iter() } else { last.now.iter() }
     }
 
     fn each_of_rule(&self, found: &mut impl FnMut(&[u8], &[u8])) {

@@ -11,11 +11,24 @@ use crate::{
     collections::Written,
     compile::Text,
     operator::number,
-    rule_set::{Effect, Operation, SetVariable, VariableName},
+    rule_set::{CompiledLink, Effect, OnMatch, Operation, SetVariable, VariableName},
 };
 
 impl Evaluation<'_> {
-    pub(super) fn set_variable(&mut self, set: &SetVariable) {
+    /// What a link does for a value that matches.
+    pub(super) fn on_match(&mut self, link: &CompiledLink) {
+        for action in &link.on_match {
+            match action {
+                OnMatch::Set(set) => self.set_variable(set),
+                OnMatch::Open { collection, key } => {
+                    let key = self.reader().expanded(key);
+                    self.state.collections.open(*collection, &key, SystemTime::now());
+                }
+            }
+        }
+    }
+
+    fn set_variable(&mut self, set: &SetVariable) {
         let value = match &set.operation {
             Operation::Set(value) => Some(self.reader().expanded(value)),
             Operation::Add(value) => Some(self.sum(set, value, i64::saturating_add)),
@@ -71,10 +84,6 @@ impl Evaluation<'_> {
                     (self.reader().expanded(name).to_vec(), self.reader().expanded(value).to_vec());
                 self.state.environment.insert(name, value);
             }
-            Effect::InitCollection { collection, key } => self.open(*collection, key),
-            Effect::SetUser(key) => self.open(Collection::User, key),
-            Effect::SetSession(key) => self.open(Collection::Session, key),
-            Effect::SetResource(key) => self.open(Collection::Resource, key),
             Effect::Expire { collection, name, seconds } => {
                 let seconds = number(&self.reader().expanded(seconds)).unsigned_abs();
                 let name = self.name(name);
@@ -94,10 +103,5 @@ impl Evaluation<'_> {
             Effect::Skip(rules) => self.state.skip = *rules,
             Effect::SkipAfter(marker) => self.state.marker = Some(*marker),
         }
-    }
-
-    fn open(&mut self, collection: Collection, key: &Text) {
-        let key = self.reader().expanded(key);
-        self.state.collections.open(collection, &key, SystemTime::now());
     }
 }

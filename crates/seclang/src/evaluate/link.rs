@@ -42,11 +42,8 @@ impl Question<'_> {
 impl Evaluation<'_> {
     /// Whether the link holds. What it does for each value that matches is done then.
     pub(super) fn link(&mut self, link: &CompiledLink, excluded: &[Excluded]) -> bool {
-        let last = &mut self.state.last;
-        std::mem::swap(&mut last.now, &mut last.before);
-        last.now.clear();
         let Some(operator) = &link.operator else {
-            self.set_variables(link);
+            self.on_match(link);
             return true;
         };
         let groups_may_match = link.bundle.is_none_or(|bundle| self.may_match(bundle, &link.gate));
@@ -138,15 +135,11 @@ impl Evaluation<'_> {
         let State { tx, buffers, last, .. } = &mut *self.state;
         keep_captures(found, buffers.bytes(entry.value), tx);
         last.is(entry.variable, entry.is_count, buffers.name(entry.name), buffers.bytes(entry.value));
-        last.now.push(entry);
+        last.all.push(entry);
         if self.reported.len() < RuleMatch::MOST_MATCHED {
             self.reported.push(entry);
         }
-        self.set_variables(link);
-    }
-
-    fn set_variables(&mut self, link: &CompiledLink) {
-        link.on_match.iter().for_each(|set| self.set_variable(set));
+        self.on_match(link);
     }
 
     /// One variable of `TX`: most are numbers or flags, and match nothing.
@@ -182,7 +175,7 @@ impl Evaluation<'_> {
         let State { tx, last, .. } = &mut *self.state;
         keep_captures(found, value, tx);
         last.is(variable, is_count, name, value);
-        self.set_variables(link);
+        self.on_match(link);
     }
 
     fn changing(&mut self, question: Question<'_>, selection: &Selection) -> bool {

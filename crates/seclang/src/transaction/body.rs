@@ -49,6 +49,8 @@ impl State {
         let RuleSet { settings, mentioned, .. } = rules;
         let body = body.into_bytes();
         let fault = if access { self.read_body(settings, &body) } else { None };
+        // What rules do not see of the query is as bad as what they do not see of the body.
+        let fault = fault.or_else(|| self.query_exceeded.then(too_many));
         let unread =
             fault.is_some() || matches!(self.controls.processor, None | Some(BodyProcessor::UrlEncoded));
         let flag: &[u8] = if fault.is_some() { b"1" } else { b"0" };
@@ -58,9 +60,6 @@ impl State {
         }
         for variable in [Variable::ReqbodyErrorMsg, Variable::ReqbodyProcessorErrorMsg] {
             self.values.set(variable, message.as_bytes(), &mut self.buffers);
-        }
-        if self.values.of(Variable::InboundDataError).is_empty() {
-            self.values.set(Variable::InboundDataError, b"0", &mut self.buffers);
         }
         let size = self.arguments_size.to_string();
         self.values.set(Variable::ArgsCombinedSize, size.as_bytes(), &mut self.buffers);
@@ -98,8 +97,9 @@ impl State {
         let mut form = Urlencoded::new(settings.separator, settings.limits);
         form.feed(body);
         let form = form.finish();
-        let flag: &[u8] = if form.invalid_encoding { b"1" } else { b"0" };
-        self.values.set(Variable::UrlencodedError, flag, &mut self.buffers);
+        if form.invalid_encoding {
+            self.values.set(Variable::UrlencodedError, b"1", &mut self.buffers);
+        }
         self.add_arguments(&form.arguments, POST);
         form.arguments.exceeded().then(too_many)
     }

@@ -1,10 +1,12 @@
 //! What a request hands over.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::Transaction;
 use crate::{
     Interruption,
     ast::{BodyProcessor, EngineMode, Variable},
-    body::{Arguments, cookies},
+    body::{Arguments, Limits, cookies},
     evaluate::State,
     values::Entry,
 };
@@ -21,15 +23,20 @@ impl Transaction {
         state.add_header([Variable::RequestHeaders, Variable::RequestHeadersNames], name, value);
         if name.eq_ignore_ascii_case(b"cookie") {
             let settings = &self.rules.settings;
-            let cookies = cookies(value, settings.cookie_format, settings.limits);
+            // Cookies beyond a limit would be seen by the application and not by rules; headers have limits of their own.
+            let limits = Limits { arguments: usize::MAX, bytes: usize::MAX, ..settings.limits };
+            let cookies = cookies(value, settings.cookie_format, limits);
             state.add_named(&cookies, [Variable::RequestCookies, Variable::RequestCookiesNames]);
         }
         if name.eq_ignore_ascii_case(b"host") {
             state.values.set(Variable::ServerName, host(value), &mut state.buffers);
         }
         if name.eq_ignore_ascii_case(b"authorization") {
-            let scheme = value.split(|byte| *byte == b' ').next().unwrap_or_default();
+            let (scheme, user) = authorization(value);
             state.values.set(Variable::AuthType, scheme, &mut state.buffers);
+            if let Some(user) = user {
+                state.values.set(Variable::RemoteUser, &user, &mut state.buffers);
+            }
         }
         if name.eq_ignore_ascii_case(b"content-type")
             && let Some(processor) = processor(value)
@@ -126,4 +133,17 @@ fn host(value: &[u8]) -> &[u8] {
         return memchr::memchr(b']', value).and_then(|end| value.get(..=end)).unwrap_or(value);
     }
     value.split(|byte| *byte == b':').next().unwrap_or(value)
+}
+
+/// The scheme of an `Authorization`, and the user that `Basic` names: whoever the client says it is (RFC 7617).
+fn authorization(value: &[u8]) -> (&[u8], Option<Vec<u8>>) {
+    let mut words = value.splitn(2, |byte| *byte == b' ');
+    let (scheme, credentials) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let decoded = scheme.eq_ignore_ascii_case(b"basic").then(|| STANDARD.decode(credentials.trim_ascii()));
+    let user = decoded.and_then(Result::ok).filter(|pair| !pair.is_empty()).map(|mut pair| {
+        let end = memchr::memchr(b':', &pair).unwrap_or(pair.len());
+        pair.truncate(end);
+        pair
+    });
+    (scheme, user)
 }

@@ -25,7 +25,8 @@ impl Transaction {
         let state = &mut self.state;
         state.add_header([Variable::ResponseHeaders, Variable::ResponseHeadersNames], name, value);
         if name.eq_ignore_ascii_case(b"content-type") {
-            state.values.set(Variable::ResponseContentType, value, &mut state.buffers);
+            let kind = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+            state.values.set(Variable::ResponseContentType, kind, &mut state.buffers);
         }
     }
 

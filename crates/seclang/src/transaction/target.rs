@@ -34,6 +34,10 @@ impl State {
         let mut parser = Urlencoded::new(settings.separator, settings.limits);
         parser.feed(query);
         let parsed = parser.finish();
+        self.query_exceeded = parsed.arguments.exceeded();
+        if parsed.invalid_encoding {
+            self.values.set(Variable::UrlencodedError, b"1", &mut self.buffers);
+        }
         self.add_arguments(&parsed.arguments, [Variable::ArgsGet, Variable::ArgsGetNames]);
     }
 }

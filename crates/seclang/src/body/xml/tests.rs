@@ -81,6 +81,8 @@ fn what_is_not_well_formed_is_an_error_and_the_text_before_it_stays() {
         (b"<1>t</1>", None),
         (b"<a><!-- -- --></a>", Some("")),
         (b"<a><?1?></a>", Some("")),
+        (b"<?XML version='1.0'?><a/>", None),
+        (b"<a>x<?xMl?></a>", Some("x")),
         (b"<?xml encoding='utf-8'?><a/>", None),
         (b"<?xml version='1.0' x='y'?><a/>", None),
         (b"<?xml version='1.'?><a/>", None),
