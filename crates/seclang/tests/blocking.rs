@@ -116,7 +116,7 @@ fn line(answer: &Answer, below: Option<&Answer>) -> String {
     let gone = before.difference(&now).map(|id| format!("-{id}"));
     let rules: Vec<_> = now.difference(&before).map(u64::to_string).chain(gone).collect();
     if !rules.is_empty() {
-        line += &format!(": {}", rules.join(" "));
+        let _ = write!(line, ": {}", rules.join(" "));
     }
     format!("{line:?}")
 }
