@@ -1,11 +1,13 @@
 //! Every test, in one command, and the demo.
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::Args;
 
 use crate::{
     command::{self, cargo},
-    schemathesis,
+    gateway, schemathesis,
     setup::Setup,
 };
 
@@ -38,8 +40,12 @@ impl Suite {
 /// The regression tests of the Core Rule Set, which a program of its own runs.
 pub(crate) fn crs(arguments: &[String]) -> Result<()> {
     let run = ["run", "--locked", "--quiet", "--package", "xtask", "--features", "crs", "--bin", "crs", "--"];
-    let arguments: Vec<_> = run.into_iter().chain(arguments.iter().map(String::as_str)).collect();
-    command::run(cargo(&arguments))
+    let asks_gateway = arguments.iter().any(|argument| argument == "--gateway");
+    let binary = if asks_gateway { Some(gateway::build()?) } else { None };
+    let binary = binary.as_deref().and_then(Path::to_str).map(|path| ["--binary", path]);
+    let arguments =
+        run.into_iter().chain(arguments.iter().map(String::as_str)).chain(binary.into_iter().flatten());
+    command::run(cargo(&arguments.collect::<Vec<_>>()))
 }
 
 pub(crate) fn demo() -> Result<()> {

@@ -17,7 +17,11 @@ use std::{
 
 use bartizan_seclang::{RuleFiles, RuleSet};
 
-use starter::{corpus::Corpus, regression::Regression, request::Request};
+use starter::{
+    corpus::{Corpus, Sample},
+    regression::Regression,
+    request::{Answer, Request},
+};
 
 /// Rules that have a number below the first or above the last block set up the set, and decide.
 const DETECTING: std::ops::Range<u64> = 10_010_000..10_090_000;
@@ -61,7 +65,7 @@ fn every_rule_passes_its_tests() {
     let mut wrong = Vec::new();
     for test in &tests {
         for case in &test.tests {
-            let answer = case.request().send(&rules);
+            let answer = case.request().send(&rules, &[]);
             let found = answer.rules.contains(&test.rule_id);
             if found != case.expects(test.rule_id) {
                 wrong.push(format!("{}-{}: {answer:?}", test.rule_id, case.test_id));
@@ -94,9 +98,8 @@ fn every_rule_has_tests() {
 #[test]
 fn too_many_parameters_are_refused() {
     let body: Vec<String> = (0..10_001).map(|number| format!("a{number}=1")).collect();
-    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
-    let request = Request::new("POST", "/form", &headers, &body.join("&"));
-    let answer = request.send(&rules());
+    let headers = [("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+    let answer = Request::of("POST", "/form", headers.into(), &body.join("&")).send(&rules(), &[]);
     assert!(answer.refused, "{answer:?}");
 }
 
@@ -109,22 +112,41 @@ fn attacks_are_refused_and_ordinary_requests_are_not() {
     let attacks = Corpus::read(&folder().join("tests/attacks.yaml"));
     assert!(ordinary.requests.len() >= 200 && attacks.requests.len() >= 200);
 
-    let refused = ordinary.sent(&rules, |answer| answer.refused);
+    let refused = sent(&ordinary, &rules, |answer| answer.refused);
     assert!(refused.is_empty(), "ordinary requests refused:\n{}", refused.join("\n"));
 
-    let missed = attacks.sent(&rules, |answer| !answer.refused);
+    let missed = sent(&attacks, &rules, |answer| !answer.refused);
     let limit = attacks.requests.len() * 5 / 100;
     assert!(missed.len() <= limit, "attacks that went through:\n{}", missed.join("\n"));
+}
+
+/// Sends all requests and tells those whose answer is `wanted`.
+fn sent(corpus: &Corpus, rules: &Arc<RuleSet>, wanted: impl Fn(&Answer) -> bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for sample in &corpus.requests {
+        let answer = corpus.request(sample).send(rules, &[]);
+        if wanted(&answer) {
+            let Sample { class, name, target, .. } = sample;
+            lines.push(format!("{class} {name} {target}: {:?}", answer.rules));
+        }
+    }
+    lines
 }
 
 /// One rule of the highest severity refuses, one warning alone does not.
 #[test]
 fn the_score_decides() {
     let rules = rules();
-    let one_warning = Request::new("GET", "/fetch?url=http://192.168.0.9/x", &[], "").send(&rules);
-    assert_eq!((one_warning.rules.as_slice(), one_warning.refused), (&[10_044_060][..], false));
-    let two_warnings = Request::new("GET", "/fetch?url=http://192.168.0.9:6379/x", &[], "").send(&rules);
-    assert_eq!((two_warnings.rules.as_slice(), two_warnings.refused), (&[10_044_060, 10_044_070][..], true));
-    let critical = Request::new("GET", "/.env", &[], "").send(&rules);
-    assert_eq!((critical.rules.as_slice(), critical.refused), (&[10_021_020][..], true));
+    for (target, found, score, refused) in [
+        ("/fetch?url=http://192.168.0.9/x", &[10_044_060][..], 3, false),
+        ("/fetch?url=http://192.168.0.9:6379/x", &[10_044_060, 10_044_070], 6, true),
+        ("/.env", &[10_021_020], 5, true),
+    ] {
+        let answer = Request::of("GET", target, BTreeMap::new(), "").send(&rules, &[]);
+        assert_eq!(
+            (answer.rules.as_slice(), answer.score, answer.refused),
+            (found, score, refused),
+            "{target}"
+        );
+    }
 }

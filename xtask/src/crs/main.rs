@@ -2,17 +2,21 @@
 //! them.
 //!
 //! A program of its own, so that the other developer commands need not wait for the rule engine to be built. It reads
-//! the tests ([`suite`]), makes the bytes of each request ([`request`]), has them judged ([`engine`], which alone
-//! knows the engine), compares ([`judge`], [`overrides`]) and reports.
+//! the tests ([`suite`]), makes the bytes of each request ([`request`]), has them judged by the rule engine in this
+//! process ([`engine`], which alone knows it) or by a running gateway ([`gateway`]), compares ([`judge`],
+//! [`overrides`]) and reports.
 #![expect(clippy::print_stdout, reason = "what a developer asked to see goes to standard output")]
 
 mod backend;
 mod engine;
+mod gateway;
 mod judge;
 mod overrides;
 mod report;
 mod request;
 mod run;
+mod server;
+mod socket;
 mod suite;
 mod wire;
 
@@ -22,12 +26,14 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 
 use engine::Engine;
+use gateway::Gateway;
+use judge::Exchange;
 use suite::Suite;
 
 #[derive(Parser)]
 #[command(
     bin_name = "cargo xtask crs",
-    about = "Run the regression tests of the OWASP Core Rule Set against the rule engine"
+    about = "Run the regression tests of the OWASP Core Rule Set against the rule engine, or against a gateway"
 )]
 struct Arguments {
     /// The folder that has the Core Rule Set in `crs-4.28.0`.
@@ -41,6 +47,12 @@ struct Arguments {
     /// The folder with the tests, if they are not in `regression-tests` beside the rules.
     #[arg(long)]
     tests: Option<PathBuf>,
+    /// Send the requests to a gateway over a socket, and take from its admin API which rules matched.
+    #[arg(long)]
+    gateway: bool,
+    /// The gateway's binary.
+    #[arg(long, hide = true, requires = "gateway", default_value = "target/debug/bartizan")]
+    binary: PathBuf,
     /// Only this test, as `942100-3`; may be repeated.
     #[arg(long, value_name = "TEST")]
     only: Vec<String>,
@@ -52,6 +64,9 @@ struct Arguments {
     verbose: bool,
 }
 
+/// Sends the bytes of a request and says what came of it.
+type Drive = Box<dyn Fn(&[u8]) -> Exchange + Sync>;
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let crs = arguments.data.join("crs-4.28.0");
@@ -62,13 +77,20 @@ fn main() -> Result<()> {
         tests.retain(|test| arguments.only.contains(&test.name) || arguments.rule.contains(&test.rule));
     }
     ensure!(!tests.is_empty(), "there are no such tests in `{}`", folder.display());
-    let expectations = overrides::in_process()?;
-
     let start = Instant::now();
-    let engine = Engine::load(&crs)?;
+    let (expectations, drive) = if arguments.gateway {
+        let folder = arguments.binary.with_file_name("crs-gateway");
+        let gateway = Gateway::start(&arguments.binary, &crs, &folder)?;
+        let drive: Drive = Box::new(move |request| gateway.exchange(request));
+        (overrides::gateway()?, drive)
+    } else {
+        let engine = Engine::load(&crs)?;
+        let drive: Drive = Box::new(move |request| engine.exchange(request));
+        (overrides::in_process()?, drive)
+    };
     println!("rules loaded in {:.2?}", start.elapsed());
     let start = Instant::now();
-    let outcomes = run::run(&tests, &expectations, &|request| engine.exchange(request));
+    let outcomes = run::run(&tests, &expectations, &drive);
     println!("{} tests run in {:.2?}", tests.len(), start.elapsed());
 
     if arguments.verbose && is_selection {

@@ -30,11 +30,14 @@ pub(crate) struct Recorded {
     pub(crate) passed: usize,
 }
 
-/// A test that is expected to differ.
+/// Tests that are expected to differ, for one reason and in one way.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Override {
-    pub(crate) test: String,
+    pub(crate) tests: Vec<String>,
+    /// Tests that are not listed, of another suite, may differ in this way too.
+    #[serde(default)]
+    pub(crate) of_others: bool,
     pub(crate) reason: String,
     /// What is expected of each of its stages instead.
     pub(crate) output: Output,
@@ -44,6 +47,7 @@ pub(crate) struct Override {
 #[serde(deny_unknown_fields)]
 struct File {
     in_process: Expectations,
+    gateway: Expectations,
 }
 
 /// What is recorded of the engine, driven in this process.
@@ -52,12 +56,22 @@ pub(crate) fn in_process() -> Result<Expectations> {
     checked(file.in_process)
 }
 
+/// What is recorded of the gateway, asked over a socket.
+pub(crate) fn gateway() -> Result<Expectations> {
+    let file: File = serde_saphyr::from_str(FILE)?;
+    checked(file.gateway)
+}
+
 fn checked(expectations: Expectations) -> Result<Expectations> {
     let mut tests = BTreeSet::new();
     for entry in &expectations.overrides {
-        ensure!(!entry.reason.trim().is_empty(), "the override of {} has no reason", entry.test);
-        ensure!(entry.output != Output::default(), "the override of {} expects nothing", entry.test);
-        ensure!(tests.insert(&entry.test), "there are two overrides of {}", entry.test);
+        let Override { tests: names, reason, output, .. } = entry;
+        ensure!(!names.is_empty(), "the override because of `{reason}` is of no test");
+        ensure!(!reason.trim().is_empty(), "the override of {} has no reason", names.join(", "));
+        ensure!(*output != Output::default(), "the override of {} expects nothing", names.join(", "));
+        for name in names {
+            ensure!(tests.insert(name), "there are two overrides of {name}");
+        }
     }
     Ok(expectations)
 }
@@ -65,7 +79,12 @@ fn checked(expectations: Expectations) -> Result<Expectations> {
 impl Expectations {
     /// The override of a test.
     pub(crate) fn of(&self, test: &str) -> Option<&Override> {
-        self.overrides.iter().find(|entry| entry.test == test)
+        self.overrides.iter().find(|entry| entry.tests.iter().any(|name| name == test))
+    }
+
+    /// The overrides of tests that are not listed.
+    pub(crate) fn of_others(&self) -> impl Iterator<Item = &Override> {
+        self.overrides.iter().filter(|entry| entry.of_others)
     }
 }
 
@@ -76,6 +95,7 @@ mod tests {
     #[test]
     fn the_file_is_in_order() {
         assert!(in_process().is_ok(), "{:?}", in_process());
+        assert!(gateway().is_ok(), "{:?}", gateway());
     }
 
     #[test]
@@ -84,12 +104,15 @@ mod tests {
             let text = format!("{{recorded: {{tests: 1, passed: 1}}, overrides: [{overrides}]}}");
             checked(serde_saphyr::from_str(&text).unwrap())
         };
-        let good = "{test: 1-2, reason: because, output: {status: 400}}";
+        let good = "{tests: [1-2, 1-4], reason: because, output: {status: 400}}";
         assert!(parse(good).unwrap().of("1-2").is_some());
+        assert!(parse(good).unwrap().of("1-4").is_some());
         assert!(parse(good).unwrap().of("1-3").is_none());
         for bad in [
-            "{test: 1-2, reason: ' ', output: {status: 400}}",
-            "{test: 1-2, reason: because, output: {}}",
+            "{tests: [], reason: because, output: {status: 400}}",
+            "{tests: [1-2, 1-2], reason: because, output: {status: 400}}",
+            "{tests: [1-2], reason: ' ', output: {status: 400}}",
+            "{tests: [1-2], reason: because, output: {}}",
             &format!("{good}, {good}"),
         ] {
             assert!(parse(bad).is_err(), "{bad}");

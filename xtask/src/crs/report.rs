@@ -98,6 +98,10 @@ pub(crate) fn trace(trace: &Trace) -> String {
     }
     if let Some(status) = trace.exchange.status {
         let _ = writeln!(text, "    < {status}");
+        if status >= 400 {
+            let said = trace.exchange.response.get(..500).unwrap_or(&trace.exchange.response);
+            let _ = writeln!(text, "    < {}", said.escape_ascii());
+        }
     }
     for entry in &trace.exchange.log {
         let _ = writeln!(text, "    = {}", entry.text);
@@ -120,12 +124,10 @@ pub(crate) fn check(outcomes: &[Outcome<'_>], expectations: &Expectations) -> Re
     }
     let recorded = expectations.recorded;
     if outcomes.len() == recorded.tests {
-        let unknown = expectations
-            .overrides
-            .iter()
-            .find(|entry| outcomes.iter().all(|outcome| outcome.test.name != entry.test));
-        if let Some(entry) = unknown {
-            bail!("there is an override of {}, which is not a test", entry.test);
+        let mut overridden = expectations.overrides.iter().flat_map(|entry| &entry.tests);
+        let unknown = overridden.find(|name| outcomes.iter().all(|outcome| outcome.test.name != **name));
+        if let Some(name) = unknown {
+            bail!("there is an override of {name}, which is not a test");
         }
         if all.as_written < recorded.passed {
             bail!("{} tests pass as written, {} are recorded", all.as_written, recorded.passed);
@@ -169,8 +171,12 @@ mod tests {
     }
 
     fn expectations(tests: usize, passed: usize, overridden: &[&str]) -> Expectations {
-        let entry =
-            |test: &&str| Override { test: (*test).into(), reason: "so".into(), output: Output::default() };
+        let entry = |test: &&str| Override {
+            tests: vec![(*test).into()],
+            of_others: false,
+            reason: "so".into(),
+            output: Output::default(),
+        };
         Expectations {
             recorded: Recorded { tests, passed },
             overrides: overridden.iter().map(entry).collect(),

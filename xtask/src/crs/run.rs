@@ -51,7 +51,7 @@ pub(crate) fn run<'a>(
     drive: &(impl Fn(&[u8]) -> Exchange + Sync),
 ) -> Vec<Outcome<'a>> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let one = |test: &'a Test| run_test(test, expectations.of(&test.name), drive);
+    let one = |test: &'a Test| run_test(test, expectations, drive);
     thread::scope(|scope| {
         let workers: Vec<_> = tests
             .chunks(tests.len().div_ceil(threads).max(1))
@@ -62,12 +62,16 @@ pub(crate) fn run<'a>(
     })
 }
 
-fn run_test<'a>(test: &'a Test, entry: Option<&Override>, drive: &impl Fn(&[u8]) -> Exchange) -> Outcome<'a> {
+fn run_test<'a>(
+    test: &'a Test,
+    expectations: &Expectations,
+    drive: &impl Fn(&[u8]) -> Exchange,
+) -> Outcome<'a> {
     let mut traces = Vec::new();
     let verdict = if test.disabled {
         Verdict::Skipped
     } else {
-        verdict(test, entry, drive, &mut traces)
+        verdict(test, expectations, drive, &mut traces)
             .unwrap_or_else(|error| Verdict::Failed(vec![format!("{error:#}")]))
     };
     Outcome { test, verdict, traces }
@@ -75,31 +79,37 @@ fn run_test<'a>(test: &'a Test, entry: Option<&Override>, drive: &impl Fn(&[u8])
 
 fn verdict(
     test: &Test,
-    entry: Option<&Override>,
+    expectations: &Expectations,
     drive: &impl Fn(&[u8]) -> Exchange,
     traces: &mut Vec<Trace>,
 ) -> Result<Verdict> {
-    let mut as_written = Vec::new();
-    let mut as_overridden = Vec::new();
+    let mut complaints = Vec::new();
     for stage in &test.stages {
         for request in requests(&stage.input)? {
             let Ok(exchange) = panic::catch_unwind(AssertUnwindSafe(|| drive(&request))) else {
                 return Ok(Verdict::Failed(vec!["the engine panicked".to_owned()]));
             };
-            as_written.extend(judge(&stage.output, &exchange)?);
-            if let Some(entry) = entry {
-                as_overridden.extend(judge(&entry.output, &exchange)?);
-            }
+            complaints.extend(judge(&stage.output, &exchange)?);
             traces.push(Trace { request, exchange });
         }
     }
-    Ok(match entry {
-        Some(_) if as_written.is_empty() => Verdict::NeedlesslyOverridden,
-        Some(_) if as_overridden.is_empty() => Verdict::Overridden,
-        Some(_) => Verdict::Failed(as_overridden),
-        None if as_written.is_empty() => Verdict::Passed,
-        None => Verdict::Failed(as_written),
-    })
+    let listed = expectations.of(&test.name);
+    match (complaints.is_empty(), listed) {
+        (true, None) => return Ok(Verdict::Passed),
+        (true, Some(_)) => return Ok(Verdict::NeedlesslyOverridden),
+        (false, None) => {}
+        (false, Some(entry)) => complaints = as_overridden(entry, traces)?,
+    }
+    let others = expectations.of_others().filter(|_| listed.is_none());
+    let others: Vec<_> = others.map(|entry| as_overridden(entry, traces)).collect::<Result<_>>()?;
+    let is_overridden = complaints.is_empty() || others.iter().any(Vec::is_empty);
+    Ok(if is_overridden { Verdict::Overridden } else { Verdict::Failed(complaints) })
+}
+
+/// What is not as an override says.
+fn as_overridden(entry: &Override, traces: &[Trace]) -> Result<Vec<String>> {
+    let complaints = traces.iter().map(|trace| judge(&entry.output, &trace.exchange));
+    Ok(complaints.collect::<Result<Vec<_>>>()?.concat())
 }
 
 #[cfg(test)]
@@ -138,16 +148,22 @@ mod tests {
             test("1-4", &[hit]),
             test("1-5", &[panic]),
             test("1-6", &["{input: {data: '{{'}, output: {}}"]),
+            test("1-7", &["{input: {uri: /a}, output: {log: {no_expect_ids: [1]}}}"]),
             test("disabled", &[hit]),
         ];
         let instead = |test: &str, output: &str| Override {
-            test: test.into(),
+            tests: vec![test.into()],
+            of_others: test == "2-1",
             reason: "so".into(),
             output: serde_saphyr::from_str(output).unwrap(),
         };
         let expectations = Expectations {
             recorded: Recorded { tests: 0, passed: 0 },
-            overrides: vec![instead("1-3", "{status: 200}"), instead("1-4", "{status: 200}")],
+            overrides: vec![
+                instead("1-3", "{status: 200}"),
+                instead("1-4", "{status: 200}"),
+                instead("2-1", "{log: {expect_ids: [1]}}"),
+            ],
         };
         let outcomes = run(&tests, &expectations, &drive);
         let verdicts: Vec<_> = outcomes.iter().map(|outcome| &outcome.verdict).collect();
@@ -161,6 +177,7 @@ mod tests {
                     Verdict::NeedlesslyOverridden,
                     Verdict::Failed(_),
                     Verdict::Failed(_),
+                    Verdict::Overridden,
                     Verdict::Skipped
                 ]
             ),

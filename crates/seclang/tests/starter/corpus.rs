@@ -1,11 +1,10 @@
 //! The files `ordinary.yaml` and `attacks.yaml`: requests, and the clients that send them.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path};
 
-use bartizan_seclang::RuleSet;
 use serde::Deserialize;
 
-use super::request::{Answer, Headers, Request};
+use super::request::{Headers, Request};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,13 +17,13 @@ pub(crate) struct Corpus {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sample {
-    name: String,
+    pub(crate) name: String,
     /// The kind of attack; ordinary requests have none.
     #[serde(default)]
-    class: String,
+    pub(crate) class: String,
     client: String,
     method: String,
-    target: String,
+    pub(crate) target: String,
     #[serde(default)]
     headers: Headers,
     #[serde(default)]
@@ -37,20 +36,7 @@ impl Corpus {
         serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Sends all requests and tells those whose answer is `wanted`.
-    pub(crate) fn sent(&self, rules: &Arc<RuleSet>, wanted: impl Fn(&Answer) -> bool) -> Vec<String> {
-        let mut lines = Vec::new();
-        for sample in &self.requests {
-            let answer = self.request(sample).send(rules);
-            if wanted(&answer) {
-                let Sample { class, name, target, .. } = sample;
-                lines.push(format!("{class} {name} {target}: {:?}", answer.rules));
-            }
-        }
-        lines
-    }
-
-    fn request(&self, sample: &Sample) -> Request {
+    pub(crate) fn request(&self, sample: &Sample) -> Request {
         let client =
             self.clients.get(&sample.client).unwrap_or_else(|| panic!("no client `{}`", sample.client));
         let mut headers = client.clone();

@@ -21,15 +21,12 @@ pub(crate) struct Request {
 pub(crate) struct Answer {
     /// The rules that detect something and did.
     pub(crate) rules: Vec<u64>,
+    /// The anomaly score.
+    pub(crate) score: u32,
     pub(crate) refused: bool,
 }
 
 impl Request {
-    pub(crate) fn new(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Self {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self::of(method, target, headers.collect(), body)
-    }
-
     /// `body` is what a file of tests says: there, a form of several parts ends its lines as the file does.
     pub(crate) fn of(method: &str, target: &str, mut headers: Headers, body: &str) -> Self {
         let multipart = headers.get("Content-Type").is_some_and(|value| value.starts_with("multipart/"));
@@ -41,10 +38,14 @@ impl Request {
         Self { method: method.to_owned(), target: target.to_owned(), headers, body }
     }
 
-    pub(crate) fn send(&self, rules: &Arc<RuleSet>) -> Answer {
+    /// Shows it to the rules; `variables` are set before they begin.
+    pub(crate) fn send(&self, rules: &Arc<RuleSet>, variables: &[(&str, &str)]) -> Answer {
         let connection =
             Connection { client: ([203, 0, 113, 7], 41_000).into(), server: ([192, 0, 2, 1], 443).into() };
         let mut transaction = Transaction::new(Arc::clone(rules), connection, "test");
+        for (name, value) in variables {
+            transaction.set_tx(name, value);
+        }
         transaction.request_line(self.method.as_bytes(), self.target.as_bytes(), b"HTTP/1.1");
         for (name, value) in &self.headers {
             transaction.request_header(name.as_bytes(), value.as_bytes());
@@ -53,6 +54,12 @@ impl Request {
             || transaction.request_body(self.body.as_bytes()).is_some()
             || transaction.request_body_done().is_some();
         let matches = transaction.matches().iter().map(|found| found.rule);
-        Answer { rules: matches.filter(|rule| DETECTING.contains(rule)).collect(), refused }
+        let score = transaction.variable("TX.blocking_inbound_anomaly_score");
+        let score = score.and_then(|score| String::from_utf8(score).ok()?.parse().ok());
+        Answer {
+            rules: matches.filter(|rule| DETECTING.contains(rule)).collect(),
+            score: score.unwrap_or_default(),
+            refused,
+        }
     }
 }
