@@ -4,7 +4,7 @@ use super::Transaction;
 use crate::{
     Interruption,
     ast::{BodyProcessor, EngineMode, Variable},
-    body::{Arguments, cookies},
+    body::{Arguments, Limits, cookies},
     evaluate::State,
     values::Entry,
 };
@@ -21,7 +21,9 @@ impl Transaction {
         state.add_header([Variable::RequestHeaders, Variable::RequestHeadersNames], name, value);
         if name.eq_ignore_ascii_case(b"cookie") {
             let settings = &self.rules.settings;
-            let cookies = cookies(value, settings.cookie_format, settings.limits);
+            // No rule asks whether one was left out, so none is: whoever reads the head limits its length.
+            let limits = Limits { arguments: usize::MAX, bytes: usize::MAX, ..settings.limits };
+            let cookies = cookies(value, settings.cookie_format, limits);
             state.add_named(&cookies, [Variable::RequestCookies, Variable::RequestCookiesNames]);
         }
         if name.eq_ignore_ascii_case(b"host") {
