@@ -76,6 +76,7 @@ fn an_attack_is_refused_and_told() {
         ("form", "id=1'+OR+'1'%3D'1"),
         ("text/plain", "id=1'+OR+'1'%3D'1"),
         ("Application/JSON;charset=utf-8", r#"{"id": "1' OR '1'='1"}"#),
+        ("application/x-json", r#"{"id": "1' OR '1'='1"}"#),
         ("text/json", r#"{"id": "1' OR '1'='1"}"#),
         ("application/merge-patch+json", r#"{"id": "1' OR '1'='1"}"#),
         ("application/json", r#"{"filter": {"id": "1' OR '1'='1"}}"#),
