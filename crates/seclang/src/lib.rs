@@ -9,6 +9,8 @@ mod buffers;
 mod byte_set;
 mod collections;
 mod compile;
+#[cfg(test)]
+mod cpu_time;
 mod error;
 mod evaluate;
 mod exclusion;

@@ -109,7 +109,8 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules/starter");
         let files =
             std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-        let mut files: Vec<String> = files.filter(|name| name.ends_with(".conf")).collect();
+        let mut files: Vec<String> =
+            files.filter(|name| Path::new(name).extension().is_some_and(|end| end == "conf")).collect();
         files.sort_unstable();
         let embedded: Vec<&str> =
             STARTER.iter().map(|(name, _)| name.trim_start_matches("starter/")).collect();

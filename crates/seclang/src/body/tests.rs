@@ -1,8 +1,9 @@
 //! What holds for all body processors.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{CookieFormat, Json, Limits, Multipart, Urlencoded, Xml, cookies};
+use crate::cpu_time::cpu_time;
 
 const MULTIPART: &[u8] = b"multipart/form-data; boundary=B";
 
@@ -37,14 +38,8 @@ fn read(format: &str, body: &[u8]) {
     }
 }
 
-/// The fastest of several runs: others on the machine make a run slower, never faster.
 fn fastest(format: &str, body: &[u8]) -> Duration {
-    let run = || {
-        let start = Instant::now();
-        read(format, body);
-        start.elapsed()
-    };
-    (0..5).map(|_| run()).min().unwrap_or_default()
+    cpu_time(|| read(format, body))
 }
 
 /// Sixteen times as much takes sixteen times as long, not 256 times.

@@ -7,6 +7,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use super::filter::Filter;
 use crate::{byte_set::ByteSet, error::Problem};
 
+/// Of longer literals the beginning is sought: it is rare enough, and keeps the automaton small.
+const LONGEST: usize = 8;
+
 /// Collects the literals of gates.
 #[derive(Debug, Default)]
 pub(crate) struct GateIndexBuilder {
@@ -33,6 +36,7 @@ impl GateIndexBuilder {
     pub(crate) fn gate(&mut self, mut literals: Vec<Vec<u8>>) -> Result<u16, Problem> {
         for literal in &mut literals {
             literal.make_ascii_lowercase();
+            literal.truncate(LONGEST);
         }
         literals.sort_unstable();
         literals.dedup();
@@ -57,7 +61,7 @@ impl GateIndexBuilder {
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .kind(Some(AhoCorasickKind::DFA))
             .build(&literals);
         let automaton = automaton.map_err(|_| Problem::TooMuch {
             what: "literals of all patterns",

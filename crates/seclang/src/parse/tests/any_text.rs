@@ -1,10 +1,11 @@
 //! Any text whatever: no panic, a place for each problem, linear time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::parse;
+use crate::cpu_time::cpu_time;
 
 /// Texts of about this length that repeat one piece, each after the beginning that makes it meaningful.
 fn hostile(length: usize) -> Vec<String> {
@@ -38,14 +39,7 @@ fn hostile(length: usize) -> Vec<String> {
 
 #[test]
 fn sixteen_times_the_text_takes_no_more_than_a_linear_share_of_time() {
-    let time = |text: &str| {
-        let runs = (0..3).map(|_| {
-            let start = Instant::now();
-            drop(parse(text, "r.conf"));
-            start.elapsed()
-        });
-        runs.min().unwrap_or_default()
-    };
+    let time = |text: &str| cpu_time(|| drop(parse(text, "r.conf")));
     for (short, long) in hostile(1 << 14).iter().zip(hostile(1 << 18)) {
         // Linear is 16 times as long, quadratic is 256 times.
         let bound = time(short) * 64 + Duration::from_millis(20);
