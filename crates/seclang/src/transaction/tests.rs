@@ -31,3 +31,15 @@ fn no_cookie_hides_behind_many() {
     transaction.request_header(b"Cookie", header.as_bytes());
     assert!(transaction.request_headers_done().is_some());
 }
+
+#[test]
+fn no_parameter_goes_uncounted_behind_many() {
+    let mut transaction = transaction(
+        "SecArgumentsLimit 10000\n\
+         SecRule ARGS_NAMES \"@rx .\" \"id:1,phase:1,pass,nolog,setvar:'TX.count_%{MATCHED_VAR}=+1'\"\n\
+         SecRule TX:/^count_/ \"@gt 1\" \"id:2,phase:1,deny\"",
+    );
+    let query: String = (0..9000).map(|number| format!("{number}&")).collect();
+    transaction.request_line(b"GET", format!("/?{query}twice&twice").as_bytes(), b"HTTP/1.1");
+    assert!(transaction.request_headers_done().is_some());
+}
