@@ -52,7 +52,7 @@ impl Tx {
         let name = name.to_ascii_lowercase();
         match (names.slot(&name), value) {
             (Some(slot), value) => self.set(slot, value),
-            (None, Some(value)) if self.others.len() < MOST_VALUES || self.others.contains_key(&name) => {
+            (None, Some(value)) if self.others.len() < MOST_NAMED || self.others.contains_key(&name) => {
                 self.others.insert(name, Written::from_slice(value));
             }
             (None, Some(_)) => {}
@@ -69,7 +69,10 @@ impl Tx {
     }
 }
 
-/// Most values that a collection holds under names that rules put together.
+/// Most values that `TX` holds under names that rules put together. Rules that count parameters by their names must have
+/// room for as many as are looked at: what is not counted is not found.
+const MOST_NAMED: usize = 16_384;
+/// Most values that a collection which outlives its exchange holds.
 const MOST_VALUES: usize = 4096;
 
 /// A value of a collection that outlives its exchange.

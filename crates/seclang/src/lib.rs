@@ -43,3 +43,8 @@ pub use rule_set::{RuleInfo, RuleSet};
 pub use settings::{BodySettings, Settings};
 pub use transaction::{Connection, Transaction};
 pub use transformation::Transformation;
+
+/// The Rust on the page about the language is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/rule-language.md")]
+struct RuleLanguage;

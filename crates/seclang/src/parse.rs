@@ -16,6 +16,8 @@ mod template;
 mod variables;
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

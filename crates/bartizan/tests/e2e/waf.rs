@@ -76,6 +76,39 @@ async fn bodies_are_looked_at_before_a_byte_is_forwarded() {
     gateway.stop().await;
 }
 
+/// What clients may write in more ways than one means the same to the rules.
+#[tokio::test]
+async fn no_spelling_of_a_request_hides_its_body() {
+    let (_upstream, gateway) = guarded("starter").await;
+    let body = "id=1'+OR+'1'%3D'1";
+    let length = format!("Content-Length: {}\r\n", body.len());
+    let chunked =
+        format!("{:x};a=b\r\n{}\r\n{:x}\r\n{}\r\n0\r\nX-Trailer: a\r\n\r\n", 5, &body[..5], 12, &body[5..]);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let cases = [
+        ("plain", "/a", format!("{form}{length}\r\n{body}"), 403),
+        ("chunked", "/a", format!("{form}Transfer-Encoding: chunked\r\n\r\n{chunked}"), 403),
+        ("no type", "/a", format!("{length}\r\n{body}"), 403),
+        ("empty type", "/a", format!("Content-Type:\r\n{length}\r\n{body}"), 403),
+        ("two types", "/a", format!("Content-Type: image/png\r\n{form}{length}\r\n{body}"), 400),
+        ("compressed", "/a", format!("{form}Content-Encoding: gzip\r\n{length}\r\n{body}"), 403),
+        ("absolute form", "http://shop.test/a", format!("{form}{length}\r\n{body}"), 403),
+        (
+            "upgrade",
+            "/a",
+            format!("{form}Connection: upgrade\r\nUpgrade: websocket\r\n{length}\r\n{body}"),
+            403,
+        ),
+        ("method", "/a", format!("X-HTTP-Method-Override: GET\r\n{form}{length}\r\n{body}"), 403),
+    ];
+    for (name, target, rest, expected) in cases {
+        let head = format!("POST {target} HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n");
+        let answer = gateway.raw(head + &rest).await;
+        assert_eq!(answer.status, expected, "{name}: {answer:?}");
+    }
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn the_front_of_a_long_body_may_be_enough() {
     let (upstream, gateway) = guarded("{ max_body: 4KiB, on_large_body: inspect_prefix }").await;

@@ -66,11 +66,13 @@ struct Patterns {
 impl Patterns {
     fn new() -> Result<Self, regex::Error> {
         const NAME: &str = "passw|pwd|passphrase|secret|token|credential|authorization|api-?_?key|private|session|cookie|\
-                            signature|card|cvv|cvc|iban|ssn|otp|pin$";
+                            signature|card|cvv|cvc|iban|ssn|otp|pin\\b";
+        // As it stands in a text, in a text within a text, and in a URL.
+        const QUOTE: &str = r#"(?:\\?["']|%2[27])?"#;
         Ok(Self {
             name: Regex::new(&format!("(?i:{NAME})"))?,
             pair: Regex::new(&format!(
-                r#"((?i:[\w.\[\]-]{{0,40}}(?:{NAME})[\w.\[\]-]{{0,40}})["']?\s?[=:]\s?["']?)[^&;,"']+"#
+                r#"((?i:[\w.\[\]-]{{0,40}}(?:{NAME})[\w.\[\]-]{{0,40}}{QUOTE}\s?(?:[=:]|%3[ad])\s?{QUOTE}))[^&;,"']+"#
             ))?,
             mail: Regex::new(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")?,
             digits: Regex::new(r"[0-9](?:[ -]?[0-9]){6,}")?,
@@ -95,6 +97,14 @@ mod tests {
             ("REQUEST_HEADERS:Cookie", "a=b", "<hidden>"),
             ("REQUEST_COOKIES:theme", "dark", "<hidden>"),
             ("QUERY_STRING", "a=1&password=hunter2&b=2", "a=1&password=<hidden>&b=2"),
+            ("QUERY_STRING", "a=1&pin=1234", "a=1&pin=<hidden>"),
+            ("ARGS:shopping", "bread", "bread"),
+            ("ARGS:q", r#"{\"password\":\"hunter2\"}"#, r#"{\"password\":\"<hidden>"}"#),
+            (
+                "REQUEST_URI_RAW",
+                "/a?q=%7B%22password%22%3A%22hunter2%22%7D",
+                "/a?q=%7B%22password%22%3A%22<hidden>",
+            ),
             ("REQUEST_BODY", r#"{"access_token": "abc", "b": 1}"#, r#"{"access_token": "<hidden>", "b": 1}"#),
             ("ARGS:q", "line\nbreak\u{1b}[31m", "line\\nbreak\\u{1b}[31m"),
         ];

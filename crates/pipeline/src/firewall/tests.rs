@@ -71,6 +71,14 @@ fn an_attack_is_refused_and_told() {
 
     for (kind, body) in [
         ("application/x-www-form-urlencoded", "id=1'+OR+'1'%3D'1"),
+        ("Application/X-WWW-Form-Urlencoded ;charset=UTF-8", "id=1'+OR+'1'%3D'1"),
+        ("", "id=1'+OR+'1'%3D'1"),
+        ("form", "id=1'+OR+'1'%3D'1"),
+        ("text/plain", "id=1'+OR+'1'%3D'1"),
+        ("Application/JSON;charset=utf-8", r#"{"id": "1' OR '1'='1"}"#),
+        ("application/x-json", r#"{"id": "1' OR '1'='1"}"#),
+        ("text/json", r#"{"id": "1' OR '1'='1"}"#),
+        ("application/merge-patch+json", r#"{"id": "1' OR '1'='1"}"#),
         ("application/json", r#"{"filter": {"id": "1' OR '1'='1"}}"#),
     ] {
         let (found, account) = ask(&firewall, "/0/a", kind, body);
@@ -86,6 +94,23 @@ fn log_mode_never_refuses_and_tells_what_it_would() {
     let (found, account) = get(&starter("mode: log"), ATTACK);
     assert!(found.is_ok());
     assert_eq!((account.mode, account.judged), (WafMode::Log, Judged::RefusedRequest));
+}
+
+/// The example of the manual's page about the language, as its file is named there.
+#[test]
+fn own_rules_count_with_the_others() {
+    let page = include_str!("../../../../docs/src/rule-language.md");
+    let example = page.split("<!-- example: begin -->").nth(1).unwrap();
+    let example = example.split("```apache\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("orders-before.conf");
+    std::fs::write(&file, example).unwrap();
+    let firewall = starter(&format!("include: \"{}\"", file.display()));
+    assert!(get(&firewall, "/0/orders?state=Paid").0.is_ok());
+    assert!(get(&firewall, "/0/orders").0.is_ok());
+    let (found, account) = get(&firewall, "/0/orders?state=stolen");
+    assert_eq!(found.unwrap_err().code, Code::WafRefused);
+    assert_eq!((account.rules[0].id, account.inbound_score), (100_100, Some(5)));
 }
 
 #[test]

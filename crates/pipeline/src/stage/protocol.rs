@@ -40,6 +40,7 @@ impl Protocol {
         self.check_names(&mut exchange.head.headers)?;
         check_host(exchange)?;
         check_length(&exchange.head.headers)?;
+        check_media_type(&exchange.head.headers)?;
         check_upgrade(exchange)?;
         check_expect(&exchange.head.headers)?;
         check_target(&exchange.head.uri)?;
@@ -156,6 +157,15 @@ fn same_authority(host: &Authority, target: &Authority) -> bool {
 fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
         return Err(malformed("more than one `Content-Length`").closing());
+    }
+    Ok(())
+}
+
+/// One media type, or none (RFC 9110, section 8.3): with two the rules of a firewall might read the body as one and the
+/// service as the other.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
+        return Err(malformed("more than one `Content-Type`").closing());
     }
     Ok(())
 }

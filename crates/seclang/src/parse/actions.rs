@@ -54,7 +54,7 @@ named! {
 }
 
 /// Actions of the language that this engine does not have, and why.
-const REFUSED: &[(&str, &str)] = &[
+pub(super) const REFUSED: &[(&str, &str)] = &[
     ("append", "this engine changes no bodies"),
     ("deprecatevar", "ModSecurity 3 has it no more; use `expirevar`"),
     ("exec", "this engine starts no programs"),
@@ -244,4 +244,10 @@ pub(super) fn ids(name: &str, text: &str) -> Result<Vec<crate::ast::Ids>, Proble
         return Err(Problem::Missing { name: name.to_owned(), expected: EXPECTED });
     }
     Ok(ids)
+}
+
+/// What the page about the language must name.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ActionName::ALL.iter().map(|known| known.name())
 }

@@ -28,7 +28,7 @@ named! {
 }
 
 /// What `ctl` can change in `ModSecurity` 2, and why not here.
-const REFUSED: &[(&str, &str)] = &[
+pub(super) const REFUSED: &[(&str, &str)] = &[
     ("debugLogLevel", "this engine has one debug log, the trace of a request"),
     ("hashEnforcement", "this engine signs no links"),
     ("hashEngine", "this engine signs no links"),
@@ -136,4 +136,10 @@ pub(super) fn audit_part_letters(name: &str, parts: &str) -> Result<String, Prob
         return Err(Problem::invalid(name, parts, "letters from A to K, and Z"));
     }
     Ok(letters)
+}
+
+/// What the page about the language must name.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ControlName::ALL.iter().map(|known| known.name())
 }

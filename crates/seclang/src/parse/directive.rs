@@ -195,3 +195,9 @@ fn of_one_rule(action: &Action) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// What the page about the language must name.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    DirectiveName::ALL.iter().map(|known| known.name())
+}

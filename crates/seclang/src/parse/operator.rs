@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Operators of the language that this engine does not have, and why.
-const REFUSED: &[(&str, &str)] = &[
+pub(super) const REFUSED: &[(&str, &str)] = &[
     ("fuzzyHash", "it reads a database of hashes; compare digests with `t:sha1` and `@pmFromFile`"),
     ("geoLookup", "this engine reads no database of locations"),
     ("gsbLookup", "it asks a service that is no more"),

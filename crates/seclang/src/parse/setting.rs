@@ -58,7 +58,7 @@ named! {
 }
 
 /// Directives of the language that this engine does not have, and why.
-const REFUSED: &[(&str, &str)] = &[
+pub(super) const REFUSED: &[(&str, &str)] = &[
     ("IncludeOptional", "it belongs to Apache; use `Include`"),
     ("SecCacheTransformations", "values are always transformed once"),
     ("SecChrootDir", "this engine starts no programs"),
@@ -196,4 +196,10 @@ fn one_byte(name: &str, value: &str) -> Result<u8, Problem> {
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => Err(Problem::invalid(name, value, "one character of ASCII")),
     }
+}
+
+/// What the page about the language must name.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    SettingName::ALL.iter().map(|known| known.name())
 }

@@ -18,7 +18,8 @@ impl State {
             None => (target, &[][..]),
         };
         let decoded = percent_decoded(target);
-        let path = percent_decoded(raw_path);
+        // Rules about paths (`@beginsWith /admin`) mean the same whichever form the target has.
+        let path = percent_decoded(without_authority(raw_path));
         let file = path.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
         let buffers = &mut self.buffers;
         let values = &mut self.values;

@@ -7,6 +7,7 @@ mod chains;
 mod collections;
 mod deciding;
 mod exclusions;
+mod targets;
 mod values;
 mod work;
 

@@ -85,14 +85,16 @@ fn exclusions(firewall: &DecidedFirewall) -> Vec<String> {
     lines
 }
 
-/// What an exclusion can name of a variable: all of its collection, where its own name cannot be written.
+/// What an exclusion can name of a variable: all of its collection, where its own name cannot be written or would mean
+/// more than itself: `/.*/` is a name that a client may choose, and a pattern in an exclusion.
 fn target(name: &str) -> Option<&str> {
     let (collection, part) = name.split_once(':').unwrap_or((name, ""));
     if NOT_EXCLUDABLE.iter().any(|other| collection.starts_with(other)) {
         return None;
     }
     let is_writable = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]()@*+=~^:/".contains(&byte);
-    Some(if part.bytes().all(is_writable) { name } else { collection })
+    let is_name = collection == "XML" || !part.starts_with('/');
+    Some(if is_name && part.bytes().all(is_writable) { name } else { collection })
 }
 
 /// A message as it can stand between quotation marks.
@@ -111,6 +113,9 @@ mod tests {
             ("ARGS:items.0.text", Some("ARGS:items.0.text")),
             ("ARGS:a\" }, evil", Some("ARGS")),
             ("ARGS:a b", Some("ARGS")),
+            ("ARGS:/.*/", Some("ARGS")),
+            ("XML:/*", Some("XML:/*")),
+            ("XML://@*", Some("XML://@*")),
             ("ARGS:${HOME}", Some("ARGS")),
             ("REQUEST_BODY", Some("REQUEST_BODY")),
             ("MATCHED_VARS:x", None),
