@@ -144,6 +144,3 @@ impl Transaction {
         evaluate::variable(&self.rules, &self.state, Variable::from_name(variable)?, selected)
     }
 }
-
-#[cfg(test)]
-mod tests;
