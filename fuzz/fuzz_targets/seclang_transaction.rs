@@ -54,18 +54,20 @@ fuzz_target!(|input: (u8, u8, &[u8], Headers<'_>, &[u8], &[u8])| {
         let mut exchange = Transaction::new(SET.clone(), Connection::default(), "fuzz");
         exchange.request_line(b"POST", target, b"HTTP/1.1");
         exchange.request_header(b"Content-Type", content_type);
-        headers.iter().for_each(|(name, value)| exchange.request_header(name, value));
+        for (name, value) in &headers {
+            exchange.request_header(name, value);
+        }
         exchange.request_headers_done();
-        body.chunks(size).for_each(|piece| {
+        for piece in body.chunks(size) {
             exchange.request_body(piece);
-        });
+        }
         exchange.request_body_done();
         exchange.response_line(200, b"HTTP/1.1");
         exchange.response_header(b"Content-Type", b"text/html");
         exchange.response_headers_done();
-        answer.chunks(size).for_each(|piece| {
+        for piece in answer.chunks(size) {
             exchange.response_body(piece);
-        });
+        }
         exchange.response_body_done();
         let outcome = (exchange.matches().to_vec(), exchange.interruption().cloned());
         exchange.finish();
