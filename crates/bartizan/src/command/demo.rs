@@ -118,6 +118,12 @@ fn invitation(proxy: SocketAddr, credentials: &Credentials) -> String {
             "what the shop gets to see",
             r#"curl -s "$GATEWAY/echo" -H "authorization: Bearer $CUSTOMER" -H "x-user-id: root""#,
         ),
+        ("the firewall looks at what is asked", r#"curl -i "$GATEWAY/products?id=1%27%20OR%20%271%27=%271""#),
+        (
+            "a fourth password is one too many",
+            r#"for n in 1 2 3 4; do curl -i "$GATEWAY/login" --json '{"password":"letmein"}'; done"#,
+        ),
+        ("how near the limits are", "bartizan limits status"),
         ("who was refused", "bartizan requests --refused"),
         ("and why", "bartizan explain REQUEST_ID"),
     ];

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use super::{
     credentials::Credentials,
     issuer::{AUDIENCE, ISSUER},
+    scenario::GUESSES,
 };
 use crate::document::hexadecimal;
 
@@ -58,9 +59,14 @@ identity:
           permissions: [orders:read]
 roles:
   administrator: ["orders:*", "customers:*", "shop:report"]
+limits:
+  guests: [{{ per: address, rate: 6000/min }}]
+  login: [{{ per: address, rate: {GUESSES}/d }}]
+waf: starter
 routes:
-  - {{ path: /, to: "http://{shop}", auth: none }}
-  - {{ path: /products/**, to: "http://{shop}", auth: none, methods: [GET, HEAD], cors: "*" }}
+  - {{ path: /, to: "http://{shop}", auth: none, limit: guests }}
+  - {{ path: /login, to: "http://{shop}", auth: none, methods: [POST], limit: [guests, login] }}
+  - {{ path: /products/**, to: "http://{shop}", auth: none, methods: [GET, HEAD], cors: "*", limit: guests }}
   - path: /orders/**
     to: http://{shop}
     auth: [shop-users, partners]
@@ -97,6 +103,6 @@ mod tests {
         let path = write(folder.path(), addresses, shop, &credentials).unwrap();
         let loaded = Config::load(&path).unwrap();
         assert_eq!(loaded.warnings, []);
-        assert_eq!(loaded.config.routes.len(), 7);
+        assert_eq!(loaded.config.routes.len(), 8);
     }
 }

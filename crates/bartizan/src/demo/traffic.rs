@@ -30,6 +30,10 @@ pub(crate) struct Summary {
 
 /// Sends `count` requests to `gateway` and reports every one of them.
 pub(crate) async fn send(gateway: SocketAddr, credentials: &Credentials, count: usize) -> Result<Summary> {
+    for _ in 0..scenario::GUESSES {
+        let guess = scenario::guess();
+        exchange(gateway, guess.source, &guess.bytes).await?;
+    }
     let (ordinary, hostile) = (scenario::ordinary(credentials), scenario::hostile(credentials));
     let sequence =
         ordinary.iter().cycle().zip(hostile.iter().cycle()).flat_map(|(first, second)| [first, second]);

@@ -10,8 +10,14 @@ async fn the_traffic_is_decided_as_it_should_be() {
     assert!(!ended.stdout.contains("not expected"), "{}", ended.stdout);
     let report = ended.succeeded();
     assert!(report.contains("62 requests, all decided as they should be"), "{report}");
-    for code in ["malformed_request", "invalid_authentication_token", "permission_denied", "address_blocked"]
-    {
+    for code in [
+        "malformed_request",
+        "invalid_authentication_token",
+        "permission_denied",
+        "address_blocked",
+        "rate_limit_exceeded",
+        "waf_refused",
+    ] {
         assert!(report.contains(code), "{code}: {report}");
     }
 }
@@ -38,7 +44,7 @@ async fn the_printed_requests_work() {
             answer.lines().next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned(),
         );
     }
-    assert_eq!(statuses, ["200", "401", "201", "200", "403", "200", "200"], "{printed}");
+    assert_eq!(statuses, ["200", "401", "201", "200", "403", "200", "200", "403"], "{printed}");
     let listed = gateway.cli(["requests", "--refused"]).await.succeeded();
     assert!(listed.contains("mfa_required"), "{listed}");
     gateway.stop().await;
