@@ -22,7 +22,7 @@ use self::asked::Asked;
 use crate::{
     admin_tls::AdminTls,
     configuration::{self, Configuration, Followers},
-    logging, open_files, process, recorder,
+    document, logging, open_files, process, recorder,
     signals::{Request, Signals},
     spans::Spans,
     state::{Announcement, Running, StateDirectory},
@@ -90,6 +90,9 @@ impl System {
         let spans = Spans::observing(&records);
         spans.export_to(config.telemetry.otlp.as_deref())?;
         let gateway = Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets)?;
+        if let Some(path) = &document {
+            configuration::log_warnings(&document::doubts(path, gateway.doubts()).collect::<Vec<_>>());
+        }
 
         let listeners = listeners::all(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
         let running = listeners::running(&listeners, admin_tls.is_some(), document.clone());

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bartizan_pipeline::{Records, Verdict};
+use bartizan_pipeline::{HeldBytes, Records, Verdict};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
 use crate::{
     arrive,
-    body::{HeldBytes, ResponseBody},
+    body::ResponseBody,
     connection::{Answer, ConnectionFacts},
     depart::Departure,
     forward::Forwarder,

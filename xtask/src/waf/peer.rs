@@ -123,12 +123,13 @@ fn file(name: &str) -> PathBuf {
 /// Writes what names the files of rules, in the order in which the engine reads them.
 fn rules(folder: &Path, crs: &Path) -> Result<PathBuf> {
     let (root, crs) = (crate::root(), crs.display());
-    let (xtask, bench) = (root.join("xtask/src/crs/engine.conf"), root.join("bench/waf/engine.conf"));
-    let text = format!(
-        "Include {}\nInclude {}\nInclude {crs}/crs-setup.conf.example\nInclude {crs}/rules/*.conf\n",
-        xtask.display(),
-        bench.display(),
-    );
+    let ours = [
+        "crates/pipeline/src/firewall/recommended.conf",
+        "xtask/src/crs/engine.conf",
+        "bench/waf/engine.conf",
+    ];
+    let ours: String = ours.iter().map(|file| format!("Include {}\n", root.join(file).display())).collect();
+    let text = format!("{ours}Include {crs}/crs-setup.conf.example\nInclude {crs}/rules/*.conf\n");
     let path = folder.join("rules.conf");
     fs::write(&path, text)?;
     Ok(path)
