@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use bartizan_config::{Config, Http, Listen};
 use bartizan_limits::Limiter;
 use bartizan_pipeline::{LimitHistory, Pipeline, Records};
+use bartizan_policy::Policies;
 use bartizan_reputation::AddressLists;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -128,6 +129,11 @@ impl Gateway {
     /// The configuration that new requests are served by.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.shared.generation.load().config)
+    }
+
+    /// The policies behind the permissions; `None`: there are none.
+    pub fn policies(&self) -> Option<Arc<Policies>> {
+        self.shared.generation.load().pipeline.policies().cloned()
     }
 
     /// What counts the requests of limited routes.

@@ -27,6 +27,7 @@
 //! # Ok::<(), bartizan_model::ModelError>(())
 //! ```
 
+mod cedar;
 mod decision;
 mod index;
 mod role;
@@ -34,6 +35,10 @@ mod route_policy;
 #[cfg(test)]
 mod tests;
 
+pub use cedar::{
+    AskedAction, AskedEntity, AskedParent, Caller, Effect, Judgement, Policies, PoliciesError, Question,
+    QuestionError, RequestFacts, RoutePolicies, Ruling, Statement,
+};
 pub use decision::{Decision, Missing};
 pub use index::{PermissionIndex, PermissionSet};
 pub use role::RoleTable;
