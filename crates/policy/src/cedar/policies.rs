@@ -14,7 +14,7 @@ use cedar_policy::{
 
 use super::{
     Judgement, PoliciesError, RoutePolicies, Statement,
-    action::route_id,
+    action::{RouteActions, route_id},
     error,
     judgement::ruling_of,
     schema,
@@ -36,6 +36,8 @@ pub struct Policies {
     /// The actions that requests of routes do.
     of_requests: HashSet<String>,
     routes: HashMap<EntityUid, Entity>,
+    /// The routes that name a resource of a type for an action.
+    naming: HashMap<(String, String), Vec<EntityUid>>,
     warnings: Vec<Diagnostic>,
     authorizer: Authorizer,
 }
@@ -77,6 +79,7 @@ impl Policies {
         Ok(Arc::new(Self {
             of_requests: schema::of_requests(config),
             routes: routes(config, &types)?,
+            naming: naming(config, &types),
             mode: *mode,
             authorizer: Authorizer::new(),
             types,
@@ -122,6 +125,11 @@ impl Policies {
     /// The route of this name, in its zone.
     pub(crate) fn route(&self, uid: &EntityUid) -> Option<&Entity> {
         self.routes.get(uid)
+    }
+
+    /// The routes whose requests do this with resources of this type.
+    pub(crate) fn routes_of(&self, action: &str, entity_type: &str) -> &[EntityUid] {
+        self.naming.get(&(action.to_owned(), entity_type.to_owned())).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn bucket(&self, action: &EntityUid) -> Option<&Arc<Bucket>> {
@@ -189,6 +197,21 @@ fn routes(config: &Config, types: &Types) -> Result<HashMap<EntityUid, Entity>, 
         Ok((uid, entity.map_err(|error| PoliciesError::general(error.to_string()))?))
     };
     zones.into_iter().map(entity).collect()
+}
+
+fn naming(config: &Config, types: &Types) -> HashMap<(String, String), Vec<EntityUid>> {
+    let mut naming: HashMap<(String, String), Vec<EntityUid>> = HashMap::new();
+    for route in config.routes.iter().filter(|route| route.policy.is_asked) {
+        let Some(resource) = &route.policy.resource else { continue };
+        for action in RouteActions::of(route).all() {
+            let named = naming.entry((action.id.clone(), resource.entity_type.clone())).or_default();
+            let uid = types.route(&route_id(route));
+            if !named.contains(&uid) {
+                named.push(uid);
+            }
+        }
+    }
+    naming
 }
 
 /// A bucket for every action of the schema; actions about which the same policies speak share them.

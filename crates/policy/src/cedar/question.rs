@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::SystemTime};
 
 use bartizan_model::{CallerType, Zone};
-use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
+use cedar_policy::{Context, Entities, Entity, EntityAttrEvaluationError, EntityUid, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -92,7 +92,9 @@ impl Policies {
         let bucket =
             self.bucket(&action).ok_or_else(|| QuestionError::UnknownAction(question.action.name.clone()))?;
         let subject = self.entity("the subject", &question.subject)?;
+        let within = self.routes_of(&question.action.name, &question.resource.entity_type);
         let resource = self.entity("the resource", &question.resource)?;
+        let resource = belonging_to(resource, within).map_err(|error| unfit("the resource", &error))?;
         let context = self.context(question, &action)?;
         let request = Request::new(subject.uid(), action, resource.uid(), context, Some(&self.schema))
             .map_err(|error| unfit("the question", &error))?;
@@ -100,9 +102,7 @@ impl Policies {
         if asked.iter().all(|subject| subject.uid() != resource.uid()) {
             asked.push(resource);
         }
-        // The zone of what belongs to a route is the route's.
-        let parents = question.resource.parents.iter().filter(|parent| parent.entity_type == ROUTE);
-        asked.extend(parents.filter_map(|parent| self.route(&self.types.route(&parent.id)).cloned()));
+        asked.extend(within.iter().filter_map(|route| self.route(route)).cloned());
         let entities = bucket.entities.clone().add_entities(asked, None);
         let entities: Entities = entities.map_err(|error| unfit("the question", &error))?;
         Ok(self.judge(bucket, &request, &entities))
@@ -115,8 +115,11 @@ impl Policies {
             return known.cloned().ok_or_else(|| QuestionError::Unfit { what, reason: reason() });
         }
         let is_caller = CallerType::ALL.iter().any(|caller| caller.as_str() == asked.entity_type);
-        let (attributes, mut parents) =
-            if is_caller { caller(asked) } else { (asked.properties.clone(), HashSet::new()) };
+        let (attributes, mut parents) = if is_caller {
+            caller(asked).map_err(|reason| QuestionError::Unfit { what, reason: reason.into() })?
+        } else {
+            (asked.properties.clone(), HashSet::new())
+        };
         parents.extend(asked.parents.iter().map(|parent| (parent.entity_type.clone(), parent.id.clone())));
         let parents: Vec<_> = parents.iter().map(|(name, id)| json!({ "type": name, "id": id })).collect();
         let uid = json!({ "type": asked.entity_type, "id": asked.id });
@@ -137,20 +140,44 @@ impl Policies {
     }
 }
 
-/// The attributes and parents that every caller has, made of what is said of one.
-fn caller(asked: &AskedEntity) -> (Map<String, Value>, HashSet<(String, String)>) {
+/// What a request names belongs to its route, and so to the route's zone. A question does not say which route that is:
+/// all that name such a thing for this action are taken, so that what forbids one of them forbids it.
+fn belonging_to(entity: Entity, routes: &[EntityUid]) -> Result<Entity, EntityAttrEvaluationError> {
+    if routes.is_empty() {
+        return Ok(entity);
+    }
+    let (uid, attributes, mut parents) = entity.into_inner();
+    parents.extend(routes.iter().cloned());
+    Entity::new(uid, attributes, parents)
+}
+
+/// What an entity is said to have and to belong to.
+type Described = (Map<String, Value>, HashSet<(String, String)>);
+
+/// The attributes and parents that every caller has, made of what is said of one. What cannot be understood is refused:
+/// left out, it might be what a policy forbids.
+fn caller(asked: &AskedEntity) -> Result<Described, &'static str> {
     let mut attributes = asked.properties.clone();
     let mut parents = HashSet::new();
-    let roles = attributes.remove("roles");
-    for role in roles.iter().flat_map(|roles| roles.as_array()).flatten().filter_map(Value::as_str) {
-        parents.insert(("Role".to_owned(), role.to_owned()));
+    let roles = match attributes.remove("roles") {
+        None => Vec::new(),
+        Some(Value::Array(roles)) => roles,
+        Some(_) => return Err("`roles` is a list of texts"),
+    };
+    for role in roles {
+        let Value::String(role) = role else { return Err("`roles` is a list of texts") };
+        parents.insert(("Role".to_owned(), role));
     }
-    let zone = attributes.remove("zone");
-    let zone = zone.as_ref().and_then(Value::as_str).unwrap_or(Zone::default().as_str());
-    parents.insert(("Zone".to_owned(), zone.to_owned()));
-    if let Some(organization) = attributes.get_mut("organization")
-        && let Some(id) = organization.as_str().map(ToOwned::to_owned)
-    {
+    let zone = match attributes.remove("zone") {
+        None => Zone::default(),
+        Some(zone) => {
+            let zone = zone.as_str().and_then(|zone| zone.parse().ok());
+            zone.ok_or("`zone` is `public`, `gateway`, `services` or `data`")?
+        }
+    };
+    parents.insert(("Zone".to_owned(), zone.to_string()));
+    if let Some(organization) = attributes.get_mut("organization") {
+        let id = organization.as_str().ok_or("`organization` is a text")?.to_owned();
         *organization = json!({ "type": "Organization", "id": id });
         parents.insert(("Organization".to_owned(), id));
     }
@@ -158,7 +185,7 @@ fn caller(asked: &AskedEntity) -> (Map<String, Value>, HashSet<(String, String)>
     attributes.entry("id").or_insert_with(|| id.into());
     attributes.entry("provider").or_insert_with(|| provider.into());
     attributes.entry("grants").or_insert_with(|| json!([]));
-    (attributes, parents)
+    Ok((attributes, parents))
 }
 
 fn unfit(what: &'static str, error: &dyn std::error::Error) -> QuestionError {

@@ -24,9 +24,13 @@ const ROUTES: &str = r#"
 "#;
 
 fn config(policies: &str, zones: &str) -> Config {
+    config_of(ROUTES, policies, zones)
+}
+
+fn config_of(routes: &str, policies: &str, zones: &str) -> Config {
     let text = format!(
         "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n{zones}\n\
-         identity: {{ keys: {{ api_key: {{ keys: [{{ name: a, hash: \"sha256:{}\" }}] }} }} }}\nroutes:{ROUTES}",
+         identity: {{ keys: {{ api_key: {{ keys: [{{ name: a, hash: \"sha256:{}\" }}] }} }} }}\nroutes:{routes}",
         "0".repeat(64)
     );
     let mut config = match Config::parse(&text, &Source::text("")) {

@@ -134,3 +134,30 @@ fn callers_of_the_gateway_can_be_asked_about() {
     let error = ask(&policies, question(json!({ "method": "GET" }))).unwrap_err();
     assert!(error.to_string().contains("address"), "{error}");
 }
+
+#[test]
+fn what_is_asked_about_is_in_the_zone_of_the_routes_that_name_it() {
+    let zones = "zones: { data: { callers: [services] } }";
+    let routes = ROUTES
+        .replace("policy: { action: \"orders:refund\"", "zone: data, policy: { action: \"orders:refund\"");
+    let config = config_of(&routes, "permit (principal, action, resource);", zones);
+    let policies = Policies::compile(&config).unwrap().unwrap();
+    let question = |properties: Value| {
+        json!({
+            "subject": { "type": "Service", "id": "shop/billing", "properties": properties },
+            "action": { "name": "orders:refund" },
+            "resource": { "type": "Order", "id": "7" },
+            "context": { "address": "203.0.113.7", "method": "POST", "path": "/", "mfa": false, "secure": true, "zone": "public" },
+        })
+    };
+    assert_eq!(ask(&policies, question(json!({ "zone": "services" }))), Ok(true));
+    assert_eq!(ask(&policies, question(json!({}))), Ok(false));
+    for unclear in [
+        json!({ "roles": "clerk" }),
+        json!({ "roles": [7] }),
+        json!({ "zone": "dmz" }),
+        json!({ "organization": 7 }),
+    ] {
+        assert!(ask(&policies, question(unclear.clone())).is_err(), "{unclear}");
+    }
+}
