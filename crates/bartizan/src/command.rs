@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod limits;
 mod openapi;
+mod policy;
 mod reload;
 mod requests;
 mod rules;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Addresses(addresses::Addresses),
     Limits(limits::Limits),
     Rules(rules::Rules),
+    Policy(policy::Policy),
     Reload(reload::Reload),
     ApiKey(api_key::ApiKey),
     Openapi(openapi::Openapi),
@@ -64,6 +66,7 @@ impl Command {
             Self::Addresses(command) => ask(command.run()).map(done),
             Self::Limits(command) => ask(command.run()).map(done),
             Self::Rules(command) => ask(command.run()).map(done),
+            Self::Policy(command) => ask(command.run()).map(done),
             Self::Reload(command) => ask(command.run()).map(done),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),

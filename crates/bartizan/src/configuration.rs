@@ -11,7 +11,7 @@ use std::{
 
 use bartizan_config::{Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
-use bartizan_gateway::Gateway;
+use bartizan_gateway::{Gateway, GatewayError};
 use metrics::{counter, gauge};
 
 use crate::{admin_tls::AdminTls, document, logging::Level, spans::Spans, state::StateDirectory, systemd};
@@ -136,7 +136,7 @@ impl Shared {
             .map_err(|error| ReloadFailure::from(&error))?;
         let (revision, log) = (config.revision.clone(), config.log.clone());
         let changed = revision != self.gateway.config().revision;
-        self.gateway.reload(config).await.map_err(|error| ReloadFailure::new(error.to_string()))?;
+        self.gateway.reload(config).await.map_err(|error| failure(&error))?;
         self.set_log(&log);
         self.follow();
         warnings.extend(document::doubts(&path, self.gateway.doubts()));
@@ -162,6 +162,12 @@ impl Shared {
             tracing::warn!(error = format!("{error:#}"), "the log level stays as it was");
         }
     }
+}
+
+/// What a gateway says of a configuration that it does not take.
+fn failure(error: &GatewayError) -> ReloadFailure {
+    let diagnostics = error.diagnostics().iter().cloned().map(Into::into).collect();
+    ReloadFailure { message: error.to_string(), diagnostics }
 }
 
 /// Logs what is questionable about a configuration that is in use.

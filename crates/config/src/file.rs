@@ -9,6 +9,7 @@ mod identity;
 mod limits;
 mod listen;
 mod operation;
+mod policies;
 mod proposal;
 mod require;
 mod route;
@@ -17,17 +18,18 @@ mod tls;
 mod upstream;
 mod waf;
 
-use bartizan_model::Grant;
+use bartizan_model::{Grant, Zone};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
     entries::Entries,
     hardening::{Hardening, Http2},
-    identity::{ApiKeys, Certificates, Claims, Jwt, Provider},
+    identity::{ApiKeys, Certificates, Claims, Jwt, Provider, TokenPrincipal},
     limits::{Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
     operation::{Log, Shutdown, Telemetry},
+    policies::{Entity, Policies, RoutePolicy, ZoneTable},
     proposal::{LimitsProposal, ProposedRoute, Version},
     require::{MethodEntry, MethodKey, Require, RequirementSet},
     route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
@@ -60,6 +62,11 @@ pub(crate) struct Document {
     pub(crate) identity: Optional<Entries<Provider>>,
     /// Named sets of grants, by names that tokens, API keys and certificates carry.
     pub(crate) roles: Optional<Entries<Vec<At<Parsed<Grant>>>>>,
+    /// Cedar policies: what decides behind the permissions. Without them the permissions decide alone.
+    pub(crate) policies: Optional<Policies>,
+    /// Who may call the routes of a zone. Zones are `public`, `gateway`, `services` and `data`; without an entry a zone
+    /// may be called from itself and from the one before it, `public` from all.
+    pub(crate) zones: Optional<Entries<ZoneTable, Zone>>,
     /// Services behind the gateway, by names that routes give under `to`. A route may also name a URL directly.
     pub(crate) upstreams: Optional<Entries<Upstream>>,
     /// How much may be asked: policies, by names that routes list under `limit`. A policy is a list of rules, or

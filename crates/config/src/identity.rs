@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use bartizan_model::{Grant, Line, Name, OrganizationId};
+use bartizan_model::{CallerType, Grant, Line, Name, OrganizationId, Zone};
 use secrecy::SecretString;
 
 /// One entry of `identity:`.
@@ -50,6 +50,10 @@ pub struct JwtProvider {
     pub header: http::HeaderName,
     /// Which claims are read.
     pub claims: ClaimNames,
+    /// What its subjects are in policies. Default users.
+    pub principal: CallerType,
+    /// The zone its subjects call from. Default public.
+    pub zone: Zone,
 }
 
 /// Where verification keys come from.
@@ -136,6 +140,8 @@ pub struct ApiKey {
     pub roles: Vec<Name>,
     /// Whom it acts for.
     pub organization: Option<OrganizationId>,
+    /// The zone it calls from. Default the provider's, which is public by default.
+    pub zone: Zone,
 }
 
 /// Client certificates.
@@ -158,6 +164,8 @@ pub struct CertificateClient {
     pub roles: Vec<Name>,
     /// Whom it acts for.
     pub organization: Option<OrganizationId>,
+    /// The zone it calls from. Default the provider's, which is public by default.
+    pub zone: Zone,
 }
 
 /// Kinds of subject alternative name (RFC 5280, section 4.2.1.6).

@@ -55,6 +55,7 @@ mod load;
 mod located;
 mod operation_pattern;
 mod path_pattern;
+mod policies;
 mod problems;
 mod proposal;
 mod reference;
@@ -86,6 +87,7 @@ pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, T
 pub use load::Loaded;
 pub use operation_pattern::OperationPattern;
 pub use path_pattern::{PathPattern, Segment};
+pub use policies::{EntityPattern, IdPart, Policies, PolicyFile, PolicyMode, RoutePolicy, ZoneRule};
 pub use proposal::{LimitsProposal, ProposedRoute};
 pub use reference::reference;
 pub use route::{
@@ -122,6 +124,10 @@ pub struct Config {
     pub identity: Vec<Arc<IdentityProvider>>,
     /// Named sets of grants.
     pub roles: Vec<Role>,
+    /// Cedar policies; `None`: permissions decide alone, and zones.
+    pub policies: Option<Policies>,
+    /// Who may call the zones that some route or `zones` names.
+    pub zones: Vec<ZoneRule>,
     /// Where requests go. Routes name them by [`UpstreamIndex`].
     pub upstreams: Vec<Arc<Upstream>>,
     /// How much may be asked: the policies in the order of the file, then the built-in ones that some route

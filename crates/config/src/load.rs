@@ -69,6 +69,18 @@ impl Config {
 }
 
 impl Diagnostic {
+    /// A problem of a file that the configuration names, at the byte `offset` of its `text`.
+    pub fn in_file(path: &Path, text: &str, offset: usize, severity: Severity, message: String) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let position = Position { line: number(line), column: number(column) };
+        let Position { line, column } = position;
+        let (file, snippet) = (path.display().to_string(), Lines::new(text).snippet(position));
+        Self { severity, file, line, column, message, hint: None, snippet }
+    }
+
     /// A problem that shows only when the configuration at `path` is used, placed where the document first says
     /// `subject`: a file's name, a provider's.
     pub fn in_use(path: &Path, subject: Option<&str>, message: String) -> Self {

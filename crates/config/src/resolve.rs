@@ -13,6 +13,7 @@ mod identity;
 mod limits;
 mod listen;
 mod overlap;
+mod policies;
 pub(crate) mod proposal;
 mod requirements;
 mod roles;
@@ -47,21 +48,23 @@ pub(crate) fn resolve(
     let mut roles = Roles::resolve(&document.roles, problems);
     let mut providers = identity::resolve(document, &mut roles, &mut files, problems);
     let mut upstreams = Upstreams::resolve(&document.upstreams, &mut files, problems);
-    let mut policies = Policies::resolve(document, problems);
+    let mut limits = Policies::resolve(document, problems);
     let mut firewalls = Firewalls::resolve(&document.waf, source, problems);
     let named = Named {
         providers: &mut providers,
         upstreams: &mut upstreams,
-        policies: &mut policies,
+        policies: &mut limits,
         firewalls: &mut firewalls,
     };
     let routes = routes::resolve(document, named, problems);
+    let in_zones: Vec<_> = routes.iter().filter_map(|route| Some((route.zone?, route.policy.line))).collect();
+    let zones = policies::zones(&document.zones, &in_zones, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
     if !problems.failed() {
         providers.warn_of_unused(problems);
         roles.warn_of_unused(providers.issues_roles(), problems);
         upstreams.warn_of_unused(problems);
-        policies.warn(document, problems);
+        limits.warn(document, problems);
     }
     Some(Config {
         revision,
@@ -71,7 +74,9 @@ pub(crate) fn resolve(
         identity: providers.into_list(),
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),
-        limits: policies.into_list(),
+        policies: policies::resolve(document, &source.base, &mut files, problems),
+        zones,
+        limits: limits.into_list(),
         rule_sets: firewalls.into_list(&mut files),
         shared: shared::resolve(&document.shared, &mut files, problems),
         routes: routes.into_iter().map(Arc::new).collect(),

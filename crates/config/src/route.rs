@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bartizan_model::{Line, Name, Permission};
+use bartizan_model::{Line, Name, Permission, Zone};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::{Costs, LimitPolicyIndex, PathPattern, UpstreamIndex, Waf};
+use crate::{Costs, LimitPolicyIndex, PathPattern, RoutePolicy, UpstreamIndex, Waf};
 
 /// One entry of `routes:`.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub struct Route {
     pub require_line: Line,
     /// Whether the caller must have used more than one factor.
     pub multi_factor: bool,
+    /// What is asked of the policies.
+    pub policy: RoutePolicy,
+    /// The zone in which the service is.
+    pub zone: Option<Zone>,
     /// How much may be asked of it: every one of these policies. Empty: no limits.
     pub limits: Vec<LimitPolicyIndex>,
     /// What its requests cost.

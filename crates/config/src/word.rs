@@ -9,6 +9,7 @@ mod header;
 mod log_levels;
 mod name;
 mod operation_pattern;
+mod policy;
 mod priority;
 mod quantity;
 mod rate;
@@ -24,6 +25,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 pub(crate) use self::{
     log_levels::LogLevels,
+    policy::{ActionName, EntityType},
     priority::Priority,
     quantity::ByteSize,
     rate::Rate,

@@ -1,10 +1,12 @@
 //! The endpoints, one file per resource: its types, its handlers, its part of the `OpenAPI` document.
 
+pub(crate) mod access;
 pub(crate) mod addresses;
 pub(crate) mod configuration;
 pub(crate) mod health;
 pub(crate) mod limits;
 pub(crate) mod metrics;
+pub(crate) mod policies;
 pub(crate) mod requests;
 pub(crate) mod status;
 pub(crate) mod upstreams;
@@ -64,6 +66,10 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(limits::reset::reset_limit))
         .routes(routes!(limits::allow::allow_limit))
         .routes(routes!(limits::forecast::forecast_limits))
+        .routes(routes!(policies::list_policies))
+        .routes(routes!(policies::dry_run_policies))
+        .routes(routes!(access::evaluate_access))
+        .routes(routes!(access::evaluate_access_several))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))

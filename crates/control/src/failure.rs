@@ -95,6 +95,8 @@ codes! {
     AddressListsFull = "address_lists_full", CONFLICT;
     /// No room for another allowance.
     LimitAllowancesFull = "limit_allowances_full", CONFLICT;
+    /// Nothing to ask.
+    NoPolicies = "no_policies", CONFLICT;
     /// One forecast is made at a time.
     ForecastRunning = "forecast_running", CONFLICT;
     /// The body is too large.

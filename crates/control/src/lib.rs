@@ -35,6 +35,10 @@ mod token;
 mod tests;
 
 pub use api::{
+    access::{
+        AccessAction, AccessContext, AccessDecision, AccessDecisions, AccessEntity, AccessEvaluation,
+        AccessEvaluations, AccessOptions, EvaluationsSemantic,
+    },
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
@@ -50,6 +54,7 @@ pub use api::{
         threat::{LimitRecommendation, LimitThreat},
         top::{LimitPeriod, LimitRanking, LimitRuleTop, LimitTop, LimitTopValue},
     },
+    policies::{PolicyChange, PolicyDryRun, PolicyList, PolicyProposal, ProposedPolicies},
     requests::{
         decided::{
             DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal,
@@ -57,6 +62,7 @@ pub use api::{
         },
         firewall::{DecidedFirewall, FirewallRule, FirewallVariable, FirewallVerdict},
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
+        policies::{DecidedPolicies, PolicyEffect, PolicyMode, PolicyRuling, PolicyStatement},
     },
     status::{Listener, ListenerKind, Status},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
@@ -64,6 +70,6 @@ pub use api::{
 pub use control::Control;
 pub use error::ControlError;
 pub use failure::Problem;
-pub use system::{LimitsInUse, ReloadFailure, ReloadFuture, System};
+pub use system::{LimitsInUse, PoliciesInUse, ReloadFailure, ReloadFuture, System};
 pub use timestamp::Timestamp;
 pub use token::AdminToken;

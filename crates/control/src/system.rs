@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use bartizan_config::{Config, ConfigError};
 use bartizan_limits::Limiter;
 use bartizan_pipeline::LimitHistory;
+use bartizan_policy::Policies;
 
 use crate::{Diagnostic, Reloaded, Status, UpstreamStatus};
 
@@ -23,8 +24,20 @@ pub trait System: Send + Sync + 'static {
     /// What is limited, and what counts.
     fn limits(&self) -> LimitsInUse;
 
+    /// The policies behind the permissions.
+    fn policies(&self) -> PoliciesInUse;
+
     /// The metrics in the Prometheus text format, version 0.0.4.
     fn metrics(&self) -> String;
+}
+
+/// The policies behind the permissions.
+#[derive(Debug, Clone)]
+pub struct PoliciesInUse {
+    /// The configuration in use.
+    pub config: Arc<Config>,
+    /// Its policies; `None`: it has neither policies nor zones.
+    pub policies: Option<Arc<Policies>>,
 }
 
 /// What is limited, and what counts.

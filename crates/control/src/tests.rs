@@ -7,5 +7,6 @@ mod configuration;
 mod document;
 mod fixture;
 mod limits;
+mod policies;
 mod requests;
 mod status;

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use bartizan_config::Diagnostic;
 use bartizan_pipeline::{FirewallError, PipelineError};
 
 /// A failure to start or to take over a configuration. Failures of single requests are refusals instead.
@@ -36,6 +37,9 @@ pub enum GatewayError {
     /// The rules of the firewall cannot be used.
     #[error(transparent)]
     Firewall(#[from] FirewallError),
+    /// The policies are not valid.
+    #[error(transparent)]
+    Policies(#[from] bartizan_policy::PoliciesError),
     /// A reload has failed inside.
     #[error("compiling the configuration failed inside: see the log")]
     Compilation,
@@ -45,6 +49,14 @@ pub enum GatewayError {
 }
 
 impl GatewayError {
+    /// The problems with their places, where what is at fault is a file that has places.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Policies(error) => error.diagnostics(),
+            _ => &[],
+        }
+    }
+
     /// What the configuration calls the thing that is at fault: a file, an entry of `identity`.
     pub fn subject(&self) -> Option<String> {
         use bartizan_identity::IdentityError as Identity;
@@ -65,6 +77,7 @@ impl GatewayError {
             Self::Firewall(FirewallError::Target { target, .. }) => Some(target.clone()),
             Self::Listen { .. }
             | Self::Firewall(_)
+            | Self::Policies(_)
             | Self::Compilation
             | Self::ListenChanged(_)
             | Self::Limits(_)
@@ -80,6 +93,7 @@ impl From<PipelineError> for GatewayError {
             PipelineError::Identity(error) => Self::Identity(error),
             PipelineError::Limits(error) => Self::Limits(error),
             PipelineError::Firewall(error) => Self::Firewall(error),
+            PipelineError::Policies(error) => Self::Policies(error),
         }
     }
 }

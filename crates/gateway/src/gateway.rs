@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use bartizan_config::{Config, Http, Listen};
 use bartizan_limits::Limiter;
 use bartizan_pipeline::{Doubt, LimitHistory, Pipeline, Records};
+use bartizan_policy::Policies;
 use bartizan_reputation::AddressLists;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -135,6 +136,11 @@ impl Gateway {
     /// What of the configuration in use is probably not meant.
     pub fn doubts(&self) -> Vec<Doubt> {
         self.shared.generation.load().pipeline.doubts()
+    }
+
+    /// The policies behind the permissions; `None`: there are none.
+    pub fn policies(&self) -> Option<Arc<Policies>> {
+        self.shared.generation.load().pipeline.policies().cloned()
     }
 
     /// What counts the requests of limited routes.

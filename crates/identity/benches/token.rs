@@ -24,7 +24,7 @@ use bartizan_config::{
     Provider,
 };
 use bartizan_identity::{Authenticator, Presented, Selection, generate_api_key};
-use bartizan_model::Line;
+use bartizan_model::{CallerType, Line, Zone};
 use bartizan_policy::PermissionIndex;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use divan::{Bencher, black_box};
@@ -175,6 +175,8 @@ fn users(jwks: &Path) -> Arc<IdentityProvider> {
         max_bytes: 8192,
         header: header::AUTHORIZATION,
         claims: ClaimNames::default(),
+        principal: CallerType::User,
+        zone: Zone::Public,
     };
     Arc::new(IdentityProvider {
         name: "users".parse().unwrap(),
@@ -190,6 +192,7 @@ fn partners(hash: [u8; 32]) -> Arc<IdentityProvider> {
         permissions: vec!["orders:read".parse().unwrap()],
         roles: vec![],
         organization: None,
+        zone: Zone::Public,
     };
     let settings = ApiKeyProvider { header: HeaderName::from_static("x-api-key"), keys: vec![key] };
     Arc::new(IdentityProvider {

@@ -8,14 +8,17 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bartizan_config::ApiKeyProvider;
-use bartizan_model::{Name, Principal, PrincipalKind};
+use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderName;
 use secrecy::{SecretString, zeroize::Zeroizing};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{Identified, IdentityError, InvalidReason, identified::Entitlements};
+use crate::{
+    Identified, IdentityError, InvalidReason,
+    identified::{Entitlements, Standing},
+};
 
 /// A new API key (`prefix_` and 256 random bits as base64url) and the hash to put into the configuration.
 pub fn generate_api_key(prefix: &str) -> Result<(SecretString, [u8; 32]), IdentityError> {
@@ -72,7 +75,9 @@ impl ApiKeyTable {
                 multi_factor: false,
             };
             let roles = key.roles.iter().map(Name::as_str);
-            let identified = Arc::new(entitlements.identify(principal, &key.permissions, roles, None));
+            let standing = Standing { caller_type: CallerType::ApiKey, zone: key.zone };
+            let identified = entitlements.identify(principal, standing, &key.permissions, roles, None);
+            let identified = Arc::new(identified);
             table.clients.entry(prefix(&key.hash)).or_default().push(Client { hash: key.hash, identified });
         }
         Ok(table)

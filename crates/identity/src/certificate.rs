@@ -6,9 +6,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bartizan_config::{CertificateProvider, SubjectAlternativeName};
-use bartizan_model::{Name, Principal, PrincipalKind};
+use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
 
-use crate::{ClientCertificate, Identified, IdentityError, InvalidReason, identified::Entitlements};
+use crate::{
+    ClientCertificate, Identified, IdentityError, InvalidReason,
+    identified::{Entitlements, Standing},
+};
 
 /// The clients of one provider.
 #[derive(Debug)]
@@ -34,7 +37,9 @@ impl CertificateTable {
                 multi_factor: false,
             };
             let roles = client.roles.iter().map(Name::as_str);
-            let identified = Arc::new(entitlements.identify(principal, &client.permissions, roles, None));
+            let standing = Standing { caller_type: CallerType::Service, zone: client.zone };
+            let identified = entitlements.identify(principal, standing, &client.permissions, roles, None);
+            let identified = Arc::new(identified);
             if clients.insert(client.san.as_str().into(), identified).is_some() {
                 return Err(IdentityError::SameCredential {
                     provider: name.clone(),

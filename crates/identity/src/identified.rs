@@ -5,8 +5,8 @@ use std::{
     time::SystemTime,
 };
 
-use bartizan_model::{Grant, Principal};
-use bartizan_policy::{PermissionIndex, PermissionSet, RoleTable};
+use bartizan_model::{CallerType, Grant, Principal, Zone};
+use bartizan_policy::{Caller, PermissionIndex, PermissionSet, RoleTable};
 use http::HeaderValue;
 
 /// A proven caller and what it holds.
@@ -16,6 +16,8 @@ pub struct Identified {
     pub principal: Principal,
     /// What it may do, as bits of the configuration's [`PermissionIndex`].
     pub permissions: PermissionSet,
+    /// What policies see of it.
+    pub caller: Caller,
     /// Its effective grants (own and by role), sorted, separated by spaces; empty when it holds none. Ready for
     /// `x-user-permissions`.
     pub grants: HeaderValue,
@@ -34,22 +36,33 @@ pub(crate) struct Entitlements {
     pub(crate) counted_claims: BTreeSet<String>,
 }
 
+/// What the provider says of all its callers, or the configuration of one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) caller_type: CallerType,
+    pub(crate) zone: Zone,
+}
+
 impl Entitlements {
     /// A caller with its own grants and those of its roles.
     pub(crate) fn identify<'a>(
         &self,
         principal: Principal,
+        standing: Standing,
         own: impl IntoIterator<Item = &'a Grant>,
-        roles: impl IntoIterator<Item = &'a str>,
+        roles: impl IntoIterator<Item = &'a str> + Clone,
         expires: Option<SystemTime>,
     ) -> Identified {
         let mut effective: BTreeSet<&Grant> = own.into_iter().collect();
-        for role in roles {
+        for role in roles.clone() {
             effective.extend(self.roles.grants(role));
         }
+        let Standing { caller_type, zone } = standing;
+        let caller = Caller::new(&principal, caller_type, zone, roles, effective.iter().copied());
         let texts: Vec<&str> = effective.iter().map(|grant| grant.as_str()).collect();
         Identified {
             principal,
+            caller,
             permissions: self.index.expand(effective.iter().copied()),
             // INVARIANT: grants are made of ASCII letters, digits and punctuation only.
             grants: HeaderValue::from_str(&texts.join(" ")).unwrap_or(HeaderValue::from_static("")),

@@ -19,6 +19,7 @@
 //! let (key, hash) = generate_api_key("shop")?;
 //! # let partner = ApiKey {
 //! #     name: "partner".parse()?, hash, permissions: vec!["orders:read".parse()?], roles: vec![], organization: None,
+//! #     zone: bartizan_model::Zone::Public,
 //! # };
 //! # let header = HeaderName::from_static("x-api-key");
 //! # let identity = [Arc::new(IdentityProvider {

@@ -6,7 +6,7 @@ use bartizan_config::{
     ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, IdentityProvider, JwtKeys, JwtProvider,
     Provider, Requirement, Requirements, Role, SubjectAlternativeName,
 };
-use bartizan_model::{Line, Name, PrincipalKind};
+use bartizan_model::{Line, Name, PrincipalKind, Zone};
 use bartizan_policy::{Decision, PermissionIndex};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use secrecy::ExposeSecret;
@@ -37,6 +37,7 @@ fn api_keys(name: &str, keys: &[(&str, &str)]) -> Arc<IdentityProvider> {
         permissions: vec!["orders:read".parse().unwrap()],
         roles: names(&["clerk"]),
         organization: Some("acme".into()),
+        zone: Zone::Public,
     });
     let header = HeaderName::from_static("x-api-key");
     provider(name, Provider::ApiKey(ApiKeyProvider { header, keys: keys.collect() }))
@@ -48,6 +49,7 @@ fn certificates(name: &str, kind: SubjectAlternativeName, sans: &[&str]) -> Arc<
         permissions: vec!["orders:*".parse().unwrap()],
         roles: vec![],
         organization: None,
+        zone: Zone::Public,
     });
     provider(name, Provider::Certificate(CertificateProvider { name: kind, clients: clients.collect() }))
 }

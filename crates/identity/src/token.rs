@@ -25,7 +25,12 @@ use self::{
     claims::Claims,
     compact::CompactToken,
 };
-use crate::{Identified, InvalidReason, identified::Entitlements, key::KeySet, key_source::KeySource};
+use crate::{
+    Identified, InvalidReason,
+    identified::{Entitlements, Standing},
+    key::KeySet,
+    key_source::KeySource,
+};
 
 /// Why a token was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +168,9 @@ impl TokenVerifier {
             multi_factor: claims.multi_factor,
         };
         let roles = claims.roles.iter().map(String::as_str);
-        let identified = self.entitlements.identify(principal, &claims.grants, roles, Some(claims.expires));
+        let standing = Standing { caller_type: self.settings.principal, zone: self.settings.zone };
+        let identified =
+            self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires));
         let counted = self.entitlements.counted_claims.iter();
         let claims = counted.filter_map(|name| Some((name.clone(), claims.word(name)?))).collect();
         Identified { claims, ..identified }

@@ -22,15 +22,17 @@ mod principal;
 mod quota;
 mod request_id;
 mod trace_context;
+mod zone;
 
 pub use address::AddressPrefix;
 pub use line::Line;
 pub use name::Name;
 pub use permission::{Grant, Permission};
-pub use principal::{OrganizationId, Principal, PrincipalId, PrincipalKind};
+pub use principal::{CallerType, OrganizationId, Principal, PrincipalId, PrincipalKind};
 pub use quota::{Algorithm, Quota};
 pub use request_id::RequestId;
 pub use trace_context::TraceContext;
+pub use zone::Zone;
 
 /// What may be wrong with a word of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +44,9 @@ pub enum ModelError {
     /// A configuration name with characters other than letters, digits, `-`, `_` and `.`.
     #[error("`{0}` is not a name: use 1 to 64 letters, digits, `-`, `_` or `.`")]
     Name(String),
+    /// A zone that there is not.
+    #[error("there is no zone `{0}`: write `public`, `gateway`, `services` or `data`")]
+    Zone(String),
     /// A quota beyond what is sensible.
     #[error("not a quota: {0}")]
     Quota(&'static str),

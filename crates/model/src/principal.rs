@@ -29,6 +29,31 @@ pub enum PrincipalKind {
     Certificate,
 }
 
+/// What a principal is, in the words of policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallerType {
+    /// A person.
+    User,
+    /// A machine.
+    Service,
+    /// Whoever holds an API key.
+    ApiKey,
+}
+
+impl CallerType {
+    /// Every type.
+    pub const ALL: [Self; 3] = [Self::User, Self::Service, Self::ApiKey];
+
+    /// Its name in policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Service => "Service",
+            Self::ApiKey => "ApiKey",
+        }
+    }
+}
+
 macro_rules! identifiers {
     ($($(#[$doc:meta])* $id:ident),*) => {$(
         $(#[$doc])*

@@ -9,6 +9,7 @@ use std::{
 use bartizan_identity::{ClientCertificate, Identified};
 use bartizan_limits::RiskFactors;
 use bartizan_model::{Line, RequestId, TraceContext};
+use bartizan_policy::Judgement;
 use http::{HeaderValue, Method, Version, header, request::Parts};
 
 use crate::{
@@ -42,6 +43,8 @@ pub struct Exchange {
     pub risk: RiskFactors,
     /// What limits said of it. Set by [`Stage::CoarseLimit`] and [`Stage::FineLimit`].
     pub limited: Limited,
+    /// What the policies said. Set by [`Stage::Authorize`] where the route asks some.
+    pub judged: Option<Arc<Judgement>>,
     /// What the firewall's rules found. Set by [`Stage::Inspect`].
     pub inspected: Option<Arc<Inspected>>,
     /// The rules that look, until the response has been looked at, too.
@@ -89,6 +92,7 @@ impl Exchange {
             identified: None,
             risk: RiskFactors::default(),
             limited: Limited::default(),
+            judged: None,
             inspected: None,
             inspection: None,
             trace: Trace::default(),
@@ -155,6 +159,7 @@ impl Exchange {
         let Some(route) = &self.route else { return Line::NONE };
         match stage {
             Stage::Authenticate => route.config.authentication_line,
+            Stage::Authorize if self.judged.is_some() => route.config.policy.line,
             Stage::Authorize => route.config.require_line,
             Stage::Inspect => route.config.waf.as_ref().map_or(route.config.line, |waf| waf.line),
             Stage::Protocol | Stage::Reputation => Line::NONE,

@@ -15,6 +15,7 @@ pub mod firewall;
 mod held_bytes;
 mod limits;
 mod path;
+mod policies;
 mod records;
 mod refusal;
 mod response;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use bartizan_config::Config;
 use bartizan_identity::{Authenticator, IdentityError};
 use bartizan_limits::{Limiter, LimitsError};
-use bartizan_policy::PermissionIndex;
+use bartizan_policy::{PermissionIndex, Policies, PoliciesError};
 use bartizan_reputation::AddressLists;
 use bytes::Bytes;
 
@@ -46,6 +47,7 @@ pub use limits::{
     RuleAccount, RuleForecast, ValueForecast,
 };
 pub use path::{NormalPath, PathError};
+pub use policies::{AskedPolicies, DryRun, JudgedDifferently, dry_run};
 pub use records::{Record, Records};
 pub use refusal::{Code, Refusal};
 pub use response::{CompiledCors, Nonce, ResponseFacts, SecurityHeaders};
@@ -59,6 +61,7 @@ pub use verdict::{Preflight, Stop, Verdict};
 pub struct Pipeline {
     protocol: stage::protocol::Protocol,
     routes: RouteTable,
+    policies: Option<Arc<Policies>>,
     addresses: Arc<AddressLists>,
     authenticator: Authenticator,
     limiter: Limiter,
@@ -78,6 +81,9 @@ pub enum PipelineError {
     /// The rules of the firewall cannot be used.
     #[error(transparent)]
     Firewall(#[from] FirewallError),
+    /// The policies are not valid.
+    #[error(transparent)]
+    Policies(#[from] PoliciesError),
 }
 
 impl Pipeline {
@@ -93,9 +99,11 @@ impl Pipeline {
         let authenticator =
             Authenticator::new(config, &index, previous.map(|pipeline| &pipeline.authenticator))?;
         let limiter = Limiter::new(config.shared.as_ref(), previous.map(|pipeline| &pipeline.limiter))?;
+        let policies = Policies::compile(config)?;
         Ok(Self {
             protocol: stage::protocol::Protocol::new(&config.hardening),
-            routes: RouteTable::compile(config, &index, &authenticator, &limiter)?,
+            routes: RouteTable::compile(config, &index, &authenticator, &limiter, policies.as_ref())?,
+            policies,
             addresses,
             authenticator,
             recorder: Recorder::new(config, &limiter, previous.map(|pipeline| &pipeline.recorder)),
@@ -176,6 +184,11 @@ impl Pipeline {
     /// What about the firewalls is probably not meant.
     pub fn doubts(&self) -> Vec<Doubt> {
         firewall::doubts(self.routes.routes().iter().filter_map(|route| route.firewall.as_deref()))
+    }
+
+    /// The policies behind the permissions; `None`: there are none.
+    pub fn policies(&self) -> Option<&Arc<Policies>> {
+        self.policies.as_ref()
     }
 
     /// What counts the requests of limited routes.

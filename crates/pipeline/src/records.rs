@@ -15,9 +15,13 @@ use std::{
 use bartizan_identity::Identified;
 use bartizan_limits::Threat;
 use bartizan_model::{RequestId, TraceContext};
+use bartizan_policy::Judgement;
 use http::{Method, StatusCode};
 
 use crate::{Code, CompiledRoute, Exchange, Inspected, LimitAccount, RuleAccount, Trace};
+
+/// What is remembered of a path, in bytes.
+pub(crate) const MAX_PATH: usize = 512;
 
 /// What is remembered of one request.
 #[derive(Debug, Clone)]
@@ -32,6 +36,8 @@ pub struct Record {
     pub took: Duration,
     /// The client's address.
     pub client: std::net::IpAddr,
+    /// Whether the client spoke TLS.
+    pub secure: bool,
     /// Its method.
     pub method: Method,
     /// Its path as received, without the query, at most 512 bytes of it.
@@ -46,6 +52,8 @@ pub struct Record {
     pub code: Option<Code>,
     /// What every stage found.
     pub trace: Trace,
+    /// What the policies said; `None` where none were asked.
+    pub judged: Option<Arc<Judgement>>,
     /// What its limits said.
     pub limits: LimitAccount,
     /// What the firewall's rules found; `None` where they did not look.
@@ -83,6 +91,11 @@ impl Records {
         ring.push(record);
     }
 
+    /// Everything that is remembered, the newest first.
+    pub fn all(&self) -> Vec<Arc<Record>> {
+        self.latest(usize::MAX, false)
+    }
+
     /// The requests with this id, the newest first. Ids come from clients, so there may be several.
     pub fn find(&self, id: &str) -> Vec<Arc<Record>> {
         let mut found: Vec<_> = self.refused.matching(id).chain(self.served.matching(id)).collect();
@@ -118,7 +131,7 @@ impl Record {
     /// What remains of an exchange once it has been answered.
     pub fn of(exchange: Exchange, status: StatusCode, code: Option<Code>) -> Self {
         let path = exchange.head.uri.path();
-        let mut end = path.len().min(512);
+        let mut end = path.len().min(MAX_PATH);
         while !path.is_char_boundary(end) {
             end -= 1;
         }
@@ -129,12 +142,14 @@ impl Record {
             trace_context: exchange.trace_context,
             arrived: exchange.arrived,
             client: exchange.client.address,
+            secure: exchange.client.secure,
             method: exchange.head.method,
             route: exchange.route,
             identified: exchange.identified,
             status,
             code,
             trace: exchange.trace,
+            judged: exchange.judged,
             limits: LimitAccount::of(exchange.limited),
             inspected: exchange.inspected,
         }
@@ -187,6 +202,7 @@ mod tests {
             arrived: SystemTime::now(),
             took: Duration::ZERO,
             client: [192, 0, 2, 1].into(),
+            secure: false,
             method: Method::GET,
             path: "/".into(),
             route: None,
@@ -194,6 +210,7 @@ mod tests {
             status: StatusCode::OK,
             code,
             trace: Trace::default(),
+            judged: None,
             limits: LimitAccount::default(),
             inspected: None,
         })

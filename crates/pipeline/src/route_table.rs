@@ -8,12 +8,13 @@ use std::{collections::HashMap, sync::Arc};
 use bartizan_config::{Authentication, Config, PathPattern, Protocol, Route, Segment};
 use bartizan_identity::{Authenticator, Selection};
 use bartizan_limits::Limiter;
-use bartizan_policy::{PermissionIndex, RoutePolicy};
+use bartizan_policy::{PermissionIndex, Policies, RoutePolicy};
 use bartizan_seclang::RuleSet;
 use http::{HeaderValue, Method};
 
 use crate::{
-    CompiledCors, Firewall, PipelineError, RouteLimits, SecurityHeaders, firewall, limits::route_identity,
+    AskedPolicies, CompiledCors, Firewall, PipelineError, RouteLimits, SecurityHeaders, firewall,
+    limits::route_identity,
 };
 
 /// Every route of a configuration.
@@ -43,6 +44,8 @@ pub struct CompiledRoute {
     pub limits: RouteLimits,
     /// What they must be permitted.
     pub policy: RoutePolicy,
+    /// What is asked of the policies behind that; `None`: nothing.
+    pub policies: Option<AskedPolicies>,
     /// The web application firewall; `None`: off.
     pub firewall: Option<Arc<Firewall>>,
     /// Whether requests that claim to be gRPC can be: nothing is forwarded to the service but HTTP/1.1.
@@ -79,6 +82,7 @@ impl RouteTable {
         index: &PermissionIndex,
         authenticator: &Authenticator,
         limiter: &Limiter,
+        policies: Option<&Arc<Policies>>,
     ) -> Result<Self, PipelineError> {
         let rules = firewall::compile_all(config)?;
         let mut table = Self {
@@ -89,8 +93,9 @@ impl RouteTable {
         };
         for (place, route) in config.routes.iter().enumerate() {
             let index_of_route = RouteIndex(place);
-            let compiled =
+            let mut compiled =
                 CompiledRoute::compile(index_of_route, route, config, index, authenticator, limiter, &rules)?;
+            compiled.policies = AskedPolicies::compile(policies, route)?;
             table.routes.push(Arc::new(compiled));
             table.insert(route, index_of_route);
         }
@@ -171,6 +176,7 @@ impl CompiledRoute {
             identity: route_identity(&route.hosts, &route.path),
             limits: RouteLimits::compile(route, config, limiter),
             policy: permissions.compile(&route.require),
+            policies: None,
             firewall: firewall.map(Arc::new),
             speaks_grpc: upstream.is_some_and(|upstream| upstream.protocol != Protocol::Http1),
             cors: CompiledCors::compile(&route.cors, &route.methods),

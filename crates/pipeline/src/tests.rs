@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
-use bartizan_config::{Config, Source};
+use bartizan_config::{Config, Policies, PolicyFile, Source};
 use bartizan_model::{RequestId, TraceContext};
 use bartizan_reputation::{AddressLists, Entry, Standing};
 use bytes::Bytes;
@@ -218,4 +218,45 @@ async fn the_trace_names_every_stage_and_its_line() {
     ];
     assert_eq!(steps, expected);
     assert!(exchange.arrived <= SystemTime::now());
+}
+
+#[tokio::test]
+async fn policies_are_asked_about_what_permissions_let_through() {
+    let mut config = config(
+        "
+  - { path: /orders/**, to: u, auth: partners, require: [orders:read] }
+  - { path: /invoices/**, to: u, auth: partners, require: [invoices:read] }
+  - { path: /off, to: u, auth: partners, policy: off }
+  - { path: /public, to: u, auth: none }",
+    );
+    let text = "permit (principal == ApiKey::\"partners/acme\", action == Action::\"orders:read\", resource)\n\
+                when { context.method == \"GET\" };\n\
+                forbid (principal, action, resource)\n\
+                when { context.path like \"*/closed\" && context.zone.trust + 9223372036854775807 > 0 };\n\
+                forbid (principal, action, resource) when { context.path like \"*/broken\" && context.zone.trust - 9223372036854775807 - 2 < 0 };";
+    let file = PolicyFile { path: "shop.cedar".into(), text: text.into() };
+    config.policies = Some(Policies { files: vec![file], ..Policies::default() });
+    let pipeline = pipeline(&config);
+    let cases = [
+        ("GET", "/orders/7", "pass: no body"),
+        ("PUT", "/orders/7", "authorize: permission_denied"),
+        ("GET", "/orders/closed", "authorize: permission_denied"),
+        ("GET", "/orders/broken", "authorize: security_check_failed"),
+        ("GET", "/invoices/7", "authorize: permission_denied"),
+        ("GET", "/off", "pass: no body"),
+        ("GET", "/public", "pass: no body"),
+    ];
+    for (method, path, expected) in cases {
+        let request = get(path).method(method).header("x-api-key", KEY);
+        assert_eq!(decide(&pipeline, request, 0).await, expected, "{method} {path}");
+    }
+    let asked = async |path| {
+        let mut exchange = exchange(get(path).header("x-api-key", KEY));
+        pipeline.decide(&mut exchange, &mut Body(0)).await;
+        exchange.judged.map(|judgement| judgement.to_string())
+    };
+    let permitted = "permitted by policy `shop.cedar:1`";
+    assert_eq!(asked("/orders/7").await.as_deref(), Some(permitted));
+    assert_eq!(asked("/invoices/7").await, None, "what permissions refuse, no policy is asked about");
+    assert_eq!(asked("/off").await, None);
 }

@@ -131,7 +131,7 @@ impl Bits {
     }
 }
 
-fn requirements_of(requirements: &Requirements) -> Vec<&Requirement> {
+pub(crate) fn requirements_of(requirements: &Requirements) -> Vec<&Requirement> {
     match requirements {
         Requirements::Nothing => Vec::new(),
         Requirements::Every(requirement) => vec![requirement],

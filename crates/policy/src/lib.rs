@@ -1,4 +1,5 @@
-//! May they? The permission tier: what a caller holds against what a route requires, deny by default.
+//! May they? Permissions first: what a caller holds against what a route requires, deny by default. Then, where there
+//! are some, Cedar policies ([`Policies`]): attributes, time, ownership, zones.
 //!
 //! Every permission that some route requires gets a bit ([`PermissionIndex`]). What a caller holds becomes a
 //! bitset once, when the credential is verified ([`PermissionIndex::expand`]); what a route requires becomes a
@@ -6,8 +7,7 @@
 //! words and no allocation. Permissions, grants and their wildcard rules are those of
 //! [`bartizan_model::Grant`]; roles are named sets of grants ([`RoleTable`]).
 //!
-//! Nothing here knows how a caller proved itself, and conditions beyond permissions (attributes, time,
-//! ownership) are not for this tier.
+//! Nothing here knows how a caller proved itself.
 //!
 //! ```
 //! use bartizan_config::{Requirement, Requirements};
@@ -27,6 +27,7 @@
 //! # Ok::<(), bartizan_model::ModelError>(())
 //! ```
 
+mod cedar;
 mod decision;
 mod index;
 mod role;
@@ -34,6 +35,10 @@ mod route_policy;
 #[cfg(test)]
 mod tests;
 
+pub use cedar::{
+    AskedAction, AskedEntity, AskedParent, Caller, Effect, Judgement, Policies, PoliciesError, Question,
+    QuestionError, RequestFacts, RoutePolicies, Ruling, Statement,
+};
 pub use decision::{Decision, Missing};
 pub use index::{PermissionIndex, PermissionSet};
 pub use role::RoleTable;

@@ -63,7 +63,7 @@ impl Check {
                     let text = summary.text(&document::shown(&path), &revision, warnings.len());
                     Ok((text, revision, warnings))
                 }
-                Err(problem) => Err(ConfigError::Invalid(warnings.into_iter().chain([problem]).collect())),
+                Err(problems) => Err(ConfigError::Invalid(warnings.into_iter().chain(problems).collect())),
             }
         });
         match (loaded, self.format) {
@@ -84,12 +84,15 @@ impl Check {
 
 /// Reads what the configuration names: certificates, keys, authorities. The runtime is there because a gateway needs
 /// one; it never runs, so that nothing is asked of the network.
-fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Diagnostic> {
-    let unusable = |subject: Option<&str>, message: String| Diagnostic::in_use(path, subject, message);
+fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Vec<Diagnostic>> {
+    let unusable = |subject: Option<&str>, message: String| vec![Diagnostic::in_use(path, subject, message)];
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| unusable(None, format!("cannot start the runtime: {error}")))?;
     let _entered = runtime.enter();
-    Gateway::examine(config).map_err(|error| unusable(error.subject().as_deref(), error.to_string()))
+    Gateway::examine(config).map_err(|error| match error.diagnostics() {
+        [] => unusable(error.subject().as_deref(), error.to_string()),
+        placed => placed.to_vec(),
+    })
 }
 
 fn complain_about(warnings: &[Diagnostic]) {

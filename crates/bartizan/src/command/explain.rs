@@ -2,6 +2,7 @@
 
 mod firewall;
 mod limits;
+mod policies;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +12,8 @@ use std::{
 
 use anyhow::{Result, bail};
 use bartizan_control::{
-    ConfigurationStatus, DecidedFirewall, DecidedRequest, DecidedRequests, DecidedStep, StepOutcome,
+    ConfigurationStatus, DecidedFirewall, DecidedPolicies, DecidedRequest, DecidedRequests, DecidedStep,
+    StepOutcome,
 };
 use bartizan_model::RequestId;
 use clap::Args;
@@ -76,6 +78,11 @@ pub(crate) fn of_firewall(found: &DecidedFirewall) -> String {
     firewall::account(found, None)
 }
 
+/// What policies said.
+pub(crate) fn of_policies(decided: &DecidedPolicies) -> String {
+    policies::account(decided)
+}
+
 fn account(request: &DecidedRequest, lines: &Lines) -> String {
     let mut head = Table::default();
     let mut fact = |name: &str, value: String| head.row([Cell::new(FAINT, name), value.into()]);
@@ -102,8 +109,10 @@ fn account(request: &DecidedRequest, lines: &Lines) -> String {
     let place = request.route.as_ref().map(|route| format!("`{}`{}", route.path, lines.place(route.line)));
     let firewall =
         request.firewall.as_ref().map(|found| format!("\n\n{}", firewall::account(found, place.as_deref())));
-    let (limits, firewall) = (limits.unwrap_or_default(), firewall.unwrap_or_default());
-    format!("{}\n{head}\n\n{steps}{limits}{firewall}", title(request))
+    let policies = request.policies.as_ref().map(|decided| format!("\n\n{}", policies::account(decided)));
+    let (limits, policies) = (limits.unwrap_or_default(), policies.unwrap_or_default());
+    let firewall = firewall.unwrap_or_default();
+    format!("{}\n{head}\n\n{steps}{policies}{limits}{firewall}", title(request))
 }
 
 fn title(request: &DecidedRequest) -> String {

@@ -42,7 +42,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn show(diagnostics: Vec<Diagnostic>) {
+pub(super) fn show(diagnostics: Vec<Diagnostic>) {
     let diagnostics: Vec<_> = diagnostics.into_iter().map(as_written).collect();
     if !diagnostics.is_empty() {
         complain(document::render(&diagnostics));

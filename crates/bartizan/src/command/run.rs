@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use bartizan_config::{Config, Http, Loaded};
+use bartizan_config::{Config, ConfigError, Http, Loaded};
 use bartizan_gateway::GatewayError;
 use clap::Args;
 
@@ -89,9 +89,12 @@ impl Run {
     }
 }
 
-/// What to do when an address is taken.
+/// What to do when an address is taken, and what is wrong with a file that the configuration names.
 fn advise(error: anyhow::Error, neighbour: Option<&Running>) -> anyhow::Error {
-    match error.downcast_ref() {
+    match error.downcast_ref::<GatewayError>() {
+        Some(gateway) if !gateway.diagnostics().is_empty() => {
+            ConfigError::Invalid(gateway.diagnostics().to_vec()).into()
+        }
         Some(GatewayError::Listen { source, .. }) if source.kind() == ErrorKind::AddrInUse => {
             let who = match neighbour {
                 Some(other) => format!("process {}, which runs with the same state directory", other.pid),

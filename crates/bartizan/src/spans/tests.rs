@@ -13,6 +13,7 @@ fn record(sampled: bool) -> Arc<Record> {
         arrived: SystemTime::now(),
         took: Duration::from_millis(2),
         client: [192, 0, 2, 1].into(),
+        secure: false,
         method: Method::GET,
         path: "/".into(),
         route: None,
@@ -20,6 +21,7 @@ fn record(sampled: bool) -> Arc<Record> {
         status: StatusCode::OK,
         code: None,
         trace: Trace::default(),
+        judged: None,
         limits: LimitAccount::default(),
         inspected: None,
     })

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use bartizan_control::{
-    LimitsInUse, Listener, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus,
+    LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus,
 };
 use bartizan_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -60,6 +60,10 @@ impl bartizan_control::System for Asked {
             limiter: self.gateway.limiter(),
             history: self.gateway.limit_history(),
         }
+    }
+
+    fn policies(&self) -> PoliciesInUse {
+        PoliciesInUse { config: self.gateway.config(), policies: self.gateway.policies() }
     }
 
     fn metrics(&self) -> String {

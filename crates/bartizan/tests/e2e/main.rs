@@ -52,6 +52,7 @@ mod message_limits;
 mod no_leaks;
 mod path_dodging;
 mod permissions;
+mod policies;
 mod proxies;
 mod reload;
 mod responses;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use bartizan_model::{Grant, Name};
+use bartizan_model::{Grant, Name, Zone};
 use http::HeaderName;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -66,6 +66,14 @@ pub(crate) struct Jwt {
     /// Which claims are read.
     #[serde(default)]
     pub(crate) claims: Optional<Claims>,
+    /// What its subjects are in policies.
+    #[serde(default)]
+    #[schemars(extend("default" = "user"))]
+    pub(crate) principal: Optional<TokenPrincipal>,
+    /// The zone its subjects call from.
+    #[serde(default)]
+    #[schemars(extend("default" = "public"))]
+    pub(crate) zone: Optional<Parsed<Zone>>,
     /// Authorities (PEM) to trust besides the system's when the key set is fetched.
     #[serde(default)]
     pub(crate) ca: Optional<Parsed<PathBuf>>,
@@ -73,6 +81,16 @@ pub(crate) struct Jwt {
     #[serde(default)]
     #[schemars(extend("default" = "10min"))]
     pub(crate) refresh: Optional<Parsed<Duration>>,
+}
+
+/// What the subjects of tokens are in policies.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TokenPrincipal {
+    /// People: `User`.
+    User,
+    /// Machines: `Service`.
+    Service,
 }
 
 /// Which claims of a token are read. Where a list is meant, a text separated by spaces is read too.
@@ -100,6 +118,9 @@ pub(crate) struct ApiKeys {
     /// The header that carries the key.
     #[schemars(extend("default" = "x-api-key"))]
     pub(crate) header: Optional<Parsed<HeaderName>>,
+    /// The zone that holders call from, unless the key says otherwise.
+    #[schemars(extend("default" = "public"))]
+    pub(crate) zone: Optional<Parsed<Zone>>,
     /// The keys that exist.
     #[schemars(extend("default" = []))]
     pub(crate) keys: Optional<Vec<At<ApiKey>>>,
@@ -122,6 +143,9 @@ pub(crate) struct ApiKey {
     /// Whom it acts for.
     #[serde(default)]
     pub(crate) organization: Optional<Parsed<String>>,
+    /// The zone it calls from.
+    #[serde(default)]
+    pub(crate) zone: Optional<Parsed<Zone>>,
 }
 
 /// Clients known by their certificates.
@@ -132,6 +156,10 @@ pub(crate) struct Certificates {
     #[serde(default)]
     #[schemars(extend("default" = "uri"))]
     pub(crate) name: Optional<SubjectAlternativeName>,
+    /// The zone that clients call from, unless the client says otherwise.
+    #[serde(default)]
+    #[schemars(extend("default" = "public"))]
+    pub(crate) zone: Optional<Parsed<Zone>>,
     /// The clients; a certificate with another name is refused.
     pub(crate) clients: At<Vec<At<CertificateClient>>>,
 }
@@ -152,4 +180,7 @@ pub(crate) struct CertificateClient {
     /// Whom it acts for.
     #[serde(default)]
     pub(crate) organization: Optional<Parsed<String>>,
+    /// The zone it calls from.
+    #[serde(default)]
+    pub(crate) zone: Optional<Parsed<Zone>>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bartizan_model::Name;
+use bartizan_model::{Name, Zone};
 use http::{HeaderName, HeaderValue, Method};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -13,7 +13,7 @@ use serde::{
     },
 };
 
-use super::{Cost, Entries, Require, Waf};
+use super::{Cost, Entries, Require, RoutePolicy, Waf};
 use crate::{
     HeaderProfile, PathPattern,
     forms::{Forms, OneOrMany, Parsed},
@@ -54,6 +54,12 @@ pub(crate) struct Route {
     #[serde(default)]
     #[schemars(extend("default" = "off"))]
     pub(crate) mfa: Optional<MultiFactor>,
+    /// What is asked of the policies, once the permissions have been found; `off` asks nothing.
+    #[serde(default)]
+    pub(crate) policy: Optional<Parsed<RoutePolicy>>,
+    /// The zone in which the service is: only callers from the zones that `zones` admits to it get there.
+    #[serde(default)]
+    pub(crate) zone: Optional<Parsed<Zone>>,
     /// How much may be asked: the names of one or more policies under `limits`, or of built-in ones. All of them
     /// apply together. Without it there is no limit.
     #[serde(default)]

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use bartizan_model::{Grant, Name, OrganizationId};
+use bartizan_model::{Grant, Name, OrganizationId, Zone};
 use http::{HeaderName, header};
 
 use super::{files::Files, roles::Roles};
@@ -176,12 +176,14 @@ fn api_keys(
     problems: &mut Problems<'_>,
 ) -> ApiKeyProvider {
     let header = problems.read_or(&file.header, API_KEY);
+    let zone = problems.read_or(&file.zone, Zone::default());
     let (mut keys, mut names, mut hashes) = (Vec::new(), HashSet::new(), HashSet::new());
     for key in file.keys.iter().flat_map(|keys| keys.iter()) {
         let (name, hash) = (problems.read(&key.name), problems.read(&key.hash));
         let permissions = grants(&key.permissions, problems);
         let roles = roles.held(&key.roles, problems);
         let organization = organization(&key.organization, problems);
+        let zone = problems.read_or(&key.zone, zone);
         let (Some(name), Some(hash)) = (name, hash) else { continue };
         if !names.insert(name.clone()) {
             problems.error(key.name.position, format!("a second key is called `{name}`"));
@@ -191,7 +193,7 @@ fn api_keys(
                 .error(key.hash.position, "another entry has the same hash")
                 .help("give each holder a key of its own");
         }
-        keys.push(ApiKey { name, hash: hash.0, permissions, roles, organization });
+        keys.push(ApiKey { name, hash: hash.0, permissions, roles, organization, zone });
     }
     if file.keys.as_ref().is_none_or(|keys| keys.is_empty()) {
         problems
@@ -202,17 +204,19 @@ fn api_keys(
 }
 
 fn clients(file: &Certificates, roles: &mut Roles, problems: &mut Problems<'_>) -> CertificateProvider {
+    let zone = problems.read_or(&file.zone, Zone::default());
     let (mut clients, mut names) = (Vec::new(), HashSet::new());
     for client in &file.clients.value {
         let san = problems.read(&client.san);
         let permissions = grants(&client.permissions, problems);
         let roles = roles.held(&client.roles, problems);
         let organization = organization(&client.organization, problems);
+        let zone = problems.read_or(&client.zone, zone);
         let Some(san) = san else { continue };
         if !names.insert(san.clone()) {
             problems.error(client.san.position, format!("a second client is called `{san}`"));
         }
-        clients.push(CertificateClient { san, permissions, roles, organization });
+        clients.push(CertificateClient { san, permissions, roles, organization, zone });
     }
     if file.clients.is_empty() {
         problems.warning(file.clients.position, "there are no clients: every certificate is refused");

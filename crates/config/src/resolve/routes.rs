@@ -10,6 +10,7 @@ use super::{
     identity::Providers,
     limits::{LimitedRoute, Policies},
     overlap::Overlaps,
+    policies::of_route,
     requirements,
     upstreams::Upstreams,
     waf::Firewalls,
@@ -72,6 +73,7 @@ fn route(
     let is_public = authentication == Some(Authentication::Public);
     let require = requirements::requirements(file, is_public, problems);
     let multi_factor = requirements::multi_factor(file, authentication.as_ref(), providers, problems);
+    let (policy, zone) = of_route(file, path.as_ref(), is_public, problems);
     let credentials = authentication.as_ref().map(|names| providers.headers(names)).unwrap_or_default();
     let cors = cors(
         &file.cors,
@@ -110,6 +112,8 @@ fn route(
         require,
         require_line: line(file.require.as_ref().map(|require| require.position)),
         multi_factor,
+        policy,
+        zone,
         limits,
         costs,
         cors,

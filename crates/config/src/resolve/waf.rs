@@ -2,7 +2,7 @@
 
 mod core_rule_set;
 mod exclusions;
-mod include;
+pub(super) mod include;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
 

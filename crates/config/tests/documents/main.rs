@@ -4,6 +4,7 @@
 
 mod examples;
 mod limits;
+mod policies;
 mod problems;
 mod property;
 mod proposal;

@@ -3,6 +3,7 @@
 pub(crate) mod decided;
 pub(crate) mod firewall;
 pub(crate) mod limits;
+pub(crate) mod policies;
 
 use std::sync::Arc;
 

@@ -16,8 +16,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    AdminToken, ConfigurationStatus, Control, LimitsInUse, Listener, ListenerKind, ReloadFailure,
-    ReloadFuture, Reloaded, Status, System, TargetHealth, TargetStatus, Timestamp, UpstreamStatus,
+    AdminToken, ConfigurationStatus, Control, LimitsInUse, Listener, ListenerKind, PoliciesInUse,
+    ReloadFailure, ReloadFuture, Reloaded, Status, System, TargetHealth, TargetStatus, Timestamp,
+    UpstreamStatus,
 };
 
 pub(crate) const METRICS: &str = "# TYPE bartizan_build_info gauge\nbartizan_build_info 1\n";
@@ -34,6 +35,7 @@ pub(crate) struct Scripted {
     pub(crate) status: Mutex<Status>,
     pub(crate) reload: Mutex<Result<Reloaded, ReloadFailure>>,
     pub(crate) limits: LimitsInUse,
+    pub(crate) policies: Mutex<PoliciesInUse>,
 }
 
 impl System for Scripted {
@@ -56,6 +58,10 @@ impl System for Scripted {
 
     fn limits(&self) -> LimitsInUse {
         self.limits.clone()
+    }
+
+    fn policies(&self) -> PoliciesInUse {
+        self.policies.lock().unwrap().clone()
     }
 
     fn metrics(&self) -> String {
@@ -82,7 +88,9 @@ impl Admin {
         };
         let reloaded = Reloaded { revision: "77d1c0ffee00".into(), changed: true, warnings: Vec::new() };
         let (status, reload) = (Mutex::new(status), Mutex::new(Ok(reloaded)));
-        let system = Arc::new(Scripted { status, reload, limits: limits() });
+        let limits = limits();
+        let policies = Mutex::new(PoliciesInUse { config: Arc::clone(&limits.config), policies: None });
+        let system = Arc::new(Scripted { status, reload, limits, policies });
         let records = Arc::new(Records::with_capacity(16));
         let token = AdminToken::generate().unwrap();
         let control = Control::new(

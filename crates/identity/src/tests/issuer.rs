@@ -15,7 +15,7 @@ use aws_lc_rs::{
     },
 };
 use bartizan_config::{Algorithm, ClaimNames, IdentityProvider, JwtKeys, JwtProvider, Provider};
-use bartizan_model::Line;
+use bartizan_model::{CallerType, Line, Zone};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -160,6 +160,8 @@ pub(crate) fn settings(keys: JwtKeys) -> JwtProvider {
         max_bytes: 8192,
         header: http::header::AUTHORIZATION,
         claims: ClaimNames::default(),
+        principal: CallerType::User,
+        zone: Zone::Public,
     }
 }
 

@@ -5,12 +5,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use bartizan_model::{CallerType, Zone};
 use http::header;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     Algorithm, ClaimNames, JwtKeys, JwtProvider,
-    file::{Claims, Jwt},
+    file::{Claims, Jwt, TokenPrincipal},
     forms::{Forms, OneOrMany, Parsed},
     located::At,
     problems::Problems,
@@ -50,6 +51,11 @@ pub(crate) fn resolve(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems
     let claims =
         file.claims.as_ref().map_or_else(ClaimNames::default, |claims| self::claims(claims, problems));
     let types = types(file, problems);
+    let principal = match file.principal.get() {
+        Some(TokenPrincipal::Service) => CallerType::Service,
+        Some(TokenPrincipal::User) | None => CallerType::User,
+    };
+    let zone = problems.read_or(&file.zone, Zone::default());
     Some(JwtProvider {
         issuer: issuer?,
         audiences,
@@ -60,6 +66,8 @@ pub(crate) fn resolve(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems
         max_bytes,
         header,
         claims,
+        principal,
+        zone,
     })
 }
 

@@ -1,4 +1,4 @@
-//! The operator's own rule files.
+//! The operator's own files of rules and policies.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,11 @@ use crate::{located::At, problems::Problems};
 const MOST: usize = 1000;
 
 /// The files that these patterns name, each in the order of their names; reports a pattern that names none.
-pub(super) fn files(patterns: &[At<PathBuf>], base: &Path, problems: &mut Problems<'_>) -> Vec<PathBuf> {
+pub(in crate::resolve) fn files(
+    patterns: &[At<PathBuf>],
+    base: &Path,
+    problems: &mut Problems<'_>,
+) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for pattern in patterns {
         let found = named_by(&pattern.value, base);

@@ -7,7 +7,7 @@ use bartizan_pipeline::{CompiledRoute, Outcome, Record, Step};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{firewall::DecidedFirewall, limits::DecidedLimits};
+use super::{firewall::DecidedFirewall, limits::DecidedLimits, policies::DecidedPolicies};
 use crate::Timestamp;
 
 /// Requests and what was decided about them.
@@ -51,6 +51,8 @@ pub struct DecidedRequest {
     pub code: Option<String>,
     /// What every stage said, in the order they ran.
     pub steps: Vec<DecidedStep>,
+    /// What the policies said; null when none were asked.
+    pub policies: Option<DecidedPolicies>,
     /// What its limits said; null when none decided about it.
     pub limits: Option<DecidedLimits>,
     /// What the firewall's rules found; null when they did not look.
@@ -141,6 +143,7 @@ impl From<&Record> for DecidedRequest {
             status: record.status.as_u16(),
             code: record.code.map(|code| code.as_str().into()),
             steps: record.trace.steps().iter().map(DecidedStep::from).collect(),
+            policies: record.judged.as_deref().map(DecidedPolicies::from),
             limits: DecidedLimits::of(record),
             firewall: record.inspected.as_deref().map(DecidedFirewall::from),
         }

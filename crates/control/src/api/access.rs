@@ -1,0 +1,241 @@
+//! `POST /access/v1/evaluation` and `/access/v1/evaluations`: the gateway as a policy decision point (`AuthZEN`
+//! Authorization API 1.0, sections 6 and 7).
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use bartizan_policy::{AskedAction, AskedEntity, Policies, Question};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::{
+    control::Shared,
+    extract::JsonBody,
+    failure::{Failure, FailureCode},
+};
+
+/// The most questions of one request.
+const MOST: usize = 100;
+
+/// A question. Of `AuthZEN`'s; what it has beside these is not looked at.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AccessEvaluation {
+    /// Who asks. Always needed, if only among the defaults of several questions.
+    pub subject: Option<AccessEntity>,
+    /// To do what. Needed, too.
+    pub action: Option<AccessAction>,
+    /// With what. Needed, too.
+    pub resource: Option<AccessEntity>,
+    /// What else is so.
+    #[schema(value_type = Option<Object>)]
+    pub context: Option<Map<String, Value>>,
+}
+
+/// A subject or a resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AccessEntity {
+    /// Its type, as the policies' schema calls it.
+    #[serde(rename = "type")]
+    #[schema(example = "User")]
+    pub entity_type: String,
+    /// Its id.
+    #[schema(example = "shop/alice")]
+    pub id: String,
+    /// Its attributes. Of a `User`, `Service` or `ApiKey`: `roles`, `organization`, `zone` and `grants`.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub properties: Map<String, Value>,
+}
+
+/// An action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AccessAction {
+    /// Its name.
+    #[schema(example = "orders:read")]
+    pub name: String,
+    /// Not looked at: Cedar's actions have none.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub properties: Map<String, Value>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AccessDecision {
+    /// Whether it may be done.
+    pub decision: bool,
+    /// Why.
+    pub context: AccessContext,
+}
+
+/// Why a decision is what it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AccessContext {
+    /// In words, for operators.
+    #[schema(example = "permitted by policy `clerks` (orders.cedar:3)")]
+    pub reason: String,
+    /// The policies that determined it.
+    pub policies: Vec<String>,
+}
+
+/// Several questions; what one leaves out is taken from the defaults beside them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AccessEvaluations {
+    /// What questions leave out.
+    #[serde(flatten)]
+    pub defaults: AccessEvaluation,
+    /// The questions, at most 100. Without any, the defaults are the question.
+    #[serde(default)]
+    pub evaluations: Vec<AccessEvaluation>,
+    /// How they are answered.
+    #[serde(default)]
+    pub options: AccessOptions,
+}
+
+/// How several questions are answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessOptions {
+    /// Whether all are.
+    #[serde(default)]
+    pub evaluations_semantic: EvaluationsSemantic,
+}
+
+/// Which of several questions are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaluationsSemantic {
+    /// All.
+    #[default]
+    ExecuteAll,
+    /// Those up to the first that is denied.
+    DenyOnFirstDeny,
+    /// Those up to the first that is permitted.
+    PermitOnFirstPermit,
+}
+
+/// The answers: one decision, or one for each question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum AccessDecisions {
+    /// For each question that was answered, in their order.
+    Several {
+        /// The decisions.
+        evaluations: Vec<AccessDecision>,
+    },
+    /// There was one question only.
+    One(AccessDecision),
+}
+
+/// Asks the policies whether a subject may do something with a resource.
+///
+/// What the policies' schema does not know is denied. A policy that forbids wins, and so does an error. In shadow mode
+/// the answer is what it would be if policies counted.
+#[utoipa::path(
+    post,
+    path = "/access/v1/evaluation",
+    operation_id = "evaluate_access",
+    tag = "access",
+    request_body = AccessEvaluation,
+    responses(
+        (status = 200, description = "The decision.", body = AccessDecision),
+        (status = 409, description = "The running configuration has no policies.")
+    )
+)]
+pub(crate) async fn evaluate_access(
+    State(shared): State<Arc<Shared>>,
+    JsonBody(asked): JsonBody<AccessEvaluation>,
+) -> Result<Json<AccessDecision>, Failure> {
+    let policies = in_use(&shared)?;
+    Ok(Json(decide(&policies, &question(asked)?)))
+}
+
+/// Asks the policies several questions at once.
+#[utoipa::path(
+    post,
+    path = "/access/v1/evaluations",
+    operation_id = "evaluate_access_several",
+    tag = "access",
+    request_body = AccessEvaluations,
+    responses(
+        (status = 200, description = "The decisions.", body = AccessDecisions),
+        (status = 409, description = "The running configuration has no policies.")
+    )
+)]
+pub(crate) async fn evaluate_access_several(
+    State(shared): State<Arc<Shared>>,
+    JsonBody(asked): JsonBody<AccessEvaluations>,
+) -> Result<Json<AccessDecisions>, Failure> {
+    let policies = in_use(&shared)?;
+    let AccessEvaluations { defaults, evaluations, options } = asked;
+    if evaluations.is_empty() {
+        return Ok(Json(AccessDecisions::One(decide(&policies, &question(defaults)?))));
+    }
+    if evaluations.len() > MOST {
+        let detail = format!("`evaluations` has more than {MOST} questions");
+        return Err(Failure::new(FailureCode::InvalidValue, detail));
+    }
+    let questions = evaluations.into_iter().map(|asked| question(completed(asked, &defaults)));
+    let questions = questions.collect::<Result<Vec<_>, _>>()?;
+    let mut evaluations = Vec::with_capacity(questions.len());
+    for question in &questions {
+        let answer = decide(&policies, question);
+        let is_last = match options.evaluations_semantic {
+            EvaluationsSemantic::ExecuteAll => false,
+            EvaluationsSemantic::DenyOnFirstDeny => !answer.decision,
+            EvaluationsSemantic::PermitOnFirstPermit => answer.decision,
+        };
+        evaluations.push(answer);
+        if is_last {
+            break;
+        }
+    }
+    Ok(Json(AccessDecisions::Several { evaluations }))
+}
+
+fn in_use(shared: &Shared) -> Result<Arc<Policies>, Failure> {
+    let detail = "the running configuration has neither `policies` nor `zones`";
+    shared.system.policies().policies.ok_or_else(|| Failure::new(FailureCode::NoPolicies, detail))
+}
+
+fn completed(asked: AccessEvaluation, defaults: &AccessEvaluation) -> AccessEvaluation {
+    AccessEvaluation {
+        subject: asked.subject.or_else(|| defaults.subject.clone()),
+        action: asked.action.or_else(|| defaults.action.clone()),
+        resource: asked.resource.or_else(|| defaults.resource.clone()),
+        context: asked.context.or_else(|| defaults.context.clone()),
+    }
+}
+
+fn question(asked: AccessEvaluation) -> Result<Question, Failure> {
+    let missing = |what: &str| Failure::new(FailureCode::InvalidValue, format!("`{what}` is missing"));
+    let entity = |AccessEntity { entity_type, id, properties }| AskedEntity {
+        entity_type,
+        id,
+        properties,
+        parents: Vec::new(),
+    };
+    let AccessAction { name, properties } = asked.action.ok_or_else(|| missing("action"))?;
+    Ok(Question {
+        subject: asked.subject.map(entity).ok_or_else(|| missing("subject"))?,
+        action: AskedAction { name, properties },
+        resource: asked.resource.map(entity).ok_or_else(|| missing("resource"))?,
+        context: asked.context.unwrap_or_default(),
+    })
+}
+
+fn decide(policies: &Policies, question: &Question) -> AccessDecision {
+    match policies.answer(question) {
+        Ok(judgement) => AccessDecision {
+            decision: judgement.ruling.permits(),
+            context: AccessContext {
+                reason: judgement.to_string(),
+                policies: judgement.determining.iter().map(|policy| policy.id.as_ref().into()).collect(),
+            },
+        },
+        Err(error) => AccessDecision {
+            decision: false,
+            context: AccessContext { reason: error.to_string(), policies: Vec::new() },
+        },
+    }
+}

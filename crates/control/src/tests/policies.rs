@@ -1,0 +1,145 @@
+//! The gateway as a policy decision point (AuthZEN), and the dry run of policies.
+
+use std::sync::Arc;
+
+use bartizan_config::{Config, Policies as Configured, PolicyFile, Source};
+use bartizan_policy::Policies;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::fixture::Admin;
+use crate::PoliciesInUse;
+
+const SCHEMA: &str = r#"
+entity user;
+entity todo = { "ownerID"?: String };
+action can_read_todos, can_update_todo appliesTo { principal: [user], resource: [todo] };
+"#;
+const POLICIES: &str = r#"
+@id("reading") permit (principal, action == Action::"can_read_todos", resource);
+@id("rick") permit (principal == user::"rick", action, resource is todo) when { resource has ownerID && resource.ownerID == "rick" };
+"#;
+
+fn admin() -> Admin {
+    let text = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\n\
+                routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: none }]";
+    let mut config = Config::parse(text, &Source::text("")).unwrap().config;
+    let file = |name: &str, text: &str| PolicyFile { path: name.into(), text: text.into() };
+    config.policies = Some(Configured {
+        files: vec![file("todo.cedar", POLICIES)],
+        schemas: vec![file("todo.cedarschema", SCHEMA)],
+        ..Configured::default()
+    });
+    let policies = Policies::compile(&config).unwrap();
+    let admin = Admin::new();
+    *admin.system.policies.lock().unwrap() = PoliciesInUse { config: Arc::new(config), policies };
+    admin
+}
+
+fn question(subject: &str, action: &str, owner: &str) -> Value {
+    json!({
+        "subject": { "type": "user", "id": subject },
+        "action": { "name": action },
+        "resource": { "type": "todo", "id": "1", "properties": { "ownerID": owner } },
+    })
+}
+
+async fn post(admin: &Admin, path: &str, body: &Value) -> Value {
+    let answer = admin.post(path, Some(&body.to_string())).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    answer.json()
+}
+
+#[tokio::test]
+async fn an_evaluation_answers_with_a_decision_and_why() {
+    let admin = admin();
+    let cases = [
+        ("rick", "can_read_todos", "morty", true, vec!["reading"]),
+        ("rick", "can_update_todo", "rick", true, vec!["rick"]),
+        ("rick", "can_update_todo", "morty", false, vec![]),
+        ("beth", "can_update_todo", "beth", false, vec![]),
+        ("beth", "can_fly", "beth", false, vec![]),
+    ];
+    for (subject, action, owner, decision, policies) in cases {
+        let answer = post(&admin, "/access/v1/evaluation", &question(subject, action, owner)).await;
+        assert_eq!(answer["decision"], decision, "{subject} {action} {owner}: {answer}");
+        assert_eq!(answer["context"]["policies"], json!(policies), "{answer}");
+        assert!(!answer["context"]["reason"].as_str().unwrap().is_empty());
+    }
+    // What AuthZEN may have one day is not looked at.
+    let mut more = question("rick", "can_read_todos", "rick");
+    more["later"] = json!(true);
+    assert_eq!(post(&admin, "/access/v1/evaluation", &more).await["decision"], true);
+}
+
+#[tokio::test]
+async fn evaluations_take_what_they_leave_out_from_the_defaults() {
+    let admin = admin();
+    let todo = |owner: &str| json!({ "resource": { "type": "todo", "id": owner, "properties": { "ownerID": owner } } });
+    let several = |semantic: &str| {
+        json!({
+            "subject": { "type": "user", "id": "rick" },
+            "action": { "name": "can_update_todo" },
+            "evaluations": [todo("rick"), todo("morty"), todo("rick")],
+            "options": { "evaluations_semantic": semantic },
+        })
+    };
+    for (semantic, expected) in [
+        ("execute_all", vec![true, false, true]),
+        ("deny_on_first_deny", vec![true, false]),
+        ("permit_on_first_permit", vec![true]),
+    ] {
+        let answer = post(&admin, "/access/v1/evaluations", &several(semantic)).await;
+        let decisions: Vec<_> = answer["evaluations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|answer| answer["decision"].clone())
+            .collect();
+        assert_eq!(json!(decisions), json!(expected), "{semantic}");
+    }
+    let one = post(&admin, "/access/v1/evaluations", &question("rick", "can_read_todos", "rick")).await;
+    assert_eq!(one["decision"], true, "without a list it is one question: {one}");
+}
+
+#[tokio::test]
+async fn questions_that_are_none_are_refused() {
+    let admin = admin();
+    let path = "/access/v1/evaluation";
+    let refused = async |body: String| {
+        let answer = admin.post(path, Some(&body)).await;
+        (answer.status.as_u16(), answer.code())
+    };
+    assert_eq!(refused("{".into()).await, (400, "malformed_request".into()));
+    let mut missing = question("rick", "can_read_todos", "rick");
+    missing.as_object_mut().unwrap().remove("resource");
+    assert_eq!(refused(missing.to_string()).await, (422, "invalid_value".into()));
+    let mut long = question("rick", "can_read_todos", "rick");
+    long["context"] = json!({ "padding": "x".repeat(65 * 1024) });
+    assert_eq!(refused(long.to_string()).await, (413, "body_too_large".into()));
+    let many = json!({ "evaluations": vec![question("rick", "can_read_todos", "rick"); 101] });
+    let answer = admin.post("/access/v1/evaluations", Some(&many.to_string())).await;
+    assert_eq!(answer.status.as_u16(), 422, "{answer:?}");
+
+    let mut anonymous = admin.request(http::Method::POST, path, Some("{}"));
+    anonymous.headers_mut().remove(http::header::AUTHORIZATION);
+    assert_eq!(admin.send(anonymous).await.status, StatusCode::UNAUTHORIZED);
+
+    let none = Admin::new().post(path, Some(&question("a", "b", "c").to_string())).await;
+    assert_eq!((none.status.as_u16(), none.code()), (409, "no_policies".into()));
+}
+
+#[tokio::test]
+async fn proposed_policies_are_validated_before_anything_is_asked() {
+    let admin = admin();
+    let propose = |text: &str| json!({ "files": [{ "name": "todo.cedar", "text": text }] });
+    let run = post(&admin, "/v1/policies/dry-run", &propose(POLICIES)).await;
+    assert_eq!((&run["requests"], &run["differences"]), (&json!(0), &json!(0)));
+    let broken = propose("permit (principal, action == Action::\"can_fly\", resource);").to_string();
+    let answer = admin.post("/v1/policies/dry-run", Some(&broken)).await;
+    let problem: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status.as_u16(), &problem["diagnostics"][0]["line"]), (422, &json!(1)), "{problem}");
+
+    let listed = admin.get("/v1/policies").await.json();
+    assert_eq!(listed["policies"][0]["id"], "reading", "{listed}");
+}

@@ -1,0 +1,202 @@
+//! Questions about anything that the schema knows, in the shape of the `AuthZEN` Authorization API 1.0, section 5.
+
+use std::{collections::HashSet, time::SystemTime};
+
+use bartizan_model::{CallerType, Zone};
+use cedar_policy::{Context, Entities, Entity, EntityAttrEvaluationError, EntityUid, Request};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Judgement, Policies, context::datetime};
+
+/// What the gateway knows of itself; whoever asks need not say anything of it.
+const ROUTE: &str = "Route";
+
+/// May this subject do this to that resource?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Who asks.
+    #[serde(alias = "principal")]
+    pub subject: AskedEntity,
+    /// To do what.
+    pub action: AskedAction,
+    /// With what.
+    pub resource: AskedEntity,
+    /// What else is so.
+    #[serde(default)]
+    pub context: Map<String, Value>,
+}
+
+/// A subject or a resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedEntity {
+    /// Its type, as the schema calls it.
+    #[serde(rename = "type")]
+    pub entity_type: String,
+    /// Its id.
+    pub id: String,
+    /// Its attributes. Of a `User`, `Service` or `ApiKey`: `roles`, `organization`, `zone` and `grants`.
+    #[serde(default)]
+    pub properties: Map<String, Value>,
+    /// What it belongs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<AskedParent>,
+}
+
+/// An entity that another belongs to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedParent {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub entity_type: String,
+    /// Its id.
+    pub id: String,
+}
+
+/// An action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedAction {
+    /// Its name: `orders:read`.
+    pub name: String,
+    /// `AuthZEN` lets an action have some. Cedar does not, so they are not looked at.
+    #[serde(default)]
+    pub properties: Map<String, Value>,
+}
+
+/// Why a question has no answer: it is about something that the schema does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QuestionError {
+    /// The action.
+    #[error("no action is called `{0}`")]
+    UnknownAction(String),
+    /// A type, an attribute, or what they do not fit to.
+    #[error("{what}: {reason}")]
+    Unfit {
+        /// What of the question.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Policies {
+    /// Answers a question. What the schema says of the context has to be there, but for `time`, which is now unless the
+    /// question says otherwise.
+    pub fn answer(&self, question: &Question) -> Result<Judgement, QuestionError> {
+        let action = self.types.action(&question.action.name);
+        let bucket =
+            self.bucket(&action).ok_or_else(|| QuestionError::UnknownAction(question.action.name.clone()))?;
+        let subject = self.entity("the subject", &question.subject)?;
+        let within = self.routes_of(&question.action.name, &question.resource.entity_type);
+        let resource = self.entity("the resource", &question.resource)?;
+        let resource = belonging_to(resource, within).map_err(|error| unfit("the resource", &error))?;
+        let context = self.context(question, &action)?;
+        let request = Request::new(subject.uid(), action, resource.uid(), context, Some(&self.schema))
+            .map_err(|error| unfit("the question", &error))?;
+        let mut asked = vec![subject];
+        if asked.iter().all(|subject| subject.uid() != resource.uid()) {
+            asked.push(resource);
+        }
+        asked.extend(within.iter().filter_map(|route| self.route(route)).cloned());
+        let entities = bucket.entities.clone().add_entities(asked, None);
+        let entities: Entities = entities.map_err(|error| unfit("the question", &error))?;
+        Ok(self.judge(bucket, &request, &entities))
+    }
+
+    fn entity(&self, what: &'static str, asked: &AskedEntity) -> Result<Entity, QuestionError> {
+        if asked.entity_type == ROUTE {
+            let known = self.route(&self.types.route(&asked.id));
+            let reason = || format!("no route is called `{}`", asked.id);
+            return known.cloned().ok_or_else(|| QuestionError::Unfit { what, reason: reason() });
+        }
+        let is_caller = CallerType::ALL.iter().any(|caller| caller.as_str() == asked.entity_type);
+        let (attributes, mut parents) = if is_caller {
+            caller(asked).map_err(|reason| QuestionError::Unfit { what, reason: reason.into() })?
+        } else {
+            (asked.properties.clone(), HashSet::new())
+        };
+        parents.extend(asked.parents.iter().map(|parent| (parent.entity_type.clone(), parent.id.clone())));
+        let parents: Vec<_> = parents.iter().map(|(name, id)| json!({ "type": name, "id": id })).collect();
+        let uid = json!({ "type": asked.entity_type, "id": asked.id });
+        let described = json!({ "uid": uid, "attrs": attributes, "parents": parents });
+        Entity::from_json_value(described, Some(&self.schema)).map_err(|error| unfit(what, &error))
+    }
+
+    fn context(&self, question: &Question, action: &EntityUid) -> Result<Context, QuestionError> {
+        let mut context = question.context.clone();
+        if let Some(zone) = context.get_mut("zone").filter(|zone| zone.is_string()) {
+            *zone = json!({ "type": "Zone", "id": zone });
+        }
+        if self.is_of_requests(&question.action.name) && !context.contains_key("time") {
+            context.insert("time".into(), datetime(SystemTime::now()).into());
+        }
+        Context::from_json_value(Value::Object(context), Some((&self.schema, action)))
+            .map_err(|error| unfit("the context", &error))
+    }
+}
+
+/// What a request names belongs to its route, and so to the route's zone. A question does not say which route that is:
+/// all that name such a thing for this action are taken, so that what forbids one of them forbids it.
+fn belonging_to(entity: Entity, routes: &[EntityUid]) -> Result<Entity, EntityAttrEvaluationError> {
+    if routes.is_empty() {
+        return Ok(entity);
+    }
+    let (uid, attributes, mut parents) = entity.into_inner();
+    parents.extend(routes.iter().cloned());
+    Entity::new(uid, attributes, parents)
+}
+
+/// What an entity is said to have and to belong to.
+type Described = (Map<String, Value>, HashSet<(String, String)>);
+
+/// The attributes and parents that every caller has, made of what is said of one. What cannot be understood is refused:
+/// left out, it might be what a policy forbids.
+fn caller(asked: &AskedEntity) -> Result<Described, &'static str> {
+    let mut attributes = asked.properties.clone();
+    let mut parents = HashSet::new();
+    let roles = match attributes.remove("roles") {
+        None => Vec::new(),
+        Some(Value::Array(roles)) => roles,
+        Some(_) => return Err("`roles` is a list of texts"),
+    };
+    for role in roles {
+        let Value::String(role) = role else { return Err("`roles` is a list of texts") };
+        parents.insert(("Role".to_owned(), role));
+    }
+    let zone = match attributes.remove("zone") {
+        None => Zone::default(),
+        Some(zone) => {
+            let zone = zone.as_str().and_then(|zone| zone.parse().ok());
+            zone.ok_or("`zone` is `public`, `gateway`, `services` or `data`")?
+        }
+    };
+    parents.insert(("Zone".to_owned(), zone.to_string()));
+    if let Some(organization) = attributes.get_mut("organization") {
+        let id = organization.as_str().ok_or("`organization` is a text")?.to_owned();
+        *organization = json!({ "type": "Organization", "id": id });
+        parents.insert(("Organization".to_owned(), id));
+    }
+    let (provider, id) = asked.id.split_once('/').unwrap_or(("", &asked.id));
+    attributes.entry("id").or_insert_with(|| id.into());
+    attributes.entry("provider").or_insert_with(|| provider.into());
+    attributes.entry("grants").or_insert_with(|| json!([]));
+    Ok((attributes, parents))
+}
+
+fn unfit(what: &'static str, error: &dyn std::error::Error) -> QuestionError {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(next) = source {
+        let cause = next.to_string();
+        if !reason.contains(&cause) {
+            reason = format!("{reason}: {cause}");
+        }
+        source = next.source();
+    }
+    QuestionError::Unfit { what, reason }
+}
