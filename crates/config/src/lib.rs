@@ -62,6 +62,7 @@ mod resolve;
 mod route;
 mod schema;
 mod shared;
+mod signature;
 mod snippet;
 mod source;
 mod suggestion;
@@ -94,6 +95,10 @@ pub use route::{
 };
 pub use schema::schema;
 pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};
+pub use signature::{
+    NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureKey, SignatureProfile, SignatureProvider,
+    SigningMaterial, UpstreamSigning, VerifyingMaterial,
+};
 pub use source::{Environment, RulePlaces, Source};
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{
