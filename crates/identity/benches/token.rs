@@ -28,7 +28,7 @@ use bartizan_model::Line;
 use bartizan_policy::PermissionIndex;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use divan::{Bencher, black_box};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Request, header, request::Parts};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -44,8 +44,8 @@ fn main() {
 fn first_check(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
     let shop = Shop::open(algorithm);
     bencher
-        .with_inputs(|| shop.issuer.headers())
-        .bench_refs(|headers| shop.authenticator.authenticate(&shop.users, &presented(headers)).unwrap());
+        .with_inputs(|| shop.issuer.head())
+        .bench_refs(|head| shop.authenticator.authenticate(&shop.users, &presented(head)).unwrap());
 }
 
 #[divan::bench(args = ALGORITHMS)]
@@ -63,23 +63,26 @@ fn first_check_by_jsonwebtoken(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
 #[divan::bench(args = ALGORITHMS)]
 fn check_again(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
     let shop = Shop::open(algorithm);
-    let headers = shop.issuer.headers();
-    bencher.bench_local(|| {
-        shop.authenticator.authenticate(&shop.users, &presented(black_box(&headers))).unwrap()
-    });
+    let head = shop.issuer.head();
+    bencher
+        .bench_local(|| shop.authenticator.authenticate(&shop.users, &presented(black_box(&head))).unwrap());
 }
 
 #[divan::bench]
 fn api_key(bencher: Bencher<'_, '_>) {
     let shop = Shop::open(Algorithm::EdDSA);
-    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), shop.api_key.clone())]);
+    let head = head(HeaderName::from_static("x-api-key"), shop.api_key.clone());
     bencher.bench_local(|| {
-        shop.authenticator.authenticate(&shop.partners, &presented(black_box(&headers))).unwrap()
+        shop.authenticator.authenticate(&shop.partners, &presented(black_box(&head))).unwrap()
     });
 }
 
-fn presented(headers: &HeaderMap) -> Presented<'_> {
-    Presented { headers, client_certificate: None }
+fn head(name: HeaderName, value: HeaderValue) -> Parts {
+    Request::get("/orders").header(name, value).body(()).unwrap().into_parts().0
+}
+
+fn presented(head: &Parts) -> Presented<'_> {
+    Presented { head, secure: true, client_certificate: None, content: None }
 }
 
 /// Signs tokens that are all different.
@@ -121,9 +124,9 @@ impl Issuer {
         jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
     }
 
-    fn headers(&self) -> HeaderMap {
+    fn head(&self) -> Parts {
         let value = HeaderValue::try_from(format!("Bearer {}", self.token())).unwrap();
-        HeaderMap::from_iter([(header::AUTHORIZATION, value)])
+        head(header::AUTHORIZATION, value)
     }
 }
 
@@ -156,8 +159,8 @@ impl Shop {
         Self {
             issuer,
             api_key: HeaderValue::from_str(key.expose_secret()).unwrap(),
-            users: authenticator.select(&["users".parse().unwrap()]).unwrap(),
-            partners: authenticator.select(&["partners".parse().unwrap()]).unwrap(),
+            users: authenticator.select(&["users".parse().unwrap()], &[]).unwrap(),
+            partners: authenticator.select(&["partners".parse().unwrap()], &[]).unwrap(),
             authenticator,
             _runtime: runtime,
         }

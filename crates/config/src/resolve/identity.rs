@@ -120,9 +120,11 @@ impl Providers {
     pub(crate) fn headers(&self, authentication: &Authentication) -> Vec<HeaderName> {
         match authentication {
             Authentication::Public => Vec::new(),
-            Authentication::Required(names) => {
-                names.iter().filter_map(|name| self.known.get(name)).flat_map(|facts| facts.headers.clone()).collect()
-            }
+            Authentication::Required(names) => names
+                .iter()
+                .filter_map(|name| self.known.get(name))
+                .flat_map(|facts| facts.headers.clone())
+                .collect(),
         }
     }
 

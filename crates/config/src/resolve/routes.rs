@@ -244,7 +244,8 @@ fn refuse_unproven_bodies(
     let proving = authentication.and_then(|authentication| providers.proving_content(authentication));
     let by_route = signed.contains(&SignatureComponent::CONTENT_DIGEST).then_some("`signed`".to_owned());
     if let Some(who) = proving.map(|name| format!("`{name}`")).or(by_route) {
-        let message = format!("{who} demands that the content is signed, and a streamed body cannot be checked");
+        let message =
+            format!("{who} demands that the content is signed, and a streamed body cannot be checked");
         problems
             .error(body.position, message)
             .help("let the body be held (`hold` or `refuse`), or leave `content-digest` out");

@@ -40,7 +40,8 @@ mod tests {
         let read = |word| SignatureComponent::word(word);
         assert_eq!(read("@target-uri"), Ok(SignatureComponent::TargetUri));
         assert_eq!(read("Content-Digest"), Ok(SignatureComponent::CONTENT_DIGEST));
-        for wrong in ["@methods", "@status", "@query-param", "@signature-params", "two words", "\"@method\""] {
+        for wrong in ["@methods", "@status", "@query-param", "@signature-params", "two words", "\"@method\""]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

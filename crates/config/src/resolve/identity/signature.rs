@@ -182,7 +182,8 @@ pub(crate) fn covered(
     file: &Optional<Vec<At<Parsed<SignatureComponent>>>>,
     problems: &mut Problems<'_>,
 ) -> Vec<SignatureComponent> {
-    let default = [SignatureComponent::Method, SignatureComponent::TargetUri, SignatureComponent::CONTENT_DIGEST];
+    let default =
+        [SignatureComponent::Method, SignatureComponent::TargetUri, SignatureComponent::CONTENT_DIGEST];
     let Some(listed) = file.as_ref() else { return default.into() };
     let components = components(listed, problems);
     if listed.is_empty() {
