@@ -71,6 +71,7 @@ impl GatewayError {
             Self::Identity(Identity::UnknownProvider(name) | Identity::SameIssuer(_, name)) => {
                 Some(name.to_string())
             }
+            Self::SigningKey { upstream, .. } => Some(upstream.to_string()),
             Self::Firewall(FirewallError::Target { target, .. }) => Some(target.clone()),
             Self::Listen { .. }
             | Self::Firewall(_)

@@ -1,4 +1,4 @@
-//! What a credential costs: a token seen before, a token seen for the first time, an API key. Beside each first
+//! What a credential costs: a token seen before, a token seen for the first time, an API key, a signed request. Beside each first
 //! check stands `jsonwebtoken::decode` of the same token into a `serde_json::Value`, with issuer, audience and
 //! expiry required.
 
@@ -14,16 +14,19 @@ use std::{
 };
 
 use aws_lc_rs::{
-    encoding::{AsDer, Pkcs8V1Der},
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
     rand::SystemRandom,
     rsa::KeySize,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair},
 };
 use bartizan_config::{
     Algorithm as Allowed, ApiKey, ApiKeyProvider, ClaimNames, IdentityProvider, JwtKeys, JwtProvider,
-    Provider,
+    NoncePolicy, Provider, SignatureAlgorithm, SignatureComponent, SignatureKey, SignatureProfile,
+    SignatureProvider, SigningMaterial, UpstreamSigning, VerifyingMaterial,
 };
-use bartizan_identity::{Authenticator, Presented, Selection, generate_api_key};
+use bartizan_identity::{
+    Authenticator, Outgoing, Presented, RequestSigner, Selection, content_digest, generate_api_key,
+};
 use bartizan_model::Line;
 use bartizan_policy::PermissionIndex;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -75,6 +78,113 @@ fn api_key(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         shop.authenticator.authenticate(&shop.partners, &presented(black_box(&head))).unwrap()
     });
+}
+
+const SIGNED_WITH: [SignatureAlgorithm; 4] = [
+    SignatureAlgorithm::HmacSha256,
+    SignatureAlgorithm::Ed25519,
+    SignatureAlgorithm::EcdsaP256Sha256,
+    SignatureAlgorithm::RsaPssSha512,
+];
+
+#[divan::bench(args = SIGNED_WITH)]
+fn signed_request(bencher: Bencher<'_, '_>, algorithm: SignatureAlgorithm) {
+    let (partner, authenticator, selection) = partner(algorithm);
+    bencher
+        .with_inputs(|| signed(&partner))
+        .bench_refs(|head| authenticator.authenticate(&selection, &presented(head)).unwrap());
+}
+
+#[divan::bench(args = SIGNED_WITH)]
+fn signing_a_request(bencher: Bencher<'_, '_>, algorithm: SignatureAlgorithm) {
+    let (partner, ..) = partner(algorithm);
+    bencher.bench_local(|| signed(black_box(&partner)));
+}
+
+/// Whoever signs with this algorithm, and a gateway that knows the key.
+fn partner(algorithm: SignatureAlgorithm) -> (RequestSigner, Authenticator, Selection) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, kind: &str, der: &[u8]| {
+        let (path, text) = (folder.path().join(name), STANDARD.encode(der));
+        std::fs::write(&path, format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")).unwrap();
+        path
+    };
+    let pair = |private: &[u8], public: PublicKeyX509Der<'_>| {
+        let private = SigningMaterial::PrivateKey(file("private", "PRIVATE KEY", private));
+        (private, VerifyingMaterial::PublicKey(file("public", "PUBLIC KEY", public.as_ref())))
+    };
+    let (ours, theirs) = match algorithm {
+        SignatureAlgorithm::Ed25519 => {
+            let key = Ed25519KeyPair::generate().unwrap();
+            pair(key.to_pkcs8v1().unwrap().as_ref(), key.public_key().as_der().unwrap())
+        }
+        SignatureAlgorithm::EcdsaP256Sha256 => {
+            let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+            pair(key.to_pkcs8v1().unwrap().as_ref(), key.public_key().as_der().unwrap())
+        }
+        SignatureAlgorithm::HmacSha256 => {
+            let secret = "0123456789abcdef".repeat(4);
+            (SigningMaterial::Secret(secret.clone().into()), VerifyingMaterial::Secret(secret.into()))
+        }
+        _ => {
+            let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+            let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).unwrap();
+            pair(private.as_ref(), key.public_key().as_der().unwrap())
+        }
+    };
+    let components =
+        vec![SignatureComponent::Method, SignatureComponent::TargetUri, SignatureComponent::CONTENT_DIGEST];
+    let signing = UpstreamSigning {
+        id: "partner".into(),
+        algorithm,
+        material: ours,
+        components: components.clone(),
+        tag: None,
+    };
+    let key = SignatureKey {
+        id: "partner".into(),
+        algorithm,
+        material: theirs,
+        permissions: vec!["orders:read".parse().unwrap()],
+        roles: vec![],
+        organization: None,
+    };
+    let provider = SignatureProvider {
+        profile: SignatureProfile::Rfc9421,
+        keys: vec![key],
+        components,
+        window: Duration::from_mins(5),
+        nonce: NoncePolicy::Required,
+        max_nonces: 10_000_000,
+        tag: None,
+    };
+    let provider = Arc::new(IdentityProvider {
+        name: "partners".parse().unwrap(),
+        line: Line::NONE,
+        provider: Provider::Signature(Arc::new(provider)),
+    });
+    let index = Arc::new(PermissionIndex::new([]));
+    let authenticator = Authenticator::of_providers(&[provider], &[], &index, None).unwrap();
+    let selection = authenticator.select(&["partners".parse().unwrap()], &[]).unwrap();
+    (RequestSigner::new(&signing).unwrap(), authenticator, selection)
+}
+
+/// A `POST` with ten bytes, signed now.
+fn signed(partner: &RequestSigner) -> Parts {
+    let mut head = head(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    head.headers.insert(header::HOST, HeaderValue::from_static("shop.test"));
+    head.headers.insert("content-digest", content_digest(b"0123456789").try_into().unwrap());
+    let mut headers = head.headers.clone();
+    let request = Outgoing {
+        method: &head.method,
+        scheme: "https",
+        authority: "shop.test",
+        target: &head.uri,
+        content: Some(b"0123456789"),
+    };
+    partner.sign(&request, &mut headers, SystemTime::now()).unwrap();
+    head.headers = headers;
+    head
 }
 
 fn head(name: HeaderName, value: HeaderValue) -> Parts {

@@ -7,6 +7,7 @@ mod listen;
 mod rendering;
 mod route;
 mod shared;
+mod signature;
 mod upstream;
 mod waf;
 mod warnings;
