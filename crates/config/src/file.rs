@@ -25,7 +25,7 @@ use serde::Deserialize;
 pub(crate) use self::{
     entries::Entries,
     hardening::{Hardening, Http2},
-    identity::{ApiKeys, Certificates, Claims, Jwt, Provider, TokenPrincipal},
+    identity::{ApiKeys, Certificates, Claims, Jwt, Provider, SignatureKey, Signatures, TokenPrincipal},
     limits::{Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
     operation::{Log, Shutdown, Telemetry},
@@ -35,7 +35,7 @@ pub(crate) use self::{
     route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
     shared::{Shared, SharedTls},
     tls::{ClientCertificate, Tls, TlsTable},
-    upstream::{Ejection, Health, Retries, Upstream, UpstreamTls},
+    upstream::{Ejection, Health, Retries, Signing, Upstream, UpstreamTls},
     waf::{Exclusion, Responses, RulesName, Threshold, Waf, WafModeName},
 };
 use crate::{

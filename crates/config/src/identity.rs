@@ -5,6 +5,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bartizan_model::{CallerType, Grant, Line, Name, OrganizationId, Zone};
 use secrecy::SecretString;
 
+use crate::SignatureProvider;
+
 /// One entry of `identity:`.
 #[derive(Debug)]
 pub struct IdentityProvider {
@@ -25,6 +27,8 @@ pub enum Provider {
     ApiKey(ApiKeyProvider),
     /// Client certificates that the HTTPS listener has verified.
     Certificate(CertificateProvider),
+    /// Signed requests.
+    Signature(Arc<SignatureProvider>),
 }
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725).

@@ -63,6 +63,7 @@ mod resolve;
 mod route;
 mod schema;
 mod shared;
+mod signature;
 mod snippet;
 mod source;
 mod suggestion;
@@ -96,6 +97,10 @@ pub use route::{
 };
 pub use schema::schema;
 pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};
+pub use signature::{
+    NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureKey, SignatureProfile, SignatureProvider,
+    SigningMaterial, UpstreamSigning, VerifyingMaterial,
+};
 pub use source::{Environment, RulePlaces, Source};
 pub use suggestion::nearest;
 pub use telemetry::{Log, LogFormat, Telemetry};

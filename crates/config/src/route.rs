@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bartizan_model::{Line, Name, Permission, Zone};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::{Costs, LimitPolicyIndex, PathPattern, RoutePolicy, UpstreamIndex, Waf};
+use crate::{Costs, LimitPolicyIndex, PathPattern, RoutePolicy, SignatureComponent, UpstreamIndex, Waf};
 
 /// One entry of `routes:`.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Route {
     pub authentication: Authentication,
     /// Where `auth` stands in the file.
     pub authentication_line: Line,
+    /// What signatures of requests must cover besides what their provider demands.
+    pub signed: Vec<SignatureComponent>,
     /// What the caller must be permitted.
     pub require: Requirements,
     /// Where `require` stands in the file.

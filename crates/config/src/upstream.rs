@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use bartizan_model::{Line, Name};
 
+use crate::UpstreamSigning;
+
 /// Names an upstream by its place in [`crate::Config::upstreams`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UpstreamIndex(pub usize);
@@ -24,6 +26,8 @@ pub struct Upstream {
     pub protocol: Protocol,
     /// TLS towards `https:` targets.
     pub tls: UpstreamTls,
+    /// How requests to it are signed; `None`: they are not.
+    pub signing: Option<UpstreamSigning>,
     /// Active health checks.
     pub health: Option<ActiveHealth>,
     /// Passive health.
@@ -42,6 +46,7 @@ impl PartialEq for Upstream {
             && self.targets == other.targets
             && self.protocol == other.protocol
             && self.tls == other.tls
+            && self.signing == other.signing
             && self.health == other.health
             && self.ejection == other.ejection
             && self.retries == other.retries

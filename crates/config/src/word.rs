@@ -16,6 +16,7 @@ mod rate;
 mod redis_url;
 mod scalar;
 mod secret;
+mod signature;
 mod url;
 mod waf;
 

@@ -25,6 +25,14 @@ pub enum GatewayError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A key that requests to an upstream are signed with cannot be used.
+    #[error("the signing key of the upstream `{upstream}`: {source}")]
+    SigningKey {
+        /// The upstream.
+        upstream: bartizan_model::Name,
+        /// What is wrong with it.
+        source: bartizan_identity::SignatureKeyError,
+    },
     /// A reload asks for other addresses than those listened on.
     #[error("`listen.{0}` has changed: listening addresses change with a restart only")]
     ListenChanged(&'static str),
@@ -69,11 +77,13 @@ impl GatewayError {
                 Identity::SameCredential { provider, .. }
                 | Identity::InsecureUrl { provider, .. }
                 | Identity::Client { provider, .. }
-                | Identity::ShortSecret { provider, .. },
+                | Identity::ShortSecret { provider, .. }
+                | Identity::SignatureKey { provider, .. },
             ) => Some(provider.to_string()),
             Self::Identity(Identity::UnknownProvider(name) | Identity::SameIssuer(_, name)) => {
                 Some(name.to_string())
             }
+            Self::SigningKey { upstream, .. } => Some(upstream.to_string()),
             Self::Firewall(FirewallError::Target { target, .. }) => Some(target.clone()),
             Self::Listen { .. }
             | Self::Firewall(_)

@@ -21,6 +21,7 @@ mod patience;
 mod pool;
 mod request;
 mod retry;
+mod signing;
 mod status;
 mod stream;
 mod target;
@@ -36,6 +37,7 @@ use std::{
 };
 
 use bartizan_config as config;
+use bartizan_identity::RequestSigner;
 use http::{Request, Response, header};
 use rustls_pki_types::ServerName;
 use tokio::{task::AbortHandle, time::MissedTickBehavior};
@@ -48,7 +50,7 @@ use self::{
     request::Outgoing,
     retry::Retries,
     target::{Errand, Failed},
-    tls::{ClientTls, TlsFiles},
+    tls::{ClientTls, PemFiles},
 };
 use crate::{body::RequestBody, error::GatewayError};
 
@@ -66,7 +68,7 @@ impl Upstreams {
         previous: Option<&Self>,
     ) -> Result<Self, GatewayError> {
         let build = |config: &Arc<config::Upstream>| {
-            let files = TlsFiles::read(&config.tls)?;
+            let files = PemFiles::read(config)?;
             let same =
                 |old: &&Arc<Upstream>| *old.config == **config && old.fingerprint == files.fingerprint();
             match previous.and_then(|previous| previous.0.iter().find(same)) {
@@ -96,6 +98,8 @@ pub(crate) struct Upstream {
     fingerprint: [u8; 32],
     targets: Vec<Arc<Target>>,
     ejector: Ejector,
+    /// Signs what is sent, where the configuration says so.
+    signer: Option<RequestSigner>,
     retries: Retries,
     /// Health checks and the sweeping of idle connections; they end with the upstream.
     tasks: Vec<AbortHandle>,
@@ -124,7 +128,7 @@ pub(crate) struct Answered {
 }
 
 impl Upstream {
-    fn new(config: &Arc<config::Upstream>, files: &TlsFiles) -> Result<Self, GatewayError> {
+    fn new(config: &Arc<config::Upstream>, files: &PemFiles) -> Result<Self, GatewayError> {
         let secure = config.targets.iter().any(|target| target.tls);
         let tls = secure.then(|| ClientTls::new(config, files).map(Arc::new)).transpose()?;
         let build = |target| build_target(config, target, tls.as_ref()).map(Arc::new);
@@ -132,6 +136,11 @@ impl Upstream {
         Ok(Self {
             fingerprint: files.fingerprint(),
             ejector: Ejector::new(config.ejection.clone()),
+            signer: config
+                .signing
+                .as_ref()
+                .map(|signing| signing::signer(&config.name, signing))
+                .transpose()?,
             retries: Retries::new(&config.retries, config.name.as_str()),
             tasks: start_tasks(config, &targets),
             targets,
@@ -154,6 +163,7 @@ impl Upstream {
             wants,
             host: request.headers().get(header::HOST).cloned(),
             upgrade: request.headers().contains_key(header::UPGRADE),
+            signer: self.signer.as_ref(),
         };
         // In a box, because it moves through every step below.
         let mut request = Box::new(request.map(Outgoing::new));

@@ -1,4 +1,4 @@
-//! What a credential costs: a token seen before, a token seen for the first time, an API key. Beside each first
+//! What a credential costs: a token seen before, a token seen for the first time, an API key, a signed request. Beside each first
 //! check stands `jsonwebtoken::decode` of the same token into a `serde_json::Value`, with issuer, audience and
 //! expiry required.
 
@@ -14,21 +14,24 @@ use std::{
 };
 
 use aws_lc_rs::{
-    encoding::{AsDer, Pkcs8V1Der},
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
     rand::SystemRandom,
     rsa::KeySize,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair},
 };
 use bartizan_config::{
     Algorithm as Allowed, ApiKey, ApiKeyProvider, ClaimNames, IdentityProvider, JwtKeys, JwtProvider,
-    Provider,
+    NoncePolicy, Provider, SignatureAlgorithm, SignatureComponent, SignatureKey, SignatureProfile,
+    SignatureProvider, SigningMaterial, UpstreamSigning, VerifyingMaterial,
 };
-use bartizan_identity::{Authenticator, Presented, Selection, generate_api_key};
+use bartizan_identity::{
+    Authenticator, Outgoing, Presented, RequestSigner, Selection, content_digest, generate_api_key,
+};
 use bartizan_model::{CallerType, Line, Zone};
 use bartizan_policy::PermissionIndex;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use divan::{Bencher, black_box};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Request, header, request::Parts};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -44,8 +47,8 @@ fn main() {
 fn first_check(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
     let shop = Shop::open(algorithm);
     bencher
-        .with_inputs(|| shop.issuer.headers())
-        .bench_refs(|headers| shop.authenticator.authenticate(&shop.users, &presented(headers)).unwrap());
+        .with_inputs(|| shop.issuer.head())
+        .bench_refs(|head| shop.authenticator.authenticate(&shop.users, &presented(head)).unwrap());
 }
 
 #[divan::bench(args = ALGORITHMS)]
@@ -63,23 +66,134 @@ fn first_check_by_jsonwebtoken(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
 #[divan::bench(args = ALGORITHMS)]
 fn check_again(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
     let shop = Shop::open(algorithm);
-    let headers = shop.issuer.headers();
-    bencher.bench_local(|| {
-        shop.authenticator.authenticate(&shop.users, &presented(black_box(&headers))).unwrap()
-    });
+    let head = shop.issuer.head();
+    bencher
+        .bench_local(|| shop.authenticator.authenticate(&shop.users, &presented(black_box(&head))).unwrap());
 }
 
 #[divan::bench]
 fn api_key(bencher: Bencher<'_, '_>) {
     let shop = Shop::open(Algorithm::EdDSA);
-    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), shop.api_key.clone())]);
+    let head = head(HeaderName::from_static("x-api-key"), shop.api_key.clone());
     bencher.bench_local(|| {
-        shop.authenticator.authenticate(&shop.partners, &presented(black_box(&headers))).unwrap()
+        shop.authenticator.authenticate(&shop.partners, &presented(black_box(&head))).unwrap()
     });
 }
 
-fn presented(headers: &HeaderMap) -> Presented<'_> {
-    Presented { headers, client_certificate: None }
+const SIGNED_WITH: [SignatureAlgorithm; 4] = [
+    SignatureAlgorithm::HmacSha256,
+    SignatureAlgorithm::Ed25519,
+    SignatureAlgorithm::EcdsaP256Sha256,
+    SignatureAlgorithm::RsaPssSha512,
+];
+
+#[divan::bench(args = SIGNED_WITH)]
+fn signed_request(bencher: Bencher<'_, '_>, algorithm: SignatureAlgorithm) {
+    let (partner, authenticator, selection) = partner(algorithm);
+    bencher
+        .with_inputs(|| signed(&partner))
+        .bench_refs(|head| authenticator.authenticate(&selection, &presented(head)).unwrap());
+}
+
+#[divan::bench(args = SIGNED_WITH)]
+fn signing_a_request(bencher: Bencher<'_, '_>, algorithm: SignatureAlgorithm) {
+    let (partner, ..) = partner(algorithm);
+    bencher.bench_local(|| signed(black_box(&partner)));
+}
+
+/// Whoever signs with this algorithm, and a gateway that knows the key.
+fn partner(algorithm: SignatureAlgorithm) -> (RequestSigner, Authenticator, Selection) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, kind: &str, der: &[u8]| {
+        let (path, text) = (folder.path().join(name), STANDARD.encode(der));
+        std::fs::write(&path, format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")).unwrap();
+        path
+    };
+    let pair = |private: &[u8], public: PublicKeyX509Der<'_>| {
+        let private = SigningMaterial::PrivateKey(file("private", "PRIVATE KEY", private));
+        (private, VerifyingMaterial::PublicKey(file("public", "PUBLIC KEY", public.as_ref())))
+    };
+    let (ours, theirs) = match algorithm {
+        SignatureAlgorithm::Ed25519 => {
+            let key = Ed25519KeyPair::generate().unwrap();
+            pair(key.to_pkcs8v1().unwrap().as_ref(), key.public_key().as_der().unwrap())
+        }
+        SignatureAlgorithm::EcdsaP256Sha256 => {
+            let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+            pair(key.to_pkcs8v1().unwrap().as_ref(), key.public_key().as_der().unwrap())
+        }
+        SignatureAlgorithm::HmacSha256 => {
+            let secret = "0123456789abcdef".repeat(4);
+            (SigningMaterial::Secret(secret.clone().into()), VerifyingMaterial::Secret(secret.into()))
+        }
+        _ => {
+            let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+            let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).unwrap();
+            pair(private.as_ref(), key.public_key().as_der().unwrap())
+        }
+    };
+    let components =
+        vec![SignatureComponent::Method, SignatureComponent::TargetUri, SignatureComponent::CONTENT_DIGEST];
+    let signing = UpstreamSigning {
+        id: "partner".into(),
+        algorithm,
+        material: ours,
+        components: components.clone(),
+        tag: None,
+    };
+    let key = SignatureKey {
+        id: "partner".into(),
+        algorithm,
+        material: theirs,
+        permissions: vec!["orders:read".parse().unwrap()],
+        roles: vec![],
+        organization: None,
+        zone: Zone::Public,
+    };
+    let provider = SignatureProvider {
+        profile: SignatureProfile::Rfc9421,
+        keys: vec![key],
+        components,
+        window: Duration::from_mins(5),
+        nonce: NoncePolicy::Required,
+        max_nonces: 10_000_000,
+        tag: None,
+    };
+    let provider = Arc::new(IdentityProvider {
+        name: "partners".parse().unwrap(),
+        line: Line::NONE,
+        provider: Provider::Signature(Arc::new(provider)),
+    });
+    let index = Arc::new(PermissionIndex::new([]));
+    let authenticator = Authenticator::of_providers(&[provider], &[], &index, None).unwrap();
+    let selection = authenticator.select(&["partners".parse().unwrap()], &[]).unwrap();
+    (RequestSigner::new(&signing).unwrap(), authenticator, selection)
+}
+
+/// A `POST` with ten bytes, signed now.
+fn signed(partner: &RequestSigner) -> Parts {
+    let mut head = head(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    head.headers.insert(header::HOST, HeaderValue::from_static("shop.test"));
+    head.headers.insert("content-digest", content_digest(b"0123456789").try_into().unwrap());
+    let mut headers = head.headers.clone();
+    let request = Outgoing {
+        method: &head.method,
+        scheme: "https",
+        authority: "shop.test",
+        target: &head.uri,
+        content: Some(b"0123456789"),
+    };
+    partner.sign(&request, &mut headers, SystemTime::now()).unwrap();
+    head.headers = headers;
+    head
+}
+
+fn head(name: HeaderName, value: HeaderValue) -> Parts {
+    Request::get("/orders").header(name, value).body(()).unwrap().into_parts().0
+}
+
+fn presented(head: &Parts) -> Presented<'_> {
+    Presented { head, secure: true, client_certificate: None, content: None }
 }
 
 /// Signs tokens that are all different.
@@ -121,9 +235,9 @@ impl Issuer {
         jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
     }
 
-    fn headers(&self) -> HeaderMap {
+    fn head(&self) -> Parts {
         let value = HeaderValue::try_from(format!("Bearer {}", self.token())).unwrap();
-        HeaderMap::from_iter([(header::AUTHORIZATION, value)])
+        head(header::AUTHORIZATION, value)
     }
 }
 
@@ -156,8 +270,8 @@ impl Shop {
         Self {
             issuer,
             api_key: HeaderValue::from_str(key.expose_secret()).unwrap(),
-            users: authenticator.select(&["users".parse().unwrap()]).unwrap(),
-            partners: authenticator.select(&["partners".parse().unwrap()]).unwrap(),
+            users: authenticator.select(&["users".parse().unwrap()], &[]).unwrap(),
+            partners: authenticator.select(&["partners".parse().unwrap()], &[]).unwrap(),
             authenticator,
             _runtime: runtime,
         }

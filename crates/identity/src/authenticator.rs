@@ -6,13 +6,21 @@ use std::{
     time::SystemTime,
 };
 
-use bartizan_config::{Config, Dimension, IdentityProvider, JwtKeys, JwtProvider, Provider, Role};
+use bartizan_config::{
+    Config, Dimension, IdentityProvider, JwtKeys, JwtProvider, Provider, Role, SignatureComponent,
+    SignatureProfile, SignatureProvider,
+};
 use bartizan_model::Name;
 use bartizan_policy::{PermissionIndex, RoleTable};
 
 use crate::{
-    AuthenticationError, Identified, IdentityError, Presented, Selection, api_key::ApiKeyTable,
-    certificate::CertificateTable, identified::Entitlements, key::KeySet, key_source::KeySource,
+    Authenticated, AuthenticationError, IdentityError, Presented, Selection,
+    api_key::ApiKeyTable,
+    certificate::CertificateTable,
+    identified::Entitlements,
+    key::KeySet,
+    key_source::KeySource,
+    signature::{Clients, LegacyTable, SignatureTable},
     token::TokenVerifier,
 };
 
@@ -28,6 +36,8 @@ pub(crate) enum Checker {
     Token(Arc<TokenVerifier>),
     ApiKey(Arc<ApiKeyTable>),
     Certificate(Arc<CertificateTable>),
+    Signature(Arc<SignatureTable>),
+    LegacySignature(Arc<LegacyTable>),
 }
 
 impl Authenticator {
@@ -36,7 +46,7 @@ impl Authenticator {
     /// JWK set URLs start to be fetched in the background at once, so a tokio runtime must be running; the
     /// fetching of a set ends when the last authenticator or selection that uses it is dropped. A URL whose
     /// settings have not changed is taken over from `previous` together with its keys; a file is read again, and a
-    /// file that cannot be used is an error. Verified tokens are not taken over:
+    /// file that cannot be used is an error. Nonces that were used stay used. Verified tokens are not taken over:
     /// roles and permissions may have changed.
     pub fn new(
         config: &Config,
@@ -86,7 +96,8 @@ impl Authenticator {
     }
 
     /// Resolves a route's `auth` list. Its order matters: the first entry whose credential is presented decides.
-    pub fn select(&self, names: &[Name]) -> Result<Selection, IdentityError> {
+    /// Signatures must cover `signed` besides what their provider demands.
+    pub fn select(&self, names: &[Name], signed: &[SignatureComponent]) -> Result<Selection, IdentityError> {
         let checkers: Vec<Checker> = names
             .iter()
             .map(|name| {
@@ -94,7 +105,7 @@ impl Authenticator {
                 found.ok_or_else(|| IdentityError::UnknownProvider(name.clone()))
             })
             .collect::<Result<_, _>>()?;
-        Selection::new(&checkers)
+        Selection::new(&checkers, signed)
     }
 
     /// Checks what a request presents.
@@ -105,7 +116,7 @@ impl Authenticator {
         &self,
         selection: &Selection,
         presented: &Presented<'_>,
-    ) -> Result<Arc<Identified>, AuthenticationError> {
+    ) -> Result<Authenticated, AuthenticationError> {
         selection.authenticate(presented, SystemTime::now())
     }
 
@@ -124,14 +135,23 @@ impl Authenticator {
     fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
         self.providers.values().filter_map(|checker| match checker {
             Checker::Token(verifier) => Some(&**verifier.key_source()),
-            Checker::ApiKey(_) | Checker::Certificate(_) => None,
+            _ => None,
         })
     }
 
     fn key_source(&self, provider: &Name) -> Option<&Arc<KeySource>> {
         match self.providers.get(provider)? {
             Checker::Token(verifier) => Some(verifier.key_source()),
-            Checker::ApiKey(_) | Checker::Certificate(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Those who may sign for `provider`, with the nonces they have used.
+    fn clients(&self, provider: &Name) -> Option<&Clients> {
+        match self.providers.get(provider)? {
+            Checker::Signature(table) => Some(table.clients()),
+            Checker::LegacySignature(table) => Some(table.clients()),
+            _ => None,
         }
     }
 }
@@ -155,6 +175,28 @@ impl Checker {
             }
             Provider::Certificate(settings) => {
                 Self::Certificate(Arc::new(CertificateTable::new(name, settings, entitlements)?))
+            }
+            Provider::Signature(settings) => {
+                let earlier = previous.and_then(|authenticator| authenticator.clients(name));
+                Self::signature(name, settings, entitlements, earlier)?
+            }
+        })
+    }
+
+    fn signature(
+        name: &Name,
+        settings: &SignatureProvider,
+        entitlements: &Entitlements,
+        earlier: Option<&Clients>,
+    ) -> Result<Self, IdentityError> {
+        Ok(match settings.profile {
+            SignatureProfile::Rfc9421 => {
+                let table = SignatureTable::new(name, settings, entitlements, earlier)?;
+                Self::Signature(Arc::new(table))
+            }
+            SignatureProfile::Legacy => {
+                let table = LegacyTable::new(name, settings, entitlements, earlier)?;
+                Self::LegacySignature(Arc::new(table))
             }
         })
     }

@@ -75,6 +75,16 @@ pub enum IdentityError {
         /// What it needs.
         least: usize,
     },
+    /// A key that signs or verifies requests cannot be used.
+    #[error("the key `{key}` of `{provider}`: {source}")]
+    SignatureKey {
+        /// The entry of `identity`.
+        provider: Name,
+        /// The id of the key.
+        key: String,
+        /// Why not.
+        source: crate::SignatureKeyError,
+    },
     /// An API key prefix with unsuitable characters.
     #[error("`{0}` cannot start an API key: use 1 to 32 letters, digits, `-` or `_`")]
     KeyPrefix(String),
@@ -138,6 +148,12 @@ pub enum AuthenticationError {
         /// Why: for the trace and the log, not for the client.
         reason: InvalidReason,
     },
+    /// It cannot be remembered that the credential was used, so it cannot be accepted.
+    #[error("`{provider}` has no room to remember another nonce: `max_nonces`")]
+    Exhausted {
+        /// The entry of `identity`.
+        provider: Name,
+    },
     /// The keys to check it with were never obtained.
     #[error("`{provider}` has no keys yet")]
     Unavailable {
@@ -199,6 +215,38 @@ pub enum InvalidReason {
     KeyLength,
     #[error("the API key is unknown")]
     UnknownApiKey,
+    #[error("`Signature-Input` and `Signature` cannot be read, or do not belong together")]
+    SignatureFields,
+    #[error("more signatures than are looked at")]
+    TooManySignatures,
+    #[error("the signature covers more components than are looked at")]
+    TooManyComponents,
+    #[error("the signature covers something that cannot be verified from a request")]
+    Component,
+    #[error("the signature covers something that the request does not have")]
+    MissingComponent,
+    #[error("the signature does not cover all that it must")]
+    Coverage,
+    #[error("the tag is not the expected one")]
+    Tag,
+    #[error("the time of the signature is missing or not a number")]
+    Created,
+    #[error("signed in the future")]
+    CreatedInFuture,
+    #[error("signed too long ago")]
+    TooOld,
+    #[error("the nonce is missing")]
+    Nonce,
+    #[error("the nonce was used before")]
+    Replay,
+    #[error("signed before this gateway began to remember nonces")]
+    BeforeMemory,
+    #[error("`Content-Digest` names no SHA-256 or SHA-512 digest")]
+    ContentDigest,
+    #[error("the content is not what was signed")]
+    Content,
+    #[error("there is content that was not signed")]
+    UnsignedContent,
     #[error("the certificate names no known client")]
     UnknownCertificate,
     #[error("the certificate names several known clients")]

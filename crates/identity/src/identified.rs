@@ -2,12 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::SystemTime,
 };
 
 use bartizan_model::{CallerType, Grant, Principal, Zone};
 use bartizan_policy::{Caller, PermissionIndex, PermissionSet, RoleTable};
 use http::HeaderValue;
+
+use crate::ExpectedContent;
 
 /// A proven caller and what it holds.
 #[derive(Debug, Clone)]
@@ -27,11 +30,26 @@ pub struct Identified {
     pub expires: Option<SystemTime>,
 }
 
+/// Who it is, and what that holds for.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    /// The caller.
+    pub identified: Arc<Identified>,
+    /// What the content must be for the caller to be proven; `None`: anything.
+    pub content: Option<ExpectedContent>,
+}
+
+impl From<Arc<Identified>> for Authenticated {
+    fn from(identified: Arc<Identified>) -> Self {
+        Self { identified, content: None }
+    }
+}
+
 /// What grants are expanded with.
 #[derive(Debug)]
 pub(crate) struct Entitlements {
     pub(crate) roles: RoleTable,
-    pub(crate) index: std::sync::Arc<PermissionIndex>,
+    pub(crate) index: Arc<PermissionIndex>,
     /// The claims that limits count by.
     pub(crate) counted_claims: BTreeSet<String>,
 }

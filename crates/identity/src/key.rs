@@ -11,7 +11,10 @@ use bartizan_config::Algorithm;
 use jsonwebtoken::{Algorithm as SignatureAlgorithm, DecodingKey, crypto};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::set::{KeySet, MAX_KEYS};
+pub(crate) use self::{
+    set::{KeySet, MAX_KEYS},
+    weakness::check_rsa,
+};
 
 /// One key, the algorithms it verifies, and its id.
 #[derive(Debug)]

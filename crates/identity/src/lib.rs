@@ -1,4 +1,4 @@
-//! Who asks? Verification of credentials: signed tokens, API keys, client certificates.
+//! Who asks? Verification of credentials: signed tokens, API keys, client certificates, signed requests.
 //!
 //! An [`Authenticator`] is made from the configuration. A route's `auth` list is resolved once
 //! ([`Authenticator::select`]); after that every request is checked by [`Authenticator::authenticate`], which
@@ -13,7 +13,7 @@
 //! # use bartizan_config::{ApiKey, ApiKeyProvider, IdentityProvider, Provider};
 //! use bartizan_identity::{AuthenticationError, Authenticator, Presented, generate_api_key};
 //! use bartizan_policy::PermissionIndex;
-//! use http::{HeaderMap, HeaderName, HeaderValue};
+//! use http::{HeaderName, HeaderValue, Request};
 //! use secrecy::ExposeSecret;
 //!
 //! let (key, hash) = generate_api_key("shop")?;
@@ -30,15 +30,16 @@
 //! // `identity` has an entry `partners` with the hash of that key, for the header `x-api-key`.
 //! let index = Arc::new(PermissionIndex::new([]));
 //! let authenticator = Authenticator::of_providers(&identity, &[], &index, None)?;
-//! let selection = authenticator.select(&["partners".parse()?])?;
+//! let selection = authenticator.select(&["partners".parse()?], &[])?;
 //!
-//! let mut headers = HeaderMap::new();
-//! let nobody = authenticator.authenticate(&selection, &Presented { headers: &headers, client_certificate: None });
+//! let (mut head, ()) = Request::get("/orders").body(())?.into_parts();
+//! let presented = |head| Presented { head, secure: true, client_certificate: None, content: None };
+//! let nobody = authenticator.authenticate(&selection, &presented(&head));
 //! assert_eq!(nobody.unwrap_err(), AuthenticationError::Missing);
 //!
-//! headers.insert("x-api-key", HeaderValue::from_str(key.expose_secret())?);
-//! let partner = authenticator.authenticate(&selection, &Presented { headers: &headers, client_certificate: None })?;
-//! assert_eq!(partner.principal.id.as_str(), "partner");
+//! head.headers.insert("x-api-key", HeaderValue::from_str(key.expose_secret())?);
+//! let partner = authenticator.authenticate(&selection, &presented(&head))?;
+//! assert_eq!(partner.identified.principal.id.as_str(), "partner");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -56,6 +57,7 @@ mod key;
 mod key_source;
 mod presented;
 mod selection;
+mod signature;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -63,7 +65,10 @@ mod token;
 pub use api_key::{generate_api_key, hash_api_key};
 pub use authenticator::Authenticator;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
-pub use identified::Identified;
+pub use identified::{Authenticated, Identified};
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
+pub use signature::{
+    ExpectedContent, Outgoing, RequestSigner, SignatureFields, SignatureKeyError, Unsigned, content_digest,
+};
 pub use token::TokenHeader;

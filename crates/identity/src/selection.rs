@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use bartizan_config::SignatureComponent;
 use bartizan_model::Name;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header, request::Parts};
 
 use crate::{
-    AuthenticationError, Identified, IdentityError, InvalidReason, Presented,
+    Authenticated, AuthenticationError, IdentityError, InvalidReason, Presented,
     api_key::ApiKeyTable,
     authenticator::Checker,
     certificate::CertificateTable,
+    signature::{LegacyTable, Refused, SignatureFields, SignatureTable},
     token::{Refusal, TokenVerifier, verify_token},
 };
 
@@ -27,15 +29,17 @@ enum Slot {
     Token { header: HeaderName, verifiers: Vec<Arc<TokenVerifier>> },
     ApiKey { header: HeaderName, tables: Vec<Arc<ApiKeyTable>> },
     Certificate { tables: Vec<Arc<CertificateTable>> },
+    Signature { tables: Vec<Arc<SignatureTable>>, demanded: Vec<SignatureComponent> },
+    LegacySignature { tables: Vec<Arc<LegacyTable>> },
 }
 
 impl Selection {
-    pub(crate) fn new(checkers: &[Checker]) -> Result<Self, IdentityError> {
+    pub(crate) fn new(checkers: &[Checker], signed: &[SignatureComponent]) -> Result<Self, IdentityError> {
         let mut slots: Vec<Slot> = Vec::new();
         for checker in checkers {
             match slots.iter_mut().find(|slot| slot.suits(checker)) {
                 Some(slot) => slot.add(checker)?,
-                None => slots.push(Slot::new(checker)),
+                None => slots.push(Slot::new(checker, signed)),
             }
         }
         let challenges = |invalid| slots.iter().filter_map(|slot| slot.challenge(invalid)).collect();
@@ -44,7 +48,7 @@ impl Selection {
 
     /// The values of `WWW-Authenticate` for a 401 because of `error` (RFC 9110, section 11.6.1).
     ///
-    /// Tokens are asked for as RFC 6750 says. `ApiKey` and `Certificate` are no registered schemes; they are there
+    /// Tokens are asked for as RFC 6750 says. `ApiKey`, `Certificate` and `Signature` are no registered schemes; they are there
     /// because a 401 must carry a challenge, and they tell a person what is missing.
     pub fn challenges(&self, error: &AuthenticationError) -> &[HeaderValue] {
         match error {
@@ -55,11 +59,18 @@ impl Selection {
         }
     }
 
+    /// Whether the request's content must be at hand before anything can be said about its sender: what carries a
+    /// signature of the legacy profile.
+    pub fn needs_content(&self, head: &Parts) -> bool {
+        let is_legacy = |slot: &Slot| matches!(slot, Slot::LegacySignature { .. });
+        LegacyTable::is_in(&head.headers) && self.slots.iter().any(is_legacy)
+    }
+
     pub(crate) fn authenticate(
         &self,
         presented: &Presented<'_>,
         now: SystemTime,
-    ) -> Result<Arc<Identified>, AuthenticationError> {
+    ) -> Result<Authenticated, AuthenticationError> {
         let decided = self.slots.iter().find_map(|slot| slot.authenticate(presented, now));
         decided.unwrap_or(Err(AuthenticationError::Missing))
     }
@@ -67,13 +78,13 @@ impl Selection {
     fn is_token_provider(&self, name: &Name) -> bool {
         self.slots.iter().any(|slot| match slot {
             Slot::Token { verifiers, .. } => verifiers.iter().any(|verifier| verifier.name() == name),
-            Slot::ApiKey { .. } | Slot::Certificate { .. } => false,
+            _ => false,
         })
     }
 }
 
 impl Slot {
-    fn new(checker: &Checker) -> Self {
+    fn new(checker: &Checker, signed: &[SignatureComponent]) -> Self {
         match checker {
             Checker::Token(verifier) => {
                 Self::Token { header: verifier.header().clone(), verifiers: vec![Arc::clone(verifier)] }
@@ -82,6 +93,10 @@ impl Slot {
                 Self::ApiKey { header: table.header().clone(), tables: vec![Arc::clone(table)] }
             }
             Checker::Certificate(table) => Self::Certificate { tables: vec![Arc::clone(table)] },
+            Checker::Signature(table) => {
+                Self::Signature { tables: vec![Arc::clone(table)], demanded: signed.to_vec() }
+            }
+            Checker::LegacySignature(table) => Self::LegacySignature { tables: vec![Arc::clone(table)] },
         }
     }
 
@@ -90,7 +105,9 @@ impl Slot {
         match (self, checker) {
             (Self::Token { header, .. }, Checker::Token(verifier)) => header == verifier.header(),
             (Self::ApiKey { header, .. }, Checker::ApiKey(table)) => header == table.header(),
-            (Self::Certificate { .. }, Checker::Certificate(_)) => true,
+            (Self::Certificate { .. }, Checker::Certificate(_))
+            | (Self::Signature { .. }, Checker::Signature(_))
+            | (Self::LegacySignature { .. }, Checker::LegacySignature(_)) => true,
             _ => false,
         }
     }
@@ -105,6 +122,10 @@ impl Slot {
             }
             (Self::ApiKey { tables, .. }, Checker::ApiKey(table)) => tables.push(Arc::clone(table)),
             (Self::Certificate { tables }, Checker::Certificate(table)) => tables.push(Arc::clone(table)),
+            (Self::Signature { tables, .. }, Checker::Signature(table)) => tables.push(Arc::clone(table)),
+            (Self::LegacySignature { tables }, Checker::LegacySignature(table)) => {
+                tables.push(Arc::clone(table));
+            }
             _ => {}
         }
         Ok(())
@@ -115,11 +136,13 @@ impl Slot {
         &self,
         presented: &Presented<'_>,
         now: SystemTime,
-    ) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+    ) -> Option<Result<Authenticated, AuthenticationError>> {
         match self {
             Self::Token { header, verifiers } => authenticate_token(presented, header, verifiers, now),
             Self::ApiKey { header, tables } => authenticate_api_key(presented, header, tables),
             Self::Certificate { tables } => authenticate_certificate(presented, tables),
+            Self::Signature { tables, demanded } => authenticate_signature(presented, tables, demanded, now),
+            Self::LegacySignature { tables } => authenticate_legacy_signature(presented, tables, now),
         }
     }
 
@@ -136,6 +159,8 @@ impl Slot {
             }
             Self::ApiKey { header, .. } => format!("ApiKey realm=\"bartizan\", header=\"{header}\""),
             Self::Certificate { .. } => "Certificate realm=\"bartizan\"".into(),
+            Self::Signature { .. } => "Signature realm=\"bartizan\"".into(),
+            Self::LegacySignature { .. } => "Signature realm=\"bartizan\", header=\"x-signature\"".into(),
         };
         // INVARIANT: header names are tokens, so the text is printable ASCII.
         HeaderValue::from_str(&text).ok()
@@ -147,14 +172,14 @@ fn authenticate_token(
     header: &HeaderName,
     verifiers: &[Arc<TokenVerifier>],
     now: SystemTime,
-) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+) -> Option<Result<Authenticated, AuthenticationError>> {
     let first = verifiers.first()?.name();
     let value = match presented.only(header) {
         Ok(value) => value?,
         Err(reason) => return Some(Err(invalid(first, reason))),
     };
     let token = if *header == header::AUTHORIZATION { bearer(value.as_bytes())? } else { value.as_bytes() };
-    Some(verify_token(token, verifiers, now).map_err(|(verifier, refusal)| {
+    Some(verify_token(token, verifiers, now).map(Authenticated::from).map_err(|(verifier, refusal)| {
         let provider = verifier.map_or(first, |verifier| verifier.name());
         match refusal {
             Refusal::Invalid(reason) => invalid(provider, reason),
@@ -167,22 +192,57 @@ fn authenticate_api_key(
     presented: &Presented<'_>,
     header: &HeaderName,
     tables: &[Arc<ApiKeyTable>],
-) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+) -> Option<Result<Authenticated, AuthenticationError>> {
     let first = tables.first()?.name();
     let outcome = match presented.only(header) {
         Ok(value) => ApiKeyTable::find(tables, value?.as_bytes()),
         Err(reason) => Err(reason),
     };
-    Some(outcome.map_err(|reason| invalid(first, reason)))
+    Some(outcome.map(Authenticated::from).map_err(|reason| invalid(first, reason)))
 }
 
 fn authenticate_certificate(
     presented: &Presented<'_>,
     tables: &[Arc<CertificateTable>],
-) -> Option<Result<Arc<Identified>, AuthenticationError>> {
+) -> Option<Result<Authenticated, AuthenticationError>> {
     let first = tables.first()?.name();
     let certificate = presented.client_certificate?;
-    Some(CertificateTable::find(tables, certificate).map_err(|reason| invalid(first, reason)))
+    let outcome = CertificateTable::find(tables, certificate);
+    Some(outcome.map(Authenticated::from).map_err(|reason| invalid(first, reason)))
+}
+
+fn authenticate_signature(
+    presented: &Presented<'_>,
+    tables: &[Arc<SignatureTable>],
+    demanded: &[SignatureComponent],
+    now: SystemTime,
+) -> Option<Result<Authenticated, AuthenticationError>> {
+    let first = tables.first()?.name();
+    if !SignatureFields::are_in(&presented.head.headers) {
+        return None;
+    }
+    let outcome = SignatureTable::find(tables, presented.head, presented.secure, demanded, now);
+    Some(outcome.map_err(|(provider, refused)| refusal(provider.as_ref().unwrap_or(first), refused)))
+}
+
+fn authenticate_legacy_signature(
+    presented: &Presented<'_>,
+    tables: &[Arc<LegacyTable>],
+    now: SystemTime,
+) -> Option<Result<Authenticated, AuthenticationError>> {
+    let first = tables.first()?.name();
+    if !LegacyTable::is_in(&presented.head.headers) {
+        return None;
+    }
+    let outcome = LegacyTable::find(tables, presented.head, presented.content, now);
+    Some(outcome.map_err(|(provider, refused)| refusal(provider.as_ref().unwrap_or(first), refused)))
+}
+
+fn refusal(provider: &Name, refused: Refused) -> AuthenticationError {
+    match refused {
+        Refused::Invalid(reason) => invalid(provider, reason),
+        Refused::NoRoom => AuthenticationError::Exhausted { provider: provider.clone() },
+    }
 }
 
 fn invalid(provider: &Name, reason: InvalidReason) -> AuthenticationError {

@@ -8,17 +8,28 @@ use bartizan_config::{
 };
 use bartizan_model::{Line, Name, PrincipalKind, Zone};
 use bartizan_policy::{Decision, PermissionIndex};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header, request::Parts};
 use secrecy::ExposeSecret;
 
 use self::issuer::{Issuer, claims, claims_with, jwks, now, provider, settings};
 use crate::{
-    AuthenticationError, Authenticator, ClientCertificate, Identified, IdentityError, InvalidReason,
+    Authenticated, AuthenticationError, Authenticator, ClientCertificate, IdentityError, InvalidReason,
     Presented, Selection, generate_api_key, hash_api_key, key_source::tests::JwksServer,
 };
 
 const ALICE_KEY: &str = "alice_0123456789";
 const ROBOT_KEY: &str = "robot_0123456789";
+
+/// The head of a request with these headers.
+fn head_with(headers: HeaderMap) -> Parts {
+    let mut head = Request::get("/orders").body(()).unwrap().into_parts().0;
+    head.headers = headers;
+    head
+}
+
+fn presented(head: &Parts) -> Presented<'_> {
+    Presented { head, secure: true, client_certificate: None, content: None }
+}
 
 fn names(names: &[&str]) -> Vec<Name> {
     names.iter().map(|name| name.parse().unwrap()).collect()
@@ -101,7 +112,7 @@ impl Shop {
     }
 
     fn select(&self, providers: &[&str]) -> Selection {
-        self.authenticator.select(&names(providers)).unwrap()
+        self.authenticator.select(&names(providers), &[]).unwrap()
     }
 
     fn user_token(&self) -> String {
@@ -124,12 +135,16 @@ impl Shop {
         for (name, value) in headers {
             map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        let presented = Presented { headers: &map, client_certificate: certificate };
+        let head = head_with(map);
+        let presented = Presented { client_certificate: certificate, ..presented(&head) };
         match self.select(providers).authenticate(&presented, now()) {
-            Ok(identified) => format!("{} by {}", identified.principal.id, identified.principal.provider),
+            Ok(Authenticated { identified, .. }) => {
+                format!("{} by {}", identified.principal.id, identified.principal.provider)
+            }
             Err(AuthenticationError::Invalid { provider, reason }) => format!("{provider}: {reason:?}"),
             Err(AuthenticationError::Missing) => "missing".into(),
             Err(AuthenticationError::Unavailable { provider }) => format!("{provider}: unavailable"),
+            Err(AuthenticationError::Exhausted { provider }) => format!("{provider}: exhausted"),
         }
     }
 }
@@ -236,9 +251,10 @@ async fn what_is_known_of_a_key_holder() {
     let authenticator = Authenticator::of_providers(&providers, &[], &index, None).unwrap();
     let headers =
         HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), HeaderValue::from_static(ALICE_KEY))]);
-    let selection = authenticator.select(&names(&["partners"])).unwrap();
-    let presented = Presented { headers: &headers, client_certificate: None };
-    let identified: Arc<Identified> = authenticator.authenticate(&selection, &presented).unwrap();
+    let selection = authenticator.select(&names(&["partners"]), &[]).unwrap();
+    let head = head_with(headers);
+    let presented = presented(&head);
+    let identified = authenticator.authenticate(&selection, &presented).unwrap().identified;
     assert_eq!(identified.principal.kind, PrincipalKind::ApiKey);
     assert_eq!(identified.principal.organization.as_ref().unwrap().as_str(), "acme");
     assert_eq!(identified.grants, "orders:read", "a role that does not exist grants nothing");
@@ -272,14 +288,14 @@ async fn challenges_say_what_to_bring() {
 #[tokio::test]
 async fn configurations_that_cannot_work_are_refused() {
     let shop = Shop::open();
-    let unknown = shop.authenticator.select(&names(&["users", "nobody"])).unwrap_err();
+    let unknown = shop.authenticator.select(&names(&["users", "nobody"]), &[]).unwrap_err();
     assert_eq!(unknown.to_string(), "`nobody` is not an entry of `identity`");
 
     let secret = || JwtKeys::Secret("s".repeat(32).into());
     let change = |settings: &mut JwtProvider| settings.algorithms = vec![bartizan_config::Algorithm::HS256];
     let same_issuer = authenticator(&[jwt("one", secret(), change), jwt("two", secret(), change)]).unwrap();
-    assert!(same_issuer.select(&names(&["one"])).is_ok());
-    let error = same_issuer.select(&names(&["one", "two"])).unwrap_err();
+    assert!(same_issuer.select(&names(&["one"]), &[]).is_ok());
+    let error = same_issuer.select(&names(&["one", "two"]), &[]).unwrap_err();
     assert!(matches!(error, IdentityError::SameIssuer(..)), "{error}");
 
     let refused = |provider| authenticator(&[provider]).unwrap_err();
@@ -312,9 +328,10 @@ async fn a_url_makes_ready_and_survives_a_reload() {
         "exp": SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 60,
     })));
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
-    let presented = Presented { headers: &headers, client_certificate: None };
+    let head = head_with(headers);
+    let presented = presented(&head);
     let authenticate = |authenticator: &Authenticator| {
-        authenticator.authenticate(&authenticator.select(&names(&["users"])).unwrap(), &presented)
+        authenticator.authenticate(&authenticator.select(&names(&["users"]), &[]).unwrap(), &presented)
     };
 
     server.fetched(1).await;
@@ -333,7 +350,7 @@ async fn a_url_makes_ready_and_survives_a_reload() {
     assert!(second.ready(), "keys are taken over");
     assert_eq!(server.fetches(), fetches);
     let after = authenticate(&second).unwrap();
-    assert!(!Arc::ptr_eq(&before, &after), "verified tokens are not");
+    assert!(!Arc::ptr_eq(&before.identified, &after.identified), "verified tokens are not");
 }
 
 #[tokio::test]
@@ -343,15 +360,16 @@ async fn a_rotation_ends_what_its_key_had_proven() {
     let (old, new) = (Issuer::ed25519("old"), Issuer::ed25519("newer"));
     std::fs::write(&path, jwks(&[&old])).unwrap();
     let authenticator = authenticator(&[jwt("users", JwtKeys::JwksFile(path.clone()), |_| {})]).unwrap();
-    let selection = authenticator.select(&names(&["users"])).unwrap();
+    let selection = authenticator.select(&names(&["users"]), &[]).unwrap();
     let headers = HeaderMap::from_iter([(
         header::AUTHORIZATION,
         format!("Bearer {}", old.token(&claims())).parse().unwrap(),
     )]);
-    let check = || selection.authenticate(&Presented { headers: &headers, client_certificate: None }, now());
+    let head = head_with(headers);
+    let check = || selection.authenticate(&presented(&head), now());
 
     let remembered = check().unwrap();
-    assert!(Arc::ptr_eq(&remembered, &check().unwrap()));
+    assert!(Arc::ptr_eq(&remembered.identified, &check().unwrap().identified));
     tokio::time::pause();
     std::fs::write(&path, jwks(&[&new])).unwrap();
     for _ in 0..600 {

@@ -5,7 +5,8 @@ use crate::Name;
 /// Who a request speaks for, once that has been proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The subject: a token's `sub`, an API key's name, a certificate's subject alternative name.
+    /// The subject: a token's `sub`, an API key's name, a certificate's subject alternative name, the id of the
+    /// key that signed.
     pub id: PrincipalId,
     /// How it was proven.
     pub kind: PrincipalKind,
@@ -27,6 +28,8 @@ pub enum PrincipalKind {
     ApiKey,
     /// A client certificate.
     Certificate,
+    /// A signature over the request (RFC 9421).
+    Signature,
 }
 
 /// What a principal is, in the words of policies.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use bartizan_identity::{ClientCertificate, Identified};
+use bartizan_identity::{ClientCertificate, ExpectedContent, Identified};
 use bartizan_limits::RiskFactors;
 use bartizan_model::{Line, RequestId, TraceContext};
 use bartizan_policy::Judgement;
@@ -37,6 +37,9 @@ pub struct Exchange {
     pub refused_by: Option<Arc<CompiledRoute>>,
     /// The caller, once proven. Set by [`Stage::Authenticate`].
     pub identified: Option<Arc<Identified>>,
+    /// What the content must be for the caller to be proven. Set by [`Stage::Authenticate`], verified by
+    /// [`Stage::Body`].
+    pub expected_content: Option<ExpectedContent>,
     /// What its risk makes of its limits; nothing, unless a stage before [`Stage::CoarseLimit`] has found something. What
     /// is found later applies to [`Stage::FineLimit`] alone. Clients are told the quota of *their* request, so they see
     /// that it is smaller, but not why.
@@ -90,6 +93,7 @@ impl Exchange {
             route: None,
             refused_by: None,
             identified: None,
+            expected_content: None,
             risk: RiskFactors::default(),
             limited: Limited::default(),
             judged: None,

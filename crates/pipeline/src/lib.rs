@@ -115,7 +115,7 @@ impl Pipeline {
     /// Decides about one request. This is the road; the order follows cost, the cheap and anonymous first, so
     /// that an attacker never makes the gateway do expensive work.
     pub async fn decide(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Verdict {
-        let mut walked = self.walk(exchange).await;
+        let mut walked = self.walk(exchange, body).await;
         // Before the body is waited for, so that what is recorded stands in the order in which limits were asked.
         self.recorder.record(exchange, &self.limiter);
         if walked.is_ok() {
@@ -128,8 +128,8 @@ impl Pipeline {
         }
     }
 
-    /// All stages that need only the head.
-    async fn walk(&self, exchange: &mut Exchange) -> Result<(), Stop> {
+    /// All stages that need only the head, but for a signature over the body.
+    async fn walk(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
         use stage::{authenticate, authorize, cross_origin, limit, reputation, route};
 
         let found = self.protocol.run(exchange);
@@ -142,7 +142,7 @@ impl Pipeline {
         exchange.conclude(Stage::CrossOrigin, found)?;
         let found = limit::coarse(exchange, &self.limiter).await;
         exchange.conclude(Stage::CoarseLimit, found)?;
-        let found = authenticate::run(exchange, &self.authenticator);
+        let found = authenticate::run(exchange, &self.authenticator, body).await;
         exchange.conclude(Stage::Authenticate, found)?;
         let found = limit::fine(exchange, &self.limiter).await;
         exchange.conclude(Stage::FineLimit, found)?;

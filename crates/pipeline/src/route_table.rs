@@ -167,7 +167,7 @@ impl CompiledRoute {
         let firewall = route.waf.as_ref().map(|waf| Firewall::new(waf, rules)).transpose()?;
         let selection = match &route.authentication {
             Authentication::Public => None,
-            Authentication::Required(names) => Some(authenticator.select(names)?),
+            Authentication::Required(names) => Some(authenticator.select(names, &route.signed)?),
         };
         Ok(Self {
             index,

@@ -82,8 +82,11 @@ const DENY: Tool = Tool {
     purpose: "checks licences and sources of dependencies",
 };
 
-/// With its version: the environment is renewed when this changes.
-const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+/// With their versions, the environment is renewed when one changes, and what each is for.
+const PYTHON: [(&str, &str); 2] = [
+    ("schemathesis==4.32.5", "tests the admin API"),
+    ("http-message-signatures==3.0.0", "signs and verifies requests"),
+];
 
 /// Parts of the toolchain that a minimal one lacks.
 const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];
@@ -108,7 +111,7 @@ impl Missing {
                 missing.debian(package);
             }
             missing.tool(NEXTEST);
-            missing.schemathesis();
+            missing.python();
             missing.observatory();
         }
         if setup.benches {
@@ -162,13 +165,18 @@ impl Missing {
         }
     }
 
-    fn schemathesis(&mut self) {
+    fn python(&mut self) {
         let installed = command::output(command(environment("pip"), &["freeze"])).unwrap_or_default();
-        if String::from_utf8_lossy(&installed).lines().any(|line| line == SCHEMATHESIS) {
+        let installed = String::from_utf8_lossy(&installed);
+        for (package, purpose) in PYTHON {
+            if !installed.lines().any(|line| line == package) {
+                self.lines.push(format!("{package} from PyPI, into `.venv`: {purpose}"));
+                self.python.push(package);
+            }
+        }
+        if self.python.is_empty() {
             return;
         }
-        self.lines.push(format!("{SCHEMATHESIS} from PyPI, into `.venv`: tests the admin API"));
-        self.python.push(SCHEMATHESIS);
         if command::output(command("python3", &["-c", "import ensurepip, venv"])).is_err() {
             self.lines.push("Debian's python3-venv: makes `.venv`".into());
             self.debian.push("python3-venv");

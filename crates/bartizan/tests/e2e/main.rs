@@ -60,6 +60,7 @@ mod routes;
 mod rules;
 mod run_to;
 mod shared_limits;
+mod signed_requests;
 mod slow_clients;
 mod slow_http2_clients;
 mod slowhttptest;

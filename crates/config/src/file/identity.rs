@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    Algorithm, SubjectAlternativeName,
+    Algorithm, NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProfile, SubjectAlternativeName,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
     word::{ByteSize, KeyHash, Secret},
@@ -25,6 +25,8 @@ pub(crate) enum Provider {
     ApiKey(ApiKeys),
     /// Client certificates that the HTTPS listener has verified. Needs `tls.client_ca`.
     Certificate(Certificates),
+    /// Requests signed by their sender (RFC 9421), with keys known here.
+    Signature(Box<Signatures>),
 }
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725). `exp`, `iss` and `aud` are always required.
@@ -181,6 +183,73 @@ pub(crate) struct CertificateClient {
     #[serde(default)]
     pub(crate) organization: Optional<Parsed<String>>,
     /// The zone it calls from.
+    #[serde(default)]
+    pub(crate) zone: Optional<Parsed<Zone>>,
+}
+
+/// Signed requests. What is signed cannot be changed on the way, and a nonce cannot be used twice.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Signatures {
+    /// How requests are signed: `rfc9421` (`Signature-Input` and `Signature`), or `legacy` (`X-Signature`,
+    /// `X-Timestamp` and `X-Nonce`: HMAC-SHA256 over method, target, body, timestamp and nonce).
+    #[serde(default)]
+    #[schemars(extend("default" = "rfc9421"))]
+    pub(crate) profile: Optional<SignatureProfile>,
+    /// The keys of those who may sign; a request that names another is refused.
+    pub(crate) keys: At<Vec<At<SignatureKey>>>,
+    /// What every signature must cover. A request whose signature does not cover `content-digest` although it is
+    /// listed must have no content. Not in the profile `legacy`, which always covers the same.
+    #[serde(default)]
+    #[schemars(extend("default" = ["@method", "@target-uri", "content-digest"]))]
+    pub(crate) components: Optional<Vec<At<Parsed<SignatureComponent>>>>,
+    /// How old a signature may be, at most 1 h.
+    #[serde(default)]
+    #[schemars(extend("default" = "5min"))]
+    pub(crate) window: Optional<Parsed<Duration>>,
+    /// Whether a signature must carry a nonce. One that is there is never accepted twice.
+    #[serde(default)]
+    #[schemars(extend("default" = "required"))]
+    pub(crate) nonce: Optional<NoncePolicy>,
+    /// How many nonces are remembered for each key, for as long as `window`. Where there is room for no more, the
+    /// key's requests are answered 503.
+    #[serde(default)]
+    #[schemars(extend("default" = 100_000))]
+    pub(crate) max_nonces: Optional<Parsed<u32>>,
+    /// The only `tag` accepted. Without it any, or none.
+    #[serde(default)]
+    pub(crate) tag: Optional<Parsed<String>>,
+    /// The zone that signers call from, unless the key says otherwise.
+    #[serde(default)]
+    #[schemars(extend("default" = "public"))]
+    pub(crate) zone: Optional<Parsed<Zone>>,
+}
+
+/// Somebody who may sign, known by a key: `public_key` or `secret`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignatureKey {
+    /// What requests call the key (`keyid`, or `X-Key-Id` in the profile `legacy`), and its holder in logs and
+    /// policies.
+    pub(crate) id: At<Parsed<String>>,
+    /// The algorithm of its signatures, whatever a request says.
+    pub(crate) algorithm: At<SignatureAlgorithm>,
+    /// The file with the public key (PEM).
+    #[serde(default)]
+    pub(crate) public_key: Optional<Parsed<PathBuf>>,
+    /// The secret shared with the sender, for `hmac-sha256`.
+    #[serde(default)]
+    pub(crate) secret: Optional<Parsed<Secret>>,
+    /// What its holder may do.
+    #[serde(default)]
+    pub(crate) permissions: Optional<Vec<At<Parsed<Grant>>>>,
+    /// Roles its holder has.
+    #[serde(default)]
+    pub(crate) roles: Optional<Vec<At<Parsed<Name>>>>,
+    /// Whom its holder acts for.
+    #[serde(default)]
+    pub(crate) organization: Optional<Parsed<String>>,
+    /// The zone its holder calls from.
     #[serde(default)]
     pub(crate) zone: Optional<Parsed<Zone>>,
 }

@@ -15,7 +15,7 @@ use serde::{
 
 use super::{Cost, Entries, Require, RoutePolicy, Waf};
 use crate::{
-    HeaderProfile, PathPattern,
+    HeaderProfile, PathPattern, SignatureComponent,
     forms::{Forms, OneOrMany, Parsed},
     located::{At, Optional},
     suggestion,
@@ -45,6 +45,11 @@ pub(crate) struct Route {
     /// route.
     #[serde(default)]
     pub(crate) auth: Optional<Parsed<OneOrMany<Name>>>,
+    /// What the signature of a request must cover besides the `components` of its provider, where a provider of
+    /// `auth` reads signatures.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["@query", "content-type"]]))]
+    pub(crate) signed: Optional<Vec<At<Parsed<SignatureComponent>>>>,
     /// What the caller must be permitted: a list (every one of them), `{ any: [..] }`, `{ all: [..] }`, or one
     /// of these per method, where `"*"` stands for the methods not listed. Without it being authenticated is
     /// enough.

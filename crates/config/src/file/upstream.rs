@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    Protocol,
+    Protocol, SignatureAlgorithm, SignatureComponent,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
-    word::Url,
+    word::{Secret, Url},
 };
 
 /// A service behind the gateway: one or more targets that answer alike.
@@ -25,6 +25,10 @@ pub(crate) struct Upstream {
     /// TLS towards `https:` targets. Their certificates are always verified.
     #[serde(default)]
     pub(crate) tls: Optional<UpstreamTls>,
+    /// Signs every request to it (RFC 9421), so that it can tell that they come from the gateway. Health checks are
+    /// not signed.
+    #[serde(default)]
+    pub(crate) sign: Optional<Signing>,
     /// Active health checks: `GET path` on every target, healthy on 2xx or 3xx. Without it there are none.
     #[serde(default)]
     pub(crate) health: Optional<Health>,
@@ -55,6 +59,30 @@ pub(crate) struct UpstreamTls {
     pub(crate) key: Optional<Parsed<PathBuf>>,
     /// The name to verify and to ask for, when it is not the target's host.
     pub(crate) server_name: Optional<Parsed<String>>,
+}
+
+/// How requests to an upstream are signed: with `key` or `secret`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Signing {
+    /// What the upstream knows the key by (`keyid`).
+    pub(crate) id: At<Parsed<String>>,
+    /// The algorithm of the key.
+    pub(crate) algorithm: At<SignatureAlgorithm>,
+    /// The file with the private key (PEM, PKCS #8). Other users must not be able to read it.
+    #[serde(default)]
+    pub(crate) key: Optional<Parsed<PathBuf>>,
+    /// The secret shared with the upstream, for `hmac-sha256`.
+    #[serde(default)]
+    pub(crate) secret: Optional<Parsed<Secret>>,
+    /// What is covered, as far as a request has it. `content-digest` is made here for a body that is empty or held
+    /// whole; of a streamed body there is none.
+    #[serde(default)]
+    #[schemars(extend("default" = ["@method", "@target-uri", "content-digest"]))]
+    pub(crate) components: Optional<Vec<At<Parsed<SignatureComponent>>>>,
+    /// The `tag` of the signatures.
+    #[serde(default)]
+    pub(crate) tag: Optional<Parsed<String>>,
 }
 
 /// Active health checks.

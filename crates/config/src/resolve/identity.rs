@@ -1,6 +1,7 @@
 //! `identity:`: the providers, and what routes need to know about them.
 
 mod jwt;
+pub(super) mod signature;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,7 +14,7 @@ use http::{HeaderName, header};
 use super::{files::Files, roles::Roles};
 use crate::{
     ApiKey, ApiKeyProvider, Authentication, CertificateClient, CertificateProvider, IdentityProvider,
-    Provider,
+    Provider, SignatureProfile,
     file::{self, ApiKeys, Certificates, Document},
     forms::Parsed,
     located::{At, Optional, Position},
@@ -38,9 +39,11 @@ pub(crate) struct Providers {
 struct Facts {
     position: Position,
     used: bool,
-    /// The header that carries the credentials.
-    header: Option<HeaderName>,
+    /// The headers that carry the credentials.
+    headers: Vec<HeaderName>,
     kind: Kind,
+    /// Whether its proofs hold only for the content that they were made for.
+    proves_content: bool,
 }
 
 /// What a provider's proofs are.
@@ -50,6 +53,10 @@ enum Kind {
     Token,
     ApiKey,
     Certificate,
+    /// Signatures that cover what they are told to.
+    Signature,
+    /// Signatures that always cover the same, the content among it.
+    LegacySignature,
 }
 
 pub(crate) fn resolve(
@@ -78,6 +85,10 @@ pub(crate) fn resolve(
             file::Provider::Certificate(certificates) => {
                 check_client_ca(document, key.position, problems);
                 Some(Provider::Certificate(clients(certificates, roles, problems)))
+            }
+            file::Provider::Signature(signatures) => {
+                let resolved = signature::resolve(&name, signatures, roles, files, problems);
+                Some(Provider::Signature(Arc::new(resolved)))
             }
         };
         if let Some(provider) = provider {
@@ -109,9 +120,11 @@ impl Providers {
     pub(crate) fn headers(&self, authentication: &Authentication) -> Vec<HeaderName> {
         match authentication {
             Authentication::Public => Vec::new(),
-            Authentication::Required(names) => {
-                names.iter().filter_map(|name| self.known.get(name)?.header.clone()).collect()
-            }
+            Authentication::Required(names) => names
+                .iter()
+                .filter_map(|name| self.known.get(name))
+                .flat_map(|facts| facts.headers.clone())
+                .collect(),
         }
     }
 
@@ -119,7 +132,7 @@ impl Providers {
     pub(crate) fn reading(&self, header: &HeaderName) -> Option<&Name> {
         self.names
             .iter()
-            .find(|name| self.known.get(*name).is_some_and(|facts| facts.header.as_ref() == Some(header)))
+            .find(|name| self.known.get(*name).is_some_and(|facts| facts.headers.contains(header)))
     }
 
     /// Whether some provider of the route accepts API keys.
@@ -130,6 +143,17 @@ impl Providers {
     /// Whether some provider of the route accepts tokens.
     pub(crate) fn accept_tokens(&self, authentication: &Authentication) -> bool {
         self.accept(authentication, Kind::Token)
+    }
+
+    /// Whether some provider of the route accepts signatures that cover what they are told to.
+    pub(crate) fn accept_signatures(&self, authentication: &Authentication) -> bool {
+        self.accept(authentication, Kind::Signature)
+    }
+
+    /// The first provider of the route whose proofs hold only for the content that they were made for.
+    pub(crate) fn proving_content<'n>(&self, authentication: &'n Authentication) -> Option<&'n Name> {
+        let Authentication::Required(names) = authentication else { return None };
+        names.iter().find(|name| self.known.get(*name).is_some_and(|facts| facts.proves_content))
     }
 
     fn accept(&self, authentication: &Authentication, kind: Kind) -> bool {
@@ -160,12 +184,20 @@ fn facts(position: Position, provider: &file::Provider) -> Facts {
     let header = |optional: &Optional<Parsed<HeaderName>>, default: HeaderName| {
         optional.as_ref().and_then(|at| at.value.0.clone().ok()).unwrap_or(default)
     };
-    let (header, kind) = match provider {
-        file::Provider::Jwt(jwt) => (Some(header(&jwt.header, header::AUTHORIZATION)), Kind::Token),
-        file::Provider::ApiKey(keys) => (Some(header(&keys.header, API_KEY)), Kind::ApiKey),
-        file::Provider::Certificate(_) => (None, Kind::Certificate),
+    let (headers, kind) = match provider {
+        file::Provider::Jwt(jwt) => (vec![header(&jwt.header, header::AUTHORIZATION)], Kind::Token),
+        file::Provider::ApiKey(keys) => (vec![header(&keys.header, API_KEY)], Kind::ApiKey),
+        file::Provider::Certificate(_) => (Vec::new(), Kind::Certificate),
+        file::Provider::Signature(signatures) => match signatures.profile.get().unwrap_or_default() {
+            SignatureProfile::Rfc9421 => (signature::HEADERS.into(), Kind::Signature),
+            SignatureProfile::Legacy => (signature::LEGACY_HEADERS.into(), Kind::LegacySignature),
+        },
     };
-    Facts { position, used: false, header, kind }
+    let proves_content = match provider {
+        file::Provider::Signature(signatures) => signature::proves_content(signatures),
+        _ => false,
+    };
+    Facts { position, used: false, headers, kind, proves_content }
 }
 
 fn api_keys(

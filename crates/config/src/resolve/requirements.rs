@@ -6,7 +6,7 @@ use bartizan_model::Permission;
 
 use super::identity::{NONE, Providers};
 use crate::{
-    Authentication, MethodRequirement, Requirement, Requirements,
+    Authentication, MethodRequirement, Requirement, Requirements, SignatureComponent,
     file::{MethodEntry, MethodKey, MultiFactor, Require, RequirementSet, Route},
     located::At,
     problems::Problems,
@@ -48,6 +48,22 @@ pub(crate) fn authentication(
         }
     }
     (!listed.is_empty()).then_some(Authentication::Required(listed))
+}
+
+/// What signatures must cover.
+pub(crate) fn signed(
+    route: &At<Route>,
+    authentication: Option<&Authentication>,
+    providers: &Providers,
+    problems: &mut Problems<'_>,
+) -> Vec<SignatureComponent> {
+    let Some(signed) = route.signed.as_ref() else { return Vec::new() };
+    if authentication.is_some_and(|authentication| !providers.accept_signatures(authentication)) {
+        problems
+            .error(signed.position, "`signed` on a route where nobody reads signatures with components")
+            .help("list a `signature` provider under `auth`, or leave `signed` out");
+    }
+    super::identity::signature::components(signed, problems)
 }
 
 /// What the caller must hold.

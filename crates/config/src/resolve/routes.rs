@@ -16,7 +16,8 @@ use super::{
     waf::Firewalls,
 };
 use crate::{
-    Authentication, BodyPolicy, Cors, Headers, PathPattern, Route, RouteTimeouts, Segment, Waf,
+    Authentication, BodyPolicy, Cors, Headers, PathPattern, Route, RouteTimeouts, Segment,
+    SignatureComponent, Waf,
     file::{self, BodyPolicyName, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -71,6 +72,7 @@ fn route(
     let upstream = upstreams.destination(&file.to, problems);
     let authentication = requirements::authentication(file, providers, problems);
     let is_public = authentication == Some(Authentication::Public);
+    let signed = requirements::signed(file, authentication.as_ref(), providers, problems);
     let require = requirements::requirements(file, is_public, problems);
     let multi_factor = requirements::multi_factor(file, authentication.as_ref(), providers, problems);
     let (policy, zone) = of_route(file, path.as_ref(), is_public, problems);
@@ -84,6 +86,7 @@ fn route(
     let (body, max_body) = body(&file.body, problems);
     let waf = firewalls.of_route(&file.waf, problems);
     warn_of_unseen_bodies(file, waf.as_deref(), problems);
+    refuse_unproven_bodies(file, authentication.as_ref(), &signed, providers, problems);
     let strip_prefix = strip_prefix(&file.strip_prefix, path.as_ref(), problems);
     let upgrade = upgrade(&file.upgrade, problems);
     let timeouts = timeouts(&file.timeouts, problems);
@@ -109,6 +112,7 @@ fn route(
         preserve_host: problems.read_or(&file.preserve_host, true),
         authentication: authentication?,
         authentication_line,
+        signed,
         require,
         require_line: line(file.require.as_ref().map(|require| require.position)),
         multi_factor,
@@ -225,6 +229,30 @@ fn warn_of_unseen_bodies(file: &file::Route, waf: Option<&Waf>, problems: &mut P
         problems
             .warning(body.position, "the firewall sees only the heads of these requests: bodies are streamed")
             .help("let the body be held (`hold` or `refuse`), or write `waf: off`");
+    }
+}
+
+/// A signature over the content can be checked only once all of it is here, and nothing may have been forwarded then.
+fn refuse_unproven_bodies(
+    file: &file::Route,
+    authentication: Option<&Authentication>,
+    signed: &[SignatureComponent],
+    providers: &Providers,
+    problems: &mut Problems<'_>,
+) {
+    let Some(body) = file.body.as_ref() else { return };
+    let policy = body.value.0.as_ref().ok().and_then(|body| body.policy.get());
+    if policy != Some(BodyPolicyName::Stream) {
+        return;
+    }
+    let proving = authentication.and_then(|authentication| providers.proving_content(authentication));
+    let by_route = signed.contains(&SignatureComponent::CONTENT_DIGEST).then_some("`signed`".to_owned());
+    if let Some(who) = proving.map(|name| format!("`{name}`")).or(by_route) {
+        let message =
+            format!("{who} demands that the content is signed, and a streamed body cannot be checked");
+        problems
+            .error(body.position, message)
+            .help("let the body be held (`hold` or `refuse`), or leave `content-digest` out");
     }
 }
 

@@ -1,5 +1,7 @@
 //! `upstreams:`, and the upstreams that routes make by naming URLs.
 
+mod signing;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -159,6 +161,7 @@ fn upstream(
     Upstream {
         protocol: entry.protocol.get().unwrap_or_default(),
         tls: entry.tls.as_ref().map(|at| tls(at, files, problems)).unwrap_or_default(),
+        signing: entry.sign.as_ref().and_then(|sign| signing::resolve(sign, files, problems)),
         health: entry.health.as_ref().map(|health| self::health(health, problems)),
         ejection: entry
             .ejection
@@ -190,6 +193,7 @@ fn with_defaults(name: At<Name>, targets: Vec<Target>) -> Upstream {
         targets,
         protocol: crate::Protocol::default(),
         tls: UpstreamTls::default(),
+        signing: None,
         health: None,
         ejection: Ejection { consecutive_failures: 5, base: Duration::from_secs(10), max_percent: 50 },
         retries: Retries { attempts: 1, budget_percent: 20, statuses: vec![502, 503, 504] },

@@ -8,6 +8,7 @@ mod policies;
 mod rendering;
 mod route;
 mod shared;
+mod signature;
 mod upstream;
 mod waf;
 mod warnings;

@@ -11,6 +11,8 @@ fn secrets_are_in_no_diagnostic() {
         with(&format!("identity:\n  a:\n    jwt:\n      issuer: i\n      audience: o\n      secret: |\n        {inline}: [")),
         with(&format!("identity:\n  a:\n    jwt:\n      secret: \"{inline}")),
         with(&format!("identity: {{ a: {{ api_key: {{ keys: [{{ name: n, hash: {inline} }}] }} }} }}")),
+        with(&format!("identity: {{ a: {{ signature: {{ keys: [{{ id: p, algorithm: ed25519, secret: \"{inline}\" }}] }} }} }}")),
+        with(&format!("upstreams: {{ a: {{ targets: [\"http://a\"], sign: {{ id: g, algorithm: rsa, secret: \"{inline}\" }} }} }}")),
         with(&format!("identity: {{ a: {{ api_key: {{ keys: [{{ name: n, key: {inline} }}] }} }} }}")),
         with(&format!("telemetry: {{ otlp: \"http://user:{inline}@collector\" }}")),
         with(&format!("upstreams: {{ a: {{ targets: [\"https://{inline}@a\"] }} }}")),

@@ -53,12 +53,20 @@ impl<'a> ClientBody<'a> {
 
 impl HoldBody for ClientBody<'_> {
     fn declared_length(&self) -> Option<u64> {
-        self.rest.as_ref().map_or(Some(0), |rest| rest.size_hint().exact())
+        let rest = self.rest.as_ref().map_or(Some(0), |rest| rest.size_hint().exact());
+        rest.map(|rest| rest.saturating_add(self.held().len() as u64))
     }
 
     async fn hold(&mut self, limit: usize) -> Result<Held, BodyFailure> {
+        if self.rest.is_none() || self.held().len() > limit {
+            return Ok(extent(self.held().len(), limit));
+        }
         let mut held = Gathered::default();
         let mut reservation = self.room.reserve();
+        if let Some(front) = self.front.take() {
+            reservation.grow(front.len()).map_err(|NoRoom| BodyFailure::NoRoom)?;
+            held.push(front);
+        }
         while let Some(rest) = &mut self.rest {
             match rest.frame().await {
                 None => self.rest = None,
@@ -78,7 +86,7 @@ impl HoldBody for ClientBody<'_> {
         }
         let length = held.length();
         self.front = held.into_bytes().map(|bytes| reservation.keep(bytes));
-        Ok(if length > limit { Held::Front(length) } else { Held::Whole(length) })
+        Ok(extent(length, limit))
     }
 
     fn held(&self) -> Bytes {
@@ -88,6 +96,10 @@ impl HoldBody for ClientBody<'_> {
     fn reserve(&self) -> Reservation {
         self.room.reserve()
     }
+}
+
+fn extent(length: usize, limit: usize) -> Held {
+    if length > limit { Held::Front(length) } else { Held::Whole(length) }
 }
 
 /// Bytes in one piece; the usual single chunk is kept without a copy.

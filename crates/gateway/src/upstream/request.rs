@@ -87,6 +87,14 @@ impl Outgoing {
         Self { body, watch }
     }
 
+    /// The content, if all of it is in memory.
+    pub(super) fn content(&self) -> Option<&[u8]> {
+        match &self.body {
+            RequestBody::Held(bytes) => Some(bytes.as_deref().unwrap_or_default()),
+            RequestBody::Streaming { .. } => None,
+        }
+    }
+
     pub(super) fn replay(&self) -> Option<Self> {
         self.body.replay().map(Self::new)
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bartizan_config as config;
+use bartizan_identity::RequestSigner;
 use http::{HeaderValue, Request, Response, StatusCode, uri::Authority, uri::Scheme};
 use hyper::body::Incoming;
 
@@ -23,6 +24,7 @@ use super::{
     patience::Unanswered,
     pool::{Carrier, Pool},
     request::{Addressee, Outgoing, Watch, shape},
+    signing::sign,
 };
 
 /// One target of an upstream.
@@ -41,12 +43,14 @@ pub(crate) struct Target {
 }
 
 /// What every attempt at the same request has in common.
-pub(super) struct Errand {
+pub(super) struct Errand<'a> {
     pub(super) wants: Wants,
     /// The client's `Host`, if it is to be preserved.
     pub(super) host: Option<HeaderValue>,
     /// Whether the request asks for an upgrade.
     pub(super) upgrade: bool,
+    /// Signs it, each time anew.
+    pub(super) signer: Option<&'a RequestSigner>,
 }
 
 /// An attempt that brought no response.
@@ -86,7 +90,7 @@ impl Target {
     pub(super) async fn attempt(
         self: &Arc<Self>,
         request: Box<Request<Outgoing>>,
-        errand: &Errand,
+        errand: &Errand<'_>,
     ) -> Result<Response<UpstreamBody>, Failed> {
         let flight = Flight::new(self);
         let result = if errand.upgrade {
@@ -104,7 +108,7 @@ impl Target {
         self: &Arc<Self>,
         flight: Flight,
         mut request: Box<Request<Outgoing>>,
-        errand: &Errand,
+        errand: &Errand<'_>,
     ) -> Result<Response<UpstreamBody>, Failed> {
         loop {
             let mut carrier = match self.pool.take(errand.wants.grpc).await {
@@ -112,6 +116,7 @@ impl Target {
                 Err(error) => return Err(Failed::before_sending(error, request)),
             };
             shape(&mut request, carrier.version(), errand.host.as_ref(), &self.addressee);
+            sign(&mut request, errand.signer, &self.addressee)?;
             // Only here is it known to be gRPC rather than to be called so: that exists over HTTP/2 alone.
             request.body_mut().converse(errand.wants.grpc && carrier.version() == Version::Http2);
             let (reused, upload) = (carrier.is_reused(), request.body().watch());
@@ -134,7 +139,7 @@ impl Target {
         &self,
         flight: Flight,
         mut request: Box<Request<Outgoing>>,
-        errand: &Errand,
+        errand: &Errand<'_>,
     ) -> Result<Response<UpstreamBody>, Failed> {
         let mut stream = match self.pool.open_exclusive().await {
             Ok(stream) => stream,
@@ -142,6 +147,7 @@ impl Target {
         };
         stream.carry(flight);
         shape(&mut request, Version::Http1, errand.host.as_ref(), &self.addressee);
+        sign(&mut request, errand.signer, &self.addressee)?;
         let upload = request.body().watch();
         match exclusive::send(stream, request, &errand.wants).await {
             Ok((response, timer)) => Ok(finish(response, Source::Driven(timer), None, upload, &errand.wants)),

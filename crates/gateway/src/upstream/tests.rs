@@ -36,6 +36,7 @@ fn settings(backends: &[&Backend]) -> config::Upstream {
         targets: backends.iter().map(|backend| backend.target()).collect(),
         protocol: config::Protocol::Auto,
         tls: config::UpstreamTls::default(),
+        signing: None,
         health: None,
         ejection: config::Ejection { consecutive_failures: 5, base: AMPLE, max_percent: 50 },
         retries: config::Retries { attempts: 0, budget_percent: 20, statuses: vec![502, 503, 504] },

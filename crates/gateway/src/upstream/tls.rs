@@ -20,16 +20,23 @@ pub(super) struct ClientTls {
     pub(super) http1: Arc<ClientConfig>,
 }
 
-/// The PEM files behind an upstream's TLS, read once.
+/// The PEM files behind an upstream, read once.
 #[derive(Default)]
-pub(super) struct TlsFiles {
+pub(super) struct PemFiles {
     ca: Option<Vec<u8>>,
     certificate: Option<(Vec<u8>, Vec<u8>)>,
+    signing_key: Option<Vec<u8>>,
 }
 
-impl TlsFiles {
-    pub(super) fn read(tls: &config::UpstreamTls) -> Result<Self, GatewayError> {
+impl PemFiles {
+    pub(super) fn read(upstream: &config::Upstream) -> Result<Self, GatewayError> {
+        let tls = &upstream.tls;
+        let signing_key = upstream.signing.as_ref().and_then(|signing| match &signing.material {
+            config::SigningMaterial::PrivateKey(path) => Some(path.as_path()),
+            config::SigningMaterial::Secret(_) => None,
+        });
         Ok(Self {
+            signing_key: signing_key.map(read).transpose()?,
             ca: tls.ca.as_deref().map(read).transpose()?,
             certificate: match &tls.certificate {
                 Some(certificate) => Some((read(&certificate.cert)?, read(&certificate.key)?)),
@@ -38,12 +45,12 @@ impl TlsFiles {
         })
     }
 
-    /// Changes when any of the files does, so that a reload picks up new certificates under old names.
+    /// Changes when any of the files does, so that a reload picks up new certificates and keys under old names.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);
         let (chain, key) =
             self.certificate.as_ref().map_or((None, None), |(chain, key)| (Some(chain), Some(key)));
-        for file in [self.ca.as_ref(), chain, key] {
+        for file in [self.ca.as_ref(), chain, key, self.signing_key.as_ref()] {
             let length = file.map_or(u64::MAX, |file| file.len() as u64);
             context.update(&length.to_be_bytes());
             context.update(file.map_or(&[], Vec::as_slice));
@@ -55,7 +62,7 @@ impl TlsFiles {
 }
 
 impl ClientTls {
-    pub(super) fn new(upstream: &config::Upstream, files: &TlsFiles) -> Result<Self, GatewayError> {
+    pub(super) fn new(upstream: &config::Upstream, files: &PemFiles) -> Result<Self, GatewayError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots(&upstream.tls, files)?);
@@ -79,7 +86,7 @@ impl ClientTls {
 }
 
 /// The authorities named, or the system's.
-fn roots(tls: &config::UpstreamTls, files: &TlsFiles) -> Result<RootCertStore, GatewayError> {
+fn roots(tls: &config::UpstreamTls, files: &PemFiles) -> Result<RootCertStore, GatewayError> {
     let mut roots = RootCertStore::empty();
     if let (Some(path), Some(pem)) = (&tls.ca, &files.ca) {
         for certificate in certificates(path, pem)? {

@@ -4,7 +4,7 @@ use super::jwk::KeyRefused;
 
 /// Refuses moduli under 2048 bits (RFC 7518, section 3.3) or over 8192 (slow to check), exponents outside
 /// FIPS 186-5, section A.1.1, and moduli that the broken generator of CVE-2017-15361 makes.
-pub(super) fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyRefused> {
+pub(crate) fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyRefused> {
     let bits = bit_length(modulus);
     if !(2048..=8192).contains(&bits) {
         return Err(KeyRefused::Size(bits));

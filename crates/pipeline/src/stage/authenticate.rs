@@ -1,13 +1,18 @@
-//! Finds out who asks: tokens, API keys, client certificates, by the providers the route lists. No I/O; a known
-//! token costs a cache look-up, a new one a signature check. Never falls open.
+//! Finds out who asks: tokens, API keys, client certificates, signatures, by the providers the route lists. No I/O,
+//! except that a signature of the legacy profile is one over the body, which is waited for. A known token costs a cache
+//! look-up, a new one and a signed request a signature check. Never falls open.
 
-use bartizan_identity::{AuthenticationError, Authenticator, Presented, Selection};
+use bartizan_identity::{Authenticated, AuthenticationError, Authenticator, Presented, Selection};
 use http::{HeaderValue, header};
 
-use super::Passed;
+use super::{Passed, body, body::HoldBody};
 use crate::{Code, Exchange, Refusal, Stop};
 
-pub(crate) fn run(exchange: &mut Exchange, authenticator: &Authenticator) -> Result<Passed, Stop> {
+pub(crate) async fn run(
+    exchange: &mut Exchange,
+    authenticator: &Authenticator,
+    body: &mut impl HoldBody,
+) -> Result<Passed, Stop> {
     let Some(route) = &exchange.route else {
         return Err(Refusal::new(Code::SecurityCheckFailed, "no route was chosen").into());
     };
@@ -15,26 +20,34 @@ pub(crate) fn run(exchange: &mut Exchange, authenticator: &Authenticator) -> Res
     let Some(selection) = &route.selection else {
         return Ok(Passed::at_once("public route", line));
     };
+    let needs_content = selection.needs_content(&exchange.head);
+    if needs_content {
+        body::hold_whole(&route.config, body).await?;
+    }
+    let content = needs_content.then(|| body.held());
     let presented = Presented {
-        headers: &exchange.head.headers,
+        head: &exchange.head,
+        secure: exchange.client.secure,
         client_certificate: exchange.client.certificate.as_deref(),
+        content: content.as_deref(),
     };
     match authenticator.authenticate(selection, &presented) {
-        Ok(identified) => {
+        Ok(Authenticated { identified, content }) => {
             let principal = &identified.principal;
             let reason = format!("{} by {}", principal.id, principal.provider);
-            exchange.identified = Some(identified);
+            (exchange.identified, exchange.expected_content) = (Some(identified), content);
             Ok(Passed::because(reason, line))
         }
         Err(error) => Err(refusal(&error, selection).into()),
     }
 }
 
-fn refusal(error: &AuthenticationError, selection: &Selection) -> Refusal {
+/// What the client is told: which of the three it is, and what to bring.
+pub(super) fn refusal(error: &AuthenticationError, selection: &Selection) -> Refusal {
     let code = match error {
         AuthenticationError::Missing => Code::MissingAuthenticationToken,
         AuthenticationError::Invalid { .. } => Code::InvalidAuthenticationToken,
-        AuthenticationError::Unavailable { .. } => {
+        AuthenticationError::Unavailable { .. } | AuthenticationError::Exhausted { .. } => {
             return Refusal::new(Code::AuthenticationUnavailable, error.to_string())
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }

@@ -2,13 +2,18 @@
 //! is complete up to its limit before a byte of it reaches the service behind.
 //!
 //! gRPC is not held by `hold`: it is a conversation, and waiting for its end would end it. `refuse` makes no such
-//! exception, so nothing reaches a route of that kind unread by claiming to be gRPC.
+//! exception, so nothing reaches a route of that kind unread by claiming to be gRPC. And where a signature speaks of
+//! the content, all of it is held and verified before anything is forwarded, whatever the route says.
 
-use bartizan_config::BodyPolicy;
+use bartizan_config::{BodyPolicy, Route};
+use bartizan_identity::ExpectedContent;
 use bytes::Bytes;
 
-use super::Passed;
+use super::{Passed, authenticate};
 use crate::{Code, Exchange, NoRoom, Refusal, Reservation, Stop};
+
+/// Bytes held of a body that the route streams, where a signature speaks of it.
+const HELD_OF_STREAMS: usize = 64 * 1024;
 
 /// A request body that can be held. Implemented by whoever owns the connection.
 pub trait HoldBody: Send {
@@ -53,8 +58,11 @@ pub(crate) async fn run(
     let Some(route) = &exchange.route else {
         return Err(Refusal::new(Code::SecurityCheckFailed, "no route was chosen").into());
     };
+    if let Some(expected) = &exchange.expected_content {
+        let (passed, length) = prove(exchange, expected, body).await?;
+        return Ok((passed, Some(Held::Whole(length))));
+    }
     let (config, declared) = (&route.config, body.declared_length());
-    let too_large = || Refusal::new(Code::BodyTooLarge, "longer than the route's limit").closing();
     if declared == Some(0) {
         return Ok((Passed::at_once("no body", config.line), Some(Held::Whole(0))));
     }
@@ -89,12 +97,58 @@ pub(crate) async fn run(
             let reason = format!("held the first {length} bytes, streaming the rest");
             Ok((Passed::because(reason, config.line), Some(held)))
         }
-        Err(BodyFailure::TooSlow) => {
-            Err(Refusal::new(Code::BodyTooSlow, "below the minimum rate").closing().into())
+        Err(failure) => Err(failed(failure).into()),
+    }
+}
+
+/// Holds all of the body, of which something must be known before anybody else may see it. One that is too large to be
+/// held is refused; where the route streams, no more is held than where it says nothing.
+pub(crate) async fn hold_whole(config: &Route, body: &mut impl HoldBody) -> Result<usize, Refusal> {
+    let inspected = config.waf.as_ref().map_or(0, |waf| waf.max_body);
+    let limit = match config.body {
+        BodyPolicy::Stream => HELD_OF_STREAMS,
+        BodyPolicy::Hold { limit } => limit.max(inspected),
+        BodyPolicy::Refuse { limit } => limit,
+    };
+    let limit = limit.min(usize::try_from(config.max_body).unwrap_or(usize::MAX));
+    if body.declared_length().is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    match body.hold(limit).await {
+        Ok(Held::Whole(length)) => Ok(length),
+        Ok(Held::Front(_)) => Err(too_large()),
+        Err(failure) => Err(failed(failure)),
+    }
+}
+
+/// Whether the content is what the caller has signed.
+async fn prove(
+    exchange: &Exchange,
+    expected: &ExpectedContent,
+    body: &mut impl HoldBody,
+) -> Result<(Passed, usize), Refusal> {
+    let Some(route) = &exchange.route else {
+        return Err(Refusal::new(Code::SecurityCheckFailed, "no route was chosen"));
+    };
+    let refused = |error| match &route.selection {
+        Some(selection) => authenticate::refusal(&error, selection),
+        None => Refusal::new(Code::SecurityCheckFailed, error.to_string()),
+    };
+    let length = hold_whole(&route.config, body).await?;
+    expected.verify(&body.held()).map_err(refused)?;
+    Ok((Passed::because(format!("held {length} bytes, as they were signed"), route.config.line), length))
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(Code::BodyTooLarge, "longer than the route's limit").closing()
+}
+
+fn failed(failure: BodyFailure) -> Refusal {
+    match failure {
+        BodyFailure::TooSlow => Refusal::new(Code::BodyTooSlow, "below the minimum rate").closing(),
+        BodyFailure::Incomplete => Refusal::new(Code::BodyIncomplete, "broken off or malformed").closing(),
+        BodyFailure::NoRoom => {
+            Refusal::overloaded(NoRoom.to_string()).closing()
         }
-        Err(BodyFailure::Incomplete) => {
-            Err(Refusal::new(Code::BodyIncomplete, "broken off or malformed").closing().into())
-        }
-        Err(BodyFailure::NoRoom) => Err(Refusal::overloaded(NoRoom.to_string()).closing().into()),
     }
 }

@@ -108,6 +108,8 @@ pub enum ProofKind {
     ApiKey,
     /// A client certificate.
     Certificate,
+    /// A signature over the request.
+    Signature,
 }
 
 /// What a stage decided.
@@ -185,6 +187,7 @@ impl From<PrincipalKind> for ProofKind {
             PrincipalKind::Token => Self::Token,
             PrincipalKind::ApiKey => Self::ApiKey,
             PrincipalKind::Certificate => Self::Certificate,
+            PrincipalKind::Signature => Self::Signature,
         }
     }
 }

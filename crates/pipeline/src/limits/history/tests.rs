@@ -111,7 +111,7 @@ fn bytes(history: &LimitHistory) -> usize {
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
-    let principal = prop::option::of(("\\PC{0,90}", prop::option::of("[a-z]{0,90}"), 0..3_usize));
+    let principal = prop::option::of(("\\PC{0,90}", prop::option::of("[a-z]{0,90}"), 0..4_usize));
     let address = any::<[u8; 16]>().prop_map(IpAddr::from);
     let header = prop::option::of("[a-z]{0,90}");
     (address, principal, header, "[A-Z]{1,20}", "/[a-z/]{0,300}", 0..2_usize, prop::option::of("[a-z]{0,90}"))
@@ -119,7 +119,12 @@ fn asked() -> impl Strategy<Value = Asked> {
             address,
             principal: principal.map(|(id, organization, kind)| Principal {
                 id: id.as_str().into(),
-                kind: [PrincipalKind::Token, PrincipalKind::ApiKey, PrincipalKind::Certificate][kind],
+                kind: [
+                    PrincipalKind::Token,
+                    PrincipalKind::ApiKey,
+                    PrincipalKind::Certificate,
+                    PrincipalKind::Signature,
+                ][kind],
                 organization: organization.map(|organization| organization.as_str().into()),
                 provider: "shop-users".parse().unwrap(),
                 multi_factor: false,

@@ -1,0 +1,138 @@
+//! The form that signed requests had before RFC 9421: an HMAC-SHA256 over method, target, body, timestamp and nonce.
+//!
+//! Each stands on a line of its own, the nonce's empty where there is none, and the HMAC of it all goes as base64 into
+//! `X-Signature`. Only the body can hold line ends, so no two requests are written the same. The body is part of what is
+//! signed: without it nothing can be verified.
+
+use std::{sync::Arc, time::SystemTime};
+
+use aws_lc_rs::hmac;
+use bartizan_config::SignatureProvider;
+use bartizan_model::Name;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, request::Parts};
+use subtle::ConstantTimeEq;
+
+use super::{
+    Refused,
+    key::VerificationKey,
+    table::{Client, Clients, Freshness, seconds},
+};
+use crate::{Authenticated, IdentityError, InvalidReason, identified::Entitlements};
+
+const X_SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
+const X_TIMESTAMP: HeaderName = HeaderName::from_static("x-timestamp");
+const X_NONCE: HeaderName = HeaderName::from_static("x-nonce");
+const X_KEY_ID: HeaderName = HeaderName::from_static("x-key-id");
+
+/// The keys of one provider with the profile `legacy`.
+#[derive(Debug)]
+pub(crate) struct LegacyTable {
+    name: Name,
+    freshness: Freshness,
+    clients: Clients,
+}
+
+impl LegacyTable {
+    pub(crate) fn new(
+        name: &Name,
+        settings: &SignatureProvider,
+        entitlements: &Entitlements,
+        previous: Option<&Clients>,
+    ) -> Result<Self, IdentityError> {
+        let freshness = Freshness::of(settings);
+        let clients = Clients::new(name, &settings.keys, &freshness, entitlements, previous)?;
+        Ok(Self { name: name.clone(), freshness, clients })
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// Whether a request carries such a signature.
+    pub(crate) fn is_in(headers: &HeaderMap) -> bool {
+        headers.contains_key(X_SIGNATURE)
+    }
+
+    /// Who signed, according to the first of `tables` that knows the key.
+    pub(crate) fn find(
+        tables: &[Arc<Self>],
+        head: &Parts,
+        content: Option<&[u8]>,
+        now: SystemTime,
+    ) -> Result<Authenticated, (Option<Name>, Refused)> {
+        let unread = |reason: InvalidReason| (None, reason.into());
+        let signature = LegacySignature::read(&head.headers).map_err(unread)?;
+        let knowing = tables.iter().find_map(|table| Some((table, table.client(signature.key_id)?)));
+        let (table, client) = knowing.ok_or_else(|| unread(InvalidReason::UnknownKey))?;
+        let verified = table.verify(&signature, client, head, content, now);
+        verified.map_err(|refused| (Some(table.name.clone()), refused))
+    }
+
+    fn client(&self, key_id: Option<&str>) -> Option<&Client> {
+        key_id.map_or_else(|| self.clients.only(), |id| self.clients.get(id))
+    }
+
+    fn verify(
+        &self,
+        signature: &LegacySignature<'_>,
+        client: &Client,
+        head: &Parts,
+        content: Option<&[u8]>,
+        now: SystemTime,
+    ) -> Result<Authenticated, Refused> {
+        let now = seconds(now);
+        let created = self.freshness.check(signature.timestamp.parse().ok(), now)?;
+        let nonce = self.freshness.nonce(signature.nonce)?;
+        let content = content.ok_or(InvalidReason::UnsignedContent)?;
+        // The configuration admits HMAC only.
+        let VerificationKey::Shared(key) = &client.key else { return Err(InvalidReason::Algorithm.into()) };
+        if !bool::from(signature.expected(key, head, content).as_ref().ct_eq(&signature.signature)) {
+            return Err(InvalidReason::Signature.into());
+        }
+        self.freshness.spend(client, nonce, created, now)?;
+        Ok(Authenticated { identified: Arc::clone(&client.identified), content: None })
+    }
+}
+
+/// What the headers say.
+struct LegacySignature<'h> {
+    signature: Vec<u8>,
+    timestamp: &'h str,
+    nonce: Option<&'h str>,
+    key_id: Option<&'h str>,
+}
+
+impl<'h> LegacySignature<'h> {
+    fn read(headers: &'h HeaderMap) -> Result<Self, InvalidReason> {
+        let signature = only(headers, &X_SIGNATURE)?.ok_or(InvalidReason::SignatureFields)?;
+        Ok(Self {
+            signature: STANDARD.decode(signature).map_err(|_| InvalidReason::SignatureFields)?,
+            timestamp: only(headers, &X_TIMESTAMP)?.ok_or(InvalidReason::Created)?,
+            nonce: only(headers, &X_NONCE)?,
+            key_id: only(headers, &X_KEY_ID)?,
+        })
+    }
+
+    fn expected(&self, key: &hmac::Key, head: &Parts, content: &[u8]) -> hmac::Tag {
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let mut context = hmac::Context::with_key(key);
+        for line in [head.method.as_str().as_bytes(), target.as_bytes(), content, self.timestamp.as_bytes()] {
+            context.update(line);
+            context.update(b"\n");
+        }
+        context.update(self.nonce.unwrap_or_default().as_bytes());
+        context.sign()
+    }
+}
+
+/// The only value of a header. Of two, nobody can say which one was meant.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, InvalidReason> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().map(|value| value.to_str().map_err(|_| InvalidReason::SignatureFields));
+    if values.next().is_some() { Err(InvalidReason::Ambiguous) } else { first.transpose() }
+}
