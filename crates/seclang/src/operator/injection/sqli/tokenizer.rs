@@ -124,7 +124,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// In ANSI SQL `--` always begins a comment, in MySQL before white space only.
+    /// In one dialect `--` always begins a comment, in the other before white space only.
     fn dash(&mut self) -> Token<'a> {
         let is_comment = match *self.rest {
             [_, b'-'] => true,
@@ -154,7 +154,7 @@ impl<'a> Tokenizer<'a> {
         token
     }
 
-    /// A comment within another is read differently by databases, and one that begins with `/*!` is none to MySQL.
+    /// A comment within another is read differently by databases, and so is one that begins with `/*!`.
     fn slash(&mut self) -> Token<'a> {
         let Some(within) = self.rest.strip_prefix(b"/*") else {
             return self.take(Kind::Operator, 1);
