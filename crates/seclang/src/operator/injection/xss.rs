@@ -32,7 +32,7 @@ fn is_script(html: Html) -> bool {
                 Attribute::Harmless => false,
                 Attribute::Script => true,
                 Attribute::Url => danger::is_url(value),
-                Attribute::NameOfAttribute => danger::attribute(value) != Attribute::Harmless,
+                Attribute::Name => danger::attribute(value) != Attribute::Harmless,
             },
             Token::TagEnd => false,
         };

@@ -62,6 +62,9 @@ const FUNCTIONS: [&[u8]; 11] = [
     b"LOCALTIMESTAMP",
 ];
 
+/// Operators, and functions where a bracket follows.
+const LIKE: [&[u8]; 2] = [b"LIKE", b"NOT LIKE"];
+
 /// A value's tokens, folded.
 pub(super) struct Folded<'a> {
     tokens: [Token<'a>; MOST],
@@ -281,12 +284,8 @@ impl<'a> Folding<'a> {
                 self.becomes(one, if is_list { Kind::Operator } else { Kind::Bareword });
                 return Outcome::Folded;
             }
-            (Kind::Operator, Kind::LeftParenthesis | Kind::RightBrace)
-                if self.tokens[one].is_one_of(&[b"LIKE", b"NOT LIKE"]) =>
-            {
-                if next == Kind::LeftParenthesis {
-                    self.becomes(one, Kind::Function);
-                }
+            (Kind::Operator, Kind::LeftParenthesis) if self.tokens[one].is_one_of(&LIKE) => {
+                self.becomes(one, Kind::Function);
             }
             (Kind::SqlType, next) if next.is_in(TYPED) => {
                 self.change(one, self.tokens[other]);
@@ -320,7 +319,9 @@ impl<'a> Folding<'a> {
             }
             // `{name expression}` of ODBC.
             (Kind::LeftBrace, Kind::Bareword) => return self.drop(2),
-            (_, Kind::RightBrace) => return self.drop(1),
+            (_, Kind::RightBrace) if kind != Kind::Operator || !self.tokens[one].is_one_of(&LIKE) => {
+                return self.drop(1);
+            }
             _ => {}
         }
         Outcome::Kept

@@ -55,7 +55,7 @@ fn in_base<'a>(tokenizer: &mut Tokenizer<'a>, digits: ByteSet) -> Token<'a> {
     tokenizer.take(if end == 2 { Kind::Bareword } else { Kind::Number }, end)
 }
 
-/// `$1,000.00`, or `$$a string$$` and `$tag$a string$tag$` of PostgreSQL.
+/// `$1,000.00`, or `$$a string$$` and `$tag$a string$tag$` of Postgres.
 pub(super) fn money<'a>(tokenizer: &mut Tokenizer<'a>) -> Token<'a> {
     match tokenizer.span(1, AMOUNT) {
         1 => {}

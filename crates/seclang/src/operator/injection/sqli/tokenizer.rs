@@ -15,6 +15,9 @@ pub(super) const SPACE: ByteSet = ByteSet::of(b"\0\t\n\x0b\x0c\r \xa0");
 
 const WORD_ENDS: ByteSet = ByteSet::of(b" []{}<>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r\"\0\xa0");
 
+/// Where a word may end if it means something.
+const WORD_PAUSES: ByteSet = WORD_ENDS.with(b'.').with(b'`');
+
 const VARIABLE_ENDS: ByteSet = ByteSet::of(b" <>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r`\"\0");
 
 /// A value that is being read.
@@ -47,8 +50,11 @@ impl<'a> Tokenizer<'a> {
 
     #[inline]
     fn read(&mut self) -> Option<Token<'a>> {
-        let start = self.rest.iter().position(|byte| !WHITE.contains(*byte))?;
-        self.skip(start);
+        while let [byte, rest @ ..] = self.rest
+            && WHITE.contains(*byte)
+        {
+            self.rest = rest;
+        }
         Some(match *self.rest.first()? {
             b'0'..=b'9' | b'.' => literals::number(self),
             b'(' => self.take(Kind::LeftParenthesis, 1),
@@ -94,9 +100,11 @@ impl<'a> Tokenizer<'a> {
         start + rest.iter().position(|byte| !set.contains(*byte)).unwrap_or(rest.len())
     }
 
-    /// Where the first byte is that is in a set.
-    fn span_to(&self, ends: ByteSet) -> usize {
-        self.rest.iter().position(|byte| ends.contains(*byte)).unwrap_or(self.rest.len())
+    /// Where the first byte from a place on is that is in a set.
+    #[inline]
+    fn span_to(&self, start: usize, ends: ByteSet) -> usize {
+        let rest = self.rest.get(start..).unwrap_or_default();
+        start + rest.iter().position(|byte| ends.contains(*byte)).unwrap_or(rest.len())
     }
 
     /// Operators of two and three characters are in the vocabulary, others are single characters.
@@ -116,7 +124,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// In ANSI SQL `--` always begins a comment, in MySQL before white space only.
+    /// In one dialect `--` always begins a comment, in the other before white space only.
     fn dash(&mut self) -> Token<'a> {
         let is_comment = match *self.rest {
             [_, b'-'] => true,
@@ -146,7 +154,7 @@ impl<'a> Tokenizer<'a> {
         token
     }
 
-    /// A comment within another is read differently by databases, and one that begins with `/*!` is none to MySQL.
+    /// A comment within another is read differently by databases, and so is one that begins with `/*!`.
     fn slash(&mut self) -> Token<'a> {
         let Some(within) = self.rest.strip_prefix(b"/*") else {
             return self.take(Kind::Operator, 1);
@@ -181,14 +189,14 @@ impl<'a> Tokenizer<'a> {
         match self.rest.first() {
             Some(b'`') => Token { kind: Kind::Variable, ..self.backquoted() },
             Some(quote @ (b'\'' | b'"')) => Token { kind: Kind::Variable, ..self.string(1, *quote) },
-            _ => self.take(Kind::Variable, self.span_to(VARIABLE_ENDS)),
+            _ => self.take(Kind::Variable, self.span_to(0, VARIABLE_ENDS)),
         }
     }
 
     /// A name in backquotes, or a function.
     fn backquoted(&mut self) -> Token<'a> {
         let token = self.string(1, b'`');
-        match vocabulary::meaning(token.text) {
+        match vocabulary::meaning_of_name(token.text) {
             Some(Kind::Function) => Token { kind: Kind::Function, ..token },
             _ => Token { kind: Kind::Bareword, ..token },
         }
@@ -205,23 +213,24 @@ impl<'a> Tokenizer<'a> {
 
     /// A word. One that means something ends before a dot or a backquote, as in `select.1`.
     ///
-    /// Its end is looked for only then: or else a row of such words would be read over and over.
+    /// Its end is looked for behind the last place where it may do so: or else a row of such words would be read over
+    /// and over.
     pub(super) fn word(&mut self) -> Token<'a> {
-        let start = self.rest.get(..LONGEST).unwrap_or(self.rest);
-        for (at, byte) in start.iter().enumerate() {
-            if WORD_ENDS.contains(*byte) {
+        let mut end = self.span_to(0, WORD_PAUSES);
+        while let Some((start, [b'.' | b'`', ..])) = self.rest.split_at_checked(end) {
+            if end >= LONGEST {
+                end = self.span_to(end, WORD_ENDS);
                 break;
             }
-            if matches!(byte, b'.' | b'`')
-                && let Some(kind) = start.get(..at).and_then(vocabulary::meaning)
+            if let Some(kind) = vocabulary::meaning(start)
                 && kind != Kind::Bareword
             {
-                return self.take(kind, at);
+                return self.take(kind, end);
             }
+            end = self.span_to(end + 1, WORD_PAUSES);
         }
-        let length = self.span_to(WORD_ENDS);
-        let token = self.take(Kind::Bareword, length);
-        let kind = if length <= LONGEST { vocabulary::meaning(token.text) } else { None };
+        let token = self.take(Kind::Bareword, end);
+        let kind = if end <= LONGEST { vocabulary::meaning(token.text) } else { None };
         Token { kind: kind.unwrap_or(Kind::Bareword), ..token }
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a folded value is an attack: by its fingerprint, and for the shortest ones by a closer look.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{
     fold::Folded,
     token::{Kind, Token},
@@ -9,8 +11,8 @@ use super::{
 impl Folded<'_> {
     /// The fingerprint, if it is one of attacks and nothing speaks against it.
     pub(super) fn verdict(&self, value: &[u8]) -> Option<String> {
-        let letters: Vec<u8> = match self.tokens() {
-            tokens if tokens.iter().any(|token| token.kind == Kind::Evil) => vec![Kind::Evil.letter()],
+        let letters: SmallVec<[u8; 8]> = match self.tokens() {
+            tokens if tokens.iter().any(|token| token.kind == Kind::Evil) => smallvec![Kind::Evil.letter()],
             // PHP takes an open backquote at the end for a comment.
             [start @ .., last] if start.len() > 1 && is_open_backquote(last) => {
                 start.iter().map(|token| token.kind).chain([Kind::Comment]).map(Kind::letter).collect()

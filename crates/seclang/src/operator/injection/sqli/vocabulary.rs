@@ -21,12 +21,14 @@ struct Vocabulary {
     fingerprints: Vec<u64>,
 }
 
-/// What a word, an operator or a phrase means.
+/// What a word or an operator means.
 pub(super) fn meaning(word: &[u8]) -> Option<Kind> {
-    let vocabulary = &*VOCABULARY;
-    let is_known = |entry: &&Entry| entry.word.eq_ignore_ascii_case(word);
-    let known = |words: &Words| words.like(word, word.len()).iter().find(is_known).map(|entry| entry.kind);
-    known(&vocabulary.words).or_else(|| known(&vocabulary.phrases))
+    VOCABULARY.words.meaning(word)
+}
+
+/// What a name in backquotes means, which may have spaces.
+pub(super) fn meaning_of_name(name: &[u8]) -> Option<Kind> {
+    meaning(name).or_else(|| VOCABULARY.phrases.meaning(name))
 }
 
 /// The phrase that two words are together, and what it means.
@@ -94,6 +96,11 @@ impl Words {
             *range = start..at + 1;
         }
         Self { entries, places }
+    }
+
+    fn meaning(&self, word: &[u8]) -> Option<Kind> {
+        let is_known = |entry: &&Entry| entry.word.eq_ignore_ascii_case(word);
+        self.like(word, word.len()).iter().find(is_known).map(|entry| entry.kind)
     }
 
     /// The words of a length that begin as a text does.

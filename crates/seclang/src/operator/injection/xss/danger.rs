@@ -9,7 +9,7 @@ pub(super) enum Attribute {
     /// A link, which may be a script.
     Url,
     /// The name of another attribute, which SVG gives a value.
-    NameOfAttribute,
+    Name,
 }
 
 /// A tag's name. Browsers were known to overlook NUL bytes in it.
@@ -55,7 +55,7 @@ pub(super) fn attribute(name: &[u8]) -> Attribute {
     }
     match Capitals::<13>::of(name).as_bytes() {
         b"DATAFORMATAS" | b"DATASRC" | b"FILTER" | b"STYLE" => Attribute::Script,
-        b"ATTRIBUTENAME" => Attribute::NameOfAttribute,
+        b"ATTRIBUTENAME" => Attribute::Name,
         b"ACTION" | b"BY" | b"BACKGROUND" | b"DYNSRC" | b"FORMACTION" | b"FOLDER" | b"FROM" | b"HANDLER"
         | b"HREF" | b"LOWSRC" | b"POSTER" | b"SRC" | b"TO" | b"VALUES" | b"XLINK:HREF" => Attribute::Url,
         _ => Attribute::Harmless,

@@ -64,12 +64,12 @@ impl<'a> Iterator for Html<'a> {
             State::BeforeAttributeName => self.before_attribute_name(),
             State::AfterAttributeName => self.after_attribute_name(),
             State::BeforeAttributeValue => self.before_attribute_value(),
-            State::Quoted(quote) => self.quoted(quote),
+            State::Quoted(quote) => Some(self.quoted(quote)),
             State::AfterQuoted => self.after_quoted(),
             State::Slash => self.slash(),
             State::TagEnd => {
                 self.closes = false;
-                self.tag_end(1)
+                Some(self.tag_end(1))
             }
             State::End => None,
         }
@@ -107,10 +107,10 @@ impl<'a> Html<'a> {
         self.skip(space.unwrap_or(self.rest.len()));
     }
 
-    fn tag_end(&mut self, length: usize) -> Option<Token<'a>> {
+    fn tag_end(&mut self, length: usize) -> Token<'a> {
         self.skip(length);
         self.state = State::Text;
-        Some(Token::TagEnd)
+        Token::TagEnd
     }
 
     /// Text, up to what is markup.
@@ -186,7 +186,7 @@ impl<'a> Html<'a> {
     /// Behind a slash within a tag, which may end the tag.
     fn slash(&mut self) -> Option<Token<'a>> {
         match self.rest.first()? {
-            b'>' => self.tag_end(1),
+            b'>' => Some(self.tag_end(1)),
             _ => self.before_attribute_name(),
         }
     }
@@ -196,8 +196,8 @@ impl<'a> Html<'a> {
             self.skip_space();
             match self.rest {
                 [] | [NO_MORE, ..] | [b'/'] => return None,
-                [b'>', ..] => return self.tag_end(1),
-                [b'/', b'>', ..] => return self.tag_end(2),
+                [b'>', ..] => return Some(self.tag_end(1)),
+                [b'/', b'>', ..] => return Some(self.tag_end(2)),
                 [b'/', ..] => self.skip(1),
                 _ => return Some(self.attribute_name()),
             }
@@ -234,7 +234,7 @@ impl<'a> Html<'a> {
             }
             b'>' => {
                 self.closes = false;
-                self.tag_end(1)
+                Some(self.tag_end(1))
             }
             _ => Some(self.attribute_name()),
         }
@@ -247,20 +247,20 @@ impl<'a> Html<'a> {
             // Backquotes are those of Internet Explorer.
             quote @ (b'"' | b'\'' | b'`') => {
                 self.skip(1);
-                self.quoted(quote)
+                Some(self.quoted(quote))
             }
             _ => Some(self.unquoted()),
         }
     }
 
-    fn quoted(&mut self, quote: u8) -> Option<Token<'a>> {
-        Some(Token::AttributeValue(match memchr::memchr(quote, self.rest) {
+    fn quoted(&mut self, quote: u8) -> Token<'a> {
+        Token::AttributeValue(match memchr::memchr(quote, self.rest) {
             Some(end) => {
                 self.state = State::AfterQuoted;
                 self.take(end, 1)
             }
             None => self.take_all(),
-        }))
+        })
     }
 
     fn unquoted(&mut self) -> Token<'a> {
@@ -281,7 +281,7 @@ impl<'a> Html<'a> {
                 self.skip(1);
                 self.slash()
             }
-            b'>' => self.tag_end(1),
+            b'>' => Some(self.tag_end(1)),
             _ => self.before_attribute_name(),
         }
     }
