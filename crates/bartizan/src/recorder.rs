@@ -56,6 +56,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Kind::Counter,
         "Bodies that the firewall looked at, by direction",
     ),
+    (
+        "bartizan_waf_overloads_total",
+        Kind::Counter,
+        "Bodies that the firewall could not look at for want of time or memory",
+    ),
     ("bartizan_waf_failures_total", Kind::Counter, "Exchanges in which the rule engine failed inside"),
     ("bartizan_upstream_requests_total", Kind::Counter, "Requests sent to a target, by result"),
     ("bartizan_upstream_retries_total", Kind::Counter, "Requests sent to an upstream again"),

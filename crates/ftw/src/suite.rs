@@ -102,9 +102,8 @@ pub struct Output {
     pub expect_error: bool,
     /// Only the one rule of `expect_ids` is in the log.
     pub isolated: bool,
-    /// Works around a log that is written late; the log of an exchange is whole here.
-    #[serde(rename = "retry_once")]
-    _retry_once: bool,
+    /// Works around a log that is written late.
+    pub retry_once: bool,
 }
 
 /// What is expected of the log.

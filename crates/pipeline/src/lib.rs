@@ -183,7 +183,8 @@ impl Pipeline {
 
     /// What about the firewalls is probably not meant.
     pub fn doubts(&self) -> Vec<Doubt> {
-        firewall::doubts(self.routes.routes().iter().filter_map(|route| route.firewall.as_deref()))
+        let firewalls = self.routes.routes().iter().filter_map(|route| route.firewall.as_deref());
+        firewall::doubts(&firewalls.collect::<Vec<_>>())
     }
 
     /// The policies behind the permissions; `None`: there are none.

@@ -24,7 +24,7 @@ impl Forwarder<'_> {
         let account = exchange.inspection.take().map(|mut inspection| {
             inspection.finish();
             let account = inspection.account();
-            let reason = match inspection.unseen() {
+            let reason = match inspection.take_unseen() {
                 Some(reason) => format!("body not looked at ({reason})").into(),
                 None if inspection.objects_to_response() => {
                     format!("would refuse: {}", account.summary_of(Judged::RefusedResponse)).into()

@@ -21,19 +21,19 @@ pub struct Doubt {
 
 /// Of all firewalls of a configuration. The document's exclusions are for all routes, whichever rules they have, so one
 /// route that knows the rule is enough.
-pub(crate) fn doubts<'f>(firewalls: impl Iterator<Item = &'f Firewall> + Clone) -> Vec<Doubt> {
+pub(crate) fn doubts(firewalls: &[&Firewall]) -> Vec<Doubt> {
     let mut seen: Vec<&Arc<Exclusion>> = Vec::new();
     let mut doubts = Vec::new();
-    for firewall in firewalls.clone() {
+    for firewall in firewalls {
         for exclusion in &firewall.config.exclusions {
             if seen.iter().any(|known| Arc::ptr_eq(known, exclusion)) {
                 continue;
             }
             seen.push(exclusion);
-            let concerned = firewalls.clone().filter(|firewall| {
+            let mut concerned = firewalls.iter().filter(|firewall| {
                 firewall.config.exclusions.iter().any(|other| Arc::ptr_eq(other, exclusion))
             });
-            if !concerned.clone().any(|firewall| knows(firewall.rules(), &exclusion.rules)) {
+            if !concerned.any(|firewall| knows(firewall.rules(), &exclusion.rules)) {
                 doubts.push(doubt(exclusion, firewall.rules()));
             }
         }
@@ -71,7 +71,8 @@ mod tests {
 
     fn found(document: &str, routes: &[&str]) -> Vec<(String, Option<String>)> {
         let firewalls = firewalls_of(document, routes);
-        let doubts = doubts(firewalls.iter().map(AsRef::as_ref));
+        let firewalls: Vec<&Firewall> = firewalls.iter().map(AsRef::as_ref).collect();
+        let doubts = doubts(&firewalls);
         doubts.into_iter().map(|doubt| (doubt.message, doubt.hint)).collect()
     }
 

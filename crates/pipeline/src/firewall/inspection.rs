@@ -26,7 +26,7 @@ pub struct Inspection {
     counted_rules: usize,
     /// What the transaction takes of the memory for held bodies.
     reservation: Option<Reservation>,
-    /// Why a body was not looked at although it should have been.
+    /// Why the last body was not looked at although it should have been.
     unseen: Option<Reason>,
 }
 
@@ -85,9 +85,9 @@ impl Inspection {
         self.objects_to_response
     }
 
-    /// Why a body was not looked at although it should have been: there was too much to do, and the mode is `log`.
-    pub fn unseen(&self) -> Option<&Reason> {
-        self.unseen.as_ref()
+    /// Why the last body was not looked at although it should have been: there was too much to do, and the mode is `log`.
+    pub fn take_unseen(&mut self) -> Option<Reason> {
+        self.unseen.take()
     }
 
     /// The numbers of all rules that matched, in that order.
@@ -116,20 +116,24 @@ impl Inspection {
 
     /// Shows the body of a request, as far as it is to be looked at; nothing where there is none.
     pub fn request_body(&mut self, body: &[u8], is_whole: bool) -> Result<(), Refusal> {
-        if !is_whole {
+        // What is read of a body is mostly about as much again.
+        if !body.is_empty() && self.unseen.is_none() && self.make_room(body.len() * 2).is_err() {
+            self.cannot_look(NoRoom.to_string())?;
+        }
+        let is_unseen = self.unseen.is_some();
+        if !is_whole || is_unseen {
             self.transaction.exclude(Arc::clone(&self.firewall.incomplete));
         }
-        if !body.is_empty() {
-            // What is read of a body is mostly about as much again.
-            if self.make_room(body.len() * 2).is_err() {
-                return self.cannot_look(NoRoom.to_string());
-            }
-            counter!("bartizan_waf_inspected_bodies_total", "direction" => "request").increment(1);
-            self.show(Judged::RefusedRequest, |transaction| {
-                transaction.request_body(body);
-                transaction.read_request_body();
-            })?;
+        if body.is_empty() || is_unseen {
+            return self.show(Judged::RefusedRequest, |transaction| {
+                transaction.request_body_done();
+            });
         }
+        counter!("bartizan_waf_inspected_bodies_total", "direction" => "request").increment(1);
+        self.show(Judged::RefusedRequest, |transaction| {
+            transaction.request_body(body);
+            transaction.read_request_body();
+        })?;
         self.ask(Judged::RefusedRequest, |transaction| {
             transaction.request_body_done();
         })
@@ -163,21 +167,25 @@ impl Inspection {
 
     /// Shows the body of a response, as far as it is to be looked at; nothing where there is none.
     pub fn response_body(&mut self, body: &[u8]) -> Result<(), Refusal> {
-        if !body.is_empty() {
-            if self.make_room(body.len() * 2).is_err() {
-                return self.cannot_look(NoRoom.to_string());
-            }
-            counter!("bartizan_waf_inspected_bodies_total", "direction" => "response").increment(1);
-            self.show(Judged::RefusedResponse, |transaction| {
-                transaction.response_body(body);
-            })?;
+        if !body.is_empty() && self.unseen.is_none() && self.make_room(body.len() * 2).is_err() {
+            self.cannot_look(NoRoom.to_string())?;
         }
+        if body.is_empty() || self.unseen.is_some() {
+            return self.show(Judged::RefusedResponse, |transaction| {
+                transaction.response_body_done();
+            });
+        }
+        counter!("bartizan_waf_inspected_bodies_total", "direction" => "response").increment(1);
+        self.show(Judged::RefusedResponse, |transaction| {
+            transaction.response_body(body);
+        })?;
         self.ask(Judged::RefusedResponse, |transaction| {
             transaction.response_body_done();
         })
     }
 
-    /// There is too much to do to look at this body. It is refused where the rules may refuse.
+    /// There is too much to do to look at this body. It is refused where the rules may refuse; where they only report, they
+    /// look at everything else.
     pub(super) fn cannot_look(&mut self, reason: impl Into<Reason>) -> Result<(), Refusal> {
         counter!("bartizan_waf_overloads_total").increment(1);
         match self.firewall.config().mode {

@@ -56,7 +56,7 @@ impl Inspectors {
         }
         let Ok(Ok(place)) = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await else {
             let reason = format!("other large bodies were looked at for {} s", PATIENCE.as_secs());
-            let found = inspection.cannot_look(reason);
+            let found = inspection.cannot_look(reason).and_then(|()| part(&mut inspection));
             return Ok(Shown { inspection, found });
         };
         // Whoever waits for it may go away, and the place is taken until the work is done.
@@ -104,11 +104,14 @@ mod tests {
         let place = Arc::clone(&inspectors.places).acquire_owned().await.unwrap();
         let started = Instant::now();
         let refuses = inspectors.show(inspection("mode: block"), BESIDE, |_| unreachable!("no place"));
-        let reports = inspectors.show(inspection("mode: log"), BESIDE, |_| unreachable!("no place"));
+        let reports = inspectors.show(inspection("mode: log"), BESIDE, |inspection| {
+            // It looks at the rest.
+            inspection.request_body(&[b'a'; BESIDE], true)
+        });
         let (refuses, reports) = tokio::join!(refuses, reports);
         assert_eq!(refuses.unwrap().found.unwrap_err().code, Code::Overloaded);
-        let Shown { inspection: reports, found } = reports.unwrap();
-        assert_eq!(reports.unseen().unwrap().as_str(), "other large bodies were looked at for 2 s");
+        let Shown { inspection: mut reports, found } = reports.unwrap();
+        assert_eq!(reports.take_unseen().unwrap().as_str(), "other large bodies were looked at for 2 s");
         assert!(found.is_ok() && started.elapsed() < PATIENCE * 2);
         drop(place);
         assert!(inspectors.show(inspection(""), BESIDE, |_| Ok(())).await.unwrap().found.is_ok());

@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::{Inspected, Judged};
 use crate::{Code, Refusal};
 
-/// The numbers of rules that others wrote, as they are given out: to ModSecurity's recommended configuration, to the Core
+/// The numbers of rules that others wrote, as they are given out: to `ModSecurity`'s recommended configuration, to the Core
 /// Rule Set, and to the starter rules. Their statuses are not the operator's.
 const OF_OTHERS: [RangeInclusive<u64>; 3] = [200_000..=299_999, 900_000..=999_999, 10_000_000..=10_999_999];
 

@@ -77,11 +77,11 @@ pub(crate) async fn body(
         found
     };
     let shown = inspectors.show(inspection, bytes.len().min(limit), show).await;
-    let Shown { inspection, found } = match shown {
+    let Shown { mut inspection, found } = match shown {
         Ok(shown) => shown,
         Err(refusal) => return Some(Err(refusal.into())),
     };
-    let extent = match (inspection.unseen(), held) {
+    let extent = match (inspection.take_unseen(), held) {
         (Some(reason), _) => format!("body not looked at ({reason}): ").into(),
         (None, None) => Cow::Borrowed("body not looked at: "),
         (None, Some(_)) if !is_whole => Cow::Borrowed("front of the body looked at: "),

@@ -55,6 +55,7 @@ impl Test {
         let text =
             String::from_utf8(read(&path)?).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
         let tests = bartizan_ftw::parse(&text).with_context(|| format!("`{}`", path.display()))?;
+        tests.iter().try_for_each(suite::check).with_context(|| format!("`{}`", path.display()))?;
         let (mut lines, mut failed) = (Vec::new(), 0);
         for test in &tests {
             match suite::run(test, |message| Ok(show(&firewalls.of_request(message)?, message))) {

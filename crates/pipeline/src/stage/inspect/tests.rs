@@ -103,9 +103,13 @@ async fn what_rules_hold_counts_under_the_limit_of_all_bodies() {
 }
 
 #[tokio::test]
-async fn log_mode_lets_pass_what_there_is_no_room_to_look_at() {
-    let (verdict, exchange) = decide(&guarded("{ mode: log }"), many(100), &HeldBytes::new(), 1).await;
+async fn log_mode_lets_pass_what_there_is_no_room_to_look_at_and_looks_at_the_rest() {
+    let target = Request::post("/a?id=1%27%20OR%20%271%27%3D%271").header("host", "shop.test");
+    let mut exchange = exchange(target.header("content-type", "application/json"));
+    let mut body = Here { bytes: many(100), all: &HeldBytes::new(), limit: 1 };
+    let verdict = guarded("{ mode: log }").decide(&mut exchange, &mut body).await;
     assert!(matches!(verdict, Verdict::Pass), "{verdict:?}");
     let reason = last_reason(&exchange);
     assert!(reason.starts_with("body not looked at (no room left under"), "{reason}");
+    assert!(reason.contains("would refuse: ") && reason.contains("(ARGS:id)"), "{reason}");
 }
