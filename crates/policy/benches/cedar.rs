@@ -1,5 +1,7 @@
 //! The second tier: one decision with 1, 50 and 500 policies, of which a request's action concerns ten at most.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot start shall stop")]
+
 use std::{fmt::Write, path::PathBuf, sync::Arc, time::SystemTime};
 
 use bartizan_config::{Config, Policies as Configured, PolicyFile, Source};

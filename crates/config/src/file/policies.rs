@@ -24,7 +24,7 @@ pub(crate) struct Policies {
     #[schemars(extend("examples" = ["./policies/*.cedar"]))]
     pub(crate) files: At<Parsed<OneOrMany<PathBuf>>>,
     /// Files of further entity types and actions in the language of Cedar schemas, for policies about things that no
-    /// route names and for services that ask the gateway (AuthZEN). What routes and permissions say is in the schema
+    /// route names and for services that ask the gateway (`AuthZEN`). What routes and permissions say is in the schema
     /// already.
     #[serde(default)]
     #[schemars(extend("examples" = ["./policies/*.cedarschema"]))]

@@ -1,4 +1,4 @@
-//! The gateway as a policy decision point (AuthZEN), and the dry run of policies.
+//! The gateway as a policy decision point (`AuthZEN`), and the dry run of policies.
 
 use std::sync::Arc;
 

@@ -73,7 +73,7 @@ pub fn dry_run(
         };
         let Some(Some(then)) = then.get(place) else { continue };
         let now = now.as_ref().and_then(|now| now.get(place)?.as_ref());
-        let (Some(now), Some(then)) = (judge(record, now), judge(record, Some(then)).flatten()) else {
+        let (Ok(now), Ok(Some(then))) = (judge(record, now), judge(record, Some(then))) else {
             run.left_out += 1;
             continue;
         };
@@ -117,11 +117,14 @@ fn is_same(one: &Route, other: &Route) -> bool {
     one.path == other.path && one.hosts == other.hosts && one.methods == other.methods
 }
 
-/// `None`: the request is not remembered well enough.
-fn judge(record: &Record, policies: Option<&RoutePolicies>) -> Option<Option<Judgement>> {
-    let identified = record.identified.as_ref()?;
-    let Some(policies) = policies else { return Some(None) };
-    let path = NormalPath::of(&record.path).ok()?;
+/// The request is not remembered well enough.
+struct Forgotten;
+
+/// What the policies say, if there are some.
+fn judge(record: &Record, policies: Option<&RoutePolicies>) -> Result<Option<Judgement>, Forgotten> {
+    let identified = record.identified.as_ref().ok_or(Forgotten)?;
+    let Some(policies) = policies else { return Ok(None) };
+    let path = NormalPath::of(&record.path).map_err(|_| Forgotten)?;
     let facts = RequestFacts {
         method: &record.method,
         path: path.matched(&record.path),
@@ -130,5 +133,5 @@ fn judge(record: &Record, policies: Option<&RoutePolicies>) -> Option<Option<Jud
         multi_factor: identified.principal.multi_factor,
         arrived: record.arrived,
     };
-    Some(Some(policies.judge(&identified.caller, &facts)))
+    Ok(Some(policies.judge(&identified.caller, &facts)))
 }

@@ -23,9 +23,6 @@ pub(super) struct Local {
     /// The configuration; without it `./bartizan.yaml`, then `/etc/bartizan/bartizan.yaml`.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The state directory, where `rules install` puts rule sets.
-    #[arg(long, value_name = "DIR")]
-    state_dir: Option<PathBuf>,
 }
 
 impl Local {
@@ -51,7 +48,7 @@ impl Local {
 
     fn load(&self) -> Result<Config> {
         let path = document::find(self.config.clone())?;
-        let state = StateDirectory::locate(self.state_dir.clone()).ok();
+        let state = StateDirectory::locate(None).ok();
         Ok(document::load(&path, state.as_ref())?.config)
     }
 }

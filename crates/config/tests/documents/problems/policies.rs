@@ -17,7 +17,7 @@ fn mistakes_of_policies() {
             &[("`policies/*.cedar` names no file", "folder of this document")],
         ),
         (with("policies: { files: §[] }"), &[("this list of files is empty", "")]),
-        (with("§policies: { mode: shadow }"), &[("`files` is missing in `policies`", "")]),
+        (with("policies: { §mode: shadow }"), &[("`files` is missing here", "")]),
         (
             with("policies: { files: ca.pem, mode: §shaddow }"),
             &[("`shaddow` is not known here", "did you mean `shadow`?")],
@@ -77,7 +77,7 @@ fn mistakes_of_zones() {
             with("zones: { data: { callers: [§service] } }"),
             &[("there is no zone `service`: did you mean `services`?", "")],
         ),
-        (with("zones: { data: §{ } }"), &[("`callers` is missing", "")]),
+        (with("zones: { data: { §caller: [] } }"), &[("unknown key `caller`", "did you mean `callers`?")]),
         (
             route("{ path: /open, to: \"http://a\", auth: none, zone: §data }"),
             &[("a public route is not in the zone `data`", "under `auth`")],

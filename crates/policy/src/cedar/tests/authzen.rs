@@ -1,4 +1,4 @@
-//! The interoperability scenario of AuthZEN 1.0: people and their todo lists
+//! The interoperability scenario of `AuthZEN` 1.0: people and their todo lists
 //! (<https://authzen-interop.net/docs/scenarios/todo-1.0/>).
 
 use serde_json::{Value, json};
