@@ -9,7 +9,7 @@ use crate::{
     Transformation,
     byte_set::ByteSet,
     gate::GateIndex,
-    transformation::{Transformations, profile},
+    transformation::{self, Transformations},
 };
 
 /// A value, as it came or transformed.
@@ -28,12 +28,42 @@ pub(crate) struct Span {
 pub(crate) struct Chain {
     steps: Box<[Transformation]>,
     set: Transformations,
+    lowering: Lowering,
+}
+
+/// Whether a chain puts letters into lower case: gates do not tell capitals from small letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lowering {
+    /// It does not, or brings capitals back.
+    No,
+    /// Before other steps, which then see other bytes than they would without it.
+    Early,
+    /// As its last step.
+    Last,
 }
 
 impl Chain {
     pub(crate) fn new(steps: Vec<Transformation>) -> Self {
         let set = steps.iter().fold(0, |set, step| set | step.bit());
-        Self { steps: steps.into(), set }
+        let lowering = match steps.as_slice() {
+            [.., Transformation::Lowercase] => Lowering::Last,
+            steps if steps.contains(&Transformation::Uppercase) => Lowering::No,
+            steps if steps.contains(&Transformation::Lowercase) => Lowering::Early,
+            _ => Lowering::No,
+        };
+        Self { steps: steps.into(), set, lowering }
+    }
+
+    /// Whether it may make another value of one with this profile, or of any of several whose profiles were put
+    /// together. Letters' case does not count, for gates do not regard it.
+    pub(crate) fn may_change(&self, profile: &Profile) -> bool {
+        let others = self.set & !Transformation::Lowercase.bit();
+        let changing = match self.lowering {
+            Lowering::No => profile.touching & self.set,
+            Lowering::Early => profile.touchable & others,
+            Lowering::Last => profile.touching & others,
+        };
+        changing != 0
     }
 
     pub(crate) fn steps(&self) -> &[Transformation] {
@@ -42,11 +72,40 @@ impl Chain {
 }
 
 /// What is known of a value without looking at it again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Profile {
     pub(crate) present: ByteSet,
+    /// The transformations that may change it, its bytes say.
+    touchable: Transformations,
+    /// Of those, the ones that have not been tried in vain.
     touching: Transformations,
     pub(crate) length: u32,
+}
+
+impl Profile {
+    /// Takes another value in.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.present.add(&other.present);
+        self.touchable |= other.touchable;
+        self.touching |= other.touching;
+        self.length = self.length.max(other.length);
+    }
+
+    /// Of the same value, or of that in lower case.
+    pub(crate) fn in_any_case(&self) -> Self {
+        Self { present: self.present.with_small_letters(), ..*self }
+    }
+
+    /// Transformations of several values were tried in vain: their profiles together are now this one.
+    pub(crate) fn is_touched_only_by(&mut self, now: &Self) {
+        self.touching = now.touching;
+    }
+
+    /// Of the same value in lower case.
+    fn in_lower_case(&self) -> Self {
+        let touchable = self.touchable & !Transformation::Lowercase.bit() | Transformation::Uppercase.bit();
+        Self { present: self.present.in_lower_case(), touchable, touching: touchable, ..*self }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,14 +114,14 @@ pub(crate) struct Buffers {
     raw: Store,
     /// What transformations made; thrown away when it becomes too much.
     derived: Store,
+    /// The gates that each value opens, for those that were scanned.
+    hits: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Store {
     bytes: Vec<u8>,
     buffers: Vec<Buffer>,
-    /// The gates that each value opens, for those that were scanned.
-    hits: Vec<u64>,
     /// For the values that were transformed.
     steps: Vec<Steps>,
 }
@@ -71,7 +130,10 @@ struct Store {
 struct Buffer {
     span: Span,
     profile: Option<Profile>,
+    /// Where [`Buffers::hits`] has the gates that it opens.
     hits: Option<usize>,
+    /// The value of which this is the one in lower case: it opens the same gates.
+    lowered: Option<BufferId>,
     /// Where [`Store::steps`] has what transformations make of this one.
     steps: Option<u32>,
 }
@@ -132,7 +194,7 @@ impl Buffers {
         }
     }
 
-    pub(crate) fn profile(&mut self, id: BufferId) -> Profile {
+    pub(crate) fn profile(&mut self, id: BufferId) -> &Profile {
         let (store, at) = self.store_mut(id);
         store.profile(at)
     }
@@ -147,17 +209,27 @@ impl Buffers {
 
     /// What one transformation makes of a value.
     pub(crate) fn step(&mut self, id: BufferId, step: Transformation) -> BufferId {
-        if self.profile(id).touching & step.bit() == 0 {
+        let (store, at) = self.store_mut(id);
+        let profile = store.profile(at);
+        if profile.touching & step.bit() == 0 {
             return id;
         }
-        let (store, at) = self.store(id);
+        let lowered = (step == Transformation::Lowercase).then(|| profile.in_lower_case());
         if let Some(known) = store.step(at, step) {
             return known;
         }
-        let made = match step.apply(store.bytes(store.buffers[at].span)) {
-            Cow::Borrowed(_) => id,
-            Cow::Owned(made) => BufferId(self.derived.push(&made) | DERIVED),
+        let (store, at) = self.store(id);
+        let Cow::Owned(made) = step.apply(store.bytes(store.buffers[at].span)) else {
+            let (store, at) = self.store_mut(id);
+            store.is_not_touched(at, step);
+            return id;
         };
+        let number = self.derived.push(&made);
+        if lowered.is_some() {
+            let buffer = &mut self.derived.buffers[number as usize];
+            (buffer.profile, buffer.lowered) = (lowered, Some(id));
+        }
+        let made = BufferId(number | DERIVED);
         let (store, at) = self.store_mut(id);
         store.set_step(at, step, made);
         made
@@ -165,8 +237,26 @@ impl Buffers {
 
     /// The gates that a value opens.
     pub(crate) fn hits(&mut self, id: BufferId, index: &GateIndex) -> &[u64] {
-        let (store, at) = self.store_mut(id);
-        store.hits(at, index)
+        let id = {
+            let (store, at) = self.store(id);
+            store.buffers[at].lowered.unwrap_or(id)
+        };
+        let (store, at) = self.store(id);
+        let start = store.buffers[at].hits.unwrap_or_else(|| self.scan(id, index));
+        &self.hits[start..start + index.words()]
+    }
+
+    fn scan(&mut self, id: BufferId, index: &GateIndex) -> usize {
+        let start = self.hits.len();
+        self.hits.resize(start + index.words(), 0);
+        let store = if id.0 & DERIVED == 0 { &mut self.raw } else { &mut self.derived };
+        let at = (id.0 & !DERIVED) as usize;
+        let present = store.profile(at).present;
+        let buffer = &mut store.buffers[at];
+        buffer.hits = Some(start);
+        let span = buffer.span;
+        index.scan(store.bytes(span), &present, &mut self.hits[start..]);
+        start
     }
 
     /// The memory that all of it takes.
@@ -208,7 +298,8 @@ impl Buffers {
     pub(crate) fn forget_derived(&mut self) {
         self.derived = Store::default();
         self.raw.steps.clear();
-        self.raw.buffers.iter_mut().for_each(|buffer| buffer.steps = None);
+        self.hits.clear();
+        self.raw.buffers.iter_mut().for_each(|buffer| (buffer.steps, buffer.hits) = (None, None));
     }
 }
 
@@ -237,7 +328,7 @@ impl Store {
 
     fn add(&mut self, span: Span) -> u32 {
         let id = narrow(self.buffers.len());
-        self.buffers.push(Buffer { span, profile: None, hits: None, steps: None });
+        self.buffers.push(Buffer { span, profile: None, hits: None, lowered: None, steps: None });
         id
     }
 
@@ -258,29 +349,19 @@ impl Store {
         self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
-    fn profile(&mut self, at: usize) -> Profile {
-        if let Some(known) = self.buffers[at].profile {
-            return known;
-        }
-        let span = self.buffers[at].span;
-        let (present, touching) = profile(self.bytes(span));
-        *self.buffers[at].profile.insert(Profile { present, touching, length: span.end - span.start })
+    fn profile(&mut self, at: usize) -> &mut Profile {
+        let Self { bytes, buffers, .. } = self;
+        let Buffer { span, profile, .. } = &mut buffers[at];
+        profile.get_or_insert_with(|| {
+            let value = bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+            let (present, touchable) = transformation::profile(value);
+            Profile { present, touchable, touching: touchable, length: span.end - span.start }
+        })
     }
 
-    fn hits(&mut self, at: usize, index: &GateIndex) -> &[u64] {
-        let start = if let Some(start) = self.buffers[at].hits {
-            start
-        } else {
-            let present = self.profile(at).present;
-            let start = self.hits.len();
-            self.hits.resize(start + index.words(), 0);
-            let span = self.buffers[at].span;
-            let value = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
-            index.scan(value, &present, &mut self.hits[start..]);
-            self.buffers[at].hits = Some(start);
-            start
-        };
-        &self.hits[start..start + index.words()]
+    /// A transformation was tried in vain.
+    fn is_not_touched(&mut self, at: usize, step: Transformation) {
+        self.profile(at).touching &= !step.bit();
     }
 }
 

@@ -4,6 +4,9 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ByteSet([u64; 4]);
 
+/// `A` to `Z` in the second word.
+const CAPITALS: u64 = 0x07ff_fffe;
+
 impl ByteSet {
     pub(crate) const EMPTY: Self = Self([0; 4]);
 
@@ -42,6 +45,19 @@ impl ByteSet {
         self.0.iter_mut().zip(&other.0).for_each(|(one, other)| *one |= other);
     }
 
+    /// With the small letter of each capital that is in.
+    pub(crate) fn with_small_letters(mut self) -> Self {
+        self.0[1] |= (self.0[1] & CAPITALS) << 32;
+        self
+    }
+
+    /// With the small letter of each capital in its place.
+    pub(crate) fn in_lower_case(self) -> Self {
+        let mut lower = self.with_small_letters();
+        lower.0[1] &= !CAPITALS;
+        lower
+    }
+
     pub(crate) fn complement(self) -> Self {
         Self(self.0.map(|word| !word))
     }
@@ -62,6 +78,9 @@ mod tests {
         assert!(set.intersects(&ByteSet::of(b"z")) && !set.intersects(&ByteSet::of(b"y")));
         assert_eq!(set.complement().complement(), set);
         assert!(!set.intersects(&set.complement()));
+        let both = ByteSet::of(b"AzZ@[").with_small_letters();
+        assert_eq!(both, ByteSet::of(b"AazZ@["));
+        assert_eq!(both.in_lower_case(), ByteSet::of(b"az@["));
         assert_eq!(ByteSet::EMPTY.complement().bytes().count(), 256);
     }
 }

@@ -76,7 +76,12 @@ impl Tx {
     /// Every value with its name.
     pub(crate) fn iter<'a>(&'a self, names: &'a Mentioned) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let slots = names.iter().filter_map(|(slot, name)| Some((name, self.get(slot)?)));
-        slots.chain(self.others.iter().map(|(name, value)| (name.as_slice(), value.as_slice())))
+        slots.chain(self.others())
+    }
+
+    /// Every value that no rule mentions by name, with its name.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.others.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
 }
 

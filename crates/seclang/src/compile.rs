@@ -12,13 +12,15 @@ use rule::RuleCompiler;
 pub(crate) use text::{Mentioned, Piece, Slot, Text};
 
 use crate::{
-    DataFiles, Place, RuleSet, SeclangError, Settings,
+    DataFiles, Operator, Place, RuleSet, SeclangError, Settings,
     ast::{Action, Directive, DirectiveKind, Phase, Rule, RuleSelector, Target},
     buffers::Chain,
     error::Problem,
     exclusion::{Exclusion, Names, selects},
     gate::GateIndexBuilder,
-    rule_set::{CompiledLink, CompiledRule, CompiledTarget, Group, Item, Marker, RuleInfo, Selection},
+    rule_set::{
+        CompiledRule, CompiledTarget, Group, Item, Marker, Number, Program, RuleInfo, Selection, TxSelection,
+    },
 };
 
 /// What rules share, while they are compiled.
@@ -36,7 +38,7 @@ pub(crate) struct Shared<'d> {
     exclusions: Vec<(RuleSelector, Option<Target>)>,
     bundles: Vec<Box<[usize]>>,
     bundles_by_groups: HashMap<Box<[usize]>, usize>,
-    groups_by_chain: HashMap<(usize, Chain), usize>,
+    groups_by_chain: HashMap<(usize, Chain, bool), usize>,
     gates: GateIndexBuilder,
     default_actions: HashMap<Phase, &'d [Action]>,
 }
@@ -47,7 +49,7 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
     let changes = Changes::of(directives);
     let mut settings = Settings::default();
     let (mut rules, mut by_id, mut signatures) = (Vec::new(), HashMap::new(), Vec::new());
-    let mut programs: [Vec<Item>; Phase::ALL.len()] = Default::default();
+    let mut programs: [Program; Phase::ALL.len()] = Default::default();
     for directive in directives {
         match &directive.kind {
             DirectiveKind::Rule(rule) => {
@@ -60,14 +62,12 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
                     RuleCompiler::new(&mut shared, updated.as_ref().unwrap_or(rule)).compile(info)?;
                 let at = rules.len();
                 by_id.insert(rule.id, at);
-                programs[rule.phase as usize].push(item(at, &compiled));
+                programs[rule.phase as usize].items.push(item(at, &compiled));
                 rules.push(compiled);
             }
             DirectiveKind::Marker(name) => {
                 let marker = shared.marker(name);
-                for program in &mut programs {
-                    program.push(Item::Marker(marker));
-                }
+                programs.iter_mut().for_each(|program| program.mark(marker));
             }
             DirectiveKind::ComponentSignature(signature) => signatures.push(signature.clone()),
             DirectiveKind::Setting(setting) => settings.apply(setting),
@@ -82,7 +82,8 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
     Changes::check(directives)?;
     shared.check_skips(directives)?;
     let Shared { mentioned, selections, groups, bundles, gates, exclusions, .. } = shared;
-    let index = gates.build().map_err(|problem| problem.at(&whole(directives)))?;
+    name_slots(&mut rules, &mentioned);
+    let index = gates.build();
     let infos = || rules.iter().map(|rule: &CompiledRule| &rule.info);
     let exclusion = |(selector, target): &(RuleSelector, Option<Target>)| {
         Exclusion::among(infos(), selector, target.as_ref()).map(Arc::new)
@@ -104,15 +105,32 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
     })
 }
 
-/// A rule whose first link asks nothing but values behind a gate sleeps until one of them opens it.
+/// A rule whose first link asks nothing but values behind a gate sleeps until one of them opens it, and one whose
+/// first link asks nothing but a number of `TX` until that is as it says.
 fn item(rule: usize, compiled: &CompiledRule) -> Item {
-    match compiled.links.first() {
-        Some(CompiledLink { bundle: Some(bundle), gate, targets, .. })
-            if targets.iter().all(|target| matches!(target, CompiledTarget::Group(_))) =>
-        {
-            Item::Gated { rule, bundle: *bundle, gate: gate.clone() }
+    let Some(link) = compiled.links.first() else { return Item::Rule(rule) };
+    let are_groups = || link.targets.iter().all(|target| matches!(target, CompiledTarget::Group(_)));
+    let comparison =
+        link.operator.as_ref().and_then(Operator::of_numbers).filter(|_| link.chain.steps().is_empty());
+    match (link.bundle, comparison, &*link.targets) {
+        (Some(bundle), ..) if are_groups() => Item::Gated { rule, bundle, gate: link.gate.clone() },
+        (_, Some(comparison), [CompiledTarget::Slot(slot)]) => {
+            Item::Numbered { rule, of: Number::Value(*slot), comparison }
+        }
+        (_, Some(comparison), [CompiledTarget::SlotCount(slot)]) => {
+            Item::Numbered { rule, of: Number::Count(*slot), comparison }
         }
         _ => Item::Rule(rule),
+    }
+}
+
+/// Names in `TX` are known once all rules are: which of them a pattern means is worked out last.
+fn name_slots(rules: &mut [CompiledRule], mentioned: &Mentioned) {
+    let links = rules.iter_mut().flat_map(|rule| &mut rule.links);
+    for target in links.flat_map(|link| &mut link.targets) {
+        if let CompiledTarget::Tx(TxSelection { names, slots }) = target {
+            *slots = mentioned.iter().filter(|(_, name)| names.cover(name)).map(|(slot, _)| slot).collect();
+        }
     }
 }
 
@@ -177,7 +195,7 @@ impl<'d> Shared<'d> {
     }
 
     /// Values of a variable that does not change while a phase runs, transformed.
-    fn group(&mut self, target: &Target, chain: &Chain) -> Result<usize, Problem> {
+    fn group(&mut self, target: &Target, chain: &Chain, every_step: bool) -> Result<usize, Problem> {
         let selection = if let Some(known) = self.selections_by_target.get(target) {
             *known
         } else {
@@ -187,10 +205,11 @@ impl<'d> Shared<'d> {
             self.selections.len() - 1
         };
         let groups = &mut self.groups;
-        let number = self.groups_by_chain.entry((selection, chain.clone())).or_insert_with(|| {
-            groups.push(Group { selection, chain: chain.clone() });
-            groups.len() - 1
-        });
+        let number =
+            self.groups_by_chain.entry((selection, chain.clone(), every_step)).or_insert_with(|| {
+                groups.push(Group { selection, chain: chain.clone(), every_step });
+                groups.len() - 1
+            });
         Ok(*number)
     }
 

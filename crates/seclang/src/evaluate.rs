@@ -19,7 +19,8 @@ use crate::{
     declared::Believed,
     exclusion::{Excluded, Exclusion},
     gate::Gate,
-    rule_set::{CompiledDisruption, CompiledRule, Item, Marker},
+    operator::NumberComparison,
+    rule_set::{CompiledDisruption, CompiledRule, Item, Marker, Number},
     values::Values,
 };
 use cache::{Cache, Looked};
@@ -51,7 +52,7 @@ pub(crate) struct State {
     last: LastMatch,
     highest_severity: Option<Severity>,
     allowed: Option<AllowScope>,
-    /// Rules are skipped up to this marker.
+    /// Rules are to be skipped up to this marker.
     marker: Option<Marker>,
     /// How many rules are still to be skipped.
     skip: u32,
@@ -71,6 +72,8 @@ pub(crate) struct Controls {
 /// `MATCHED_VAR` and its kin.
 #[derive(Debug, Default)]
 struct LastMatch {
+    variable: Option<(Variable, bool)>,
+    /// Within its variable.
     name: Vec<u8>,
     value: Vec<u8>,
     /// By all links of the rule that is being asked.
@@ -160,19 +163,23 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
     // What rules of another phase skipped or allowed does not concern this one, or it would not listen.
     (state.skip, state.marker, state.allowed) = (0, None, None);
     let mut evaluation = Evaluation { rules, state, rule: None, keeps: false, reported: SmallVec::new() };
-    for item in rules.program(phase) {
-        match item {
-            Item::Marker(marker) => evaluation.pass(*marker),
-            _ if evaluation.state.marker.is_some() => {}
-            _ if evaluation.state.skip > 0 => evaluation.state.skip -= 1,
-            Item::Gated { bundle, gate, .. } if !evaluation.may_match(*bundle, gate) => {}
-            Item::Rule(rule) | Item::Gated { rule, .. } => {
-                evaluation.rule(*rule);
-                if !evaluation.state.listens(phase) || evaluation.state.allowed.is_some() {
-                    break;
-                }
-            }
+    let program = rules.program(phase);
+    let mut at = 0;
+    while let Some(item) = program.items.get(at) {
+        at += 1;
+        let rule = match item {
+            Item::Gated { bundle, gate, .. } if !evaluation.may_match(*bundle, gate) => continue,
+            Item::Numbered { of, comparison, .. } if !evaluation.number_holds(*of, *comparison) => continue,
+            Item::Rule(rule) | Item::Gated { rule, .. } | Item::Numbered { rule, .. } => *rule,
+        };
+        evaluation.rule(rule);
+        if !evaluation.state.listens(phase) || evaluation.state.allowed.is_some() {
+            break;
         }
+        if let Some(marker) = evaluation.state.marker.take() {
+            at = program.behind(marker, at).unwrap_or(program.items.len());
+        }
+        at += std::mem::take(&mut evaluation.state.skip) as usize;
     }
     if state.allowed == Some(AllowScope::Phase) {
         state.allowed = None;
@@ -203,9 +210,12 @@ struct Evaluation<'e> {
 }
 
 impl Evaluation<'_> {
-    fn pass(&mut self, marker: Marker) {
-        if self.state.marker == Some(marker) {
-            self.state.marker = None;
+    fn number_holds(&self, of: Number, comparison: NumberComparison) -> bool {
+        match of {
+            Number::Value(slot) => self.state.tx.get(slot).is_some_and(|value| comparison.holds(value)),
+            Number::Count(slot) => {
+                comparison.holds(if self.state.tx.get(slot).is_some() { b"1" } else { b"0" })
+            }
         }
     }
 

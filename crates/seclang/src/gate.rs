@@ -9,6 +9,7 @@ mod filter;
 mod index;
 mod literals;
 mod lowered;
+mod prefixes;
 mod required;
 
 #[cfg(test)]
@@ -16,8 +17,6 @@ mod tests;
 
 pub(crate) use index::{GateIndex, GateIndexBuilder};
 pub(crate) use required::Required;
-
-use smallvec::SmallVec;
 
 use crate::{buffers::Profile, byte_set::ByteSet};
 
@@ -27,7 +26,7 @@ pub(crate) struct Gate {
     /// One of the literals that stand under this number in the index.
     pub(crate) literal: Option<u16>,
     /// A byte of each of these sets.
-    pub(crate) sets: SmallVec<[ByteSet; 2]>,
+    pub(crate) sets: Box<[ByteSet]>,
     /// This many bytes.
     pub(crate) shortest: u32,
 }
@@ -38,16 +37,12 @@ impl Gate {
         self.literal.is_none() && self.sets.is_empty() && self.shortest == 0
     }
 
-    pub(crate) fn admits_profile(&self, present: &ByteSet, length: u32) -> bool {
-        length >= self.shortest && self.sets.iter().all(|set| set.intersects(present))
+    pub(crate) fn admits_profile(&self, profile: &Profile) -> bool {
+        profile.length >= self.shortest && self.sets.iter().all(|set| set.intersects(&profile.present))
     }
 
     pub(crate) fn admits_hits(&self, hits: &[u64]) -> bool {
         self.literal
             .is_none_or(|bit| hits.get(usize::from(bit >> 6)).is_some_and(|word| word >> (bit & 63) & 1 == 1))
-    }
-
-    pub(crate) fn admits(&self, profile: &Profile, hits: &[u64]) -> bool {
-        self.admits_profile(&profile.present, profile.length) && self.admits_hits(hits)
     }
 }

@@ -19,7 +19,7 @@ mod verify;
 mod tests;
 
 pub use matched::{Captured, Match};
-pub(crate) use numbers::saturating as number;
+pub(crate) use numbers::{NumberComparison, saturating as number};
 pub use pattern::Pattern;
 pub(crate) use pattern::selector_pattern;
 
@@ -152,6 +152,18 @@ impl Operator {
         }
     }
 
+    /// The comparison of numbers that this is, if its argument is always the same.
+    pub(crate) fn of_numbers(&self) -> Option<NumberComparison> {
+        match (&self.comparison, &self.argument) {
+            (Comparison::Numbers(comparison), Argument::Literal(right)) => Some(NumberComparison {
+                comparison: *comparison,
+                negated: self.negated,
+                right: number(right),
+            }),
+            _ => None,
+        }
+    }
+
     /// Whether the condition holds where the comparison does not.
     pub fn is_negated(&self) -> bool {
         self.negated
@@ -163,6 +175,19 @@ impl Operator {
     /// not looked for: that is what [`Self::captures`] does, and costs.
     pub fn matches(&self, value: &[u8], argument: &[u8]) -> Option<Match> {
         self.or_negated(value, self.compare(value, argument))
+    }
+
+    /// Whether the condition holds for `value`: as [`Self::matches`], but where it matches is not sought.
+    pub(crate) fn holds(&self, value: &[u8], argument: &[u8]) -> bool {
+        let holds = match &self.comparison {
+            Comparison::Pattern(pattern) | Comparison::PatternEverywhere(pattern) => {
+                #[cfg(test)]
+                crate::work::add(value.len());
+                pattern.is_match(value)
+            }
+            _ => self.compare(value, argument).is_some(),
+        };
+        holds != self.negated
     }
 
     /// As [`Self::matches`], and with what the action `capture` keeps.

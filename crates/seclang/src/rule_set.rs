@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use smallvec::SmallVec;
+
 use crate::{
     Operator, Place, RuleFiles, SeclangError, Settings,
     ast::{AllowScope, BodyProcessor, Collection, EngineMode, Phase, Severity, Variable},
@@ -9,6 +11,7 @@ use crate::{
     compile::{self, Mentioned, Slot, Text},
     exclusion::{Excluded, Exclusion, Names},
     gate::{Gate, GateIndex},
+    operator::NumberComparison,
 };
 
 /// Rules, ready to decide.
@@ -32,8 +35,8 @@ use crate::{
 pub struct RuleSet {
     pub(crate) settings: Settings,
     pub(crate) rules: Vec<CompiledRule>,
-    /// The rules and markers of each phase, in order.
-    pub(crate) programs: [Vec<Item>; Phase::ALL.len()],
+    /// The rules of each phase.
+    pub(crate) programs: [Program; Phase::ALL.len()],
     pub(crate) selections: Vec<Selection>,
     pub(crate) groups: Vec<Group>,
     /// Groups that rules ask together.
@@ -96,15 +99,41 @@ impl RuleSet {
         &self.signatures
     }
 
-    pub(crate) fn program(&self, phase: Phase) -> &[Item] {
+    pub(crate) fn program(&self, phase: Phase) -> &Program {
         &self.programs[phase as usize]
     }
 }
 
-/// One step of a phase.
+/// A marker's name, numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marker(pub(crate) usize);
+
+/// The rules of one phase, in order, and where rules may skip to.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) items: Vec<Item>,
+    /// For each marker, before which items it stands; a name may be used again.
+    markers: Vec<SmallVec<[usize; 1]>>,
+}
+
+impl Program {
+    /// Puts a marker behind all items.
+    pub(crate) fn mark(&mut self, marker: Marker) {
+        if self.markers.len() <= marker.0 {
+            self.markers.resize(marker.0 + 1, SmallVec::new());
+        }
+        self.markers[marker.0].push(self.items.len());
+    }
+
+    /// The first item behind a marker that stands before no item earlier than this one.
+    pub(crate) fn behind(&self, marker: Marker, item: usize) -> Option<usize> {
+        self.markers.get(marker.0)?.iter().copied().find(|place| *place >= item)
+    }
+}
+
+/// A rule, and what tells quickly that it does not hold.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    Marker(Marker),
     Rule(usize),
     /// A rule that need not be looked at unless some value opens its gate: nearly all that seek attacks.
     Gated {
@@ -112,11 +141,23 @@ pub(crate) enum Item {
         bundle: usize,
         gate: Gate,
     },
+    /// A rule that need not be looked at unless a number of `TX` is as it says: those that skip what is above the
+    /// paranoia level, and those that set what is not set.
+    Numbered {
+        rule: usize,
+        of: Number,
+        comparison: NumberComparison,
+    },
 }
 
-/// A marker's name, numbered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Marker(pub(crate) usize);
+/// A number of `TX`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Number {
+    /// `TX:name`; nothing holds for one that is not set.
+    Value(Slot),
+    /// `&TX:name`
+    Count(Slot),
+}
 
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
@@ -168,6 +209,8 @@ pub(crate) enum CompiledTarget {
     Slot(Slot),
     /// Values that rules may change.
     Changing(Selection),
+    /// Values of `TX` with such names.
+    Tx(TxSelection),
     /// `&ARGS`
     Count(Selection),
     /// `&TX:name`
@@ -181,11 +224,21 @@ pub(crate) struct Selection {
     pub(crate) names: Names,
 }
 
+/// Values of `TX`.
+#[derive(Clone, Debug)]
+pub(crate) struct TxSelection {
+    pub(crate) names: Names,
+    /// Those among the names that rules mention.
+    pub(crate) slots: Box<[Slot]>,
+}
+
 /// Values, and what is done to them before rules look.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) selection: usize,
     pub(crate) chain: Chain,
+    /// `multiMatch`: rules look at what each transformation makes.
+    pub(crate) every_step: bool,
 }
 
 /// What a link does for each value that matches.

@@ -20,6 +20,9 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Values {
     tables: Box<[Table]>,
+    /// What variables say at first that have not changed.
+    empty: [Entry; 1],
+    zero: [Entry; 1],
     /// How often anything has changed.
     version: u32,
 }
@@ -34,17 +37,11 @@ struct Table {
 impl Values {
     /// Nothing but what is always there.
     pub(crate) fn new(buffers: &mut Buffers) -> Self {
-        let mut values = Self { tables: vec![Table::default(); Variable::ALL.len()].into(), version: 0 };
-        let (empty, zero) = (buffers.push(b""), buffers.push(b"0"));
-        for variable in Variable::ALL {
-            let value = match variable.at_first() {
-                Some(Initial::Empty) => empty,
-                Some(Initial::Zero) => zero,
-                None => continue,
-            };
-            values.add(*variable, Entry { name: Span::default(), value });
-        }
-        values
+        let initial = |value: &[u8], buffers: &mut Buffers| {
+            [Entry { name: Span::default(), value: buffers.push(value) }]
+        };
+        let (empty, zero) = (initial(b"", buffers), initial(b"0", buffers));
+        Self { tables: vec![Table::default(); Variable::ALL.len()].into(), empty, zero, version: 0 }
     }
 
     /// The memory that the tables take; the values themselves are in the buffers.
@@ -54,7 +51,14 @@ impl Values {
     }
 
     pub(crate) fn of(&self, variable: Variable) -> &[Entry] {
-        &self.tables[variable as usize].entries
+        let table = &self.tables[variable as usize];
+        match variable.at_first() {
+            Some(initial) if table.version == 0 => match initial {
+                Initial::Empty => &self.empty,
+                Initial::Zero => &self.zero,
+            },
+            _ => &table.entries,
+        }
     }
 
     /// How often anything has changed.

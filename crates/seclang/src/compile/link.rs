@@ -8,7 +8,7 @@ use crate::{
     error::Problem,
     exclusion::{Excluded, Names},
     gate::Gate,
-    rule_set::{CompiledLink, CompiledTarget, Selection},
+    rule_set::{CompiledLink, CompiledTarget, Selection, TxSelection},
 };
 
 impl RuleCompiler<'_, '_> {
@@ -26,10 +26,11 @@ impl RuleCompiler<'_, '_> {
         };
         let (excluded, targets): (Vec<_>, Vec<_>) =
             link.targets.iter().partition(|target| target.used_as == TargetUse::Exclusion);
-        let targets: Box<[_]> =
-            targets.into_iter().map(|target| self.target(target, &chain)).collect::<Result<_, _>>()?;
-        let gated = !multi_match && !gate.is_open();
-        let bundle = if gated { self.bundle(&targets) } else { None };
+        let targets: Box<[_]> = targets
+            .into_iter()
+            .map(|target| self.target(target, &chain, multi_match))
+            .collect::<Result<_, _>>()?;
+        let bundle = if gate.is_open() { None } else { self.bundle(&targets) };
         // What the default actions do besides deciding is done once, by the first link.
         let inherited = if is_first { self.defaults } else { &[] };
         let actions = || inherited.iter().chain(&link.actions);
@@ -76,7 +77,12 @@ impl RuleCompiler<'_, '_> {
         (!groups.is_empty()).then(|| self.shared.bundle(groups))
     }
 
-    fn target(&mut self, target: &Target, chain: &Chain) -> Result<CompiledTarget, Problem> {
+    fn target(
+        &mut self,
+        target: &Target,
+        chain: &Chain,
+        every_step: bool,
+    ) -> Result<CompiledTarget, Problem> {
         check_path(target)?;
         self.shared.mentioned.mention(target.variable);
         let names = || Names::new(target.selector.as_ref());
@@ -89,10 +95,13 @@ impl RuleCompiler<'_, '_> {
             (Some(Selector::Name(name)), Variable::Tx) => {
                 Ok(CompiledTarget::Slot(self.shared.mentioned.claim(name.as_bytes())))
             }
+            (_, Variable::Tx) => {
+                Ok(CompiledTarget::Tx(TxSelection { names: names()?, slots: Box::default() }))
+            }
             (_, variable) if variable.changes_within_phase() => {
                 Ok(CompiledTarget::Changing(Selection { variable, names: names()? }))
             }
-            _ => Ok(CompiledTarget::Group(self.shared.group(target, chain)?)),
+            _ => Ok(CompiledTarget::Group(self.shared.group(target, chain, every_step)?)),
         }
     }
 }

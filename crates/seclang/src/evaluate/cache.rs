@@ -4,9 +4,9 @@ use smallvec::SmallVec;
 
 use crate::{
     RuleSet,
-    buffers::Buffers,
-    byte_set::ByteSet,
+    buffers::{BufferId, Buffers, Profile},
     gate::Gate,
+    rule_set::Group,
     values::{Entry, Values},
 };
 
@@ -17,11 +17,13 @@ pub(super) type Entries = SmallVec<[Entry; 4]>;
 pub(super) struct Cache {
     /// For each selection its values.
     selections: Box<[Known<Entries>]>,
+    /// For each selection what its values have together before any transformation.
+    raw: Box<[Known<Summary>]>,
     /// For each group what its values have together.
     groups: Box<[Known<Summary>]>,
     /// As for groups, for groups that are asked together.
     bundles: Box<[Known<Summary>]>,
-    /// The gates that any value of a group opens.
+    /// The gates that any value of a summary opens; those of nothing come first.
     hits: Vec<u64>,
 }
 
@@ -32,12 +34,14 @@ struct Known<T> {
     known: T,
 }
 
-/// What the values of a group have together.
+/// What several values have together.
 #[derive(Clone, Copy, Debug, Default)]
 struct Summary {
-    present: ByteSet,
-    longest: u32,
+    profile: Profile,
+    /// Where [`Cache::hits`] has the gates that they open.
     hits: usize,
+    /// A place that nothing else has; 0 is none.
+    own: usize,
 }
 
 /// What of an exchange is looked at.
@@ -51,9 +55,10 @@ impl Cache {
     pub(super) fn new(rules: &RuleSet) -> Self {
         Self {
             selections: vec![Known::default(); rules.selections.len()].into(),
+            raw: vec![Known::default(); rules.selections.len()].into(),
             groups: vec![Known::default(); rules.groups.len()].into(),
             bundles: vec![Known::default(); rules.bundles.len()].into(),
-            hits: Vec::new(),
+            hits: vec![0; rules.index.words()],
         }
     }
 
@@ -94,8 +99,8 @@ impl Cache {
 
     /// Whether any value of a group may open a gate.
     pub(super) fn group_may_admit(&mut self, gate: &Gate, number: usize, looked: &mut Looked<'_>) -> bool {
-        let summary = self.group(number, looked);
-        self.admits(gate, &summary, looked.rules)
+        self.summarise_group(number, looked);
+        self.admits(gate, &self.groups[number].known)
     }
 
     /// Whether any value of groups that are asked together may open a gate.
@@ -103,63 +108,109 @@ impl Cache {
         if self.bundles[number].version != looked.values.version() + 1 {
             self.summarise_bundle(number, looked);
         }
-        self.admits(gate, &self.bundles[number].known, looked.rules)
+        self.admits(gate, &self.bundles[number].known)
     }
 
-    fn admits(&self, gate: &Gate, summary: &Summary, rules: &RuleSet) -> bool {
-        let hits = self.hits.get(summary.hits..summary.hits + rules.index.words());
-        gate.admits_profile(&summary.present, summary.longest) && gate.admits_hits(hits.unwrap_or_default())
+    fn admits(&self, gate: &Gate, summary: &Summary) -> bool {
+        gate.admits_hits(self.hits.get(summary.hits..).unwrap_or_default())
+            && gate.admits_profile(&summary.profile)
     }
 
-    /// Where the gates of a summary stand, which has a place of its own from now on.
-    fn place(&mut self, earlier: usize, version: u32, words: usize) -> usize {
-        if version > 0 {
-            self.hits[earlier..earlier + words].fill(0);
-            return earlier;
+    /// What a selection's values have together before any transformation.
+    fn summarise_raw(&mut self, number: usize, version: u32, looked: &mut Looked<'_>) -> Summary {
+        let Known { version: earlier, known } = self.raw[number];
+        if earlier == version {
+            return known;
         }
-        let place = self.hits.len();
-        self.hits.resize(place + words, 0);
-        place
+        let mut summary = self.emptied(&known, looked.rules.index.words());
+        let entries = self.take(number, looked.rules, looked.values, looked.buffers);
+        for entry in &entries {
+            self.add_value(&mut summary, entry.value, looked);
+        }
+        self.put_back(number, entries);
+        // A value in lower case opens the same gates: it has no place of its own here.
+        summary.profile = summary.profile.in_any_case();
+        self.raw[number] = Known { version, known: summary };
+        summary
     }
 
-    fn group(&mut self, number: usize, looked: &mut Looked<'_>) -> Summary {
+    fn summarise_group(&mut self, number: usize, looked: &mut Looked<'_>) {
         let group = &looked.rules.groups[number];
         let variable = looked.rules.selections[group.selection].variable;
         let version = looked.values.version_of(variable) + 1;
         let Known { version: earlier, known } = self.groups[number];
         if earlier == version {
-            return known;
+            return;
         }
-        let words = looked.rules.index.words();
-        let place = self.place(known.hits, earlier, words);
-        let mut summary = Summary { hits: place, ..Summary::default() };
+        let raw = self.summarise_raw(group.selection, version, looked);
+        let summary = if group.chain.may_change(&raw.profile) {
+            let empty = self.emptied(&known, looked.rules.index.words());
+            self.transformed(group, empty, looked)
+        } else {
+            Summary { own: known.own, ..raw }
+        };
+        self.groups[number] = Known { version, known: summary };
+    }
+
+    /// What the values of a group have together, some of which its chain may change.
+    fn transformed(&mut self, group: &Group, mut summary: Summary, looked: &mut Looked<'_>) -> Summary {
         let entries = self.take(group.selection, looked.rules, looked.values, looked.buffers);
-        for entry in &entries {
-            let value = looked.buffers.transformed(entry.value, &group.chain);
-            let profile = looked.buffers.profile(value);
-            summary.present.add(&profile.present);
-            summary.longest = summary.longest.max(profile.length);
-            let hits = looked.buffers.hits(value, &looked.rules.index);
-            self.hits[place..place + words].iter_mut().zip(hits).for_each(|(all, one)| *all |= one);
+        let mut before = Profile::default();
+        for Entry { value, .. } in &entries {
+            if !group.chain.may_change(looked.buffers.profile(*value)) {
+                self.add_value(&mut summary, *value, looked);
+            } else if group.every_step {
+                self.add_value(&mut summary, *value, looked);
+                let mut value = *value;
+                for step in group.chain.steps() {
+                    value = looked.buffers.step(value, *step);
+                    self.add_value(&mut summary, value, looked);
+                }
+            } else {
+                let value = looked.buffers.transformed(*value, &group.chain);
+                self.add_value(&mut summary, value, looked);
+            }
+            before.add(looked.buffers.profile(*value));
         }
         self.put_back(group.selection, entries);
-        self.groups[number] = Known { version, known: summary };
+        summary.profile = summary.profile.in_any_case();
+        // Transformations that were tried in vain need not be tried for other groups.
+        self.raw[group.selection].known.profile.is_touched_only_by(&before);
         summary
     }
 
     fn summarise_bundle(&mut self, number: usize, looked: &mut Looked<'_>) {
-        let words = looked.rules.index.words();
-        let Known { version: earlier, known } = self.bundles[number];
-        let place = self.place(known.hits, earlier, words);
-        let mut summary = Summary { hits: place, ..Summary::default() };
-        for group in &looked.rules.bundles[number] {
-            let one = self.group(*group, looked);
-            summary.present.add(&one.present);
-            summary.longest = summary.longest.max(one.longest);
-            for word in 0..words {
-                self.hits[place + word] |= self.hits[one.hits + word];
+        let known = self.bundles[number].known;
+        let mut summary = if let [group] = *looked.rules.bundles[number] {
+            self.summarise_group(group, looked);
+            Summary { own: known.own, ..self.groups[group].known }
+        } else {
+            self.emptied(&known, looked.rules.index.words())
+        };
+        if let [_, _, ..] = *looked.rules.bundles[number] {
+            for group in &looked.rules.bundles[number] {
+                self.summarise_group(*group, looked);
+                let one = self.groups[*group].known;
+                summary.profile.add(&one.profile);
+                for word in 0..looked.rules.index.words() {
+                    self.hits[summary.hits + word] |= self.hits[one.hits + word];
+                }
             }
         }
         self.bundles[number] = Known { version: looked.values.version() + 1, known: summary };
+    }
+
+    /// A summary of nothing, in a place of its own.
+    fn emptied(&mut self, earlier: &Summary, words: usize) -> Summary {
+        let own = if earlier.own == 0 { self.hits.len() } else { earlier.own };
+        self.hits.resize(self.hits.len().max(own + words), 0);
+        self.hits[own..own + words].fill(0);
+        Summary { profile: Profile::default(), hits: own, own }
+    }
+
+    fn add_value(&mut self, summary: &mut Summary, value: BufferId, looked: &mut Looked<'_>) {
+        summary.profile.add(looked.buffers.profile(value));
+        let hits = looked.buffers.hits(value, &looked.rules.index);
+        self.hits[summary.hits..].iter_mut().zip(hits).for_each(|(all, one)| *all |= one);
     }
 }

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
-use super::Reader;
+use super::{Reader, append_full_name};
 use crate::{
     ast::{Collection, Variable},
-    rule_set::Selection,
+    collections::Written,
+    rule_set::{Selection, TxSelection},
 };
 
 /// A value with its name.
@@ -25,13 +26,28 @@ impl Reader<'_> {
         found
     }
 
+    /// The values of `TX` that are meant, as they are now.
+    pub(super) fn tx_values(&self, selection: &TxSelection) -> Vec<(Written, Written)> {
+        let (names, tx) = (&self.rules.mentioned, &self.state.tx);
+        let mentioned = selection.slots.iter().filter_map(|slot| Some((names.name(*slot), tx.get(*slot)?)));
+        let others = tx.others().filter(|(name, _)| selection.names.cover(name));
+        let values = mentioned.chain(others);
+        values.map(|(name, value)| (Written::from_slice(name), Written::from_slice(value))).collect()
+    }
+
     fn each(&self, variable: Variable, mut found: impl FnMut(&[u8], &[u8])) {
         let state = self.state;
         match variable {
             Variable::Tx => state.tx.iter(&self.rules.mentioned).for_each(|(name, value)| found(name, value)),
             Variable::Env => state.environment.iter().for_each(|(name, value)| found(name, value)),
-            Variable::MatchedVar if !state.last.name.is_empty() => found(b"", &state.last.value),
-            Variable::MatchedVarName if !state.last.name.is_empty() => found(b"", &state.last.name),
+            Variable::MatchedVar if state.last.variable.is_some() => found(b"", &state.last.value),
+            Variable::MatchedVarName => {
+                if let Some((variable, is_count)) = state.last.variable {
+                    let mut full = Vec::new();
+                    append_full_name(variable, is_count, &state.last.name, &mut full);
+                    found(b"", &full);
+                }
+            }
             Variable::MatchedVars => {
                 for entry in &state.last.all {
                     found(&self.full_name(entry), state.buffers.bytes(entry.value));

@@ -1,13 +1,14 @@
 //! One link of a rule: whether its operator holds for any of its targets.
 
-use super::{Evaluation, LastMatch, MatchedEntry, State, append_full_name, cache::Looked};
+use super::{Evaluation, LastMatch, MatchedEntry, State, cache::Looked};
 use crate::{
-    Captured, Match, Operator, RuleMatch,
+    Captured, Operator, RuleMatch,
     ast::Variable,
+    buffers::BufferId,
     collections::{Tx, Written},
     compile::{Mentioned, Slot},
     exclusion::Excluded,
-    rule_set::{CompiledLink, CompiledTarget, Selection},
+    rule_set::{CompiledLink, CompiledTarget, Selection, TxSelection},
 };
 
 /// What a link asks of every value.
@@ -30,12 +31,12 @@ impl Question<'_> {
         !self.link.excluded.is_empty() || !self.excluded.is_empty()
     }
 
-    fn answer(&self, value: &[u8]) -> Option<Match> {
+    /// What is captured of a value for which the operator holds.
+    fn answer(&self, value: &[u8]) -> Option<Vec<Captured>> {
         if self.link.captures {
-            self.operator.captures(value, self.argument)
-        } else {
-            self.operator.matches(value, self.argument)
+            return self.operator.captures(value, self.argument).map(|found| found.captured);
         }
+        self.operator.holds(value, self.argument).then(Vec::new)
     }
 }
 
@@ -55,6 +56,7 @@ impl Evaluation<'_> {
                 CompiledTarget::Group(number) => groups_may_match && self.group(question, *number),
                 CompiledTarget::Slot(slot) => self.slot(question, *slot),
                 CompiledTarget::Changing(selection) => self.changing(question, selection),
+                CompiledTarget::Tx(selection) => self.tx(question, selection),
                 CompiledTarget::Count(selection) => self.count(question, selection),
                 CompiledTarget::SlotCount(slot) => {
                     let count = usize::from(self.state.tx.get(*slot).is_some());
@@ -71,11 +73,7 @@ impl Evaluation<'_> {
         let gate = &question.link.gate;
         let gated = !gate.is_open();
         let State { cache, values, buffers, .. } = &mut *self.state;
-        // What each step of `multiMatch` makes is asked, and a group knows the last only.
-        if gated
-            && !question.link.multi_match
-            && !cache.group_may_admit(gate, number, &mut Looked { rules, values, buffers })
-        {
+        if gated && !cache.group_may_admit(gate, number, &mut Looked { rules, values, buffers }) {
             return false;
         }
         let group = &rules.groups[number];
@@ -85,6 +83,9 @@ impl Evaluation<'_> {
         let believes = question.link.seeks_attacks && !self.state.believed.is_empty();
         for entry in &entries {
             if believes && self.state.believed.has(entry.value) {
+                continue;
+            }
+            if gated && !self.may_open(question.link, entry.value) {
                 continue;
             }
             if question.excludes_some() && question.excludes(variable, self.state.buffers.name(entry.name)) {
@@ -99,6 +100,15 @@ impl Evaluation<'_> {
         }
         self.state.cache.put_back(group.selection, entries);
         holds
+    }
+
+    /// Whether a value may open the gate; it is not transformed for that.
+    fn may_open(&mut self, link: &CompiledLink, value: BufferId) -> bool {
+        let buffers = &mut self.state.buffers;
+        let profile = buffers.profile(value);
+        link.chain.may_change(profile)
+            || link.gate.admits_profile(&profile.in_any_case())
+                && link.gate.admits_hits(buffers.hits(value, &self.rules.index))
     }
 
     /// A value, fully transformed.
@@ -125,19 +135,21 @@ impl Evaluation<'_> {
     fn ask(&mut self, question: Question<'_>, entry: MatchedEntry, gated: bool) -> bool {
         if gated {
             let buffers = &mut self.state.buffers;
-            let profile = buffers.profile(entry.value);
-            if !question.link.gate.admits(&profile, buffers.hits(entry.value, &self.rules.index)) {
+            let gate = &question.link.gate;
+            if !gate.admits_profile(buffers.profile(entry.value))
+                || !gate.admits_hits(buffers.hits(entry.value, &self.rules.index))
+            {
                 return false;
             }
         }
-        let Some(found) = question.answer(self.state.buffers.bytes(entry.value)) else { return false };
-        self.matched_by(question.link, entry, &found);
+        let Some(captured) = question.answer(self.state.buffers.bytes(entry.value)) else { return false };
+        self.matched_by(question.link, entry, &captured);
         true
     }
 
-    fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry, found: &Match) {
+    fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry, captured: &[Captured]) {
         let State { tx, buffers, last, .. } = &mut *self.state;
-        keep_captures(found, buffers.bytes(entry.value), tx);
+        keep_captures(captured, buffers.bytes(entry.value), tx);
         last.is(entry.variable, entry.is_count, buffers.name(entry.name), buffers.bytes(entry.value));
         last.all.push(entry);
         if self.reported.len() < RuleMatch::MOST_MATCHED {
@@ -157,9 +169,9 @@ impl Evaluation<'_> {
             let value = Written::from_slice(value);
             return self.one_value(question, Variable::Tx, name, &value);
         }
-        let Some(found) = question.answer(value) else { return false };
+        let Some(captured) = question.answer(value) else { return false };
         let value = Written::from_slice(value);
-        self.matched_plainly(question.link, (Variable::Tx, false, name), &value, &found);
+        self.matched_plainly(question.link, (Variable::Tx, false, name), &value, &captured);
         true
     }
 
@@ -169,15 +181,15 @@ impl Evaluation<'_> {
         link: &CompiledLink,
         (variable, is_count, name): (Variable, bool, &[u8]),
         value: &[u8],
-        found: &Match,
+        captured: &[Captured],
     ) {
         if self.keeps {
             let buffers = &mut self.state.buffers;
             let (name, value) = (buffers.push_name(name), buffers.push(value));
-            return self.matched_by(link, MatchedEntry { variable, is_count, name, value }, found);
+            return self.matched_by(link, MatchedEntry { variable, is_count, name, value }, captured);
         }
         let State { tx, last, .. } = &mut *self.state;
-        keep_captures(found, value, tx);
+        keep_captures(captured, value, tx);
         last.is(variable, is_count, name, value);
         self.on_match(link);
     }
@@ -187,6 +199,16 @@ impl Evaluation<'_> {
         for (name, value) in self.reader().changing_values(selection) {
             if !question.excludes(selection.variable, &name) {
                 holds |= self.one_value(question, selection.variable, &name, &value);
+            }
+        }
+        holds
+    }
+
+    fn tx(&mut self, question: Question<'_>, selection: &TxSelection) -> bool {
+        let mut holds = false;
+        for (name, value) in self.reader().tx_values(selection) {
+            if !question.excludes_some() || !question.excludes(Variable::Tx, &name) {
+                holds |= self.one_value(question, Variable::Tx, &name, &value);
             }
         }
         holds
@@ -215,14 +237,14 @@ impl Evaluation<'_> {
     fn counted(&mut self, question: Question<'_>, variable: Variable, count: usize) -> bool {
         let mut digits = itoa::Buffer::new();
         let count = digits.format(count).as_bytes();
-        let Some(found) = question.answer(count) else { return false };
-        self.matched_plainly(question.link, (variable, true, &[]), count, &found);
+        let Some(captured) = question.answer(count) else { return false };
+        self.matched_plainly(question.link, (variable, true, &[]), count, &captured);
         true
     }
 }
 
-fn keep_captures(found: &Match, value: &[u8], tx: &mut Tx) {
-    for (slot, captured) in (0..Mentioned::CAPTURES).map(Slot).zip(&found.captured) {
+fn keep_captures(captured: &[Captured], value: &[u8], tx: &mut Tx) {
+    for (slot, captured) in (0..Mentioned::CAPTURES).map(Slot).zip(captured) {
         match captured {
             Captured::Part(range) => tx.set(slot, value.get(range.clone())),
             Captured::Text(text) => tx.set(slot, Some(text.as_bytes())),
@@ -233,8 +255,9 @@ fn keep_captures(found: &Match, value: &[u8], tx: &mut Tx) {
 
 impl LastMatch {
     fn is(&mut self, variable: Variable, is_count: bool, name: &[u8], value: &[u8]) {
+        self.variable = Some((variable, is_count));
         self.name.clear();
-        append_full_name(variable, is_count, name, &mut self.name);
+        self.name.extend_from_slice(name);
         self.value.clear();
         self.value.extend_from_slice(value);
     }

@@ -1,14 +1,18 @@
-//! All literals of all gates in one automaton (Aho and Corasick, 1975).
+//! All literals of all gates, sought together.
+//!
+//! An automaton of them has megabytes, of which a hostile value visits all. This looks at each position on its own: the
+//! filter rules nearly every one out, and what is left is compared as a whole.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
-use super::filter::Filter;
+use super::{
+    filter::Filter,
+    prefixes::{LONGEST, Prefixes, Window},
+};
 use crate::{byte_set::ByteSet, error::Problem};
 
-/// Of longer literals the beginning is sought: it is rare enough, and keeps the automaton small.
-const LONGEST: usize = 8;
+/// In values of this length, what was found is not sought again: a copy of the filter costs less.
+const LONG: usize = 4096;
 
 /// Collects the literals of gates.
 #[derive(Debug, Default)]
@@ -23,16 +27,14 @@ pub(crate) struct GateIndexBuilder {
 #[derive(Debug)]
 pub(crate) struct GateIndex {
     filter: Filter,
-    automaton: Option<AhoCorasick>,
-    /// For each literal, the gates that it opens.
-    gates: Vec<Box<[u16]>>,
+    prefixes: Prefixes,
     /// Literals of one byte, and the gates that they open.
     single: Vec<(u8, Box<[u16]>)>,
     words: usize,
 }
 
 impl GateIndexBuilder {
-    /// The number of the gate that any of these literals opens.
+    /// The number of the gate that any of these literals opens. Of long ones the beginning is sought: it is rare enough.
     pub(crate) fn gate(&mut self, mut literals: Vec<Vec<u8>>) -> Result<u16, Problem> {
         for literal in &mut literals {
             literal.make_ascii_lowercase();
@@ -52,24 +54,13 @@ impl GateIndexBuilder {
         Ok(number)
     }
 
-    pub(crate) fn build(self) -> Result<GateIndex, Problem> {
+    pub(crate) fn build(self) -> GateIndex {
         let words = self.known.len().div_ceil(64);
         let (single, literals): (Vec<_>, Vec<_>) =
             self.literals.into_iter().partition(|(literal, _)| literal.len() == 1);
         let single = single.into_iter().map(|(literal, gates)| (literal[0], gates.into())).collect();
-        let (literals, gates): (Vec<_>, Vec<_>) = literals.into_iter().unzip();
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&literals);
-        let automaton = automaton.map_err(|_| Problem::TooMuch {
-            what: "literals of all patterns",
-            limit: u64::from(u32::MAX) / 2,
-        })?;
-        let automaton = (!literals.is_empty()).then_some(automaton);
-        let filter = Filter::new(literals.iter().map(Vec::as_slice));
-        Ok(GateIndex { filter, single, automaton, gates: gates.into_iter().map(Into::into).collect(), words })
+        let filter = Filter::new(literals.iter().map(|(literal, _)| literal.as_slice()));
+        GateIndex { filter, single, prefixes: Prefixes::new(&literals), words }
     }
 }
 
@@ -82,13 +73,26 @@ impl GateIndex {
     /// Marks the gates that a value opens, which holds these bytes.
     pub(crate) fn scan(&self, value: &[u8], present: &ByteSet, hits: &mut [u64]) {
         for (byte, gates) in &self.single {
-            if present.contains(*byte) {
+            if present.contains(*byte) || present.contains(byte.to_ascii_uppercase()) {
                 open(gates, hits);
             }
         }
-        let (Some(automaton), Some(first)) = (&self.automaton, self.filter.first(value)) else { return };
-        for found in automaton.find_overlapping_iter(value.get(first..).unwrap_or_default()) {
-            open(&self.gates[found.pattern().as_usize()], hits);
+        let mut filter = Cow::Borrowed(&self.filter);
+        let mut rest = value;
+        while rest.len() > 1 {
+            let heads = filter.heads(rest);
+            if !heads.is_empty() {
+                let window = Window::new(rest);
+                for head in heads.iter() {
+                    for found in self.prefixes.at(window, head) {
+                        open(found.gates, hits);
+                        if found.may_be_forgotten && value.len() >= LONG {
+                            filter.to_mut().forget(rest, head);
+                        }
+                    }
+                }
+            }
+            rest = rest.get(1..).unwrap_or_default();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Required, literals, lowered};
+use super::{GateIndexBuilder, Required, literals, lowered};
 use crate::{Pattern, transformation::profile};
 
 /// Whether a value has what is required.
@@ -77,4 +77,28 @@ proptest! {
             }
         }
     }
+}
+
+/// Gates of one literal each that this value opens.
+fn opened(literals: &[&str], value: &[u8]) -> Vec<bool> {
+    let mut builder = GateIndexBuilder::default();
+    let gate = |literal: &&str| builder.gate(vec![literal.as_bytes().to_vec()]).unwrap();
+    let gates: Vec<_> = literals.iter().map(gate).collect();
+    let index = builder.build();
+    let mut hits = vec![0; index.words()];
+    index.scan(value, &profile(value).0, &mut hits);
+    gates.iter().map(|gate| hits[usize::from(gate >> 6)] >> (gate & 63) & 1 == 1).collect()
+}
+
+#[test]
+fn every_literal_of_a_value_is_found() {
+    let literals = ["a", "%", "<a", "(1", "(2", "abc", "abcd", "abcde", "abcdefgh", "xyzw", "xyzwv", "nope"];
+    let value = b"A%<a (1(2 abcdefghi XYZWV";
+    let expected: Vec<_> = literals.iter().map(|literal| *literal != "nope").collect();
+    assert_eq!(opened(&literals, value), expected);
+    for before in ["<a ", "(1 ", "abc ", "abcdx ", "xyzw "] {
+        let long = [before.repeat(4096).as_bytes(), value].concat();
+        assert_eq!(opened(&literals, &long), expected, "{before}");
+    }
+    assert_eq!(opened(&["abcdefgh", "abcd", "abc", "ab"], b"abcdefg"), [false, true, true, true]);
 }

@@ -4,7 +4,7 @@
 //! `eq` reads 32 bits and takes what does not fit for 0, the others read 64 bits and take the nearest that fits.
 
 /// How two numbers are compared.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Numbers {
     Equal,
     Greater,
@@ -15,7 +15,10 @@ pub(super) enum Numbers {
 
 impl Numbers {
     pub(super) fn holds(self, value: &[u8], argument: &[u8]) -> bool {
-        let (left, right) = (saturating(value), saturating(argument));
+        self.compares(saturating(value), saturating(argument))
+    }
+
+    fn compares(self, left: i64, right: i64) -> bool {
         match self {
             Self::Equal => in_32_bits(left) == in_32_bits(right),
             Self::Greater => left > right,
@@ -23,6 +26,20 @@ impl Numbers {
             Self::Less => left < right,
             Self::LessOrEqual => left <= right,
         }
+    }
+}
+
+/// A comparison with a number that is always the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NumberComparison {
+    pub(super) comparison: Numbers,
+    pub(super) negated: bool,
+    pub(super) right: i64,
+}
+
+impl NumberComparison {
+    pub(crate) fn holds(self, value: &[u8]) -> bool {
+        self.comparison.compares(saturating(value), self.right) != self.negated
     }
 }
 

@@ -60,14 +60,28 @@ impl Pattern {
             .filter(|found| self.may_begin(found.start, value))
     }
 
+    /// Whether it matches anywhere: that is known sooner than where.
+    pub(super) fn is_match(&self, value: &[u8]) -> bool {
+        let is_match = self.regex.is_match(value);
+        // Where a line end ends the value, `may_begin` has a say.
+        if is_match && self.begins_lines && value.ends_with(b"\n") {
+            return self.find(value).is_some();
+        }
+        is_match
+    }
+
     fn may_begin(&self, start: usize, value: &[u8]) -> bool {
         !self.begins_lines || start == 0 || start < value.len()
     }
 
     pub(super) fn captures(&self, value: &[u8]) -> Option<Match> {
         let mut found = Match::at(self.find(value)?);
-        let captures = self.regex.captures(value)?;
-        found.captured = groups(&captures).take(CAPTURES).collect();
+        found.captured = if self.regex.captures_len() == 1 {
+            vec![Captured::Part(found.range.clone())]
+        } else {
+            let captures = self.regex.captures(value)?;
+            groups(&captures).take(CAPTURES).collect()
+        };
         Some(found)
     }
 

@@ -30,11 +30,20 @@ static ALWAYS: LazyLock<Transformations> = LazyLock::new(|| {
 
 /// Which bytes a value holds, and which transformations may change it.
 pub(crate) fn profile(value: &[u8]) -> (ByteSet, Transformations) {
+    /// Of longer values bytes are noted first, and what they mean once for each.
+    const SHORT: usize = 256;
     let table = &*BY_BYTE;
     let (mut present, mut touching) = (ByteSet::EMPTY, *ALWAYS);
-    for byte in value {
-        present = present.with(*byte);
-        touching |= table[usize::from(*byte)];
+    let mut note = |byte: u8| {
+        present = present.with(byte);
+        touching |= table[usize::from(byte)];
+    };
+    if value.len() < SHORT {
+        value.iter().for_each(|byte| note(*byte));
+    } else {
+        let mut seen = [false; 256];
+        value.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        (0..=u8::MAX).filter(|byte| seen[usize::from(*byte)]).for_each(note);
     }
     (present, touching)
 }
