@@ -57,7 +57,7 @@ pub enum NoncePolicy {
     Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 pub enum SignatureAlgorithm {
-    /// EdDSA using curve edwards25519.
+    /// `EdDSA` using curve edwards25519.
     #[serde(rename = "ed25519")]
     Ed25519,
     /// ECDSA using curve P-256 and SHA-256.

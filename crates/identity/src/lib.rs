@@ -3,7 +3,8 @@
 //! An [`Authenticator`] is made from the configuration. A route's `auth` list is resolved once
 //! ([`Authenticator::select`]); after that every request is checked by [`Authenticator::authenticate`], which
 //! neither waits nor does I/O: JWK sets are fetched in the background, and a key that is not there yet is a
-//! refusal, not a wait. Whoever is proven comes back as [`Identified`], with its permissions already expanded.
+//! refusal, not a wait. Whoever is proven comes back as [`Identified`], with its permissions already expanded, and with
+//! what the content must be ([`ExpectedContent`]) where that was signed, too.
 //!
 //! Tokens are checked by the rules of RFC 7515 (JWS), RFC 7519 (JWT) and RFC 8725 (best practices), strictly:
 //! `jsonwebtoken` computes the signature check and nothing else.
@@ -13,7 +14,7 @@
 //! # use bartizan_config::{ApiKey, ApiKeyProvider, IdentityProvider, Provider};
 //! use bartizan_identity::{AuthenticationError, Authenticator, Presented, generate_api_key};
 //! use bartizan_policy::PermissionIndex;
-//! use http::{HeaderName, HeaderValue, Request};
+//! use http::{HeaderName, HeaderValue, Request, request::Parts};
 //! use secrecy::ExposeSecret;
 //!
 //! let (key, hash) = generate_api_key("shop")?;
@@ -33,7 +34,9 @@
 //! let selection = authenticator.select(&["partners".parse()?], &[])?;
 //!
 //! let (mut head, ()) = Request::get("/orders").body(())?.into_parts();
-//! let presented = |head| Presented { head, secure: true, client_certificate: None, content: None };
+//! fn presented(head: &Parts) -> Presented<'_> {
+//!     Presented { head, secure: true, client_certificate: None, content: None }
+//! }
 //! let nobody = authenticator.authenticate(&selection, &presented(&head));
 //! assert_eq!(nobody.unwrap_err(), AuthenticationError::Missing);
 //!

@@ -40,9 +40,9 @@ pub(super) fn sign(
         target: request.uri(),
         content: request.body().content(),
     };
-    let signed = signer.sign(&unsent, &mut headers, SystemTime::now());
+    let outcome = signer.sign(&unsent, &mut headers, SystemTime::now());
     *request.headers_mut() = headers;
-    signed.map_err(|error| Failed {
+    outcome.map_err(|error| Failed {
         error: UpstreamError::Unavailable(io::Error::other(error)),
         unsent: None,
         blames_target: false,

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{self, SHA256, SHA512};
 use bartizan_model::Name;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{Dictionary, ListEntry, Parser};
 
 use crate::{AuthenticationError, InvalidReason};
@@ -35,8 +35,7 @@ enum Digest {
 impl ExpectedContent {
     /// What the `Content-Digest` of a request says. Algorithms that are not secure any more say nothing.
     pub(super) fn of_field(provider: &Name, headers: &HeaderMap) -> Result<Self, InvalidReason> {
-        let lines: Vec<&[u8]> =
-            headers.get_all(CONTENT_DIGEST).iter().map(|value| value.as_bytes()).collect();
+        let lines: Vec<&[u8]> = headers.get_all(CONTENT_DIGEST).iter().map(HeaderValue::as_bytes).collect();
         let field = Parser::new(&lines.join(b", ".as_slice())).parse::<Dictionary>();
         let field = field.map_err(|_| InvalidReason::ContentDigest)?;
         let digests = field.iter().filter_map(|(algorithm, value)| Digest::read(algorithm.as_str(), value));

@@ -48,7 +48,7 @@ pub enum SignatureKeyError {
 /// Verifies signatures.
 pub(super) enum VerificationKey {
     Public(ParsedPublicKey),
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
 }
 
 impl VerificationKey {
@@ -86,12 +86,12 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-pub(super) fn shared(secret: &SecretString) -> Result<hmac::Key, SignatureKeyError> {
+fn shared(secret: &SecretString) -> Result<Box<hmac::Key>, SignatureKeyError> {
     let bytes = secret.expose_secret().as_bytes();
     if bytes.len() < SECRET {
         return Err(SignatureKeyError::ShortSecret(bytes.len()));
     }
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    Ok(Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
 }
 
 fn public(algorithm: SignatureAlgorithm, pem: &[u8]) -> Result<ParsedPublicKey, SignatureKeyError> {
@@ -124,7 +124,7 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
     Ecdsa(EcdsaKeyPair),
     Rsa(RsaKeyPair),
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
 }
 
 impl SigningKey {

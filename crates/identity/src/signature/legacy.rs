@@ -120,13 +120,13 @@ impl<'h> LegacySignature<'h> {
 
     fn expected(&self, key: &hmac::Key, head: &Parts, content: &[u8]) -> hmac::Tag {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let mut context = hmac::Context::with_key(key);
+        let mut mac = hmac::Context::with_key(key);
         for line in [head.method.as_str().as_bytes(), target.as_bytes(), content, self.timestamp.as_bytes()] {
-            context.update(line);
-            context.update(b"\n");
+            mac.update(line);
+            mac.update(b"\n");
         }
-        context.update(self.nonce.unwrap_or_default().as_bytes());
-        context.sign()
+        mac.update(self.nonce.unwrap_or_default().as_bytes());
+        mac.sign()
     }
 }
 

@@ -82,7 +82,7 @@ impl RequestSigner {
         }
         let nonce = URL_SAFE_NO_PAD.encode(nonce);
         let (list, signature) = self.signature(request, headers, seconds(now), &nonce).ok_or(Unsigned)?;
-        let (input, signature) = fields(list, signature).ok_or(Unsigned)?;
+        let (input, signature) = fields(list, &signature).ok_or(Unsigned)?;
         headers.insert(SIGNATURE_INPUT, input);
         headers.insert(SIGNATURE, signature);
         Ok(())
@@ -130,12 +130,12 @@ fn text(text: &str) -> Option<sfv::String> {
 }
 
 /// Both fields, with one label.
-fn fields(list: InnerList, signature: Vec<u8>) -> Option<(HeaderValue, HeaderValue)> {
+fn fields(list: InnerList, signature: &[u8]) -> Option<(HeaderValue, HeaderValue)> {
     let label = key_ref("bartizan");
     let mut input = DictSerializer::new();
     input.members([(label, &list.into())]);
     let mut value = DictSerializer::new();
-    value.bare_item(label, signature.as_slice());
+    value.bare_item(label, signature);
     let (input, value) = (input.finish()?, value.finish()?);
     Some((HeaderValue::try_from(input).ok()?, HeaderValue::try_from(value).ok()?))
 }

@@ -1,3 +1,5 @@
+mod keys;
+mod legacy;
 mod policy;
 mod property;
 mod standards;
@@ -163,4 +165,28 @@ fn sign(head: &mut Parts, label: &str, input: &str) {
     };
     append(&mut head.headers, "signature-input", &format!("{label}={input}"));
     append(&mut head.headers, "signature", &format!("{label}=:{signature}:"));
+}
+
+/// Later than the memory of nonces that any test starts.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600
+}
+
+fn get() -> Parts {
+    request("GET /orders?id=1\nHost: shop.test\nContent-Type: application/json")
+}
+
+fn outcome(result: Result<Authenticated, InvalidReason>) -> Result<(), InvalidReason> {
+    result.map(drop)
+}
+
+/// A fresh Ed25519 public key as PEM.
+fn public_ed25519() -> String {
+    use aws_lc_rs::{
+        encoding::{AsDer, PublicKeyX509Der},
+        signature::{Ed25519KeyPair, KeyPair},
+    };
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref()))
 }

@@ -116,7 +116,7 @@ fn mistakes_of_routes_with_signatures() {
         (
             routed("", "signed: [§\"@status\"]"),
             &[(
-                "`@status` is no component that can be demanded of a request: one of `@method`, `@target-uri`, `@authority`, `@scheme`, `@path`, `@query`",
+                "`@status` is no component that can be demanded of a request: known here: `@method`, `@target-uri`, `@authority`, `@scheme`, `@path`, `@query`",
                 "",
             )],
         ),

@@ -3,24 +3,14 @@
 use std::time::Duration;
 
 use bartizan_config::{
-    NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProfile, SignatureProvider,
-    VerifyingMaterial,
+    NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProvider, VerifyingMaterial,
 };
 use bartizan_model::PrincipalKind;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::request::Parts;
 
-use super::{Gate, Keys, SECRET, append, at, key, lenient, request, set, shared_key, sign};
-use crate::{Authenticated, AuthenticationError, Authenticator, IdentityError, InvalidReason, Presented};
-
-/// Later than the memory of nonces that any test starts.
-fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3600
-}
-
-fn get() -> Parts {
-    request("GET /orders?id=1\nHost: shop.test\nContent-Type: application/json")
-}
+use super::{Gate, Keys, append, at, get, key, lenient, now, outcome, public_ed25519, set, shared_key, sign};
+use crate::{AuthenticationError, InvalidReason, Presented};
 
 /// `GET /orders?id=1`, signed with what follows the list of components.
 fn signed(components: &str, parameters: &str) -> Parts {
@@ -33,10 +23,6 @@ fn gate(change: impl FnOnce(&mut SignatureProvider)) -> Gate {
     let mut settings = lenient(vec![shared_key("partner")]);
     change(&mut settings);
     Gate::new(settings)
-}
-
-fn outcome(result: Result<Authenticated, InvalidReason>) -> Result<(), InvalidReason> {
-    result.map(drop)
 }
 
 #[test]
@@ -108,17 +94,6 @@ fn a_public_key_is_no_secret() {
     let forged = STANDARD.encode(aws_lc_rs::hmac::sign(&hmac, &base));
     set(&mut head.headers, "signature", &format!("sig=:{forged}:"));
     assert_eq!(outcome(gate.check(&head, now())), Err(InvalidReason::Signature));
-}
-
-/// A fresh Ed25519 public key as PEM.
-fn public_ed25519() -> String {
-    use aws_lc_rs::{
-        encoding::{AsDer, PublicKeyX509Der},
-        signature::{Ed25519KeyPair, KeyPair},
-    };
-    let pair = Ed25519KeyPair::generate().unwrap();
-    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
-    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref()))
 }
 
 #[test]
@@ -265,11 +240,13 @@ fn what_may_have_been_used_before_the_memory_began_is_refused() {
 
 #[test]
 fn of_several_signatures_one_must_satisfy() {
+    type Labelled<'a> = &'a [(&'a str, &'a str)];
+
     let (gate, now) = (gate(|settings| settings.tag = Some("shop".into())), now());
     let good = format!("(\"@method\");created={now};keyid=\"partner\";tag=\"shop\"");
     let stranger = format!("(\"@method\");created={now};keyid=\"proxy\"");
     let untagged = format!("(\"@method\");created={now};keyid=\"partner\"");
-    let cases: [(&[(&str, &str)], Result<(), InvalidReason>); 6] = [
+    let cases: [(Labelled<'_>, Result<(), InvalidReason>); 6] = [
         (&[("a", &good)], Ok(())),
         (&[("a", &stranger), ("b", &good)], Ok(())),
         (&[("a", &untagged), ("b", &good)], Ok(())),
@@ -312,8 +289,12 @@ fn fields_that_do_not_belong_together_are_refused() {
     let gate = gate(|_| {});
     for (inputs, signatures) in cases {
         let mut head = get();
-        inputs.iter().for_each(|input| append(&mut head.headers, "signature-input", input));
-        signatures.iter().for_each(|signature| append(&mut head.headers, "signature", signature));
+        for input in inputs {
+            append(&mut head.headers, "signature-input", input);
+        }
+        for signature in signatures {
+            append(&mut head.headers, "signature", signature);
+        }
         assert_eq!(
             outcome(gate.check(&head, now)),
             Err(InvalidReason::SignatureFields),
@@ -325,145 +306,4 @@ fn fields_that_do_not_belong_together_are_refused() {
     append(&mut head.headers, "signature-input", &format!("sig=({})", components.join(" ")));
     append(&mut head.headers, "signature", "sig=:AAAA:");
     assert_eq!(outcome(gate.check(&head, now)), Err(InvalidReason::TooManyComponents));
-}
-
-/// The legacy signature of a request.
-fn legacy(head: &mut Parts, content: &[u8], timestamp: &str, nonce: &str) {
-    let lines = [head.method.as_str(), head.uri.path_and_query().unwrap().as_str()].join("\n");
-    let text = [lines.as_bytes(), content, timestamp.as_bytes(), nonce.as_bytes()].join(b"\n".as_slice());
-    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, SECRET.as_bytes());
-    let signature = STANDARD.encode(aws_lc_rs::hmac::sign(&key, &text));
-    set(&mut head.headers, "x-signature", &signature);
-    set(&mut head.headers, "x-timestamp", timestamp);
-    set(&mut head.headers, "x-nonce", nonce);
-}
-
-fn legacy_gate(keys: &[&str]) -> Gate {
-    let mut settings = lenient(keys.iter().map(|id| shared_key(id)).collect());
-    (settings.profile, settings.nonce) = (SignatureProfile::Legacy, NoncePolicy::Required);
-    Gate::new(settings)
-}
-
-#[test]
-fn the_legacy_profile_signs_everything_that_is_sent() {
-    let (gate, now, body) = (legacy_gate(&["partner"]), now(), b"{\"id\": 1}".as_slice());
-    let fresh = |nonce: &str| {
-        let mut head = request("POST /orders?id=1\nHost: shop.test");
-        legacy(&mut head, body, &now.to_string(), nonce);
-        head
-    };
-    assert!(gate.selection.needs_content(&fresh("a")) && !gate.selection.needs_content(&get()));
-    let partner = gate.check_with(&fresh("a"), Some(body), now).unwrap();
-    assert_eq!((partner.identified.principal.id.as_str(), partner.content), ("partner", None));
-    assert_eq!(outcome(gate.check_with(&fresh("a"), Some(body), now)), Err(InvalidReason::Replay));
-
-    let check = |change: &dyn Fn(&mut Parts), content: Option<&[u8]>, now: u64| {
-        let mut head = fresh("b");
-        change(&mut head);
-        outcome(gate.check_with(&head, content, now))
-    };
-    let wrong = Err(InvalidReason::Signature);
-    assert_eq!(check(&|head| head.method = http::Method::PUT, Some(body), now), wrong);
-    assert_eq!(check(&|head| head.uri = "/orders?id=2".parse().unwrap(), Some(body), now), wrong);
-    assert_eq!(check(&|head| set(&mut head.headers, "x-nonce", "c"), Some(body), now), wrong);
-    let second = (now - 1).to_string();
-    assert_eq!(check(&|head| set(&mut head.headers, "x-timestamp", &second), Some(body), now), wrong);
-    assert_eq!(check(&|_| {}, Some(b"{\"id\": 2}"), now), wrong);
-    assert_eq!(check(&|_| {}, Some(b""), now), wrong);
-    assert_eq!(check(&|_| {}, None, now), Err(InvalidReason::UnsignedContent));
-    assert_eq!(check(&|_| {}, Some(body), now + 301), Err(InvalidReason::TooOld));
-    assert_eq!(check(&|_| {}, Some(body), now - 31), Err(InvalidReason::CreatedInFuture));
-    assert_eq!(
-        check(&|head| drop(head.headers.remove("x-nonce")), Some(body), now),
-        Err(InvalidReason::Nonce)
-    );
-    assert_eq!(
-        check(&|head| drop(head.headers.remove("x-timestamp")), Some(body), now),
-        Err(InvalidReason::Created)
-    );
-    assert_eq!(
-        check(&|head| set(&mut head.headers, "x-timestamp", "soon"), Some(body), now),
-        Err(InvalidReason::Created)
-    );
-    assert_eq!(
-        check(&|head| append(&mut head.headers, "x-nonce", "c"), Some(body), now),
-        Err(InvalidReason::Ambiguous)
-    );
-    assert_eq!(
-        check(&|head| set(&mut head.headers, "x-signature", "%"), Some(body), now),
-        Err(InvalidReason::SignatureFields)
-    );
-    assert_eq!(check(&|_| {}, Some(body), now), Ok(()), "none of these has used the nonce");
-}
-
-#[test]
-fn of_several_legacy_keys_a_request_names_one() {
-    let (gate, now) = (legacy_gate(&["partner", "other"]), now());
-    let check = |id: Option<&str>| {
-        let mut head = request("GET /\nHost: shop.test");
-        legacy(&mut head, b"", &now.to_string(), "a");
-        id.inspect(|id| set(&mut head.headers, "x-key-id", id));
-        gate.check_with(&head, Some(b""), now).map(|found| found.identified.principal.id.to_string())
-    };
-    assert_eq!(check(None), Err(InvalidReason::UnknownKey));
-    assert_eq!(check(Some("nobody")), Err(InvalidReason::UnknownKey));
-    assert_eq!(check(Some("other")).as_deref(), Ok("other"));
-    assert_eq!(check(Some("partner")).as_deref(), Ok("partner"));
-}
-
-/// No two requests may be written the same, or a signature of one would be one of the other.
-#[test]
-fn where_a_legacy_part_ends_cannot_be_moved() {
-    let (gate, now) = (legacy_gate(&["partner"]), now());
-    let mut head = request("POST /orders\nHost: shop.test");
-    legacy(&mut head, format!("x\n{now}").as_bytes(), &now.to_string(), "a");
-    let moved = [("/order", "s\nx"), ("/orders", "x"), ("/orders", "")];
-    for (target, content) in moved {
-        let mut head = head.clone();
-        head.uri = target.parse().unwrap();
-        assert_eq!(
-            outcome(gate.check_with(&head, Some(content.as_bytes()), now)),
-            Err(InvalidReason::Signature),
-            "{target} {content}"
-        );
-    }
-}
-
-#[test]
-fn keys_that_cannot_work_are_refused() {
-    let keys = Keys::new();
-    let refused = |algorithm, material| {
-        let provider = super::provider("partners", lenient(vec![key("p", algorithm, material)]));
-        let index = std::sync::Arc::new(bartizan_policy::PermissionIndex::new([]));
-        Authenticator::of_providers(&[provider], &[], &index, None).unwrap_err()
-    };
-    let file = |name: &str, text: &str| VerifyingMaterial::PublicKey(keys.file(name, text));
-    let ed25519 = public_ed25519();
-    let cases = [
-        (
-            SignatureAlgorithm::HmacSha256,
-            VerifyingMaterial::Secret("short".into()),
-            "a secret of 5 bytes: at least 32 are needed",
-        ),
-        (
-            SignatureAlgorithm::Ed25519,
-            VerifyingMaterial::Secret(SECRET.into()),
-            "`ed25519` does not work with what is configured",
-        ),
-        (
-            SignatureAlgorithm::HmacSha256,
-            file("good", &ed25519),
-            "`hmac-sha256` does not work with what is configured",
-        ),
-        (SignatureAlgorithm::EcdsaP256Sha256, file("good", &ed25519), "no key for `ecdsa-p256-sha256`"),
-        (SignatureAlgorithm::RsaPssSha512, file("good", &ed25519), "no key for `rsa-pss-sha512`"),
-        (SignatureAlgorithm::Ed25519, file("bad", "no PEM"), "no PEM section `PUBLIC KEY` in it"),
-    ];
-    for (algorithm, material, expected) in cases {
-        let error = refused(algorithm, material);
-        assert_eq!(error.to_string(), format!("the key `p` of `partners`: {expected}"));
-    }
-    let nowhere = VerifyingMaterial::PublicKey(keys.path().join("nowhere"));
-    let error = refused(SignatureAlgorithm::Ed25519, nowhere);
-    assert!(matches!(error, IdentityError::SignatureKey { .. }), "{error}");
 }
