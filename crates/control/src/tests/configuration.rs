@@ -60,6 +60,9 @@ async fn a_reload_that_breaks_off_is_our_fault() {
         fn limits(&self) -> crate::LimitsInUse {
             self.0.system.limits()
         }
+        fn policies(&self) -> crate::PoliciesInUse {
+            self.0.system.policies()
+        }
         fn metrics(&self) -> String {
             String::new()
         }
