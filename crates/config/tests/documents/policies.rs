@@ -64,7 +64,7 @@ routes:
         match &provider.provider {
             Provider::Jwt(jwt) => callers.push((jwt.principal, jwt.zone)),
             Provider::ApiKey(keys) => {
-                callers.extend(keys.keys.iter().map(|key| (CallerType::ApiKey, key.zone)))
+                callers.extend(keys.keys.iter().map(|key| (CallerType::ApiKey, key.zone)));
             }
             Provider::Certificate(_) | Provider::Signature(_) => {}
         }

@@ -16,7 +16,7 @@ use super::types::Types;
 /// policies are first asked about the caller, and kept with what is known of the caller.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    caller_type: CallerType,
+    kind: CallerType,
     id: Box<str>,
     subject: Box<str>,
     provider: Box<str>,
@@ -37,7 +37,7 @@ impl Caller {
         grants: impl IntoIterator<Item = &'g Grant>,
     ) -> Self {
         Self {
-            caller_type,
+            kind: caller_type,
             id: format!("{}/{}", principal.provider, principal.id).into(),
             subject: principal.id.as_str().into(),
             provider: principal.provider.as_str().into(),
@@ -51,7 +51,7 @@ impl Caller {
 
     /// What it is.
     pub fn caller_type(&self) -> CallerType {
-        self.caller_type
+        self.kind
     }
 
     /// Its id in policies.
@@ -83,6 +83,6 @@ impl Caller {
         }
         let roles = self.roles.iter().map(|role| types.role(role));
         let parents: HashSet<EntityUid> = roles.chain(organization).chain([types.zone(self.zone)]).collect();
-        Entity::new(types.caller(self.caller_type, &self.id), attributes, parents).ok()
+        Entity::new(types.caller(self.kind, &self.id), attributes, parents).ok()
     }
 }

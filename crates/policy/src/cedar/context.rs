@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::SystemTime};
 
 use bartizan_model::Zone;
-use cedar_policy::{Context, ContextCreationError, RestrictedExpression};
+use cedar_policy::{Context, RestrictedExpression};
 use http::Method;
 use time::OffsetDateTime;
 
@@ -27,7 +27,7 @@ pub struct RequestFacts<'a> {
 }
 
 impl RequestFacts<'_> {
-    pub(crate) fn context(&self, zone: Zone, types: &Types) -> Result<Context, ContextCreationError> {
+    pub(crate) fn context(&self, zone: Zone, types: &Types) -> Result<Context, String> {
         let pairs = [
             ("address", RestrictedExpression::new_ip(self.address.to_string())),
             ("method", RestrictedExpression::new_string(self.method.as_str().into())),
@@ -37,7 +37,8 @@ impl RequestFacts<'_> {
             ("secure", RestrictedExpression::new_bool(self.secure)),
             ("zone", RestrictedExpression::new_entity_uid(types.zone(zone))),
         ];
-        Context::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value)))
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value));
+        Context::from_pairs(pairs).map_err(|error| error.to_string())
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn diagnostic(
     error: &dyn miette::Diagnostic,
 ) -> Diagnostic {
     let labels: Vec<_> = error.labels().into_iter().flatten().collect();
-    let offset = labels.first().map_or(start, |label| label.offset());
+    let offset = labels.first().map_or(start, miette::LabeledSpan::offset);
     // What the label adds, where the message does not say it already.
     let message = one_line(&error.to_string());
     // The place tells which policy it is.

@@ -67,7 +67,7 @@ impl Policies {
     ) -> Result<Arc<Self>, PoliciesError> {
         let none = Configured::default();
         let Configured { mode, files, schemas, .. } = configured.unwrap_or(&none);
-        let types = Types::new().map_err(|error| PoliciesError::general(error.to_string()))?;
+        let types = Types::new()?;
         let (schema, schema_text) = schema::compile(config, schemas)?;
         let built_in = zones::built_in(&config.zones, configured.is_none());
         let files: Vec<_> = files.iter().cloned().chain(built_in).collect();
@@ -234,21 +234,14 @@ fn buckets(
     for action in actions.iter() {
         let uid = action.uid();
         let groups: Vec<&EntityUid> = actions.ancestors(&uid).into_iter().flatten().collect();
-        let names = |named: &EntityUid| *named == uid || groups.contains(&named);
-        let speaks = |parsed: &Parsed| match parsed.policy.action_constraint() {
-            ActionConstraint::Any => true,
-            ActionConstraint::Eq(named) => named == uid,
-            ActionConstraint::In(named) => named.iter().any(names),
-        };
-        let indices: Vec<usize> =
-            parsed.iter().enumerate().filter(|(_, parsed)| speaks(parsed)).map(|(index, _)| index).collect();
-        let policies = match shared.get(&indices) {
-            Some(policies) => Arc::clone(policies),
-            None => {
-                let policies = Arc::new(set_of(indices.iter().filter_map(|index| parsed.get(*index)))?);
-                shared.insert(indices, Arc::clone(&policies));
-                policies
-            }
+        let concerned = parsed.iter().enumerate().filter(|(_, parsed)| concerns(parsed, &uid, &groups));
+        let indices: Vec<usize> = concerned.map(|(index, _)| index).collect();
+        let policies = if let Some(policies) = shared.get(&indices) {
+            Arc::clone(policies)
+        } else {
+            let policies = Arc::new(set_of(indices.iter().filter_map(|index| parsed.get(*index)))?);
+            shared.insert(indices, Arc::clone(&policies));
+            policies
         };
         let groups: Vec<Entity> = groups.iter().filter_map(|group| actions.get(group)).cloned().collect();
         let entities = zones.iter().cloned().chain([action.clone()]).chain(groups);
@@ -256,6 +249,15 @@ fn buckets(
         buckets.insert(uid.clone(), Arc::new(Bucket { action: uid, policies, entities }));
     }
     Ok(buckets)
+}
+
+/// Whether the scope of a policy can match an action that is in these groups.
+fn concerns(parsed: &Parsed, action: &EntityUid, groups: &[&EntityUid]) -> bool {
+    match parsed.policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(only) => only == *action,
+        ActionConstraint::In(listed) => listed.iter().any(|one| one == action || groups.contains(&one)),
+    }
 }
 
 fn set_of<'p>(parsed: impl Iterator<Item = &'p Parsed>) -> Result<PolicySet, PoliciesError> {

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::SystemTime};
 
 use bartizan_model::{CallerType, Zone};
-use cedar_policy::{Context, Entities, Entity, EntityAttrEvaluationError, EntityUid, Request};
+use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -94,7 +94,7 @@ impl Policies {
         let subject = self.entity("the subject", &question.subject)?;
         let within = self.routes_of(&question.action.name, &question.resource.entity_type);
         let resource = self.entity("the resource", &question.resource)?;
-        let resource = belonging_to(resource, within).map_err(|error| unfit("the resource", &error))?;
+        let resource = belonging_to(resource, within)?;
         let context = self.context(question, &action)?;
         let request = Request::new(subject.uid(), action, resource.uid(), context, Some(&self.schema))
             .map_err(|error| unfit("the question", &error))?;
@@ -142,13 +142,13 @@ impl Policies {
 
 /// What a request names belongs to its route, and so to the route's zone. A question does not say which route that is:
 /// all that name such a thing for this action are taken, so that what forbids one of them forbids it.
-fn belonging_to(entity: Entity, routes: &[EntityUid]) -> Result<Entity, EntityAttrEvaluationError> {
+fn belonging_to(entity: Entity, routes: &[EntityUid]) -> Result<Entity, QuestionError> {
     if routes.is_empty() {
         return Ok(entity);
     }
     let (uid, attributes, mut parents) = entity.into_inner();
     parents.extend(routes.iter().cloned());
-    Entity::new(uid, attributes, parents)
+    Entity::new(uid, attributes, parents).map_err(|error| unfit("the resource", &error))
 }
 
 /// What an entity is said to have and to belong to.

@@ -113,7 +113,7 @@ impl RoutePolicies {
         };
         let told = |error: &dyn std::fmt::Display| error.to_string();
         let entities = asked.entities.clone().add_entities(entities, None).map_err(|error| told(&error))?;
-        let context = facts.context(caller.zone(), types).map_err(|error| told(&error))?;
+        let context = facts.context(caller.zone(), types)?;
         let action = asked.bucket.action.clone();
         let request = Request::new(principal_uid, action, resource, context, None);
         Ok((request.map_err(|error| told(&error))?, entities))

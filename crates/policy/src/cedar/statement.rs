@@ -75,12 +75,11 @@ pub(crate) fn read(files: &[PolicyFile]) -> Result<Vec<Parsed>, PoliciesError> {
                 problems.extend(set.templates().map(|template| no_template(file, &template.to_cedar())));
                 for found in in_order(file, index, &set) {
                     let statement = &found.statement;
-                    match known.get(&statement.id) {
-                        Some(other) => problems.push(twice(file, &found, other)),
-                        None => {
-                            known.insert(statement.id.clone(), Arc::clone(statement));
-                            parsed.push(found);
-                        }
+                    if let Some(other) = known.get(&statement.id) {
+                        problems.push(twice(file, &found, other));
+                    } else {
+                        known.insert(statement.id.clone(), Arc::clone(statement));
+                        parsed.push(found);
                     }
                 }
             }

@@ -1,7 +1,9 @@
 //! The entity types of the gateway itself, parsed once.
 
 use bartizan_model::{CallerType, Zone};
-use cedar_policy::{EntityId, EntityTypeName, EntityUid, ParseErrors};
+use cedar_policy::{EntityId, EntityTypeName, EntityUid};
+
+use super::PoliciesError;
 
 /// The names of entity types.
 #[derive(Debug, Clone)]
@@ -17,16 +19,19 @@ pub(crate) struct Types {
 }
 
 impl Types {
-    pub(crate) fn new() -> Result<Self, ParseErrors> {
+    pub(crate) fn new() -> Result<Self, PoliciesError> {
+        let name = |text: &str| {
+            text.parse::<EntityTypeName>().map_err(|error| PoliciesError::general(error.to_string()))
+        };
         Ok(Self {
-            user: CallerType::User.as_str().parse()?,
-            service: CallerType::Service.as_str().parse()?,
-            api_key: CallerType::ApiKey.as_str().parse()?,
-            organization: "Organization".parse()?,
-            role: "Role".parse()?,
-            zone: "Zone".parse()?,
-            route: "Route".parse()?,
-            action: "Action".parse()?,
+            user: name(CallerType::User.as_str())?,
+            service: name(CallerType::Service.as_str())?,
+            api_key: name(CallerType::ApiKey.as_str())?,
+            organization: name("Organization")?,
+            role: name("Role")?,
+            zone: name("Zone")?,
+            route: name("Route")?,
+            action: name("Action")?,
         })
     }
 

@@ -43,12 +43,13 @@ fn policies() -> Arc<Policies> {
         listed(&["admin", "editor"]),
         listed(&["admin"])
     );
-    for (id, mail, _) in PEOPLE.iter().filter(|(_, _, role)| *role == "editor") {
-        text.push_str(&format!(
+    let editors = PEOPLE.iter().filter(|(_, _, role)| *role == "editor");
+    text.extend(editors.map(|(id, mail, _)| {
+        format!(
             "permit (principal == user::\"{id}\", action in [Action::\"can_delete_todo\", Action::\"can_update_todo\"], resource)\n\
              when {{ resource has ownerID && resource.ownerID == \"{mail}\" }};\n"
-        ));
-    }
+        )
+    }));
     let mut config = config(&text, "");
     config.policies.as_mut().unwrap().schemas =
         vec![PolicyFile { path: "todo.cedarschema".into(), text: SCHEMA.into() }];
