@@ -261,7 +261,7 @@ impl Buffers {
 
     /// The memory that all of it takes.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.raw.held_bytes() + self.derived.held_bytes()
+        self.raw.held_bytes() + self.derived.held_bytes() + self.hits.capacity() * size_of::<u64>()
     }
 
     /// About the most memory that looking at all of it takes besides: of each value two are made, and a vector may have
@@ -274,10 +274,10 @@ impl Buffers {
     /// Whether what transformations made takes more room than it should, with what is remembered of it.
     pub(crate) fn is_crowded(&self) -> bool {
         const ROOM: usize = 4 << 20;
-        let Store { bytes, buffers, hits, steps } = &self.derived;
+        let Store { bytes, buffers, steps, .. } = &self.derived;
         let taken = bytes.len()
             + buffers.len() * size_of::<Buffer>()
-            + size_of_val(hits.as_slice())
+            + size_of_val(self.hits.as_slice())
             + (steps.len() + self.raw.steps.len()) * size_of::<Steps>();
         let of_each = 2 * (size_of::<Buffer>() + size_of::<Steps>());
         taken > ROOM.max(self.raw.bytes.len() * DERIVED_PER_RAW) + self.raw.buffers.len() * of_each
@@ -307,7 +307,6 @@ impl Store {
     fn held_bytes(&self) -> usize {
         self.bytes.capacity()
             + self.buffers.capacity() * size_of::<Buffer>()
-            + self.hits.capacity() * size_of::<u64>()
             + self.steps.capacity() * size_of::<Steps>()
     }
 
