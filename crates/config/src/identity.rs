@@ -25,6 +25,8 @@ pub enum Provider {
     ApiKey(ApiKeyProvider),
     /// Client certificates that the HTTPS listener has verified.
     Certificate(CertificateProvider),
+    /// People who have logged in, by the cookie of their session.
+    Session,
 }
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725).

@@ -4,6 +4,7 @@
 //! Nothing here stops at the first problem: each part reports its own and goes on with something harmless in
 //! the place of what is wrong, and the result is thrown away if there was any error.
 
+mod accounts;
 mod bounds;
 mod cors;
 mod costs;
@@ -55,7 +56,8 @@ pub(crate) fn resolve(
         policies: &mut policies,
         firewalls: &mut firewalls,
     };
-    let routes = routes::resolve(document, named, problems);
+    let accounts = accounts::accounts(document, listen.as_ref(), problems);
+    let routes = routes::resolve(document, accounts.as_ref(), named, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
     if !problems.failed() {
         providers.warn_of_unused(problems);
@@ -69,6 +71,8 @@ pub(crate) fn resolve(
         tls,
         hardening: hardening::resolve(&document.hardening, problems),
         identity: providers.into_list(),
+        accounts,
+        store: accounts::store(&document.store, &files, problems),
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),
         limits: policies.into_list(),

@@ -15,6 +15,7 @@ mod rate;
 mod redis_url;
 mod scalar;
 mod secret;
+mod store_url;
 mod url;
 mod waf;
 
@@ -29,6 +30,7 @@ pub(crate) use self::{
     rate::Rate,
     redis_url::RedisUrl,
     secret::{KeyHash, Secret},
+    store_url::StoreUrl,
     url::{HostPattern, Origin, Url},
     waf::{MediaType, RuleTag, RuleVariable},
 };

@@ -46,6 +46,7 @@
 //! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
 
+pub mod account;
 mod api_key;
 mod authenticator;
 mod certificate;
@@ -55,6 +56,7 @@ mod key;
 mod key_source;
 mod presented;
 mod selection;
+mod session;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -65,4 +67,5 @@ pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::Identified;
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
+pub use session::{CrossSite, LiveSessions, SessionToken, UnreadSession, WriteGuard};
 pub use token::TokenHeader;

@@ -10,6 +10,7 @@ use crate::{
     api_key::ApiKeyTable,
     authenticator::Checker,
     certificate::CertificateTable,
+    session::table::SessionTable,
     token::{Refusal, TokenVerifier, verify_token},
 };
 
@@ -27,6 +28,7 @@ enum Slot {
     Token { header: HeaderName, verifiers: Vec<Arc<TokenVerifier>> },
     ApiKey { header: HeaderName, tables: Vec<Arc<ApiKeyTable>> },
     Certificate { tables: Vec<Arc<CertificateTable>> },
+    Session { table: Arc<SessionTable> },
 }
 
 impl Selection {
@@ -44,7 +46,7 @@ impl Selection {
 
     /// The values of `WWW-Authenticate` for a 401 because of `error` (RFC 9110, section 11.6.1).
     ///
-    /// Tokens are asked for as RFC 6750 says. `ApiKey` and `Certificate` are no registered schemes; they are there
+    /// Tokens are asked for as RFC 6750 says. `ApiKey`, `Certificate` and `Cookie` are no registered schemes; they are there
     /// because a 401 must carry a challenge, and they tell a person what is missing.
     pub fn challenges(&self, error: &AuthenticationError) -> &[HeaderValue] {
         match error {
@@ -67,7 +69,7 @@ impl Selection {
     fn is_token_provider(&self, name: &Name) -> bool {
         self.slots.iter().any(|slot| match slot {
             Slot::Token { verifiers, .. } => verifiers.iter().any(|verifier| verifier.name() == name),
-            Slot::ApiKey { .. } | Slot::Certificate { .. } => false,
+            Slot::ApiKey { .. } | Slot::Certificate { .. } | Slot::Session { .. } => false,
         })
     }
 }
@@ -82,6 +84,7 @@ impl Slot {
                 Self::ApiKey { header: table.header().clone(), tables: vec![Arc::clone(table)] }
             }
             Checker::Certificate(table) => Self::Certificate { tables: vec![Arc::clone(table)] },
+            Checker::Session(table) => Self::Session { table: Arc::clone(table) },
         }
     }
 
@@ -90,7 +93,8 @@ impl Slot {
         match (self, checker) {
             (Self::Token { header, .. }, Checker::Token(verifier)) => header == verifier.header(),
             (Self::ApiKey { header, .. }, Checker::ApiKey(table)) => header == table.header(),
-            (Self::Certificate { .. }, Checker::Certificate(_)) => true,
+            // Every entry of this kind sees the same sessions.
+            (Self::Certificate { .. }, Checker::Certificate(_)) | (Self::Session { .. }, Checker::Session(_)) => true,
             _ => false,
         }
     }
@@ -120,6 +124,7 @@ impl Slot {
             Self::Token { header, verifiers } => authenticate_token(presented, header, verifiers, now),
             Self::ApiKey { header, tables } => authenticate_api_key(presented, header, tables),
             Self::Certificate { tables } => authenticate_certificate(presented, tables),
+            Self::Session { table } => table.authenticate(presented, now),
         }
     }
 
@@ -136,6 +141,7 @@ impl Slot {
             }
             Self::ApiKey { header, .. } => format!("ApiKey realm=\"bartizan\", header=\"{header}\""),
             Self::Certificate { .. } => "Certificate realm=\"bartizan\"".into(),
+            Self::Session { table } => format!("Cookie realm=\"bartizan\", cookie-name=\"{}\"", table.cookie()),
         };
         // INVARIANT: header names are tokens, so the text is printable ASCII.
         HeaderValue::from_str(&text).ok()

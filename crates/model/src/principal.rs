@@ -5,7 +5,7 @@ use crate::Name;
 /// Who a request speaks for, once that has been proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The subject: a token's `sub`, an API key's name, a certificate's subject alternative name.
+    /// The subject: a token's `sub`, an API key's name, a certificate's subject alternative name, a person's id.
     pub id: PrincipalId,
     /// How it was proven.
     pub kind: PrincipalKind,
@@ -27,6 +27,8 @@ pub enum PrincipalKind {
     ApiKey,
     /// A client certificate.
     Certificate,
+    /// A session that began with a login.
+    Session,
 }
 
 macro_rules! identifiers {
@@ -60,5 +62,22 @@ identifiers!(
     /// Identifies a principal within the provider that vouched for it.
     PrincipalId,
     /// Identifies an organisation (tenant).
-    OrganizationId
+    OrganizationId,
+    /// Identifies a person whom the gateway knows itself.
+    UserId,
+    /// Identifies a session of such a person. No secret: it opens nothing.
+    SessionId
 );
+
+macro_rules! generated {
+    ($($id:ident),*) => {$(
+        impl $id {
+            /// A new one. Later ones sort behind earlier ones (UUID version 7, RFC 9562).
+            pub fn generate() -> Self {
+                Self(uuid::Uuid::now_v7().to_string().into())
+            }
+        }
+    )*};
+}
+
+generated!(OrganizationId, UserId, SessionId);

@@ -27,6 +27,7 @@
 //! # Ok::<(), bartizan_model::ModelError>(())
 //! ```
 
+mod built_in;
 mod decision;
 mod index;
 mod role;
@@ -34,6 +35,7 @@ mod route_policy;
 #[cfg(test)]
 mod tests;
 
+pub use built_in::BuiltInRole;
 pub use decision::{Decision, Missing};
 pub use index::{PermissionIndex, PermissionSet};
 pub use role::RoleTable;

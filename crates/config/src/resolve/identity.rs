@@ -50,6 +50,8 @@ enum Kind {
     Token,
     ApiKey,
     Certificate,
+    /// Sessions, whose people may hold any role.
+    Session,
 }
 
 pub(crate) fn resolve(
@@ -78,6 +80,10 @@ pub(crate) fn resolve(
             file::Provider::Certificate(certificates) => {
                 check_client_ca(document, key.position, problems);
                 Some(Provider::Certificate(clients(certificates, roles, problems)))
+            }
+            file::Provider::Session(_) => {
+                check_accounts(document, key.position, problems);
+                Some(Provider::Session)
             }
         };
         if let Some(provider) = provider {
@@ -148,7 +154,7 @@ impl Providers {
 
     /// Whether some provider's proofs carry roles of their own.
     pub(crate) fn issues_roles(&self) -> bool {
-        self.known.values().any(|facts| facts.kind == Kind::Token)
+        self.known.values().any(|facts| matches!(facts.kind, Kind::Token | Kind::Session))
     }
 
     pub(crate) fn into_list(self) -> Vec<Arc<IdentityProvider>> {
@@ -164,6 +170,7 @@ fn facts(position: Position, provider: &file::Provider) -> Facts {
         file::Provider::Jwt(jwt) => (Some(header(&jwt.header, header::AUTHORIZATION)), Kind::Token),
         file::Provider::ApiKey(keys) => (Some(header(&keys.header, API_KEY)), Kind::ApiKey),
         file::Provider::Certificate(_) => (None, Kind::Certificate),
+        file::Provider::Session(_) => (None, Kind::Session),
     };
     Facts { position, used: false, header, kind }
 }
@@ -230,6 +237,14 @@ fn check_client_ca(document: &Document, position: Position, problems: &mut Probl
         problems
             .error(position, "`certificate` needs `tls.client_ca`: nobody is asked for a certificate")
             .help("add `client_ca` under `tls` with the PEM file of the authorities");
+    }
+}
+
+fn check_accounts(document: &Document, position: Position, problems: &mut Problems<'_>) {
+    if document.accounts.is_none() {
+        problems
+            .error(position, "`session` needs `accounts`: nobody can log in")
+            .help("add `accounts: {}` to the document");
     }
 }
 

@@ -97,6 +97,7 @@ fn write_principal(principal: &Principal, hash: impl Fn(&[u8]) -> u64, buffer: &
         PrincipalKind::Token => 1,
         PrincipalKind::ApiKey => 2,
         PrincipalKind::Certificate => 3,
+        PrincipalKind::Session => 4,
     };
     buffer.push(kind | if principal.organization.is_some() { WITH_ORGANIZATION } else { 0 });
     write_bytes(principal.provider.as_str().as_bytes(), buffer);
@@ -113,7 +114,7 @@ fn write_claim(claim: Option<&String>, hash: impl Fn(&[u8]) -> u64, buffer: &mut
     }
 }
 
-const WITH_ORGANIZATION: u8 = 4;
+const WITH_ORGANIZATION: u8 = 8;
 
 /// With the path, if it is not too long.
 pub(super) fn write_what(facts: &Facts<'_>, route: usize, buffer: &mut Buffer) {
@@ -192,7 +193,8 @@ impl<'b> Unread<'b> {
             0 => return Some(Who { address, principal: None, claims, headers }),
             1 => PrincipalKind::Token,
             2 => PrincipalKind::ApiKey,
-            _ => PrincipalKind::Certificate,
+            3 => PrincipalKind::Certificate,
+            _ => PrincipalKind::Session,
         };
         let (provider, id) = (self.text()?.parse().ok()?, self.text()?.into());
         let organization = if flags & WITH_ORGANIZATION == 0 { None } else { Some(self.text()?.into()) };
