@@ -18,6 +18,7 @@
 //! Every error is an RFC 9457 [`Problem`] with a stable `code` and the request's id. Every change is logged once
 //! with `audit=true`.
 
+mod accounts;
 mod api;
 mod control;
 mod document;
@@ -34,6 +35,10 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{
+    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest,
+    StartedSession,
+};
 pub use api::{
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},

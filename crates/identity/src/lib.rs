@@ -41,7 +41,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Issuing of anything (tokens, sessions, passwords) is not here, and neither are HTTP handlers.
+//! What people prove themselves with has its own modules: [`password`].
+//!
+//! Issuing of tokens is not here, and neither are HTTP handlers.
 //!
 //! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
@@ -54,6 +56,7 @@ mod error;
 mod identified;
 mod key;
 mod key_source;
+pub mod password;
 mod presented;
 mod selection;
 mod session;

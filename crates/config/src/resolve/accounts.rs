@@ -200,7 +200,7 @@ pub(super) fn routes(
             hosts: Vec::new(),
             methods,
             destination: Destination::Accounts,
-            strip_prefix: None,
+            strip_prefix: accounts.prefix.parse().ok(),
             preserve_host: true,
             authentication: Authentication::Public,
             authentication_line: Line::NONE,

@@ -11,8 +11,8 @@ use bartizan_policy::{BuiltInRole, RoleTable};
 use bartizan_store::{Statement, Store};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{AccountError, audit, secret::Secrets};
 pub use super::audit::AuditEntry;
+use super::{AccountError, audit, secret::Secrets};
 use crate::session::{LiveSessions, changes::SessionChanges, moment};
 
 /// How often the changes of other gateways are read.

@@ -182,6 +182,7 @@ impl From<PrincipalKind> for ProofKind {
             PrincipalKind::Token => Self::Token,
             PrincipalKind::ApiKey => Self::ApiKey,
             PrincipalKind::Certificate => Self::Certificate,
+            PrincipalKind::Session => Self::Session,
         }
     }
 }
