@@ -152,6 +152,8 @@ impl AdminClient {
         let body =
             read(response).await.with_context(|| format!("the admin API at {} broke off", self.base))?;
         if status.is_success() {
+            // What has no answer (204) reads as nothing.
+            let body = if body.is_empty() { b"null".to_vec() } else { body };
             return serde_json::from_slice(&body).with_context(|| {
                 format!("what answers at {} is not the admin API of this version", self.base)
             });
@@ -179,6 +181,17 @@ impl AdminClient {
             (status, None) => anyhow!("the admin API at {base} answered {status}"),
         }
     }
+}
+
+/// A text as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    let mut url = "http://admin".parse::<Url>();
+    if let Ok(url) = &mut url
+        && let Ok(mut segments) = url.path_segments_mut()
+    {
+        segments.push(text);
+    }
+    url.map(|url| url.path().trim_start_matches('/').to_owned()).unwrap_or_default()
 }
 
 /// The admin API understood and refused.

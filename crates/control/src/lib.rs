@@ -55,6 +55,8 @@ pub use api::{
         threat::{LimitRecommendation, LimitThreat},
         top::{LimitPeriod, LimitRanking, LimitRuleTop, LimitTop, LimitTopValue},
     },
+    organizations::{Member, Members, NewOrganization, Organization, Organizations},
+    people::{HeldRole, NewPassword, NewUser, User, Users},
     requests::{
         decided::{
             DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal,
@@ -63,6 +65,7 @@ pub use api::{
         firewall::{DecidedFirewall, FirewallRule, FirewallVariable, FirewallVerdict},
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
     },
+    sessions::{AuditEntry, AuditTrail, Session, Sessions},
     status::{Listener, ListenerKind, Status},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };

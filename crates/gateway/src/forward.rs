@@ -100,7 +100,7 @@ impl Forwarder<'_> {
             }
             _ => {}
         }
-        request_headers::strip_hop_by_hop(response.headers_mut());
+        strip_hop_by_hop(response.headers_mut());
         *response.version_mut() = Version::default();
         let reason = match attempts {
             1 => Reason::from(target.label()),
@@ -152,7 +152,7 @@ impl Upgrading {
 }
 
 fn upgrade_headers(mut headers: HeaderMap, protocol: HeaderValue) -> HeaderMap {
-    request_headers::strip_hop_by_hop(&mut headers);
+    strip_hop_by_hop(&mut headers);
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, protocol);
     headers

@@ -16,6 +16,8 @@ mod issuer;
 mod output;
 mod phrases;
 mod raw;
+#[path = "../../../store/tests/store/postgres_server.rs"]
+mod postgres_server;
 #[path = "../../../limits/tests/redis/cluster_server.rs"]
 mod redis_cluster;
 #[path = "../../../limits/tests/redis/operator.rs"]
@@ -31,6 +33,7 @@ mod upstream;
 /// As the files about Redis call it.
 use redis_server as server;
 
+mod accounts;
 mod admin_tls;
 mod api_key;
 mod callers;

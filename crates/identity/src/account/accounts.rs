@@ -44,6 +44,9 @@ impl Settings {
 }
 
 impl Accounts {
+    /// Who changes something with the admin token: every operator has the same one.
+    pub const OPERATOR: &str = "operator";
+
     /// Opens the store, brings its schema up to date, and follows what other gateways change there, until the last
     /// handle is dropped. Takes the time of a password's hash.
     pub async fn open(

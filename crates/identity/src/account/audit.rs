@@ -31,9 +31,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) details: Value,
 }
 
-/// Whoever holds the admin token: every operator has the same one.
-pub(crate) const OPERATOR: &str = "operator";
-
 impl Entry<'_> {
     fn statement(&self) -> Statement {
         Statement::new(WRITE)
@@ -88,7 +85,7 @@ pub(crate) async fn tidy(store: &Store, before: i64) -> Result<(), StoreError> {
 /// One line of the trail, as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// When, in milliseconds since 1970.
+    /// When.
     pub at: std::time::SystemTime,
     /// What was done or tried.
     pub action: String,

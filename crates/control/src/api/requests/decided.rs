@@ -106,6 +106,8 @@ pub enum ProofKind {
     ApiKey,
     /// A client certificate.
     Certificate,
+    /// A session that began with a login.
+    Session,
 }
 
 /// What a stage decided.
