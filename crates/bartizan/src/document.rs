@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use bartizan_config::{
-    Authentication, Config, ConfigError, Diagnostic, Loaded, Requirement, Requirements, Route, RulePlaces,
-    Severity, Source, Destination,
+    Authentication, Config, ConfigError, Destination, Diagnostic, Loaded, Requirement, Requirements, Route,
+    RulePlaces, Severity, Source,
 };
 
 use crate::{

@@ -92,8 +92,8 @@ pub use path_pattern::{PathPattern, Segment};
 pub use proposal::{LimitsProposal, ProposedRoute};
 pub use reference::reference;
 pub use route::{
-    Authentication, BodyPolicy, Cors, Destination, HeaderProfile, Headers, MethodRequirement, Origins, Requirement,
-    Requirements, Route, RouteTimeouts,
+    Authentication, BodyPolicy, Cors, Destination, HeaderProfile, Headers, MethodRequirement, Origins,
+    Requirement, Requirements, Route, RouteTimeouts,
 };
 pub use schema::schema;
 pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};

@@ -36,8 +36,8 @@ mod token;
 mod tests;
 
 pub use accounts::{
-    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest,
-    StartedSession,
+    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions,
+    SignUpRequest, StartedSession,
 };
 pub use api::{
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},

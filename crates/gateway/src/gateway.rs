@@ -188,8 +188,12 @@ impl Generation {
         previous: Option<&Self>,
     ) -> Result<Self, GatewayError> {
         let sessions = accounts.as_ref().map(|door| &door.sessions);
-        let pipeline =
-            Pipeline::with_sessions(&config, Arc::clone(addresses), sessions, previous.map(|previous| &previous.pipeline))?;
+        let pipeline = Pipeline::with_sessions(
+            &config,
+            Arc::clone(addresses),
+            sessions,
+            previous.map(|previous| &previous.pipeline),
+        )?;
         let upstreams = Upstreams::new(&config.upstreams, previous.map(|previous| &previous.upstreams))?;
         let metrics = config.routes.iter().map(|route| RouteMetrics::new(route)).collect();
         Ok(Self { config, pipeline, upstreams, accounts, metrics })

@@ -15,8 +15,8 @@ use crate::{
     connection::{Answer, ConnectionFacts},
     depart::Departure,
     forward::Forwarder,
-    local,
     gateway::Generation,
+    local,
 };
 
 /// Answers the requests of the proxy listeners.

@@ -11,11 +11,9 @@ use bartizan_model::Name;
 use bartizan_policy::{PermissionIndex, RoleTable};
 
 use crate::{
-    AuthenticationError, CrossSite, Identified, IdentityError, LiveSessions, Presented, Selection, UnreadSession,
-    WriteGuard, api_key::ApiKeyTable,
-    certificate::CertificateTable, identified::Entitlements, key::KeySet, key_source::KeySource,
-    session::table::SessionTable,
-    token::TokenVerifier,
+    AuthenticationError, CrossSite, Identified, IdentityError, LiveSessions, Presented, Selection,
+    UnreadSession, WriteGuard, api_key::ApiKeyTable, certificate::CertificateTable, identified::Entitlements,
+    key::KeySet, key_source::KeySource, session::table::SessionTable, token::TokenVerifier,
 };
 
 /// Checks credentials against the providers of one configuration.

@@ -94,7 +94,8 @@ impl Slot {
             (Self::Token { header, .. }, Checker::Token(verifier)) => header == verifier.header(),
             (Self::ApiKey { header, .. }, Checker::ApiKey(table)) => header == table.header(),
             // Every entry of this kind sees the same sessions.
-            (Self::Certificate { .. }, Checker::Certificate(_)) | (Self::Session { .. }, Checker::Session(_)) => true,
+            (Self::Certificate { .. }, Checker::Certificate(_))
+            | (Self::Session { .. }, Checker::Session(_)) => true,
             _ => false,
         }
     }
@@ -141,7 +142,9 @@ impl Slot {
             }
             Self::ApiKey { header, .. } => format!("ApiKey realm=\"bartizan\", header=\"{header}\""),
             Self::Certificate { .. } => "Certificate realm=\"bartizan\"".into(),
-            Self::Session { table } => format!("Cookie realm=\"bartizan\", cookie-name=\"{}\"", table.cookie()),
+            Self::Session { table } => {
+                format!("Cookie realm=\"bartizan\", cookie-name=\"{}\"", table.cookie())
+            }
         };
         // INVARIANT: header names are tokens, so the text is printable ASCII.
         HeaderValue::from_str(&text).ok()

@@ -44,12 +44,12 @@ impl Migration {
     }
 }
 
-const TABLE: &str = "bartizan_migrations";
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS bartizan_migrations (\
+const TABLE: &str = "schema_migrations";
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (\
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
-const READ: &str = "SELECT version, checksum FROM bartizan_migrations ORDER BY version";
+const READ: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 const RECORD: &str =
-    "INSERT INTO bartizan_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
+    "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
 
 impl Store {
     /// Which steps the database has, without changing or making it.
@@ -88,7 +88,12 @@ pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
             .text(migration.checksum())
             .integer(i64::try_from(at).unwrap_or(i64::MAX));
         transaction.execute(record).await?;
-        tracing::info!(version = migration.version, name = migration.name, store = store.label(), "schema migrated");
+        tracing::info!(
+            version = migration.version,
+            name = migration.name,
+            store = store.label(),
+            "schema migrated"
+        );
     }
     transaction.commit().await
 }

@@ -20,7 +20,10 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 #[derive(Debug)]
 pub(crate) enum Pools {
     /// The write-ahead log lets readers read while the one writer writes.
-    Sqlite { readers: SqlitePool, writer: SqlitePool },
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+    },
     Postgres(PgPool),
 }
 

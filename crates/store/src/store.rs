@@ -52,9 +52,7 @@ impl Store {
             Pools::Sqlite { writer, .. } => {
                 statement.prepare().execute(writer).await.map(|done| done.rows_affected())
             }
-            Pools::Postgres(pool) => {
-                statement.prepare().execute(pool).await.map(|done| done.rows_affected())
-            }
+            Pools::Postgres(pool) => statement.prepare().execute(pool).await.map(|done| done.rows_affected()),
         };
         done.map_err(|source| self.error(source))
     }

@@ -77,12 +77,8 @@ impl Transaction {
     /// Runs a text of several statements.
     pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
         let done = match &mut self.inner {
-            Either::Sqlite(transaction) => {
-                sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ())
-            }
-            Either::Postgres(transaction) => {
-                sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ())
-            }
+            Either::Sqlite(transaction) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
+            Either::Postgres(transaction) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
         };
         done.map_err(|source| StoreError::of(&self.label, source))
     }
@@ -92,9 +88,7 @@ impl Transaction {
         match &self.inner {
             Either::Sqlite(_) => Ok(()),
             // The number is `bartizan` read as ASCII.
-            Either::Postgres(_) => {
-                self.run("SELECT pg_advisory_xact_lock(7089074238543061358)").await
-            }
+            Either::Postgres(_) => self.run("SELECT pg_advisory_xact_lock(7089074238543061358)").await,
         }
     }
 

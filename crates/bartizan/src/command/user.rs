@@ -109,9 +109,7 @@ impl User {
         match self.command {
             Command::Create(command) => command.run().await,
             Command::List(command) => command.run().await,
-            Command::Show(One { user, admin }) => {
-                show(&admin.client()?.get(&path(&user, ""), &[]).await?)
-            }
+            Command::Show(One { user, admin }) => show(&admin.client()?.get(&path(&user, ""), &[]).await?),
             Command::Disable(One { user, admin }) => {
                 show(&admin.client()?.post(&path(&user, "/disable")).await?)
             }

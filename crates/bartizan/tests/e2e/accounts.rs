@@ -83,7 +83,15 @@ async fn create(gateway: &Gateway, email: &str, roles: &[&str]) {
 /// `curl` with a jar for cookies: status, and what was answered.
 async fn curl(jar: &Path, arguments: &[&str]) -> (String, Value) {
     let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "30", "--write-out", "\n%{http_code}", "--cookie-jar"])
+        .args([
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "30",
+            "--write-out",
+            "\n%{http_code}",
+            "--cookie-jar",
+        ])
         .arg(jar)
         .arg("--cookie")
         .arg(jar)
@@ -105,7 +113,8 @@ async fn the_first_administrator_logs_in_with_curl() {
     assert!(made.contains("ada@shop.test") && made.contains("super_admin"), "{made}");
     let password = made.lines().find_map(|line| line.strip_prefix("password, shown only now: ")).unwrap();
     let jar = gateway.folder().join("jar");
-    let (login, out, reports) = (gateway.url("/auth/login"), gateway.url("/auth/logout"), gateway.url("/reports/1"));
+    let (login, out, reports) =
+        (gateway.url("/auth/login"), gateway.url("/auth/logout"), gateway.url("/reports/1"));
 
     assert_eq!(curl(&jar, &[&reports]).await.0, "401");
     let body = json!({ "email": "ada@shop.test", "password": password }).to_string();
@@ -172,7 +181,8 @@ async fn a_life_of_sessions(store: &str) {
     assert_eq!(first.get(&gateway, "/private/1").await.status(), 401);
     assert_eq!(others[0].get(&gateway, "/private/1").await.status(), 200);
     let listed: Value = sixth.get(&gateway, "/auth/sessions").await.json().await.unwrap();
-    let ids: Vec<&str> = listed["sessions"].as_array().unwrap().iter().map(|s| s["session"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        listed["sessions"].as_array().unwrap().iter().map(|s| s["session"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 5);
     assert_eq!(ids[0], sixth.id);
 
@@ -180,7 +190,8 @@ async fn a_life_of_sessions(store: &str) {
     gateway.cli(["session", "revoke", &others[0].id]).await.succeeded();
     assert_eq!(others[0].get(&gateway, "/private/1").await.status(), 401);
     let path = gateway.url(&format!("/auth/sessions/{}", others[1].id));
-    let end = gateway.client().delete(path).header("cookie", &sixth.cookie).header("x-csrf-token", &sixth.csrf);
+    let end =
+        gateway.client().delete(path).header("cookie", &sixth.cookie).header("x-csrf-token", &sixth.csrf);
     assert_eq!(end.send().await.unwrap().status(), 204);
     assert_eq!(others[1].get(&gateway, "/private/1").await.status(), 401);
 
@@ -189,7 +200,8 @@ async fn a_life_of_sessions(store: &str) {
         let second = Gateway::start(&document).await;
         assert_eq!(sixth.get(&second, "/private/1").await.status(), 200);
         gateway.cli(["session", "revoke", &others[2].id]).await.succeeded();
-        let refused = async || others[2].get(&second, "/private/1").await.status() == StatusCode::UNAUTHORIZED;
+        let refused =
+            async || others[2].get(&second, "/private/1").await.status() == StatusCode::UNAUTHORIZED;
         eventually("the end of a session on the other gateway", refused).await;
         second.stop().await;
     }
@@ -243,7 +255,8 @@ async fn nobody_learns_who_has_an_account() {
 #[tokio::test]
 async fn strangers_may_sign_up_where_that_is_said() {
     let upstream = Upstream::start().await;
-    let document = document(&upstream, "").replace(CHEAP, &format!("sign_up: open, prefix: /people, {CHEAP}"));
+    let document =
+        document(&upstream, "").replace(CHEAP, &format!("sign_up: open, prefix: /people, {CHEAP}"));
     let gateway = Gateway::start(&document).await;
     let eve = json!({ "email": "eve@shop.test", "name": "Eve", "password": PASSWORD });
     let url = gateway.url("/people/sign-up");
@@ -266,7 +279,8 @@ async fn strangers_may_sign_up_where_that_is_said() {
 #[tokio::test]
 async fn a_store_that_is_gone_refuses_nobody_for_good() {
     let (upstream, mut server) = (Upstream::start().await, PostgresServer::start());
-    let gateway = Gateway::start(&document(&upstream, &format!("store: {{ url: \"{}\" }}", server.url()))).await;
+    let gateway =
+        Gateway::start(&document(&upstream, &format!("store: {{ url: \"{}\" }}", server.url()))).await;
     create(&gateway, "ada@shop.test", &[]).await;
     let (remembered, cold) = (log_in(&gateway, PASSWORD).await, log_in(&gateway, PASSWORD).await);
     assert_eq!(remembered.get(&gateway, "/private/1").await.status(), 200);

@@ -15,9 +15,9 @@ mod harness;
 mod issuer;
 mod output;
 mod phrases;
-mod raw;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
+mod raw;
 #[path = "../../../limits/tests/redis/cluster_server.rs"]
 mod redis_cluster;
 #[path = "../../../limits/tests/redis/operator.rs"]

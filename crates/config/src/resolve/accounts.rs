@@ -5,12 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use bartizan_model::{Line, Name};
 use http::{Method, header::HeaderName};
 
-use super::{
-    files::Files,
-    limits::LimitedRoute,
-    overlap::Overlaps,
-    routes::Named,
-};
+use super::{files::Files, limits::LimitedRoute, overlap::Overlaps, routes::Named};
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
     Passwords, PathPattern, Requirements, Route, RouteTimeouts, Segment, Sessions, StoreLocation,
@@ -44,7 +39,9 @@ pub(crate) fn store(
         }) {
             problems
                 .warning(url.position, "whoever reads this document knows the password of the store")
-                .help("take it from the environment: `postgres://bartizan:${POSTGRES_PASSWORD}@host/bartizan`");
+                .help(
+                    "take it from the environment: `postgres://bartizan:${POSTGRES_PASSWORD}@host/bartizan`",
+                );
         }
     }
     Some(match location {
@@ -82,7 +79,10 @@ fn prefix(file: &Optional<Parsed<PathPattern>>, problems: &mut Problems<'_>) -> 
 fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> Passwords {
     let file = file.as_ref().map(|at| &at.value);
     let argon2 = file.and_then(|file| file.argon2.as_ref()).map(|at| &at.value);
-    let mut number = |optional: Option<&Optional<Parsed<NonZeroU32>>>, name: &str, default: u32, most: u32| {
+    let mut number = |optional: Option<&Optional<Parsed<NonZeroU32>>>,
+                      name: &str,
+                      default: u32,
+                      most: u32| {
         let Some(at) = optional.and_then(|optional| problems.read_optional(optional)) else { return default };
         if at.value.get() > most {
             problems.error(at.position, format!("`{name}` is 1 to {most}"));
@@ -91,9 +91,8 @@ fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> P
     };
     let iterations = number(argon2.map(|argon2| &argon2.iterations), "iterations", 2, 64);
     let parallelism = number(argon2.map(|argon2| &argon2.parallelism), "parallelism", 1, 64);
-    let memory_kib = argon2.and_then(|argon2| problems.read_optional(&argon2.memory)).map_or(
-        MEMORY_KIB,
-        |memory| {
+    let memory_kib =
+        argon2.and_then(|argon2| problems.read_optional(&argon2.memory)).map_or(MEMORY_KIB, |memory| {
             let kib = memory.value.0 / 1024;
             if !(u64::from(MEMORY_KIB).min(7 * 1024)..=MOST_MEMORY_KIB).contains(&kib) {
                 problems
@@ -101,8 +100,7 @@ fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> P
                     .help("OWASP asks for at least 19MiB with 2 iterations, or 7MiB with 5");
             }
             u32::try_from(kib).unwrap_or(MEMORY_KIB)
-        },
-    );
+        });
     Passwords {
         profile: file.and_then(|file| file.profile.get()).unwrap_or_default(),
         memory_kib,
@@ -119,7 +117,8 @@ fn sessions(file: &At<file::Accounts>, listen: Option<&Listen>, problems: &mut P
     let renew_after = problems.duration("renew_after", &session.renew_after, DAY.min(lifetime / 2));
     let absolute = problems.duration("absolute", &session.absolute, (30 * DAY).max(lifetime));
     if let Some(at) = session.renew_after.as_ref().filter(|_| renew_after >= lifetime) {
-        problems.error(at.position, "`renew_after` is not shorter than `lifetime`: no session would be renewed");
+        problems
+            .error(at.position, "`renew_after` is not shorter than `lifetime`: no session would be renewed");
     }
     if let Some(at) = session.absolute.as_ref().filter(|_| absolute < lifetime) {
         problems.error(at.position, "`absolute` is shorter than `lifetime`");
@@ -179,7 +178,8 @@ pub(super) fn routes(
 ) -> Vec<Route> {
     let Named { providers, policies, firewalls, .. } = named;
     let mut routes = Vec::new();
-    let tried = PASSWORD_ENDPOINTS.map(|name| (format!("{}/{name}", accounts.prefix), vec![Method::POST], "auth"));
+    let tried =
+        PASSWORD_ENDPOINTS.map(|name| (format!("{}/{name}", accounts.prefix), vec![Method::POST], "auth"));
     let others = (format!("{}/**", accounts.prefix), Vec::new(), "api");
     for (path, methods, limit) in tried.into_iter().chain([others]) {
         // A prefix with a problem of its own has been told already.
@@ -192,7 +192,8 @@ pub(super) fn routes(
             authentication_line: Line::NONE,
         };
         let limit: Option<Name> = limit.parse().ok();
-        let limit = limit.map(|name| Optional::unplaced(Parsed(Ok(OneOrMany::One(name))))).unwrap_or_default();
+        let limit =
+            limit.map(|name| Optional::unplaced(Parsed(Ok(OneOrMany::One(name))))).unwrap_or_default();
         let limits = policies.of_route(&limit, &limited, providers, problems);
         let waf = firewalls.of_route(&Optional::default(), problems);
         routes.push(Route {

@@ -16,7 +16,8 @@ use super::{
     waf::Firewalls,
 };
 use crate::{
-    Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, PathPattern, Route, RouteTimeouts, Segment, Waf,
+    Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, PathPattern, Route, RouteTimeouts,
+    Segment, Waf,
     file::{self, BodyPolicyName, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},

@@ -44,7 +44,9 @@ impl Forms for StoreUrl {
         }
         let database = path.split(['?', '#']).next().unwrap_or_default().trim_start_matches('/');
         if database.is_empty() || database.contains('/') {
-            return Err("behind the host stands the name of the database: `postgres://user@host/database`".into());
+            return Err(
+                "behind the host stands the name of the database: `postgres://user@host/database`".into()
+            );
         }
         let address = format!("postgres://{server}/{database}");
         Ok(Self(StoreLocation::Postgres(PostgresUrl { url: word.into(), address })))

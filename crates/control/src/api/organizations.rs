@@ -111,11 +111,8 @@ pub(crate) async fn list_members(
     PathParameter(organization): PathParameter<String>,
 ) -> Result<Json<Members>, Failure> {
     let members = shared.accounts()?.members(&organization).await?;
-    let members = members.into_iter().map(|known| Member {
-        user: known.user,
-        email: known.email,
-        role: known.role,
-    });
+    let members =
+        members.into_iter().map(|known| Member { user: known.user, email: known.email, role: known.role });
     Ok(Json(Members { members: members.collect() }))
 }
 

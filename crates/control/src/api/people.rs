@@ -234,8 +234,7 @@ pub(crate) async fn add_user_role(
     JsonBody(HeldRole { role, organization }): JsonBody<HeldRole>,
 ) -> Result<StatusCode, Failure> {
     let (who, visit) = (PersonId(user), operator.visit());
-    let added =
-        shared.accounts()?.add_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
+    let added = shared.accounts()?.add_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
     added.await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -265,7 +264,8 @@ pub(crate) async fn remove_user_role(
 impl Shared {
     /// The accounts, where the configuration has some.
     pub(crate) fn accounts(&self) -> Result<&Accounts, Failure> {
-        let detail = "there are no accounts: add `accounts: {}` to the configuration and start the gateway again";
+        let detail =
+            "there are no accounts: add `accounts: {}` to the configuration and start the gateway again";
         self.accounts.as_deref().ok_or_else(|| Failure::new(FailureCode::AccountsNotConfigured, detail))
     }
 }

@@ -27,7 +27,8 @@ impl FromStr for EmailAddress {
             character.is_control() || character.is_whitespace() || matches!(character, '<' | '>' | '"' | ',')
         };
         let (local, domain) = text.rsplit_once('@').ok_or(expected)?;
-        let is_usual = !local.is_empty() && !local.contains('@') && !domain.is_empty() && text.len() <= LONGEST;
+        let is_usual =
+            !local.is_empty() && !local.contains('@') && !domain.is_empty() && text.len() <= LONGEST;
         let labels = domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-'));
         if !is_usual || !labels || text.contains(is_odd) {
             return Err(expected);

@@ -32,7 +32,9 @@ pub enum AccountError {
     #[error("{0}")]
     Name(&'static str),
     /// A role that neither the configuration nor Bartizan knows.
-    #[error("there is no role `{0}`: write it under `roles`, or use `super_admin`, `org_admin`, `user` or `viewer`")]
+    #[error(
+        "there is no role `{0}`: write it under `roles`, or use `super_admin`, `org_admin`, `user` or `viewer`"
+    )]
     UnknownRole(String),
     /// Somebody or something has this name already.
     #[error("{0} is taken")]

@@ -196,8 +196,7 @@ impl Accounts {
             .text(visit.client());
         transaction.execute(begin).await?;
         let ended = make_room(transaction, user, settings.at_most, now).await?;
-        let session =
-            NewSession { token, id, user: user.clone(), organization, expires: moment(expires_at) };
+        let session = NewSession { token, id, user: user.clone(), organization, expires: moment(expires_at) };
         Ok((session, ended))
     }
 
@@ -208,7 +207,8 @@ impl Accounts {
         subject: &str,
         visit: &Visit,
     ) -> Result<(), StoreError> {
-        let entry = Entry { action, outcome: Outcome::Refused, actor: "", subject, visit, details: Value::Null };
+        let entry =
+            Entry { action, outcome: Outcome::Refused, actor: "", subject, visit, details: Value::Null };
         entry.write_alone(&self.store).await
     }
 

@@ -102,7 +102,8 @@ impl Accounts {
         let mut transaction = self.store.begin().await?;
         let read = Statement::new(READ).text(id).text(owner.map_or("", UserId::as_str));
         let found = transaction.row(read).await?;
-        let user = found.ok_or_else(|| AccountError::Missing("session with this id".into()))?.text("user_id")?;
+        let user =
+            found.ok_or_else(|| AccountError::Missing("session with this id".into()))?.text("user_id")?;
         end_session(&mut transaction, id).await?;
         done("session.revoke", actor, &user, visit, json!({ "session": id })).write(&mut transaction).await?;
         transaction.commit().await?;

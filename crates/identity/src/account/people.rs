@@ -155,7 +155,12 @@ impl Accounts {
     }
 
     /// Forgets a person: account, password, roles and sessions. The audit trail keeps their id.
-    pub async fn delete_person(&self, who: &PersonId, actor: &str, visit: &Visit) -> Result<Person, AccountError> {
+    pub async fn delete_person(
+        &self,
+        who: &PersonId,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
         let person = self.person(who).await?;
         let id = person.id.as_str();
         let mut transaction = self.store.begin().await?;

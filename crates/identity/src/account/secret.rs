@@ -54,8 +54,7 @@ impl Secrets {
             Factors::Alone,
             PasswordContext::new(context),
         );
-        let violations =
-            judged.await?.map_err(|error| AccountError::Hashing(error.to_string()))?;
+        let violations = judged.await?.map_err(|error| AccountError::Hashing(error.to_string()))?;
         if !violations.is_empty() {
             return Err(AccountError::WeakPassword(violations.iter().map(ToString::to_string).collect()));
         }

@@ -132,8 +132,11 @@ impl LiveSessions {
         } else {
             (session.renewed_at, milliseconds(session.expires))
         };
-        let touch =
-            Statement::new(TOUCH).text(session.id.as_str()).integer(at).integer(renewed_at).integer(expires_at);
+        let touch = Statement::new(TOUCH)
+            .text(session.id.as_str())
+            .integer(at)
+            .integer(renewed_at)
+            .integer(expires_at);
         let store = self.store.clone();
         tokio::spawn(async move {
             let _place = place;

@@ -13,7 +13,8 @@ use quick_cache::sync::Cache;
 use super::{
     LiveSessions, SessionToken, WriteGuard,
     changes::REMEMBERED,
-    cookie, cross_site::CrossSite,
+    cookie,
+    cross_site::CrossSite,
     live::{LiveSession, Unavailable},
     token::SessionDigest,
 };
@@ -97,7 +98,10 @@ impl SessionTable {
     }
 
     /// Asks the store about a session. Fails closed: without an answer nobody is let in.
-    pub(crate) async fn look_up(&self, unread: &UnreadSession) -> Result<Arc<Identified>, AuthenticationError> {
+    pub(crate) async fn look_up(
+        &self,
+        unread: &UnreadSession,
+    ) -> Result<Arc<Identified>, AuthenticationError> {
         let unavailable = || AuthenticationError::Unavailable { provider: self.name.clone() };
         let live = self.live.as_ref().ok_or_else(unavailable)?;
         let session = live.read(&unread.digest).await.map_err(|Unavailable| unavailable())?;
@@ -139,7 +143,11 @@ impl SessionTable {
     }
 
     /// Whether the request may ride on the cookie that it presents.
-    pub(crate) fn check_write(&self, presented: &Presented<'_>, guard: WriteGuard<'_>) -> Result<(), CrossSite> {
+    pub(crate) fn check_write(
+        &self,
+        presented: &Presented<'_>,
+        guard: WriteGuard<'_>,
+    ) -> Result<(), CrossSite> {
         let Some(live) = &self.live else { return Err(CrossSite::Token) };
         let value = cookie::find(presented.headers, &live.settings().cookie).ok().flatten();
         let token = value.and_then(SessionToken::presented).ok_or(CrossSite::Token)?;

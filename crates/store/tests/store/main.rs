@@ -22,7 +22,8 @@ fn organization(id: &str, name: &str) -> Statement {
 }
 
 async fn count(store: &Store) -> i64 {
-    let row = store.row(Statement::new("SELECT COUNT(*) AS count FROM organizations")).await.unwrap().unwrap();
+    let row =
+        store.row(Statement::new("SELECT COUNT(*) AS count FROM organizations")).await.unwrap().unwrap();
     row.integer("count").unwrap()
 }
 
@@ -64,7 +65,8 @@ async fn keeps_what_it_is_told(location: &StoreLocation) {
     let nulls = "INSERT INTO users (id, email, name, created_at, disabled_at, last_login_at) VALUES ($1, $2, $3, $4, $5, $6)";
     let user = Statement::new(nulls).text("1").text("a@b.test").text("A").integer(1);
     store.execute(user.optional_integer(None::<i64>).optional_integer(Some(3))).await.unwrap();
-    let user = store.row(Statement::new("SELECT disabled_at, last_login_at FROM users")).await.unwrap().unwrap();
+    let user =
+        store.row(Statement::new("SELECT disabled_at, last_login_at FROM users")).await.unwrap().unwrap();
     assert_eq!(user.optional_integer("disabled_at").unwrap(), None);
     assert_eq!(user.optional_integer("last_login_at").unwrap(), Some(3));
 }
@@ -72,10 +74,10 @@ async fn keeps_what_it_is_told(location: &StoreLocation) {
 /// A schema that is not this release's is left alone.
 async fn refuses_other_schemas(location: &StoreLocation) {
     let store = Store::open(location).await.unwrap();
-    store.execute(Statement::new("UPDATE bartizan_migrations SET checksum = 'x'")).await.unwrap();
+    store.execute(Statement::new("UPDATE schema_migrations SET checksum = 'x'")).await.unwrap();
     let altered = Store::open(location).await.unwrap_err();
     assert!(matches!(altered, StoreError::Altered { version: 1, .. }), "{altered}");
-    store.execute(Statement::new("UPDATE bartizan_migrations SET version = 999")).await.unwrap();
+    store.execute(Statement::new("UPDATE schema_migrations SET version = 999")).await.unwrap();
     let newer = Store::open(location).await.unwrap_err();
     assert!(matches!(newer, StoreError::Newer { found: 999, .. }), "{newer}");
 }

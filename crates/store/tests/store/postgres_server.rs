@@ -31,8 +31,12 @@ impl PostgresServer {
         fs::set_permissions(server.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         if geteuid().is_root() {
             // The server refuses to run as root.
-            let owned = Command::new("chown").arg("-R").arg("postgres:").arg(server.directory.path()).status();
-            assert!(owned.unwrap().success(), "there is no user `postgres`: install the package `postgresql`");
+            let owned =
+                Command::new("chown").arg("-R").arg("postgres:").arg(server.directory.path()).status();
+            assert!(
+                owned.unwrap().success(),
+                "there is no user `postgres`: install the package `postgresql`"
+            );
         }
         let made = server
             .command("initdb")
@@ -95,7 +99,11 @@ impl PostgresServer {
         } else {
             Command::new(program)
         };
-        command.current_dir(self.directory.path()).env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .current_dir(self.directory.path())
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         command
     }
 }
