@@ -41,7 +41,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What people prove themselves with has its own modules: [`password`].
+//! What people prove themselves with has its own modules: [`password`], [`second_factor`];
+//! [`OpaqueToken`] is what sessions and keys are made of.
 //!
 //! Issuing of tokens is not here, and neither are HTTP handlers.
 //!
@@ -55,8 +56,10 @@ mod error;
 mod identified;
 mod key;
 mod key_source;
+mod opaque_token;
 pub mod password;
 mod presented;
+pub mod second_factor;
 mod selection;
 #[cfg(test)]
 mod tests;
@@ -66,6 +69,7 @@ pub use api_key::{generate_api_key, hash_api_key};
 pub use authenticator::Authenticator;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::Identified;
+pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
 pub use token::TokenHeader;
