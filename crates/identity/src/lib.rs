@@ -41,8 +41,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What people prove themselves with has its own modules: [`password`], [`second_factor`];
-//! [`OpaqueToken`] is what sessions and keys are made of.
+//! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
+//! their failures. [`OpaqueToken`] is what sessions and keys are made of.
 //!
 //! Issuing of tokens is not here, and neither are HTTP handlers.
 //!
@@ -50,6 +50,7 @@
 //! `error`.
 
 mod api_key;
+pub mod attempts;
 mod authenticator;
 mod certificate;
 mod error;
