@@ -58,6 +58,11 @@ impl Sessions {
         self.cookie.starts_with(HOST_PREFIX)
     }
 
+    /// The name of the cookie by which an account knows a device where it was used before. It opens nothing.
+    pub fn device_cookie(&self) -> String {
+        format!("{}-device", self.cookie)
+    }
+
     /// The name of the cookie that scripts read, to say its value in `x-csrf-token`.
     pub fn csrf_cookie(&self) -> String {
         format!("{}-csrf", self.cookie)

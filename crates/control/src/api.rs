@@ -71,6 +71,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(people::read_user, people::delete_user))
         .routes(routes!(people::disable_user))
         .routes(routes!(people::enable_user))
+        .routes(routes!(people::unlock_user))
         .routes(routes!(people::set_user_password))
         .routes(routes!(people::add_user_role, people::remove_user_role))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))

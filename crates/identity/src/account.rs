@@ -12,6 +12,7 @@ mod login;
 mod organizations;
 mod own_sessions;
 mod people;
+mod protection;
 mod secret;
 mod visit;
 

@@ -41,7 +41,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What people prove themselves with has its own modules: [`password`].
+//! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
+//! their failures. [`OpaqueToken`] is what sessions and keys are made of.
 //!
 //! Issuing of tokens is not here, and neither are HTTP handlers.
 //!
@@ -50,14 +51,17 @@
 
 pub mod account;
 mod api_key;
+pub mod attempts;
 mod authenticator;
 mod certificate;
 mod error;
 mod identified;
 mod key;
 mod key_source;
+mod opaque_token;
 pub mod password;
 mod presented;
+pub mod second_factor;
 mod selection;
 mod session;
 #[cfg(test)]
@@ -68,6 +72,7 @@ pub use api_key::{generate_api_key, hash_api_key};
 pub use authenticator::Authenticator;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::Identified;
+pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
 pub use session::{CrossSite, LiveSessions, SessionToken, UnreadSession, WriteGuard};

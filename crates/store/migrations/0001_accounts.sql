@@ -69,3 +69,9 @@ CREATE TABLE audit_entries (
 );
 
 CREATE INDEX audit_entries_by_time ON audit_entries (at);
+
+-- What gateways of one store agree on.
+CREATE TABLE secrets (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);

@@ -33,6 +33,8 @@ enum Command {
     Disable(One),
     /// Let a person in again.
     Enable(One),
+    /// Let a person try again at once whose logins are paused after too many failures.
+    Unlock(One),
     /// Set another password and end every session of the person.
     SetPassword(SetPassword),
     /// Forget a person: account, password, roles and sessions.
@@ -115,6 +117,9 @@ impl User {
             }
             Command::Enable(One { user, admin }) => {
                 show(&admin.client()?.post(&path(&user, "/enable")).await?)
+            }
+            Command::Unlock(One { user, admin }) => {
+                show(&admin.client()?.post(&path(&user, "/unlock")).await?)
             }
             Command::SetPassword(command) => command.run().await,
             Command::Delete(One { user, admin }) => {

@@ -253,6 +253,27 @@ async fn nobody_learns_who_has_an_account() {
 }
 
 #[tokio::test]
+async fn guessing_is_paused_and_an_operator_ends_the_pause() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    create(&gateway, "ada@shop.test", &[]).await;
+    for _ in 0..4 {
+        let wrong = log_in_as(&gateway, "ada@shop.test", "not-the-password-at-all").await;
+        assert_eq!(refusal(wrong).await, (401, "wrong_credentials".into()));
+    }
+    // Whoever gets it right at last begins anew.
+    assert_eq!(log_in_as(&gateway, "ada@shop.test", PASSWORD).await.status(), 200);
+    for _ in 0..5 {
+        log_in_as(&gateway, "ada@shop.test", "not-the-password-at-all").await;
+    }
+    let paused = log_in_as(&gateway, "ada@shop.test", PASSWORD).await;
+    assert!(paused.headers().contains_key("retry-after"));
+    assert_eq!(refusal(paused).await, (429, "too_many_attempts".into()));
+    gateway.cli(["user", "unlock", "ada@shop.test"]).await.succeeded();
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn strangers_may_sign_up_where_that_is_said() {
     let upstream = Upstream::start().await;
     let document =

@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_config::{SameSite, Sessions};
-use bartizan_identity::account::{Accounts, Login, NewPerson, NewSession};
+use bartizan_identity::{
+    account::{Accounts, Login, NewPerson, NewSession},
+    attempts::DeviceCookie,
+};
 use http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -142,10 +145,10 @@ pub struct OwnSession {
 )]
 pub(crate) async fn log_in(
     State(accounts): State<Arc<Accounts>>,
-    Visitor(visit): Visitor,
+    Visitor { visit, device }: Visitor,
     JsonBody(LoginRequest { email, password, organization }): JsonBody<LoginRequest>,
 ) -> Result<Response, Failure> {
-    let session = accounts.log_in(&Login { email, password, organization }, &visit).await?;
+    let session = accounts.log_in(&Login { email, password, organization, device }, &visit).await?;
     Ok(begun(&session, &accounts.session_settings()))
 }
 
@@ -283,7 +286,7 @@ pub(crate) async fn end_own_session(
 )]
 pub(crate) async fn sign_up(
     State(accounts): State<Arc<Accounts>>,
-    Visitor(visit): Visitor,
+    Visitor { visit, .. }: Visitor,
     JsonBody(SignUpRequest { email, name, password }): JsonBody<SignUpRequest>,
 ) -> Result<Response, Failure> {
     let new = NewPerson { email, name, password: Some(password), roles: Vec::new() };
@@ -304,6 +307,13 @@ fn begun(session: &NewSession, settings: &Sessions) -> Response {
     let token = session.token.secret().expose_secret();
     // The store decides when it ends; the browser only has to keep it that long.
     set_cookies(&mut response, settings, token, &csrf, settings.absolute.as_secs());
+    let secure = if settings.is_secure() { "; Secure" } else { "" };
+    let (name, device, seconds) =
+        (settings.device_cookie(), session.device.expose_secret(), DeviceCookie::MAX_AGE.as_secs());
+    set_cookie(
+        &mut response,
+        format!("{name}={device}; Path=/; Max-Age={seconds}; SameSite=Strict{secure}; HttpOnly"),
+    );
     response
 }
 
@@ -317,10 +327,14 @@ fn set_cookies(response: &mut Response, settings: &Sessions, token: &str, csrf: 
     let common = format!("Path=/; Max-Age={seconds}; SameSite={same_site}{secure}");
     let session = format!("{}={token}; {common}; HttpOnly", settings.cookie);
     for cookie in [session, format!("{}={csrf}; {common}", settings.csrf_cookie())] {
-        // INVARIANT: names of cookies are tokens, values base64url.
-        if let Ok(mut value) = HeaderValue::try_from(cookie) {
-            value.set_sensitive(true);
-            response.headers_mut().append(SET_COOKIE, value);
-        }
+        set_cookie(response, cookie);
+    }
+}
+
+fn set_cookie(response: &mut Response, cookie: String) {
+    // INVARIANT: names of cookies are tokens, values base64url.
+    if let Ok(mut value) = HeaderValue::try_from(cookie) {
+        value.set_sensitive(true);
+        response.headers_mut().append(SET_COOKIE, value);
     }
 }

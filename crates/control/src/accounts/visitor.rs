@@ -8,6 +8,7 @@ use bartizan_identity::{
     account::{Accounts, Visit},
 };
 use http::{header, request::Parts};
+use secrecy::SecretString;
 
 use crate::failure::{Failure, FailureCode};
 
@@ -21,7 +22,11 @@ pub struct AccountClient {
 }
 
 /// A request that no other site has made; where it comes from.
-pub(crate) struct Visitor(pub(crate) Visit);
+pub(crate) struct Visitor {
+    pub(crate) visit: Visit,
+    /// The cookie of the device.
+    pub(crate) device: Option<SecretString>,
+}
 
 /// The same with a session: its cookie, and for writes the token that only its own pages know.
 pub(crate) struct Holder {
@@ -32,12 +37,12 @@ pub(crate) struct Holder {
 impl FromRequestParts<Arc<Accounts>> for Visitor {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Accounts>) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
         let client = client(parts)?;
         if !parts.method.is_safe() {
             WriteGuard::new(parts, client.secure).check_origin().map_err(refuse)?;
         }
-        Ok(Self(visit(parts, client)))
+        Ok(Self { visit: visit(parts, client), device: accounts.presented_device(&parts.headers) })
     }
 }
 

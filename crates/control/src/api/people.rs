@@ -192,6 +192,25 @@ pub(crate) async fn enable_user(
     Ok(Json(person.await?.into()))
 }
 
+/// Lets somebody try again at once whose logins are paused after too many failures.
+#[utoipa::path(
+    post,
+    path = "/v1/users/{user}/unlock",
+    operation_id = "unlock_user",
+    tag = "users",
+    params(("user" = String, Path, description = "The id or the e-mail address.")),
+    responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
+)]
+pub(crate) async fn unlock_user(
+    State(shared): State<Arc<Shared>>,
+    operator: Operator,
+    PathParameter(user): PathParameter<String>,
+) -> Result<Json<User>, Failure> {
+    let (who, visit) = (PersonId(user), operator.visit());
+    let person = shared.accounts()?.unlock_person(&who, Accounts::OPERATOR, &visit);
+    Ok(Json(person.await?.into()))
+}
+
 /// Sets another password and ends every session.
 #[utoipa::path(
     post,

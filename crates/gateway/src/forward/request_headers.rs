@@ -99,7 +99,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// elsewhere.
 pub(super) fn withhold_session(headers: &mut HeaderMap, sessions: &Sessions) {
     let Some(cookies) = headers.get(header::COOKIE).map(HeaderValue::as_bytes) else { return };
-    let names = [sessions.cookie.clone(), sessions.csrf_cookie()];
+    let names = [sessions.cookie.clone(), sessions.csrf_cookie(), sessions.device_cookie()];
     let is_withheld = |pair: &&[u8]| {
         let name = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
         names.iter().any(|withheld| withheld.as_bytes() == name.trim_ascii())

@@ -12,7 +12,7 @@ use bartizan_store::{Statement, Store};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use super::audit::AuditEntry;
-use super::{AccountError, audit, secret::Secrets};
+use super::{AccountError, audit, protection::Protection, secret::Secrets};
 use crate::session::{LiveSessions, changes::SessionChanges, moment};
 
 /// How often the changes of other gateways are read.
@@ -28,6 +28,7 @@ pub struct Accounts {
     pub(crate) store: Store,
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) secrets: Secrets,
+    pub(crate) protection: Protection,
     settings: ArcSwap<Settings>,
 }
 
@@ -57,6 +58,7 @@ impl Accounts {
         let store = Store::open(location).await?;
         let accounts = Arc::new(Self {
             live: Arc::new(LiveSessions::new(store.clone(), &settings.sessions)),
+            protection: Protection::open(&store).await?,
             secrets: Secrets::new(&settings.passwords)?,
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)),
             store,

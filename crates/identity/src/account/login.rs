@@ -12,6 +12,7 @@ use super::{
     AccountError, Accounts, EmailAddress, NewPerson, PersonId, Visit,
     audit::{Entry, Outcome},
 };
+use crate::password::Password;
 use crate::session::{
     SessionToken,
     changes::SessionChanges,
@@ -27,6 +28,8 @@ pub struct Login {
     pub password: SecretString,
     /// For which of their organisations, by id or name; without it the one they joined first.
     pub organization: Option<String>,
+    /// The cookie of the device, if it has one: failures of strangers do not hold up whoever was here before.
+    pub device: Option<SecretString>,
 }
 
 /// A session that has just begun.
@@ -42,6 +45,8 @@ pub struct NewSession {
     pub organization: Option<OrganizationId>,
     /// When it ends, unless it is used.
     pub expires: SystemTime,
+    /// The cookie by which the account knows this device from now on. It opens nothing.
+    pub device: SecretString,
 }
 
 /// What is stored of somebody who wants in.
@@ -57,18 +62,47 @@ const FIND: &str = "SELECT u.id, u.disabled_at, p.hash FROM users u \
 impl Accounts {
     /// Begins a session. An unknown account, a wrong password and a person who may not enter are answered alike, after
     /// the same time.
+    ///
+    /// After five failures logins are paused, for the account as for the address.
     pub async fn log_in(&self, login: &Login, visit: &Visit) -> Result<NewSession, AccountError> {
         let email: Option<EmailAddress> = login.email.parse().ok();
-        let known = match &email {
+        let told = email.as_ref().map_or(login.email.as_str(), EmailAddress::as_str);
+        let password = Password::new(&login.password).ok();
+        let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit);
+        let ticket = match begun {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                self.refused("login", told, visit).await?;
+                return Err(error);
+            }
+        };
+        let entered = self.enter(login, email.as_ref(), password, visit).await;
+        match &entered {
+            Ok(_) => self.protection.succeeded(ticket),
+            Err(AccountError::WrongCredentials) => {
+                self.protection.failed(ticket, visit);
+                self.refused("login", told, visit).await?;
+            }
+            Err(_) => self.protection.withdrawn(ticket),
+        }
+        entered
+    }
+
+    async fn enter(
+        &self,
+        login: &Login,
+        email: Option<&EmailAddress>,
+        password: Option<Password>,
+        visit: &Visit,
+    ) -> Result<NewSession, AccountError> {
+        let known = match email {
             Some(email) => self.credentials(email).await?,
             None => None,
         };
-        let told = email.as_ref().map_or("", EmailAddress::as_str);
         let hash = known.as_ref().and_then(|known| known.hash.as_deref());
-        let (matches, renewed) = self.secrets.verify(&login.password, hash).await?;
+        let (matches, renewed) = self.secrets.verify(password, hash).await?;
         let entered = known.filter(|known| matches && !known.is_disabled);
-        let Some(Credentials { user, .. }) = entered else {
-            self.refused("login", told, visit).await?;
+        let Some((Credentials { user, .. }, email)) = entered.zip(email) else {
             return Err(AccountError::WrongCredentials);
         };
         if let Some(hash) = renewed {
@@ -76,15 +110,9 @@ impl Accounts {
             self.store.execute(Statement::new(REHASH).text(user.as_str()).text(hash.expose())).await?;
         }
         let mut transaction = self.store.begin().await?;
-        let begun = self.begin_session(&mut transaction, &user, login.organization.as_deref(), visit).await;
-        let (session, ended) = match begun {
-            Err(AccountError::WrongCredentials) => {
-                drop(transaction);
-                self.refused("login", told, visit).await?;
-                return Err(AccountError::WrongCredentials);
-            }
-            begun => begun?,
-        };
+        let organization = login.organization.as_deref();
+        let (session, ended) =
+            self.begin_session(&mut transaction, (&user, email), organization, visit).await?;
         let details = json!({ "session": session.id.as_str() });
         done("login", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -101,6 +129,7 @@ impl Accounts {
             email: new.email.clone(),
             password: new.password.clone().unwrap_or_default(),
             organization: None,
+            device: None,
         };
         if new.password.is_none() {
             return Err(AccountError::WeakPassword(vec!["no password was given".into()]));
@@ -135,18 +164,28 @@ impl Accounts {
     ) -> Result<NewSession, AccountError> {
         let session = self.current_session(token).await?;
         let known = self.credentials(&session.email).await?.ok_or(AccountError::NoSession)?;
-        let (matches, _) = self.secrets.verify(current, known.hash.as_deref()).await?;
-        if !matches {
-            self.refused("password.change", session.email.as_str(), visit).await?;
-            return Err(AccountError::WrongCredentials);
+        let current = Password::new(current).ok();
+        let ticket = self.protection.begin(session.email.as_str(), None, current.as_ref(), visit)?;
+        match self.secrets.verify(current, known.hash.as_deref()).await {
+            Ok((true, _)) => self.protection.succeeded(ticket),
+            Ok((false, _)) => {
+                self.protection.failed(ticket, visit);
+                self.refused("password.change", session.email.as_str(), visit).await?;
+                return Err(AccountError::WrongCredentials);
+            }
+            Err(error) => {
+                self.protection.withdrawn(ticket);
+                return Err(error);
+            }
         }
         let hash = self.secrets.admit(new, &[session.email.as_str(), &session.name]).await?;
         let user = session.user.as_str();
         let mut transaction = self.store.begin().await?;
         let mut ended = replace_password(&mut transaction, user, hash.expose()).await?;
         let organization = session.organization.as_ref().map(OrganizationId::as_str);
-        let (begun, surplus) =
-            self.begin_session(&mut transaction, &session.user, organization, visit).await?;
+        let (begun, surplus) = self
+            .begin_session(&mut transaction, (&session.user, &session.email), organization, visit)
+            .await?;
         ended.extend(surplus);
         done("password.change", user, user, visit, Value::Null).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -169,7 +208,7 @@ impl Accounts {
     async fn begin_session(
         &self,
         transaction: &mut Transaction,
-        user: &UserId,
+        (user, email): (&UserId, &EmailAddress),
         organization: Option<&str>,
         visit: &Visit,
     ) -> Result<(NewSession, Vec<String>), AccountError> {
@@ -196,7 +235,14 @@ impl Accounts {
             .text(visit.client());
         transaction.execute(begin).await?;
         let ended = make_room(transaction, user, settings.at_most, now).await?;
-        let session = NewSession { token, id, user: user.clone(), organization, expires: moment(expires_at) };
+        let session = NewSession {
+            token,
+            id,
+            user: user.clone(),
+            organization,
+            expires: moment(expires_at),
+            device: self.protection.device_cookie(email.as_str())?,
+        };
         Ok((session, ended))
     }
 

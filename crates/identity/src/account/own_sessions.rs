@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use bartizan_model::{OrganizationId, SessionId, UserId};
 use bartizan_store::{Row, Statement, StoreError};
 use http::HeaderMap;
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::{
@@ -59,6 +60,12 @@ impl Accounts {
         let settings = self.live.settings();
         let value = cookie::find(headers, &settings.cookie).ok().flatten();
         value.and_then(SessionToken::presented).ok_or(AccountError::NoSession)
+    }
+
+    /// The cookie of the device among these headers.
+    pub fn presented_device(&self, headers: &HeaderMap) -> Option<SecretString> {
+        let value = cookie::find(headers, &self.live.settings().device_cookie()).ok().flatten()?;
+        std::str::from_utf8(value).ok().map(SecretString::from)
     }
 
     /// What is known of the holder of this token.

@@ -151,7 +151,23 @@ impl Accounts {
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
+        self.protection.recover(&person.email);
         Ok(())
+    }
+
+    /// Lets a person try again at once whose logins are paused. Their address may still be.
+    pub async fn unlock_person(
+        &self,
+        who: &PersonId,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
+        let person = self.person(who).await?;
+        self.protection.recover(&person.email);
+        let mut transaction = self.store.begin().await?;
+        done("user.unlock", actor, person.id.as_str(), visit, Value::Null).write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(person)
     }
 
     /// Forgets a person: account, password, roles and sessions. The audit trail keeps their id.

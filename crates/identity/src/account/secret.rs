@@ -65,12 +65,12 @@ impl Secrets {
     /// takes the same time.
     pub(crate) async fn verify(
         &self,
-        typed: &SecretString,
+        typed: Option<Password>,
         stored: Option<&str>,
     ) -> Result<(bool, Option<PasswordHash>), AccountError> {
         let inner = self.0.load_full();
         // What cannot be a password is told from the text alone, whoever is meant.
-        let Ok(password) = Password::new(typed) else { return Ok((false, None)) };
+        let Some(password) = typed else { return Ok((false, None)) };
         let Some(stored) = stored.and_then(|stored| PasswordHash::parse(stored).ok()) else {
             inner.hasher.verify_nobody(password).await?;
             return Ok((false, None));

@@ -62,7 +62,8 @@ impl Node {
     }
 
     async fn try_log_in(&self, email: &str, password: &str) -> Result<NewSession, AccountError> {
-        let login = Login { email: email.into(), password: password.into(), organization: None };
+        let login =
+            Login { email: email.into(), password: password.into(), organization: None, device: None };
         self.accounts.log_in(&login, &Visit::default()).await
     }
 
@@ -226,7 +227,12 @@ async fn logins_at_once(location: &StoreLocation) {
     let ada = node.person("once@shop.test", &[]).await;
     let log_in = || {
         let accounts = Arc::clone(&node.accounts);
-        let login = Login { email: "once@shop.test".into(), password: PASSWORD.into(), organization: None };
+        let login = Login {
+            email: "once@shop.test".into(),
+            password: PASSWORD.into(),
+            organization: None,
+            device: None,
+        };
         tokio::spawn(async move { accounts.log_in(&login, &Visit::default()).await })
     };
     let logins: Vec<_> = std::iter::repeat_with(log_in).take(8).collect();
@@ -234,6 +240,41 @@ async fn logins_at_once(location: &StoreLocation) {
         login.await.unwrap().unwrap();
     }
     assert_eq!(node.accounts.sessions_of(Some(&ada.id)).await.unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_can_pause_strangers_but_not_a_device_that_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::open(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
+    let ada = node.person("ada@shop.test", &[]).await;
+    let visit = |last: u8| Visit { address: Some([192, 0, 2, last].into()), ..Visit::default() };
+    let log_in = async |password: &str, device: Option<SecretString>, last: u8| {
+        let (email, password) = ("ada@shop.test".into(), password.into());
+        node.accounts.log_in(&Login { email, password, organization: None, device }, &visit(last)).await
+    };
+    let device = log_in(PASSWORD, None, 1).await.unwrap().device;
+    for _ in 0..5 {
+        let wrong = log_in("wrong-wrong-wrong", None, 2).await;
+        assert!(matches!(wrong, Err(AccountError::WrongCredentials)));
+    }
+    assert!(matches!(log_in(PASSWORD, None, 3).await, Err(AccountError::Paused(_))), "right, but a stranger");
+    log_in(PASSWORD, Some(device.clone()), 1).await.unwrap();
+    let forged: SecretString = "A".repeat(device.expose_secret().len()).into();
+    assert!(matches!(log_in(PASSWORD, Some(forged), 3).await, Err(AccountError::Paused(_))));
+    node.accounts.unlock_person(&who(&ada), OPERATOR, &Visit::default()).await.unwrap();
+    log_in(PASSWORD, None, 3).await.unwrap();
+    // Nobody learns from it who has an account.
+    for _ in 0..5 {
+        let login = Login {
+            email: "nobody@shop.test".into(),
+            password: "wrong-wrong-wrong".into(),
+            organization: None,
+            device: None,
+        };
+        assert!(matches!(node.accounts.log_in(&login, &visit(4)).await, Err(AccountError::WrongCredentials)));
+    }
+    let nobody = node.try_log_in("nobody@shop.test", PASSWORD).await;
+    assert!(matches!(nobody, Err(AccountError::Paused(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

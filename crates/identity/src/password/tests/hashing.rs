@@ -102,6 +102,20 @@ async fn who_loses_patience_costs_nothing_more() {
     }
 }
 
+#[tokio::test]
+async fn the_threads_give_way_to_everything_else() {
+    let hasher = hasher();
+    hasher.verify_nobody(password("guess")).await.unwrap();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    // proc_pid_stat(5): the nice value is field 19, the 17th after the name in parentheses.
+    let nice: Vec<_> = stats
+        .filter_map(|stat| stat.split_once("(password) ").map(|(_, rest)| rest.to_owned()))
+        .filter_map(|rest| rest.split(' ').nth(16).map(str::to_owned))
+        .collect();
+    assert!(nice.contains(&"10".to_owned()), "{nice:?}");
+}
+
 #[test]
 fn parameters_have_bounds() {
     let cases = [
