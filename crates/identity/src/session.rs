@@ -2,7 +2,7 @@
 //!
 //! A session's token is 256 random bits; the store knows its SHA-256. What a session says of its person is read once
 //! and remembered for half a minute; a change (logout, other roles, a person who may no longer enter) is noted at once
-//! on this gateway, and by the others within a second ([`SessionChanges`]). Where the store does not answer, a session
+//! on this gateway, and by the others within a second ([`changes`]). Where the store does not answer, a session
 //! that is not remembered is neither accepted nor refused: the caller is told to come back.
 
 pub(crate) mod changes;
@@ -17,6 +17,3 @@ pub use cross_site::{CrossSite, WriteGuard};
 pub use live::LiveSessions;
 pub use table::UnreadSession;
 pub use token::SessionToken;
-
-#[expect(unused_imports, reason = "named in the documentation")]
-use changes::SessionChanges;

@@ -24,7 +24,7 @@ impl From<AccountError> for Failure {
             AccountError::Busy => {
                 return Self::new(FailureCode::TooManyLogins, error.to_string()).retry_after(1);
             }
-            AccountError::Store(_) => {
+            AccountError::Store(_) | AccountError::Unavailable => {
                 tracing::error!(%error, "the store of accounts failed");
                 let detail = "accounts cannot be read or changed at the moment: try again shortly";
                 return Self::new(FailureCode::StoreUnavailable, detail).retry_after(5);

@@ -134,12 +134,21 @@ impl Accounts {
 async fn attend(accounts: Weak<Accounts>) {
     let mut tick = interval(FOLLOW);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_cut_off = false;
     for turn in 0_u32.. {
         tick.tick().await;
         let Some(accounts) = accounts.upgrade() else { return };
-        if let Err(error) = accounts.live.changes().follow(&accounts.store).await {
-            tracing::warn!(%error, "what other gateways have changed cannot be read");
+        match accounts.live.changes().follow(&accounts.store).await {
+            Ok(()) if is_cut_off => tracing::info!("what other gateways change is read again"),
+            Err(error) if !is_cut_off => {
+                tracing::error!(%error, "what other gateways change cannot be read");
+                is_cut_off = true;
+                continue;
+            }
+            Err(_) => continue,
+            Ok(()) => {}
         }
+        is_cut_off = false;
         if turn.is_multiple_of(TIDY) {
             accounts.tidy().await;
         }

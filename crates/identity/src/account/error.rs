@@ -48,6 +48,9 @@ pub enum AccountError {
     /// Every hashing thread is busy.
     #[error("too many logins at once: try again shortly")]
     Busy,
+    /// The store does not answer in time.
+    #[error("the store of accounts does not answer")]
+    Unavailable,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

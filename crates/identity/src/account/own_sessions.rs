@@ -72,7 +72,7 @@ impl Accounts {
     pub async fn current_session(&self, token: &SessionToken) -> Result<CurrentSession, AccountError> {
         const READ: &str = "SELECT email, name FROM users WHERE id = $1";
         let live = self.live.read(&token.digest()).await;
-        let live = live.map_err(|Unavailable| AccountError::Busy)?.ok_or(AccountError::NoSession)?;
+        let live = live.map_err(|Unavailable| AccountError::Unavailable)?.ok_or(AccountError::NoSession)?;
         let row = self.store.row(Statement::new(READ).text(live.user.as_str())).await?;
         let row = row.ok_or(AccountError::NoSession)?;
         let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
