@@ -21,6 +21,7 @@ mod server;
 mod setup;
 mod suite;
 mod waf;
+mod wrk;
 
 use std::path::{Path, PathBuf};
 

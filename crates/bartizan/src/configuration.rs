@@ -131,8 +131,9 @@ impl Shared {
 
     async fn take_over(&self, document: PathBuf) -> Result<Reloaded, ReloadFailure> {
         let state = self.state.clone();
+        let path = document.clone();
         let loaded = tokio::task::spawn_blocking(move || document::load(&document, Some(&state))).await;
-        let Loaded { config, warnings } = loaded
+        let Loaded { config, mut warnings } = loaded
             .map_err(|_| ReloadFailure::new("reading the configuration failed inside: see the log"))?
             .map_err(|error| ReloadFailure::from(&error))?;
         let (revision, log) = (config.revision.clone(), config.log.clone());
@@ -140,6 +141,7 @@ impl Shared {
         self.gateway.reload(config).await.map_err(|error| ReloadFailure::new(error.to_string()))?;
         self.set_log(&log);
         self.follow();
+        warnings.extend(document::doubts(&path, self.gateway.doubts()));
         log_warnings(&warnings);
         Ok(Reloaded { revision, changed, warnings: warnings.into_iter().map(Into::into).collect() })
     }

@@ -10,6 +10,7 @@ use bartizan_config::{
     Authentication, Config, ConfigError, Destination, Diagnostic, Loaded, Requirement, Requirements, Route,
     RulePlaces, Severity, Source,
 };
+use bartizan_pipeline::Doubt;
 
 use crate::{
     failure::Misuse,
@@ -37,6 +38,13 @@ pub(crate) fn load(path: &Path, state: Option<&StateDirectory>) -> Result<Loaded
     let installed = state.map(StateDirectory::rules_path);
     let places = RulePlaces { installed, ..RulePlaces::default() };
     Config::load_from(path, &Source::file(path).with_rules(places))
+}
+
+/// What is probably not meant of the configuration at `path`, which can be used.
+pub(crate) fn doubts(path: &Path, doubts: Vec<Doubt>) -> impl Iterator<Item = Diagnostic> {
+    doubts
+        .into_iter()
+        .map(|Doubt { line, message, hint }| Diagnostic::doubt_in_use(path, line, message, hint))
 }
 
 /// Problems as a compiler shows them.

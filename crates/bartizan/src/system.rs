@@ -23,7 +23,7 @@ use crate::{
     accounts,
     admin_tls::AdminTls,
     configuration::{self, Configuration, Followers},
-    logging, open_files, process, recorder,
+    document, logging, open_files, process, recorder,
     signals::{Request, Signals},
     spans::Spans,
     state::{Announcement, Running, StateDirectory},
@@ -94,6 +94,9 @@ impl System {
         let door = accounts.as_ref().map(accounts::door);
         let gateway =
             Gateway::start(config, Arc::clone(&addresses), door, Arc::clone(&records), &mut sockets)?;
+        if let Some(path) = &document {
+            configuration::log_warnings(&document::doubts(path, gateway.doubts()).collect::<Vec<_>>());
+        }
 
         let listeners = listeners::all(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
         let running = listeners::running(&listeners, admin_tls.is_some(), document.clone());

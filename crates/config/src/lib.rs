@@ -99,6 +99,7 @@ pub use schema::schema;
 pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};
 pub use source::{Environment, RulePlaces, Source};
 pub use store::{PostgresUrl, StoreLocation};
+pub use suggestion::nearest;
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,

@@ -2,6 +2,7 @@
 
 use std::{io::Read, path::Path};
 
+use bartizan_model::Line;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -81,15 +82,32 @@ impl Diagnostic {
                 Some(Position { line: number, column: u32::try_from(column).unwrap_or(u32::MAX) })
             })
         });
+        Self::at(path, &text, Severity::Error, found, message)
+    }
+
+    /// Something that is probably not meant, which showed when the configuration at `path` was put to use.
+    #[must_use]
+    pub fn doubt_in_use(path: &Path, line: Line, message: String, hint: Option<String>) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let found = line.number().map(|line| {
+            let indent = text.lines().nth(line.saturating_sub(1) as usize).map_or(0, |line| {
+                line.chars().take_while(|character| character.is_whitespace() || *character == '-').count()
+            });
+            Position { line, column: u32::try_from(indent + 1).unwrap_or(u32::MAX) }
+        });
+        Self { hint, ..Self::at(path, &text, Severity::Warning, found, message) }
+    }
+
+    fn at(path: &Path, text: &str, severity: Severity, found: Option<Position>, message: String) -> Self {
         let position = found.unwrap_or(Position::START);
         Self {
-            severity: Severity::Error,
+            severity,
             file: Source::file(path).name(),
             line: position.line,
             column: position.column,
             message,
             hint: None,
-            snippet: found.map_or_else(String::new, |position| Lines::new(&text).snippet(position)),
+            snippet: found.map_or_else(String::new, |position| Lines::new(text).snippet(position)),
         }
     }
 }

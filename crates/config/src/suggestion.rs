@@ -6,7 +6,7 @@ const LONGEST: usize = 64;
 const CANDIDATES: usize = 256;
 
 /// The candidate nearest to `word`, if it is near enough to be meant: one edit in three letters.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = word.chars().count();
     if letters > LONGEST {
         return None;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bartizan_config::Config;
 use bartizan_model::{Line, RequestId, TraceContext};
-use bartizan_pipeline::{ClientFacts, Code, Exchange, Outcome, Refusal, Stage};
+use bartizan_pipeline::{ClientFacts, Code, Exchange, HeldBytes, Outcome, Refusal, Stage};
 use http::{HeaderName, Method, Request, Uri, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    body::{ClientBody, HeldBytes, Pace, Room},
+    body::{ClientBody, Pace, Room},
     connection::ConnectionFacts,
     forwarded::Forwarded,
     wire::Violation,
@@ -64,6 +64,7 @@ fn client(head: &Parts, connection: &ConnectionFacts, config: &Config) -> Client
     ClientFacts {
         address: forwarded.map_or(peer.to_canonical(), |forwarded| forwarded.address),
         peer: connection.client,
+        local: connection.local,
         secure: forwarded.and_then(|forwarded| forwarded.secure).unwrap_or(tls.is_some()),
         is_disputed: forwarded.is_some_and(|forwarded| forwarded.is_disputed),
         certificate: tls.and_then(|tls| tls.client_certificate.clone()),

@@ -5,7 +5,6 @@
 
 mod client_body;
 mod fronted;
-mod held_bytes;
 mod paced;
 
 use std::{
@@ -20,7 +19,6 @@ use http_body::{Body, Frame, SizeHint};
 
 pub(crate) use client_body::{ClientBody, Room};
 pub(crate) use fronted::{Fronted, HoldError};
-pub(crate) use held_bytes::HeldBytes;
 pub(crate) use paced::{Pace, Paced};
 
 /// Why a body ended early.

@@ -106,6 +106,7 @@ impl Accepted {
         let hardening = &settings.hardening;
         let mut limit =
             TimeLimit { deadline: Instant::now() + hardening.handshake_timeout, stop: self.stop.clone() };
+        let local = self.stream.local_addr()?;
         let pace = Pace::new(hardening.min_rate, hardening.rate_window);
         let mut socket = Socket::new(PacedStream::new(self.stream, pace, Arc::clone(&wire)));
 
@@ -120,7 +121,7 @@ impl Accepted {
             self.permit.count(client.ip(), hardening)?;
         }
 
-        let mut facts = ConnectionFacts::new(self.peer, client, self.listener, wire);
+        let mut facts = ConnectionFacts::new(self.peer, client, local, self.listener, wire);
         let driver = |facts: ConnectionFacts, since| {
             facts.log();
             Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since }

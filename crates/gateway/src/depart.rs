@@ -96,7 +96,7 @@ fn log_refusal(exchange: &Exchange, refusal: &Refusal) {
         target: "bartizan::refusal",
         stage,
         code = refusal.code.as_str(),
-        status = refusal.code.status().as_u16(),
+        status = refusal.status().as_u16(),
         request_id = exchange.id.as_str(),
         client = %exchange.client.address,
         method = %exchange.head.method,

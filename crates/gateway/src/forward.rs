@@ -7,7 +7,7 @@ pub(crate) use request_headers::{strip_hop_by_hop, strip_trailers};
 
 use std::sync::Arc;
 
-use bartizan_pipeline::{Code, Exchange, Nonce, Outcome, Reason, Refusal, Stage};
+use bartizan_pipeline::{Code, Exchange, HeldBytes, Nonce, Outcome, Reason, Refusal, Stage};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
     uri::{Parts as UriParts, PathAndQuery},
@@ -16,7 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::watch;
 
 use crate::{
-    body::{BodyError, ClientBody, HeldBytes, Places, ResponseBody},
+    body::{BodyError, ClientBody, Places, ResponseBody},
     connection::ConnectionFacts,
     gateway::Generation,
     upgrade,

@@ -12,7 +12,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bartizan_config::{Config, Http, Listen};
 use bartizan_limits::Limiter;
-use bartizan_pipeline::{LimitHistory, Pipeline, Records};
+use bartizan_pipeline::{Doubt, LimitHistory, Pipeline, Records};
 use bartizan_reputation::AddressLists;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -102,10 +102,12 @@ impl Gateway {
     }
 
     /// Whether `config` can be served: reads and compiles everything it names, but listens nowhere. Needs a tokio
-    /// runtime to be entered; where that never runs, nobody is asked for keys or for their health either.
-    pub fn examine(config: Config) -> Result<(), GatewayError> {
+    /// runtime to be entered; where that never runs, nobody is asked for keys or for their health either. Says what of it
+    /// is probably not meant.
+    pub fn examine(config: Config) -> Result<Vec<Doubt>, GatewayError> {
         listener_settings(&config)?;
-        Generation::compile(Arc::new(config), &Arc::default(), None, None).map(|_| ())
+        let generation = Generation::compile(Arc::new(config), &Arc::default(), None, None)?;
+        Ok(generation.pipeline.doubts())
     }
 
     /// Takes over `config` in whole, or leaves everything as it is. Requests in flight end by the configuration
@@ -139,6 +141,11 @@ impl Gateway {
     /// The configuration that new requests are served by.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.shared.generation.load().config)
+    }
+
+    /// What of the configuration in use is probably not meant.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        self.shared.generation.load().pipeline.doubts()
     }
 
     /// What counts the requests of limited routes.

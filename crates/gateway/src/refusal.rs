@@ -35,7 +35,7 @@ pub(crate) fn respond(refusal: &Refusal, id: &RequestId) -> Response<ResponseBod
     let problem = Problem {
         r#type: &problem_type,
         title: code.title(),
-        status: code.status().as_u16(),
+        status: refusal.status().as_u16(),
         detail: code.detail(),
         code: code.as_str(),
         request_id: id.as_str(),
@@ -44,7 +44,7 @@ pub(crate) fn respond(refusal: &Refusal, id: &RequestId) -> Response<ResponseBod
     // INVARIANT: a structure of plain text always serialises.
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let mut response = Response::new(ResponseBody::Local(Some(body.into())));
-    *response.status_mut() = code.status();
+    *response.status_mut() = refusal.status();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

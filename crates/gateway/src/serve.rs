@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bartizan_config::Destination;
-use bartizan_pipeline::{Exchange, Records, Verdict};
+use bartizan_pipeline::{Exchange, HeldBytes, Records, Verdict};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
 use crate::{
     arrive,
-    body::{HeldBytes, ResponseBody},
+    body::ResponseBody,
     connection::{Answer, ConnectionFacts},
     depart::Departure,
     forward::Forwarder,

@@ -8,8 +8,10 @@ use std::{net::SocketAddr, sync::Arc};
 use bartizan_config::{Config, Source};
 use bartizan_model::{RequestId, TraceContext};
 use bartizan_pipeline::{
-    BodyFailure, ClientFacts, Exchange, Found, Held, HoldBody, NormalPath, PathError, Pipeline, Verdict,
+    BodyFailure, ClientFacts, Exchange, Found, Held, HeldBytes, HoldBody, NormalPath, PathError, Pipeline,
+    Reservation, Verdict,
 };
+use bytes::Bytes;
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{HeaderMap, Method, Request};
 use tokio::runtime::Runtime;
@@ -72,8 +74,12 @@ fn told(bencher: Bencher) {
 struct NoBody;
 
 impl HoldBody for NoBody {
-    fn held(&self) -> &[u8] {
-        &[]
+    fn held(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    fn reserve(&self) -> Reservation {
+        HeldBytes::new().reserve(u64::MAX)
     }
 
     fn declared_length(&self) -> Option<u64> {
@@ -126,8 +132,14 @@ fn request(path: &str) -> Request<()> {
 
 fn exchange(request: Request<()>) -> Exchange {
     let peer = SocketAddr::from(([198, 51, 100, 7], 40000));
-    let client =
-        ClientFacts { address: peer.ip(), peer, secure: false, is_disputed: false, certificate: None };
+    let client = ClientFacts {
+        address: peer.ip(),
+        peer,
+        local: peer,
+        secure: false,
+        is_disputed: false,
+        certificate: None,
+    };
     let (head, ()) = request.into_parts();
     Exchange::new(RequestId::generate(), TraceContext::start(), client, head)
 }

@@ -9,7 +9,7 @@ use std::{
 use bartizan_identity::{ClientCertificate, Identified};
 use bartizan_limits::RiskFactors;
 use bartizan_model::{Line, RequestId, TraceContext};
-use http::request::Parts;
+use http::{HeaderValue, Method, Version, header, request::Parts};
 
 use crate::{
     CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace,
@@ -63,6 +63,8 @@ pub struct ClientFacts {
     pub address: IpAddr,
     /// The other end of the TCP connection.
     pub peer: SocketAddr,
+    /// This end of it.
+    pub local: SocketAddr,
     /// Whether the client speaks TLS, to us or to a trusted proxy.
     pub secure: bool,
     /// Whether what trusted proxies say about the address contradicts itself or cannot be read, so that one of them
@@ -96,11 +98,18 @@ impl Exchange {
         }
     }
 
-    /// Whether the request speaks gRPC, which exists over HTTP/2 only: a stream both ways.
+    /// Whether the request is a call of gRPC: a stream both ways, `POST` over HTTP/2 with the media type of gRPC and the
+    /// `te: trailers` without which no server of gRPC takes a call (`PROTOCOL-HTTP2.md` of gRPC).
     pub fn is_grpc(&self) -> bool {
-        let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
-        self.head.version == http::Version::HTTP_2
-            && content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+        let Parts { method, version, headers, .. } = &self.head;
+        let is_of_grpc = |kind: &HeaderValue| {
+            let rest = kind.as_bytes().strip_prefix(b"application/grpc");
+            rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+        };
+        *version == Version::HTTP_2
+            && *method == Method::POST
+            && headers.get(header::CONTENT_TYPE).is_some_and(is_of_grpc)
+            && headers.get(header::TE).is_some_and(|te| te == "trailers")
     }
 
     /// How much of a threat it looks like by its limits, from 0 to 100; `None` where none has decided about it. Worked out
@@ -154,5 +163,29 @@ impl Exchange {
                 route.config.line
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Version};
+
+    use crate::tests::exchange;
+
+    #[test]
+    fn only_a_call_that_a_server_of_grpc_would_take_is_grpc() {
+        let request = |method: &str, version, kind: &str, te: &str| {
+            let request = Request::builder().method(method).version(version).header("content-type", kind);
+            exchange(request.header("te", te)).is_grpc()
+        };
+        for kind in ["application/grpc", "application/grpc+proto", "application/grpc;a=b"] {
+            assert!(request("POST", Version::HTTP_2, kind, "trailers"), "{kind}");
+        }
+        let grpc = "application/grpc";
+        assert!(!request("POST", Version::HTTP_11, grpc, "trailers"));
+        assert!(!request("PUT", Version::HTTP_2, grpc, "trailers"));
+        assert!(!request("POST", Version::HTTP_2, grpc, ""));
+        assert!(!request("POST", Version::HTTP_2, "application/grpc-web", "trailers"));
+        assert!(!request("POST", Version::HTTP_2, "application/json", "trailers"));
     }
 }

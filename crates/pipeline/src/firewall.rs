@@ -5,8 +5,11 @@
 //! initialization sets only what nobody has set before.
 
 mod account;
+mod doubt;
 mod inspection;
+mod inspectors;
 mod mask;
+mod refusal;
 mod rules;
 
 use std::{sync::Arc, time::SystemTime};
@@ -17,8 +20,11 @@ use bartizan_seclang::{
     ast::{DirectiveKind, RuleSelector, Target},
 };
 
+pub(crate) use self::doubt::doubts;
+pub(crate) use self::inspectors::{Inspectors, Shown};
 pub use self::{
     account::{Inspected, Judged, MatchedRule, MatchedVariable},
+    doubt::Doubt,
     inspection::{Inspection, RequestLine},
     rules::{RECOMMENDED, STARTER, compile},
 };
@@ -111,6 +117,9 @@ impl Firewall {
         now: SystemTime,
     ) -> Inspection {
         let mut transaction = Transaction::new(Arc::clone(&self.rules), connection, id);
+        if self.config.mode == WafMode::Log {
+            transaction.only_report();
+        }
         for (name, value) in &self.variables {
             transaction.set_tx(name, value);
         }
@@ -126,17 +135,12 @@ impl Firewall {
 /// What the initialization of the rules finds set already.
 fn variables(config: &Waf) -> Vec<(&'static str, String)> {
     let (level, threshold) = (config.paranoia.to_string(), config.threshold);
-    let mut variables = vec![
+    vec![
         ("blocking_paranoia_level", level.clone()),
         ("detection_paranoia_level", level),
         ("inbound_anomaly_score_threshold", threshold.inbound.to_string()),
         ("outbound_anomaly_score_threshold", threshold.outbound.to_string()),
-    ];
-    if config.mode == WafMode::Log {
-        // Who only wants to know wants to know everything.
-        variables.push(("early_blocking", "0".into()));
-    }
-    variables
+    ]
 }
 
 fn compile_exclusion(

@@ -12,6 +12,7 @@
 
 mod exchange;
 pub mod firewall;
+mod held_bytes;
 mod limits;
 mod path;
 mod records;
@@ -31,11 +32,14 @@ use bartizan_identity::{Authenticator, IdentityError, LiveSessions};
 use bartizan_limits::{Limiter, LimitsError};
 use bartizan_policy::PermissionIndex;
 use bartizan_reputation::AddressLists;
+use bytes::Bytes;
 
 pub use exchange::{ClientFacts, Exchange};
 pub use firewall::{
-    Firewall, FirewallError, Inspected, Inspection, Judged, MatchedRule, MatchedVariable, RequestLine,
+    Doubt, Firewall, FirewallError, Inspected, Inspection, Judged, MatchedRule, MatchedVariable, RequestLine,
 };
+use firewall::{Inspectors, Shown};
+pub use held_bytes::{HeldBytes, NoRoom, Reservation};
 use limits::Recorder;
 pub use limits::{
     Forecast, ForecastError, LimitAccount, LimitEffect, LimitHistory, Limited, NotForecast, RouteLimits,
@@ -59,6 +63,7 @@ pub struct Pipeline {
     authenticator: Authenticator,
     limiter: Limiter,
     recorder: Recorder,
+    inspectors: Inspectors,
 }
 
 /// Why a configuration cannot be compiled.
@@ -105,6 +110,7 @@ impl Pipeline {
             authenticator,
             recorder: Recorder::new(config, &limiter, previous.map(|pipeline| &pipeline.recorder)),
             limiter,
+            inspectors: previous.map_or_else(Inspectors::new, |pipeline| pipeline.inspectors.clone()),
         })
     }
 
@@ -150,21 +156,36 @@ impl Pipeline {
     async fn look_inside(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
         use stage::inspect;
 
-        if let Err(stop) = inspect::head(exchange) {
+        if let Err(stop) = inspect::head(exchange, body) {
             return exchange.conclude(Stage::Inspect, Err(stop));
         }
         let found = stage::body::run(exchange, body).await;
         let held = found.as_ref().ok().and_then(|(_, held)| *held);
         exchange.conclude(Stage::Body, found.map(|(passed, _)| passed))?;
-        match inspect::body(exchange, body.held(), held) {
+        match inspect::body(exchange, body.held(), held, &self.inspectors).await {
             Some(found) => exchange.conclude(Stage::Inspect, found),
             None => Ok(()),
         }
     }
 
+    /// Shows the front of a response's body to the rules that look at the exchange. An error is for the client.
+    pub async fn show_response(&self, exchange: &mut Exchange, front: Bytes) -> Result<(), Refusal> {
+        let Some(inspection) = exchange.inspection.take() else { return Ok(()) };
+        let length = front.len();
+        let show = move |inspection: &mut Inspection| inspection.response_body(&front);
+        let Shown { inspection, found } = self.inspectors.show(inspection, length, show).await?;
+        exchange.inspection = Some(inspection);
+        found
+    }
+
     /// The compiled routes.
     pub fn routes(&self) -> &RouteTable {
         &self.routes
+    }
+
+    /// What about the firewalls is probably not meant.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        firewall::doubts(self.routes.routes().iter().filter_map(|route| route.firewall.as_deref()))
     }
 
     /// What counts the requests of limited routes.

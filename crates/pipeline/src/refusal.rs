@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::Reason;
 
 /// A refusal, as RFC 9457 puts it to the client and as the log tells the operator.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// The stable code; it fixes status, title and detail.
+    /// The stable code; it fixes title and detail, and mostly the status.
     pub code: Code,
+    /// The status, where somebody wants another than the code's.
+    pub other_status: Option<StatusCode>,
     /// Why, for log and trace. Never shown to the client.
     pub reason: Reason,
     /// Headers the answer needs: `WWW-Authenticate`, `Allow`, `Retry-After`.
@@ -24,7 +26,25 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with this code and operator's reason.
     pub fn new(code: Code, reason: impl Into<Reason>) -> Self {
-        Self { code, reason: reason.into(), headers: Vec::new(), violated_policies: Vec::new(), close: false }
+        Self {
+            code,
+            other_status: None,
+            reason: reason.into(),
+            headers: Vec::new(),
+            violated_policies: Vec::new(),
+            close: false,
+        }
+    }
+
+    /// The status it is sent with.
+    pub fn status(&self) -> StatusCode {
+        self.other_status.unwrap_or_else(|| self.code.status())
+    }
+
+    /// A refusal because there is too much to do: it may be tried again in a moment.
+    pub fn overloaded(reason: impl Into<Reason>) -> Self {
+        let in_a_moment = HeaderValue::from_static("1");
+        Self::new(Code::Overloaded, reason).with_header(header::RETRY_AFTER, in_a_moment)
     }
 
     /// Adds a header to the answer.

@@ -5,9 +5,12 @@ use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 use bartizan_config::{Config, Source};
 use bartizan_model::{RequestId, TraceContext};
 use bartizan_reputation::{AddressLists, Entry, Standing};
+use bytes::Bytes;
 use http::Request;
 
-use crate::{BodyFailure, ClientFacts, Exchange, Held, HoldBody, Outcome, Pipeline, Verdict};
+use crate::{
+    BodyFailure, ClientFacts, Exchange, Held, HeldBytes, HoldBody, Outcome, Pipeline, Reservation, Verdict,
+};
 
 /// A configuration with these routes, one upstream `u` and one API key, `shop_0123456789abcdef0123456789abcdef`,
 /// that may `orders:read`.
@@ -44,8 +47,14 @@ const KEY_HASH: &str = "512f8d84e6393b07155c3a1daff43277d25ce3794ff4a196115635e7
 pub(crate) fn exchange(request: http::request::Builder) -> Exchange {
     let (head, ()) = request.body(()).unwrap().into_parts();
     let peer: SocketAddr = "198.51.100.7:40000".parse().unwrap();
-    let client =
-        ClientFacts { address: peer.ip(), peer, secure: false, is_disputed: false, certificate: None };
+    let client = ClientFacts {
+        address: peer.ip(),
+        peer,
+        local: peer,
+        secure: false,
+        is_disputed: false,
+        certificate: None,
+    };
     Exchange::new(RequestId::generate(), TraceContext::start(), client, head)
 }
 
@@ -53,8 +62,12 @@ pub(crate) fn exchange(request: http::request::Builder) -> Exchange {
 pub(crate) struct Body(pub(crate) usize);
 
 impl HoldBody for Body {
-    fn held(&self) -> &[u8] {
-        &[]
+    fn held(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    fn reserve(&self) -> Reservation {
+        HeldBytes::new().reserve(u64::MAX)
     }
 
     fn declared_length(&self) -> Option<u64> {

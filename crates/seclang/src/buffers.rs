@@ -79,6 +79,15 @@ struct Buffer {
 /// The buffer that each transformation makes of another one.
 type Steps = [u32; Transformation::NAMES.len()];
 
+/// How much there was at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    bytes: usize,
+    buffers: usize,
+}
+
+/// How many bytes transformations may make of one.
+const DERIVED_PER_RAW: usize = 4;
 const DERIVED: u32 = 1 << 31;
 const UNKNOWN: u32 = u32::MAX;
 
@@ -160,10 +169,39 @@ impl Buffers {
         store.hits(at, index)
     }
 
-    /// Whether what transformations made takes more room than it should.
+    /// The memory that all of it takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.raw.held_bytes() + self.derived.held_bytes()
+    }
+
+    /// About the most memory that looking at all of it takes besides: of each value two are made, and a vector may have
+    /// twice the room it needs.
+    pub(crate) fn needed_bytes(&self, index: &GateIndex) -> usize {
+        let of_each = size_of::<Buffer>() + size_of::<Steps>() + index.words() * size_of::<u64>();
+        self.raw.buffers.len() * of_each * 4 + self.raw.bytes.len() * DERIVED_PER_RAW
+    }
+
+    /// Whether what transformations made takes more room than it should, with what is remembered of it.
     pub(crate) fn is_crowded(&self) -> bool {
         const ROOM: usize = 4 << 20;
-        self.derived.bytes.len() > ROOM.max(self.raw.bytes.len().saturating_mul(4))
+        let Store { bytes, buffers, hits, steps } = &self.derived;
+        let taken = bytes.len()
+            + buffers.len() * size_of::<Buffer>()
+            + size_of_val(hits.as_slice())
+            + (steps.len() + self.raw.steps.len()) * size_of::<Steps>();
+        let of_each = 2 * (size_of::<Buffer>() + size_of::<Steps>());
+        taken > ROOM.max(self.raw.bytes.len() * DERIVED_PER_RAW) + self.raw.buffers.len() * of_each
+    }
+
+    /// What is there now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { bytes: self.raw.bytes.len(), buffers: self.raw.buffers.len() }
+    }
+
+    /// Forgets the values and names that were added since. None of them may be in use.
+    pub(crate) fn release(&mut self, mark: Mark) {
+        self.raw.bytes.truncate(mark.bytes);
+        self.raw.buffers.truncate(mark.buffers);
     }
 
     /// Forgets what transformations made. No buffer of theirs may be in use.
@@ -175,6 +213,13 @@ impl Buffers {
 }
 
 impl Store {
+    fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+            + self.buffers.capacity() * size_of::<Buffer>()
+            + self.hits.capacity() * size_of::<u64>()
+            + self.steps.capacity() * size_of::<Steps>()
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Span {
         let start = self.end();
         self.bytes.extend_from_slice(bytes);

@@ -30,6 +30,17 @@ impl Tx {
         Self { slots: vec![None; names.len()].into(), others: BTreeMap::new() }
     }
 
+    /// The memory that all of it takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let spilled = |value: &Written| if value.spilled() { value.capacity() } else { 0 };
+        let other = |(name, value): (&Vec<u8>, &Written)| {
+            name.capacity() + spilled(value) + size_of::<(Vec<u8>, Written)>()
+        };
+        size_of_val(&*self.slots)
+            + self.slots.iter().flatten().map(spilled).sum::<usize>()
+            + self.others.iter().map(other).sum::<usize>()
+    }
+
     pub(crate) fn get(&self, slot: Slot) -> Option<&[u8]> {
         self.slots.get(slot.0)?.as_deref()
     }

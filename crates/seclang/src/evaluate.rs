@@ -11,11 +11,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use smallvec::SmallVec;
 
 use crate::{
-    Disruption, Interruption, Matched, RuleMatch, RuleSet,
+    Declaration, Disruption, Interruption, Matched, RuleMatch, RuleSet,
     ast::{AllowScope, BodyProcessor, EngineMode, Phase, Severity, Variable},
     buffers::{BufferId, Buffers, Span},
     collections::{Collections, Tx},
     compile::Text,
+    declared::Believed,
     exclusion::{Excluded, Exclusion},
     gate::Gate,
     rule_set::{CompiledDisruption, CompiledRule, Item, Marker},
@@ -33,8 +34,14 @@ pub(crate) struct State {
     pub(crate) collections: Collections,
     pub(crate) environment: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) exclusions: Vec<Arc<Exclusion>>,
+    pub(crate) declarations: Vec<Arc<Declaration>>,
+    pub(crate) believed: Believed,
     pub(crate) matches: Vec<RuleMatch>,
     pub(crate) interruption: Option<Interruption>,
+    /// Everything that would end the exchange, or has ended it.
+    pub(crate) objections: Vec<Interruption>,
+    /// Whether the exchange goes on all the same.
+    pub(crate) only_reports: bool,
     pub(crate) controls: Controls,
     pub(crate) started: Instant,
     /// Bytes of all arguments, names and values.
@@ -57,6 +64,7 @@ pub(crate) struct Controls {
     pub(crate) request_body_access: Option<bool>,
     pub(crate) response_body_access: Option<bool>,
     pub(crate) force_request_body_variable: bool,
+    pub(crate) detect_json: bool,
     pub(crate) processor: Option<BodyProcessor>,
 }
 
@@ -89,8 +97,12 @@ impl State {
             collections: Collections::default(),
             environment: BTreeMap::new(),
             exclusions: Vec::new(),
+            declarations: Vec::new(),
+            believed: Believed::default(),
             matches: Vec::new(),
             interruption: None,
+            objections: Vec::new(),
+            only_reports: false,
             controls: Controls::default(),
             started: Instant::now(),
             arguments_size: 0,
@@ -102,6 +114,25 @@ impl State {
             skip: 0,
             cache: Cache::new(rules),
         }
+    }
+
+    /// Ends the exchange, unless it is only reported what would.
+    pub(crate) fn refuse(&mut self, interruption: Interruption) {
+        if !self.only_reports {
+            self.interruption = Some(interruption.clone());
+        }
+        self.objections.push(interruption);
+    }
+
+    /// The memory that all of it takes, but for what is small whatever comes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let last = self.last.value.capacity() + self.last.all.capacity() * size_of::<MatchedEntry>();
+        self.buffers.held_bytes()
+            + self.values.held_bytes()
+            + self.tx.held_bytes()
+            + self.cache.held_bytes()
+            + self.matches.capacity() * size_of::<RuleMatch>()
+            + last
     }
 
     /// Whether rules of this phase still have a say.
@@ -198,16 +229,24 @@ impl Evaluation<'_> {
         let rule = &self.rules.rules[number];
         self.rule = Some(rule);
         self.keeps = rule.is_logged || rule.links.len() > 1;
+        let (mark, version) = (self.state.buffers.mark(), self.state.values.version());
+        if self.holds(rule, &excluded) {
+            rule.links.iter().rev().flat_map(|link| &link.effects).for_each(|effect| self.effect(effect));
+            self.conclude(rule);
+        }
         self.reported.clear();
         self.state.last.all.clear();
-        for (number, link) in rule.links.iter().enumerate() {
-            let excluded = if number == 0 { excluded.as_slice() } else { &[] };
-            if !self.link(link, excluded) {
-                return;
-            }
+        // What it looked at and no other rule will, unless it has said something new about the exchange.
+        if self.state.values.version() == version {
+            self.state.buffers.release(mark);
         }
-        rule.links.iter().rev().flat_map(|link| &link.effects).for_each(|effect| self.effect(effect));
-        self.conclude(rule);
+    }
+
+    fn holds(&mut self, rule: &CompiledRule, excluded: &[Excluded]) -> bool {
+        rule.links.iter().enumerate().all(|(number, link)| {
+            // Exclusions concern the first link.
+            self.link(link, if number == 0 { excluded } else { &[] })
+        })
     }
 
     /// A rule holds as a whole.
@@ -235,8 +274,7 @@ impl Evaluation<'_> {
                 Disruption::Redirect(self.reader().readable(target))
             }
         };
-        self.state.interruption =
-            Some(Interruption { rule: Some(rule.info.id), status: rule.status, action });
+        self.state.refuse(Interruption { rule: Some(rule.info.id), status: rule.status, action });
     }
 
     fn report(&self, rule: &CompiledRule) -> RuleMatch {

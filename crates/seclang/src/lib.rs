@@ -14,6 +14,7 @@ mod collections;
 mod compile;
 #[cfg(test)]
 mod cpu_time;
+mod declared;
 mod error;
 mod evaluate;
 mod exclusion;
@@ -32,6 +33,7 @@ mod values;
 mod work;
 
 pub use collections::{CollectionStore, StoredValue};
+pub use declared::{Declaration, ValueKind};
 pub use error::{Problem, SeclangError};
 pub use exclusion::Exclusion;
 pub use load::{DataFiles, RuleFiles};

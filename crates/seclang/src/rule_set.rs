@@ -150,6 +150,8 @@ pub(crate) struct CompiledLink {
     pub(crate) argument: Option<Text>,
     pub(crate) gate: Gate,
     pub(crate) chain: Chain,
+    /// Whether it leaves out values that are what they were declared to be.
+    pub(crate) seeks_attacks: bool,
     pub(crate) multi_match: bool,
     pub(crate) captures: bool,
     /// For each value that matches, in the order of the file.
@@ -236,6 +238,7 @@ pub(crate) enum Effect {
     RequestBodyAccess(bool),
     ResponseBodyAccess(bool),
     ForceRequestBodyVariable(bool),
+    DetectJson(bool),
     RequestBodyProcessor(BodyProcessor),
     /// One of the rule set's exclusions.
     Exclude(usize),

@@ -17,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    CollectionStore, Exclusion, Interruption, RuleMatch, RuleSet,
+    CollectionStore, Declaration, Exclusion, Interruption, RuleMatch, RuleSet,
     ast::{EngineMode, Phase, Variable},
     collections::Collections,
     evaluate::{self, State},
@@ -47,6 +47,7 @@ pub struct Transaction {
     state: State,
     request_body: body::Body,
     response_body: body::Body,
+    has_read_request_body: bool,
 }
 
 impl Transaction {
@@ -63,7 +64,13 @@ impl Transaction {
         set(Variable::ServerPort, &connection.server.port().to_string());
         set(Variable::UniqueId, unique_id);
         set(Variable::WebAppId, &rules.settings.web_app_id);
-        Self { rules, state, request_body: body::Body::default(), response_body: body::Body::default() }
+        Self {
+            rules,
+            state,
+            request_body: body::Body::default(),
+            response_body: body::Body::default(),
+            has_read_request_body: false,
+        }
     }
 
     /// Keeps collections from one exchange to the next. To be called before the first phase.
@@ -76,6 +83,12 @@ impl Transaction {
         self.state.mode = mode;
     }
 
+    /// Goes on where a rule ends the exchange, with all others, and keeps what would have ended it in
+    /// [`Self::objections`]. Unlike in `DetectionOnly`, `allow` is followed: what is reported is what would be refused.
+    pub fn only_report(&mut self) {
+        self.state.only_reports = true;
+    }
+
     /// Sets a variable of `TX` for this exchange, such as `blocking_paranoia_level`.
     pub fn set_tx(&mut self, name: &str, value: &str) {
         self.state.tx.set_named(name.as_bytes(), Some(value.as_bytes()), &self.rules.mentioned);
@@ -86,18 +99,35 @@ impl Transaction {
         self.state.exclusions.push(exclusion);
     }
 
+    /// Says what the values of a target are, so that rules which look for attacks leave out those that are. Each is
+    /// compared with its kind at the beginning of the phases that follow.
+    pub fn declare(&mut self, declaration: Arc<Declaration>) {
+        self.state.declarations.push(declaration);
+    }
+
     /// The end of the request's headers: phase 1.
     pub fn request_headers_done(&mut self) -> Option<&Interruption> {
         self.state.finish_request_headers();
         self.run(Phase::RequestHeaders)
     }
 
-    /// The end of the request's body, also where there is none: phase 2.
-    pub fn request_body_done(&mut self) -> Option<&Interruption> {
-        if self.state.interruption.is_none() && self.state.mode != EngineMode::Off {
+    /// Reads the request's body, all of which is here, without asking rules yet: what they will look at is known then
+    /// ([`Self::held_bytes`], [`Self::needed_bytes`]). Whoever does not want to know need not call it.
+    pub fn read_request_body(&mut self) -> Option<&Interruption> {
+        if !self.has_read_request_body
+            && self.state.interruption.is_none()
+            && self.state.mode != EngineMode::Off
+        {
+            self.has_read_request_body = true;
             let access = self.sees_request_body();
             self.state.finish_request_body(&self.rules, std::mem::take(&mut self.request_body), access);
         }
+        self.interruption()
+    }
+
+    /// The end of the request's body, also where there is none: phase 2.
+    pub fn request_body_done(&mut self) -> Option<&Interruption> {
+        self.read_request_body();
         self.run(Phase::RequestBody)
     }
 
@@ -121,6 +151,7 @@ impl Transaction {
     }
 
     fn run(&mut self, phase: Phase) -> Option<&Interruption> {
+        self.state.believe();
         evaluate::run(&self.rules, &mut self.state, phase);
         self.interruption()
     }
@@ -130,9 +161,26 @@ impl Transaction {
         self.state.interruption.as_ref()
     }
 
+    /// Everything that would have ended the exchange, in the order in which it did, or the one thing that has.
+    pub fn objections(&self) -> &[Interruption] {
+        &self.state.objections
+    }
+
     /// The rules that matched and are to be logged, in the order in which they did.
     pub fn matches(&self) -> &[RuleMatch] {
         &self.state.matches
+    }
+
+    /// The memory that it holds at present, within a few KiB: the bodies, everything that rules look at, and what
+    /// transformations made of that. It is worked out when asked.
+    pub fn held_bytes(&self) -> usize {
+        self.request_body.held_bytes() + self.response_body.held_bytes() + self.state.held_bytes()
+    }
+
+    /// About the most memory that rules will take on top of [`Self::held_bytes`] to look at what is there: what is
+    /// remembered of each value, and what transformations make of them all.
+    pub fn needed_bytes(&self) -> usize {
+        self.state.buffers.needed_bytes(&self.rules.index)
     }
 
     /// What a macro `%{TX.score}` would say now, for traces and tests: `variable("TX.score")`.

@@ -47,6 +47,12 @@ impl Values {
         values
     }
 
+    /// The memory that the tables take; the values themselves are in the buffers.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let entries = |table: &Table| if table.entries.spilled() { table.entries.capacity() } else { 0 };
+        self.tables.iter().map(|table| size_of::<Table>() + entries(table) * size_of::<Entry>()).sum()
+    }
+
     pub(crate) fn of(&self, variable: Variable) -> &[Entry] {
         &self.tables[variable as usize].entries
     }

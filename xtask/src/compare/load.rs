@@ -2,30 +2,19 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result};
 
 use super::{
     scenario::{Protocol, Scenario},
     servers::Proxy,
 };
-use crate::command::{self, command};
+use crate::{
+    command::{self, command},
+    wrk::{self, Load},
+};
 
 /// Streams open at once on each HTTP/2 connection.
 const STREAMS: &str = "10";
-
-/// What the load generator saw.
-#[derive(Deserialize)]
-pub(super) struct Load {
-    requests: u32,
-    seconds: f64,
-    p50_us: f64,
-    p99_us: f64,
-    /// Answers other than 2xx and 3xx.
-    refused: u32,
-    /// Requests without an answer.
-    broken: u32,
-}
 
 /// One measurement.
 pub(super) struct Sample {
@@ -48,34 +37,30 @@ impl Sample {
     }
 }
 
-/// Sends one scenario to one proxy for a while. An answer that is no success makes the figures worthless, so it is
-/// an error.
+/// Sends one scenario to one proxy for a while.
 pub(super) fn run(scenario: &Scenario, proxy: &Proxy, token: &str, seconds: u64) -> Result<Load> {
-    let load = match scenario.protocol {
-        Protocol::Http1 => wrk(scenario, &format!("http://{}{}", proxy.http, scenario.path), token, seconds),
-        Protocol::Http1Tls => {
-            wrk(scenario, &format!("https://{}{}", proxy.https, scenario.path), token, seconds)
+    let wrk = |origin: &str| -> Result<Load> {
+        let request = crate::root().join("target/compare/request.http");
+        fs::write(&request, text(scenario, token))?;
+        wrk::send(origin, &request, scenario.connections, seconds)
+    };
+    match scenario.protocol {
+        Protocol::Http1 => wrk(&format!("http://{}", proxy.http)),
+        Protocol::Http1Tls => wrk(&format!("https://{}", proxy.https)),
+        Protocol::Http2Tls => {
+            h2load(scenario, &format!("https://{}{}", proxy.https, scenario.path), seconds)?.succeeded()
         }
-        Protocol::Http2Tls => h2load(scenario, &format!("https://{}{}", proxy.https, scenario.path), seconds),
-    }?;
-    ensure!(load.requests > 0, "not one request was answered");
-    ensure!(load.refused == 0, "{} of {} answers were refusals", load.refused, load.requests);
-    ensure!(load.broken == 0, "{} requests had no answer", load.broken);
-    Ok(load)
+    }
 }
 
-fn wrk(scenario: &Scenario, url: &str, token: &str, seconds: u64) -> Result<Load> {
-    let script = crate::root().join("bench/compare/load.lua");
-    let authorization = if scenario.token { format!("Bearer {token}") } else { "-".into() };
-    let mut command = command("wrk", &["--threads", "1", "--timeout", "10s"]);
-    command
-        .args(["--connections", &scenario.connections.to_string()])
-        .args(["--duration", &format!("{seconds}s"), "--script"])
-        .arg(script)
-        .args([url, "--", &scenario.body.to_string(), &authorization]);
-    let output = String::from_utf8(command::output(command)?)?;
-    let line = output.lines().last().with_context(|| format!("wrk said nothing about {url}"))?;
-    serde_json::from_str(line).with_context(|| format!("wrk said `{line}`"))
+/// The request of a scenario, as wrk's script reads it.
+fn text(scenario: &Scenario, token: &str) -> String {
+    let Scenario { path, body, .. } = scenario;
+    let method = if *body > 0 { "POST" } else { "GET" };
+    let media_type = if *body > 0 { "Content-Type: application/octet-stream\n" } else { "" };
+    let authorization =
+        if scenario.token { format!("Authorization: Bearer {token}\n") } else { String::new() };
+    format!("{method} {path} HTTP/1.1\n{media_type}{authorization}\n{}\n", "x".repeat(*body))
 }
 
 fn h2load(scenario: &Scenario, url: &str, seconds: u64) -> Result<Load> {

@@ -9,6 +9,8 @@ use bartizan_seclang::{RuleFiles, RuleSet};
 pub(crate) fn load(crs: &Path) -> Result<Arc<RuleSet>> {
     let crs = crs.to_str().context("the path of the rules is not UTF-8")?;
     let mut files = RuleFiles::default();
+    let recommended = include_str!("../../../crates/pipeline/src/firewall/recommended.conf");
+    files.add_text(recommended, "recommended.conf")?;
     files.add_text(include_str!("../crs/engine.conf"), "engine.conf")?;
     files.add_text(include_str!("../../../bench/waf/engine.conf"), "bench/waf/engine.conf")?;
     files.add_files(&format!("{crs}/crs-setup.conf.example"))?;

@@ -38,6 +38,8 @@ impl Engine {
         rules: impl FnOnce(&mut RuleFiles) -> Result<(), SeclangError>,
     ) -> Result<Self> {
         let mut files = RuleFiles::default();
+        let recommended = include_str!("../../../crates/pipeline/src/firewall/recommended.conf");
+        files.add_text(recommended, "recommended.conf")?;
         files.add_text(include_str!("engine.conf"), "engine.conf")?;
         setup(&mut files)?;
         files.add_text(include_str!("regression.conf"), "regression.conf")?;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
+use bartizan_ftw::Output;
 use regex::bytes::{Regex, RegexBuilder};
-
-use crate::suite::Output;
 
 /// What came of a request.
 #[derive(Debug, Default)]

@@ -1,10 +1,9 @@
 //! `cargo xtask crs`: the regression tests of the OWASP Core Rule Set, in the configuration that it documents for
 //! them.
 //!
-//! A program of its own, so that the other developer commands need not wait for the rule engine to be built. It reads
-//! the tests ([`suite`]), makes the bytes of each request ([`request`]), has them judged by the rule engine in this
-//! process ([`engine`], which alone knows it) or by a running gateway ([`gateway`]), compares ([`judge`],
-//! [`overrides`]) and reports.
+//! A program of its own, so that the other developer commands need not wait for the rule engine to be built. It has
+//! the tests ([`bartizan_ftw`]) judged by the rule engine in this process ([`engine`], which alone knows it) or by a running
+//! gateway ([`gateway`]), compares ([`judge`], [`overrides`]) and reports.
 #![expect(clippy::print_stdout, reason = "what a developer asked to see goes to standard output")]
 
 mod backend;
@@ -13,22 +12,20 @@ mod gateway;
 mod judge;
 mod overrides;
 mod report;
-mod request;
 mod run;
 mod server;
 mod socket;
-mod suite;
 mod wire;
 
 use std::{path::PathBuf, time::Instant};
 
 use anyhow::{Result, ensure};
+use bartizan_ftw::Suite;
 use clap::Parser;
 
 use engine::Engine;
 use gateway::Gateway;
 use judge::Exchange;
-use suite::Suite;
 
 #[derive(Parser)]
 #[command(
@@ -71,7 +68,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let crs = arguments.data.join("crs-4.28.0");
     let folder = arguments.tests.unwrap_or_else(|| crs.join("regression-tests"));
-    let Suite { mut tests, unreadable } = suite::read(&folder)?;
+    let Suite { mut tests, unreadable } = bartizan_ftw::read(&folder)?;
     let is_selection = !arguments.only.is_empty() || !arguments.rule.is_empty();
     if is_selection {
         tests.retain(|test| arguments.only.contains(&test.name) || arguments.rule.contains(&test.rule));

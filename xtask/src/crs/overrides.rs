@@ -6,9 +6,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
+use bartizan_ftw::Output;
 use serde::Deserialize;
-
-use crate::suite::Output;
 
 const FILE: &str = include_str!("overrides.yaml");
 

@@ -138,11 +138,12 @@ pub(crate) fn check(outcomes: &[Outcome<'_>], expectations: &Expectations) -> Re
 
 #[cfg(test)]
 mod tests {
+    use bartizan_ftw::{Output, Test};
+
     use super::*;
     use crate::{
         judge::{Entry, Exchange},
         overrides::{Override, Recorded},
-        suite::{Output, Test},
     };
 
     fn tests(number: usize) -> Vec<Test> {

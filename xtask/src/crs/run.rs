@@ -7,12 +7,11 @@ use std::{
 };
 
 use anyhow::Result;
+use bartizan_ftw::Test;
 
 use crate::{
     judge::{Exchange, judge},
     overrides::{Expectations, Override},
-    request::requests,
-    suite::Test,
 };
 
 /// What became of a test.
@@ -85,7 +84,7 @@ fn verdict(
 ) -> Result<Verdict> {
     let mut complaints = Vec::new();
     for stage in &test.stages {
-        for request in requests(&stage.input)? {
+        for request in stage.input.requests()? {
             let Ok(exchange) = panic::catch_unwind(AssertUnwindSafe(|| drive(&request))) else {
                 return Ok(Verdict::Failed(vec!["the engine panicked".to_owned()]));
             };
@@ -114,8 +113,10 @@ fn as_overridden(entry: &Override, traces: &[Trace]) -> Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use bartizan_ftw::Stage;
+
     use super::*;
-    use crate::{judge::Entry, overrides::Recorded, suite::Stage};
+    use crate::{judge::Entry, overrides::Recorded};
 
     fn test(name: &str, stages: &[&str]) -> Test {
         let stage = |text: &&str| serde_saphyr::from_str::<Stage>(text).unwrap();

@@ -10,22 +10,21 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
 
 use crate::{
-    command::{self, command},
     cpu,
     machine::{self, said},
     process::Process,
     server::{self, free_address},
     setup::MODSECURITY,
+    wrk,
 };
 
 /// What both are sent, by the name of the exchange: files of `bench/waf/requests`.
 const COMPARED: [&str; 2] = ["get", "json"];
 /// One that `ModSecurity` refuses when it has its rules.
 const ATTACK: &str = "sql-injection";
-const CONNECTIONS: &str = "8";
+const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Peer {
@@ -98,24 +97,10 @@ impl Nginx {
     fn cpu_us(&self, name: &str, seconds: u64) -> Result<f64> {
         thread::sleep(Duration::from_millis(200)); // lets the connections of the measurement before be closed
         let before = cpu::time(self.process.id())?;
-        let requests = self.load(&file(name), seconds).with_context(|| format!("`{name}` through nginx"))?;
+        let load = wrk::send(&format!("http://{}", self.address), &file(name), CONNECTIONS, seconds);
+        let requests = load.with_context(|| format!("`{name}` through nginx"))?.requests;
         let spent = cpu::time(self.process.id())?.saturating_sub(before);
         Ok(spent.as_secs_f64() * 1e6 / f64::from(requests))
-    }
-
-    fn load(&self, request: &Path, seconds: u64) -> Result<u32> {
-        let mut wrk = command("wrk", &["--threads", "1", "--timeout", "10s", "--connections", CONNECTIONS]);
-        wrk.args(["--duration", &format!("{seconds}s"), "--script"])
-            .arg(crate::root().join("bench/waf/load.lua"))
-            .args([&format!("http://{}/", self.address), "--"])
-            .arg(request);
-        let output = String::from_utf8(command::output(wrk)?)?;
-        let line = output.lines().last().context("wrk said nothing")?;
-        let load: Load = serde_json::from_str(line).with_context(|| format!("wrk said `{line}`"))?;
-        ensure!(load.requests > 0, "not one request was answered");
-        ensure!(load.refused == 0, "{} of {} answers were refusals", load.refused, load.requests);
-        ensure!(load.broken == 0, "{} requests had no answer", load.broken);
-        Ok(load.requests)
     }
 
     /// The status of the answer to a request without a body.
@@ -131,16 +116,6 @@ impl Nginx {
     }
 }
 
-/// What wrk saw.
-#[derive(Deserialize)]
-struct Load {
-    requests: u32,
-    /// Answers other than 2xx and 3xx.
-    refused: u32,
-    /// Requests without an answer.
-    broken: u32,
-}
-
 fn file(name: &str) -> PathBuf {
     crate::root().join("bench/waf/requests").join(name).with_extension("http")
 }
@@ -148,12 +123,13 @@ fn file(name: &str) -> PathBuf {
 /// Writes what names the files of rules, in the order in which the engine reads them.
 fn rules(folder: &Path, crs: &Path) -> Result<PathBuf> {
     let (root, crs) = (crate::root(), crs.display());
-    let (xtask, bench) = (root.join("xtask/src/crs/engine.conf"), root.join("bench/waf/engine.conf"));
-    let text = format!(
-        "Include {}\nInclude {}\nInclude {crs}/crs-setup.conf.example\nInclude {crs}/rules/*.conf\n",
-        xtask.display(),
-        bench.display(),
-    );
+    let ours = [
+        "crates/pipeline/src/firewall/recommended.conf",
+        "xtask/src/crs/engine.conf",
+        "bench/waf/engine.conf",
+    ];
+    let ours: String = ours.iter().map(|file| format!("Include {}\n", root.join(file).display())).collect();
+    let text = format!("{ours}Include {crs}/crs-setup.conf.example\nInclude {crs}/rules/*.conf\n");
     let path = folder.join("rules.conf");
     fs::write(&path, text)?;
     Ok(path)

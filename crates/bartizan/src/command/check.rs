@@ -8,13 +8,14 @@ use std::{
 use anyhow::Result;
 use bartizan_config::{Config, ConfigError, Diagnostic, Loaded};
 use bartizan_gateway::Gateway;
+use bartizan_pipeline::Doubt;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::runtime::Builder;
 
 use crate::{
     document,
-    output::{FAINT, GOOD, complain, print, styled},
+    output::{FAINT, GOOD, Table, complain, print, styled},
     state::StateDirectory,
 };
 
@@ -53,12 +54,15 @@ impl Check {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let path = document::find(self.file.or(self.config))?;
         let state = StateDirectory::locate(self.state_dir).ok();
-        let loaded = document::load(&path, state.as_ref()).and_then(|loaded| {
-            let text = summary(&document::shown(&path), &loaded);
-            let Loaded { config, warnings } = loaded;
+        let loaded = document::load(&path, state.as_ref()).and_then(|Loaded { config, mut warnings }| {
+            let summary = Summary::of(&config);
             let revision = config.revision.clone();
             match examine(config, &path) {
-                Ok(()) => Ok((text, revision, warnings)),
+                Ok(doubts) => {
+                    warnings.extend(document::doubts(&path, doubts));
+                    let text = summary.text(&document::shown(&path), &revision, warnings.len());
+                    Ok((text, revision, warnings))
+                }
                 Err(problem) => Err(ConfigError::Invalid(warnings.into_iter().chain([problem]).collect())),
             }
         });
@@ -80,7 +84,7 @@ impl Check {
 
 /// Reads what the configuration names: certificates, keys, authorities. The runtime is there because a gateway needs
 /// one; it never runs, so that nothing is asked of the network.
-fn examine(config: Config, path: &Path) -> Result<(), Diagnostic> {
+fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Diagnostic> {
     let unusable = |subject: Option<&str>, message: String| Diagnostic::in_use(path, subject, message);
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| unusable(None, format!("cannot start the runtime: {error}")))?;
@@ -99,20 +103,35 @@ fn print_json(revision: Option<&str>, diagnostics: &[Diagnostic]) -> Result<()> 
     print(format_args!("{:#}", json!({ "valid": valid, "revision": revision, "diagnostics": diagnostics })))
 }
 
-fn summary(path: &str, Loaded { config, warnings }: &Loaded) -> String {
-    let number = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let mut facts = vec![
-        number(config.routes.len(), "route"),
-        number(config.upstreams.len(), "upstream"),
-        number(config.identity.len(), "identity provider"),
-    ];
-    if !warnings.is_empty() {
-        facts.push(number(warnings.len(), "warning"));
+/// What is said of a configuration that can be used.
+struct Summary {
+    facts: Vec<String>,
+    routes: Table,
+}
+
+impl Summary {
+    fn of(config: &Config) -> Self {
+        let facts = vec![
+            number(config.routes.len(), "route"),
+            number(config.upstreams.len(), "upstream"),
+            number(config.identity.len(), "identity provider"),
+        ];
+        Self { facts, routes: document::routes(config) }
     }
-    format!(
-        "{} {path} {}\n\n{}",
-        styled(GOOD.bold(), "valid:"),
-        styled(FAINT, format!("(revision {}, {})", config.revision, facts.join(", "))),
-        document::routes(config)
-    )
+
+    fn text(mut self, path: &str, revision: &str, warnings: usize) -> String {
+        if warnings > 0 {
+            self.facts.push(number(warnings, "warning"));
+        }
+        format!(
+            "{} {path} {}\n\n{}",
+            styled(GOOD.bold(), "valid:"),
+            styled(FAINT, format!("(revision {revision}, {})", self.facts.join(", "))),
+            self.routes
+        )
+    }
+}
+
+fn number(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

@@ -174,3 +174,47 @@ async fn rules_that_are_not_understood_keep_the_gateway_from_starting() {
     assert!(complaint.contains("own.conf:2") && complaint.contains("frobnicate"), "{complaint}");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn own_rules_see_the_connection_and_say_how_they_are_answered() {
+    let (upstream, gateway) = guarded("starter").await;
+    let rules = "SecRule SERVER_ADDR \"!@streq 127.0.0.1\" \"id:100,phase:1,deny,status:500\"\n\
+                 SecRule SERVER_PORT \"@within 80 443\" \"id:101,phase:1,deny,status:500\"\n\
+                 SecRule ARGS:go \"@streq away\" \"id:102,phase:1,redirect:https://shop.test/no,status:303\"\n\
+                 SecRule ARGS:go \"@streq nowhere\" \"id:103,phase:2,deny,status:404\"\n";
+    std::fs::write(gateway.folder().join("own.conf"), rules).unwrap();
+    gateway.rewrite(&format!(
+        "routes:\n  - {{ path: /**, to: \"{upstream}\", auth: none, waf: {{ include: own.conf }} }}\n"
+    ));
+    gateway.cli(["reload"]).await.succeeded();
+    let ask = async |target: &str| {
+        gateway.raw(format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")).await
+    };
+    assert_eq!(ask("/").await.status, 200);
+    let away = ask("/?go=away").await;
+    assert_eq!((away.status, away.header("location")), (303, "https://shop.test/no"));
+    assert_eq!(away.code().as_deref(), Some("waf_refused"));
+    let nowhere = ask("/?go=nowhere").await;
+    assert_eq!((nowhere.status, nowhere.code().as_deref()), (404, Some("waf_refused")));
+    let problem: Value = serde_json::from_slice(&nowhere.body).unwrap();
+    assert_eq!(problem["status"], 404);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_exclusion_of_nothing_is_warned_about() {
+    let (upstream, gateway) = guarded("starter").await;
+    gateway.rewrite(&format!(
+        "routes:\n  - path: /**\n    to: \"{upstream}\"\n    auth: none\n    waf:\n      exclude:\n\
+         \x20       - {{ tag: atack-sqli, target: \"ARGS:id\" }}\n"
+    ));
+    let checked: Value =
+        serde_json::from_str(&gateway.cli(["check", "--format", "json"]).await.succeeded()).unwrap();
+    let warning = &checked["diagnostics"][0];
+    assert_eq!((&checked["valid"], &warning["severity"]), (&true.into(), &"warning".into()), "{checked}");
+    assert_eq!(warning["message"], "no rule has the tag `atack-sqli`: nothing is excluded");
+    assert_eq!(warning["hint"], "did you mean `attack-sqli`?");
+    let snippet = warning["snippet"].as_str().unwrap();
+    assert!(snippet.contains("- { tag: atack-sqli"), "{snippet}");
+    gateway.stop().await;
+}

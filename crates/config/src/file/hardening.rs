@@ -41,8 +41,8 @@ pub(crate) struct Hardening {
     /// The window over which `min_rate` is measured.
     #[schemars(extend("default" = "10s"))]
     pub(crate) rate_window: Optional<Parsed<Duration>>,
-    /// Request bodies held in memory at one time, by all connections together. A body that would go over it is
-    /// refused with 503.
+    /// Bodies held in memory at one time, by all connections together, with what the firewall makes of them. A body that
+    /// would go over it is refused with 503.
     #[schemars(extend("default" = "256MiB"))]
     pub(crate) max_held_bytes: Optional<Parsed<ByteSize>>,
     /// Requests served on one connection before it is closed in order.

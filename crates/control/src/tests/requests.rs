@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bartizan_config::{Config, Source};
 use bartizan_model::{RequestId, TraceContext};
-use bartizan_pipeline::{BodyFailure, ClientFacts, Exchange, Held, HoldBody, Pipeline, Record, Verdict};
+use bartizan_pipeline::{
+    BodyFailure, ClientFacts, Exchange, Held, HeldBytes, HoldBody, Pipeline, Record, Reservation, Verdict,
+};
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -150,8 +153,14 @@ async fn decide(admin: &Admin, id: &str, target: &str, key: Option<&str>) {
     }
     let (head, ()) = request.body(()).unwrap().into_parts();
     let peer: SocketAddr = "198.51.100.7:40000".parse().unwrap();
-    let client =
-        ClientFacts { address: peer.ip(), peer, secure: false, is_disputed: false, certificate: None };
+    let client = ClientFacts {
+        address: peer.ip(),
+        peer,
+        local: peer,
+        secure: false,
+        is_disputed: false,
+        certificate: None,
+    };
     let trace = http::HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     let (id, trace): (RequestId, _) = (id.parse().unwrap(), TraceContext::try_from(&trace).unwrap());
     let mut exchange = Exchange::new(id, trace, client, head);
@@ -166,8 +175,12 @@ async fn decide(admin: &Admin, id: &str, target: &str, key: Option<&str>) {
 struct NoBody;
 
 impl HoldBody for NoBody {
-    fn held(&self) -> &[u8] {
-        &[]
+    fn held(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    fn reserve(&self) -> Reservation {
+        HeldBytes::new().reserve(u64::MAX)
     }
 
     fn declared_length(&self) -> Option<u64> {

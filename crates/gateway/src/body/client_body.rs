@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bartizan_pipeline::{BodyFailure, Held, HoldBody};
+use bartizan_pipeline::{BodyFailure, Held, HeldBytes, HoldBody, NoRoom, Reservation};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{BodyError, HeldBytes, Pace, Paced, RequestBody, held_bytes::NoRoom};
+use super::{BodyError, Pace, Paced, RequestBody};
 
 /// A body that the road may hold and the gateway then forwards.
 #[derive(Debug)]
@@ -23,6 +23,13 @@ pub(crate) struct ClientBody<'a> {
 pub(crate) struct Room<'a> {
     pub(crate) all_held: &'a Arc<HeldBytes>,
     pub(crate) limit: u64,
+}
+
+impl Room<'_> {
+    /// Nothing yet, to grow.
+    pub(crate) fn reserve(&self) -> Reservation {
+        self.all_held.reserve(self.limit)
+    }
 }
 
 impl<'a> ClientBody<'a> {
@@ -51,7 +58,7 @@ impl HoldBody for ClientBody<'_> {
 
     async fn hold(&mut self, limit: usize) -> Result<Held, BodyFailure> {
         let mut held = Gathered::default();
-        let mut reservation = self.room.all_held.reserve(self.room.limit);
+        let mut reservation = self.room.reserve();
         while let Some(rest) = &mut self.rest {
             match rest.frame().await {
                 None => self.rest = None,
@@ -74,8 +81,12 @@ impl HoldBody for ClientBody<'_> {
         Ok(if length > limit { Held::Front(length) } else { Held::Whole(length) })
     }
 
-    fn held(&self) -> &[u8] {
-        self.front.as_deref().unwrap_or_default()
+    fn held(&self) -> Bytes {
+        self.front.clone().unwrap_or_default()
+    }
+
+    fn reserve(&self) -> Reservation {
+        self.room.reserve()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use bartizan_pipeline::NoRoom;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{BodyError, ResponseBody, Room, client_body::Gathered, held_bytes::NoRoom};
+use super::{BodyError, ResponseBody, Room, client_body::Gathered};
 
 /// What is held of a response, and what is still to come.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Fronted {
     }
 
     async fn read(mut body: ResponseBody, limit: usize, room: Room<'_>) -> Result<Self, HoldError> {
-        let (mut held, mut reservation) = (Gathered::default(), room.all_held.reserve(room.limit));
+        let (mut held, mut reservation) = (Gathered::default(), room.reserve());
         let (mut trailers, mut is_whole) = (None, false);
         while held.length() < limit && !is_whole {
             match body.frame().await.transpose()? {
@@ -64,8 +65,8 @@ impl Fronted {
     }
 
     /// What is held.
-    pub(crate) fn front(&self) -> &[u8] {
-        self.front.as_deref().unwrap_or_default()
+    pub(crate) fn front(&self) -> Bytes {
+        self.front.clone().unwrap_or_default()
     }
 
     pub(super) fn poll_frame(

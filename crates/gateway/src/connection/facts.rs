@@ -31,6 +31,8 @@ pub(crate) struct ConnectionFacts {
     pub(crate) peer: SocketAddr,
     /// On whose behalf: what the PROXY header says, else the peer.
     pub(crate) client: SocketAddr,
+    /// This end of the connection.
+    pub(crate) local: SocketAddr,
     /// The address of `client` as a header value, made once for all requests.
     pub(crate) client_address: HeaderValue,
     /// Where it came in.
@@ -46,6 +48,7 @@ impl ConnectionFacts {
     pub(super) fn new(
         peer: SocketAddr,
         client: SocketAddr,
+        local: SocketAddr,
         listener: ListenerKind,
         wire: Arc<WireState>,
     ) -> Self {
@@ -53,7 +56,7 @@ impl ConnectionFacts {
         // INVARIANT: digits, letters, dots and colons are always a header value.
         let client_address =
             HeaderValue::try_from(address).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { peer, client, client_address, listener, tls: None, wire }
+        Self { peer, client, local, client_address, listener, tls: None, wire }
     }
 
     /// Says that the connection stands, for who debugs.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bartizan_pipeline::{Code, Exchange, Outcome, Refusal, Stage};
+use bartizan_pipeline::{Code, Exchange, Judged, Outcome, Reason, Refusal, Stage};
 use http::Response;
 
 use super::Forwarder;
@@ -16,28 +16,44 @@ impl Forwarder<'_> {
         exchange: &mut Exchange,
         response: Response<ResponseBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        let Some(mut inspection) = exchange.inspection.take() else { return Ok(response) };
-        let found = self.show(exchange, &mut inspection, response).await;
-        inspection.finish();
-        let account = inspection.account();
-        let (outcome, reason) = match &found {
-            Err(refusal) => (Outcome::Denied, refusal.reason.clone()),
-            Ok(_) if account.outbound_score.is_some_and(|score| score > 0) => {
-                (Outcome::Passed, account.summary().into())
-            }
-            Ok(_) => (Outcome::Passed, "the rules have nothing against the response".into()),
+        let Some(line) = exchange.inspection.as_ref().map(|inspection| inspection.firewall().config().line)
+        else {
+            return Ok(response);
         };
-        exchange.inspected = Some(Arc::new(account));
-        exchange.mark(Stage::Response, outcome, reason, inspection.firewall().config().line);
+        let found = self.show(exchange, response).await;
+        let account = exchange.inspection.take().map(|mut inspection| {
+            inspection.finish();
+            let account = inspection.account();
+            let reason = match inspection.unseen() {
+                Some(reason) => format!("body not looked at ({reason})").into(),
+                None if inspection.objects_to_response() => {
+                    format!("would refuse: {}", account.summary_of(Judged::RefusedResponse)).into()
+                }
+                None if account.outbound_score.is_some_and(|score| score > 0) => {
+                    account.summary_of(Judged::RefusedResponse).into()
+                }
+                None => Reason::from("the rules have nothing against the response"),
+            };
+            (account, reason)
+        });
+        let (account, passed) = account.unzip();
+        let (outcome, reason) = match &found {
+            Ok(_) => (Outcome::Passed, passed.unwrap_or_else(|| "not looked at".into())),
+            Err(refusal) => (Outcome::Denied, refusal.reason.clone()),
+        };
+        if let Some(account) = account {
+            exchange.inspected = Some(Arc::new(account));
+        }
+        exchange.mark(Stage::Response, outcome, reason, line);
         found
     }
 
     async fn show(
         &self,
-        exchange: &Exchange,
-        inspection: &mut bartizan_pipeline::Inspection,
+        exchange: &mut Exchange,
         response: Response<ResponseBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
+        let Some(inspection) = &mut exchange.inspection else { return Ok(response) };
         inspection.response_head(response.status(), response.headers())?;
         let Some(limit) = inspection.wants_response_body(response.headers()) else {
             return inspection.response_body(&[]).map(|()| response);
@@ -49,7 +65,8 @@ impl Forwarder<'_> {
             .await
             .map_err(|error| refusal(&error))?;
         let front = fronted.front();
-        inspection.response_body(front.get(..limit).unwrap_or(front))?;
+        let looked_at = front.slice(..front.len().min(limit));
+        self.generation.pipeline.show_response(exchange, looked_at).await?;
         Ok(Response::from_parts(head, ResponseBody::Fronted(fronted)))
     }
 }

@@ -249,6 +249,7 @@ mod tests {
         let client = ClientFacts {
             address: address.parse().unwrap(),
             peer: peer.parse().unwrap(),
+            local: "127.0.0.1:443".parse().unwrap(),
             secure: true,
             is_disputed: false,
             certificate: None,

@@ -1,5 +1,7 @@
 //! What remains of an inspection for those who ask why: which rules matched what, the score, and the decision.
 
+use std::str::FromStr;
+
 use bartizan_config::WafMode;
 use bartizan_seclang::{Matched, RuleInfo, RuleMatch, Transaction, ast::Severity};
 
@@ -57,6 +59,8 @@ pub struct MatchedRule {
     pub severity: Option<&'static str>,
     /// The paranoia level from which on it looks.
     pub paranoia: Option<u8>,
+    /// Whether it ends the exchange by itself, or would.
+    pub refuses: bool,
     /// What it matched; empty for a rule that only decides by what others have found.
     pub variables: Vec<MatchedVariable>,
 }
@@ -76,18 +80,46 @@ impl Inspected {
         Self {
             mode: config.mode,
             judged,
-            paranoia: config.paranoia,
-            inbound_score: number(transaction, "TX.blocking_inbound_anomaly_score"),
-            inbound_threshold: config.threshold.inbound,
+            // What the rules' own setup says takes precedence.
+            paranoia: number(transaction, "TX.blocking_paranoia_level").unwrap_or(config.paranoia),
+            inbound_score: inbound_score(transaction),
+            inbound_threshold: number(transaction, "TX.inbound_anomaly_score_threshold")
+                .unwrap_or(config.threshold.inbound),
             outbound_score: number(transaction, "TX.blocking_outbound_anomaly_score"),
-            outbound_threshold: config.threshold.outbound,
-            rules: matches.iter().take(MOST_RULES).map(|found| matched(firewall, found)).collect(),
+            outbound_threshold: number(transaction, "TX.outbound_anomaly_score_threshold")
+                .unwrap_or(config.threshold.outbound),
+            rules: matches
+                .iter()
+                .take(MOST_RULES)
+                .map(|found| matched(firewall, transaction, found))
+                .collect(),
             rules_left_out: matches.len().saturating_sub(MOST_RULES),
+        }
+    }
+
+    /// What the configuration alone says.
+    pub(super) fn unknown(firewall: &Firewall, judged: Judged) -> Self {
+        let config = firewall.config();
+        Self {
+            mode: config.mode,
+            judged,
+            paranoia: config.paranoia,
+            inbound_score: None,
+            inbound_threshold: config.threshold.inbound,
+            outbound_score: None,
+            outbound_threshold: config.threshold.outbound,
+            rules: Vec::new(),
+            rules_left_out: 0,
         }
     }
 
     /// In one line: which rules, and the score.
     pub fn summary(&self) -> String {
+        self.summary_of(self.judged)
+    }
+
+    /// The same, with the score of the request or of the response.
+    pub fn summary_of(&self, judged: Judged) -> String {
         let causes = self.rules.iter().filter(|rule| !rule.variables.is_empty());
         let mut causes: Vec<String> = causes.map(MatchedRule::summary).collect();
         if causes.is_empty() {
@@ -96,7 +128,7 @@ impl Inspected {
         let others = causes.len().saturating_sub(3) + self.rules_left_out;
         causes.truncate(3);
         let others = if others > 0 { format!(" and {others} more") } else { String::new() };
-        let (score, threshold) = match self.judged {
+        let (score, threshold) = match judged {
             Judged::RefusedResponse => (self.outbound_score, self.outbound_threshold),
             Judged::Passed | Judged::RefusedRequest => (self.inbound_score, self.inbound_threshold),
         };
@@ -114,7 +146,7 @@ impl MatchedRule {
     }
 }
 
-fn matched(firewall: &Firewall, found: &RuleMatch) -> MatchedRule {
+fn matched(firewall: &Firewall, transaction: &Transaction, found: &RuleMatch) -> MatchedRule {
     let mut variables: Vec<MatchedVariable> = Vec::new();
     for matched in found.matched.iter().filter(|matched| is_of_the_exchange(matched)) {
         // What an earlier link of the chain matched, by its own name.
@@ -129,6 +161,7 @@ fn matched(firewall: &Firewall, found: &RuleMatch) -> MatchedRule {
         message: mask::masked("", found.message.as_bytes()),
         severity: found.severity.map(Severity::name),
         paranoia: firewall.rules().rule(found.rule).and_then(RuleInfo::paranoia_level),
+        refuses: transaction.objections().iter().any(|objection| objection.rule == Some(found.rule)),
         variables,
     }
 }
@@ -138,6 +171,11 @@ fn is_of_the_exchange(matched: &Matched) -> bool {
     !matched.variable.starts_with("TX:") && matched.variable != "TX" && !matched.variable.is_empty()
 }
 
-fn number(transaction: &Transaction, name: &str) -> Option<u32> {
+/// The anomaly score of the request, where the rules count one.
+pub(super) fn inbound_score(transaction: &Transaction) -> Option<u32> {
+    number(transaction, "TX.blocking_inbound_anomaly_score")
+}
+
+fn number<N: FromStr>(transaction: &Transaction, name: &str) -> Option<N> {
     String::from_utf8(transaction.variable(name)?).ok()?.parse().ok()
 }

@@ -6,12 +6,12 @@ use std::{
 };
 
 use bartizan_config::WafMode;
-use bartizan_seclang::{Disruption, Interruption, Transaction};
+use bartizan_seclang::Transaction;
 use http::{HeaderMap, StatusCode, Version, header};
 use metrics::counter;
 
-use super::{Firewall, Inspected, Judged};
-use crate::{Code, Refusal};
+use super::{Firewall, Inspected, Judged, account, refusal};
+use crate::{Code, NoRoom, Reason, Refusal, Reservation};
 
 /// One exchange that a firewall looks at.
 #[derive(Debug)]
@@ -19,6 +19,15 @@ pub struct Inspection {
     firewall: Arc<Firewall>,
     transaction: Transaction,
     judged: Judged,
+    /// The score of the request when the rules decided against it.
+    score: Option<u32>,
+    objects_to_response: bool,
+    /// How many of the matches the metrics know.
+    counted_rules: usize,
+    /// What the transaction takes of the memory for held bodies.
+    reservation: Option<Reservation>,
+    /// Why a body was not looked at although it should have been.
+    unseen: Option<Reason>,
 }
 
 /// The first line of a request, as the client wrote it.
@@ -34,7 +43,23 @@ pub struct RequestLine<'a> {
 
 impl Inspection {
     pub(super) fn new(firewall: Arc<Firewall>, transaction: Transaction) -> Self {
-        Self { firewall, transaction, judged: Judged::Passed }
+        Self {
+            firewall,
+            transaction,
+            judged: Judged::Passed,
+            score: None,
+            objects_to_response: false,
+            counted_rules: 0,
+            reservation: None,
+            unseen: None,
+        }
+    }
+
+    /// Counts what the rules make of bodies under the limit that all held bodies share.
+    #[must_use]
+    pub fn within(mut self, reservation: Reservation) -> Self {
+        self.reservation = Some(reservation);
+        self
     }
 
     /// The firewall.
@@ -44,7 +69,25 @@ impl Inspection {
 
     /// What is known so far.
     pub fn account(&self) -> Inspected {
-        Inspected::of(&self.firewall, &self.transaction, self.judged)
+        let known = || {
+            let known = Inspected::of(&self.firewall, &self.transaction, self.judged);
+            // What rules add that only report is not what would have refused.
+            Inspected { inbound_score: self.score.or(known.inbound_score), ..known }
+        };
+        catch_unwind(AssertUnwindSafe(known)).unwrap_or_else(|_| {
+            report_failure();
+            Inspected::unknown(&self.firewall, self.judged)
+        })
+    }
+
+    /// Whether the rules have something against the response.
+    pub fn objects_to_response(&self) -> bool {
+        self.objects_to_response
+    }
+
+    /// Why a body was not looked at although it should have been: there was too much to do, and the mode is `log`.
+    pub fn unseen(&self) -> Option<&Reason> {
+        self.unseen.as_ref()
     }
 
     /// The numbers of all rules that matched, in that order.
@@ -67,7 +110,7 @@ impl Inspection {
             for (name, value) in headers {
                 transaction.request_header(name.as_str().as_bytes(), value.as_bytes());
             }
-            transaction.request_headers_done().cloned()
+            transaction.request_headers_done();
         })
     }
 
@@ -77,11 +120,18 @@ impl Inspection {
             self.transaction.exclude(Arc::clone(&self.firewall.incomplete));
         }
         if !body.is_empty() {
+            // What is read of a body is mostly about as much again.
+            if self.make_room(body.len() * 2).is_err() {
+                return self.cannot_look(NoRoom.to_string());
+            }
             counter!("bartizan_waf_inspected_bodies_total", "direction" => "request").increment(1);
+            self.show(Judged::RefusedRequest, |transaction| {
+                transaction.request_body(body);
+                transaction.read_request_body();
+            })?;
         }
-        self.show(Judged::RefusedRequest, |transaction| {
-            transaction.request_body(body);
-            transaction.request_body_done().cloned()
+        self.ask(Judged::RefusedRequest, |transaction| {
+            transaction.request_body_done();
         })
     }
 
@@ -107,84 +157,124 @@ impl Inspection {
             for (name, value) in headers {
                 transaction.response_header(name.as_str().as_bytes(), value.as_bytes());
             }
-            transaction.response_headers_done().cloned()
+            transaction.response_headers_done();
         })
     }
 
     /// Shows the body of a response, as far as it is to be looked at; nothing where there is none.
     pub fn response_body(&mut self, body: &[u8]) -> Result<(), Refusal> {
         if !body.is_empty() {
+            if self.make_room(body.len() * 2).is_err() {
+                return self.cannot_look(NoRoom.to_string());
+            }
             counter!("bartizan_waf_inspected_bodies_total", "direction" => "response").increment(1);
+            self.show(Judged::RefusedResponse, |transaction| {
+                transaction.response_body(body);
+            })?;
         }
-        self.show(Judged::RefusedResponse, |transaction| {
-            transaction.response_body(body);
-            transaction.response_body_done().cloned()
+        self.ask(Judged::RefusedResponse, |transaction| {
+            transaction.response_body_done();
         })
+    }
+
+    /// There is too much to do to look at this body. It is refused where the rules may refuse.
+    pub(super) fn cannot_look(&mut self, reason: impl Into<Reason>) -> Result<(), Refusal> {
+        counter!("bartizan_waf_overloads_total").increment(1);
+        match self.firewall.config().mode {
+            WafMode::Block => Err(Refusal::overloaded(reason).closing()),
+            WafMode::Log => {
+                self.unseen = Some(reason.into());
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets the rules look at a body that is there. They may take as much memory as they might need; afterwards what they
+    /// have taken counts.
+    fn ask(&mut self, judged: Judged, rules: impl FnOnce(&mut Transaction)) -> Result<(), Refusal> {
+        if self.make_room(self.transaction.needed_bytes()).is_err() {
+            return self.cannot_look(NoRoom.to_string());
+        }
+        self.show(judged, rules)?;
+        match self.make_room(0) {
+            Ok(()) => Ok(()),
+            Err(NoRoom) => self.cannot_look(NoRoom.to_string()),
+        }
+    }
+
+    /// Counts what the transaction holds, and this much more.
+    fn make_room(&mut self, more: usize) -> Result<(), NoRoom> {
+        let Some(reservation) = &mut self.reservation else { return Ok(()) };
+        reservation.resize(self.transaction.held_bytes().saturating_add(more))
     }
 
     /// The end of the exchange.
     pub fn finish(&mut self) {
-        let _ = self.guarded(|transaction| {
-            transaction.finish();
-            None
-        });
+        let _ = self.guarded(Transaction::finish);
+        self.count_rules();
     }
 
-    /// Shows a part, unless the rules have decided already. What they decide is a refusal where they may refuse.
-    fn show(
-        &mut self,
-        judged: Judged,
-        part: impl FnOnce(&mut Transaction) -> Option<Interruption>,
-    ) -> Result<(), Refusal> {
-        if self.judged != Judged::Passed {
+    /// Shows a part. What the rules have against it is a refusal where they may refuse, which ends the exchange; where they
+    /// only report, the first thing is what would have ended it.
+    fn show(&mut self, judged: Judged, part: impl FnOnce(&mut Transaction)) -> Result<(), Refusal> {
+        let mode = self.firewall.config().mode;
+        if mode == WafMode::Block && self.judged != Judged::Passed {
             return Ok(());
         }
-        let mode = self.firewall.config().mode;
-        let found =
-            self.guarded(part).or_else(|failed| if mode == WafMode::Log { Ok(None) } else { Err(failed) })?;
-        let Some(interruption) = found else { return Ok(()) };
-        self.judged = judged;
-        let account = self.account();
-        count(&account);
-        match mode {
-            WafMode::Log => Ok(()),
-            WafMode::Block => Err(refusal(judged, &interruption, &account)),
+        let known = self.transaction.objections().len();
+        if let Err(failed) = self.guarded(part) {
+            return if mode == WafMode::Log { Ok(()) } else { Err(failed) };
         }
+        let objection = self.transaction.objections().get(known).cloned();
+        if objection.is_some() {
+            self.objects_to_response |= judged == Judged::RefusedResponse;
+            if self.judged == Judged::Passed {
+                self.judged = judged;
+                self.score = account::inbound_score(&self.transaction);
+                counter!("bartizan_waf_refusals_total", "mode" => name(mode)).increment(1);
+            }
+        }
+        self.count_rules();
+        match (objection, mode) {
+            (Some(objection), WafMode::Block) => Err(refusal::of(judged, &objection, &self.account())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Of an exchange that is refused, or would be. Rules are as many as the rule set has; whoever asks sees which of them
+    /// refuse.
+    fn count_rules(&mut self) {
+        if self.judged == Judged::Passed {
+            return;
+        }
+        let mode = name(self.firewall.config().mode);
+        for found in self.transaction.matches().iter().skip(self.counted_rules) {
+            let rule = found.rule.to_string();
+            counter!("bartizan_waf_refusals_by_rule_total", "mode" => mode, "rule" => rule).increment(1);
+        }
+        self.counted_rules = self.transaction.matches().len();
     }
 
     /// Whoever sends what the engine fails on must neither get through nor end more than their own request.
-    fn guarded(
-        &mut self,
-        part: impl FnOnce(&mut Transaction) -> Option<Interruption>,
-    ) -> Result<Option<Interruption>, Refusal> {
+    fn guarded(&mut self, part: impl FnOnce(&mut Transaction)) -> Result<(), Refusal> {
         let transaction = &mut self.transaction;
         catch_unwind(AssertUnwindSafe(|| part(transaction))).map_err(|_| {
-            counter!("bartizan_waf_failures_total").increment(1);
-            tracing::error!("the rule engine has failed inside");
+            report_failure();
             Refusal::new(Code::SecurityCheckFailed, "the rule engine failed inside").closing()
         })
     }
 }
 
-fn refusal(judged: Judged, interruption: &Interruption, account: &Inspected) -> Refusal {
-    let code = match judged {
-        Judged::RefusedResponse => Code::WafResponseRefused,
-        Judged::Passed | Judged::RefusedRequest => Code::WafRefused,
-    };
-    let refusal = Refusal::new(code, account.summary());
-    if interruption.action == Disruption::Drop { refusal.closing() } else { refusal }
+fn report_failure() {
+    counter!("bartizan_waf_failures_total").increment(1);
+    tracing::error!("the rule engine has failed inside");
 }
 
-/// Rules are as many as the rule set has; whoever asks sees which of them refuse.
-fn count(account: &Inspected) {
-    let mode = match account.mode {
+/// What a mode is called in metrics.
+fn name(mode: WafMode) -> &'static str {
+    match mode {
         WafMode::Block => "block",
         WafMode::Log => "log",
-    };
-    counter!("bartizan_waf_refusals_total", "mode" => mode).increment(1);
-    for rule in &account.rules {
-        counter!("bartizan_waf_refusals_by_rule_total", "mode" => mode, "rule" => rule.id.to_string())
-            .increment(1);
     }
 }
 

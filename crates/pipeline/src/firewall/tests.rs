@@ -9,6 +9,11 @@ use crate::{Code, Refusal};
 
 /// The firewalls of a document's routes: `keys` of each, beside its path (`/0`, `/1`).
 fn firewalls(keys: &[&str]) -> Vec<Arc<Firewall>> {
+    firewalls_of("", keys)
+}
+
+/// The same, with what the document says besides.
+pub(super) fn firewalls_of(document: &str, keys: &[&str]) -> Vec<Arc<Firewall>> {
     let routes: Vec<_> = keys
         .iter()
         .enumerate()
@@ -16,7 +21,8 @@ fn firewalls(keys: &[&str]) -> Vec<Arc<Firewall>> {
             format!("  - {{ path: /{number}/**, to: \"http://a\", auth: none, waf: {waf} }}\n")
         })
         .collect();
-    let text = format!("version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes:\n{}", routes.concat());
+    let text =
+        format!("version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n{document}routes:\n{}", routes.concat());
     let config = Config::parse(&text, &Source::text("/")).unwrap().config;
     let sets = compile_all(&config).unwrap();
     let routes = config.routes.iter().filter_map(|route| route.waf.as_ref());
@@ -58,6 +64,9 @@ fn get(firewall: &Arc<Firewall>, target: &str) -> (Result<(), Refusal>, Inspecte
 
 const ATTACK: &str = "/0/a?id=1%27%20OR%20%271%27%3D%271&page=2";
 
+/// Only who reads JSON sees it.
+const ESCAPED: &str = r#"{"id": "1\u0027 OR \u00271\u0027=\u00271"}"#;
+
 #[test]
 fn an_attack_is_refused_and_told() {
     let firewall = starter("");
@@ -80,6 +89,11 @@ fn an_attack_is_refused_and_told() {
         ("text/json", r#"{"id": "1' OR '1'='1"}"#),
         ("application/merge-patch+json", r#"{"id": "1' OR '1'='1"}"#),
         ("application/json", r#"{"filter": {"id": "1' OR '1'='1"}}"#),
+        ("text/plain", ESCAPED),
+        ("", ESCAPED),
+        ("json", ESCAPED),
+        ("application/octet-stream", ESCAPED),
+        ("application/grpc", ESCAPED),
     ] {
         let (found, account) = ask(&firewall, "/0/a", kind, body);
         assert!(found.is_err(), "{kind}: {account:?}");
@@ -90,10 +104,54 @@ fn an_attack_is_refused_and_told() {
 }
 
 #[test]
-fn log_mode_never_refuses_and_tells_what_it_would() {
-    let (found, account) = get(&starter("mode: log"), ATTACK);
+fn log_mode_tells_everything_that_would_be_refused_and_refuses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.conf");
+    let own = "SecRule ARGS:page \"@streq 2\" \"id:100,phase:1,deny,msg:'No second pages'\"\n\
+               SecRule ARGS:page \"@streq 2\" \"id:101,phase:2,deny,msg:'Really'\"\n";
+    std::fs::write(&file, own).unwrap();
+    let with = |mode: &str| starter(&format!("mode: {mode}, include: \"{}\"", file.display()));
+    let (found, account) = get(&with("log"), ATTACK);
     assert!(found.is_ok());
     assert_eq!((account.mode, account.judged), (WafMode::Log, Judged::RefusedRequest));
+    let refusing = account.rules.iter().filter(|rule| rule.refuses).map(|rule| rule.id);
+    assert_eq!(refusing.collect::<Vec<_>>(), [100, 10_090_040, 101]);
+    assert!(account.rules.iter().any(|rule| rule.variables.iter().any(|one| one.name == "ARGS:id")));
+    // Whoever blocks ends with the first of them.
+    let blocked = get(&with("block"), ATTACK).1;
+    assert_eq!(blocked.rules.iter().map(|rule| rule.id).collect::<Vec<_>>(), [100]);
+    assert_eq!(account.inbound_score, blocked.inbound_score);
+}
+
+#[test]
+fn the_score_is_the_same_whether_rules_refuse_or_report() {
+    let (block, log) = (starter("mode: block"), starter("mode: log"));
+    for target in [
+        ATTACK,
+        "/0/.env?id=1%27%20OR%20%271%27%3D%271",
+        "/0/a?id=%3Cscript%3Ealert(1)%3C/script%3E&q=/etc/passwd%00",
+        "/0/../../etc/passwd",
+        "/0/a?id=7",
+    ] {
+        let (blocked, logged) = (get(&block, target).1, get(&log, target).1);
+        assert_eq!(
+            (logged.inbound_score, logged.judged),
+            (blocked.inbound_score, blocked.judged),
+            "{target}"
+        );
+        assert!(logged.rules.starts_with(&blocked.rules), "{target}");
+    }
+}
+
+#[test]
+fn the_rules_own_setup_says_what_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("levels-config.conf");
+    let setup = "SecAction \"id:100,phase:1,pass,nolog,setvar:tx.blocking_paranoia_level=3,\
+                 setvar:tx.inbound_anomaly_score_threshold=12\"\n";
+    std::fs::write(&file, setup).unwrap();
+    let (_, account) = get(&starter(&format!("paranoia: 2, include: \"{}\"", file.display())), "/0/a");
+    assert_eq!((account.paranoia, account.inbound_threshold), (3, 12));
 }
 
 /// The example of the manual's page about the language, as its file is named there.

@@ -5,10 +5,10 @@
 //! exception, so nothing reaches a route of that kind unread by claiming to be gRPC.
 
 use bartizan_config::BodyPolicy;
-use http::{HeaderValue, header};
+use bytes::Bytes;
 
 use super::Passed;
-use crate::{Code, Exchange, Refusal, Stop};
+use crate::{Code, Exchange, NoRoom, Refusal, Reservation, Stop};
 
 /// A request body that can be held. Implemented by whoever owns the connection.
 pub trait HoldBody: Send {
@@ -19,7 +19,10 @@ pub trait HoldBody: Send {
     fn hold(&mut self, limit: usize) -> impl Future<Output = Result<Held, BodyFailure>> + Send;
 
     /// What is held of it.
-    fn held(&self) -> &[u8];
+    fn held(&self) -> Bytes;
+
+    /// Room beside it, for what is made of it: nothing yet, under the same limit.
+    fn reserve(&self) -> Reservation;
 }
 
 /// How far holding came.
@@ -92,10 +95,6 @@ pub(crate) async fn run(
         Err(BodyFailure::Incomplete) => {
             Err(Refusal::new(Code::BodyIncomplete, "broken off or malformed").closing().into())
         }
-        Err(BodyFailure::NoRoom) => {
-            let refusal = Refusal::new(Code::Overloaded, "no room left under `hardening.max_held_bytes`");
-            let in_a_moment = HeaderValue::from_static("1");
-            Err(refusal.with_header(header::RETRY_AFTER, in_a_moment).closing().into())
-        }
+        Err(BodyFailure::NoRoom) => Err(Refusal::overloaded(NoRoom.to_string()).closing().into()),
     }
 }

@@ -4,30 +4,35 @@
 //! What is streamed is not looked at: bodies of routes that say so, gRPC (a conversation, and only towards services
 //! that can speak it), and what is beyond the limit where the front is declared to be enough.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use bartizan_config::{OnLargeBody, WafMode};
 use bartizan_seclang::Connection;
+use bytes::Bytes;
 use http::Version;
 
-use super::{Passed, body::Held};
-use crate::{Code, Exchange, Judged, Reason, Refusal, RequestLine, Stop};
+use super::{
+    Passed,
+    body::{Held, HoldBody},
+};
+use crate::{
+    ClientFacts, Code, Exchange, Inspection, Judged, Reason, Refusal, RequestLine, Shown, Stop,
+    firewall::Inspectors,
+};
 
 /// Shows the head.
-pub(crate) fn head(exchange: &mut Exchange) -> Result<(), Stop> {
+pub(crate) fn head(exchange: &mut Exchange, body: &impl HoldBody) -> Result<(), Stop> {
     let Some(firewall) = exchange.route.as_ref().and_then(|route| route.firewall.clone()) else {
         return Ok(());
     };
-    let port = if exchange.client.secure { 443 } else { 80 };
+    let ClientFacts { address, peer, local, .. } = exchange.client;
     let connection = Connection {
-        client: SocketAddr::new(exchange.client.address, exchange.client.peer.port()),
-        server: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
+        client: SocketAddr::new(address, peer.port()),
+        server: SocketAddr::new(local.ip().to_canonical(), local.port()),
     };
     let path = exchange.path.matched(exchange.head.uri.path());
-    let mut inspection = firewall.inspect(connection, exchange.id.as_str(), path, exchange.arrived);
+    let inspection = firewall.inspect(connection, exchange.id.as_str(), path, exchange.arrived);
+    let mut inspection = inspection.within(body.reserve());
     let head = &exchange.head;
     let target = if head.version < Version::HTTP_2 {
         head.uri.to_string()
@@ -48,32 +53,41 @@ pub(crate) fn head(exchange: &mut Exchange) -> Result<(), Stop> {
 
 /// Shows what is held of the body (`None`: it is streamed), and says what came of the whole. `None`: there is nothing to
 /// decide here.
-pub(crate) fn body(
+pub(crate) async fn body(
     exchange: &mut Exchange,
-    bytes: &[u8],
+    bytes: Bytes,
     held: Option<Held>,
+    inspectors: &Inspectors,
 ) -> Option<Result<Passed, Stop>> {
-    let mut inspection = exchange.inspection.take()?;
+    let inspection = exchange.inspection.take()?;
     let config = inspection.firewall().config();
     let (line, limit) = (config.line, config.max_body);
     let may_refuse = config.mode == WafMode::Block && config.on_large_body == OnLargeBody::Refuse;
-    let seen = bytes.get(..limit).unwrap_or(bytes);
+    let seen = bytes.slice(..bytes.len().min(limit));
     let is_whole = matches!(held, Some(Held::Whole(_))) && seen.len() == bytes.len();
     if held.is_some() && !is_whole && may_refuse {
         let reason = format!("longer than the firewall looks at (`max_body`, {limit} bytes)");
         return Some(Err(Refusal::new(Code::BodyTooLarge, reason).closing().into()));
     }
-    let found = inspection.request_body(seen, is_whole);
-    let is_over = found.is_err() || !inspection.wants_response();
-    if is_over {
-        inspection.finish();
-    }
-    let account = inspection.account();
-    let extent = match held {
-        None => "body not looked at: ",
-        Some(_) if !is_whole => "front of the body looked at: ",
-        Some(_) => "",
+    let show = move |inspection: &mut Inspection| {
+        let found = inspection.request_body(&seen, is_whole);
+        if found.is_err() || !inspection.wants_response() {
+            inspection.finish();
+        }
+        found
     };
+    let shown = inspectors.show(inspection, bytes.len().min(limit), show).await;
+    let Shown { inspection, found } = match shown {
+        Ok(shown) => shown,
+        Err(refusal) => return Some(Err(refusal.into())),
+    };
+    let extent = match (inspection.unseen(), held) {
+        (Some(reason), _) => format!("body not looked at ({reason}): ").into(),
+        (None, None) => Cow::Borrowed("body not looked at: "),
+        (None, Some(_)) if !is_whole => Cow::Borrowed("front of the body looked at: "),
+        (None, Some(_)) => Cow::Borrowed(""),
+    };
+    let account = inspection.account();
     let passed: Reason = match (account.judged, account.mode) {
         (Judged::RefusedRequest, WafMode::Log) => {
             format!("{extent}would refuse: {}", account.summary()).into()
@@ -83,8 +97,11 @@ pub(crate) fn body(
         _ => format!("{extent}no rule matched").into(),
     };
     exchange.inspected = Some(Arc::new(account));
-    if !is_over {
+    if found.is_ok() && inspection.wants_response() {
         exchange.inspection = Some(inspection);
     }
     Some(found.map_err(Stop::from).map(|()| Passed::because(passed, line)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,6 +214,8 @@ pub enum Control {
     ResponseBodyAccess(bool),
     /// `forceRequestBodyVariable`
     ForceRequestBodyVariable(bool),
+    /// `detectJson`, of this engine only: a body that begins like JSON is read as JSON, too.
+    DetectJson(bool),
     /// `requestBodyProcessor`
     RequestBodyProcessor(BodyProcessor),
     /// `ruleRemoveById`, `ruleRemoveByTag`, `ruleRemoveByMsg`

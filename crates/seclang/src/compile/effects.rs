@@ -72,6 +72,7 @@ fn control(control: &Control, shared: &mut Shared<'_>) -> Option<Effect> {
         Control::RuleEngine(mode) => Effect::Mode(*mode),
         Control::RequestBodyAccess(access) => Effect::RequestBodyAccess(*access),
         Control::ResponseBodyAccess(access) => Effect::ResponseBodyAccess(*access),
+        Control::DetectJson(detect) => Effect::DetectJson(*detect),
         Control::ForceRequestBodyVariable(force) => Effect::ForceRequestBodyVariable(*force),
         Control::RequestBodyProcessor(processor) => Effect::RequestBodyProcessor(*processor),
         Control::RemoveRules(rules) => Effect::Exclude(shared.exclusion(rules, None)),

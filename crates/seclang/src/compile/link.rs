@@ -41,6 +41,9 @@ impl RuleCompiler<'_, '_> {
             argument,
             gate,
             chain,
+            // What asks what a value is not must be asked of every value.
+            seeks_attacks: self.seeks_attacks
+                && link.operator.as_ref().is_some_and(|operator| !operator.negated),
             multi_match,
             captures: link.actions.contains(&Action::Capture),
             on_match: actions().filter_map(|action| effects::on_match(action, self.shared)).collect(),

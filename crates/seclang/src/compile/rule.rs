@@ -13,10 +13,14 @@ const FORBIDDEN: u16 = 403;
 /// Where a redirection leads its client unless a rule says otherwise.
 const FOUND: u16 = 302;
 
+/// How tags begin that say what a rule is looking for.
+const ATTACK: &str = "attack-";
+
 pub(super) struct RuleCompiler<'c, 'd> {
     pub(super) shared: &'c mut Shared<'d>,
     pub(super) rule: &'c Rule,
     pub(super) defaults: &'d [Action],
+    pub(super) seeks_attacks: bool,
 }
 
 /// What a rule says about itself.
@@ -39,7 +43,8 @@ pub(super) fn info(rule: &Rule) -> RuleInfo {
 impl<'c, 'd> RuleCompiler<'c, 'd> {
     pub(super) fn new(shared: &'c mut Shared<'d>, rule: &'c Rule) -> Self {
         let defaults = shared.default_actions(rule.phase);
-        Self { shared, rule, defaults }
+        let seeks_attacks = tags(&rule.first.actions).any(|tag| tag.to_string().starts_with(ATTACK));
+        Self { shared, rule, defaults, seeks_attacks }
     }
 
     pub(super) fn compile(mut self, info: RuleInfo) -> Result<CompiledRule, SeclangError> {

@@ -57,6 +57,19 @@ impl Cache {
         }
     }
 
+    /// The memory that all of it takes.
+    pub(super) fn held_bytes(&self) -> usize {
+        let entries = |known: &Known<Entries>| {
+            let entries = &known.known;
+            if entries.spilled() { entries.capacity() * size_of::<Entry>() } else { 0 }
+        };
+        size_of_val(&*self.selections)
+            + self.selections.iter().map(entries).sum::<usize>()
+            + size_of_val(&*self.groups)
+            + size_of_val(&*self.bundles)
+            + self.hits.capacity() * size_of::<u64>()
+    }
+
     /// The values of a selection, to be handed back with [`Self::put_back`].
     pub(super) fn take(
         &mut self,

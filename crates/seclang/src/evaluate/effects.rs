@@ -93,6 +93,7 @@ impl Evaluation<'_> {
             Effect::Mode(mode) => self.state.mode = *mode,
             Effect::RequestBodyAccess(access) => self.state.controls.request_body_access = Some(*access),
             Effect::ResponseBodyAccess(access) => self.state.controls.response_body_access = Some(*access),
+            Effect::DetectJson(detect) => self.state.controls.detect_json = *detect,
             Effect::ForceRequestBodyVariable(force) => {
                 self.state.controls.force_request_body_variable = *force;
             }

@@ -82,7 +82,11 @@ impl Evaluation<'_> {
         let entries = cache.take(group.selection, rules, values, buffers);
         let variable = rules.selections[group.selection].variable;
         let mut holds = false;
+        let believes = question.link.seeks_attacks && !self.state.believed.is_empty();
         for entry in &entries {
+            if believes && self.state.believed.has(entry.value) {
+                continue;
+            }
             if question.excludes_some() && question.excludes(variable, self.state.buffers.name(entry.name)) {
                 continue;
             }

@@ -13,6 +13,7 @@ named! {
     enum ControlName {
         AuditEngine = "auditEngine",
         AuditLogParts = "auditLogParts",
+        DetectJson = "detectJson",
         ForceRequestBodyVariable = "forceRequestBodyVariable",
         RequestBodyAccess = "requestBodyAccess",
         RequestBodyProcessor = "requestBodyProcessor",
@@ -58,6 +59,7 @@ pub(super) fn parse(text: &str) -> Result<Control, Problem> {
         ControlName::AuditLogParts => Control::AuditLogParts(audit_parts(value)?),
         ControlName::RequestBodyAccess => Control::RequestBodyAccess(toggle(control.name(), value)?),
         ControlName::ResponseBodyAccess => Control::ResponseBodyAccess(toggle(control.name(), value)?),
+        ControlName::DetectJson => Control::DetectJson(toggle(control.name(), value)?),
         ControlName::ForceRequestBodyVariable => {
             Control::ForceRequestBodyVariable(toggle(control.name(), value)?)
         }

@@ -137,6 +137,7 @@ fn every_action_is_read() {
         ),
         ("ctl:requestBodyAccess=On", Action::Control(Control::RequestBodyAccess(true))),
         ("ctl:responseBodyAccess=Off", Action::Control(Control::ResponseBodyAccess(false))),
+        ("ctl:detectJson=On", Action::Control(Control::DetectJson(true))),
         ("ctl:forceRequestBodyVariable=On", Action::Control(Control::ForceRequestBodyVariable(true))),
         (
             "ctl:requestBodyProcessor=json",

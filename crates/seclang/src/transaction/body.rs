@@ -3,7 +3,7 @@
 use crate::{
     Disruption, Interruption, RuleSet,
     ast::{BodyLimitAction, BodyProcessor, EngineMode, Variable},
-    body::{Json, Limits, Multipart, MultipartFlags, ParsedMultipart, Urlencoded, Xml},
+    body::{BodyError, Json, Limits, Multipart, MultipartFlags, ParsedMultipart, Urlencoded, Xml},
     evaluate::State,
     settings::{BodySettings, Settings},
     values::Entry,
@@ -25,9 +25,24 @@ impl Body {
         self.exceeded
     }
 
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// How some editors begin a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether the first byte that is no white space begins an object or an array.
+fn begins_like_json(body: &[u8]) -> bool {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    // As the processor: vertical tab and form feed are white space.
+    let mut bytes = body.iter().skip_while(|byte| matches!(byte, b'\t'..=b'\r' | b' '));
+    matches!(bytes.next(), Some(b'{' | b'['))
 }
 
 /// What is wrong with a body, as `REQBODY_ERROR_MSG` says it.
@@ -38,9 +53,9 @@ impl State {
     pub(super) fn refuse_body(&mut self, settings: BodySettings, status: u16) {
         if settings.beyond_limit == BodyLimitAction::Reject
             && self.mode == EngineMode::On
-            && self.interruption.is_none()
+            && !self.objections.iter().any(|objection| objection.status == status && objection.rule.is_none())
         {
-            self.interruption = Some(Interruption { rule: None, status, action: Disruption::Deny });
+            self.refuse(Interruption { rule: None, status, action: Disruption::Deny });
         }
     }
 
@@ -84,7 +99,17 @@ impl State {
             self.values.set(Variable::InboundDataError, b"1", &mut self.buffers);
             return Some("Request body excluding files is bigger than the maximum expected.".to_owned());
         }
-        match processor {
+        let fault = self.read_by_processor(settings, body);
+        let is_known = matches!(processor, Some(BodyProcessor::Json | BodyProcessor::Xml));
+        if fault.is_none() && self.controls.detect_json && !is_known && begins_like_json(body) {
+            return self.read_undeclared_json(limits, body);
+        }
+        fault
+    }
+
+    fn read_by_processor(&mut self, settings: &Settings, body: &[u8]) -> Fault {
+        let limits = settings.limits;
+        match self.controls.processor {
             Some(BodyProcessor::UrlEncoded) => self.read_form(settings, body),
             Some(BodyProcessor::Json) => self.read_json(limits, body),
             Some(BodyProcessor::Xml) => self.read_xml(limits, body),
@@ -110,6 +135,17 @@ impl State {
         let json = json.finish();
         self.add_arguments(&json.arguments, POST);
         json.error.map(|error| error.to_string()).or_else(|| json.arguments.exceeded().then(too_many))
+    }
+
+    /// What nobody calls JSON may be something else that begins like it: as far as it is JSON it is looked at, and the rest
+    /// as what it is called. What a limit hides is as bad as ever.
+    fn read_undeclared_json(&mut self, limits: Limits, body: &[u8]) -> Fault {
+        let mut json = Json::new(limits);
+        json.feed(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
+        let json = json.finish();
+        self.add_arguments(&json.arguments, POST);
+        let fault = json.error.filter(|error| !matches!(error, BodyError::Json { .. }));
+        fault.map(|error| error.to_string()).or_else(|| json.arguments.exceeded().then(too_many))
     }
 
     fn read_xml(&mut self, limits: Limits, body: &[u8]) -> Fault {

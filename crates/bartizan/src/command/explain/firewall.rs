@@ -61,7 +61,13 @@ fn verdict(firewall: &DecidedFirewall) -> String {
     };
     let inbound = score("inbound", firewall.inbound_score, firewall.inbound_threshold);
     let outbound = score("outbound", firewall.outbound_score, firewall.outbound_threshold);
-    format!("{} at paranoia level {}{inbound}{outbound}", styled(style, said), firewall.paranoia)
+    let refusing: Vec<String> =
+        firewall.rules.iter().filter(|rule| rule.refuses).map(|rule| rule.id.to_string()).collect();
+    // One is nothing new: it decides by the score.
+    let refusing =
+        if refusing.len() > 1 { format!(", by each of {}", refusing.join(", ")) } else { String::new() };
+    let said = styled(style, said);
+    format!("{said} at paranoia level {}{inbound}{outbound}{refusing}", firewall.paranoia)
 }
 
 /// A line for each rule and what it looked at, ready to be pasted.

@@ -52,10 +52,12 @@ impl Test {
             return print(explain::of_firewall(&DecidedFirewall::from(&inspected)));
         }
         let path = self.file.context("there is no file")?;
-        let suite = suite::parse(&read(&path)?).with_context(|| format!("`{}`", path.display()))?;
+        let text =
+            String::from_utf8(read(&path)?).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
+        let tests = bartizan_ftw::parse(&text).with_context(|| format!("`{}`", path.display()))?;
         let (mut lines, mut failed) = (Vec::new(), 0);
-        for test in &suite.tests {
-            match test.run(|message| Ok(show(&firewalls.of_request(message)?, message))) {
+        for test in &tests {
+            match suite::run(test, |message| Ok(show(&firewalls.of_request(message)?, message))) {
                 Ok(()) => lines.push(format!("{} {}", styled(GOOD, "passed"), test.name)),
                 Err(error) => {
                     failed += 1;
@@ -64,7 +66,7 @@ impl Test {
             }
         }
         print(lines.join("\n"))?;
-        ensure!(failed == 0, "{failed} of {} tests failed", suite.tests.len());
+        ensure!(failed == 0, "{failed} of {} tests failed", tests.len());
         Ok(())
     }
 }

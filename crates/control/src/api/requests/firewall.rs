@@ -56,6 +56,8 @@ pub struct FirewallRule {
     pub severity: Option<String>,
     /// The paranoia level from which on it looks; null where the rule says none.
     pub paranoia: Option<u8>,
+    /// Whether it ends the exchange by itself, or would.
+    pub refuses: bool,
     /// What it matched; empty for a rule that decides by what others have found.
     pub variables: Vec<FirewallVariable>,
 }
@@ -103,6 +105,7 @@ impl From<&MatchedRule> for FirewallRule {
             message: rule.message.clone(),
             severity: rule.severity.map(Into::into),
             paranoia: rule.paranoia,
+            refuses: rule.refuses,
             variables: rule.variables.iter().map(variable).collect(),
         }
     }

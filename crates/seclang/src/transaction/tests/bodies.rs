@@ -151,3 +151,29 @@ fn a_long_response_body_is_refused_or_seen_in_part() {
         assert_eq!(variables(&asked, &["OUTBOUND_DATA_ERROR", "RESPONSE_BODY"]), expected, "{action}");
     }
 }
+
+#[test]
+fn a_body_that_begins_like_json_is_read_as_json_too() {
+    const RULES: &str = r#"
+SecAction "id:1,phase:1,pass,nolog,ctl:requestBodyProcessor=URLENCODED,ctl:detectJson=On"
+SecRule ARGS:json.a "@streq '" "id:2,phase:2,pass"
+SecRule REQBODY_ERROR "!@eq 0" "id:3,phase:2,pass"
+SecRule ARGS:b "@streq 1" "id:4,phase:2,pass"
+"#;
+    let deep = "[".repeat(600);
+    let cases: [(&str, &[u64]); 8] = [
+        (r#"{"a": "\u0027"}"#, &[2]),
+        ("\u{feff} \n\u{b}{\"a\": \"'\"}", &[2]),
+        (r#"{"a": "'", oops &b=1"#, &[2, 4]),
+        ("{note} &b=1", &[4]),
+        (r#""a""#, &[]),
+        ("", &[]),
+        (" ", &[]),
+        (&deep, &[3]),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(ids(&ask(RULES, Request { headers: &[], ..post(body) })), expected, "{body}");
+    }
+    let without = RULES.replace("detectJson=On", "detectJson=Off");
+    assert!(ids(&ask(&without, Request { headers: &[], ..post(cases[0].0) })).is_empty());
+}

@@ -4,7 +4,10 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use bartizan_config::{Config, Source};
 use bartizan_model::{RequestId, TraceContext};
-use bartizan_pipeline::{BodyFailure, ClientFacts, Exchange, Held, HoldBody, Pipeline, Record};
+use bartizan_pipeline::{
+    BodyFailure, ClientFacts, Exchange, Held, HeldBytes, HoldBody, Pipeline, Record, Reservation,
+};
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
@@ -120,8 +123,12 @@ const KEY: &str = "shop_0123456789abcdef0123456789abcdef";
 struct NoBody;
 
 impl HoldBody for NoBody {
-    fn held(&self) -> &[u8] {
-        &[]
+    fn held(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    fn reserve(&self) -> Reservation {
+        HeldBytes::new().reserve(u64::MAX)
     }
 
     fn declared_length(&self) -> Option<u64> {
@@ -138,7 +145,8 @@ async fn decided(pipeline: &Pipeline, address: IpAddr, tenant: &str) -> Record {
     let request = Request::get("/a").header("host", "shop.test").header("x-api-key", KEY);
     let (head, ()) = request.header("x-tenant", tenant).body(()).unwrap().into_parts();
     let peer = (address, 40_000).into();
-    let client = ClientFacts { address, peer, secure: false, is_disputed: false, certificate: None };
+    let client =
+        ClientFacts { address, peer, local: peer, secure: false, is_disputed: false, certificate: None };
     let mut exchange = Exchange::new(RequestId::generate(), TraceContext::start(), client, head);
     pipeline.decide(&mut exchange, &mut NoBody).await;
     Record::of(exchange, StatusCode::OK, None)

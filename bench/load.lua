@@ -5,7 +5,7 @@ function init(args)
   local file = assert(io.open(args[1], "rb"))
   local head, body = file:read("*a"):match("^(.-)\n\n(.*)$")
   file:close()
-  local line, fields = head:match("^(.-)\n(.*)$")
+  local line, fields = head:match("^([^\n]*)\n?(.*)$")
   wrk.method, wrk.path = line:match("^(%S+) (%S+)")
   for name, value in fields:gmatch("([^:\n]+): ([^\n]*)") do
     wrk.headers[name] = value
@@ -19,6 +19,7 @@ end
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '{"requests":%d,"refused":%d,"broken":%d}\n',
-    summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+    '{"requests":%d,"seconds":%.6f,"p50_us":%d,"p99_us":%d,"refused":%d,"broken":%d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99), errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout))
 end

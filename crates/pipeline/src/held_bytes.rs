@@ -1,5 +1,5 @@
-//! How much of all request bodies is in memory: the bound on what many clients can make the gateway hold together,
-//! where the route's limit bounds each one alone.
+//! How much of all bodies is in memory, with what rules make of them: the bound on what many clients can make the gateway
+//! hold together, where the route's limit bounds each one alone.
 
 use std::sync::{
     Arc,
@@ -11,31 +11,32 @@ use metrics::Gauge;
 
 /// The bytes held at present, of all connections together.
 #[derive(Debug)]
-pub(crate) struct HeldBytes {
+pub struct HeldBytes {
     total: AtomicU64,
     gauge: Gauge,
 }
 
 /// No room is left under the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoRoom;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no room left under `hardening.max_held_bytes`")]
+pub struct NoRoom;
 
 impl HeldBytes {
     /// None yet.
-    pub(crate) fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         let gauge = metrics::gauge!("bartizan_held_body_bytes");
         Arc::new(Self { total: AtomicU64::new(0), gauge })
     }
 
     /// Of a body of which nothing is held yet. All bodies together may have `limit` bytes.
-    pub(super) fn reserve(self: &Arc<Self>, limit: u64) -> Reservation {
+    pub fn reserve(self: &Arc<Self>, limit: u64) -> Reservation {
         Reservation { held: Arc::clone(self), limit, length: 0 }
     }
 }
 
 /// What one body has of it; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Reservation {
+pub struct Reservation {
     held: Arc<HeldBytes>,
     limit: u64,
     length: u64,
@@ -43,7 +44,7 @@ pub(super) struct Reservation {
 
 impl Reservation {
     /// Takes `length` bytes more.
-    pub(super) fn grow(&mut self, length: usize) -> Result<(), NoRoom> {
+    pub fn grow(&mut self, length: usize) -> Result<(), NoRoom> {
         let length = length as u64;
         let grown = |total: u64| total.checked_add(length).filter(|total| *total <= self.limit);
         self.held.total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).map_err(|_| NoRoom)?;
@@ -52,8 +53,21 @@ impl Reservation {
         Ok(())
     }
 
+    /// Takes what is missing to `length` bytes, or gives back what is more.
+    pub fn resize(&mut self, length: usize) -> Result<(), NoRoom> {
+        let wanted = length as u64;
+        if wanted >= self.length {
+            return self.grow(usize::try_from(wanted - self.length).unwrap_or(usize::MAX));
+        }
+        let given_back = self.length - wanted;
+        self.held.total.fetch_sub(given_back, Ordering::Relaxed);
+        self.held.gauge.decrement(as_gauge(given_back));
+        self.length = wanted;
+        Ok(())
+    }
+
     /// `bytes`, which hold on to the reservation until their last copy is dropped, wherever that is.
-    pub(super) fn keep(self, bytes: Bytes) -> Bytes {
+    pub fn keep(self, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Kept { bytes, _reservation: self })
     }
 }
@@ -95,6 +109,9 @@ mod tests {
         assert_eq!((first.grow(20), total()), (Ok(()), 100));
         // A reload may have lowered it.
         assert_eq!(held.reserve(50).grow(1), Err(NoRoom));
+        assert_eq!((second.resize(10), total()), (Ok(()), 70));
+        assert_eq!((second.resize(41), total()), (Err(NoRoom), 70));
+        assert_eq!((second.resize(40), total()), (Ok(()), 100));
         drop(second);
         assert_eq!(total(), 60);
 

@@ -4,23 +4,24 @@
 //! is encoded unless it seems to be encoded already, the lines of a multipart body end in CR LF, and `data` is a Go
 //! template (of which the tests use one function).
 
-use anyhow::{Context, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::suite::Input;
+use crate::{FtwError, Input};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The requests of a stage: one, or one for each of its `uris`.
-pub(crate) fn requests(input: &Input) -> Result<Vec<Vec<u8>>> {
-    if let Some(encoded) = &input.encoded_request {
-        return Ok(vec![decode(encoded).context("in `encoded_request`")?]);
+impl Input {
+    /// The requests of a stage: one, or one for each of its `uris`.
+    pub fn requests(&self) -> Result<Vec<Vec<u8>>, FtwError> {
+        if let Some(encoded) = &self.encoded_request {
+            return Ok(vec![decode("encoded_request", encoded)?]);
+        }
+        let data = data(self)?;
+        if self.uris.is_empty() {
+            return Ok(vec![request(self, self.uri.as_deref().unwrap_or("/"), data)]);
+        }
+        Ok(self.uris.iter().map(|uri| request(self, uri, data.clone())).collect())
     }
-    let data = data(input)?;
-    if input.uris.is_empty() {
-        return Ok(vec![request(input, input.uri.as_deref().unwrap_or("/"), data)]);
-    }
-    Ok(input.uris.iter().map(|uri| request(input, uri, data.clone())).collect())
 }
 
 fn request(input: &Input, target: &str, mut data: Vec<u8>) -> Vec<u8> {
@@ -77,41 +78,39 @@ fn has_body(method: &str) -> bool {
         || method.ends_with("DELETE")
 }
 
-fn data(input: &Input) -> Result<Vec<u8>> {
+fn data(input: &Input) -> Result<Vec<u8>, FtwError> {
     match (&input.data, &input.encoded_data) {
         (Some(data), _) => Ok(rendered(data)?.into_bytes()),
-        (None, Some(encoded)) => decode(encoded).context("in `encoded_data`"),
+        (None, Some(encoded)) => decode("encoded_data", encoded),
         (None, None) => Ok(Vec::new()),
     }
 }
 
-fn decode(encoded: &str) -> Result<Vec<u8>> {
+fn decode(field: &'static str, encoded: &str) -> Result<Vec<u8>, FtwError> {
     let encoded: String = encoded.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    STANDARD.decode(encoded).context("not base64")
+    STANDARD.decode(encoded).map_err(|source| FtwError::Base64 { field, source })
 }
 
 /// Replaces each `{{ "text" | repeat NUMBER }}`.
-fn rendered(template: &str) -> Result<String> {
+fn rendered(template: &str) -> Result<String, FtwError> {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
-        let (action, after) = after.split_once("}}").context("a template action is not closed")?;
+        let unknown = |action: &str| FtwError::Template(action.chars().take(100).collect());
+        let (action, after) = after.split_once("}}").ok_or_else(|| unknown(after))?;
         text.push_str(before);
-        text.push_str(&repeated(action).with_context(|| format!("in the template action `{action}`"))?);
+        text.push_str(&repeated(action).ok_or_else(|| unknown(action))?);
         rest = after;
     }
     text.push_str(rest);
     Ok(text)
 }
 
-fn repeated(action: &str) -> Result<String> {
-    let Some((text, number)) = action.split_once('|') else { bail!("only `repeat` is known") };
-    let text = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let number = number.trim().strip_prefix("repeat ").and_then(|number| number.trim().parse::<u16>().ok());
-    match (text, number) {
-        (Some(text), Some(number)) if !text.contains(['"', '\\']) => Ok(text.repeat(number.into())),
-        _ => bail!("only `\"text\" | repeat NUMBER` is known"),
-    }
+fn repeated(action: &str) -> Option<String> {
+    let (text, number) = action.split_once('|')?;
+    let text = text.trim().strip_prefix('"')?.strip_suffix('"')?;
+    let number: u16 = number.trim().strip_prefix("repeat ")?.trim().parse().ok()?;
+    (!text.contains(['"', '\\'])).then(|| text.repeat(number.into()))
 }
 
 /// Encodes the names and values of a form, unless decoding would change something (or fail): then it is taken for
@@ -165,7 +164,7 @@ mod tests {
 
     fn sent(yaml: &str) -> String {
         let input: Input = serde_saphyr::from_str(yaml).unwrap();
-        let mut requests = requests(&input).unwrap();
+        let mut requests = input.requests().unwrap();
         assert_eq!(requests.len(), 1);
         String::from_utf8(requests.remove(0)).unwrap()
     }
@@ -224,13 +223,14 @@ mod tests {
         assert_eq!(sent("{encoded_request: \"R0VUIC8g\\nSFRUUC8xLjA=\"}"), "GET / HTTP/1.0");
         assert!(sent("{headers: {Content-Type: a}, encoded_data: AAE=}").ends_with("\r\n\r\n\0\x01"));
         let input: Input = serde_saphyr::from_str("{encoded_request: '*'}").unwrap();
-        assert!(requests(&input).is_err());
+        assert!(input.requests().is_err());
     }
 
     #[test]
     fn each_target_has_its_request() {
         let input: Input = serde_saphyr::from_str("{uri: /no, uris: [/a, /b]}").unwrap();
-        let requests: Vec<_> = requests(&input)
+        let requests: Vec<_> = input
+            .requests()
             .unwrap()
             .into_iter()
             .map(|request| String::from_utf8(request).unwrap())

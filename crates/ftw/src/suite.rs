@@ -1,8 +1,7 @@
-//! The regression tests as their files say them: the go-ftw format, version 2 of its schema.
+//! Tests as their files say them.
 //!
 //! A field of a stage that is not known here is an error of the file, so that nothing a test asks for is ignored
-//! silently. Fields that no test of the Core Rule Set uses and that the runner cannot honour (`save_cookie`,
-//! `follow_redirect`, `response`) are among them.
+//! silently. Fields that no test of the Core Rule Set uses (`save_cookie`, `follow_redirect`, `response`) are among them.
 
 use std::{
     collections::BTreeMap,
@@ -10,39 +9,44 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Error, Result};
 use serde::Deserialize;
+
+use crate::FtwError;
 
 /// A test: one or more exchanges and what is expected of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Test {
+pub struct Test {
     /// Rule and number, as `942100-3`.
-    pub(crate) name: String,
+    pub name: String,
     /// The rule that it is about.
-    pub(crate) rule: u64,
-    /// The rule file that it is about: the name of its folder.
-    pub(crate) group: String,
-    pub(crate) description: String,
+    pub rule: u64,
+    /// The name of the folder it was read from, which in the Core Rule Set is that of a rule file.
+    pub group: String,
+    /// What it is for.
+    pub description: String,
     /// Its file says `enabled: false`.
-    pub(crate) disabled: bool,
-    pub(crate) stages: Vec<Stage>,
+    pub disabled: bool,
+    /// Its exchanges, in order.
+    pub stages: Vec<Stage>,
 }
 
 /// One exchange of a test.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Stage {
+pub struct Stage {
     #[serde(default, rename = "description")]
     _description: String,
-    pub(crate) input: Input,
-    pub(crate) output: Output,
+    /// What is sent.
+    pub input: Input,
+    /// What is expected.
+    pub output: Output,
 }
 
 /// What is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Input {
-    /// Where to; the runner decides that, as go-ftw's configuration does.
+pub struct Input {
+    /// Where to: whoever sends it decides that, as go-ftw's configuration does.
     #[serde(rename = "dest_addr")]
     _address: Option<String>,
     #[serde(rename = "port")]
@@ -52,17 +56,22 @@ pub(crate) struct Input {
     /// Concerns the requests that mark the log, and there are none.
     #[serde(rename = "virtual_host_mode")]
     _virtual_host_mode: Option<bool>,
-    pub(crate) method: Option<String>,
-    pub(crate) uri: Option<String>,
+    /// `GET` where it is missing.
+    pub method: Option<String>,
+    /// The target: `/` where it is missing.
+    pub uri: Option<String>,
     /// Several targets for the same request; `uri` does not count then.
-    pub(crate) uris: Vec<String>,
-    pub(crate) version: Option<String>,
-    pub(crate) headers: BTreeMap<String, Option<String>>,
-    pub(crate) data: Option<String>,
+    pub uris: Vec<String>,
+    /// `HTTP/1.1` where it is missing.
+    pub version: Option<String>,
+    /// The headers, by name.
+    pub headers: BTreeMap<String, Option<String>>,
+    /// The body: a template of Go.
+    pub data: Option<String>,
     /// The body, in base64.
-    pub(crate) encoded_data: Option<String>,
+    pub encoded_data: Option<String>,
     /// The whole request, in base64.
-    pub(crate) encoded_request: Option<String>,
+    pub encoded_request: Option<String>,
     autocomplete_headers: Option<bool>,
     /// The old name, and the opposite.
     stop_magic: Option<bool>,
@@ -70,7 +79,7 @@ pub(crate) struct Input {
 
 impl Input {
     /// Whether the headers that a body needs are added.
-    pub(crate) fn completes_headers(&self) -> bool {
+    pub fn completes_headers(&self) -> bool {
         self.autocomplete_headers.unwrap_or(!self.stop_magic.unwrap_or(false))
     }
 }
@@ -78,29 +87,38 @@ impl Input {
 /// What is expected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Output {
-    pub(crate) status: Option<u16>,
-    pub(crate) response_contains: Option<String>,
-    pub(crate) log_contains: Option<String>,
-    pub(crate) no_log_contains: Option<String>,
-    pub(crate) log: Log,
+pub struct Output {
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// A pattern of the answer.
+    pub response_contains: Option<String>,
+    /// A pattern of the log.
+    pub log_contains: Option<String>,
+    /// A pattern that the log does not have.
+    pub no_log_contains: Option<String>,
+    /// The rules in the log.
+    pub log: Log,
     /// No response comes.
-    pub(crate) expect_error: bool,
+    pub expect_error: bool,
     /// Only the one rule of `expect_ids` is in the log.
-    pub(crate) isolated: bool,
+    pub isolated: bool,
     /// Works around a log that is written late; the log of an exchange is whole here.
     #[serde(rename = "retry_once")]
-    pub(crate) _retry_once: bool,
+    _retry_once: bool,
 }
 
 /// What is expected of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Log {
-    pub(crate) expect_ids: Vec<u64>,
-    pub(crate) no_expect_ids: Vec<u64>,
-    pub(crate) match_regex: Option<String>,
-    pub(crate) no_match_regex: Option<String>,
+pub struct Log {
+    /// Rules that match.
+    pub expect_ids: Vec<u64>,
+    /// Rules that do not.
+    pub no_expect_ids: Vec<u64>,
+    /// A pattern of the log.
+    pub match_regex: Option<String>,
+    /// A pattern that the log does not have.
+    pub no_match_regex: Option<String>,
 }
 
 /// A file. What else it, its `meta` or a test of it says is for readers.
@@ -127,28 +145,33 @@ struct Entry {
 
 /// The tests of a folder.
 #[derive(Debug, Default)]
-pub(crate) struct Suite {
-    pub(crate) tests: Vec<Test>,
+pub struct Suite {
+    /// Those that are understood.
+    pub tests: Vec<Test>,
     /// Files that are not understood, and why.
-    pub(crate) unreadable: Vec<Error>,
+    pub unreadable: Vec<FtwError>,
 }
 
 /// Every test of every `.yaml` and `.yml` file in a folder and the folders in it, in the order of their names.
-pub(crate) fn read(folder: &Path) -> Result<Suite> {
+pub fn read(folder: &Path) -> Result<Suite, FtwError> {
     let mut suite = Suite::default();
-    for file in files(folder)? {
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("could not read `{}`", file.display()))?;
-        let group = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        match parse(&text, &group).with_context(|| format!("in `{}`", file.display())) {
-            Ok(tests) => suite.tests.extend(tests),
-            Err(error) => suite.unreadable.push(error),
+    for path in files(folder)? {
+        let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
+        let group = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        match parse(&text) {
+            Ok(tests) => {
+                suite
+                    .tests
+                    .extend(tests.into_iter().map(|test| Test { group: group.clone().into(), ..test }));
+            }
+            Err(problem) => suite.unreadable.push(FtwError::File { path, problem: Box::new(problem) }),
         }
     }
     Ok(suite)
 }
 
-fn parse(text: &str, group: &str) -> Result<Vec<Test>> {
+/// The tests of a file.
+pub fn parse(text: &str) -> Result<Vec<Test>, FtwError> {
     // A file of comments only, whose tests are all commented out, is an empty document.
     let Some(document) = serde_saphyr::from_str::<Option<Document>>(text)? else { return Ok(Vec::new()) };
     let rule = document.rule_id;
@@ -156,7 +179,7 @@ fn parse(text: &str, group: &str) -> Result<Vec<Test>> {
     let tests = (1..).zip(document.tests).map(|(place, entry)| Test {
         name: format!("{rule}-{}", entry.test_id.unwrap_or(place)),
         rule,
-        group: group.to_owned(),
+        group: String::new(),
         description: entry.desc.trim().to_owned(),
         disabled,
         stages: entry.stages,
@@ -164,9 +187,10 @@ fn parse(text: &str, group: &str) -> Result<Vec<Test>> {
     Ok(tests.collect())
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("could not read `{}`", folder.display()))?;
-    let mut paths: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+fn files(folder: &Path) -> Result<Vec<PathBuf>, FtwError> {
+    let entries = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>());
+    let mut paths = entries.map_err(|source| unreadable(folder, source))?;
     paths.sort();
     let mut files = Vec::new();
     for path in paths {
@@ -177,6 +201,10 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> FtwError {
+    FtwError::Read { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -209,7 +237,7 @@ tests:
 
     #[test]
     fn a_test_is_read_as_written() {
-        let tests = parse(TEST, "REQUEST-942").unwrap();
+        let tests = parse(TEST).unwrap();
         let [test] = tests.as_slice() else { panic!("{tests:?}") };
         assert_eq!(
             (test.name.as_str(), test.rule, test.description.as_str()),
@@ -236,22 +264,22 @@ tests:
         ] {
             let text = TEST.replacen(from, to, 1);
             assert_ne!(text, TEST);
-            assert!(parse(&text, "").is_err(), "{to}");
+            assert!(parse(&text).is_err(), "{to}");
         }
     }
 
     #[test]
     fn special_files_and_old_names() {
-        assert_eq!(parse("---\n# nothing\n", "").unwrap(), []);
+        assert_eq!(parse("---\n# nothing\n").unwrap(), []);
         let misplaced = TEST.replacen("  author:", "author:", 1);
-        assert_eq!(parse(&misplaced, "").unwrap().len(), 1);
+        assert_eq!(parse(&misplaced).unwrap().len(), 1);
         let disabled = TEST.replacen("meta:", "meta:\n  enabled: false", 1);
-        assert!(parse(&disabled, "").unwrap()[0].disabled);
+        assert!(parse(&disabled).unwrap()[0].disabled);
         let numbered = TEST.replacen("- test_id: 3\n    desc", "- desc", 1);
-        assert_eq!(parse(&numbered, "").unwrap()[0].name, "942100-1");
+        assert_eq!(parse(&numbered).unwrap()[0].name, "942100-1");
         for (magic, completes) in [("stop_magic: true", false), ("stop_magic: false", true)] {
             let text = TEST.replacen("autocomplete_headers: false", magic, 1);
-            assert_eq!(parse(&text, "").unwrap()[0].stages[0].input.completes_headers(), completes);
+            assert_eq!(parse(&text).unwrap()[0].stages[0].input.completes_headers(), completes);
         }
     }
 

@@ -1,0 +1,111 @@
+use std::{fmt::Write as _, sync::Arc};
+
+use bytes::Bytes;
+use http::Request;
+
+use crate::{
+    BodyFailure, Code, Exchange, Held, HeldBytes, HoldBody, Pipeline, Reservation, Verdict,
+    tests::{config, exchange, pipeline},
+};
+
+/// A body that is there, and how much of all bodies may be.
+struct Here<'h> {
+    bytes: Bytes,
+    all: &'h Arc<HeldBytes>,
+    limit: u64,
+}
+
+impl HoldBody for Here<'_> {
+    fn declared_length(&self) -> Option<u64> {
+        Some(self.bytes.len() as u64)
+    }
+
+    async fn hold(&mut self, limit: usize) -> Result<Held, BodyFailure> {
+        let length = self.bytes.len();
+        Ok(if length > limit { Held::Front(length) } else { Held::Whole(length) })
+    }
+
+    fn held(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
+    fn reserve(&self) -> Reservation {
+        self.all.reserve(self.limit)
+    }
+}
+
+fn guarded(waf: &str) -> Pipeline {
+    pipeline(&config(&format!("\n  - {{ path: /**, to: u, auth: none, body: {{ max: 4MiB }}, waf: {waf} }}")))
+}
+
+/// Many arguments: what takes rules longest and most memory.
+fn many(arguments: usize) -> Bytes {
+    let mut body = String::from("{");
+    for number in 0..arguments {
+        let _ = write!(body, "\"name{number}\": \"some words, (and) signs: 1%41 or so\", ");
+    }
+    body.push_str("\"last\": 1}");
+    body.into()
+}
+
+fn post(kind: &str) -> Exchange {
+    exchange(Request::post("/a").header("host", "shop.test").header("content-type", kind))
+}
+
+async fn decide(
+    pipeline: &Pipeline,
+    bytes: impl Into<Bytes>,
+    all: &Arc<HeldBytes>,
+    limit: u64,
+) -> (Verdict, Exchange) {
+    let mut exchange = post("application/json");
+    let mut body = Here { bytes: bytes.into(), all, limit };
+    let verdict = pipeline.decide(&mut exchange, &mut body).await;
+    (verdict, exchange)
+}
+
+fn last_reason(exchange: &Exchange) -> String {
+    exchange.trace.steps().last().unwrap().reason.to_string()
+}
+
+/// On one thread: whoever keeps it keeps everybody.
+#[tokio::test]
+async fn others_go_on_while_a_large_body_is_looked_at() {
+    let pipeline = guarded("starter");
+    let (all, many) = (HeldBytes::new(), many(3000));
+    let order = parking_lot::Mutex::new(Vec::new());
+    let one = async |name, body: Bytes| {
+        let (verdict, _) = decide(&pipeline, body, &all, u64::MAX).await;
+        assert!(matches!(verdict, Verdict::Pass), "{name}: {verdict:?}");
+        order.lock().push(name);
+    };
+    tokio::join!(one("large", many), one("small", Bytes::from("{\"id\": 7}")), one("none", Bytes::new()));
+    assert_eq!(*order.lock(), ["small", "none", "large"]);
+}
+
+#[tokio::test]
+async fn what_rules_hold_counts_under_the_limit_of_all_bodies() {
+    let (all, many) = (HeldBytes::new(), many(3000));
+    let pipeline = guarded("{ responses: on }");
+    let (verdict, exchange) = decide(&pipeline, many.clone(), &all, 3 * many.len() as u64).await;
+    let Verdict::Deny(refusal) = verdict else { panic!("{verdict:?}") };
+    assert_eq!((refusal.code, refusal.close), (Code::Overloaded, true));
+    assert_eq!(last_reason(&exchange), "no room left under `hardening.max_held_bytes`");
+    drop(exchange);
+    all.reserve(1).grow(1).unwrap();
+
+    // What is kept for the response counts until that is over.
+    let (verdict, exchange) = decide(&pipeline, many.clone(), &all, u64::MAX).await;
+    assert!(matches!(verdict, Verdict::Pass), "{verdict:?}");
+    assert!(all.reserve(many.len() as u64).grow(1).is_err());
+    drop(exchange);
+    all.reserve(1).grow(1).unwrap();
+}
+
+#[tokio::test]
+async fn log_mode_lets_pass_what_there_is_no_room_to_look_at() {
+    let (verdict, exchange) = decide(&guarded("{ mode: log }"), many(100), &HeldBytes::new(), 1).await;
+    assert!(matches!(verdict, Verdict::Pass), "{verdict:?}");
+    let reason = last_reason(&exchange);
+    assert!(reason.starts_with("body not looked at (no room left under"), "{reason}");
+}
