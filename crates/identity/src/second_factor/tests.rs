@@ -116,7 +116,7 @@ fn a_reader_reads_the_code_of_a_terminal_and_of_a_page() {
     let (width, height) = (lines[0].len() * SCALE, lines.len() * 2 * SCALE);
     let read = read_qr(width, height, |x, y| {
         let character = lines[y / SCALE / 2][x / SCALE];
-        character == '█' || character == if y / SCALE % 2 == 0 { '▀' } else { '▄' }
+        character == '█' || character == if (y / SCALE).is_multiple_of(2) { '▀' } else { '▄' }
     });
     assert_eq!(read, uri);
 
