@@ -87,7 +87,7 @@ impl PasswordHasher {
         Ok(Verified { matches: false, needs_rehash: false })
     }
 
-    /// Judges a new password on the hashing threads: the rules compute for about a millisecond and may read a file.
+    /// Judges a new password on the hashing threads: see [`PasswordRules::check`] for why.
     pub async fn check(
         &self,
         rules: Arc<PasswordRules>,

@@ -104,8 +104,8 @@ impl PasswordRules {
         self.profile
     }
 
-    /// Every rule that `password` breaks. Computes for about a millisecond and may read a file: in async code
-    /// call [`super::PasswordHasher::check`]. An unreadable blocklist is an error, not a pass.
+    /// Every rule that `password` breaks. Computes for a millisecond, for odd texts tens of them, and may read a
+    /// file: in async code call [`super::PasswordHasher::check`]. An unreadable blocklist is an error, not a pass.
     pub fn check(
         &self,
         password: &Password,

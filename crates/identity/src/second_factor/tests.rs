@@ -95,6 +95,52 @@ fn enrolment_shows_the_secret_in_every_form_an_app_reads() {
     assert_eq!(Totp::default().enrol(&secret(20), "Acme", &crabs).unwrap_err(), EnrolmentError::TooLong);
 }
 
+/// What a reader of QR codes sees in so many points of light (`true`) and dark.
+fn read_qr(width: usize, height: usize, light: impl Fn(usize, usize) -> bool) -> String {
+    let point = |x, y| if light(x, y) { 255 } else { 0 };
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, point);
+    let grids = image.detect_grids();
+    assert_eq!(grids.len(), 1);
+    grids[0].decode().unwrap().1
+}
+
+#[test]
+fn a_reader_reads_the_code_of_a_terminal_and_of_a_page() {
+    const SCALE: usize = 4;
+    let enrolment = Totp::default().enrol(&secret(20), "Acme", "alice@shop.example").unwrap();
+    let uri = enrolment.uri().expose_secret();
+
+    // A dark terminal: blocks are light, two points in each character.
+    let terminal = enrolment.terminal();
+    let lines: Vec<Vec<char>> = terminal.lines().map(|line| line.chars().collect()).collect();
+    let (width, height) = (lines[0].len() * SCALE, lines.len() * 2 * SCALE);
+    let read = read_qr(width, height, |x, y| {
+        let character = lines[y / SCALE / 2][x / SCALE];
+        character == '█' || character == if (y / SCALE).is_multiple_of(2) { '▀' } else { '▄' }
+    });
+    assert_eq!(read, uri);
+
+    // One path of dark rectangles: `M{x} {y}h{width}v{height}H{x}V{y}`.
+    let svg = enrolment.svg();
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let size = number(svg.split_once("width=\"").unwrap().1.split_once('"').unwrap().0);
+    let path = svg.split_once(" d=\"").unwrap().1.split_once('"').unwrap().0;
+    let rectangles: Vec<[usize; 4]> = path
+        .split('M')
+        .skip(1)
+        .map(|rectangle| {
+            let mut numbers = rectangle.split(|character: char| !character.is_ascii_digit()).map(number);
+            std::array::from_fn(|_| numbers.next().unwrap())
+        })
+        .collect();
+    let read = read_qr(size, size, |x, y| {
+        !rectangles.iter().any(|[left, top, width, height]| {
+            (*left..left + width).contains(&x) && (*top..top + height).contains(&y)
+        })
+    });
+    assert_eq!(read, uri);
+}
+
 #[test]
 fn secrets_and_settings_have_bounds() {
     assert_ne!(TotpSecret::generate().unwrap().expose(), TotpSecret::generate().unwrap().expose());

@@ -88,12 +88,17 @@ fn violations_tell_people_what_to_do() {
 fn no_password_takes_long_to_judge() {
     let substitutions =
         ["4@8({[<369!1|70$5+%2", "({[<", "1!|7", "17|+", "4@$5", "1234567890@"].map(|some| some.repeat(32));
-    let repeated = ["a".repeat(128), "ab".repeat(64), "19871987".repeat(16)];
+    let repeated = [
+        "seven herons over a tin roof".to_owned(),
+        "x7Kq#mP2$vLw9!TzR4nB".to_owned(),
+        "a".repeat(128),
+        "ab".repeat(64),
+        "19871987".repeat(16),
+    ];
     for text in substitutions.into_iter().chain(repeated) {
         let start = Instant::now();
         let _ = codes(&nist(), &text, Factors::Alone);
-        println!("{} {:?}", &text[..8], start.elapsed());
-        assert!(start.elapsed() < Duration::from_secs(5), "{text} took {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(3), "{text} took {:?}", start.elapsed());
     }
 }
 
