@@ -10,7 +10,7 @@ use axum::{
 use bartizan_config::{SameSite, Sessions};
 use bartizan_identity::{
     account::{Accounts, Login, NewPerson, NewSession},
-    attempts::DeviceCookie,
+    attempts::DeviceCookies,
 };
 use http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use secrecy::{ExposeSecret, SecretString};
@@ -309,7 +309,7 @@ fn begun(session: &NewSession, settings: &Sessions) -> Response {
     set_cookies(&mut response, settings, token, &csrf, settings.absolute.as_secs());
     let secure = if settings.is_secure() { "; Secure" } else { "" };
     let (name, device, seconds) =
-        (settings.device_cookie(), session.device.expose_secret(), DeviceCookie::MAX_AGE.as_secs());
+        (settings.device_cookie(), session.device.expose_secret(), DeviceCookies::MAX_AGE.as_secs());
     set_cookie(
         &mut response,
         format!("{name}={device}; Path=/; Max-Age={seconds}; SameSite=Strict{secure}; HttpOnly"),

@@ -13,8 +13,8 @@ use super::{AccountError, Visit};
 use crate::{
     IdentityError,
     attempts::{
-        Admission, Attempt, DeviceCookie, DeviceCookieKey, DeviceId, Factor, LoginGuard, LoginProtection,
-        Origin, Signal, Ticket,
+        Admission, Attempt, DeviceCookies, DeviceId, Factor, LoginGuard, LoginProtection, Origin, Signal,
+        Ticket,
     },
     password::Password,
 };
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Protection {
     guard: LoginGuard,
-    key: DeviceCookieKey,
+    devices: DeviceCookies,
 }
 
 /// The longest account that is counted by itself.
@@ -31,8 +31,9 @@ const LONGEST_ACCOUNT: usize = 254;
 
 impl Protection {
     pub(crate) async fn open(store: &Store) -> Result<Self, AccountError> {
-        let key = DeviceCookieKey::new(&device_key(store).await?);
-        Ok(Self { guard: LoginGuard::new(LoginProtection::default())?, key })
+        let key = device_key(store).await?;
+        let devices = DeviceCookies::new(&key);
+        Ok(Self { guard: LoginGuard::new(LoginProtection::default())?, devices })
     }
 
     /// Asks for an attempt, before anything is checked.
@@ -97,11 +98,11 @@ impl Protection {
 
     /// The cookie by which this device is known from now on.
     pub(crate) fn device_cookie(&self, account: &str) -> Result<SecretString, IdentityError> {
-        DeviceCookie::issue(&self.key, &counted(account), SystemTime::now())
+        self.devices.issue(&counted(account), SystemTime::now())
     }
 
     fn known(&self, account: &str, device: &SecretString) -> Option<DeviceId> {
-        DeviceCookie::verify(&self.key, account, device.expose_secret(), SystemTime::now())
+        self.devices.verify(account, device.expose_secret(), SystemTime::now())
     }
 }
 
