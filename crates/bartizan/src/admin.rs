@@ -37,6 +37,28 @@ pub(crate) struct AdminOptions {
     state_dir: Option<PathBuf>,
 }
 
+/// The same for a command where `--admin` says something else.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which gateway")]
+pub(crate) struct RenamedAdminOptions {
+    /// Its admin API. Without it, the gateway that runs with the state directory.
+    #[arg(long, value_name = "URL", env = "BARTIZAN_ADMIN")]
+    admin_api: Option<Url>,
+    /// A file that holds its admin token. Without it `$BARTIZAN_TOKEN`, then the state directory's.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Its state directory. Without it the same that `run` takes by default.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl From<RenamedAdminOptions> for AdminOptions {
+    fn from(renamed: RenamedAdminOptions) -> Self {
+        let RenamedAdminOptions { admin_api: admin, token_file, state_dir } = renamed;
+        Self { admin, token_file, state_dir }
+    }
+}
+
 /// A client of one admin API.
 #[derive(Debug)]
 pub(crate) struct AdminClient {

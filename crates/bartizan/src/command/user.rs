@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::{
-    admin::{AdminClient, AdminOptions, segment},
+    admin::{AdminClient, AdminOptions, RenamedAdminOptions, segment},
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
 
@@ -62,7 +62,7 @@ struct Create {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    options: AdminOptions,
+    options: RenamedAdminOptions,
 }
 
 #[derive(Debug, Args)]
@@ -135,7 +135,7 @@ impl User {
 impl Create {
     async fn run(self) -> Result<()> {
         let Self { email, name, admin, mut role, password_stdin, options } = self;
-        let (client, password) = (options.client()?, Password::get(password_stdin)?);
+        let (client, password) = (AdminOptions::from(options).client()?, Password::get(password_stdin)?);
         if admin {
             role.insert(0, "super_admin".into());
         }

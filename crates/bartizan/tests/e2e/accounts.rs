@@ -16,7 +16,7 @@ use crate::{
 
 const PASSWORD: &str = "plum-Terrace-9-orbit";
 /// As little as may be configured: stories are not about the time that it takes.
-const CHEAP: &str = "password: { argon2: { memory: 7MiB, iterations: 1 } }";
+const CHEAP: &str = "password: { argon2: { memory: 7MiB, iterations: 5 } }";
 
 fn document(upstream: &Upstream, store: &str) -> String {
     format!(

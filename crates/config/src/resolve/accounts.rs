@@ -19,6 +19,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const COOKIE: &str = "__Host-bartizan";
 const PLAIN_COOKIE: &str = "bartizan";
 const MEMORY_KIB: u32 = 19 * 1024;
+/// In KiB, over all iterations: what OWASP asks for at the least.
+const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
 /// The largest body of their endpoints.
 const BODY: usize = 16 * 1024;
@@ -101,6 +103,16 @@ fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> P
             }
             u32::try_from(kib).unwrap_or(MEMORY_KIB)
         });
+    if let Some(at) = file.and_then(|file| file.argon2.as_ref())
+        && u64::from(memory_kib) * u64::from(iterations) < LEAST_WORK
+    {
+        problems
+            .error(
+                at.position,
+                "these hashes are guessed too cheaply: `memory` times `iterations` is under 35MiB",
+            )
+            .help("leave both out for 19MiB with 2 iterations, or write 7MiB with 5");
+    }
     Passwords {
         profile: file.and_then(|file| file.profile.get()).unwrap_or_default(),
         memory_kib,

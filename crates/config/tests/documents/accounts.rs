@@ -81,6 +81,7 @@ fn what_makes_no_sense_is_refused() {
         ("accounts: { session: { absolute: 1d } }", "`absolute` is shorter than `lifetime`"),
         ("accounts: { session: { cookie: \"a b\" } }", "`a b` is not the name of a cookie"),
         ("accounts: { password: { argon2: { memory: 1MiB } } }", "`memory` is 7MiB to 1GiB"),
+        ("accounts: { password: { argon2: { iterations: 1 } } }", "guessed too cheaply"),
         ("accounts: {}\nstore: { url: \"mysql://db\" }", "this is not the URL of a database"),
         ("accounts: { prefix: /a, sign_up: maybe }", "`maybe` is not known here"),
     ];
