@@ -15,7 +15,7 @@ use crate::{
     problems::Problems,
 };
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 const COOKIE: &str = "__Host-bartizan";
 const PLAIN_COOKIE: &str = "bartizan";
 const MEMORY_KIB: u32 = 19 * 1024;

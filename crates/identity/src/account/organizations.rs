@@ -35,6 +35,9 @@ pub struct Membership {
     pub role: String,
 }
 
+/// What it is called in the audit trail, and the statement of a person, an organisation and a role that does it.
+type RoleChange = (&'static str, fn(&str, &str, &str) -> Statement);
+
 impl Accounts {
     /// Makes an organisation.
     pub async fn create_organization(
@@ -115,7 +118,7 @@ impl Accounts {
         which: Option<&str>,
         who: &PersonId,
         role: &str,
-        (action, statement): (&'static str, fn(&str, &str, &str) -> Statement),
+        (action, statement): RoleChange,
         actor: &str,
         visit: &Visit,
     ) -> Result<(), AccountError> {

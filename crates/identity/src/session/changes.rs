@@ -18,9 +18,9 @@ use super::moment::{milliseconds, now};
 /// How long what was read of a session is relied on.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(30);
 /// How far back rows are looked for.
-const OVERLAP: Duration = Duration::from_secs(60);
+const OVERLAP: Duration = Duration::from_mins(1);
 /// How long rows stay.
-const KEPT: Duration = Duration::from_secs(600);
+const KEPT: Duration = Duration::from_mins(10);
 
 /// What has changed lately, by the id of a session or of a person.
 #[derive(Debug, Default)]

@@ -24,7 +24,7 @@ const LOOK_UPS: usize = 64;
 /// Notes of use at once; a further one is left out, the next look-up makes up for it.
 const TOUCHES: usize = 8;
 /// How exactly it is known when a session was used last.
-const SEEN: Duration = Duration::from_secs(300);
+const SEEN: Duration = Duration::from_mins(5);
 
 const READ: &str = "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
     r.role AS role FROM sessions s \
