@@ -20,7 +20,7 @@ routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: a }]
 ";
     let config = Config::parse(text, &Source::text("")).expect("a configuration").config;
     let index = std::sync::Arc::new(PermissionIndex::new([]));
-    let authenticator = Authenticator::new(&config, &index, None).expect("a key");
+    let authenticator = Authenticator::new(&config, &index, None, None).expect("a key");
     let selection = authenticator.select(&["a".parse().expect("a name")], &[]).expect("a provider");
     (authenticator, selection)
 });

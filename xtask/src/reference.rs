@@ -54,11 +54,12 @@ impl Docs {
 /// The generated pages, by file name.
 fn pages() -> Result<Vec<(&'static str, String)>> {
     let binary = gateway::build()?;
-    let schema = json(&binary, "schema")?;
+    let schema = json(&binary, &["schema"])?;
     Ok(vec![
         ("configuration.md", configuration::page(&schema)),
         ("bartizan.schema.json", pretty(&schema)?),
-        ("openapi.json", pretty(&json(&binary, "openapi")?)?),
+        ("openapi.json", pretty(&json(&binary, &["openapi"])?)?),
+        ("accounts-openapi.json", pretty(&json(&binary, &["openapi", "--accounts"])?)?),
         ("commands.md", commands(&binary)?),
     ])
 }
@@ -100,8 +101,9 @@ fn ask(binary: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
 }
 
 /// What a command prints, which must be JSON.
-fn json(binary: &Path, name: &str) -> Result<Value> {
-    serde_json::from_slice(&ask(binary, &[name])?).with_context(|| format!("`bartizan {name}` is not JSON"))
+fn json(binary: &Path, arguments: &[&str]) -> Result<Value> {
+    let answer = ask(binary, arguments)?;
+    serde_json::from_slice(&answer).with_context(|| format!("`bartizan {}` is not JSON", arguments.join(" ")))
 }
 
 fn pretty(value: &Value) -> Result<String> {

@@ -37,6 +37,28 @@ pub(crate) struct AdminOptions {
     state_dir: Option<PathBuf>,
 }
 
+/// The same for a command where `--admin` says something else.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which gateway")]
+pub(crate) struct RenamedAdminOptions {
+    /// Its admin API. Without it, the gateway that runs with the state directory.
+    #[arg(long, value_name = "URL", env = "BARTIZAN_ADMIN")]
+    admin_api: Option<Url>,
+    /// A file that holds its admin token. Without it `$BARTIZAN_TOKEN`, then the state directory's.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Its state directory. Without it the same that `run` takes by default.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl From<RenamedAdminOptions> for AdminOptions {
+    fn from(renamed: RenamedAdminOptions) -> Self {
+        let RenamedAdminOptions { admin_api: admin, token_file, state_dir } = renamed;
+        Self { admin, token_file, state_dir }
+    }
+}
+
 /// A client of one admin API.
 #[derive(Debug)]
 pub(crate) struct AdminClient {
@@ -152,6 +174,8 @@ impl AdminClient {
         let body =
             read(response).await.with_context(|| format!("the admin API at {} broke off", self.base))?;
         if status.is_success() {
+            // What has no answer (204) reads as nothing.
+            let body = if body.is_empty() { b"null".to_vec() } else { body };
             return serde_json::from_slice(&body).with_context(|| {
                 format!("what answers at {} is not the admin API of this version", self.base)
             });
@@ -179,6 +203,17 @@ impl AdminClient {
             (status, None) => anyhow!("the admin API at {base} answered {status}"),
         }
     }
+}
+
+/// A text as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    let mut url = "http://admin".parse::<Url>();
+    if let Ok(url) = &mut url
+        && let Ok(mut segments) = url.path_segments_mut()
+    {
+        segments.push(text);
+    }
+    url.map(|url| url.path().trim_start_matches('/').to_owned()).unwrap_or_default()
 }
 
 /// The admin API understood and refused.

@@ -6,14 +6,18 @@ mod check;
 mod demo;
 mod explain;
 mod limits;
+mod migrate;
 mod openapi;
+mod org;
 mod policy;
 mod reload;
 mod requests;
 mod rules;
 pub(crate) mod run;
 mod schema;
+mod session;
 mod status;
+mod user;
 pub(crate) mod version;
 
 use std::{future::Future, process::ExitCode, time::Duration};
@@ -43,6 +47,10 @@ pub(crate) enum Command {
     Rules(rules::Rules),
     Policy(policy::Policy),
     Reload(reload::Reload),
+    User(user::User),
+    Org(org::Org),
+    Session(session::Session),
+    Migrate(migrate::Migrate),
     ApiKey(api_key::ApiKey),
     Openapi(openapi::Openapi),
     Version(version::Version),
@@ -68,6 +76,10 @@ impl Command {
             Self::Rules(command) => ask(command.run()).map(done),
             Self::Policy(command) => ask(command.run()).map(done),
             Self::Reload(command) => ask(command.run()).map(done),
+            Self::User(command) => ask(command.run()).map(done),
+            Self::Org(command) => ask(command.run()).map(done),
+            Self::Session(command) => ask(command.run()).map(done),
+            Self::Migrate(command) => ask(command.run()).map(done),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),
             Self::Version(command) => command.run().map(done),

@@ -12,6 +12,7 @@ use std::{
 use bartizan_config::{Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
 use bartizan_gateway::{Gateway, GatewayError};
+use bartizan_identity::account::Accounts;
 use metrics::{counter, gauge};
 
 use crate::{admin_tls::AdminTls, document, logging::Level, spans::Spans, state::StateDirectory, systemd};
@@ -28,6 +29,7 @@ pub(crate) struct Followers {
     pub(crate) level: Level,
     pub(crate) admin_tls: Option<AdminTls>,
     pub(crate) spans: Spans,
+    pub(crate) accounts: Option<Arc<Accounts>>,
 }
 
 #[derive(Debug)]
@@ -151,6 +153,11 @@ impl Shared {
             && let Err(error) = tls.renew(&config)
         {
             tracing::error!(%error, "the admin API keeps its certificate");
+        }
+        if let Some(accounts) = &self.followers.accounts
+            && let Err(error) = accounts.reconfigure(&config)
+        {
+            tracing::error!(%error, "accounts keep their settings");
         }
         if let Err(error) = self.followers.spans.export_to(config.telemetry.otlp.as_deref()) {
             tracing::error!(error = format!("{error:#}"), "spans go where they went before");

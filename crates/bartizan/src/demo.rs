@@ -53,7 +53,8 @@ impl Demo {
             document: Some(path),
             state: state.clone(),
             any_control_port: true,
-        })?;
+        })
+        .await?;
         let blocked = Entry::new(Standing::Blocked, None, "the demo's unwelcome visitor");
         system.addresses().set(scenario::BLOCKED.into(), blocked)?;
         let proxy = system.proxy().unwrap_or(addresses.proxy);

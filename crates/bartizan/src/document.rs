@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use bartizan_config::{
-    Authentication, Config, ConfigError, Diagnostic, Loaded, Requirement, Requirements, Route, RulePlaces,
-    Severity, Source, UpstreamIndex,
+    Authentication, Config, ConfigError, Destination, Diagnostic, Loaded, Requirement, Requirements, Route,
+    RulePlaces, Severity, Source,
 };
 use bartizan_pipeline::Doubt;
 
@@ -94,7 +94,7 @@ pub(crate) fn routes(config: &Config) -> Table {
             authentication(route),
             Cell::new(PLAIN, requirements(route)),
             Cell::new(PLAIN, limits(config, route)),
-            Cell::new(FAINT, upstream(config, route.upstream)),
+            Cell::new(FAINT, destination(config, route.destination)),
         ]);
     }
     table
@@ -169,7 +169,8 @@ fn limits(config: &Config, route: &Route) -> String {
     if names.is_empty() { "-".into() } else { names.join(", ") }
 }
 
-fn upstream(config: &Config, index: UpstreamIndex) -> String {
+fn destination(config: &Config, destination: Destination) -> String {
+    let Some(index) = destination.upstream() else { return "accounts".into() };
     let Some(upstream) = config.upstreams.get(index.0) else { return "-".into() };
     let targets: Vec<_> = upstream.targets.iter().map(ToString::to_string).collect();
     targets.join(", ")

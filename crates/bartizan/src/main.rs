@@ -4,6 +4,7 @@
 //! (`bartizan-control`) and the configuration they share; `command/` has one file per command. Commands that
 //! concern a running gateway ask its admin API, found through the state directory (`state.rs`).
 
+mod accounts;
 mod admin;
 mod admin_tls;
 mod command;

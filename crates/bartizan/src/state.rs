@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `running.json` | where the running gateway is ([`Running`]); gone when it has stopped | 0600 |
 //! | `admin-token` | the bearer token of the admin API, made on first start ([`AdminToken`]) | 0600 |
+//! | `bartizan.db` | people, sessions and the audit trail, where `store` names no other database | 0600 |
 //! | `rules/crs-4.28.0/` | a rule set, made by `bartizan rules install` | 0700 |
 //!
 //! The directory is for its user alone. One that belongs to others, or that they may write to, is refused: they could
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 const RUNNING: &str = "running.json";
 const ADMIN_TOKEN: &str = "admin-token";
 const RULES: &str = "rules";
+const DATABASE: &str = "bartizan.db";
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const ROOT: u32 = 0;
 
@@ -140,6 +142,11 @@ impl StateDirectory {
     /// The folder of the rule sets that `bartizan rules install` has made.
     pub(crate) fn rules_path(&self) -> PathBuf {
         self.path.join(RULES)
+    }
+
+    /// The database of what outlives the process, where the configuration names none.
+    pub(crate) fn database_path(&self) -> PathBuf {
+        self.path.join(DATABASE)
     }
 
     /// Where the admin API's token is kept.

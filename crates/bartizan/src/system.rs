@@ -20,6 +20,7 @@ use tokio::{
 
 use self::asked::Asked;
 use crate::{
+    accounts,
     admin_tls::AdminTls,
     configuration::{self, Configuration, Followers},
     document, logging, open_files, process, recorder,
@@ -69,7 +70,7 @@ pub(crate) struct System {
 
 impl System {
     /// Starts everything that `plan` says.
-    pub(crate) fn start(plan: Plan) -> Result<Self> {
+    pub(crate) async fn start(plan: Plan) -> Result<Self> {
         let Plan { loaded: Loaded { config, warnings }, document, state, any_control_port } = plan;
         let level = logging::start(&config.log)?;
         configuration::log_warnings(&warnings);
@@ -89,17 +90,28 @@ impl System {
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
         let spans = Spans::observing(&records);
         spans.export_to(config.telemetry.otlp.as_deref())?;
-        let gateway = Gateway::start(config, Arc::clone(&addresses), Arc::clone(&records), &mut sockets)?;
+        let accounts = accounts::open(&config, &state).await?;
+        let door = accounts.as_ref().map(accounts::door);
+        let gateway =
+            Gateway::start(config, Arc::clone(&addresses), door, Arc::clone(&records), &mut sockets)?;
         if let Some(path) = &document {
             configuration::log_warnings(&document::doubts(path, gateway.doubts()).collect::<Vec<_>>());
         }
 
         let listeners = listeners::all(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
         let running = listeners::running(&listeners, admin_tls.is_some(), document.clone());
-        let followers = Followers { level, admin_tls: admin_tls.clone(), spans: spans.clone() };
+        let followers = Followers {
+            level,
+            admin_tls: admin_tls.clone(),
+            spans: spans.clone(),
+            accounts: accounts.clone(),
+        };
         let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
         let asked = Asked::new(gateway.clone(), configuration.clone(), listeners, metrics.clone());
-        let control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token);
+        let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token);
+        if let Some(accounts) = accounts {
+            control = control.with_accounts(accounts);
+        }
         let (stop_servers, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
         let (admin_control, stop_admin, stop_metrics) =

@@ -3,6 +3,7 @@
 //! The doc comments here are what `bartizan schema` and the configuration reference show. Nothing is checked
 //! against anything else yet: that is [`crate::resolve`].
 
+mod accounts;
 mod entries;
 mod hardening;
 mod identity;
@@ -23,6 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
+    accounts::{Accounts, Passwords, Sessions, Store},
     entries::Entries,
     hardening::{Hardening, Http2},
     identity::{ApiKeys, Certificates, Claims, Jwt, Provider, SignatureKey, Signatures, TokenPrincipal},
@@ -60,7 +62,12 @@ pub(crate) struct Document {
     pub(crate) tls: Optional<Parsed<Tls>>,
     /// Who may vouch for a caller, by names that routes list under `auth`.
     pub(crate) identity: Optional<Entries<Provider>>,
-    /// Named sets of grants, by names that tokens, API keys and certificates carry.
+    /// People whom the gateway knows itself.
+    pub(crate) accounts: Optional<Accounts>,
+    /// The database of what outlives the process: people, sessions, the audit trail. Without it a file of SQLite in the
+    /// state directory, where one is needed.
+    pub(crate) store: Optional<Store>,
+    /// Named sets of grants, by names that tokens, API keys, certificates and people carry.
     pub(crate) roles: Optional<Entries<Vec<At<Parsed<Grant>>>>>,
     /// Cedar policies: what decides behind the permissions. Without them the permissions decide alone.
     pub(crate) policies: Optional<Policies>,

@@ -29,6 +29,8 @@ pub enum Provider {
     Certificate(CertificateProvider),
     /// Signed requests.
     Signature(Arc<SignatureProvider>),
+    /// People who have logged in, by the cookie of their session.
+    Session,
 }
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725).

@@ -40,6 +40,7 @@
 //! - Secrets are masked in diagnostics by the names of their keys and by the values of the environment. A secret
 //!   that is written under a key with another name is shown if a problem stands on its line.
 
+mod accounts;
 mod costs;
 mod diagnostic;
 mod document;
@@ -66,6 +67,7 @@ mod shared;
 mod signature;
 mod snippet;
 mod source;
+mod store;
 mod suggestion;
 mod telemetry;
 mod upstream;
@@ -75,6 +77,7 @@ mod word;
 
 use std::sync::Arc;
 
+pub use accounts::{Accounts, PasswordProfile, Passwords, SameSite, Sessions, SignUp};
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
@@ -92,8 +95,8 @@ pub use policies::{EntityPattern, IdPart, Policies, PolicyFile, PolicyMode, Rout
 pub use proposal::{LimitsProposal, ProposedRoute};
 pub use reference::reference;
 pub use route::{
-    Authentication, BodyPolicy, Cors, HeaderProfile, Headers, MethodRequirement, Origins, Requirement,
-    Requirements, Route, RouteTimeouts,
+    Authentication, BodyPolicy, Cors, Destination, HeaderProfile, Headers, MethodRequirement, Origins,
+    Requirement, Requirements, Route, RouteTimeouts,
 };
 pub use schema::schema;
 pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};
@@ -102,6 +105,7 @@ pub use signature::{
     SigningMaterial, UpstreamSigning, VerifyingMaterial,
 };
 pub use source::{Environment, RulePlaces, Source};
+pub use store::{PostgresUrl, StoreLocation};
 pub use suggestion::nearest;
 pub use telemetry::{Log, LogFormat, Telemetry};
 pub use upstream::{
@@ -127,6 +131,10 @@ pub struct Config {
     pub hardening: Hardening,
     /// Who may vouch for a caller, in the order of the file.
     pub identity: Vec<Arc<IdentityProvider>>,
+    /// People whom the gateway knows itself; `None`: nobody.
+    pub accounts: Option<Accounts>,
+    /// The database of what outlives the process; `None`: a file in the state directory, where one is needed.
+    pub store: Option<StoreLocation>,
     /// Named sets of grants.
     pub roles: Vec<Role>,
     /// Cedar policies; `None`: permissions decide alone, and zones.

@@ -4,6 +4,7 @@
 //! Nothing here stops at the first problem: each part reports its own and goes on with something harmless in
 //! the place of what is wrong, and the result is thrown away if there was any error.
 
+mod accounts;
 mod bounds;
 mod cors;
 mod costs;
@@ -56,7 +57,8 @@ pub(crate) fn resolve(
         policies: &mut limits,
         firewalls: &mut firewalls,
     };
-    let routes = routes::resolve(document, named, problems);
+    let accounts = accounts::accounts(document, listen.as_ref(), problems);
+    let routes = routes::resolve(document, accounts.as_ref(), named, problems);
     let in_zones: Vec<_> = routes.iter().filter_map(|route| Some((route.zone?, route.policy.line))).collect();
     let zones = policies::zones(&document.zones, &in_zones, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
@@ -72,6 +74,8 @@ pub(crate) fn resolve(
         tls,
         hardening: hardening::resolve(&document.hardening, problems),
         identity: providers.into_list(),
+        accounts,
+        store: accounts::store(&document.store, &files, problems),
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),
         policies: policies::resolve(document, &source.base, &mut files, problems),

@@ -20,7 +20,7 @@ pub struct Route {
     /// Methods it admits; others are answered 405. Empty: all.
     pub methods: Vec<Method>,
     /// Where its requests go.
-    pub upstream: UpstreamIndex,
+    pub destination: Destination,
     /// Removed from the front of the path before forwarding, by segment (`/api`). Empty: nothing.
     pub strip_prefix: Option<PathPattern>,
     /// Forward the client's `Host` instead of the target's. Default true.
@@ -59,6 +59,25 @@ pub struct Route {
     pub upgrade: Vec<String>,
     /// Timeouts of this route.
     pub timeouts: RouteTimeouts,
+}
+
+/// Where the requests of a route go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// To a service behind the gateway.
+    Upstream(UpstreamIndex),
+    /// To the endpoints of accounts, in the gateway itself.
+    Accounts,
+}
+
+impl Destination {
+    /// The upstream, if it is one.
+    pub const fn upstream(self) -> Option<UpstreamIndex> {
+        match self {
+            Self::Upstream(index) => Some(index),
+            Self::Accounts => None,
+        }
+    }
 }
 
 /// Who may use a route.

@@ -17,6 +17,7 @@ mod redis_url;
 mod scalar;
 mod secret;
 mod signature;
+mod store_url;
 mod url;
 mod waf;
 
@@ -32,6 +33,7 @@ pub(crate) use self::{
     rate::Rate,
     redis_url::RedisUrl,
     secret::{KeyHash, Secret},
+    store_url::StoreUrl,
     url::{HostPattern, Origin, Url},
     waf::{MediaType, RuleTag, RuleVariable},
 };

@@ -6,8 +6,11 @@ pub(crate) mod configuration;
 pub(crate) mod health;
 pub(crate) mod limits;
 pub(crate) mod metrics;
+pub(crate) mod organizations;
+pub(crate) mod people;
 pub(crate) mod policies;
 pub(crate) mod requests;
+pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod upstreams;
 
@@ -70,6 +73,18 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(policies::dry_run_policies))
         .routes(routes!(access::evaluate_access))
         .routes(routes!(access::evaluate_access_several))
+        .routes(routes!(people::list_users, people::create_user))
+        .routes(routes!(people::read_user, people::delete_user))
+        .routes(routes!(people::disable_user))
+        .routes(routes!(people::enable_user))
+        .routes(routes!(people::unlock_user))
+        .routes(routes!(people::set_user_password))
+        .routes(routes!(people::add_user_role, people::remove_user_role))
+        .routes(routes!(organizations::list_organizations, organizations::create_organization))
+        .routes(routes!(organizations::list_members))
+        .routes(routes!(sessions::list_sessions, sessions::end_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(sessions::read_audit_trail))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))

@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use axum::Router;
+use bartizan_identity::account::Accounts;
 use bartizan_pipeline::Records;
 use bartizan_reputation::AddressLists;
 use rustls::ServerConfig;
@@ -22,10 +23,12 @@ pub struct Control {
 }
 
 /// What the handlers work with.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) system: Arc<dyn System>,
     pub(crate) records: Arc<Records>,
     pub(crate) addresses: Arc<AddressLists>,
+    pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) document: String,
 }
 
@@ -37,8 +40,15 @@ impl Control {
         addresses: Arc<AddressLists>,
         token: AdminToken,
     ) -> Self {
-        let shared = Shared { system, records, addresses, document: Self::openapi_json() };
+        let shared = Shared { system, records, addresses, accounts: None, document: Self::openapi_json() };
         Self { shared: Arc::new(shared), token }
+    }
+
+    /// With the accounts of the gateway.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Arc<Accounts>) -> Self {
+        let shared = Shared { accounts: Some(accounts), ..Shared::clone(&self.shared) };
+        Self { shared: Arc::new(shared), token: self.token }
     }
 
     /// Everything, for the admin listener.

@@ -90,6 +90,23 @@ fn complete(operation: &mut Operation) {
     }
 }
 
+/// Every refusal of every operation is a problem.
+pub(crate) fn complete_responses(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            for (status, answer) in &mut operation.responses.responses {
+                if let RefOr::T(response) = answer
+                    && status.starts_with(['4', '5'])
+                    && response.content.is_empty()
+                {
+                    *response = problem(&response.description);
+                }
+            }
+        }
+    }
+}
+
 fn problem(description: &str) -> Response {
     let content: Content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     ResponseBuilder::new().description(description).content("application/problem+json", content).build()

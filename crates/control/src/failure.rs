@@ -14,7 +14,7 @@ use axum::{
 use bartizan_model::RequestId;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -52,6 +52,8 @@ pub(crate) struct Failure {
     code: FailureCode,
     detail: Cow<'static, str>,
     diagnostics: Vec<Diagnostic>,
+    /// In seconds.
+    retry_after: Option<u64>,
 }
 
 macro_rules! codes {
@@ -81,8 +83,16 @@ codes! {
     MissingAuthenticationToken = "missing_authentication_token", UNAUTHORIZED;
     /// A token that is not the admin token.
     InvalidAuthenticationToken = "invalid_authentication_token", UNAUTHORIZED;
+    /// An account or a password that is wrong; which of the two is not told.
+    WrongCredentials = "wrong_credentials", UNAUTHORIZED;
+    /// No session, or one that has ended.
+    NoSession = "no_session", UNAUTHORIZED;
     /// A page of another origin asks.
     CrossOriginRefused = "cross_origin_refused", FORBIDDEN;
+    /// Another site asks with a person's cookie.
+    CrossSiteRefused = "cross_site_refused", FORBIDDEN;
+    /// Administrators make accounts.
+    SignUpOff = "sign_up_off", FORBIDDEN;
     /// Nothing there.
     NotFound = "not_found", NOT_FOUND;
     /// Something there, but not for this method.
@@ -99,6 +109,10 @@ codes! {
     NoPolicies = "no_policies", CONFLICT;
     /// One forecast is made at a time.
     ForecastRunning = "forecast_running", CONFLICT;
+    /// The configuration has no `accounts`.
+    AccountsNotConfigured = "accounts_not_configured", CONFLICT;
+    /// Something has this name already.
+    AlreadyExists = "already_exists", CONFLICT;
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not JSON by its own account.
@@ -107,10 +121,18 @@ codes! {
     MisdirectedRequest = "misdirected_request", MISDIRECTED_REQUEST;
     /// Well-formed, but its values make no sense.
     InvalidValue = "invalid_value", UNPROCESSABLE_ENTITY;
+    /// A password that breaks rules.
+    WeakPassword = "weak_password", UNPROCESSABLE_ENTITY;
+    /// Too many failed attempts.
+    TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS;
     /// Our own fault.
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     /// The shared store of the limits does not answer.
     SharedStoreUnavailable = "shared_store_unavailable", SERVICE_UNAVAILABLE;
+    /// The store of accounts does not answer.
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE;
+    /// Too many passwords are checked already.
+    TooManyLogins = "too_many_logins", SERVICE_UNAVAILABLE;
     /// The forecast was given up at its deadline.
     ForecastTookTooLong = "forecast_took_too_long", SERVICE_UNAVAILABLE;
     /// Not ready, or about to stop.
@@ -119,11 +141,16 @@ codes! {
 
 impl Failure {
     pub(crate) fn new(code: FailureCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), diagnostics: Vec::new() }
+        Self { code, detail: detail.into(), diagnostics: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn with_diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {
         self.diagnostics = diagnostics;
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -149,8 +176,12 @@ impl IntoResponse for Failure {
             FailureCode::InvalidAuthenticationToken => {
                 Some(r#"Bearer realm="bartizan", error="invalid_token""#)
             }
+            FailureCode::WrongCredentials | FailureCode::NoSession => Some(r#"Cookie realm="bartizan""#),
             _ => None,
         };
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         if let Some(challenge) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }

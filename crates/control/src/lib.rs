@@ -18,6 +18,7 @@
 //! Every error is an RFC 9457 [`Problem`] with a stable `code` and the request's id. Every change is logged once
 //! with `audit=true`.
 
+mod accounts;
 mod api;
 mod control;
 mod document;
@@ -34,6 +35,10 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{
+    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions,
+    SignUpRequest, StartedSession,
+};
 pub use api::{
     access::{
         AccessAction, AccessContext, AccessDecision, AccessDecisions, AccessEntity, AccessEvaluation,
@@ -54,6 +59,8 @@ pub use api::{
         threat::{LimitRecommendation, LimitThreat},
         top::{LimitPeriod, LimitRanking, LimitRuleTop, LimitTop, LimitTopValue},
     },
+    organizations::{Member, Members, NewOrganization, Organization, Organizations},
+    people::{HeldRole, NewPassword, NewUser, User, Users},
     policies::{PolicyChange, PolicyDryRun, PolicyList, PolicyProposal, ProposedPolicies},
     requests::{
         decided::{
@@ -64,6 +71,7 @@ pub use api::{
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
         policies::{DecidedPolicies, PolicyEffect, PolicyMode, PolicyRuling, PolicyStatement},
     },
+    sessions::{AuditEntry, AuditTrail, Session, Sessions},
     status::{Listener, ListenerKind, Status},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };

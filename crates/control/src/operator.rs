@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::FromRequestParts;
+use bartizan_identity::account::Visit;
 use bartizan_model::RequestId;
 use http::request::Parts;
 use tracing::field::{DisplayValue, display};
@@ -20,6 +21,15 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    /// The same for the audit trail of accounts.
+    pub(crate) fn visit(&self) -> Visit {
+        Visit {
+            address: self.peer.map(|peer| peer.ip()),
+            client: String::new(),
+            request_id: self.request_id.to_string(),
+        }
+    }
+
     /// The other end of the connection.
     pub(crate) fn peer(&self) -> Option<DisplayValue<SocketAddr>> {
         self.peer.map(display)

@@ -36,6 +36,9 @@ pub enum GatewayError {
     /// A reload asks for other addresses than those listened on.
     #[error("`listen.{0}` has changed: listening addresses change with a restart only")]
     ListenChanged(&'static str),
+    /// A reload begins, ends or moves what is opened at the start only.
+    #[error("`{0}` has changed: that takes a restart")]
+    NeedsRestart(&'static str),
     /// The identity providers cannot be set up.
     #[error(transparent)]
     Identity(#[from] bartizan_identity::IdentityError),
@@ -90,6 +93,7 @@ impl GatewayError {
             | Self::Policies(_)
             | Self::Compilation
             | Self::ListenChanged(_)
+            | Self::NeedsRestart(_)
             | Self::Limits(_)
             | Self::Identity(_)
             | Self::Tls(_) => None,

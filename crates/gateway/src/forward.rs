@@ -3,7 +3,7 @@
 mod inspect;
 mod request_headers;
 
-pub(crate) use request_headers::strip_trailers;
+pub(crate) use request_headers::{strip_hop_by_hop, strip_trailers};
 
 use std::sync::Arc;
 
@@ -74,11 +74,17 @@ impl Forwarder<'_> {
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() =
             request_headers::prepare(exchange, &self.connection.client_address, protocol, nonce)?;
+        if let Some(accounts) = &self.generation.config.accounts {
+            request_headers::withhold_session(request.headers_mut(), &accounts.sessions);
+        }
         if exchange.inspection.as_ref().is_some_and(|inspection| inspection.wants_response()) {
             // Rules read no compression.
             request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        let upstream = self.generation.upstreams.get(route.upstream);
+        let Some(upstream) = route.destination.upstream() else {
+            return Err(Refusal::new(Code::SecurityCheckFailed, "the route leads to no upstream"));
+        };
+        let upstream = self.generation.upstreams.get(upstream);
         let Answered { mut response, target, attempts } =
             upstream.send(request, wants).await.map_err(|error| refusal(&error))?;
         match upgrading {
@@ -94,7 +100,7 @@ impl Forwarder<'_> {
             }
             _ => {}
         }
-        request_headers::strip_hop_by_hop(response.headers_mut());
+        strip_hop_by_hop(response.headers_mut());
         *response.version_mut() = Version::default();
         let reason = match attempts {
             1 => Reason::from(target.label()),
@@ -146,14 +152,14 @@ impl Upgrading {
 }
 
 fn upgrade_headers(mut headers: HeaderMap, protocol: HeaderValue) -> HeaderMap {
-    request_headers::strip_hop_by_hop(&mut headers);
+    strip_hop_by_hop(&mut headers);
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, protocol);
     headers
 }
 
 /// The normal path, without the route's prefix, and the query as it came.
-fn target(exchange: &Exchange) -> Result<Uri, Refusal> {
+pub(crate) fn target(exchange: &Exchange) -> Result<Uri, Refusal> {
     let received = &exchange.head.uri;
     let path = exchange.path.forwarded(received.path());
     let prefix = exchange.route.as_ref().and_then(|route| route.config.strip_prefix.as_ref());

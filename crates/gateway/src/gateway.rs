@@ -18,7 +18,7 @@ use bartizan_reputation::AddressLists;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    GatewayError, ListenerKind,
+    AccountsDoor, GatewayError, ListenerKind,
     admission::Admission,
     listener::{ActivatedSockets, BoundListener, ListenerSettings, listen},
     metrics::RouteMetrics,
@@ -56,6 +56,8 @@ pub(crate) struct Generation {
     pub(crate) config: Arc<Config>,
     pub(crate) pipeline: Pipeline,
     pub(crate) upstreams: Upstreams,
+    /// What answers the routes of accounts; `None`: there are none.
+    pub(crate) accounts: Option<AccountsDoor>,
     /// By route index.
     pub(crate) metrics: Vec<RouteMetrics>,
 }
@@ -66,6 +68,7 @@ impl Gateway {
     pub fn start(
         config: Config,
         addresses: Arc<AddressLists>,
+        accounts: Option<AccountsDoor>,
         records: Arc<Records>,
         sockets: &mut ActivatedSockets,
     ) -> Result<Self, GatewayError> {
@@ -73,7 +76,7 @@ impl Gateway {
         let bound = bind(&config.listen, sockets)?;
         let listeners: Vec<_> =
             bound.iter().map(|(kind, listener)| (*kind, listener.local_address())).collect();
-        let generation = Generation::compile(Arc::new(config), &addresses, None)?;
+        let generation = Generation::compile(Arc::new(config), &addresses, accounts, None)?;
         let generation = Arc::new(ArcSwap::from_pointee(generation));
         let (shutdown, stopping) = watch::channel(false);
         let service = Arc::new(Service::new(Arc::clone(&generation), records, stopping.clone()));
@@ -104,7 +107,7 @@ impl Gateway {
     /// is probably not meant.
     pub fn examine(config: Config) -> Result<Vec<Doubt>, GatewayError> {
         listener_settings(&config)?;
-        let generation = Generation::compile(Arc::new(config), &Arc::default(), None)?;
+        let generation = Generation::compile(Arc::new(config), &Arc::default(), None, None)?;
         Ok(generation.pipeline.doubts())
     }
 
@@ -117,10 +120,18 @@ impl Gateway {
         if let Some(changed) = changed_listener(&current.config.listen, &config.listen) {
             return Err(GatewayError::ListenChanged(changed));
         }
+        if current.config.accounts.is_some() != config.accounts.is_some() {
+            return Err(GatewayError::NeedsRestart("accounts"));
+        }
+        if config.accounts.is_some() && current.config.store != config.store {
+            return Err(GatewayError::NeedsRestart("store"));
+        }
         let settings = listener_settings(&config)?;
         // Rule sets take their time, and requests must not wait for it.
         let addresses = Arc::clone(&shared.addresses);
-        let compile = move || Generation::compile(Arc::new(config), &addresses, Some(&current));
+        let compile = move || {
+            Generation::compile(Arc::new(config), &addresses, current.accounts.clone(), Some(&current))
+        };
         let generation =
             tokio::task::spawn_blocking(compile).await.map_err(|_| GatewayError::Compilation)??;
         shared.settings.store(Arc::new(settings));
@@ -186,13 +197,19 @@ impl Generation {
     fn compile(
         config: Arc<Config>,
         addresses: &Arc<AddressLists>,
+        accounts: Option<AccountsDoor>,
         previous: Option<&Self>,
     ) -> Result<Self, GatewayError> {
-        let pipeline =
-            Pipeline::new(&config, Arc::clone(addresses), previous.map(|previous| &previous.pipeline))?;
+        let sessions = accounts.as_ref().map(|door| &door.sessions);
+        let pipeline = Pipeline::with_sessions(
+            &config,
+            Arc::clone(addresses),
+            sessions,
+            previous.map(|previous| &previous.pipeline),
+        )?;
         let upstreams = Upstreams::new(&config.upstreams, previous.map(|previous| &previous.upstreams))?;
         let metrics = config.routes.iter().map(|route| RouteMetrics::new(route)).collect();
-        Ok(Self { config, pipeline, upstreams, metrics })
+        Ok(Self { config, pipeline, upstreams, accounts, metrics })
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bartizan_pipeline::{HeldBytes, Records, Verdict};
+use bartizan_config::Destination;
+use bartizan_pipeline::{Exchange, HeldBytes, Records, Verdict};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use crate::{
     depart::Departure,
     forward::Forwarder,
     gateway::Generation,
+    local,
 };
 
 /// Answers the requests of the proxy listeners.
@@ -51,6 +53,9 @@ impl Answer for Service {
         };
         let departure = Departure::prepare(&exchange, &verdict);
         let answer = match verdict {
+            Verdict::Pass if leads_to_accounts(&exchange) => {
+                local::answer(generation.accounts.as_ref(), &mut exchange, body).await
+            }
             Verdict::Pass => {
                 let (held, shutdown) = (&self.held, &self.shutdown);
                 let forwarder = Forwarder { generation: &generation, connection, shutdown, held };
@@ -66,4 +71,8 @@ impl Answer for Service {
         };
         departure.depart(exchange, answer, &generation, &self.records)
     }
+}
+
+fn leads_to_accounts(exchange: &Exchange) -> bool {
+    exchange.route.as_ref().is_some_and(|route| route.config.destination == Destination::Accounts)
 }

@@ -9,28 +9,21 @@ use std::{collections::HashMap, sync::Arc};
 
 use bartizan_config::ApiKeyProvider;
 use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderName;
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Identified, IdentityError, InvalidReason,
+    Identified, IdentityError, InvalidReason, OpaqueToken,
     identified::{Entitlements, Standing},
 };
 
-/// A new API key (`prefix_` and 256 random bits as base64url) and the hash to put into the configuration.
+/// A new API key (an [`OpaqueToken`]: `prefix_`, 256 random bits, a checksum) and the hash to put into the
+/// configuration.
 pub fn generate_api_key(prefix: &str) -> Result<(SecretString, [u8; 32]), IdentityError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if !(1..=32).contains(&prefix.len()) || !prefix.bytes().all(allowed) {
-        return Err(IdentityError::KeyPrefix(prefix.into()));
-    }
-    let mut random = Zeroizing::new([0; 32]);
-    aws_lc_rs::rand::fill(random.as_mut_slice()).map_err(|_| IdentityError::Random)?;
-    let key = format!("{prefix}_{}", URL_SAFE_NO_PAD.encode(random.as_slice()));
-    let hash = hash_api_key(&key);
-    Ok((key.into(), hash))
+    let token = OpaqueToken::generate(&prefix.parse()?)?;
+    Ok((token.secret().clone(), *token.hash().as_bytes()))
 }
 
 /// The hash under which the configuration knows an API key.

@@ -14,12 +14,14 @@ use bartizan_model::Name;
 use bartizan_policy::{PermissionIndex, RoleTable};
 
 use crate::{
-    Authenticated, AuthenticationError, IdentityError, Presented, Selection,
+    Authenticated, AuthenticationError, CrossSite, Identified, IdentityError, LiveSessions, Presented,
+    Selection, UnreadSession, WriteGuard,
     api_key::ApiKeyTable,
     certificate::CertificateTable,
     identified::Entitlements,
     key::KeySet,
     key_source::KeySource,
+    session::table::SessionTable,
     signature::{Clients, LegacyTable, SignatureTable},
     token::TokenVerifier,
 };
@@ -38,6 +40,7 @@ pub(crate) enum Checker {
     Certificate(Arc<CertificateTable>),
     Signature(Arc<SignatureTable>),
     LegacySignature(Arc<LegacyTable>),
+    Session(Arc<SessionTable>),
 }
 
 impl Authenticator {
@@ -51,6 +54,7 @@ impl Authenticator {
     pub fn new(
         config: &Config,
         index: &Arc<PermissionIndex>,
+        sessions: Option<&Arc<LiveSessions>>,
         previous: Option<&Self>,
     ) -> Result<Self, IdentityError> {
         let dimensions = config.limits.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.per);
@@ -63,7 +67,7 @@ impl Authenticator {
             index: Arc::clone(index),
             counted_claims: counted_claims.collect(),
         };
-        Self::entitling(&config.identity, entitlements, previous)
+        Self::entitling(&config.identity, entitlements, sessions, previous)
     }
 
     /// The same for providers and roles without a whole configuration around them.
@@ -78,18 +82,19 @@ impl Authenticator {
             index: Arc::clone(index),
             counted_claims: BTreeSet::new(),
         };
-        Self::entitling(identity, entitlements, previous)
+        Self::entitling(identity, entitlements, None, previous)
     }
 
     fn entitling(
         identity: &[Arc<IdentityProvider>],
         entitlements: Entitlements,
+        sessions: Option<&Arc<LiveSessions>>,
         previous: Option<&Self>,
     ) -> Result<Self, IdentityError> {
         let entitlements = Arc::new(entitlements);
         let mut providers = HashMap::new();
         for entry in identity {
-            let checker = Checker::new(entry, &entitlements, previous)?;
+            let checker = Checker::new(entry, &entitlements, sessions, previous)?;
             providers.insert(entry.name.clone(), checker);
         }
         Ok(Self { providers })
@@ -118,6 +123,27 @@ impl Authenticator {
         presented: &Presented<'_>,
     ) -> Result<Authenticated, AuthenticationError> {
         selection.authenticate(presented, SystemTime::now())
+    }
+
+    /// Asks the store about a session that [`Self::authenticate`] found unread. Waits for it, a second at most.
+    pub async fn look_up(&self, session: &UnreadSession) -> Result<Arc<Identified>, AuthenticationError> {
+        match self.providers.get(&session.provider) {
+            Some(Checker::Session(table)) => table.look_up(session).await,
+            _ => Err(AuthenticationError::Unavailable { provider: session.provider.clone() }),
+        }
+    }
+
+    /// Whether a request that was proven by a session may ride on its cookie; others always may.
+    pub fn check_write(
+        &self,
+        identified: &Identified,
+        presented: &Presented<'_>,
+        guard: WriteGuard<'_>,
+    ) -> Result<(), CrossSite> {
+        match self.providers.get(&identified.principal.provider) {
+            Some(Checker::Session(table)) => table.check_write(presented, guard),
+            _ => Ok(()),
+        }
     }
 
     /// Whether every provider has the keys that it checks with.
@@ -160,6 +186,7 @@ impl Checker {
     fn new(
         entry: &IdentityProvider,
         entitlements: &Arc<Entitlements>,
+        sessions: Option<&Arc<LiveSessions>>,
         previous: Option<&Authenticator>,
     ) -> Result<Self, IdentityError> {
         let name = &entry.name;
@@ -176,6 +203,7 @@ impl Checker {
             Provider::Certificate(settings) => {
                 Self::Certificate(Arc::new(CertificateTable::new(name, settings, entitlements)?))
             }
+            Provider::Session => Self::Session(Arc::new(SessionTable::new(name, sessions, entitlements))),
             Provider::Signature(settings) => {
                 let earlier = previous.and_then(|authenticator| authenticator.clients(name));
                 Self::signature(name, settings, entitlements, earlier)?

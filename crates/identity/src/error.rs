@@ -154,12 +154,15 @@ pub enum AuthenticationError {
         /// The entry of `identity`.
         provider: Name,
     },
-    /// The keys to check it with were never obtained.
-    #[error("`{provider}` has no keys yet")]
+    /// What it is checked with is missing: keys that were never obtained, a store that does not answer.
+    #[error("`{provider}` has nothing to check it with")]
     Unavailable {
-        /// The entry of `identity` whose keys are missing.
+        /// The entry of `identity`.
         provider: Name,
     },
+    /// Not decided yet: [`crate::Authenticator::look_up`] asks the store.
+    #[error("the session is not remembered")]
+    Unread(crate::UnreadSession),
 }
 
 /// What is wrong with a credential.
@@ -251,4 +254,6 @@ pub enum InvalidReason {
     UnknownCertificate,
     #[error("the certificate names several known clients")]
     AmbiguousCertificate,
+    #[error("the session has ended, or never was")]
+    UnknownSession,
 }

@@ -46,20 +46,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Issuing of anything (tokens, sessions, passwords) is not here, and neither are HTTP handlers.
+//! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
+//! their failures. [`OpaqueToken`] is what sessions and keys are made of.
+//!
+//! Issuing of tokens is not here, and neither are HTTP handlers.
 //!
 //! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
 
+pub mod account;
 mod api_key;
+pub mod attempts;
 mod authenticator;
 mod certificate;
 mod error;
 mod identified;
 mod key;
 mod key_source;
+mod opaque_token;
+pub mod password;
 mod presented;
+pub mod second_factor;
 mod selection;
+mod session;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -69,8 +78,10 @@ pub use api_key::{generate_api_key, hash_api_key};
 pub use authenticator::Authenticator;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::{Authenticated, Identified};
+pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
+pub use session::{CrossSite, LiveSessions, SessionToken, UnreadSession, WriteGuard};
 pub use signature::{
     ExpectedContent, Outgoing, RequestSigner, SignatureFields, SignatureKeyError, Unsigned, content_digest,
 };

@@ -11,6 +11,7 @@ use crate::{
     api_key::ApiKeyTable,
     authenticator::Checker,
     certificate::CertificateTable,
+    session::table::SessionTable,
     signature::{LegacyTable, Refused, SignatureFields, SignatureTable},
     token::{Refusal, TokenVerifier, verify_token},
 };
@@ -31,6 +32,7 @@ enum Slot {
     Certificate { tables: Vec<Arc<CertificateTable>> },
     Signature { tables: Vec<Arc<SignatureTable>>, demanded: Vec<SignatureComponent> },
     LegacySignature { tables: Vec<Arc<LegacyTable>> },
+    Session { table: Arc<SessionTable> },
 }
 
 impl Selection {
@@ -48,7 +50,8 @@ impl Selection {
 
     /// The values of `WWW-Authenticate` for a 401 because of `error` (RFC 9110, section 11.6.1).
     ///
-    /// Tokens are asked for as RFC 6750 says. `ApiKey`, `Certificate` and `Signature` are no registered schemes; they are there
+    /// Tokens are asked for as RFC 6750 says. `ApiKey`, `Certificate`, `Signature` and `Cookie` are no registered schemes;
+    /// they are there
     /// because a 401 must carry a challenge, and they tell a person what is missing.
     pub fn challenges(&self, error: &AuthenticationError) -> &[HeaderValue] {
         match error {
@@ -97,6 +100,7 @@ impl Slot {
                 Self::Signature { tables: vec![Arc::clone(table)], demanded: signed.to_vec() }
             }
             Checker::LegacySignature(table) => Self::LegacySignature { tables: vec![Arc::clone(table)] },
+            Checker::Session(table) => Self::Session { table: Arc::clone(table) },
         }
     }
 
@@ -105,7 +109,9 @@ impl Slot {
         match (self, checker) {
             (Self::Token { header, .. }, Checker::Token(verifier)) => header == verifier.header(),
             (Self::ApiKey { header, .. }, Checker::ApiKey(table)) => header == table.header(),
+            // Every entry of this kind sees the same sessions.
             (Self::Certificate { .. }, Checker::Certificate(_))
+            | (Self::Session { .. }, Checker::Session(_))
             | (Self::Signature { .. }, Checker::Signature(_))
             | (Self::LegacySignature { .. }, Checker::LegacySignature(_)) => true,
             _ => false,
@@ -143,6 +149,7 @@ impl Slot {
             Self::Certificate { tables } => authenticate_certificate(presented, tables),
             Self::Signature { tables, demanded } => authenticate_signature(presented, tables, demanded, now),
             Self::LegacySignature { tables } => authenticate_legacy_signature(presented, tables, now),
+            Self::Session { table } => table.authenticate(presented, now).map(|known| known.map(Into::into)),
         }
     }
 
@@ -161,6 +168,9 @@ impl Slot {
             Self::Certificate { .. } => "Certificate realm=\"bartizan\"".into(),
             Self::Signature { .. } => "Signature realm=\"bartizan\"".into(),
             Self::LegacySignature { .. } => "Signature realm=\"bartizan\", header=\"x-signature\"".into(),
+            Self::Session { table } => {
+                format!("Cookie realm=\"bartizan\", cookie-name=\"{}\"", table.cookie())
+            }
         };
         // INVARIANT: header names are tokens, so the text is printable ASCII.
         HeaderValue::from_str(&text).ok()

@@ -145,6 +145,7 @@ impl Shop {
             Err(AuthenticationError::Missing) => "missing".into(),
             Err(AuthenticationError::Unavailable { provider }) => format!("{provider}: unavailable"),
             Err(AuthenticationError::Exhausted { provider }) => format!("{provider}: exhausted"),
+            Err(AuthenticationError::Unread(_)) => "unread".into(),
         }
     }
 }
@@ -389,7 +390,7 @@ async fn a_rotation_ends_what_its_key_had_proven() {
 fn generated_keys_are_long_and_different() {
     let (key, hash) = generate_api_key("shop").unwrap();
     let (other, other_hash) = generate_api_key("shop").unwrap();
-    assert_eq!(key.expose_secret().len(), "shop_".len() + 43);
+    assert_eq!(key.expose_secret().len(), "shop_".len() + 43 + 6);
     assert!(key.expose_secret().starts_with("shop_"));
     assert_eq!(hash, hash_api_key(key.expose_secret()));
     assert_ne!(key.expose_secret(), other.expose_secret());

@@ -6,7 +6,7 @@ use crate::Name;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The subject: a token's `sub`, an API key's name, a certificate's subject alternative name, the id of the
-    /// key that signed.
+    /// key that signed, a person's id.
     pub id: PrincipalId,
     /// How it was proven.
     pub kind: PrincipalKind,
@@ -30,6 +30,8 @@ pub enum PrincipalKind {
     Certificate,
     /// A signature over the request (RFC 9421).
     Signature,
+    /// A session that began with a login.
+    Session,
 }
 
 /// What a principal is, in the words of policies.
@@ -88,5 +90,22 @@ identifiers!(
     /// Identifies a principal within the provider that vouched for it.
     PrincipalId,
     /// Identifies an organisation (tenant).
-    OrganizationId
+    OrganizationId,
+    /// Identifies a person whom the gateway knows itself.
+    UserId,
+    /// Identifies a session of such a person. No secret: it opens nothing.
+    SessionId
 );
+
+macro_rules! generated {
+    ($($id:ident),*) => {$(
+        impl $id {
+            /// A new one. Later ones sort behind earlier ones (UUID version 7, RFC 9562).
+            pub fn generate() -> Self {
+                Self(uuid::Uuid::now_v7().to_string().into())
+            }
+        }
+    )*};
+}
+
+generated!(OrganizationId, UserId, SessionId);

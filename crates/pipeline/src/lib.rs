@@ -29,7 +29,7 @@ mod verdict;
 use std::sync::Arc;
 
 use bartizan_config::Config;
-use bartizan_identity::{Authenticator, IdentityError};
+use bartizan_identity::{Authenticator, IdentityError, LiveSessions};
 use bartizan_limits::{Limiter, LimitsError};
 use bartizan_policy::{PermissionIndex, Policies, PoliciesError};
 use bartizan_reputation::AddressLists;
@@ -95,9 +95,19 @@ impl Pipeline {
         addresses: Arc<AddressLists>,
         previous: Option<&Self>,
     ) -> Result<Self, PipelineError> {
+        Self::with_sessions(config, addresses, None, previous)
+    }
+
+    /// The same with the sessions of people whom the gateway knows itself. Without them nobody is let in by a session.
+    pub fn with_sessions(
+        config: &Config,
+        addresses: Arc<AddressLists>,
+        sessions: Option<&Arc<LiveSessions>>,
+        previous: Option<&Self>,
+    ) -> Result<Self, PipelineError> {
         let index = Arc::new(PermissionIndex::new(config.routes.iter().map(|route| &route.require)));
         let authenticator =
-            Authenticator::new(config, &index, previous.map(|pipeline| &pipeline.authenticator))?;
+            Authenticator::new(config, &index, sessions, previous.map(|pipeline| &pipeline.authenticator))?;
         let limiter = Limiter::new(config.shared.as_ref(), previous.map(|pipeline| &pipeline.limiter))?;
         let policies = Policies::compile(config)?;
         Ok(Self {

@@ -131,6 +131,9 @@ codes! {
     /// A preflight that CORS does not allow.
     CrossOriginRefused = "cross_origin_refused", FORBIDDEN, "Cross-origin request refused",
         "This origin, method or header is not allowed across origins.";
+    /// A write that another site makes with a person's cookie, or that cannot be told from one.
+    CrossSiteRefused = "cross_site_refused", FORBIDDEN, "Cross-site request refused",
+        "Send the request from a page of this host, with the session's token in X-CSRF-Token.";
     /// Over a limit.
     RateLimitExceeded = "rate_limit_exceeded", TOO_MANY_REQUESTS, "Too many requests",
         "Wait as long as the Retry-After header says, then try again.";

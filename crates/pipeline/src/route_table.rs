@@ -163,7 +163,7 @@ impl CompiledRoute {
         limiter: &Limiter,
         rules: &[Arc<RuleSet>],
     ) -> Result<Self, PipelineError> {
-        let upstream = config.upstreams.get(route.upstream.0);
+        let upstream = route.destination.upstream().and_then(|index| config.upstreams.get(index.0));
         let firewall = route.waf.as_ref().map(|waf| Firewall::new(waf, rules)).transpose()?;
         let selection = match &route.authentication {
             Authentication::Public => None,

@@ -27,6 +27,7 @@
 //! # Ok::<(), bartizan_model::ModelError>(())
 //! ```
 
+mod built_in;
 mod cedar;
 mod decision;
 mod index;
@@ -35,6 +36,7 @@ mod route_policy;
 #[cfg(test)]
 mod tests;
 
+pub use built_in::BuiltInRole;
 pub use cedar::{
     AskedAction, AskedEntity, AskedParent, Caller, Effect, Judgement, Policies, PoliciesError, Question,
     QuestionError, RequestFacts, RoutePolicies, Ruling, Statement,

@@ -15,6 +15,11 @@ impl RoleTable {
         Self(roles.iter().map(|role| (role.name.as_str().into(), role.grants.as_slice().into())).collect())
     }
 
+    /// Whether there is a role with this name.
+    pub fn is_known(&self, role: &str) -> bool {
+        self.0.contains_key(role)
+    }
+
     /// What the role grants; a role that does not exist grants nothing.
     pub fn grants(&self, role: &str) -> &[Grant] {
         self.0.get(role).map_or(&[], |grants| grants)

@@ -27,7 +27,7 @@ const COMPILER: Debian = Debian {
     purpose: "the C compiler that aws-lc and mimalloc are built with",
 };
 
-const FOR_TESTS: [Debian; 6] = [
+const FOR_TESTS: [Debian; 7] = [
     Debian {
         program: "slowhttptest",
         package: "slowhttptest",
@@ -37,6 +37,7 @@ const FOR_TESTS: [Debian; 6] = [
     Debian { program: "nghttp", package: "nghttp2-client", purpose: "an HTTP/2 client that is not ours" },
     Debian { program: "redis-server", package: "redis-server", purpose: "the store of shared limits" },
     Debian { program: "redis-cli", package: "redis-tools", purpose: "makes a cluster of such stores" },
+    Debian { program: "pg_createcluster", package: "postgresql", purpose: "the store of many gateways" },
     Debian { program: "npm", package: "npm", purpose: "installs and runs Mozilla's HTTP Observatory" },
 ];
 

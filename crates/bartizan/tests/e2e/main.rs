@@ -15,6 +15,8 @@ mod harness;
 mod issuer;
 mod output;
 mod phrases;
+#[path = "../../../store/tests/store/postgres_server.rs"]
+mod postgres_server;
 mod raw;
 #[path = "../../../limits/tests/redis/cluster_server.rs"]
 mod redis_cluster;
@@ -31,6 +33,7 @@ mod upstream;
 /// As the files about Redis call it.
 use redis_server as server;
 
+mod accounts;
 mod admin_tls;
 mod api_key;
 mod callers;

@@ -27,7 +27,14 @@ pub(crate) enum Provider {
     Certificate(Certificates),
     /// Requests signed by their sender (RFC 9421), with keys known here.
     Signature(Box<Signatures>),
+    /// People who have logged in (see `accounts`), by the cookie of their session.
+    Session(Session),
 }
+
+/// People who have logged in. Needs `accounts`, where everything about them is said.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Session {}
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725). `exp`, `iss` and `aud` are always required.
 #[derive(Deserialize, JsonSchema)]

@@ -25,6 +25,11 @@ impl<'a> Files<'a> {
         Self { base, seen: HashSet::new(), list: Vec::new() }
     }
 
+    /// Where a path starts that need not exist yet.
+    pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
+
     /// A file that may be public.
     pub(crate) fn public(&mut self, file: &At<PathBuf>, problems: &mut Problems<'_>) -> PathBuf {
         self.open(file, problems).0

@@ -57,6 +57,8 @@ enum Kind {
     Signature,
     /// Signatures that always cover the same, the content among it.
     LegacySignature,
+    /// Sessions, whose people may hold any role.
+    Session,
 }
 
 pub(crate) fn resolve(
@@ -89,6 +91,10 @@ pub(crate) fn resolve(
             file::Provider::Signature(signatures) => {
                 let resolved = signature::resolve(&name, signatures, roles, files, problems);
                 Some(Provider::Signature(Arc::new(resolved)))
+            }
+            file::Provider::Session(_) => {
+                check_accounts(document, key.position, problems);
+                Some(Provider::Session)
             }
         };
         if let Some(provider) = provider {
@@ -172,7 +178,7 @@ impl Providers {
 
     /// Whether some provider's proofs carry roles of their own.
     pub(crate) fn issues_roles(&self) -> bool {
-        self.known.values().any(|facts| facts.kind == Kind::Token)
+        self.known.values().any(|facts| matches!(facts.kind, Kind::Token | Kind::Session))
     }
 
     pub(crate) fn into_list(self) -> Vec<Arc<IdentityProvider>> {
@@ -192,6 +198,7 @@ fn facts(position: Position, provider: &file::Provider) -> Facts {
             SignatureProfile::Rfc9421 => (signature::HEADERS.into(), Kind::Signature),
             SignatureProfile::Legacy => (signature::LEGACY_HEADERS.into(), Kind::LegacySignature),
         },
+        file::Provider::Session(_) => (Vec::new(), Kind::Session),
     };
     let proves_content = match provider {
         file::Provider::Signature(signatures) => signature::proves_content(signatures),
@@ -266,6 +273,14 @@ fn check_client_ca(document: &Document, position: Position, problems: &mut Probl
         problems
             .error(position, "`certificate` needs `tls.client_ca`: nobody is asked for a certificate")
             .help("add `client_ca` under `tls` with the PEM file of the authorities");
+    }
+}
+
+fn check_accounts(document: &Document, position: Position, problems: &mut Problems<'_>) {
+    if document.accounts.is_none() {
+        problems
+            .error(position, "`session` needs `accounts`: nobody can log in")
+            .help("add `accounts: {}` to the document");
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use http::{HeaderName, Method};
 
 use super::{
+    accounts,
     cors::{self, RouteFacts},
     costs,
     identity::Providers,
@@ -16,8 +17,8 @@ use super::{
     waf::Firewalls,
 };
 use crate::{
-    Authentication, BodyPolicy, Cors, Headers, PathPattern, Route, RouteTimeouts, Segment,
-    SignatureComponent, Waf,
+    Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, PathPattern, Route, RouteTimeouts,
+    Segment, SignatureComponent, Waf,
     file::{self, BodyPolicyName, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -42,6 +43,7 @@ pub(crate) struct Named<'a, 'f> {
 
 pub(crate) fn resolve(
     document: &Document,
+    accounts: Option<&Accounts>,
     mut named: Named<'_, '_>,
     problems: &mut Problems<'_>,
 ) -> Vec<Route> {
@@ -53,7 +55,13 @@ pub(crate) fn resolve(
     }
     let mut overlaps = Overlaps::default();
     let routes = document.routes.iter().flat_map(|routes| &routes.value);
-    routes.filter_map(|entry| route(entry, &mut overlaps, &mut named, problems)).collect()
+    let mut routes: Vec<_> =
+        routes.filter_map(|entry| route(entry, &mut overlaps, &mut named, problems)).collect();
+    if let (Some(accounts), Some(file)) = (accounts, document.accounts.as_ref()) {
+        let own = accounts::routes(accounts, file.position, &mut overlaps, &mut named, problems);
+        routes.extend(own);
+    }
+    routes
 }
 
 fn route(
@@ -107,7 +115,7 @@ fn route(
         path,
         hosts,
         methods,
-        upstream: upstream?,
+        destination: Destination::Upstream(upstream?),
         strip_prefix,
         preserve_host: problems.read_or(&file.preserve_host, true),
         authentication: authentication?,

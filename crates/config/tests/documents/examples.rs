@@ -75,7 +75,7 @@ routes:
     let [route] = config.routes.as_slice() else { panic!("{:?}", config.routes) };
     assert_eq!((route.line.number(), route.authentication_line.number()), (Some(9), Some(11)));
     assert!(matches!(&route.authentication, Authentication::Required(names) if names.len() == 2));
-    let upstream = &config.upstreams[route.upstream.0];
+    let upstream = &config.upstreams[route.destination.upstream().unwrap().0];
     assert_eq!(
         (upstream.name.as_str(), upstream.targets[0].to_string().as_str()),
         ("orders-8080", "http://orders:8080")

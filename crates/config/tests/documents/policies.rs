@@ -66,7 +66,7 @@ routes:
             Provider::ApiKey(keys) => {
                 callers.extend(keys.keys.iter().map(|key| (CallerType::ApiKey, key.zone)));
             }
-            Provider::Certificate(_) | Provider::Signature(_) => {}
+            Provider::Certificate(_) | Provider::Signature(_) | Provider::Session => {}
         }
     }
     let expected = [

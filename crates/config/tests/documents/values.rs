@@ -217,7 +217,7 @@ fn routes_that_name_the_same_urls_share_an_upstream() {
     let names: Vec<_> = config
         .routes
         .iter()
-        .map(|route| config.upstreams[route.upstream.0].name.as_str().to_owned())
+        .map(|route| config.upstreams[route.destination.upstream().unwrap().0].name.as_str().to_owned())
         .collect();
     assert_eq!(names, ["a-80", "a-80", "a-80-2", "b-80", "b-80-2", "--1-443"]);
 }

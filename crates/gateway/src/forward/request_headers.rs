@@ -1,6 +1,7 @@
 //! The headers that go upstream: what belongs to one hop is taken off, what a client must not say is taken off,
 //! and what the gateway knows is put on.
 
+use bartizan_config::Sessions;
 use bartizan_model::TraceContext;
 use bartizan_pipeline::{Code, Exchange, Nonce, Refusal};
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header, header::Entry};
@@ -94,9 +95,30 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes the cookies of the person's session off: whoever serves a route must not be able to act as its visitors
+/// elsewhere.
+pub(super) fn withhold_session(headers: &mut HeaderMap, sessions: &Sessions) {
+    let Some(cookies) = headers.get(header::COOKIE).map(HeaderValue::as_bytes) else { return };
+    let names = [sessions.cookie.clone(), sessions.csrf_cookie(), sessions.device_cookie()];
+    let is_withheld = |pair: &&[u8]| {
+        let name = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
+        names.iter().any(|withheld| withheld.as_bytes() == name.trim_ascii())
+    };
+    let all: Vec<&[u8]> = cookies.split(|&byte| byte == b';').map(<[u8]>::trim_ascii).collect();
+    let kept: Vec<&[u8]> = all.iter().copied().filter(|pair| !is_withheld(pair)).collect();
+    if kept.len() == all.len() {
+        return;
+    }
+    // INVARIANT: parts of header text are header text.
+    match HeaderValue::from_bytes(&kept.join(b"; ".as_slice())) {
+        Ok(kept) if !kept.is_empty() => headers.insert(header::COOKIE, kept),
+        _ => headers.remove(header::COOKIE),
+    };
+}
+
 /// Removes what belongs to one connection only (RFC 9110, section 7.6.1), and what `Connection` names besides,
 /// except headers that a client must not be able to make disappear.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let found: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
     if found.contains(&header::TRANSFER_ENCODING) {
         // It overrides `Content-Length` (RFC 9112, section 6.3), which would be all that is left of the two.

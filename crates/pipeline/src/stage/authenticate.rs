@@ -1,8 +1,11 @@
-//! Finds out who asks: tokens, API keys, client certificates, signatures, by the providers the route lists. No I/O,
-//! except that a signature of the legacy profile is one over the body, which is waited for. A known token costs a cache
-//! look-up, a new one and a signed request a signature check. Never falls open.
+//! Finds out who asks: tokens, API keys, client certificates, signatures, sessions, by the providers the route lists. A
+//! known token or session costs a cache look-up, a new token and a signed request a signature check, a session that is
+//! not remembered one look-up in the store, for a second at most. A signature of the legacy profile is one over the body,
+//! which is waited for. What rides on a session's cookie must not come from another site. Never falls open.
 
-use bartizan_identity::{Authenticated, AuthenticationError, Authenticator, Presented, Selection};
+use bartizan_identity::{
+    Authenticated, AuthenticationError, Authenticator, Presented, Selection, WriteGuard,
+};
 use http::{HeaderValue, header};
 
 use super::{Passed, body, body::HoldBody};
@@ -31,8 +34,16 @@ pub(crate) async fn run(
         client_certificate: exchange.client.certificate.as_deref(),
         content: content.as_deref(),
     };
-    match authenticator.authenticate(selection, &presented) {
+    let mut found = authenticator.authenticate(selection, &presented);
+    if let Err(AuthenticationError::Unread(session)) = &found {
+        found = authenticator.look_up(session).await.map(Into::into);
+    }
+    match found {
         Ok(Authenticated { identified, content }) => {
+            let guard = WriteGuard::new(&exchange.head, exchange.client.secure);
+            if let Err(error) = authenticator.check_write(&identified, &presented, guard) {
+                return Err(Refusal::new(Code::CrossSiteRefused, error.to_string()).into());
+            }
             let principal = &identified.principal;
             let reason = format!("{} by {}", principal.id, principal.provider);
             (exchange.identified, exchange.expected_content) = (Some(identified), content);
@@ -47,7 +58,9 @@ pub(super) fn refusal(error: &AuthenticationError, selection: &Selection) -> Ref
     let code = match error {
         AuthenticationError::Missing => Code::MissingAuthenticationToken,
         AuthenticationError::Invalid { .. } => Code::InvalidAuthenticationToken,
-        AuthenticationError::Unavailable { .. } | AuthenticationError::Exhausted { .. } => {
+        AuthenticationError::Unavailable { .. }
+        | AuthenticationError::Exhausted { .. }
+        | AuthenticationError::Unread(_) => {
             return Refusal::new(Code::AuthenticationUnavailable, error.to_string())
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }

@@ -110,6 +110,8 @@ pub enum ProofKind {
     Certificate,
     /// A signature over the request.
     Signature,
+    /// A session that began with a login.
+    Session,
 }
 
 /// What a stage decided.
@@ -188,6 +190,7 @@ impl From<PrincipalKind> for ProofKind {
             PrincipalKind::ApiKey => Self::ApiKey,
             PrincipalKind::Certificate => Self::Certificate,
             PrincipalKind::Signature => Self::Signature,
+            PrincipalKind::Session => Self::Session,
         }
     }
 }

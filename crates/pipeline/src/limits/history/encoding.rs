@@ -98,6 +98,7 @@ fn write_principal(principal: &Principal, hash: impl Fn(&[u8]) -> u64, buffer: &
         PrincipalKind::ApiKey => 2,
         PrincipalKind::Certificate => 3,
         PrincipalKind::Signature => 4,
+        PrincipalKind::Session => 5,
     };
     buffer.push(kind | if principal.organization.is_some() { WITH_ORGANIZATION } else { 0 });
     write_bytes(principal.provider.as_str().as_bytes(), buffer);
@@ -114,7 +115,7 @@ fn write_claim(claim: Option<&String>, hash: impl Fn(&[u8]) -> u64, buffer: &mut
     }
 }
 
-const WITH_ORGANIZATION: u8 = 4;
+const WITH_ORGANIZATION: u8 = 8;
 
 /// With the path, if it is not too long.
 pub(super) fn write_what(facts: &Facts<'_>, route: usize, buffer: &mut Buffer) {
@@ -194,7 +195,8 @@ impl<'b> Unread<'b> {
             1 => PrincipalKind::Token,
             2 => PrincipalKind::ApiKey,
             3 => PrincipalKind::Certificate,
-            _ => PrincipalKind::Signature,
+            4 => PrincipalKind::Signature,
+            _ => PrincipalKind::Session,
         };
         let (provider, id) = (self.text()?.parse().ok()?, self.text()?.into());
         let organization = if flags & WITH_ORGANIZATION == 0 { None } else { Some(self.text()?.into()) };

@@ -1,0 +1,48 @@
+//! The accounts of one running system: their store opened, their endpoints joined to the gateway.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use bartizan_config::{Config, StoreLocation};
+use bartizan_control::{AccountClient, AccountsApi};
+use bartizan_gateway::{AccountsDoor, LocalAnswer, LocalService, Visitor};
+use bartizan_identity::account::Accounts;
+use bytes::Bytes;
+use http::Request;
+
+use crate::state::StateDirectory;
+
+/// The accounts that `config` asks for, ready to be used.
+pub(crate) async fn open(config: &Config, state: &StateDirectory) -> Result<Option<Arc<Accounts>>> {
+    let Some(settings) = &config.accounts else { return Ok(None) };
+    let location = location(config, state);
+    let accounts = Accounts::open(&location, settings, &config.roles).await;
+    Ok(Some(accounts.context("people cannot log in without the store of `accounts`")?))
+}
+
+/// Where the store is: what the configuration says, or a file in the state directory.
+pub(crate) fn location(config: &Config, state: &StateDirectory) -> StoreLocation {
+    config.store.clone().unwrap_or_else(|| StoreLocation::Sqlite(state.database_path()))
+}
+
+/// The way from the gateway to the accounts.
+pub(crate) fn door(accounts: &Arc<Accounts>) -> AccountsDoor {
+    let service = Endpoints(AccountsApi::new(Arc::clone(accounts)));
+    AccountsDoor { sessions: Arc::clone(accounts.sessions()), service: Arc::new(service) }
+}
+
+struct Endpoints(AccountsApi);
+
+impl LocalService for Endpoints {
+    fn call(&self, mut request: Request<Bytes>) -> LocalAnswer<'_> {
+        let visitor = request.extensions_mut().remove::<Visitor>();
+        Box::pin(async move {
+            // INVARIANT: the gateway says who asks. Without it nobody is known to speak TLS.
+            let client = visitor.map_or(
+                AccountClient { address: std::net::Ipv4Addr::UNSPECIFIED.into(), secure: false },
+                |Visitor { address, secure }| AccountClient { address, secure },
+            );
+            Ok(self.0.answer(request, client).await)
+        })
+    }
+}

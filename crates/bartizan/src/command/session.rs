@@ -1,0 +1,101 @@
+//! `bartizan session`: who is logged in.
+
+use anyhow::Result;
+use bartizan_control::Sessions;
+use clap::{Args, Subcommand};
+
+use crate::{
+    admin::{AdminOptions, segment},
+    failure::Misuse,
+    output::{Cell, FAINT, PLAIN, Table, print, printable},
+};
+
+/// See who is logged in, and end sessions.
+#[derive(Debug, Args)]
+pub(crate) struct Session {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List sessions that have not ended, the newest first.
+    List(List),
+    /// End a session, or every session of a person. It is refused from then on.
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only those of this person, by id or e-mail address.
+    #[arg(long)]
+    user: Option<String>,
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Revoke {
+    /// The id of the session (see `bartizan session list`).
+    session: Option<String>,
+    /// Every session of this person, by id or e-mail address.
+    #[arg(long, conflicts_with = "session")]
+    user: Option<String>,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+impl Session {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self.command {
+            Command::List(command) => command.run().await,
+            Command::Revoke(command) => command.run().await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<()> {
+        let query: Vec<_> = self.user.into_iter().map(|user| ("user", user)).collect();
+        let listed: Sessions = self.admin.client()?.get("v1/sessions", &query).await?;
+        if self.json {
+            return print(serde_json::to_string_pretty(&listed)?);
+        }
+        if listed.sessions.is_empty() {
+            return print("nobody is logged in");
+        }
+        let mut table = Table::new(&["SESSION", "USER", "BEGAN", "LAST USED", "FROM", "CLIENT"]);
+        for session in &listed.sessions {
+            table.row([
+                Cell::new(PLAIN, &session.id),
+                Cell::new(FAINT, &session.user),
+                Cell::new(PLAIN, session.created.to_string()),
+                Cell::new(PLAIN, session.seen.to_string()),
+                Cell::new(PLAIN, &session.address),
+                Cell::new(FAINT, &session.client),
+            ]);
+        }
+        print(table)
+    }
+}
+
+impl Revoke {
+    async fn run(self) -> Result<()> {
+        let Self { session, user, admin } = self;
+        let client = admin.client()?;
+        match (session, user) {
+            (Some(session), _) => {
+                client.delete::<()>(&format!("v1/sessions/{}", segment(&session)), &[]).await?;
+                print("the session has ended")
+            }
+            (None, Some(user)) => {
+                client.delete::<()>("v1/sessions", &[("user", user.clone())]).await?;
+                print(format_args!("every session of {} has ended", printable(&user)))
+            }
+            (None, None) => Err(Misuse("name a session, or a person with `--user`".into()).into()),
+        }
+    }
+}

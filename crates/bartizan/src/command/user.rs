@@ -1,0 +1,296 @@
+//! `bartizan user`: people whom the gateway knows itself.
+
+use std::io::Read;
+
+use anyhow::{Context, Result, anyhow, bail};
+use bartizan_control::{HeldRole, User as Known, Users};
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::{
+    admin::{AdminClient, AdminOptions, RenamedAdminOptions, segment},
+    output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
+};
+
+/// Make, show and change the accounts of people.
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an account. Without `--password-stdin` the password is made up and shown once.
+    #[command(after_help = "Example:\n  bartizan user create ada@shop.test --admin")]
+    Create(Create),
+    /// List everybody.
+    List(List),
+    /// Show one person.
+    Show(One),
+    /// Let a person in no longer, and end their sessions.
+    Disable(One),
+    /// Let a person in again.
+    Enable(One),
+    /// Let a person try again at once whose logins are paused after too many failures.
+    Unlock(One),
+    /// Set another password and end every session of the person.
+    SetPassword(SetPassword),
+    /// Forget a person: account, password, roles and sessions.
+    Delete(One),
+    /// Give a person a role.
+    AddRole(Role),
+    /// Take a role from a person.
+    RemoveRole(Role),
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// By which e-mail address they are known.
+    email: String,
+    /// What to call them. Without it what stands before the `@`.
+    #[arg(long)]
+    name: Option<String>,
+    /// Give them the role `super_admin`.
+    #[arg(long)]
+    admin: bool,
+    /// A role to give them, everywhere. May be repeated.
+    #[arg(long, value_name = "ROLE")]
+    role: Vec<String>,
+    /// Read the password from standard input.
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    options: RenamedAdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// Their id or e-mail address.
+    user: String,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct SetPassword {
+    /// Their id or e-mail address.
+    user: String,
+    /// Read the password from standard input. Without it one is made up and shown once.
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Role {
+    /// Their id or e-mail address.
+    user: String,
+    /// A role of the configuration, or `super_admin`, `org_admin`, `user`, `viewer`.
+    role: String,
+    /// Only in this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+impl User {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self.command {
+            Command::Create(command) => command.run().await,
+            Command::List(command) => command.run().await,
+            Command::Show(One { user, admin }) => show(&admin.client()?.get(&path(&user, ""), &[]).await?),
+            Command::Disable(One { user, admin }) => {
+                show(&admin.client()?.post(&path(&user, "/disable")).await?)
+            }
+            Command::Enable(One { user, admin }) => {
+                show(&admin.client()?.post(&path(&user, "/enable")).await?)
+            }
+            Command::Unlock(One { user, admin }) => {
+                show(&admin.client()?.post(&path(&user, "/unlock")).await?)
+            }
+            Command::SetPassword(command) => command.run().await,
+            Command::Delete(One { user, admin }) => {
+                let gone: Known = admin.client()?.delete(&path(&user, ""), &[]).await?;
+                print(format_args!("{} is forgotten", printable(&gone.email)))
+            }
+            Command::AddRole(role) => role.change(true).await,
+            Command::RemoveRole(role) => role.change(false).await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self) -> Result<()> {
+        let Self { email, name, admin, mut role, password_stdin, options } = self;
+        let (client, password) = (AdminOptions::from(options).client()?, Password::get(password_stdin)?);
+        if admin {
+            role.insert(0, "super_admin".into());
+        }
+        let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+        let new = json!({ "email": email, "name": name, "password": password.expose(), "roles": role });
+        let user: Known = client.post_json("v1/users", &new).await?;
+        show(&user)?;
+        password.tell()
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<()> {
+        let listed: Users = self.admin.client()?.get("v1/users", &[]).await?;
+        if self.json {
+            return print(serde_json::to_string_pretty(&listed)?);
+        }
+        if listed.users.is_empty() {
+            return print("nobody: make an account with `bartizan user create EMAIL --admin`");
+        }
+        let mut table = Table::new(&["EMAIL", "NAME", "ROLES", "STATE", "ID"]);
+        for user in &listed.users {
+            table.row([
+                Cell::new(PLAIN, &user.email),
+                Cell::new(PLAIN, &user.name),
+                Cell::new(PLAIN, user.roles.join(", ")),
+                state(user),
+                Cell::new(FAINT, &user.id),
+            ]);
+        }
+        print(table)
+    }
+}
+
+impl SetPassword {
+    async fn run(self) -> Result<()> {
+        let Self { user, password_stdin, admin } = self;
+        let (client, password) = (admin.client()?, Password::get(password_stdin)?);
+        let body = json!({ "password": password.expose() });
+        let known: Known = client.post_json(&path(&user, "/password"), &body).await?;
+        print(format_args!("{} has another password; their sessions have ended", printable(&known.email)))?;
+        password.tell()
+    }
+}
+
+impl Role {
+    async fn change(self, give: bool) -> Result<()> {
+        let Self { user, role, organization, admin } = self;
+        change_role(&admin.client()?, &user, role, organization, give).await
+    }
+}
+
+/// Gives or takes a role.
+pub(super) async fn change_role(
+    client: &AdminClient,
+    user: &str,
+    role: String,
+    organization: Option<String>,
+    give: bool,
+) -> Result<()> {
+    let path = path(user, "/roles");
+    let place = organization.as_ref().map_or_else(|| "everywhere".into(), |name| format!("in {name}"));
+    if give {
+        let held = HeldRole { role: role.clone(), organization };
+        client.post_json::<()>(&path, &held).await?;
+    } else {
+        let organization = organization.map(|name| ("organization", name));
+        let query: Vec<_> = [("role", role.clone())].into_iter().chain(organization).collect();
+        client.delete::<()>(&path, &query).await?;
+    }
+    let verb = if give { "now" } else { "no longer" };
+    print(format_args!("{} is {verb} {} {}", printable(user), printable(&role), printable(&place)))
+}
+
+fn path(user: &str, rest: &str) -> String {
+    format!("v1/users/{}{rest}", segment(user))
+}
+
+fn show(user: &Known) -> Result<()> {
+    let mut table = Table::default();
+    let mut fact = |name: &str, value: Cell| table.row([Cell::new(FAINT, name), value]);
+    fact("email", user.email.as_str().into());
+    fact("name", user.name.as_str().into());
+    fact("roles", user.roles.join(", ").into());
+    fact("state", state(user));
+    fact("last login", user.last_login.map_or_else(|| "never".into(), |at| at.to_string()).into());
+    fact("id", user.id.as_str().into());
+    print(table)
+}
+
+fn state(user: &Known) -> Cell {
+    if user.disabled.is_some() { Cell::new(BAD, "disabled") } else { Cell::new(GOOD, "active") }
+}
+
+/// A password, and whether the person at the terminal has yet to learn it.
+struct Password {
+    text: SecretString,
+    is_new: bool,
+}
+
+impl Password {
+    fn get(from_stdin: bool) -> Result<Self> {
+        if !from_stdin {
+            return Ok(Self { text: make_up()?, is_new: true });
+        }
+        let mut text = String::new();
+        std::io::stdin().take(4096).read_to_string(&mut text).context("cannot read the password")?;
+        let line = text.lines().next().unwrap_or_default();
+        if line.is_empty() {
+            bail!("standard input holds no password");
+        }
+        Ok(Self { text: line.into(), is_new: false })
+    }
+
+    fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    fn tell(&self) -> Result<()> {
+        if !self.is_new {
+            return Ok(());
+        }
+        print(format_args!("\npassword, shown only now: {}", self.expose()))
+    }
+}
+
+/// Four groups of six characters, with every kind that the older rules ask for.
+fn make_up() -> Result<SecretString> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
+    loop {
+        let mut random = [0; 30];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| anyhow!("no random bytes to make a password of"))?;
+        let text: String =
+            STANDARD.encode(random).chars().filter(char::is_ascii_alphanumeric).take(24).collect();
+        let has = |kind: fn(&char) -> bool| text.chars().any(|character| kind(&character));
+        if text.len() == 24
+            && has(char::is_ascii_lowercase)
+            && has(char::is_ascii_uppercase)
+            && has(char::is_ascii_digit)
+        {
+            let groups: Vec<&str> = (0..4).filter_map(|group| text.get(group * 6..group * 6 + 6)).collect();
+            return Ok(groups.join("-").into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_is_made_up_keeps_every_rule() {
+        let (one, other) = (make_up().unwrap(), make_up().unwrap());
+        assert_eq!(one.expose_secret().len(), 27);
+        assert_ne!(one.expose_secret(), other.expose_secret());
+    }
+}

@@ -1,0 +1,317 @@
+//! People whom the gateway knows itself: made by an operator, logged in with curl, let in by their session.
+
+use std::path::Path;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::{
+    eventually::eventually,
+    harness::{Gateway, client},
+    phrases::{refusal, values},
+    postgres_server::PostgresServer,
+    upstream::Upstream,
+};
+
+const PASSWORD: &str = "plum-Terrace-9-orbit";
+/// As little as may be configured: stories are not about the time that it takes.
+const CHEAP: &str = "password: { argon2: { memory: 7MiB, iterations: 5 } }";
+
+fn document(upstream: &Upstream, store: &str) -> String {
+    format!(
+        r#"
+accounts: {{ {CHEAP} }}
+{store}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+identity: {{ people: {{ session: {{}} }} }}
+roles: {{ auditor: [reports:read] }}
+routes:
+  - {{ path: /private/**, to: "{upstream}", auth: people }}
+  - {{ path: /reports/**, to: "{upstream}", auth: people, require: [reports:read] }}
+"#
+    )
+}
+
+/// Somebody who has logged in.
+struct Session {
+    cookie: String,
+    csrf: String,
+    id: String,
+}
+
+impl Session {
+    fn of(answer: &Value, cookies: &[&str]) -> Self {
+        let cookie = cookies.iter().find_map(|cookie| cookie.strip_prefix("bartizan="));
+        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+        Self {
+            cookie: format!("bartizan={}", cookie.unwrap().split(';').next().unwrap()),
+            csrf: text("csrf_token"),
+            id: text("session"),
+        }
+    }
+
+    async fn get(&self, gateway: &Gateway, path: &str) -> reqwest::Response {
+        gateway.client().get(gateway.url(path)).header("cookie", &self.cookie).send().await.unwrap()
+    }
+
+    fn post(&self, gateway: &Gateway, path: &str) -> reqwest::RequestBuilder {
+        gateway.client().post(gateway.url(path)).header("cookie", &self.cookie)
+    }
+}
+
+async fn log_in_as(gateway: &Gateway, email: &str, password: &str) -> reqwest::Response {
+    let body = json!({ "email": email, "password": password });
+    gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap()
+}
+
+async fn log_in(gateway: &Gateway, password: &str) -> Session {
+    let response = log_in_as(gateway, "ada@shop.test", password).await;
+    assert_eq!(response.status(), 200);
+    let headers = response.headers().clone();
+    let cookies = values(&headers, "set-cookie");
+    Session::of(&response.json().await.unwrap(), &cookies)
+}
+
+/// `bartizan user create` with a password on standard input would need a pipe, so the operator sets one by the API.
+async fn create(gateway: &Gateway, email: &str, roles: &[&str]) {
+    let new = json!({ "email": email, "name": "Ada", "password": PASSWORD, "roles": roles });
+    let response = gateway.ask_admin("/v1/users", Some(new)).await;
+    assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
+}
+
+/// `curl` with a jar for cookies: status, and what was answered.
+async fn curl(jar: &Path, arguments: &[&str]) -> (String, Value) {
+    let output = Command::new("curl")
+        .args([
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "30",
+            "--write-out",
+            "\n%{http_code}",
+            "--cookie-jar",
+        ])
+        .arg(jar)
+        .arg("--cookie")
+        .arg(jar)
+        .args(arguments)
+        .output()
+        .await
+        .expect("`curl` is not on the PATH: install it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.to_owned(), serde_json::from_str(body).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn the_first_administrator_logs_in_with_curl() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    let made = gateway.cli(["user", "create", "Ada@Shop.Test", "--admin"]).await.succeeded();
+    assert!(made.contains("ada@shop.test") && made.contains("super_admin"), "{made}");
+    let password = made.lines().find_map(|line| line.strip_prefix("password, shown only now: ")).unwrap();
+    let jar = gateway.folder().join("jar");
+    let (login, out, reports) =
+        (gateway.url("/auth/login"), gateway.url("/auth/logout"), gateway.url("/reports/1"));
+
+    assert_eq!(curl(&jar, &[&reports]).await.0, "401");
+    let body = json!({ "email": "ada@shop.test", "password": password }).to_string();
+    let (status, answer) = curl(&jar, &["--json", &body, &login]).await;
+    assert_eq!(status, "200", "{answer}");
+    assert_eq!(curl(&jar, &[&reports]).await.0, "200");
+    let received = upstream.received().await;
+    assert_eq!(values(&received.headers, "x-user-id"), [answer["user"].as_str().unwrap()]);
+    assert_eq!(values(&received.headers, "x-user-permissions"), ["*:*"]);
+    assert_eq!(values(&received.headers, "cookie"), [""; 0], "upstreams cannot act as their visitors");
+
+    let (status, problem) = curl(&jar, &["--request", "POST", &out]).await;
+    assert_eq!((status.as_str(), &problem["code"]), ("403", &json!("cross_site_refused")));
+    let token = format!("x-csrf-token: {}", answer["csrf_token"].as_str().unwrap());
+    assert_eq!(curl(&jar, &["--request", "POST", "--header", &token, &out]).await.0, "204");
+    assert_eq!(curl(&jar, &[&reports]).await.0, "401");
+    assert!(!gateway.log_text().contains(password));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_on_sqlite() {
+    a_life_of_sessions("").await;
+}
+
+#[tokio::test]
+async fn a_session_on_postgres() {
+    let server = PostgresServer::start();
+    a_life_of_sessions(&format!("store: {{ url: \"{}\" }}", server.url())).await;
+}
+
+async fn a_life_of_sessions(store: &str) {
+    let upstream = Upstream::start().await;
+    let document = document(&upstream, store);
+    let gateway = Gateway::start(&document).await;
+    create(&gateway, "ada@shop.test", &["user"]).await;
+    let first = log_in(&gateway, PASSWORD).await;
+
+    // A permission, given and taken while the session lives.
+    assert_eq!(first.get(&gateway, "/private/1").await.status(), 200);
+    assert_eq!(refusal(first.get(&gateway, "/reports/1").await).await.0, 403);
+    gateway.cli(["user", "add-role", "ada@shop.test", "auditor"]).await.succeeded();
+    assert_eq!(first.get(&gateway, "/reports/1").await.status(), 200);
+    gateway.cli(["user", "remove-role", "ada@shop.test", "auditor"]).await.succeeded();
+    assert_eq!(first.get(&gateway, "/reports/1").await.status(), 403);
+
+    // A write that rides on the cookie.
+    let evil = first.post(&gateway, "/private/1").header("x-csrf-token", &first.csrf);
+    let evil = refusal(evil.header("origin", "https://evil.test").send().await.unwrap()).await;
+    assert_eq!(evil, (403, "cross_site_refused".into()));
+    let unsaid = refusal(first.post(&gateway, "/private/1").send().await.unwrap()).await;
+    assert_eq!(unsaid, (403, "cross_site_refused".into()));
+    let own = first.post(&gateway, "/private/1").header("x-csrf-token", &first.csrf);
+    let own = own.header("origin", format!("http://{}", gateway.http()));
+    assert_eq!(own.send().await.unwrap().status(), 200);
+
+    // The sixth session ends the oldest.
+    let mut others = Vec::new();
+    for _ in 0..4 {
+        others.push(log_in(&gateway, PASSWORD).await);
+    }
+    assert_eq!(first.get(&gateway, "/private/1").await.status(), 200);
+    let sixth = log_in(&gateway, PASSWORD).await;
+    assert_eq!(first.get(&gateway, "/private/1").await.status(), 401);
+    assert_eq!(others[0].get(&gateway, "/private/1").await.status(), 200);
+    let listed: Value = sixth.get(&gateway, "/auth/sessions").await.json().await.unwrap();
+    let ids: Vec<&str> =
+        listed["sessions"].as_array().unwrap().iter().map(|s| s["session"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 5);
+    assert_eq!(ids[0], sixth.id);
+
+    // An operator ends one, its owner another.
+    gateway.cli(["session", "revoke", &others[0].id]).await.succeeded();
+    assert_eq!(others[0].get(&gateway, "/private/1").await.status(), 401);
+    let path = gateway.url(&format!("/auth/sessions/{}", others[1].id));
+    let end =
+        gateway.client().delete(path).header("cookie", &sixth.cookie).header("x-csrf-token", &sixth.csrf);
+    assert_eq!(end.send().await.unwrap().status(), 204);
+    assert_eq!(others[1].get(&gateway, "/private/1").await.status(), 401);
+
+    // A restart keeps sessions; another gateway on the same store hears of their end.
+    if !store.is_empty() {
+        let second = Gateway::start(&document).await;
+        assert_eq!(sixth.get(&second, "/private/1").await.status(), 200);
+        gateway.cli(["session", "revoke", &others[2].id]).await.succeeded();
+        let refused =
+            async || others[2].get(&second, "/private/1").await.status() == StatusCode::UNAUTHORIZED;
+        eventually("the end of a session on the other gateway", refused).await;
+        second.stop().await;
+    }
+    let next = gateway.successor();
+    gateway.stop().await;
+    let gateway = next.start().await;
+    assert_eq!(sixth.get(&gateway, "/private/1").await.status(), 200);
+    assert_eq!(first.get(&gateway, "/private/1").await.status(), 401);
+
+    // Another password ends them all.
+    let new = "quartz-Lantern-4-violet";
+    let change = sixth.post(&gateway, "/auth/password").header("x-csrf-token", &sixth.csrf);
+    let change = change.json(&json!({ "current": PASSWORD, "new": new })).send().await.unwrap();
+    assert_eq!(change.status(), 200);
+    assert_eq!(sixth.get(&gateway, "/private/1").await.status(), 401);
+    assert_eq!(others[3].get(&gateway, "/private/1").await.status(), 401);
+    assert_eq!(log_in_as(&gateway, "ada@shop.test", PASSWORD).await.status(), 401);
+    let last = log_in(&gateway, new).await;
+    assert_eq!(last.get(&gateway, "/private/1").await.status(), 200);
+
+    // Whoever is disabled is out at once.
+    gateway.cli(["user", "disable", "ada@shop.test"]).await.succeeded();
+    assert_eq!(last.get(&gateway, "/private/1").await.status(), 401);
+    let disabled = log_in_as(&gateway, "ada@shop.test", new).await;
+    assert_eq!(refusal(disabled).await, (401, "wrong_credentials".into()));
+    let trail: Value = gateway.ask_admin("/v1/audit", None).await.json().await.unwrap();
+    let actions: Vec<&str> =
+        trail["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    for action in ["login", "user.create", "user.disable", "password.change", "session.revoke", "role.add"] {
+        assert!(actions.contains(&action), "{action}: {actions:?}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_learns_who_has_an_account() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    create(&gateway, "ada@shop.test", &[]).await;
+    let wrong = log_in_as(&gateway, "ada@shop.test", "not-the-password-at-all").await;
+    let unknown = log_in_as(&gateway, "nobody@shop.test", "not-the-password-at-all").await;
+    assert_eq!((wrong.status(), unknown.status()), (StatusCode::UNAUTHORIZED, StatusCode::UNAUTHORIZED));
+    let plain = |answer: Value| (answer["code"].clone(), answer["detail"].clone(), answer["title"].clone());
+    assert_eq!(plain(wrong.json().await.unwrap()), plain(unknown.json().await.unwrap()));
+    let off = json!({ "email": "eve@shop.test", "name": "Eve", "password": PASSWORD });
+    let off = gateway.client().post(gateway.url("/auth/sign-up")).json(&off).send().await.unwrap();
+    assert_eq!(refusal(off).await, (403, "sign_up_off".into()));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn guessing_is_paused_and_an_operator_ends_the_pause() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    create(&gateway, "ada@shop.test", &[]).await;
+    for _ in 0..4 {
+        let wrong = log_in_as(&gateway, "ada@shop.test", "not-the-password-at-all").await;
+        assert_eq!(refusal(wrong).await, (401, "wrong_credentials".into()));
+    }
+    // Whoever gets it right at last begins anew.
+    assert_eq!(log_in_as(&gateway, "ada@shop.test", PASSWORD).await.status(), 200);
+    for _ in 0..5 {
+        log_in_as(&gateway, "ada@shop.test", "not-the-password-at-all").await;
+    }
+    let paused = log_in_as(&gateway, "ada@shop.test", PASSWORD).await;
+    assert!(paused.headers().contains_key("retry-after"));
+    assert_eq!(refusal(paused).await, (429, "too_many_attempts".into()));
+    gateway.cli(["user", "unlock", "ada@shop.test"]).await.succeeded();
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_may_sign_up_where_that_is_said() {
+    let upstream = Upstream::start().await;
+    let document =
+        document(&upstream, "").replace(CHEAP, &format!("sign_up: open, prefix: /people, {CHEAP}"));
+    let gateway = Gateway::start(&document).await;
+    let eve = json!({ "email": "eve@shop.test", "name": "Eve", "password": PASSWORD });
+    let url = gateway.url("/people/sign-up");
+    let response = gateway.client().post(&url).json(&eve).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let headers = response.headers().clone();
+    let session = Session::of(&response.json().await.unwrap(), &values(&headers, "set-cookie"));
+    let seen: Value = session.get(&gateway, "/people/session").await.json().await.unwrap();
+    assert_eq!((&seen["email"], &seen["roles"]), (&json!("eve@shop.test"), &json!(["user"])));
+    let again = gateway.client().post(&url).json(&eve).send().await.unwrap();
+    assert_eq!(refusal(again).await, (409, "already_exists".into()));
+    let weak = json!({ "email": "bob@shop.test", "name": "Bob", "password": "password1234567" });
+    let weak = gateway.client().post(&url).json(&weak).send().await.unwrap();
+    assert_eq!(refusal(weak).await, (422, "weak_password".into()));
+    let evil = client().post(&url).json(&eve).header("origin", "https://evil.test").send().await.unwrap();
+    assert_eq!(refusal(evil).await, (403, "cross_site_refused".into()));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_refuses_nobody_for_good() {
+    let (upstream, mut server) = (Upstream::start().await, PostgresServer::start());
+    let gateway =
+        Gateway::start(&document(&upstream, &format!("store: {{ url: \"{}\" }}", server.url()))).await;
+    create(&gateway, "ada@shop.test", &[]).await;
+    let (remembered, cold) = (log_in(&gateway, PASSWORD).await, log_in(&gateway, PASSWORD).await);
+    assert_eq!(remembered.get(&gateway, "/private/1").await.status(), 200);
+    server.halt();
+    assert_eq!(remembered.get(&gateway, "/private/1").await.status(), 200, "no look-up on the road");
+    let refused = refusal(cold.get(&gateway, "/private/1").await).await;
+    assert_eq!(refused, (503, "authentication_unavailable".into()));
+    let login = log_in_as(&gateway, "ada@shop.test", PASSWORD).await;
+    assert_eq!(refusal(login).await, (503, "store_unavailable".into()));
+    server.resume();
+    eventually("the store is back", async || cold.get(&gateway, "/private/1").await.status() == 200).await;
+    gateway.stop().await;
+}

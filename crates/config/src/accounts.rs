@@ -1,0 +1,109 @@
+//! People whom the gateway knows itself.
+
+use std::time::Duration;
+
+use bartizan_model::Line;
+
+/// `accounts:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accounts {
+    /// Where it stands in the file.
+    pub line: Line,
+    /// Where the endpoints are: plain segments, `/auth`.
+    pub prefix: String,
+    /// Whether strangers may make themselves an account.
+    pub sign_up: SignUp,
+    /// What a password must be.
+    pub passwords: Passwords,
+    /// How long a login lasts.
+    pub sessions: Sessions,
+}
+
+/// What a password must be, and what guessing one costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passwords {
+    /// The rules. Default NIST's.
+    pub profile: PasswordProfile,
+    /// Memory for each hash, in KiB. Default 19 MiB.
+    pub memory_kib: u32,
+    /// Passes over it. Default 2.
+    pub iterations: u32,
+    /// Lanes. Default 1.
+    pub parallelism: u32,
+}
+
+/// How long a login lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sessions {
+    /// From the login or the last renewal. Default 7 days.
+    pub lifetime: Duration,
+    /// A session in use that is older is renewed. Default a day.
+    pub renew_after: Duration,
+    /// The longest, however often it is renewed. Default 30 days.
+    pub absolute: Duration,
+    /// Sessions of one person at once. Default 5.
+    pub at_most: u32,
+    /// What browsers do with the cookie when another site leads here. Default lax.
+    pub same_site: SameSite,
+    /// The name of the cookie. Default `__Host-bartizan`.
+    pub cookie: String,
+}
+
+/// The name of cookies that browsers bind to one host and to TLS (RFC 6265bis, section 4.1.3.2).
+const HOST_PREFIX: &str = "__Host-";
+
+impl Sessions {
+    /// Whether the cookie travels over TLS only.
+    pub fn is_secure(&self) -> bool {
+        self.cookie.starts_with(HOST_PREFIX)
+    }
+
+    /// The name of the cookie by which an account knows a device where it was used before. It opens nothing.
+    pub fn device_cookie(&self) -> String {
+        format!("{}-device", self.cookie)
+    }
+
+    /// The name of the cookie that scripts read, to say its value in `x-csrf-token`.
+    pub fn csrf_cookie(&self) -> String {
+        format!("{}-csrf", self.cookie)
+    }
+}
+
+/// Whether strangers may make themselves an account.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum SignUp {
+    /// Administrators make accounts.
+    #[default]
+    Off,
+    /// Everybody may, with the role `user`. The address is not verified.
+    Open,
+}
+
+/// The rules for passwords.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasswordProfile {
+    /// NIST SP 800-63B-4: long, not known to be guessed, no rules of composition.
+    #[default]
+    Nist,
+    /// The older rules: 12 to 128 characters with lower and upper case, digits and others.
+    CharacterClasses,
+}
+
+/// What browsers do with a cookie when another site leads here.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum SameSite {
+    /// They send it when a person follows a link.
+    #[default]
+    Lax,
+    /// They never send it.
+    Strict,
+}

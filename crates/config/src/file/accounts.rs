@@ -1,0 +1,90 @@
+//! `accounts:` and `store:`.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    PasswordProfile, PathPattern, SameSite, SignUp,
+    forms::Parsed,
+    located::{At, Optional},
+    word::{ByteSize, StoreUrl},
+};
+
+/// The database of what outlives the process.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    /// Where it is: a file of SQLite for one gateway, a database of PostgreSQL for several.
+    pub(crate) url: At<Parsed<StoreUrl>>,
+}
+
+/// People whom the gateway knows itself: they log in under `prefix`, and routes that list an identity provider of the
+/// kind `session` let them in.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Accounts {
+    /// Where the endpoints are: `POST /auth/login`, `GET /auth/session` and so on. Plain segments.
+    #[schemars(extend("default" = "/auth"))]
+    pub(crate) prefix: Optional<Parsed<PathPattern>>,
+    /// Whether strangers may make themselves an account.
+    #[schemars(extend("default" = "off"))]
+    pub(crate) sign_up: Optional<SignUp>,
+    /// What a password must be, and what guessing one costs.
+    pub(crate) password: Optional<Passwords>,
+    /// How long a login lasts.
+    pub(crate) session: Optional<Sessions>,
+}
+
+/// What a password must be, and what guessing one costs.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Passwords {
+    /// The rules.
+    #[schemars(extend("default" = "nist"))]
+    pub(crate) profile: Optional<PasswordProfile>,
+    /// How passwords are hashed.
+    pub(crate) argon2: Optional<Argon2>,
+}
+
+/// Argon2id (RFC 9106). Hashes made with other parameters are made anew at the next login.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Argon2 {
+    /// Memory for each hash.
+    #[schemars(extend("default" = "19MiB"))]
+    pub(crate) memory: Optional<Parsed<ByteSize>>,
+    /// Passes over it.
+    #[schemars(extend("default" = 2))]
+    pub(crate) iterations: Optional<Parsed<NonZeroU32>>,
+    /// Lanes.
+    #[schemars(extend("default" = 1))]
+    pub(crate) parallelism: Optional<Parsed<NonZeroU32>>,
+}
+
+/// How long a login lasts.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sessions {
+    /// From the login, or from the last renewal. A session that nobody uses ends by then.
+    #[schemars(extend("default" = "7d"))]
+    pub(crate) lifetime: Optional<Parsed<Duration>>,
+    /// A session in use that is older than this lasts for its `lifetime` again.
+    #[schemars(extend("default" = "1d"))]
+    pub(crate) renew_after: Optional<Parsed<Duration>>,
+    /// The longest, however often it is renewed.
+    #[schemars(extend("default" = "30d"))]
+    pub(crate) absolute: Optional<Parsed<Duration>>,
+    /// Sessions of one person at once; a further login ends the oldest.
+    #[schemars(extend("default" = 5))]
+    pub(crate) at_most: Optional<Parsed<NonZeroU32>>,
+    /// What browsers do with the cookie when another site leads here.
+    #[schemars(extend("default" = "lax"))]
+    pub(crate) same_site: Optional<SameSite>,
+    /// The name of the cookie. One that begins with `__Host-` is sent over TLS only, and by this host only.
+    ///
+    /// Where the gateway serves plain HTTP on a loopback address alone, the default is `bartizan`.
+    #[schemars(extend("default" = "__Host-bartizan"))]
+    pub(crate) cookie: Optional<Parsed<String>>,
+}

@@ -1,0 +1,240 @@
+//! `accounts:` and `store:`, and the routes that accounts bring with them.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use bartizan_model::{Line, Name};
+use http::{Method, header::HeaderName};
+
+use super::{files::Files, limits::LimitedRoute, overlap::Overlaps, routes::Named};
+use crate::{
+    Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
+    Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
+    StoreLocation,
+    file::{self, Document},
+    forms::{OneOrMany, Parsed},
+    located::{At, Optional, Position},
+    problems::Problems,
+};
+
+const DAY: Duration = Duration::from_hours(24);
+const COOKIE: &str = "__Host-bartizan";
+const PLAIN_COOKIE: &str = "bartizan";
+const MEMORY_KIB: u32 = 19 * 1024;
+/// In KiB, over all iterations: what OWASP asks for at the least.
+const LEAST_WORK: u64 = 35 * 1024;
+const MOST_MEMORY_KIB: u64 = 1024 * 1024;
+/// The largest body of their endpoints.
+const BODY: usize = 16 * 1024;
+/// Where a password is tried or chosen.
+const PASSWORD_ENDPOINTS: [&str; 3] = ["login", "password", "sign-up"];
+
+pub(crate) fn store(
+    file: &Optional<file::Store>,
+    files: &Files<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<StoreLocation> {
+    let url = &file.as_ref()?.url;
+    let location = problems.read(url)?.0;
+    if matches!(location, StoreLocation::Postgres(_)) && !problems.line(url.position).contains("${") {
+        // The user's own password is the only one that a URL may hold.
+        if problems.line(url.position).split_once("://").is_some_and(|(_, rest)| {
+            rest.split_once('@').is_some_and(|(credentials, _)| credentials.contains(':'))
+        }) {
+            problems
+                .warning(url.position, "whoever reads this document knows the password of the store")
+                .help(
+                    "take it from the environment: `postgres://bartizan:${POSTGRES_PASSWORD}@host/bartizan`",
+                );
+        }
+    }
+    Some(match location {
+        StoreLocation::Sqlite(path) => StoreLocation::Sqlite(files.absolute(&path)),
+        postgres @ StoreLocation::Postgres(_) => postgres,
+    })
+}
+
+pub(crate) fn accounts(
+    document: &Document,
+    listen: Option<&Listen>,
+    problems: &mut Problems<'_>,
+) -> Option<Accounts> {
+    let file = document.accounts.as_ref()?;
+    Some(Accounts {
+        line: file.position.line(),
+        prefix: prefix(&file.prefix, problems),
+        sign_up: file.sign_up.get().unwrap_or_default(),
+        passwords: passwords(&file.password, problems),
+        sessions: sessions(file, listen, problems),
+    })
+}
+
+fn prefix(file: &Optional<Parsed<PathPattern>>, problems: &mut Problems<'_>) -> String {
+    let Some(prefix) = problems.read_optional(file) else { return "/auth".into() };
+    let literal = |segment: &Segment| matches!(segment, Segment::Literal(_));
+    if prefix.segments().is_empty() || !prefix.segments().iter().all(literal) {
+        problems
+            .error(prefix.position, format!("`{}`: a prefix is made of plain segments", prefix.as_str()))
+            .help("write for example `/auth`");
+    }
+    prefix.as_str().trim_end_matches('/').to_owned()
+}
+
+fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> Passwords {
+    let file = file.as_ref().map(|at| &at.value);
+    let argon2 = file.and_then(|file| file.argon2.as_ref()).map(|at| &at.value);
+    let mut number = |optional: Option<&Optional<Parsed<NonZeroU32>>>,
+                      name: &str,
+                      default: u32,
+                      most: u32| {
+        let Some(at) = optional.and_then(|optional| problems.read_optional(optional)) else { return default };
+        if at.value.get() > most {
+            problems.error(at.position, format!("`{name}` is 1 to {most}"));
+        }
+        at.value.get()
+    };
+    let iterations = number(argon2.map(|argon2| &argon2.iterations), "iterations", 2, 64);
+    let parallelism = number(argon2.map(|argon2| &argon2.parallelism), "parallelism", 1, 64);
+    let memory_kib =
+        argon2.and_then(|argon2| problems.read_optional(&argon2.memory)).map_or(MEMORY_KIB, |memory| {
+            let kib = memory.value.0 / 1024;
+            if !(u64::from(MEMORY_KIB).min(7 * 1024)..=MOST_MEMORY_KIB).contains(&kib) {
+                problems
+                    .error(memory.position, "`memory` is 7MiB to 1GiB")
+                    .help("OWASP asks for at least 19MiB with 2 iterations, or 7MiB with 5");
+            }
+            u32::try_from(kib).unwrap_or(MEMORY_KIB)
+        });
+    if let Some(at) = file.and_then(|file| file.argon2.as_ref())
+        && u64::from(memory_kib) * u64::from(iterations) < LEAST_WORK
+    {
+        problems
+            .error(
+                at.position,
+                "these hashes are guessed too cheaply: `memory` times `iterations` is under 35MiB",
+            )
+            .help("leave both out for 19MiB with 2 iterations, or write 7MiB with 5");
+    }
+    Passwords {
+        profile: file.and_then(|file| file.profile.get()).unwrap_or_default(),
+        memory_kib,
+        iterations,
+        parallelism,
+    }
+}
+
+fn sessions(file: &At<file::Accounts>, listen: Option<&Listen>, problems: &mut Problems<'_>) -> Sessions {
+    let written = file.session.as_ref();
+    let default = file::Sessions::default();
+    let session = written.map_or(&default, |at| &at.value);
+    let lifetime = problems.duration("lifetime", &session.lifetime, 7 * DAY);
+    let renew_after = problems.duration("renew_after", &session.renew_after, DAY.min(lifetime / 2));
+    let absolute = problems.duration("absolute", &session.absolute, (30 * DAY).max(lifetime));
+    if let Some(at) = session.renew_after.as_ref().filter(|_| renew_after >= lifetime) {
+        problems
+            .error(at.position, "`renew_after` is not shorter than `lifetime`: no session would be renewed");
+    }
+    if let Some(at) = session.absolute.as_ref().filter(|_| absolute < lifetime) {
+        problems.error(at.position, "`absolute` is shorter than `lifetime`");
+    }
+    let at_most = problems.read_optional(&session.at_most);
+    if let Some(at) = at_most.as_ref().filter(|at| at.value.get() > 1000) {
+        problems.error(at.position, "`at_most` is 1 to 1000");
+    }
+    Sessions {
+        lifetime,
+        renew_after,
+        absolute,
+        at_most: at_most.map_or(5, |at| at.value.get()),
+        same_site: session.same_site.get().unwrap_or_default(),
+        cookie: cookie(&session.cookie, file.position, listen, problems),
+    }
+}
+
+/// `__Host-` cookies need TLS, which a gateway for development has not.
+fn cookie(
+    file: &Optional<Parsed<String>>,
+    position: Position,
+    listen: Option<&Listen>,
+    problems: &mut Problems<'_>,
+) -> String {
+    if let Some(cookie) = problems.read_optional(file) {
+        let is_name = HeaderName::try_from(cookie.value.as_str()).is_ok() && cookie.len() <= 64;
+        if !is_name {
+            problems.error(cookie.position, format!("`{}` is not the name of a cookie", cookie.value));
+        } else if !cookie.starts_with("__Host-") {
+            problems
+                .warning(cookie.position, "this cookie travels without TLS, too, and subdomains can set it")
+                .help("write `__Host-bartizan`");
+        }
+        return cookie.value;
+    }
+    let is_development = listen.is_some_and(|listen| {
+        let loopback = matches!(listen.http, Some(Http::Serve(address)) if address.ip().is_loopback());
+        listen.https.is_none() && loopback && listen.trusted_proxies.is_empty()
+    });
+    if is_development {
+        problems
+            .warning(position, "sessions are for development: without TLS their cookie is not protected")
+            .help("listen with `https`; or, where TLS ends in front of the gateway, name that proxy in `listen.trusted_proxies`");
+        return PLAIN_COOKIE.into();
+    }
+    COOKIE.into()
+}
+
+/// The routes that lead to the endpoints of accounts.
+pub(super) fn routes(
+    accounts: &Accounts,
+    position: Position,
+    overlaps: &mut Overlaps,
+    named: &mut Named<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Vec<Route> {
+    let Named { providers, policies, firewalls, .. } = named;
+    let mut routes = Vec::new();
+    let tried =
+        PASSWORD_ENDPOINTS.map(|name| (format!("{}/{name}", accounts.prefix), vec![Method::POST], "auth"));
+    let others = (format!("{}/**", accounts.prefix), Vec::new(), "api");
+    for (path, methods, limit) in tried.into_iter().chain([others]) {
+        // A prefix with a problem of its own has been told already.
+        let Ok(path) = path.parse::<PathPattern>() else { continue };
+        overlaps.claim(&path, &[], &methods, position, problems);
+        let limited = LimitedRoute {
+            path: &path,
+            methods: &methods,
+            authentication: Some(&Authentication::Public),
+            authentication_line: Line::NONE,
+        };
+        let limit: Option<Name> = limit.parse().ok();
+        let limit =
+            limit.map(|name| Optional::unplaced(Parsed(Ok(OneOrMany::One(name))))).unwrap_or_default();
+        let limits = policies.of_route(&limit, &limited, providers, problems);
+        let waf = firewalls.of_route(&Optional::default(), problems);
+        routes.push(Route {
+            line: position.line(),
+            hosts: Vec::new(),
+            methods,
+            destination: Destination::Accounts,
+            strip_prefix: accounts.prefix.parse().ok(),
+            preserve_host: true,
+            authentication: Authentication::Public,
+            authentication_line: Line::NONE,
+            require: Requirements::Nothing,
+            require_line: Line::NONE,
+            multi_factor: false,
+            signed: Vec::new(),
+            zone: None,
+            policy: RoutePolicy { line: position.line(), ..RoutePolicy::default() },
+            limits,
+            costs: Costs::default(),
+            cors: Cors::SameOrigin,
+            headers: Headers { profile: HeaderProfile::Api, content_security_policy: None, set: Vec::new() },
+            body: BodyPolicy::Refuse { limit: BODY },
+            max_body: BODY as u64,
+            waf,
+            upgrade: Vec::new(),
+            timeouts: RouteTimeouts { response: Duration::from_mins(1), idle: Duration::from_mins(5) },
+            path,
+        });
+    }
+    routes
+}

@@ -1,0 +1,104 @@
+//! `accounts:` and `store:`.
+
+use std::time::Duration;
+
+use bartizan_config::{Destination, PasswordProfile, SameSite, SignUp, StoreLocation};
+
+use crate::{folder, parse_in};
+
+fn document(rest: &str) -> String {
+    format!(
+        "version: 1\n{rest}\nidentity: {{ people: {{ session: {{}} }} }}\n\
+         routes: [{{ path: /a, to: \"http://localhost:1\", auth: people }}]\n"
+    )
+}
+
+const HTTPS: &str = "listen: { https: \"0.0.0.0:8443\" }\ntls: { cert: ./cert.pem, key: ./key.pem }\n";
+const LOOPBACK: &str = "listen: { http: \"127.0.0.1:8080\" }\n";
+
+#[test]
+fn accounts_have_defaults() {
+    let folder = folder();
+    let loaded = parse_in(folder.path(), &document(&format!("{HTTPS}accounts: {{}}"))).unwrap();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let accounts = loaded.config.accounts.unwrap();
+    assert_eq!((accounts.prefix.as_str(), accounts.sign_up), ("/auth", SignUp::Off));
+    assert_eq!(accounts.passwords.profile, PasswordProfile::Nist);
+    assert_eq!(accounts.passwords.memory_kib, 19 * 1024);
+    let sessions = accounts.sessions;
+    assert_eq!(sessions.lifetime, Duration::from_hours(7 * 24));
+    assert_eq!(sessions.renew_after, Duration::from_hours(24));
+    assert_eq!(sessions.absolute, Duration::from_hours(30 * 24));
+    assert_eq!((sessions.at_most, sessions.same_site), (5, SameSite::Lax));
+    assert_eq!((sessions.cookie.as_str(), sessions.is_secure()), ("__Host-bartizan", true));
+    assert_eq!(loaded.config.store, None);
+}
+
+#[test]
+fn accounts_bring_their_routes_behind_limits() {
+    let folder = folder();
+    let loaded =
+        parse_in(folder.path(), &document(&format!("{HTTPS}accounts: {{ prefix: /id/v1 }}"))).unwrap();
+    let own: Vec<_> =
+        loaded.config.routes.iter().filter(|route| route.destination == Destination::Accounts).collect();
+    let paths: Vec<_> = own.iter().map(|route| route.path.as_str()).collect();
+    assert_eq!(paths, ["/id/v1/login", "/id/v1/password", "/id/v1/sign-up", "/id/v1/**"]);
+    for route in own {
+        let names: Vec<_> =
+            route.limits.iter().map(|index| loaded.config.limits[index.0].name.as_str()).collect();
+        assert_eq!(names, if route.path.as_str().ends_with("**") { ["api"] } else { ["auth"] });
+    }
+}
+
+#[test]
+fn development_without_tls_is_told() {
+    let folder = folder();
+    let loaded = parse_in(folder.path(), &document(&format!("{LOOPBACK}accounts: {{}}"))).unwrap();
+    assert_eq!(loaded.config.accounts.unwrap().sessions.cookie, "bartizan");
+    let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(warnings, ["sessions are for development: without TLS their cookie is not protected"]);
+}
+
+#[test]
+fn stores_are_named_by_a_url() {
+    let folder = folder();
+    let store = |url: &str| {
+        let document = document(&format!("{HTTPS}accounts: {{}}\nstore: {{ url: \"{url}\" }}"));
+        parse_in(folder.path(), &document).unwrap().config.store.unwrap()
+    };
+    assert_eq!(store("sqlite:people.db"), StoreLocation::Sqlite(folder.path().join("people.db")));
+    let postgres = store("postgres://bartizan:${REDIS_PASSWORD}@db/bartizan");
+    assert_eq!(postgres.to_string(), "postgres://db/bartizan");
+    assert!(!format!("{postgres:?}").contains(crate::REDIS_PASSWORD));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let cases = [
+        ("", "`session` needs `accounts`: nobody can log in"),
+        ("accounts: { prefix: \"/a/*\" }", "`/a/*`: a prefix is made of plain segments"),
+        ("accounts: { session: { lifetime: 1h, renew_after: 2h } }", "`renew_after` is not shorter than"),
+        ("accounts: { session: { absolute: 1d } }", "`absolute` is shorter than `lifetime`"),
+        ("accounts: { session: { cookie: \"a b\" } }", "`a b` is not the name of a cookie"),
+        ("accounts: { password: { argon2: { memory: 1MiB } } }", "`memory` is 7MiB to 1GiB"),
+        ("accounts: { password: { argon2: { iterations: 1 } } }", "guessed too cheaply"),
+        ("accounts: {}\nstore: { url: \"mysql://db\" }", "this is not the URL of a database"),
+        ("accounts: { prefix: /a, sign_up: maybe }", "`maybe` is not known here"),
+    ];
+    let folder = folder();
+    for (rest, expected) in cases {
+        let error = parse_in(folder.path(), &document(&format!("{HTTPS}{rest}"))).unwrap_err().to_string();
+        assert!(error.contains(expected), "{rest}: {error}");
+    }
+}
+
+#[test]
+fn a_route_in_the_place_of_an_endpoint_is_refused() {
+    let folder = folder();
+    let text = format!(
+        "version: 1\n{HTTPS}accounts: {{}}\nidentity: {{ people: {{ session: {{}} }} }}\n\
+         routes: [{{ path: /auth/**, to: \"http://localhost:1\", auth: people }}]\n"
+    );
+    let error = parse_in(folder.path(), &text).unwrap_err().to_string();
+    assert!(error.contains("matches the same requests as `/auth/**` here"), "{error}");
+}

@@ -1,0 +1,88 @@
+//! The endpoints of accounts: what people do for themselves, on the public listener.
+//!
+//! Requests come here after the whole road (limits, firewall), with the configured prefix taken off. What an answer says
+//! about accounts is the same whether there is one or not; its time is, too.
+
+mod document;
+mod endpoints;
+mod failures;
+mod visitor;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::DefaultBodyLimit,
+    middleware,
+};
+use bartizan_identity::account::Accounts;
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::ServiceExt;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::{
+    endpoints::{
+        ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest, StartedSession,
+    },
+    visitor::AccountClient,
+};
+use crate::{
+    extract::MAX_BODY,
+    failure::{Failure, FailureCode, finish},
+};
+
+/// The endpoints of accounts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AccountsApi {
+    router: Router,
+}
+
+impl AccountsApi {
+    /// The endpoints of these accounts.
+    pub fn new(accounts: Arc<Accounts>) -> Self {
+        let (router, _) = operations().split_for_parts();
+        let router = router
+            .fallback(not_found)
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .layer(middleware::from_fn(finish))
+            .with_state(accounts);
+        Self { router }
+    }
+
+    /// Answers one request, whose path is without the prefix.
+    pub async fn answer(&self, request: Request<Bytes>, client: AccountClient) -> Response<Bytes> {
+        let mut request = request.map(Body::from);
+        request.extensions_mut().insert(client);
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        let (head, body) = response.into_parts();
+        // INVARIANT: every answer is made in memory.
+        Response::from_parts(head, to_bytes(body, usize::MAX).await.unwrap_or_default())
+    }
+
+    /// Their `OpenAPI` document as indented JSON.
+    pub fn openapi_json() -> String {
+        document::json(operations().into_openapi())
+    }
+}
+
+fn operations() -> OpenApiRouter<Arc<Accounts>> {
+    OpenApiRouter::with_openapi(document::frame())
+        .routes(routes!(endpoints::log_in))
+        .routes(routes!(endpoints::log_out))
+        .routes(routes!(endpoints::read_session))
+        .routes(routes!(endpoints::change_password))
+        .routes(routes!(endpoints::list_own_sessions))
+        .routes(routes!(endpoints::end_own_session))
+        .routes(routes!(endpoints::sign_up))
+}
+
+async fn not_found() -> Failure {
+    Failure::new(FailureCode::NotFound, "there is nothing at this path")
+}
+
+async fn method_not_allowed() -> Failure {
+    Failure::new(FailureCode::MethodNotAllowed, "use one of the methods in the Allow header")
+}

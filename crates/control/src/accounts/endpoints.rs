@@ -1,0 +1,340 @@
+//! The endpoints, their bodies and their cookies.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bartizan_config::{SameSite, Sessions};
+use bartizan_identity::{
+    account::{Accounts, Login, NewPerson, NewSession},
+    attempts::DeviceCookies,
+};
+use http::{HeaderValue, StatusCode, header::SET_COOKIE};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::visitor::{Holder, Visitor};
+use crate::{
+    Timestamp,
+    extract::{JsonBody, PathParameter},
+    failure::Failure,
+};
+
+/// Who wants in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// By which address they are known.
+    #[schema(example = "ada@shop.test", max_length = 254)]
+    pub email: String,
+    /// The proof.
+    #[schema(value_type = String, format = Password, max_length = 1024)]
+    pub password: SecretString,
+    /// For which of their organisations, by id or name; without it the one they joined first.
+    #[serde(default)]
+    pub organization: Option<String>,
+}
+
+/// Who wants to be known.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignUpRequest {
+    /// By which address.
+    #[schema(example = "ada@shop.test", max_length = 254)]
+    pub email: String,
+    /// What to call them.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// What they will prove themselves with.
+    #[schema(value_type = String, format = Password, max_length = 1024)]
+    pub password: SecretString,
+}
+
+/// Another password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedPassword {
+    /// The one so far.
+    #[schema(value_type = String, format = Password, max_length = 1024)]
+    pub current: SecretString,
+    /// The one from now on.
+    #[schema(value_type = String, format = Password, max_length = 1024)]
+    pub new: SecretString,
+}
+
+/// A session that has just begun; its cookie comes with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StartedSession {
+    /// The id of the session.
+    pub session: String,
+    /// The id of the person.
+    pub user: String,
+    /// The id of the organisation it acts for.
+    pub organization: Option<String>,
+    /// When it ends, unless it is used.
+    pub expires: Timestamp,
+    /// What writes with its cookie repeat in `X-CSRF-Token`.
+    pub csrf_token: String,
+}
+
+/// The session that asks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CurrentSession {
+    /// The id of the session.
+    pub session: String,
+    /// The id of the person.
+    pub user: String,
+    /// Their address.
+    pub email: String,
+    /// What they are called.
+    pub name: String,
+    /// The id of the organisation it acts for.
+    pub organization: Option<String>,
+    /// What they are.
+    pub roles: Vec<String>,
+    /// What they may do.
+    pub permissions: Vec<String>,
+    /// When it ends, unless it is used.
+    pub expires: Timestamp,
+    /// What writes with its cookie repeat in `X-CSRF-Token`.
+    pub csrf_token: String,
+}
+
+/// The sessions of the person who asks, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OwnSessions {
+    /// The sessions.
+    pub sessions: Vec<OwnSession>,
+}
+
+/// A session of the person who asks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OwnSession {
+    /// Its id.
+    pub session: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it was used last, to about five minutes.
+    pub seen: Timestamp,
+    /// When it ends, unless it is used.
+    pub expires: Timestamp,
+    /// From where it began.
+    pub address: String,
+    /// What the client called itself then.
+    pub client: String,
+}
+
+/// Begins a session. An unknown account and a wrong password are answered alike.
+#[utoipa::path(
+    post,
+    path = "/login",
+    operation_id = "log_in",
+    request_body = LoginRequest,
+    responses(
+        (status = 200, description = "The session; its cookie is set.", body = StartedSession),
+        (status = 401, description = "The address or the password is wrong."),
+        (status = 429, description = "Too many failed attempts, or a limit."),
+        (status = 503, description = "The store does not answer, or too many log in at once.")
+    )
+)]
+pub(crate) async fn log_in(
+    State(accounts): State<Arc<Accounts>>,
+    Visitor { visit, device }: Visitor,
+    JsonBody(LoginRequest { email, password, organization }): JsonBody<LoginRequest>,
+) -> Result<Response, Failure> {
+    let session = accounts.log_in(&Login { email, password, organization, device }, &visit).await?;
+    Ok(begun(&session, &accounts.session_settings()))
+}
+
+/// Ends the session that asks.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    operation_id = "log_out",
+    security(("session" = [])),
+    responses((status = 204, description = "It has ended; its cookie is removed."))
+)]
+pub(crate) async fn log_out(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit }: Holder,
+) -> Result<Response, Failure> {
+    accounts.log_out(&token, &visit).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let settings = accounts.session_settings();
+    set_cookies(&mut response, &settings, "", "", 0);
+    Ok(response)
+}
+
+/// Who asks, and what they may do.
+#[utoipa::path(
+    get,
+    path = "/session",
+    operation_id = "read_session",
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "The session.", body = CurrentSession),
+        (status = 401, description = "There is none.")
+    )
+)]
+pub(crate) async fn read_session(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, .. }: Holder,
+) -> Result<Json<CurrentSession>, Failure> {
+    let session = accounts.current_session(&token).await?;
+    Ok(Json(CurrentSession {
+        session: session.id.to_string(),
+        user: session.user.to_string(),
+        email: session.email.to_string(),
+        name: session.name,
+        organization: session.organization.map(|organization| organization.to_string()),
+        roles: session.roles,
+        permissions: session.permissions,
+        expires: session.expires.into(),
+        csrf_token: token.csrf(),
+    }))
+}
+
+/// Chooses another password. Every session of the person ends; the answer begins a new one.
+#[utoipa::path(
+    post,
+    path = "/password",
+    operation_id = "change_password",
+    security(("session" = [])),
+    request_body = ChangedPassword,
+    responses(
+        (status = 200, description = "The new session; its cookie is set.", body = StartedSession),
+        (status = 401, description = "There is no session, or the password so far is wrong."),
+        (status = 422, description = "The new password breaks rules.")
+    )
+)]
+pub(crate) async fn change_password(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit }: Holder,
+    JsonBody(ChangedPassword { current, new }): JsonBody<ChangedPassword>,
+) -> Result<Response, Failure> {
+    let session = accounts.change_password(&token, &current, &new, &visit).await?;
+    Ok(begun(&session, &accounts.session_settings()))
+}
+
+/// The sessions of the person who asks.
+#[utoipa::path(
+    get,
+    path = "/sessions",
+    operation_id = "list_own_sessions",
+    security(("session" = [])),
+    responses((status = 200, description = "The sessions.", body = OwnSessions))
+)]
+pub(crate) async fn list_own_sessions(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, .. }: Holder,
+) -> Result<Json<OwnSessions>, Failure> {
+    let current = accounts.current_session(&token).await?;
+    let listed = accounts.sessions_of(Some(&current.user)).await?;
+    let session = |session: bartizan_identity::account::SessionSummary| OwnSession {
+        current: session.id == current.id,
+        session: session.id.to_string(),
+        created: session.created.into(),
+        seen: session.seen.into(),
+        expires: session.expires.into(),
+        address: session.address,
+        client: session.client,
+    };
+    Ok(Json(OwnSessions { sessions: listed.into_iter().map(session).collect() }))
+}
+
+/// Ends a session of the person who asks.
+#[utoipa::path(
+    delete,
+    path = "/sessions/{session}",
+    operation_id = "end_own_session",
+    security(("session" = [])),
+    params(("session" = String, Path, description = "The id of the session.")),
+    responses(
+        (status = 204, description = "It has ended."),
+        (status = 404, description = "There is none of yours with this id.")
+    )
+)]
+pub(crate) async fn end_own_session(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit }: Holder,
+    PathParameter(session): PathParameter<String>,
+) -> Result<StatusCode, Failure> {
+    let current = accounts.current_session(&token).await?;
+    let owner = Some(&current.user);
+    accounts.revoke_session(&session, owner, current.user.as_str(), &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes an account, where strangers may, and begins its first session.
+#[utoipa::path(
+    post,
+    path = "/sign-up",
+    operation_id = "sign_up",
+    request_body = SignUpRequest,
+    responses(
+        (status = 200, description = "The session; its cookie is set.", body = StartedSession),
+        (status = 403, description = "Administrators make accounts."),
+        (status = 409, description = "The address is taken."),
+        (status = 422, description = "The password breaks rules.")
+    )
+)]
+pub(crate) async fn sign_up(
+    State(accounts): State<Arc<Accounts>>,
+    Visitor { visit, .. }: Visitor,
+    JsonBody(SignUpRequest { email, name, password }): JsonBody<SignUpRequest>,
+) -> Result<Response, Failure> {
+    let new = NewPerson { email, name, password: Some(password), roles: Vec::new() };
+    let session = accounts.sign_up(new, &visit).await?;
+    Ok(begun(&session, &accounts.session_settings()))
+}
+
+fn begun(session: &NewSession, settings: &Sessions) -> Response {
+    let csrf = session.token.csrf();
+    let mut response = Json(StartedSession {
+        session: session.id.to_string(),
+        user: session.user.to_string(),
+        organization: session.organization.as_ref().map(ToString::to_string),
+        expires: session.expires.into(),
+        csrf_token: csrf.clone(),
+    })
+    .into_response();
+    let token = session.token.secret().expose_secret();
+    // The store decides when it ends; the browser only has to keep it that long.
+    set_cookies(&mut response, settings, token, &csrf, settings.absolute.as_secs());
+    let secure = if settings.is_secure() { "; Secure" } else { "" };
+    let (name, device, seconds) =
+        (settings.device_cookie(), session.device.expose_secret(), DeviceCookies::MAX_AGE.as_secs());
+    set_cookie(
+        &mut response,
+        format!("{name}={device}; Path=/; Max-Age={seconds}; SameSite=Strict{secure}; HttpOnly"),
+    );
+    response
+}
+
+/// The cookie of the session, which scripts cannot read, and the one of its token for writes, which they must.
+fn set_cookies(response: &mut Response, settings: &Sessions, token: &str, csrf: &str, seconds: u64) {
+    let same_site = match settings.same_site {
+        SameSite::Lax => "Lax",
+        SameSite::Strict => "Strict",
+    };
+    let secure = if settings.is_secure() { "; Secure" } else { "" };
+    let common = format!("Path=/; Max-Age={seconds}; SameSite={same_site}{secure}");
+    let session = format!("{}={token}; {common}; HttpOnly", settings.cookie);
+    for cookie in [session, format!("{}={csrf}; {common}", settings.csrf_cookie())] {
+        set_cookie(response, cookie);
+    }
+}
+
+fn set_cookie(response: &mut Response, cookie: String) {
+    // INVARIANT: names of cookies are tokens, values base64url.
+    if let Ok(mut value) = HeaderValue::try_from(cookie) {
+        value.set_sensitive(true);
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}

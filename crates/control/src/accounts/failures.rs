@@ -1,0 +1,39 @@
+//! What went wrong, for whoever asks.
+
+use bartizan_identity::account::AccountError;
+
+use crate::failure::{Failure, FailureCode};
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        let code = match &error {
+            AccountError::WrongCredentials => FailureCode::WrongCredentials,
+            AccountError::Paused(wait) => {
+                let seconds = wait.as_secs().max(1);
+                return Self::new(FailureCode::TooManyAttempts, error.to_string()).retry_after(seconds);
+            }
+            AccountError::NoSession => FailureCode::NoSession,
+            AccountError::CrossSite(_) => FailureCode::CrossSiteRefused,
+            AccountError::WeakPassword(_) => FailureCode::WeakPassword,
+            AccountError::Email(_) | AccountError::Name(_) | AccountError::UnknownRole(_) => {
+                FailureCode::InvalidValue
+            }
+            AccountError::Taken(_) => FailureCode::AlreadyExists,
+            AccountError::Missing(_) => FailureCode::NotFound,
+            AccountError::SignUpOff => FailureCode::SignUpOff,
+            AccountError::Busy => {
+                return Self::new(FailureCode::TooManyLogins, error.to_string()).retry_after(1);
+            }
+            AccountError::Store(_) | AccountError::Unavailable => {
+                tracing::error!(%error, "the store of accounts failed");
+                let detail = "accounts cannot be read or changed at the moment: try again shortly";
+                return Self::new(FailureCode::StoreUnavailable, detail).retry_after(5);
+            }
+            _ => {
+                tracing::error!(%error, "accounts failed inside");
+                return Self::new(FailureCode::InternalError, "this failed inside: see the log");
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}

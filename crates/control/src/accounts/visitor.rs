@@ -1,0 +1,79 @@
+//! Who asks: where from, and with which session.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::extract::FromRequestParts;
+use bartizan_identity::{
+    SessionToken, WriteGuard,
+    account::{Accounts, Visit},
+};
+use http::{header, request::Parts};
+use secrecy::SecretString;
+
+use crate::failure::{Failure, FailureCode};
+
+/// The other end, as the gateway tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountClient {
+    /// Its address.
+    pub address: IpAddr,
+    /// Whether it speaks TLS.
+    pub secure: bool,
+}
+
+/// A request that no other site has made; where it comes from.
+pub(crate) struct Visitor {
+    pub(crate) visit: Visit,
+    /// The cookie of the device.
+    pub(crate) device: Option<SecretString>,
+}
+
+/// The same with a session: its cookie, and for writes the token that only its own pages know.
+pub(crate) struct Holder {
+    pub(crate) token: SessionToken,
+    pub(crate) visit: Visit,
+}
+
+impl FromRequestParts<Arc<Accounts>> for Visitor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
+        let client = client(parts)?;
+        if !parts.method.is_safe() {
+            WriteGuard::new(parts, client.secure).check_origin().map_err(refuse)?;
+        }
+        Ok(Self { visit: visit(parts, client), device: accounts.presented_device(&parts.headers) })
+    }
+}
+
+impl FromRequestParts<Arc<Accounts>> for Holder {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
+        let client = client(parts)?;
+        let token = accounts.presented(&parts.headers)?;
+        WriteGuard::new(parts, client.secure).check(&token).map_err(refuse)?;
+        Ok(Self { token, visit: visit(parts, client) })
+    }
+}
+
+fn client(parts: &Parts) -> Result<AccountClient, Failure> {
+    let told = parts.extensions.get::<AccountClient>().copied();
+    told.ok_or_else(|| Failure::new(FailureCode::InternalError, "the request has no client"))
+}
+
+fn visit(parts: &Parts, client: AccountClient) -> Visit {
+    let text = |name| {
+        let value = parts.headers.get(name).map(|value: &http::HeaderValue| value.as_bytes());
+        String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+    };
+    Visit {
+        address: Some(client.address),
+        client: text(header::USER_AGENT),
+        request_id: text(http::HeaderName::from_static("x-request-id")),
+    }
+}
+
+fn refuse(error: bartizan_identity::CrossSite) -> Failure {
+    Failure::new(FailureCode::CrossSiteRefused, format!("the request was refused: {error}"))
+}

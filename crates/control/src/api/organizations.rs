@@ -1,0 +1,123 @@
+//! `/v1/organizations`: organisations and who is what in them.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use bartizan_identity::account::{Accounts, Organization as Known};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    Timestamp,
+    control::Shared,
+    extract::{JsonBody, PathParameter},
+    failure::Failure,
+    operator::Operator,
+};
+
+/// Every organisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Organizations {
+    /// By name.
+    pub organizations: Vec<Organization>,
+}
+
+/// An organisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Organization {
+    /// Its id, which upstreams see as `x-organization-id`.
+    pub id: String,
+    /// Its name, which no other has.
+    pub name: String,
+    /// Since when it is known.
+    pub created: Timestamp,
+}
+
+/// An organisation to be known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrganization {
+    /// Its name, which no other has.
+    #[schema(min_length = 1, max_length = 100, example = "Acme")]
+    pub name: String,
+}
+
+/// Who is what in an organisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Members {
+    /// By address; somebody with two roles stands here twice.
+    pub members: Vec<Member>,
+}
+
+/// What somebody is in an organisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    /// The id of the person.
+    pub user: String,
+    /// Their address.
+    pub email: String,
+    /// What they are.
+    pub role: String,
+}
+
+/// Every organisation.
+#[utoipa::path(
+    get,
+    path = "/v1/organizations",
+    operation_id = "list_organizations",
+    tag = "organizations",
+    responses((status = 200, description = "Every organisation, by name.", body = Organizations))
+)]
+pub(crate) async fn list_organizations(
+    State(shared): State<Arc<Shared>>,
+) -> Result<Json<Organizations>, Failure> {
+    let known = shared.accounts()?.organizations().await?;
+    Ok(Json(Organizations { organizations: known.into_iter().map(Organization::from).collect() }))
+}
+
+/// Makes an organisation.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations",
+    operation_id = "create_organization",
+    tag = "organizations",
+    request_body = NewOrganization,
+    responses(
+        (status = 200, description = "The organisation.", body = Organization),
+        (status = 409, description = "The name is taken, or there are no accounts.")
+    )
+)]
+pub(crate) async fn create_organization(
+    State(shared): State<Arc<Shared>>,
+    operator: Operator,
+    JsonBody(NewOrganization { name }): JsonBody<NewOrganization>,
+) -> Result<Json<Organization>, Failure> {
+    let visit = operator.visit();
+    let made = shared.accounts()?.create_organization(&name, Accounts::OPERATOR, &visit).await?;
+    Ok(Json(made.into()))
+}
+
+/// Who is what in an organisation.
+#[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization}/members",
+    operation_id = "list_members",
+    tag = "organizations",
+    params(("organization" = String, Path, description = "The id or the name.")),
+    responses((status = 200, description = "Its members.", body = Members), (status = 404, description = "None."))
+)]
+pub(crate) async fn list_members(
+    State(shared): State<Arc<Shared>>,
+    PathParameter(organization): PathParameter<String>,
+) -> Result<Json<Members>, Failure> {
+    let members = shared.accounts()?.members(&organization).await?;
+    let members =
+        members.into_iter().map(|known| Member { user: known.user, email: known.email, role: known.role });
+    Ok(Json(Members { members: members.collect() }))
+}
+
+impl From<Known> for Organization {
+    fn from(known: Known) -> Self {
+        Self { id: known.id.to_string(), name: known.name, created: known.created.into() }
+    }
+}

@@ -1,0 +1,212 @@
+//! `/v1/sessions` and `/v1/audit`: who is logged in, and what has happened.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use bartizan_identity::account::{Accounts, AuditEntry as Written, PersonId, SessionSummary};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    Timestamp,
+    control::Shared,
+    extract::{PathParameter, QueryParameters},
+    failure::{Failure, FailureCode},
+    operator::Operator,
+};
+
+/// Sessions that have not ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Sessions {
+    /// The newest first, a thousand at most.
+    pub sessions: Vec<Session>,
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Its id. No secret: it opens nothing.
+    pub id: String,
+    /// The id of the person.
+    pub user: String,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it was used last, to about five minutes.
+    pub seen: Timestamp,
+    /// When it ends, unless it is used.
+    pub expires: Timestamp,
+    /// From where it began.
+    pub address: String,
+    /// What the client called itself then.
+    pub client: String,
+}
+
+/// What happened to accounts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditTrail {
+    /// The newest first.
+    pub entries: Vec<AuditEntry>,
+}
+
+/// One line of the trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// What was done or tried.
+    #[schema(example = "login")]
+    pub action: String,
+    /// `done` or `refused`.
+    pub outcome: String,
+    /// Who: the id of a person, `operator`, or empty for nobody known.
+    pub actor: String,
+    /// Whom or what it was done to.
+    pub subject: String,
+    /// From where.
+    pub address: String,
+    /// Which request.
+    pub request_id: String,
+}
+
+/// Whose sessions.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Whose {
+    /// The id or the e-mail address of a person; without it everybody.
+    user: Option<String>,
+}
+
+/// Whose sessions are to end.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OneOwner {
+    /// The id or the e-mail address of a person.
+    user: String,
+}
+
+/// How much of the trail.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Newest {
+    /// How many entries at most.
+    #[serde(default = "Newest::default_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: u32,
+}
+
+impl Newest {
+    fn default_limit() -> u32 {
+        100
+    }
+}
+
+/// Sessions that have not ended.
+#[utoipa::path(
+    get,
+    path = "/v1/sessions",
+    operation_id = "list_sessions",
+    tag = "sessions",
+    params(Whose),
+    responses((status = 200, description = "The newest first.", body = Sessions))
+)]
+pub(crate) async fn list_sessions(
+    State(shared): State<Arc<Shared>>,
+    QueryParameters(Whose { user }): QueryParameters<Whose>,
+) -> Result<Json<Sessions>, Failure> {
+    let accounts = shared.accounts()?;
+    let owner = match user {
+        Some(user) => Some(accounts.person(&PersonId(user)).await?.id),
+        None => None,
+    };
+    let sessions = accounts.sessions_of(owner.as_ref()).await?;
+    Ok(Json(Sessions { sessions: sessions.into_iter().map(Session::from).collect() }))
+}
+
+/// Ends a session.
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/{session}",
+    operation_id = "end_session",
+    tag = "sessions",
+    params(("session" = String, Path, description = "The id of the session.")),
+    responses((status = 204, description = "It has ended."), (status = 404, description = "There is none."))
+)]
+pub(crate) async fn end_session(
+    State(shared): State<Arc<Shared>>,
+    operator: Operator,
+    PathParameter(session): PathParameter<String>,
+) -> Result<StatusCode, Failure> {
+    shared.accounts()?.revoke_session(&session, None, Accounts::OPERATOR, &operator.visit()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends every session of somebody.
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions",
+    operation_id = "end_sessions",
+    tag = "sessions",
+    params(OneOwner),
+    responses((status = 204, description = "They have ended."), (status = 404, description = "Nobody."))
+)]
+pub(crate) async fn end_sessions(
+    State(shared): State<Arc<Shared>>,
+    operator: Operator,
+    QueryParameters(OneOwner { user }): QueryParameters<OneOwner>,
+) -> Result<StatusCode, Failure> {
+    let accounts = shared.accounts()?;
+    accounts.revoke_sessions_of(&PersonId(user), Accounts::OPERATOR, &operator.visit()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What happened to accounts: logins, failures, every change, by whom and from where.
+#[utoipa::path(
+    get,
+    path = "/v1/audit",
+    operation_id = "read_audit_trail",
+    tag = "audit",
+    params(Newest),
+    responses((status = 200, description = "The newest entries.", body = AuditTrail))
+)]
+pub(crate) async fn read_audit_trail(
+    State(shared): State<Arc<Shared>>,
+    QueryParameters(Newest { limit }): QueryParameters<Newest>,
+) -> Result<Json<AuditTrail>, Failure> {
+    if !(1..=1000).contains(&limit) {
+        return Err(Failure::new(FailureCode::MalformedRequest, "`limit` must be 1 to 1000"));
+    }
+    let entries = shared.accounts()?.audit(limit).await?;
+    Ok(Json(AuditTrail { entries: entries.into_iter().map(AuditEntry::from).collect() }))
+}
+
+impl From<SessionSummary> for Session {
+    fn from(session: SessionSummary) -> Self {
+        Self {
+            id: session.id.to_string(),
+            user: session.user.to_string(),
+            created: session.created.into(),
+            seen: session.seen.into(),
+            expires: session.expires.into(),
+            address: session.address,
+            client: session.client,
+        }
+    }
+}
+
+impl From<Written> for AuditEntry {
+    fn from(entry: Written) -> Self {
+        Self {
+            at: entry.at.into(),
+            action: entry.action,
+            outcome: entry.outcome,
+            actor: entry.actor,
+            subject: entry.subject,
+            address: entry.address,
+            request_id: entry.request_id,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Routes whose requests are answered in the process, after the same road as all others.
+
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
+
+use bartizan_identity::LiveSessions;
+use bartizan_pipeline::{Code, Exchange, Outcome, Refusal, Stage};
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::{
+    arrive::X_REQUEST_ID,
+    body::{ClientBody, RequestBody, ResponseBody},
+    forward::{strip_hop_by_hop, target},
+};
+
+/// Answers requests in the process. Neither body is streamed.
+pub trait LocalService: Send + Sync + 'static {
+    /// Answers one request. Its extensions hold the [`Visitor`].
+    fn call(&self, request: Request<Bytes>) -> LocalAnswer<'_>;
+}
+
+/// What [`LocalService::call`] returns.
+pub type LocalAnswer<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Infallible>> + Send + 'a>>;
+
+/// Who asks, as far as the connection and trusted proxies tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor {
+    /// The client's address.
+    pub address: std::net::IpAddr,
+    /// Whether the client speaks TLS.
+    pub secure: bool,
+}
+
+/// The accounts of this gateway: their sessions for the road, their endpoints for the routes that lead there.
+#[derive(Clone)]
+pub struct AccountsDoor {
+    /// What the road asks about sessions.
+    pub sessions: Arc<LiveSessions>,
+    /// What answers the endpoints.
+    pub service: Arc<dyn LocalService>,
+}
+
+impl std::fmt::Debug for AccountsDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountsDoor").finish_non_exhaustive()
+    }
+}
+
+/// Hands a request that has passed to the endpoints of accounts.
+pub(crate) async fn answer(
+    door: Option<&AccountsDoor>,
+    exchange: &mut Exchange,
+    body: ClientBody<'_>,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let answered = hand_over(door, exchange, body).await;
+    let (outcome, reason) = match &answered {
+        Ok(_) => (Outcome::Answered, "accounts".into()),
+        Err(refusal) => (Outcome::Denied, refusal.reason.clone()),
+    };
+    let line = exchange.route.as_ref().map(|route| route.config.line).unwrap_or_default();
+    exchange.mark(Stage::Upstream, outcome, reason, line);
+    answered
+}
+
+async fn hand_over(
+    door: Option<&AccountsDoor>,
+    exchange: &mut Exchange,
+    body: ClientBody<'_>,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let Some(door) = door else {
+        return Err(Refusal::new(Code::SecurityCheckFailed, "accounts begin with a restart"));
+    };
+    let RequestBody::Held(body) = body.into_request_body(0) else {
+        return Err(Refusal::new(Code::SecurityCheckFailed, "the body was not held"));
+    };
+    let mut request = Request::new(body.unwrap_or_default());
+    *request.method_mut() = exchange.head.method.clone();
+    *request.uri_mut() = target(exchange)?;
+    *request.headers_mut() = std::mem::take(&mut exchange.head.headers);
+    request.headers_mut().insert(X_REQUEST_ID, exchange.id.header_value());
+    let visitor = Visitor { address: exchange.client.address, secure: exchange.client.secure };
+    request.extensions_mut().insert(visitor);
+    let Ok(mut response) = door.service.call(request).await;
+    strip_hop_by_hop(response.headers_mut());
+    Ok(response.map(|body| ResponseBody::Local((!body.is_empty()).then_some(body))))
+}

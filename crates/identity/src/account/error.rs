@@ -1,0 +1,72 @@
+//! What may go wrong with an account.
+
+use std::time::Duration;
+
+use bartizan_store::StoreError;
+
+use crate::{CrossSite, IdentityError, password};
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// An unknown account, a wrong password, a person who may not enter: the same to whoever asks.
+    #[error("the e-mail address or the password is wrong")]
+    WrongCredentials,
+    /// Too many failures lately.
+    #[error("too many failed attempts: try again in {} s", .0.as_secs().max(1))]
+    Paused(Duration),
+    /// No session.
+    #[error("there is no session: log in first")]
+    NoSession,
+    /// Another site asks with this person's cookie.
+    #[error("the request was refused: {0}")]
+    CrossSite(#[from] CrossSite),
+    /// The new password breaks rules.
+    #[error("the password cannot be used: {}", .0.join("; "))]
+    WeakPassword(Vec<String>),
+    /// Not an e-mail address.
+    #[error("{0}")]
+    Email(&'static str),
+    /// A name that is none.
+    #[error("{0}")]
+    Name(&'static str),
+    /// A role that neither the configuration nor Bartizan knows.
+    #[error(
+        "there is no role `{0}`: write it under `roles`, or use `super_admin`, `org_admin`, `user` or `viewer`"
+    )]
+    UnknownRole(String),
+    /// Somebody or something has this name already.
+    #[error("{0} is taken")]
+    Taken(String),
+    /// Nobody and nothing has this name.
+    #[error("there is no {0}")]
+    Missing(String),
+    /// Strangers may not make themselves an account.
+    #[error("accounts are made by administrators")]
+    SignUpOff,
+    /// Every hashing thread is busy.
+    #[error("too many logins at once: try again shortly")]
+    Busy,
+    /// The store does not answer in time.
+    #[error("the store of accounts does not answer")]
+    Unavailable,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Passwords cannot be hashed with these settings.
+    #[error("passwords cannot be hashed: {0}")]
+    Hashing(String),
+    /// No random numbers.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+impl From<password::HashingError> for AccountError {
+    fn from(error: password::HashingError) -> Self {
+        match error {
+            password::HashingError::Busy => Self::Busy,
+            other => Self::Hashing(other.to_string()),
+        }
+    }
+}

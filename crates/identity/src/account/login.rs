@@ -1,0 +1,357 @@
+//! Login, logout, sign-up, and the choice of another password.
+
+use std::time::SystemTime;
+
+use bartizan_config::SignUp;
+use bartizan_model::{OrganizationId, SessionId, UserId};
+use bartizan_store::{Row, Statement, StoreError, Transaction};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{
+    AccountError, Accounts, EmailAddress, NewPerson, PersonId, Visit,
+    audit::{Entry, Outcome},
+};
+use crate::password::Password;
+use crate::session::{
+    SessionToken,
+    changes::SessionChanges,
+    moment::{self, moment, span},
+};
+
+/// What somebody says to log in.
+#[derive(Debug)]
+pub struct Login {
+    /// Who they say they are.
+    pub email: String,
+    /// The proof.
+    pub password: SecretString,
+    /// For which of their organisations, by id or name; without it the one they joined first.
+    pub organization: Option<String>,
+    /// The cookie of the device, if it has one: failures of strangers do not hold up whoever was here before.
+    pub device: Option<SecretString>,
+}
+
+/// A session that has just begun.
+#[derive(Debug)]
+pub struct NewSession {
+    /// The secret, for the cookie. It is known nowhere else.
+    pub token: SessionToken,
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// For which organisation.
+    pub organization: Option<OrganizationId>,
+    /// When it ends, unless it is used.
+    pub expires: SystemTime,
+    /// The cookie by which the account knows this device from now on. It opens nothing.
+    pub device: SecretString,
+}
+
+/// What is stored of somebody who wants in.
+struct Credentials {
+    user: UserId,
+    hash: Option<String>,
+    is_disabled: bool,
+}
+
+const FIND: &str = "SELECT u.id, u.disabled_at, p.hash FROM users u \
+    LEFT JOIN password_credentials p ON p.user_id = u.id WHERE u.email = $1";
+
+impl Accounts {
+    /// Begins a session. An unknown account, a wrong password and a person who may not enter are answered alike, after
+    /// the same time.
+    ///
+    /// After five failures logins are paused, for the account as for the address.
+    pub async fn log_in(&self, login: &Login, visit: &Visit) -> Result<NewSession, AccountError> {
+        let email: Option<EmailAddress> = login.email.parse().ok();
+        let told = email.as_ref().map_or(login.email.as_str(), EmailAddress::as_str);
+        let password = Password::new(&login.password).ok();
+        let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit);
+        let ticket = match begun {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                self.refused("login", told, visit).await?;
+                return Err(error);
+            }
+        };
+        let entered = self.enter(login, email.as_ref(), password, visit).await;
+        match &entered {
+            Ok(_) => self.protection.succeeded(ticket),
+            Err(AccountError::WrongCredentials) => {
+                self.protection.failed(ticket, visit);
+                self.refused("login", told, visit).await?;
+            }
+            Err(_) => self.protection.withdrawn(ticket),
+        }
+        entered
+    }
+
+    async fn enter(
+        &self,
+        login: &Login,
+        email: Option<&EmailAddress>,
+        password: Option<Password>,
+        visit: &Visit,
+    ) -> Result<NewSession, AccountError> {
+        let known = match email {
+            Some(email) => self.credentials(email).await?,
+            None => None,
+        };
+        let hash = known.as_ref().and_then(|known| known.hash.as_deref());
+        let (matches, renewed) = self.secrets.verify(password, hash).await?;
+        let entered = known.filter(|known| matches && !known.is_disabled);
+        let Some((Credentials { user, .. }, email)) = entered.zip(email) else {
+            return Err(AccountError::WrongCredentials);
+        };
+        if let Some(hash) = renewed {
+            const REHASH: &str = "UPDATE password_credentials SET hash = $2 WHERE user_id = $1";
+            self.store.execute(Statement::new(REHASH).text(user.as_str()).text(hash.expose())).await?;
+        }
+        let mut transaction = self.store.begin().await?;
+        let organization = login.organization.as_deref();
+        let (session, ended) =
+            self.begin_session(&mut transaction, (&user, email), organization, visit).await?;
+        let details = json!({ "session": session.id.as_str() });
+        done("login", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(session)
+    }
+
+    /// Makes an account for a stranger, where that is allowed, and begins its first session.
+    pub async fn sign_up(&self, new: NewPerson, visit: &Visit) -> Result<NewSession, AccountError> {
+        if self.sign_up_policy() != SignUp::Open {
+            return Err(AccountError::SignUpOff);
+        }
+        let login = Login {
+            email: new.email.clone(),
+            password: new.password.clone().unwrap_or_default(),
+            organization: None,
+            device: None,
+        };
+        if new.password.is_none() {
+            return Err(AccountError::WeakPassword(vec!["no password was given".into()]));
+        }
+        let new = NewPerson { roles: vec!["user".into()], ..new };
+        self.create_person(new, "", visit).await?;
+        self.log_in(&login, visit).await
+    }
+
+    /// Ends a session. One that is not there any more is no error.
+    pub async fn log_out(&self, token: &SessionToken, visit: &Visit) -> Result<(), AccountError> {
+        const READ: &str = "SELECT id, user_id FROM sessions WHERE token_hash = $1";
+        let found = self.store.row(Statement::new(READ).text(token.digest().stored())).await?;
+        let Some(row) = found else { return Ok(()) };
+        let (id, user) = (row.text("id")?, row.text("user_id")?);
+        let mut transaction = self.store.begin().await?;
+        end_session(&mut transaction, &id).await?;
+        let details = json!({ "session": id });
+        done("logout", &user, &user, visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&[id]);
+        Ok(())
+    }
+
+    /// Chooses another password and ends every session of the person; the answer is a new one.
+    pub async fn change_password(
+        &self,
+        token: &SessionToken,
+        current: &SecretString,
+        new: &SecretString,
+        visit: &Visit,
+    ) -> Result<NewSession, AccountError> {
+        let session = self.current_session(token).await?;
+        let known = self.credentials(&session.email).await?.ok_or(AccountError::NoSession)?;
+        let current = Password::new(current).ok();
+        let ticket = self.protection.begin(session.email.as_str(), None, current.as_ref(), visit)?;
+        match self.secrets.verify(current, known.hash.as_deref()).await {
+            Ok((true, _)) => self.protection.succeeded(ticket),
+            Ok((false, _)) => {
+                self.protection.failed(ticket, visit);
+                self.refused("password.change", session.email.as_str(), visit).await?;
+                return Err(AccountError::WrongCredentials);
+            }
+            Err(error) => {
+                self.protection.withdrawn(ticket);
+                return Err(error);
+            }
+        }
+        let hash = self.secrets.admit(new, &[session.email.as_str(), &session.name]).await?;
+        let user = session.user.as_str();
+        let mut transaction = self.store.begin().await?;
+        let mut ended = replace_password(&mut transaction, user, hash.expose()).await?;
+        let organization = session.organization.as_ref().map(OrganizationId::as_str);
+        let (begun, surplus) = self
+            .begin_session(&mut transaction, (&session.user, &session.email), organization, visit)
+            .await?;
+        ended.extend(surplus);
+        done("password.change", user, user, visit, Value::Null).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(begun)
+    }
+
+    async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, StoreError> {
+        let read = |row: Row| {
+            Ok(Credentials {
+                user: row.text("id")?.as_str().into(),
+                hash: row.optional_text("hash")?,
+                is_disabled: row.optional_integer("disabled_at")?.is_some(),
+            })
+        };
+        self.store.row(Statement::new(FIND).text(email.as_str())).await?.map(read).transpose()
+    }
+
+    /// A session of a person who has proven to be it, and the sessions that had to make room.
+    async fn begin_session(
+        &self,
+        transaction: &mut Transaction,
+        (user, email): (&UserId, &EmailAddress),
+        organization: Option<&str>,
+        visit: &Visit,
+    ) -> Result<(NewSession, Vec<String>), AccountError> {
+        // Also the lock that lets two logins of one person happen one after the other.
+        const ENTER: &str = "UPDATE users SET last_login_at = $2 WHERE id = $1 AND disabled_at IS NULL";
+        const BEGIN: &str = "INSERT INTO sessions (id, token_hash, user_id, organization_id, created_at, \
+            renewed_at, expires_at, seen_at, address, client) VALUES ($1, $2, $3, $4, $5, $5, $6, $5, $7, $8)";
+        let now = moment::now();
+        let entered = transaction.execute(Statement::new(ENTER).text(user.as_str()).integer(now)).await?;
+        if entered == 0 {
+            return Err(AccountError::WrongCredentials);
+        }
+        let organization = chosen_organization(transaction, user, organization).await?;
+        let (token, id, settings) = (SessionToken::generate()?, SessionId::generate(), self.live.settings());
+        let expires_at = now.saturating_add(span(settings.lifetime.min(settings.absolute)));
+        let begin = Statement::new(BEGIN)
+            .text(id.as_str())
+            .text(token.digest().stored())
+            .text(user.as_str())
+            .text(organization.as_ref().map_or("", OrganizationId::as_str))
+            .integer(now)
+            .integer(expires_at)
+            .text(visit.address())
+            .text(visit.client());
+        transaction.execute(begin).await?;
+        let ended = make_room(transaction, user, settings.at_most, now).await?;
+        let session = NewSession {
+            token,
+            id,
+            user: user.clone(),
+            organization,
+            expires: moment(expires_at),
+            device: self.protection.device_cookie(email.as_str())?,
+        };
+        Ok((session, ended))
+    }
+
+    /// An attempt that failed.
+    pub(crate) async fn refused(
+        &self,
+        action: &'static str,
+        subject: &str,
+        visit: &Visit,
+    ) -> Result<(), StoreError> {
+        let entry =
+            Entry { action, outcome: Outcome::Refused, actor: "", subject, visit, details: Value::Null };
+        entry.write_alone(&self.store).await
+    }
+
+    /// Nothing that is remembered of these counts any longer.
+    pub(crate) fn note(&self, subjects: &[String]) {
+        for subject in subjects {
+            self.live.changes().note(subject);
+        }
+    }
+
+    /// Who is meant by an id or an e-mail address.
+    pub(crate) async fn resolve(&self, who: &PersonId) -> Result<UserId, AccountError> {
+        const READ: &str = "SELECT id FROM users WHERE id = $1 OR email = $2";
+        let email: Option<EmailAddress> = who.0.parse().ok();
+        let email = email.as_ref().map_or("", EmailAddress::as_str);
+        let row = self.store.row(Statement::new(READ).text(who.0.as_str()).text(email)).await?;
+        match row {
+            Some(row) => Ok(row.text("id")?.as_str().into()),
+            None => Err(AccountError::Missing(format!("person `{}`", who.0))),
+        }
+    }
+}
+
+pub(crate) fn done<'a>(
+    action: &'static str,
+    actor: &'a str,
+    subject: &'a str,
+    visit: &'a Visit,
+    details: Value,
+) -> Entry<'a> {
+    Entry { action, outcome: Outcome::Done, actor, subject, visit, details }
+}
+
+/// Ends one session, here and for the other gateways.
+pub(crate) async fn end_session(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
+    transaction.execute(Statement::new("DELETE FROM sessions WHERE id = $1").text(id)).await?;
+    SessionChanges::tell(transaction, id).await
+}
+
+/// Stores another password and ends the sessions that began with the old one. Returns what is to be noted.
+pub(crate) async fn replace_password(
+    transaction: &mut Transaction,
+    user: &str,
+    hash: &str,
+) -> Result<Vec<String>, StoreError> {
+    const FORGET: &str = "DELETE FROM password_credentials WHERE user_id = $1";
+    const KEEP: &str = "INSERT INTO password_credentials (user_id, hash, changed_at) VALUES ($1, $2, $3)";
+    transaction.execute(Statement::new(FORGET).text(user)).await?;
+    transaction.execute(Statement::new(KEEP).text(user).text(hash).integer(moment::now())).await?;
+    end_all(transaction, user).await
+}
+
+/// Ends every session of a person. Returns what is to be noted.
+pub(crate) async fn end_all(transaction: &mut Transaction, user: &str) -> Result<Vec<String>, StoreError> {
+    transaction.execute(Statement::new("DELETE FROM sessions WHERE user_id = $1").text(user)).await?;
+    SessionChanges::tell(transaction, user).await?;
+    Ok(vec![user.to_owned()])
+}
+
+/// Ends the oldest sessions of a person beyond `at_most`.
+async fn make_room(
+    transaction: &mut Transaction,
+    user: &UserId,
+    at_most: u32,
+    now: i64,
+) -> Result<Vec<String>, StoreError> {
+    const LAPSED: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+    const NEWEST_FIRST: &str = "SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC";
+    transaction.execute(Statement::new(LAPSED).text(user.as_str()).integer(now)).await?;
+    let rows = transaction.rows(Statement::new(NEWEST_FIRST).text(user.as_str())).await?;
+    let mut ended = Vec::new();
+    for row in rows.iter().skip(usize::try_from(at_most).unwrap_or(usize::MAX)) {
+        let id = row.text("id")?;
+        end_session(transaction, &id).await?;
+        ended.push(id);
+    }
+    Ok(ended)
+}
+
+/// The organisation that was asked for, if the person belongs to it; else the one they joined first.
+async fn chosen_organization(
+    transaction: &mut Transaction,
+    user: &UserId,
+    asked: Option<&str>,
+) -> Result<Option<OrganizationId>, AccountError> {
+    const READ: &str = "SELECT o.id, o.name FROM role_bindings r \
+        JOIN organizations o ON o.id = r.organization_id WHERE r.user_id = $1 ORDER BY r.created_at, o.id";
+    let mut joined = Vec::new();
+    for row in transaction.rows(Statement::new(READ).text(user.as_str())).await? {
+        joined.push((row.text("id")?, row.text("name")?));
+    }
+    let found = match asked {
+        None => joined.first(),
+        Some(asked) => {
+            let found = joined.iter().find(|(id, name)| id == asked || name == asked);
+            Some(found.ok_or_else(|| AccountError::Missing("organisation of yours with this name".into()))?)
+        }
+    };
+    Ok(found.map(|(id, _)| id.as_str().into()))
+}

@@ -1,0 +1,162 @@
+//! Organisations, and who is what in them.
+
+use std::time::SystemTime;
+
+use bartizan_model::OrganizationId;
+use bartizan_store::{Row, Statement, StoreError};
+use serde_json::json;
+
+use super::{
+    AccountError, Accounts, PersonId, Visit,
+    login::done,
+    people::{bind_role, check_name},
+};
+use crate::session::{changes::SessionChanges, moment};
+
+/// An organisation.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    /// Its id.
+    pub id: OrganizationId,
+    /// Its name, which no other has.
+    pub name: String,
+    /// Since when it is known.
+    pub created: SystemTime,
+}
+
+/// What a person is in an organisation.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// The id of the person.
+    pub user: String,
+    /// Their address.
+    pub email: String,
+    /// What they are.
+    pub role: String,
+}
+
+/// What it is called in the audit trail, and the statement of a person, an organisation and a role that does it.
+type RoleChange = (&'static str, fn(&str, &str, &str) -> Statement);
+
+impl Accounts {
+    /// Makes an organisation.
+    pub async fn create_organization(
+        &self,
+        name: &str,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Organization, AccountError> {
+        const CREATE: &str = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
+        let name = check_name(name)?;
+        let (id, now) = (OrganizationId::generate(), moment::now());
+        let mut transaction = self.store.begin().await?;
+        let create = Statement::new(CREATE).text(id.as_str()).text(name).integer(now);
+        transaction.execute(create).await.map_err(|error| match error {
+            StoreError::Duplicate => AccountError::Taken(format!("`{name}`")),
+            other => other.into(),
+        })?;
+        let entry = done("organization.create", actor, id.as_str(), visit, json!({ "name": name }));
+        entry.write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(Organization { id, name: name.into(), created: moment::moment(now) })
+    }
+
+    /// Every organisation, by name.
+    pub async fn organizations(&self) -> Result<Vec<Organization>, AccountError> {
+        const READ: &str = "SELECT id, name, created_at FROM organizations ORDER BY name LIMIT 10000";
+        let rows = self.store.rows(Statement::new(READ)).await?;
+        Ok(rows.iter().map(Organization::of).collect::<Result<_, _>>()?)
+    }
+
+    /// The organisation with this id or name.
+    pub async fn organization(&self, which: &str) -> Result<Organization, AccountError> {
+        const READ: &str = "SELECT id, name, created_at FROM organizations WHERE id = $1 OR name = $1";
+        let row = self.store.row(Statement::new(READ).text(which)).await?;
+        let row = row.ok_or_else(|| AccountError::Missing(format!("organisation `{which}`")))?;
+        Ok(Organization::of(&row)?)
+    }
+
+    /// Who is what in an organisation.
+    pub async fn members(&self, which: &str) -> Result<Vec<Membership>, AccountError> {
+        const READ: &str = "SELECT u.id, u.email, r.role FROM role_bindings r JOIN users u ON u.id = r.user_id \
+            WHERE r.organization_id = $1 ORDER BY u.email, r.role LIMIT 10000";
+        let organization = self.organization(which).await?;
+        let rows = self.store.rows(Statement::new(READ).text(organization.id.as_str())).await?;
+        let member = |row: &Row| {
+            Ok(Membership { user: row.text("id")?, email: row.text("email")?, role: row.text("role")? })
+        };
+        Ok(rows.iter().map(member).collect::<Result<_, StoreError>>()?)
+    }
+
+    /// Gives a person a role in an organisation; without one, everywhere. It counts for sessions that exist, too.
+    pub async fn add_role(
+        &self,
+        which: Option<&str>,
+        who: &PersonId,
+        role: &str,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        self.check_role(role)?;
+        self.change_role(which, who, role, ("role.add", bind_role), actor, visit).await
+    }
+
+    /// Takes a role away.
+    pub async fn remove_role(
+        &self,
+        which: Option<&str>,
+        who: &PersonId,
+        role: &str,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        self.change_role(which, who, role, ("role.remove", unbind_role), actor, visit).await
+    }
+
+    async fn change_role(
+        &self,
+        which: Option<&str>,
+        who: &PersonId,
+        role: &str,
+        (action, statement): RoleChange,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let organization = match which {
+            Some(which) => self.organization(which).await?.id.as_str().to_owned(),
+            None => String::new(),
+        };
+        let user = self.resolve(who).await?;
+        let mut transaction = self.store.begin().await?;
+        let changed = transaction.execute(statement(user.as_str(), &organization, role)).await;
+        match changed {
+            Err(StoreError::Duplicate) => {
+                return Err(AccountError::Taken(format!("the role `{role}` of `{}`", who.0)));
+            }
+            Ok(0) => return Err(AccountError::Missing(format!("role `{role}` of `{}` there", who.0))),
+            changed => changed?,
+        };
+        SessionChanges::tell(&mut transaction, user.as_str()).await?;
+        let details = json!({ "role": role, "organization": organization });
+        done(action, actor, user.as_str(), visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&[user.as_str().to_owned()]);
+        Ok(())
+    }
+}
+
+fn unbind_role(user: &str, organization: &str, role: &str) -> Statement {
+    const UNBIND: &str =
+        "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3";
+    Statement::new(UNBIND).text(user).text(organization).text(role)
+}
+
+impl Organization {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.text("id")?.as_str().into(),
+            name: row.text("name")?,
+            created: moment::moment(row.integer("created_at")?),
+        })
+    }
+}

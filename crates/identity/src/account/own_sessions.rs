@@ -1,0 +1,151 @@
+//! What people see and end of their own sessions, and administrators of theirs.
+
+use std::time::SystemTime;
+
+use bartizan_model::{OrganizationId, SessionId, UserId};
+use bartizan_store::{Row, Statement, StoreError};
+use http::HeaderMap;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::{
+    AccountError, Accounts, EmailAddress, PersonId, Visit,
+    login::{done, end_all, end_session},
+};
+use crate::session::{SessionToken, cookie, live::Unavailable, moment};
+
+/// A session, for the person who holds it.
+#[derive(Debug, Clone)]
+pub struct CurrentSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Who.
+    pub user: UserId,
+    /// By which address they are known.
+    pub email: EmailAddress,
+    /// What they are called.
+    pub name: String,
+    /// For which organisation.
+    pub organization: Option<OrganizationId>,
+    /// What they are.
+    pub roles: Vec<String>,
+    /// What they may do.
+    pub permissions: Vec<String>,
+    /// When it ends, unless it is used.
+    pub expires: SystemTime,
+}
+
+/// A session in a list.
+#[derive(Debug, Clone)]
+pub struct SessionSummary {
+    /// Its id. No secret: it opens nothing.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// When it began.
+    pub created: SystemTime,
+    /// When it was used last, to about five minutes.
+    pub seen: SystemTime,
+    /// When it ends, unless it is used.
+    pub expires: SystemTime,
+    /// From where it began.
+    pub address: String,
+    /// What the client called itself then.
+    pub client: String,
+}
+
+impl Accounts {
+    /// The token of the session cookie among these headers.
+    pub fn presented(&self, headers: &HeaderMap) -> Result<SessionToken, AccountError> {
+        let settings = self.live.settings();
+        let value = cookie::find(headers, &settings.cookie).ok().flatten();
+        value.and_then(SessionToken::presented).ok_or(AccountError::NoSession)
+    }
+
+    /// The cookie of the device among these headers.
+    pub fn presented_device(&self, headers: &HeaderMap) -> Option<SecretString> {
+        let value = cookie::find(headers, &self.live.settings().device_cookie()).ok().flatten()?;
+        std::str::from_utf8(value).ok().map(SecretString::from)
+    }
+
+    /// What is known of the holder of this token.
+    pub async fn current_session(&self, token: &SessionToken) -> Result<CurrentSession, AccountError> {
+        const READ: &str = "SELECT email, name FROM users WHERE id = $1";
+        let live = self.live.read(&token.digest()).await;
+        let live = live.map_err(|Unavailable| AccountError::Unavailable)?.ok_or(AccountError::NoSession)?;
+        let row = self.store.row(Statement::new(READ).text(live.user.as_str())).await?;
+        let row = row.ok_or(AccountError::NoSession)?;
+        let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
+        Ok(CurrentSession {
+            email: row.text("email")?.parse().map_err(nonsense)?,
+            name: row.text("name")?,
+            permissions: self.grants(&live.roles),
+            id: live.id,
+            user: live.user,
+            organization: live.organization,
+            roles: live.roles,
+            expires: live.expires,
+        })
+    }
+
+    /// The sessions of one person, or of everybody, the newest first.
+    pub async fn sessions_of(&self, user: Option<&UserId>) -> Result<Vec<SessionSummary>, AccountError> {
+        const READ: &str = "SELECT id, user_id, created_at, seen_at, expires_at, address, client FROM sessions \
+            WHERE expires_at > $1 AND ($2 = '' OR user_id = $2) ORDER BY created_at DESC, id DESC LIMIT 1000";
+        let read = Statement::new(READ).integer(moment::now()).text(user.map_or("", UserId::as_str));
+        let rows = self.store.rows(read).await?;
+        Ok(rows.iter().map(SessionSummary::of).collect::<Result<_, _>>()?)
+    }
+
+    /// Ends a session; `owner`: only if it is theirs.
+    pub async fn revoke_session(
+        &self,
+        id: &str,
+        owner: Option<&UserId>,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        const READ: &str = "SELECT user_id FROM sessions WHERE id = $1 AND ($2 = '' OR user_id = $2)";
+        let mut transaction = self.store.begin().await?;
+        let read = Statement::new(READ).text(id).text(owner.map_or("", UserId::as_str));
+        let found = transaction.row(read).await?;
+        let user =
+            found.ok_or_else(|| AccountError::Missing("session with this id".into()))?.text("user_id")?;
+        end_session(&mut transaction, id).await?;
+        done("session.revoke", actor, &user, visit, json!({ "session": id })).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&[id.to_owned()]);
+        Ok(())
+    }
+
+    /// Ends every session of a person.
+    pub async fn revoke_sessions_of(
+        &self,
+        who: &PersonId,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let user = self.resolve(who).await?;
+        let mut transaction = self.store.begin().await?;
+        let ended = end_all(&mut transaction, user.as_str()).await?;
+        let entry = done("session.revoke", actor, user.as_str(), visit, json!({ "sessions": "all" }));
+        entry.write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(())
+    }
+}
+
+impl SessionSummary {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.text("id")?.as_str().into(),
+            user: row.text("user_id")?.as_str().into(),
+            created: moment::moment(row.integer("created_at")?),
+            seen: moment::moment(row.integer("seen_at")?),
+            expires: moment::moment(row.integer("expires_at")?),
+            address: row.text("address")?,
+            client: row.text("client")?,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! People, as administrators see them.
+
+use std::time::SystemTime;
+
+use bartizan_model::UserId;
+use bartizan_store::{Row, Statement, StoreError};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{
+    AccountError, Accounts, EmailAddress, Visit,
+    login::{done, end_all, replace_password},
+};
+use crate::session::moment;
+
+/// A person to be known.
+#[derive(Debug)]
+pub struct NewPerson {
+    /// By which address.
+    pub email: String,
+    /// What they are called.
+    pub name: String,
+    /// Without one they cannot log in until one is set.
+    pub password: Option<SecretString>,
+    /// What they are everywhere, whatever the organisation.
+    pub roles: Vec<String>,
+}
+
+/// A person who is known.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Their id.
+    pub id: UserId,
+    /// Their address.
+    pub email: String,
+    /// What they are called.
+    pub name: String,
+    /// Since when.
+    pub created: SystemTime,
+    /// Since when they may not log in.
+    pub disabled: Option<SystemTime>,
+    /// When they logged in last.
+    pub last_login: Option<SystemTime>,
+    /// What they are everywhere.
+    pub roles: Vec<String>,
+}
+
+/// An id or an e-mail address, as it is given.
+#[derive(Debug, Clone)]
+pub struct PersonId(pub String);
+
+const LONGEST_NAME: usize = 100;
+const READ: &str = "SELECT u.id, u.email, u.name, u.created_at, u.disabled_at, u.last_login_at, r.role AS role \
+    FROM users u LEFT JOIN role_bindings r ON r.user_id = u.id AND r.organization_id = '' \
+    WHERE $1 = '' OR u.id = $1 ORDER BY u.email, r.role LIMIT 10000";
+
+/// A name of a person or an organisation: 1 to 100 characters that print.
+pub(crate) fn check_name(name: &str) -> Result<&str, AccountError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
+        return Err(AccountError::Name("a name has 1 to 100 characters, none of them a control character"));
+    }
+    Ok(name)
+}
+
+impl Accounts {
+    /// Makes an account.
+    pub async fn create_person(
+        &self,
+        new: NewPerson,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
+        const CREATE: &str = "INSERT INTO users (id, email, name, created_at) VALUES ($1, $2, $3, $4)";
+        let email: EmailAddress = new.email.parse().map_err(AccountError::Email)?;
+        let name = check_name(&new.name)?;
+        for role in &new.roles {
+            self.check_role(role)?;
+        }
+        let hash = match &new.password {
+            Some(password) => Some(self.secrets.admit(password, &[email.as_str(), name]).await?),
+            None => None,
+        };
+        let (id, now) = (UserId::generate(), moment::now());
+        let mut transaction = self.store.begin().await?;
+        let create = Statement::new(CREATE).text(id.as_str()).text(email.as_str()).text(name).integer(now);
+        transaction.execute(create).await.map_err(|error| match error {
+            StoreError::Duplicate => AccountError::Taken(format!("`{email}`")),
+            other => other.into(),
+        })?;
+        for role in &new.roles {
+            transaction.execute(bind_role(id.as_str(), "", role)).await?;
+        }
+        if let Some(hash) = hash {
+            replace_password(&mut transaction, id.as_str(), hash.expose()).await?;
+        }
+        let details = json!({ "email": email.as_str(), "roles": new.roles });
+        let actor = if actor.is_empty() { id.as_str() } else { actor };
+        done("user.create", actor, id.as_str(), visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.person(&PersonId(id.as_str().into())).await
+    }
+
+    /// Everybody, by address; ten thousand at most.
+    pub async fn people(&self) -> Result<Vec<Person>, AccountError> {
+        Ok(Person::all(&self.store.rows(Statement::new(READ).text("")).await?)?)
+    }
+
+    /// One person.
+    pub async fn person(&self, who: &PersonId) -> Result<Person, AccountError> {
+        let user = self.resolve(who).await?;
+        let rows = self.store.rows(Statement::new(READ).text(user.as_str())).await?;
+        let missing = || AccountError::Missing(format!("person `{}`", who.0));
+        Person::all(&rows)?.pop().ok_or_else(missing)
+    }
+
+    /// Lets a person in no longer, and ends their sessions; or lets them in again.
+    pub async fn disable_person(
+        &self,
+        who: &PersonId,
+        disabled: bool,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
+        const DISABLE: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
+        let user = self.resolve(who).await?;
+        let mut transaction = self.store.begin().await?;
+        let at = disabled.then(moment::now);
+        transaction.execute(Statement::new(DISABLE).text(user.as_str()).optional_integer(at)).await?;
+        let ended = end_all(&mut transaction, user.as_str()).await?;
+        let action = if disabled { "user.disable" } else { "user.enable" };
+        done(action, actor, user.as_str(), visit, Value::Null).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        self.person(who).await
+    }
+
+    /// Sets another password and ends every session.
+    pub async fn set_password(
+        &self,
+        who: &PersonId,
+        password: &SecretString,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let person = self.person(who).await?;
+        let hash = self.secrets.admit(password, &[&person.email, &person.name]).await?;
+        let mut transaction = self.store.begin().await?;
+        let ended = replace_password(&mut transaction, person.id.as_str(), hash.expose()).await?;
+        let entry = done("user.set_password", actor, person.id.as_str(), visit, Value::Null);
+        entry.write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        self.protection.recover(&person.email);
+        Ok(())
+    }
+
+    /// Lets a person try again at once whose logins are paused. Their address may still be.
+    pub async fn unlock_person(
+        &self,
+        who: &PersonId,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
+        let person = self.person(who).await?;
+        self.protection.recover(&person.email);
+        let mut transaction = self.store.begin().await?;
+        done("user.unlock", actor, person.id.as_str(), visit, Value::Null).write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(person)
+    }
+
+    /// Forgets a person: account, password, roles and sessions. The audit trail keeps their id.
+    pub async fn delete_person(
+        &self,
+        who: &PersonId,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
+        let person = self.person(who).await?;
+        let id = person.id.as_str();
+        let mut transaction = self.store.begin().await?;
+        let ended = end_all(&mut transaction, id).await?;
+        transaction.execute(Statement::new("DELETE FROM users WHERE id = $1").text(id)).await?;
+        done("user.delete", actor, id, visit, Value::Null).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(person)
+    }
+}
+
+/// Gives a role, everywhere where `organization` is empty.
+pub(crate) fn bind_role(user: &str, organization: &str, role: &str) -> Statement {
+    const BIND: &str =
+        "INSERT INTO role_bindings (user_id, organization_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    Statement::new(BIND).text(user).text(organization).text(role).integer(moment::now())
+}
+
+impl Person {
+    /// Rows come with one role each, those of a person together.
+    fn all(rows: &[Row]) -> Result<Vec<Self>, StoreError> {
+        let mut people: Vec<Self> = Vec::new();
+        for row in rows {
+            let id = row.text("id")?;
+            if people.last().is_none_or(|last| last.id.as_str() != id) {
+                people.push(Self {
+                    id: id.as_str().into(),
+                    email: row.text("email")?,
+                    name: row.text("name")?,
+                    created: moment::moment(row.integer("created_at")?),
+                    disabled: row.optional_integer("disabled_at")?.map(moment::moment),
+                    last_login: row.optional_integer("last_login_at")?.map(moment::moment),
+                    roles: Vec::new(),
+                });
+            }
+            if let (Some(person), Some(role)) = (people.last_mut(), row.optional_text("role")?) {
+                person.roles.push(role);
+            }
+        }
+        Ok(people)
+    }
+}

@@ -1,0 +1,127 @@
+//! Slows guessing down: five failures, then a pause, apart for strangers and for devices that the account knows.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::{Instant, SystemTime},
+};
+
+use bartizan_store::{Statement, Store, StoreError};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+
+use super::{AccountError, Visit};
+use crate::{
+    IdentityError,
+    attempts::{
+        Admission, Attempt, DeviceCookies, DeviceId, Factor, LoginGuard, LoginProtection, Origin, Signal,
+        Ticket,
+    },
+    password::Password,
+};
+
+/// Counts the attempts of this gateway.
+#[derive(Debug)]
+pub(crate) struct Protection {
+    guard: LoginGuard,
+    devices: DeviceCookies,
+}
+
+/// The longest account that is counted by itself.
+const LONGEST_ACCOUNT: usize = 254;
+
+impl Protection {
+    pub(crate) async fn open(store: &Store) -> Result<Self, AccountError> {
+        let key = device_key(store).await?;
+        let devices = DeviceCookies::new(&key);
+        Ok(Self { guard: LoginGuard::new(LoginProtection::default())?, devices })
+    }
+
+    /// Asks for an attempt, before anything is checked.
+    pub(crate) fn begin(
+        &self,
+        account: &str,
+        device: Option<&SecretString>,
+        password: Option<&Password>,
+        visit: &Visit,
+    ) -> Result<Ticket, AccountError> {
+        let account = counted(account);
+        let device = device.and_then(|device| self.known(&account, device));
+        let attempt = Attempt {
+            account: &account,
+            factor: Factor::Password,
+            origin: device.map_or(Origin::Stranger, Origin::Known),
+            address: visit.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            password,
+        };
+        match self.guard.begin(&attempt, Instant::now()) {
+            Admission::Admitted(ticket) => Ok(ticket),
+            Admission::Paused { retry_after, .. } => Err(AccountError::Paused(retry_after)),
+        }
+    }
+
+    pub(crate) fn failed(&self, ticket: Ticket, visit: &Visit) {
+        for signal in self.guard.failed(ticket, Instant::now()) {
+            let (client, request_id) = (visit.address(), visit.request_id.as_str());
+            match signal {
+                Signal::Paused { scope, pause } => {
+                    tracing::warn!(
+                        ?scope,
+                        ?pause,
+                        client,
+                        request_id,
+                        "logins are paused: too many have failed"
+                    );
+                }
+                Signal::ManyAccountsFromNetwork { accounts } => {
+                    tracing::warn!(accounts, client, request_id, "one network tries many accounts");
+                }
+                Signal::OnePasswordForManyAccounts { accounts } => {
+                    tracing::warn!(accounts, client, request_id, "one password is tried on many accounts");
+                }
+            }
+        }
+    }
+
+    pub(crate) fn succeeded(&self, ticket: Ticket) {
+        self.guard.succeeded(ticket);
+    }
+
+    /// Nothing was decided, for a reason of ours.
+    pub(crate) fn withdrawn(&self, ticket: Ticket) {
+        self.guard.withdrawn(ticket);
+    }
+
+    /// Ends the pauses of an account for strangers.
+    pub(crate) fn recover(&self, account: &str) {
+        self.guard.recover(&counted(account), None);
+    }
+
+    /// The cookie by which this device is known from now on.
+    pub(crate) fn device_cookie(&self, account: &str) -> Result<SecretString, IdentityError> {
+        self.devices.issue(&counted(account), SystemTime::now())
+    }
+
+    fn known(&self, account: &str, device: &SecretString) -> Option<DeviceId> {
+        self.devices.verify(account, device.expose_secret(), SystemTime::now())
+    }
+}
+
+/// An account in its one form, whether it exists or not.
+fn counted(account: &str) -> String {
+    account.trim().chars().take(LONGEST_ACCOUNT).collect::<String>().to_lowercase()
+}
+
+/// The key of device cookies, the same for every gateway of the store; made by the first.
+async fn device_key(store: &Store) -> Result<Zeroizing<[u8; 32]>, AccountError> {
+    const KEEP: &str =
+        "INSERT INTO secrets (name, value) VALUES ('device_cookie', $1) ON CONFLICT DO NOTHING";
+    const READ: &str = "SELECT value FROM secrets WHERE name = 'device_cookie'";
+    let mut key = Zeroizing::new([0; 32]);
+    aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| IdentityError::Random)?;
+    store.execute(Statement::new(KEEP).text(STANDARD.encode(key.as_slice()))).await?;
+    let nonsense = || StoreError::Nonsense { what: "the key of device cookies" };
+    let kept = Zeroizing::new(store.row(Statement::new(READ)).await?.ok_or_else(nonsense)?.text("value")?);
+    let bytes = Zeroizing::new(STANDARD.decode(kept.as_bytes()).map_err(|_| nonsense())?);
+    key.copy_from_slice(bytes.get(..32).filter(|_| bytes.len() == 32).ok_or_else(nonsense)?);
+    Ok(key)
+}

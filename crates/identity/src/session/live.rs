@@ -1,0 +1,165 @@
+//! What the store says of a session, asked for rarely.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+use bartizan_config::Sessions;
+use bartizan_model::{OrganizationId, SessionId, UserId};
+use bartizan_store::{Row, Statement, Store, StoreError};
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{
+    changes::SessionChanges,
+    moment::{milliseconds, moment, now, span},
+    token::SessionDigest,
+};
+
+/// How long a request waits for the store.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Look-ups at once; the next one waits for one of them.
+const LOOK_UPS: usize = 64;
+/// Notes of use at once; a further one is left out, the next look-up makes up for it.
+const TOUCHES: usize = 8;
+/// How exactly it is known when a session was used last.
+const SEEN: Duration = Duration::from_mins(5);
+
+const READ: &str = "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
+    r.role AS role FROM sessions s \
+    JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL \
+    LEFT JOIN role_bindings r ON r.user_id = s.user_id \
+        AND (r.organization_id = '' OR r.organization_id = s.organization_id) \
+    WHERE s.token_hash = $1 AND s.expires_at > $2";
+const TOUCH: &str = "UPDATE sessions SET seen_at = $2, renewed_at = $3, expires_at = $4 WHERE id = $1";
+
+/// The sessions of one store. The providers of every configuration share it.
+#[derive(Debug)]
+pub struct LiveSessions {
+    store: Store,
+    settings: ArcSwap<Sessions>,
+    changes: SessionChanges,
+    look_ups: Semaphore,
+    touches: Arc<Semaphore>,
+}
+
+/// A session that has not ended, and what its person may be.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveSession {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) created: SystemTime,
+    pub(crate) expires: SystemTime,
+    /// Before anything was asked of the store.
+    pub(crate) read: Instant,
+    renewed_at: i64,
+    seen_at: i64,
+}
+
+/// The store did not answer, or not in time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unavailable;
+
+impl LiveSessions {
+    pub(crate) fn new(store: Store, settings: &Sessions) -> Self {
+        Self {
+            store,
+            settings: ArcSwap::from_pointee(settings.clone()),
+            changes: SessionChanges::new(),
+            look_ups: Semaphore::new(LOOK_UPS),
+            touches: Arc::new(Semaphore::new(TOUCHES)),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Sessions> {
+        self.settings.load_full()
+    }
+
+    pub(crate) fn reconfigure(&self, settings: &Sessions) {
+        self.settings.store(Arc::new(settings.clone()));
+    }
+
+    pub(crate) fn changes(&self) -> &SessionChanges {
+        &self.changes
+    }
+
+    /// Asks the store, and notes there that the session is in use.
+    pub(crate) async fn read(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, Unavailable> {
+        let session = match timeout(PATIENCE, self.find(digest)).await {
+            Ok(Ok(session)) => session,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a session cannot be looked up");
+                return Err(Unavailable);
+            }
+            Err(_) => {
+                tracing::error!(store = self.store.label(), "a session cannot be looked up in time");
+                return Err(Unavailable);
+            }
+        };
+        if let Some(session) = &session {
+            self.touch(session);
+        }
+        Ok(session)
+    }
+
+    async fn find(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, StoreError> {
+        // INVARIANT: nobody closes the semaphore.
+        let _place = self.look_ups.acquire().await.ok();
+        let read = Instant::now();
+        let rows = self.store.rows(Statement::new(READ).text(digest.stored()).integer(now())).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let mut session = LiveSession::of(first, read)?;
+        for row in &rows {
+            session.roles.extend(row.optional_text("role")?);
+        }
+        Ok(Some(session))
+    }
+
+    /// Prolongs the session if it is time, and remembers that it was used; in the background.
+    fn touch(&self, session: &LiveSession) {
+        let (settings, at) = (self.settings.load(), now());
+        let is_due = at.saturating_sub(session.renewed_at) >= span(settings.renew_after);
+        if !is_due && at.saturating_sub(session.seen_at) < span(SEEN) {
+            return;
+        }
+        let Ok(place) = Arc::clone(&self.touches).try_acquire_owned() else { return };
+        let latest = milliseconds(session.created).saturating_add(span(settings.absolute));
+        let (renewed_at, expires_at) = if is_due {
+            (at, at.saturating_add(span(settings.lifetime)).min(latest))
+        } else {
+            (session.renewed_at, milliseconds(session.expires))
+        };
+        let touch = Statement::new(TOUCH)
+            .text(session.id.as_str())
+            .integer(at)
+            .integer(renewed_at)
+            .integer(expires_at);
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = store.execute(touch).await {
+                tracing::warn!(%error, "the use of a session cannot be noted");
+            }
+        });
+    }
+}
+
+impl LiveSession {
+    fn of(row: &Row, read: Instant) -> Result<Self, StoreError> {
+        let organization = row.text("organization_id")?;
+        Ok(Self {
+            id: row.text("id")?.as_str().into(),
+            user: row.text("user_id")?.as_str().into(),
+            organization: (!organization.is_empty()).then(|| organization.as_str().into()),
+            roles: Vec::new(),
+            created: moment(row.integer("created_at")?),
+            expires: moment(row.integer("expires_at")?),
+            read,
+            renewed_at: row.integer("renewed_at")?,
+            seen_at: row.integer("seen_at")?,
+        })
+    }
+}

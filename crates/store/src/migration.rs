@@ -1,0 +1,126 @@
+//! The schema, step by step. A step that has been released never changes.
+
+use std::{
+    fmt::Write,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bartizan_config::StoreLocation;
+use sha2::{Digest, Sha256};
+
+use crate::{Statement, Store, StoreError, Transaction, pools::Pools};
+
+/// A step of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// Counted from 1.
+    pub version: i64,
+    /// What it is about.
+    pub name: &'static str,
+    /// Its statements, for both databases.
+    pub sql: &'static str,
+}
+
+/// A step of the schema and whether it has been applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MigrationStatus {
+    /// The step.
+    pub migration: Migration,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
+impl Migration {
+    /// Every step, in order.
+    pub const ALL: &'static [Self] =
+        &[Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") }];
+
+    fn checksum(&self) -> String {
+        let mut text = String::with_capacity(64);
+        for byte in Sha256::digest(self.sql) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+}
+
+const TABLE: &str = "schema_migrations";
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (\
+    version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
+const READ: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
+const RECORD: &str =
+    "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
+
+impl Store {
+    /// Which steps the database has, without changing or making it.
+    pub async fn migrations(location: &StoreLocation) -> Result<Vec<MigrationStatus>, StoreError> {
+        let applied = match location {
+            StoreLocation::Sqlite(path) if !path.exists() => Vec::new(),
+            _ => {
+                let store = Self::unmigrated(location).await?;
+                let mut transaction = store.begin().await?;
+                let applied = applied(&mut transaction, store.label()).await?;
+                drop(transaction);
+                store.close().await;
+                applied
+            }
+        };
+        let status = |migration: &Migration| MigrationStatus {
+            migration: *migration,
+            applied: applied.contains(&migration.version),
+        };
+        Ok(Migration::ALL.iter().map(status).collect())
+    }
+}
+
+/// Applies what is missing, all of it or nothing.
+pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
+    let mut transaction = store.begin().await?;
+    transaction.lock_schema().await?;
+    let applied = applied(&mut transaction, store.label()).await?;
+    transaction.run(CREATE).await?;
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    for migration in Migration::ALL.iter().filter(|migration| !applied.contains(&migration.version)) {
+        transaction.run(migration.sql).await?;
+        let record = Statement::new(RECORD)
+            .integer(migration.version)
+            .text(migration.name)
+            .text(migration.checksum())
+            .integer(i64::try_from(at).unwrap_or(i64::MAX));
+        transaction.execute(record).await?;
+        tracing::info!(
+            version = migration.version,
+            name = migration.name,
+            store = store.label(),
+            "schema migrated"
+        );
+    }
+    transaction.commit().await
+}
+
+/// The versions that the database has, once it is sure that they are those of this release.
+async fn applied(transaction: &mut Transaction, label: &str) -> Result<Vec<i64>, StoreError> {
+    let catalogue = Statement::new(transaction.catalogue()).text(TABLE);
+    if transaction.row(catalogue).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let known = Migration::ALL.last().map_or(0, |migration| migration.version);
+    let mut versions = Vec::new();
+    for row in transaction.rows(Statement::new(READ)).await? {
+        let (version, checksum) = (row.integer("version")?, row.text("checksum")?);
+        match Migration::ALL.iter().find(|migration| migration.version == version) {
+            None => return Err(StoreError::Newer { store: label.into(), found: version, known }),
+            Some(migration) if migration.checksum() != checksum => {
+                return Err(StoreError::Altered { store: label.into(), version });
+            }
+            Some(_) => versions.push(version),
+        }
+    }
+    Ok(versions)
+}
+
+impl Store {
+    async fn unmigrated(location: &StoreLocation) -> Result<Self, StoreError> {
+        Ok(Self::with(Pools::open(location).await?, location))
+    }
+}

@@ -1,0 +1,104 @@
+//! Several statements that happen whole or not at all.
+
+use std::sync::Arc;
+
+use sqlx::{Postgres, Sqlite};
+
+use crate::{Row, Statement, StoreError, row::Inner};
+
+/// Statements that happen whole or not at all. One that is dropped without [`Transaction::commit`] has not happened.
+#[derive(Debug)]
+pub struct Transaction {
+    inner: Either,
+    label: Arc<str>,
+}
+
+#[derive(Debug)]
+enum Either {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Transaction {
+    pub(crate) fn sqlite(transaction: sqlx::Transaction<'static, Sqlite>) -> Self {
+        Self { inner: Either::Sqlite(transaction), label: "".into() }
+    }
+
+    pub(crate) fn postgres(transaction: sqlx::Transaction<'static, Postgres>) -> Self {
+        Self { inner: Either::Postgres(transaction), label: "".into() }
+    }
+
+    pub(crate) fn of(self, label: &Arc<str>) -> Self {
+        Self { label: Arc::clone(label), ..self }
+    }
+
+    /// The rows that a query finds.
+    pub async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let found = match &mut self.inner {
+            Either::Sqlite(transaction) => {
+                let rows = statement.prepare().fetch_all(&mut **transaction).await;
+                rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Sqlite(row))).collect())
+            }
+            Either::Postgres(transaction) => {
+                let rows = statement.prepare().fetch_all(&mut **transaction).await;
+                rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Postgres(row))).collect())
+            }
+        };
+        found.map_err(|source| StoreError::of(&self.label, source))
+    }
+
+    /// The first row that a query finds.
+    pub async fn row(&mut self, statement: Statement) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(statement).await?.into_iter().next())
+    }
+
+    /// Changes something; says how many rows were.
+    pub async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let done = match &mut self.inner {
+            Either::Sqlite(transaction) => {
+                statement.prepare().execute(&mut **transaction).await.map(|done| done.rows_affected())
+            }
+            Either::Postgres(transaction) => {
+                statement.prepare().execute(&mut **transaction).await.map(|done| done.rows_affected())
+            }
+        };
+        done.map_err(|source| StoreError::of(&self.label, source))
+    }
+
+    /// Makes it happen.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let done = match self.inner {
+            Either::Sqlite(transaction) => transaction.commit().await,
+            Either::Postgres(transaction) => transaction.commit().await,
+        };
+        done.map_err(|source| StoreError::of(&self.label, source))
+    }
+
+    /// Runs a text of several statements.
+    pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let done = match &mut self.inner {
+            Either::Sqlite(transaction) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
+            Either::Postgres(transaction) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
+        };
+        done.map_err(|source| StoreError::of(&self.label, source))
+    }
+
+    /// Waits until no other gateway changes the schema. SQLite's transactions are alone anyway.
+    pub(crate) async fn lock_schema(&mut self) -> Result<(), StoreError> {
+        match &self.inner {
+            Either::Sqlite(_) => Ok(()),
+            // The number is `bartizan` read as ASCII.
+            Either::Postgres(_) => self.run("SELECT pg_advisory_xact_lock(7089074238543061358)").await,
+        }
+    }
+
+    /// The name of this table in the catalogue, if it is there.
+    pub(crate) fn catalogue(&self) -> &'static str {
+        match &self.inner {
+            Either::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1",
+            Either::Postgres(_) => {
+                "SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+            }
+        }
+    }
+}
