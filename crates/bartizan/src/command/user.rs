@@ -40,9 +40,9 @@ enum Command {
     /// Forget a person: account, password, roles and sessions.
     Delete(One),
     /// Give a person a role.
-    AddRole(Role),
+    AddRole(Held),
     /// Take a role from a person.
-    RemoveRole(Role),
+    RemoveRole(Held),
 }
 
 #[derive(Debug, Args)]
@@ -94,7 +94,7 @@ struct SetPassword {
 }
 
 #[derive(Debug, Args)]
-struct Role {
+struct Held {
     /// Their id or e-mail address.
     user: String,
     /// A role of the configuration, or `super_admin`, `org_admin`, `user`, `viewer`.
@@ -181,7 +181,7 @@ impl SetPassword {
     }
 }
 
-impl Role {
+impl Held {
     async fn change(self, give: bool) -> Result<()> {
         let Self { user, role, organization, admin } = self;
         change_role(&admin.client()?, &user, role, organization, give).await
