@@ -28,9 +28,7 @@ pub use address::AddressPrefix;
 pub use line::Line;
 pub use name::Name;
 pub use permission::{Grant, Permission};
-pub use principal::{
-    CallerType, OrganizationId, Principal, PrincipalId, PrincipalKind, SessionId, UserId,
-};
+pub use principal::{CallerType, OrganizationId, Principal, PrincipalId, PrincipalKind, SessionId, UserId};
 pub use quota::{Algorithm, Quota};
 pub use request_id::RequestId;
 pub use trace_context::TraceContext;

@@ -53,7 +53,15 @@ impl Keys {
 fn key(id: &str, algorithm: SignatureAlgorithm, material: VerifyingMaterial) -> SignatureKey {
     let permissions = vec!["orders:read".parse().unwrap()];
     let organization = Some("acme".into());
-    SignatureKey { id: id.into(), algorithm, material, permissions, roles: vec![], organization, zone: Zone::Public }
+    SignatureKey {
+        id: id.into(),
+        algorithm,
+        material,
+        permissions,
+        roles: vec![],
+        organization,
+        zone: Zone::Public,
+    }
 }
 
 fn shared_key(id: &str) -> SignatureKey {

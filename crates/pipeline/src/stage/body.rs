@@ -147,8 +147,6 @@ fn failed(failure: BodyFailure) -> Refusal {
     match failure {
         BodyFailure::TooSlow => Refusal::new(Code::BodyTooSlow, "below the minimum rate").closing(),
         BodyFailure::Incomplete => Refusal::new(Code::BodyIncomplete, "broken off or malformed").closing(),
-        BodyFailure::NoRoom => {
-            Refusal::overloaded(NoRoom.to_string()).closing()
-        }
+        BodyFailure::NoRoom => Refusal::overloaded(NoRoom.to_string()).closing(),
     }
 }

@@ -107,7 +107,15 @@ fn key(
     if !seen.insert(id.clone()) {
         problems.error(entry.id.position, format!("a second key is called `{id}`"));
     }
-    Some(SignatureKey { id, algorithm, material: material?, permissions, roles, organization, zone: Zone::default() })
+    Some(SignatureKey {
+        id,
+        algorithm,
+        material: material?,
+        permissions,
+        roles,
+        organization,
+        zone: Zone::default(),
+    })
 }
 
 /// A public key is published: as the secret of an HMAC it would let anybody sign, so the two never mix.
