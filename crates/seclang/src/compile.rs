@@ -67,7 +67,9 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
             }
             DirectiveKind::Marker(name) => {
                 let marker = shared.marker(name);
-                programs.iter_mut().for_each(|program| program.mark(marker));
+                for program in &mut programs {
+                    program.mark(marker);
+                }
             }
             DirectiveKind::ComponentSignature(signature) => signatures.push(signature.clone()),
             DirectiveKind::Setting(setting) => settings.apply(setting),

@@ -128,8 +128,8 @@ fn rules(folder: &Path, crs: &Path) -> Result<PathBuf> {
         "xtask/src/crs/engine.conf",
         "bench/waf/engine.conf",
     ];
-    let ours: String = ours.iter().map(|file| format!("Include {}\n", root.join(file).display())).collect();
-    let text = format!("{ours}Include {crs}/crs-setup.conf.example\nInclude {crs}/rules/*.conf\n");
+    let ours = ours.map(|file| root.join(file).display().to_string()).join("\nInclude ");
+    let text = format!("Include {ours}\nInclude {crs}/crs-setup.conf.example\nInclude {crs}/rules/*.conf\n");
     let path = folder.join("rules.conf");
     fs::write(&path, text)?;
     Ok(path)

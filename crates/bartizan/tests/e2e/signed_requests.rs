@@ -1,6 +1,6 @@
 //! Signed requests: by partners, with a library of another house, and by the gateway itself.
 //!
-//! The library is PyPI's `http-message-signatures`, which `cargo xtask setup` puts into `.venv`. Where it is missing
+//! The library is `PyPI`'s `http-message-signatures`, which `cargo xtask setup` puts into `.venv`. Where it is missing
 //! the stories about it say so and are skipped, except in CI (`CI` is set), where they fail.
 
 use std::{

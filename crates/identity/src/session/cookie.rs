@@ -25,9 +25,11 @@ pub(crate) fn find<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h 
 mod tests {
     use super::*;
 
+    type Case<'a> = (&'a [&'a str], Result<Option<&'a str>, InvalidReason>);
+
     #[test]
     fn a_cookie_is_found_by_its_whole_name() {
-        let cases: [(&[&str], Result<Option<&str>, InvalidReason>); 8] = [
+        let cases: [Case<'_>; 8] = [
             (&[], Ok(None)),
             (&["a=1"], Ok(Some("1"))),
             (&["b=2; a=1; c=3"], Ok(Some("1"))),

@@ -81,13 +81,15 @@ mod tests {
 
     use super::*;
 
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Result<(), CrossSite>);
+
     #[test]
     fn a_write_must_come_from_the_same_origin_and_know_the_token() {
         let token = SessionToken::generate().unwrap();
         let (csrf, other) = (token.csrf(), SessionToken::generate().unwrap().csrf());
         let own = ("origin", "https://shop.test");
         let said = ("x-csrf-token", csrf.as_str());
-        let cases: [(&str, &[(&str, &str)], Result<(), CrossSite>); 15] = [
+        let cases: [Case<'_>; 15] = [
             ("GET", &[], Ok(())),
             ("GET", &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")], Ok(())),
             ("POST", &[], Err(CrossSite::Token)),

@@ -1,11 +1,6 @@
 //! Accounts on real databases, and the road's view of their sessions.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on says so"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so")]
 
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
@@ -109,9 +104,9 @@ async fn a_life(location: &StoreLocation) {
     let visit = Visit::default();
     let ada = node.person("Ada@Shop.test", &["viewer"]).await;
     assert_eq!(ada.email, "ada@shop.test");
-    let taken = NewPerson { email: "ada@shop.test".into(), name: "A".into(), password: None, roles: vec![] };
-    let taken = node.accounts.create_person(taken, OPERATOR, &visit).await.unwrap_err();
-    assert!(matches!(taken, AccountError::Taken(_)), "{taken}");
+    let second = NewPerson { email: "ada@shop.test".into(), name: "A".into(), password: None, roles: vec![] };
+    let error = node.accounts.create_person(second, OPERATOR, &visit).await.unwrap_err();
+    assert!(matches!(error, AccountError::Taken(_)), "{error}");
 
     // Read once, then remembered.
     let token = node.log_in(" ADA@shop.test ").await;
@@ -266,13 +261,13 @@ async fn strangers_can_pause_strangers_but_not_a_device_that_is_known() {
     log_in(PASSWORD, None, 3).await.unwrap();
     // Nobody learns from it who has an account.
     for _ in 0..5 {
-        let login = Login {
+        let guess = Login {
             email: "nobody@shop.test".into(),
             password: "wrong-wrong-wrong".into(),
             organization: None,
             device: None,
         };
-        assert!(matches!(node.accounts.log_in(&login, &visit(4)).await, Err(AccountError::WrongCredentials)));
+        assert!(matches!(node.accounts.log_in(&guess, &visit(4)).await, Err(AccountError::WrongCredentials)));
     }
     let nobody = node.try_log_in("nobody@shop.test", PASSWORD).await;
     assert!(matches!(nobody, Err(AccountError::Paused(_))));

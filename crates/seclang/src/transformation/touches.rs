@@ -39,10 +39,14 @@ pub(crate) fn profile(value: &[u8]) -> (ByteSet, Transformations) {
         touching |= table[usize::from(byte)];
     };
     if value.len() < SHORT {
-        value.iter().for_each(|byte| note(*byte));
+        for byte in value {
+            note(*byte);
+        }
     } else {
         let mut seen = [false; 256];
-        value.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        for byte in value {
+            seen[usize::from(*byte)] = true;
+        }
         (0..=u8::MAX).filter(|byte| seen[usize::from(*byte)]).for_each(note);
     }
     (present, touching)
