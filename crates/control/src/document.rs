@@ -36,7 +36,7 @@ pub(crate) fn openapi() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("What `run` made on its first start."));
     components.add_security_scheme("admin_token", SecurityScheme::Http(token.build()));
-    for (_, name, description) in [ALWAYS, GUARDED, WITH_BODY].into_iter().flatten() {
+    for (_, name, description) in [ALWAYS, GUARDED, WITH_BODY, OF_ACCOUNTS].into_iter().flatten() {
         components.responses.insert((*name).into(), RefOr::T(problem(description)));
     }
     for item in document.paths.paths.values_mut() {
@@ -68,6 +68,14 @@ const WITH_BODY: &[Answer] = &[
     ("422", "InvalidValue", "The body is JSON, but not what is asked for."),
 ];
 
+/// What an operation on accounts may answer too.
+const OF_ACCOUNTS: &[Answer] = &[
+    ("409", "AccountsNotConfigured", "The configuration has no `accounts`."),
+    ("503", "StoreUnavailable", "The store of accounts does not answer."),
+];
+/// The tags of operations on accounts.
+const ACCOUNTS: [&str; 4] = ["users", "organizations", "sessions", "audit"];
+
 /// Status, name among the components, description.
 type Answer = (&'static str, &'static str, &'static str);
 
@@ -76,15 +84,11 @@ fn complete(operation: &mut Operation) {
     let guarded = operation.security.as_deref() != Some(&[SecurityRequirement::default()]);
     let guarded = if guarded { GUARDED } else { &[] };
     let with_body = if operation.request_body.is_some() { WITH_BODY } else { &[] };
-    for (status, answer) in &mut operation.responses.responses {
-        if let RefOr::T(response) = answer
-            && status.starts_with(['4', '5'])
-            && response.content.is_empty()
-        {
-            *response = problem(&response.description);
-        }
-    }
-    for (status, name, _) in [ALWAYS, guarded, with_body].into_iter().flatten() {
+    let tags = operation.tags.iter().flatten();
+    let of_accounts = tags.into_iter().any(|tag| ACCOUNTS.contains(&tag.as_str()));
+    let of_accounts = if of_accounts { OF_ACCOUNTS } else { &[] };
+    answer_with_problems(operation);
+    for (status, name, _) in [ALWAYS, guarded, with_body, of_accounts].into_iter().flatten() {
         let answer = RefOr::Ref(Ref::from_response_name(*name));
         operation.responses.responses.entry((*status).into()).or_insert(answer);
     }
@@ -93,16 +97,20 @@ fn complete(operation: &mut Operation) {
 /// Every refusal of every operation is a problem.
 pub(crate) fn complete_responses(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            for (status, answer) in &mut operation.responses.responses {
-                if let RefOr::T(response) = answer
-                    && status.starts_with(['4', '5'])
-                    && response.content.is_empty()
-                {
-                    *response = problem(&response.description);
-                }
-            }
+        [&mut item.get, &mut item.post, &mut item.delete]
+            .into_iter()
+            .flatten()
+            .for_each(answer_with_problems);
+    }
+}
+
+fn answer_with_problems(operation: &mut Operation) {
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(response) = answer
+            && status.starts_with(['4', '5'])
+            && response.content.is_empty()
+        {
+            *response = problem(&response.description);
         }
     }
 }
