@@ -16,7 +16,7 @@ use crate::output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, TITLE, Table, line
 const PACE: Duration = Duration::from_millis(25);
 
 const HEAD: [&str; 6] = ["SENT", "METHOD", "PATH", "STATUS", "DECISION", "REQUEST ID"];
-const WIDTHS: [usize; 6] = [34, 7, 29, 6, 28, 36];
+const WIDTHS: [usize; 6] = [34, 7, 38, 6, 28, 36];
 
 /// What came of the traffic.
 #[derive(Debug, Default)]
