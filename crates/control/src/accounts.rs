@@ -5,6 +5,7 @@
 
 mod document;
 mod endpoints;
+mod external;
 mod failures;
 mod visitor;
 
@@ -26,6 +27,7 @@ pub use self::{
     endpoints::{
         ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest, StartedSession,
     },
+    external::Providers,
     visitor::AccountClient,
 };
 use crate::{
@@ -77,6 +79,9 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(endpoints::list_own_sessions))
         .routes(routes!(endpoints::end_own_session))
         .routes(routes!(endpoints::sign_up))
+        .routes(routes!(external::list_providers))
+        .routes(routes!(external::log_in_at_provider))
+        .routes(routes!(external::come_back_from_provider))
 }
 
 async fn not_found() -> Failure {

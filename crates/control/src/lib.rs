@@ -37,7 +37,7 @@ mod tests;
 
 pub use accounts::{
     AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions,
-    SignUpRequest, StartedSession,
+    Providers, SignUpRequest, StartedSession,
 };
 pub use api::{
     access::{

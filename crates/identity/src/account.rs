@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod email;
 mod error;
+mod external;
 mod login;
 mod organizations;
 mod own_sessions;

@@ -32,8 +32,14 @@ pub struct MigrationStatus {
 
 impl Migration {
     /// Every step, in order.
-    pub const ALL: &'static [Self] =
-        &[Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") }];
+    pub const ALL: &'static [Self] = &[
+        Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") },
+        Self {
+            version: 5,
+            name: "external identities",
+            sql: include_str!("../migrations/0005_external_identities.sql"),
+        },
+    ];
 
     fn checksum(&self) -> String {
         let mut text = String::with_capacity(64);

@@ -21,6 +21,12 @@ impl From<AccountError> for Failure {
             AccountError::Taken(_) => FailureCode::AlreadyExists,
             AccountError::Missing(_) => FailureCode::NotFound,
             AccountError::SignUpOff => FailureCode::SignUpOff,
+            AccountError::Unknown(_) => FailureCode::NoAccount,
+            AccountError::Provider { error, .. } if error.is_providers_fault() => {
+                tracing::warn!(%error, "a login at another provider failed");
+                FailureCode::ProviderFailed
+            }
+            AccountError::Provider { .. } => FailureCode::LoginFailed,
             AccountError::Busy => {
                 return Self::new(FailureCode::TooManyLogins, error.to_string()).retry_after(1);
             }

@@ -13,7 +13,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub use super::audit::AuditEntry;
 use super::{AccountError, audit, protection::Protection, secret::Secrets};
-use crate::session::{LiveSessions, changes::SessionChanges, moment};
+use crate::{
+    openid::OpenIdProvider,
+    session::{LiveSessions, changes::SessionChanges, moment},
+};
 
 /// How often the changes of other gateways are read.
 const FOLLOW: Duration = Duration::from_millis(500);
@@ -36,11 +39,17 @@ pub struct Accounts {
 struct Settings {
     sign_up: SignUp,
     roles: RoleTable,
+    providers: Vec<Arc<OpenIdProvider>>,
 }
 
 impl Settings {
-    fn of(accounts: &bartizan_config::Accounts, roles: &[Role]) -> Self {
-        Self { sign_up: accounts.sign_up, roles: RoleTable::new(roles) }
+    fn of(accounts: &bartizan_config::Accounts, roles: &[Role]) -> Result<Self, AccountError> {
+        let providers = accounts.providers.iter().map(|settings| OpenIdProvider::new(settings).map(Arc::new));
+        Ok(Self {
+            sign_up: accounts.sign_up,
+            roles: RoleTable::new(roles),
+            providers: providers.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -60,7 +69,7 @@ impl Accounts {
             live: Arc::new(LiveSessions::new(store.clone(), &settings.sessions)),
             protection: Protection::open(&store).await?,
             secrets: Secrets::new(&settings.passwords)?,
-            settings: ArcSwap::from_pointee(Settings::of(settings, roles)),
+            settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,
         });
         tokio::spawn(attend(Arc::downgrade(&accounts)));
@@ -70,9 +79,10 @@ impl Accounts {
     /// Goes on by another configuration. Its store is not looked at: a store changes with a restart only.
     pub fn reconfigure(&self, config: &Config) -> Result<(), AccountError> {
         let Some(accounts) = &config.accounts else { return Ok(()) };
+        let settings = Settings::of(accounts, &config.roles)?;
         self.secrets.reconfigure(&accounts.passwords)?;
         self.live.reconfigure(&accounts.sessions);
-        self.settings.store(Arc::new(Settings::of(accounts, &config.roles)));
+        self.settings.store(Arc::new(settings));
         Ok(())
     }
 
@@ -89,6 +99,11 @@ impl Accounts {
     /// Whether strangers may make themselves an account.
     pub fn sign_up_policy(&self) -> SignUp {
         self.settings.load().sign_up
+    }
+
+    /// Where else people can log in.
+    pub fn providers(&self) -> Vec<Arc<OpenIdProvider>> {
+        self.settings.load().providers.clone()
     }
 
     /// The newest entries of the audit trail.
