@@ -17,7 +17,7 @@ use crate::{
 /// The longest ID token that is read.
 const MAX_BYTES: usize = 32 * 1024;
 /// How far clocks may differ.
-const LEEWAY: Duration = Duration::from_secs(60);
+const LEEWAY: Duration = Duration::from_mins(1);
 /// The longest subject (section 2: 255 characters).
 const LONGEST_SUBJECT: usize = 255;
 
@@ -76,7 +76,7 @@ impl Expected<'_> {
             _ => {}
         }
         check_times(members, LEEWAY, now)?;
-        if text("nonce") != Some(self.nonce) { Err(OpenIdError::Nonce) } else { Ok(()) }
+        if text("nonce") == Some(self.nonce) { Ok(()) } else { Err(OpenIdError::Nonce) }
     }
 }
 

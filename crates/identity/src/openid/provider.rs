@@ -140,7 +140,7 @@ impl OpenIdProvider {
                     request.basic_auth(form_encoded(client_id), Some(form_encoded(secret.expose_secret())));
             }
             Some(secret) => {
-                form.extend([("client_id", client_id.as_str()), ("client_secret", secret.expose_secret())])
+                form.extend([("client_id", client_id.as_str()), ("client_secret", secret.expose_secret())]);
             }
             None => form.push(("client_id", client_id)),
         }

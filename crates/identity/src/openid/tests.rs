@@ -260,9 +260,10 @@ async fn only_known_people_get_in_unless_more_is_said() {
             password: None,
             roles: vec!["viewer".into()],
         };
-        let person = match is_person {
-            true => Some(accounts.create_person(new(), Accounts::OPERATOR, &visit).await.unwrap()),
-            false => None,
+        let person = if is_person {
+            Some(accounts.create_person(new(), Accounts::OPERATOR, &visit).await.unwrap())
+        } else {
+            None
         };
         let provider = accounts.provider("company").unwrap();
         let errand = Errand::begin("/").unwrap();
