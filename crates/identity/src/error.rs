@@ -254,6 +254,14 @@ pub enum InvalidReason {
     UnknownCertificate,
     #[error("the certificate names several known clients")]
     AmbiguousCertificate,
+    #[error("what the token is bound to is not understood")]
+    Confirmation,
+    #[error("the token is bound to a certificate that the connection does not have")]
+    OtherCertificate,
+    #[error("{0}")]
+    Dpop(crate::DpopError),
+    #[error("the token has been revoked")]
+    Revoked,
     #[error("the session has ended, or never was")]
     UnknownSession,
 }

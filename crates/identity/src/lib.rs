@@ -49,7 +49,7 @@
 //! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
 //! their failures. [`OpaqueToken`] is what sessions and keys are made of.
 //!
-//! Issuing of tokens is not here, and neither are HTTP handlers.
+//! [`authorization_server`] issues tokens. HTTP handlers are not here.
 //!
 //! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
@@ -58,7 +58,10 @@ pub mod account;
 mod api_key;
 pub mod attempts;
 mod authenticator;
+pub mod authorization_server;
 mod certificate;
+mod confirmation;
+mod dpop;
 mod error;
 mod identified;
 mod key;
@@ -76,6 +79,7 @@ mod token;
 
 pub use api_key::{generate_api_key, hash_api_key};
 pub use authenticator::Authenticator;
+pub use dpop::DpopError;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::{Authenticated, Identified};
 pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};

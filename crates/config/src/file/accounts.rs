@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Tokens;
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
     forms::Parsed,
@@ -35,6 +36,8 @@ pub(crate) struct Accounts {
     pub(crate) password: Optional<Passwords>,
     /// How long a login lasts.
     pub(crate) session: Optional<Sessions>,
+    /// Tokens that the gateway issues itself. Without it, it issues none.
+    pub(crate) tokens: Optional<Tokens>,
 }
 
 /// What a password must be, and what guessing one costs.

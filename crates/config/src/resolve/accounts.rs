@@ -9,7 +9,7 @@ use super::{files::Files, limits::LimitedRoute, overlap::Overlaps, routes::Named
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
     Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
-    StoreLocation,
+    StoreLocation, Tokens,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -25,6 +25,12 @@ const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
 /// The largest body of their endpoints.
 const BODY: usize = 16 * 1024;
+/// Where clients learn about the tokens (RFC 8414, RFC 9728, OpenID Connect Discovery 1.0).
+const WELL_KNOWN: [&str; 3] = [
+    "/.well-known/oauth-authorization-server/**",
+    "/.well-known/oauth-protected-resource/**",
+    "/.well-known/openid-configuration",
+];
 /// Where a password is tried or chosen.
 const PASSWORD_ENDPOINTS: [&str; 3] = ["login", "password", "sign-up"];
 
@@ -183,7 +189,7 @@ fn cookie(
 
 /// The routes that lead to the endpoints of accounts.
 pub(super) fn routes(
-    accounts: &Accounts,
+    (accounts, tokens): (&Accounts, Option<&Tokens>),
     position: Position,
     overlaps: &mut Overlaps,
     named: &mut Named<'_, '_>,
@@ -194,7 +200,11 @@ pub(super) fn routes(
     let tried =
         PASSWORD_ENDPOINTS.map(|name| (format!("{}/{name}", accounts.prefix), vec![Method::POST], "auth"));
     let others = (format!("{}/**", accounts.prefix), Vec::new(), "api");
-    for (path, methods, limit) in tried.into_iter().chain([others]) {
+    let prefix: Option<PathPattern> = accounts.prefix.parse().ok();
+    let endpoints = tried.into_iter().chain([others]).map(|place| (place, prefix.clone()));
+    let described = tokens.into_iter().flat_map(|_| WELL_KNOWN);
+    let described = described.map(|path| ((path.to_owned(), vec![Method::GET], "api"), None));
+    for ((path, methods, limit), strip_prefix) in endpoints.chain(described) {
         // A prefix with a problem of its own has been told already.
         let Ok(path) = path.parse::<PathPattern>() else { continue };
         overlaps.claim(&path, &[], &methods, position, problems);
@@ -214,7 +224,7 @@ pub(super) fn routes(
             hosts: Vec::new(),
             methods,
             destination: Destination::Accounts,
-            strip_prefix: accounts.prefix.parse().ok(),
+            strip_prefix,
             preserve_host: true,
             authentication: Authentication::Public,
             authentication_line: Line::NONE,

@@ -11,10 +11,10 @@ use std::{
 use bartizan_model::{Grant, Name, OrganizationId, Zone};
 use http::{HeaderName, header};
 
-use super::{files::Files, roles::Roles};
+use super::{files::Files, roles::Roles, tokens};
 use crate::{
     ApiKey, ApiKeyProvider, Authentication, CertificateClient, CertificateProvider, IdentityProvider,
-    Provider, SignatureProfile,
+    Provider, SignatureProfile, Tokens,
     file::{self, ApiKeys, Certificates, Document},
     forms::Parsed,
     located::{At, Optional, Position},
@@ -63,6 +63,7 @@ enum Kind {
 
 pub(crate) fn resolve(
     document: &Document,
+    tokens: Option<&Tokens>,
     roles: &mut Roles,
     files: &mut Files<'_>,
     problems: &mut Problems<'_>,
@@ -95,6 +96,9 @@ pub(crate) fn resolve(
             file::Provider::Session(_) => {
                 check_accounts(document, key.position, problems);
                 Some(Provider::Session)
+            }
+            file::Provider::Token(own) => {
+                tokens::provider(tokens, own, key.position, problems).map(|jwt| Provider::Jwt(Arc::new(jwt)))
             }
         };
         if let Some(provider) = provider {
@@ -199,6 +203,7 @@ fn facts(position: Position, provider: &file::Provider) -> Facts {
             SignatureProfile::Legacy => (signature::LEGACY_HEADERS.into(), Kind::LegacySignature),
         },
         file::Provider::Session(_) => (Vec::new(), Kind::Session),
+        file::Provider::Token(_) => (vec![header::AUTHORIZATION], Kind::Token),
     };
     let proves_content = match provider {
         file::Provider::Signature(signatures) => signature::proves_content(signatures),

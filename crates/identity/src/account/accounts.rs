@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bartizan_config::{Config, Role, SignUp, StoreLocation};
 use bartizan_policy::{BuiltInRole, RoleTable};
-use bartizan_store::{Statement, Store};
+use bartizan_store::{Statement, Store, Transaction};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use super::audit::AuditEntry;
@@ -89,6 +89,17 @@ impl Accounts {
     /// Whether strangers may make themselves an account.
     pub fn sign_up_policy(&self) -> SignUp {
         self.settings.load().sign_up
+    }
+
+    /// An entry of the audit trail: what `actor` did to `subject`, with the change itself.
+    pub(crate) async fn record(
+        transaction: &mut Transaction,
+        action: &'static str,
+        (actor, subject): (&str, &str),
+        details: serde_json::Value,
+        visit: &super::Visit,
+    ) -> Result<(), AccountError> {
+        Ok(super::login::done(action, actor, subject, visit, details).write(transaction).await?)
     }
 
     /// The newest entries of the audit trail.

@@ -14,6 +14,7 @@ use bartizan_store::{Statement, Store, StoreError, Transaction};
 use parking_lot::{Mutex, RwLock};
 
 use super::moment::{milliseconds, now};
+use crate::authorization_server::epochs::TokenEpochs;
 
 /// How long what was read of a session is relied on.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(30);
@@ -52,11 +53,12 @@ impl SessionChanges {
         self.is_empty.store(false, Ordering::Release);
     }
 
-    /// The row that tells the other gateways.
+    /// The row that tells the other gateways. Access tokens that were issued before end, too.
     pub(crate) async fn tell(transaction: &mut Transaction, subject: &str) -> Result<(), StoreError> {
         const TELL: &str = "INSERT INTO session_changes (id, at, subject) VALUES ($1, $2, $3)";
         let id = uuid::Uuid::now_v7().to_string();
-        transaction.execute(Statement::new(TELL).text(id).integer(now()).text(subject)).await.map(|_| ())
+        transaction.execute(Statement::new(TELL).text(id).integer(now()).text(subject)).await?;
+        TokenEpochs::advance(transaction, subject).await
     }
 
     /// Notes what other gateways have told, and forgets what nothing remembered can be older than.

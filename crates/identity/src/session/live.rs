@@ -1,7 +1,7 @@
 //! What the store says of a session, asked for rarely.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,6 +16,7 @@ use super::{
     moment::{milliseconds, moment, now, span},
     token::SessionDigest,
 };
+use crate::authorization_server::OwnTokens;
 
 /// How long a request waits for the store.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,6 +41,8 @@ pub struct LiveSessions {
     store: Store,
     settings: ArcSwap<Sessions>,
     changes: SessionChanges,
+    /// The access tokens of the same people, where they are issued.
+    own_tokens: OnceLock<Arc<OwnTokens>>,
     look_ups: Semaphore,
     touches: Arc<Semaphore>,
 }
@@ -69,9 +72,20 @@ impl LiveSessions {
             store,
             settings: ArcSwap::from_pointee(settings.clone()),
             changes: SessionChanges::new(),
+            own_tokens: OnceLock::new(),
             look_ups: Semaphore::new(LOOK_UPS),
             touches: Arc::new(Semaphore::new(TOUCHES)),
         }
+    }
+
+    /// From now on access tokens are issued, too.
+    pub(crate) fn issue(&self, tokens: &Arc<OwnTokens>) {
+        // INVARIANT: a store has one authorization server; a second one would change nothing.
+        let _ = self.own_tokens.set(Arc::clone(tokens));
+    }
+
+    pub(crate) fn own_tokens(&self) -> Option<&Arc<OwnTokens>> {
+        self.own_tokens.get()
     }
 
     pub(crate) fn settings(&self) -> Arc<Sessions> {

@@ -18,7 +18,7 @@ pub(super) struct Claims {
     pub(super) roles: Vec<String>,
     pub(super) expires: SystemTime,
     pub(super) multi_factor: bool,
-    members: Object,
+    pub(super) members: Object,
 }
 
 /// How many permissions, and how many roles, a token may list.

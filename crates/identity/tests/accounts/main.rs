@@ -4,6 +4,7 @@
 
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
+mod tokens;
 
 use std::{
     sync::Arc,
@@ -41,7 +42,11 @@ struct Node {
 
 impl Node {
     async fn open(location: &StoreLocation) -> Self {
-        let config = Config::parse(DOCUMENT, &Source::text(".")).unwrap().config;
+        Self::with(location, DOCUMENT).await
+    }
+
+    async fn with(location: &StoreLocation, document: &str) -> Self {
+        let config = Config::parse(document, &Source::text(".")).unwrap().config;
         let settings = config.accounts.as_ref().unwrap();
         let accounts = Accounts::open(location, settings, &config.roles).await.unwrap();
         let index = Arc::new(PermissionIndex::new(config.routes.iter().map(|route| &route.require)));

@@ -1,0 +1,35 @@
+//! Tokens that the gateway issues to its own people: an OAuth 2.0 authorization server (RFC 6749, RFC 9700).
+//!
+//! A registered client sends a person who has logged in to [`AuthorizationServer::authorize`] and gets a code (PKCE, RFC
+//! 7636), which [`AuthorizationServer::token`] exchanges for an access token (RFC 9068) and a refresh token. What a token
+//! may do is what its scope and the roles of the person both allow at the moment of its issue; a change of roles ends
+//! the access tokens that were issued before, so that clients come back for others.
+//!
+//! Access tokens are verified without asking anybody ([`OwnTokens`]): by published keys that rotate (`rotation`), against
+//! epochs that every gateway reads twice a second (`epochs`). Refresh tokens stand in the store, as hashes.
+
+mod access_token;
+mod authorization;
+mod client;
+pub(crate) mod epochs;
+mod error;
+pub(crate) mod family;
+mod introspection;
+mod key_ring;
+pub(crate) mod metadata;
+mod person;
+mod revocation;
+mod rotation;
+mod scope;
+mod sealing;
+mod server;
+mod signing_key;
+mod token_request;
+pub(crate) mod thumbprint;
+
+pub use authorization::{Authorization, AuthorizationRequest};
+pub use client::ClientProof;
+pub use error::{OAuthError, TokenError};
+pub use revocation::Revoked;
+pub use server::{AuthorizationServer, OwnTokens};
+pub use token_request::{Grant, Proofs, TokenRequest, TokenResponse};
