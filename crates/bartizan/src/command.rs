@@ -17,6 +17,7 @@ pub(crate) mod run;
 mod schema;
 mod session;
 mod status;
+mod token;
 mod user;
 pub(crate) mod version;
 
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     User(user::User),
     Org(org::Org),
     Session(session::Session),
+    Token(token::Token),
     Migrate(migrate::Migrate),
     ApiKey(api_key::ApiKey),
     Openapi(openapi::Openapi),
@@ -79,6 +81,7 @@ impl Command {
             Self::User(command) => ask(command.run()).map(done),
             Self::Org(command) => ask(command.run()).map(done),
             Self::Session(command) => ask(command.run()).map(done),
+            Self::Token(command) => ask(command.run()).map(done),
             Self::Migrate(command) => ask(command.run()).map(done),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),

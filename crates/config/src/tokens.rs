@@ -49,6 +49,10 @@ pub struct TokenClient {
     pub redirect_uris: Vec<String>,
     /// What its tokens may do at most. Default whatever the person may.
     pub scopes: Vec<Grant>,
+    /// What it may do by itself, without a person. Default nothing.
+    pub permissions: Vec<Grant>,
+    /// Whether it may exchange tokens that it was called with (RFC 8693).
+    pub exchange: bool,
     /// Whether its tokens must be bound to a key (RFC 9449).
     pub dpop: bool,
     /// Whether its tokens are bound to the certificate of its connection (RFC 8705).

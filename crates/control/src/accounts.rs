@@ -6,7 +6,7 @@
 mod document;
 mod endpoints;
 mod failures;
-mod visitor;
+pub(crate) mod visitor;
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use axum::{
     extract::DefaultBodyLimit,
     middleware,
 };
-use bartizan_identity::account::Accounts;
+use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bytes::Bytes;
 use http::{Request, Response};
 use tower::ServiceExt;
@@ -31,6 +31,7 @@ pub use self::{
 use crate::{
     extract::MAX_BODY,
     failure::{Failure, FailureCode, finish},
+    oauth,
 };
 
 /// The endpoints of accounts. Cheap to clone.
@@ -40,15 +41,19 @@ pub struct AccountsApi {
 }
 
 impl AccountsApi {
-    /// The endpoints of these accounts.
-    pub fn new(accounts: Arc<Accounts>) -> Self {
+    /// The endpoints of these accounts, and of the tokens that they are issued.
+    pub fn new(accounts: Arc<Accounts>, tokens: Option<Arc<AuthorizationServer>>) -> Self {
         let (router, _) = operations().split_for_parts();
+        let router = router.with_state(accounts);
+        let router = match tokens {
+            Some(server) => router.merge(oauth::router(server)),
+            None => router,
+        };
         let router = router
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(middleware::from_fn(finish))
-            .with_state(accounts);
+            .layer(middleware::from_fn(finish));
         Self { router }
     }
 
@@ -64,7 +69,9 @@ impl AccountsApi {
 
     /// Their `OpenAPI` document as indented JSON.
     pub fn openapi_json() -> String {
-        document::json(operations().into_openapi())
+        let mut document = operations().into_openapi();
+        document.merge(oauth::document());
+        document::json(document)
     }
 }
 

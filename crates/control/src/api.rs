@@ -12,6 +12,7 @@ pub(crate) mod policies;
 pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod tokens;
 pub(crate) mod upstreams;
 
 use std::sync::Arc;
@@ -85,6 +86,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(sessions::list_sessions, sessions::end_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::read_audit_trail))
+        .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))

@@ -79,6 +79,8 @@ macro_rules! codes {
 codes! {
     /// Broken HTTP, broken JSON, or a parameter that is none.
     MalformedRequest = "malformed_request", BAD_REQUEST;
+    /// A client sends people here who cannot be sent back.
+    AuthorizationRefused = "authorization_refused", BAD_REQUEST;
     /// No token.
     MissingAuthenticationToken = "missing_authentication_token", UNAUTHORIZED;
     /// A token that is not the admin token.
@@ -111,6 +113,8 @@ codes! {
     ForecastRunning = "forecast_running", CONFLICT;
     /// The configuration has no `accounts`.
     AccountsNotConfigured = "accounts_not_configured", CONFLICT;
+    /// The configuration has no `accounts.tokens`.
+    TokensNotConfigured = "tokens_not_configured", CONFLICT;
     /// Something has this name already.
     AlreadyExists = "already_exists", CONFLICT;
     /// The body is too large.
@@ -203,7 +207,7 @@ pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
     }
     let headers = response.headers_mut();
     headers.insert("x-request-id", id.header_value());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -26,6 +26,7 @@ mod error;
 mod extract;
 mod failure;
 mod guard;
+mod oauth;
 mod operator;
 mod server;
 mod system;
@@ -73,11 +74,13 @@ pub use api::{
     },
     sessions::{AuditEntry, AuditTrail, Session, Sessions},
     status::{Listener, ListenerKind, Status},
+    tokens::{RevokedKind, TokenRevocation},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };
 pub use control::Control;
 pub use error::ControlError;
 pub use failure::Problem;
+pub use oauth::{IssuedTokens, OAuthRefusal};
 pub use system::{LimitsInUse, PoliciesInUse, ReloadFailure, ReloadFuture, System};
 pub use timestamp::Timestamp;
 pub use token::AdminToken;

@@ -29,6 +29,8 @@ pub struct Visitor {
     pub address: std::net::IpAddr,
     /// Whether the client speaks TLS.
     pub secure: bool,
+    /// SHA-256 of the certificate that it has proven to hold.
+    pub certificate: Option<[u8; 32]>,
 }
 
 /// The accounts of this gateway: their sessions for the road, their endpoints for the routes that lead there.
@@ -78,7 +80,12 @@ async fn hand_over(
     *request.uri_mut() = target(exchange)?;
     *request.headers_mut() = std::mem::take(&mut exchange.head.headers);
     request.headers_mut().insert(X_REQUEST_ID, exchange.id.header_value());
-    let visitor = Visitor { address: exchange.client.address, secure: exchange.client.secure };
+    let client = &exchange.client;
+    let visitor = Visitor {
+        address: client.address,
+        secure: client.secure,
+        certificate: client.certificate.as_ref().map(|certificate| certificate.fingerprint),
+    };
     request.extensions_mut().insert(visitor);
     let Ok(mut response) = door.service.call(request).await;
     strip_hop_by_hop(response.headers_mut());

@@ -5,6 +5,9 @@
 //! may do is what its scope and the roles of the person both allow at the moment of its issue; a change of roles ends
 //! the access tokens that were issued before, so that clients come back for others.
 //!
+//! A client with permissions of its own gets tokens for itself (`machine`); a service that was called with a token gets
+//! one to call on with (`exchange`).
+//!
 //! Access tokens are verified without asking anybody ([`OwnTokens`]): by published keys that rotate (`rotation`), against
 //! epochs that every gateway reads twice a second (`epochs`). Refresh tokens stand in the store, as hashes.
 
@@ -13,9 +16,11 @@ mod authorization;
 mod client;
 pub(crate) mod epochs;
 mod error;
+mod exchange;
 pub(crate) mod family;
 mod introspection;
 mod key_ring;
+mod machine;
 pub(crate) mod metadata;
 mod person;
 mod revocation;

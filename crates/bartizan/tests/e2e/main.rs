@@ -53,6 +53,7 @@ mod limits_race;
 mod limits_refund;
 mod message_limits;
 mod no_leaks;
+mod own_tokens;
 mod path_dodging;
 mod permissions;
 mod policies;

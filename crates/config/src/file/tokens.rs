@@ -91,6 +91,13 @@ pub(crate) struct TokenClient {
     /// What its tokens may do at most. Without it whatever the person may.
     #[serde(default)]
     pub(crate) scopes: Optional<Vec<At<Parsed<Grant>>>>,
+    /// What it may do by itself, without a person (client credentials). Needs a `secret`.
+    #[serde(default)]
+    pub(crate) permissions: Optional<Vec<At<Parsed<Grant>>>>,
+    /// Whether it may exchange tokens that it was called with for others to call on with (RFC 8693). Needs a `secret`.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub(crate) exchange: Optional<Parsed<bool>>,
     /// Whether its tokens must be bound to a key of its own (RFC 9449).
     #[serde(default)]
     #[schemars(extend("default" = false))]

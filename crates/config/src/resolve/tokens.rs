@@ -121,6 +121,13 @@ fn clients(file: &file::Tokens, problems: &mut Problems<'_>) -> Vec<TokenClient>
         }
         let secret = problems.read_optional(&client.secret).map(|hash| hash.value.0);
         let scopes = client.scopes.as_ref().map(|scopes| problems.read_all(scopes)).unwrap_or_default();
+        let permissions = client.permissions.as_ref().map(|list| problems.read_all(list)).unwrap_or_default();
+        let exchange = problems.read_or(&client.exchange, false);
+        if secret.is_none() && (exchange || !permissions.is_empty()) {
+            problems
+                .error(key.position, "without a `secret` anybody could do this in the name of the client")
+                .help("add `secret: \"sha256:...\"`, or leave out `permissions` and `exchange`");
+        }
         let dpop = problems.read_or(&client.dpop, false);
         let certificate_bound = problems.read_or(&client.certificate_bound, false);
         if uris.is_empty() && secret.is_none() {
@@ -134,6 +141,8 @@ fn clients(file: &file::Tokens, problems: &mut Problems<'_>) -> Vec<TokenClient>
             secret,
             redirect_uris: uris.into_iter().map(|uri| uri.value).collect(),
             scopes: scopes.into_iter().map(|scope| scope.value).collect(),
+            permissions: permissions.into_iter().map(|grant| grant.value).collect(),
+            exchange,
             dpop,
             certificate_bound,
         });

@@ -19,6 +19,21 @@ pub struct AccountClient {
     pub address: IpAddr,
     /// Whether it speaks TLS.
     pub secure: bool,
+    /// SHA-256 of the certificate that it has proven to hold.
+    pub certificate: Option<[u8; 32]>,
+}
+
+/// The other end, for requests that do not ride on a cookie.
+pub(crate) struct Connection {
+    pub(crate) client: AccountClient,
+    pub(crate) visit: Visit,
+}
+
+impl Connection {
+    pub(crate) fn of(parts: &Parts) -> Result<Self, Failure> {
+        let client = client(parts)?;
+        Ok(Self { client, visit: visit(parts, client) })
+    }
 }
 
 /// A request that no other site has made; where it comes from.

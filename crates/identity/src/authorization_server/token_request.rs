@@ -45,6 +45,18 @@ pub enum Grant {
         /// A part of what was granted; empty for all of it.
         scope: String,
     },
+    /// Nothing but the client itself (RFC 6749, section 4.4).
+    ClientCredentials {
+        /// A part of what the client may do; empty for all of it.
+        scope: String,
+    },
+    /// A token that the client was called with (RFC 8693).
+    TokenExchange {
+        /// An access token of this server.
+        subject: SecretString,
+        /// A part of its scope; empty for all of it.
+        scope: String,
+    },
 }
 
 /// A request to the token endpoint.
@@ -82,6 +94,8 @@ pub struct TokenResponse {
     pub scope: String,
     /// Who logged in, for clients that asked with `openid`.
     pub id_token: Option<SecretString>,
+    /// Whether it was exchanged for another token (RFC 8693).
+    pub is_exchanged: bool,
 }
 
 /// A code that the store knows.
@@ -114,6 +128,14 @@ impl AuthorizationServer {
             Grant::RefreshToken { token, scope } => {
                 let asked = (Scope::parse(scope)?, request.resources.as_slice());
                 self.refresh((&tokens, client), token, asked, binding, visit).await
+            }
+            Grant::ClientCredentials { scope } => {
+                let asked = (Scope::parse(scope)?, request.resources.as_slice());
+                self.client_credentials((&tokens, client), asked, &binding).await
+            }
+            Grant::TokenExchange { subject, scope } => {
+                let asked = (Scope::parse(scope)?, request.resources.as_slice());
+                self.exchange((&tokens, client), subject, asked, &binding)
             }
         }
     }
@@ -264,6 +286,7 @@ impl AuthorizationServer {
             refresh_token,
             scope: issued.scope.to_string(),
             id_token: None,
+            is_exchanged: false,
         })
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use bartizan_config::{Config, Source, StoreLocation, Tokens};
 use bartizan_identity::{
-    AuthenticationError, Authenticator, Identified, InvalidReason, Presented, SessionToken,
+    AuthenticationError, Authenticator, ClientCertificate, Identified, InvalidReason, Presented, SessionToken,
     account::{PersonId, Visit},
     authorization_server::{
         AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, Revoked, TokenError,
@@ -36,8 +36,9 @@ accounts:
     at_most: 2
     clients:
       app: { redirect_uris: ["https://app.test/back"], scopes: ["reports:*", "user:read"] }
+      bound: { redirect_uris: ["https://bound.test/back"], certificate_bound: true }
       other: { redirect_uris: ["https://other.test/back"] }
-      watcher: { secret: "sha256:SECRET" }
+      watcher: { secret: "sha256:SECRET", permissions: ["reports:read", "users:*"], exchange: true }
 identity: { own: { token: {} }, people: { session: {} } }
 roles: { auditor: ["reports:read"], editor: ["reports:write", "invoices:write"] }
 routes: [{ path: /reports, to: "http://localhost:1", auth: [own, people], require: ["reports:read"] }]
@@ -119,12 +120,45 @@ impl Issuing {
         self.ask("app", Grant::RefreshToken { token: token.clone(), scope: String::new() }).await
     }
 
-    /// What the road says of a token.
+    /// Tokens that are bound to the certificate of the connection.
+    async fn bound(&self, session: &SessionToken, certificate: Option<[u8; 32]>) -> TokenResponse {
+        let back = "https://bound.test/back";
+        let request =
+            AuthorizationRequest { client: "bound".into(), redirect_uri: back.into(), ..self.request("reports:read") };
+        let code = parameter(&self.authorize(&request, Some(session)).await, "code").unwrap();
+        let code = SecretString::from(code);
+        let ask = async |certificate| {
+            let grant = Grant::AuthorizationCode {
+                code: code.clone(),
+                redirect_uri: back.into(),
+                verifier: VERIFIER.into(),
+            };
+            let client = ClientProof { id: "bound".into(), secret: None };
+            let request = TokenRequest { client, grant, resources: Vec::new() };
+            let proofs = Proofs { headers: &HeaderMap::new(), certificate };
+            self.server.token(&request, &proofs, &Visit::default()).await
+        };
+        is_refused(ask(None).await, OAuthError::InvalidRequest);
+        ask(certificate).await.unwrap()
+    }
+
     fn enter(&self, token: &SecretString) -> Result<Arc<Identified>, AuthenticationError> {
+        self.enter_with(token, None)
+    }
+
+    /// What the road says of a token, over a connection with this certificate.
+    fn enter_with(
+        &self,
+        token: &SecretString,
+        certificate: Option<[u8; 32]>,
+    ) -> Result<Arc<Identified>, AuthenticationError> {
         let value = format!("Bearer {}", token.expose_secret());
         let (head, ()) = Request::get("/").header(header::AUTHORIZATION, value).body(()).unwrap().into_parts();
         let selection = self.authenticator.select(&["own".parse().unwrap()], &[]).unwrap();
-        let presented = Presented { head: &head, secure: false, client_certificate: None, content: None };
+        let certificate =
+            certificate.map(|fingerprint| ClientCertificate { fingerprint, ..ClientCertificate::default() });
+        let client_certificate = certificate.as_ref();
+        let presented = Presented { head: &head, secure: false, client_certificate, content: None };
         self.authenticator.authenticate(&selection, &presented).map(|proven| proven.identified)
     }
 
@@ -227,8 +261,68 @@ async fn a_life_of_tokens(location: &StoreLocation) {
     assert_eq!(claims(&third.access_token)["permissions"], serde_json::json!([]));
     gateway.enter(&third.access_token).unwrap();
 
+    gateway.node.accounts.add_role(None, &who(&ada), "auditor", OPERATOR, &Visit::default()).await.unwrap();
+    machines(&gateway, &session).await;
     refused_requests(&gateway, &session, &code).await;
     at_once(&gateway, &session).await;
+}
+
+/// A machine's own tokens, and those that it gets for tokens that it was called with.
+async fn machines(gateway: &Issuing, session: &SessionToken) {
+    let ask = async |id: &str, grant: Grant, resources: &[&str]| {
+        let secret = (id == "watcher").then(|| "watcher".into());
+        let resources = resources.iter().map(|resource| (*resource).to_owned()).collect();
+        let request = TokenRequest { client: ClientProof { id: id.into(), secret }, grant, resources };
+        let headers = HeaderMap::new();
+        let proofs = Proofs { headers: &headers, certificate: None };
+        gateway.server.token(&request, &proofs, &Visit::default()).await
+    };
+    let own = |scope: &str| Grant::ClientCredentials { scope: scope.into() };
+    let machine = ask("watcher", own("reports:read users:read"), &[]).await.unwrap();
+    let said = claims(&machine.access_token);
+    assert_eq!((&said["sub"], &said["client_id"]), (&"watcher".into(), &"watcher".into()));
+    assert_eq!(said["permissions"], serde_json::json!(["reports:read", "users:read"]));
+    assert!(machine.refresh_token.is_none());
+    let identified = gateway.enter(&machine.access_token).unwrap();
+    assert_eq!(identified.grants.to_str().unwrap(), "reports:read users:read");
+    is_refused(ask("watcher", own("invoices:write"), &[]).await, OAuthError::InvalidScope);
+    is_refused(ask("app", own(""), &[]).await, OAuthError::UnauthorizedClient);
+
+    let person = gateway.issue(session, "reports:read reports:write").await;
+    let exchange = |scope: &str| {
+        let subject = person.access_token.clone();
+        Grant::TokenExchange { subject, scope: scope.into() }
+    };
+    let billing = "http://localhost:8080/billing";
+    let next = ask("watcher", exchange("reports:read"), &[billing]).await.unwrap();
+    let (before, after) = (claims(&person.access_token), claims(&next.access_token));
+    assert_eq!((&after["sub"], &after["aud"], &after["sid"]), (&before["sub"], &billing.into(), &before["sid"]));
+    assert_eq!(after["act"], serde_json::json!({ "sub": "watcher" }));
+    assert_eq!(after["permissions"], serde_json::json!(["reports:read"]));
+    assert!(after["exp"].as_i64() <= before["exp"].as_i64() && after["jti"] != before["jti"]);
+    let again = Grant::TokenExchange { subject: next.access_token.clone(), scope: String::new() };
+    let again = claims(&ask("watcher", again, &[]).await.unwrap().access_token);
+    assert_eq!(again["act"], serde_json::json!({ "sub": "watcher", "act": { "sub": "watcher" } }));
+    is_refused(ask("watcher", exchange("reports:*"), &[]).await, OAuthError::InvalidScope);
+    is_refused(ask("app", exchange(""), &[]).await, OAuthError::UnauthorizedClient);
+    is_refused(ask("watcher", exchange(""), &["https://elsewhere.test"]).await, OAuthError::InvalidTarget);
+    let nonsense = Grant::TokenExchange { subject: "nonsense".into(), scope: String::new() };
+    is_refused(ask("watcher", nonsense, &[]).await, OAuthError::InvalidRequest);
+
+    // What ends the first ends the second; a token that is bound gives none that is not.
+    let certificate = Some([7; 32]);
+    let bound = gateway.bound(session, certificate).await;
+    let exchange = Grant::TokenExchange { subject: bound.access_token.clone(), scope: String::new() };
+    is_refused(ask("watcher", exchange, &[]).await, OAuthError::InvalidRequest);
+    assert!(matches!(
+        gateway.enter(&bound.access_token),
+        Err(AuthenticationError::Invalid { reason: InvalidReason::OtherCertificate, .. })
+    ));
+    gateway.enter_with(&bound.access_token, certificate).expect("with its certificate");
+    assert!(gateway.enter_with(&bound.access_token, Some([8; 32])).is_err());
+    let family = before["grant_id"].as_str().unwrap().to_owned();
+    gateway.server.revoke(&Revoked::Authorization(family), OPERATOR, &Visit::default()).await.unwrap();
+    gateway.revoked(&next.access_token).await;
 }
 
 async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str) {
