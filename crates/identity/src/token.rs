@@ -5,8 +5,8 @@
 //! keys that do not fit.
 
 mod cache;
-mod claims;
-mod compact;
+pub(crate) mod claims;
+pub(crate) mod compact;
 mod header;
 pub(crate) mod json;
 #[cfg(test)]

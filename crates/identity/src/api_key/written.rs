@@ -1,11 +1,11 @@
-//! API keys: long random strings that are known here only as SHA-256 hashes.
+//! Keys that the configuration knows, as SHA-256 hashes.
 //!
 //! A presented key is hashed, and the hash is looked up. The first eight bytes of the hash choose the candidates,
 //! the rest is compared in constant time. What the look-up's timing may tell is which hashes share a prefix with
 //! that of the presented key; an attacker cannot steer a SHA-256 hash towards a prefix byte by byte, and a known
 //! hash does not give the key, whose 256 random bits cannot be guessed. A slow password hash would add nothing.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::SystemTime};
 
 use bartizan_config::ApiKeyProvider;
 use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
@@ -14,8 +14,9 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::stored::StoredKeys;
 use crate::{
-    Identified, IdentityError, InvalidReason, OpaqueToken,
+    AuthenticationError, Identified, IdentityError, InvalidReason, LiveSessions, OpaqueToken,
     identified::{Entitlements, Standing},
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct ApiKeyTable {
     name: Name,
     header: HeaderName,
     clients: HashMap<[u8; 8], Vec<Client>>,
+    /// Those of the store, where they are accepted.
+    stored: Option<StoredKeys>,
 }
 
 #[derive(Debug)]
@@ -49,9 +52,16 @@ impl ApiKeyTable {
     pub(crate) fn new(
         name: &Name,
         settings: &ApiKeyProvider,
-        entitlements: &Entitlements,
+        sessions: Option<&Arc<LiveSessions>>,
+        entitlements: &Arc<Entitlements>,
     ) -> Result<Self, IdentityError> {
-        let mut table = Self { name: name.clone(), header: settings.header.clone(), clients: HashMap::new() };
+        let live = sessions.map(|sessions| sessions.keys());
+        let mut table = Self {
+            name: name.clone(),
+            header: settings.header.clone(),
+            clients: HashMap::new(),
+            stored: settings.stored.map(|zone| StoredKeys::new(name, zone, live, entitlements)),
+        };
         for key in &settings.keys {
             if let Some(other) = table.client(&key.hash) {
                 return Err(IdentityError::SameCredential {
@@ -85,13 +95,27 @@ impl ApiKeyTable {
     }
 
     /// Who holds `key`, according to the first of `tables` that knows it.
-    pub(crate) fn find(tables: &[Arc<Self>], key: &[u8]) -> Result<Arc<Identified>, InvalidReason> {
-        if !(16..=256).contains(&key.len()) {
-            return Err(InvalidReason::KeyLength);
+    pub(crate) fn find(
+        tables: &[Arc<Self>],
+        key: &[u8],
+        address: Option<IpAddr>,
+        now: SystemTime,
+    ) -> Result<Option<Arc<Identified>>, AuthenticationError> {
+        if let Some(first) = tables.first()
+            && !(16..=256).contains(&key.len())
+        {
+            let (provider, reason) = (first.name.clone(), InvalidReason::KeyLength);
+            return Err(AuthenticationError::Invalid { provider, reason });
         }
-        let hash = Sha256::digest(key).into();
-        let found = tables.iter().find_map(|table| table.client(&hash));
-        found.cloned().ok_or(InvalidReason::UnknownApiKey)
+        if tables.iter().any(|table| !table.clients.is_empty()) {
+            let hash = Sha256::digest(key).into();
+            if let Some(found) = tables.iter().find_map(|table| table.client(&hash)) {
+                return Ok(Some(Arc::clone(found)));
+            }
+        }
+        let mut stored = tables.iter().filter_map(|table| table.stored.as_ref());
+        // Every one sees the same keys.
+        stored.next().map_or(Ok(None), |stored| stored.find(key, address, now))
     }
 
     fn client(&self, hash: &[u8; 32]) -> Option<&Arc<Identified>> {
