@@ -133,8 +133,10 @@ impl Default for ClaimNames {
 pub struct ApiKeyProvider {
     /// The header that carries the key.
     pub header: http::HeaderName,
-    /// The keys that exist.
+    /// The keys that are written here.
     pub keys: Vec<ApiKey>,
+    /// The zone that holders of keys in the store call from; `None`: such keys are refused.
+    pub stored: Option<Zone>,
 }
 
 /// One API key. The key itself is known only to its holder.

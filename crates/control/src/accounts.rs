@@ -6,6 +6,8 @@
 mod document;
 mod endpoints;
 mod failures;
+mod keys;
+mod roles;
 pub(crate) mod visitor;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ pub use self::{
     endpoints::{
         ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest, StartedSession,
     },
+    keys::NewOwnApiKey,
     visitor::AccountClient,
 };
 use crate::{
@@ -84,6 +87,11 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(endpoints::list_own_sessions))
         .routes(routes!(endpoints::end_own_session))
         .routes(routes!(endpoints::sign_up))
+        .routes(routes!(keys::list_own_keys, keys::create_own_key))
+        .routes(routes!(keys::revoke_own_key))
+        .routes(routes!(keys::rotate_own_key))
+        .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
+        .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
 }
 
 async fn not_found() -> Failure {

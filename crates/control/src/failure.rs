@@ -95,6 +95,8 @@ codes! {
     CrossSiteRefused = "cross_site_refused", FORBIDDEN;
     /// Administrators make accounts.
     SignUpOff = "sign_up_off", FORBIDDEN;
+    /// More than whoever asks may do or give.
+    InsufficientPermissions = "insufficient_permissions", FORBIDDEN;
     /// Nothing there.
     NotFound = "not_found", NOT_FOUND;
     /// Something there, but not for this method.
@@ -117,6 +119,8 @@ codes! {
     TokensNotConfigured = "tokens_not_configured", CONFLICT;
     /// Something has this name already.
     AlreadyExists = "already_exists", CONFLICT;
+    /// No room for another API key.
+    TooManyKeys = "too_many_keys", CONFLICT;
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not JSON by its own account.

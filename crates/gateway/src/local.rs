@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
-use bartizan_identity::LiveSessions;
+use bartizan_identity::{ClientCertificate, LiveSessions};
 use bartizan_pipeline::{Code, Exchange, Outcome, Refusal, Stage};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -23,14 +23,14 @@ pub trait LocalService: Send + Sync + 'static {
 pub type LocalAnswer<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Infallible>> + Send + 'a>>;
 
 /// Who asks, as far as the connection and trusted proxies tell.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Visitor {
     /// The client's address.
     pub address: std::net::IpAddr,
     /// Whether the client speaks TLS.
     pub secure: bool,
-    /// SHA-256 of the certificate that it has proven to hold.
-    pub certificate: Option<[u8; 32]>,
+    /// The certificate that it has proven to hold.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The accounts of this gateway: their sessions for the road, their endpoints for the routes that lead there.
@@ -84,7 +84,7 @@ async fn hand_over(
     let visitor = Visitor {
         address: client.address,
         secure: client.secure,
-        certificate: client.certificate.as_ref().map(|certificate| certificate.fingerprint),
+        certificate: client.certificate.clone(),
     };
     request.extensions_mut().insert(visitor);
     let Ok(mut response) = door.service.call(request).await;

@@ -227,7 +227,7 @@ impl Checker {
                 Self::Token(Arc::new(verifier))
             }
             Provider::ApiKey(settings) => {
-                Self::ApiKey(Arc::new(ApiKeyTable::new(name, settings, entitlements)?))
+                Self::ApiKey(Arc::new(ApiKeyTable::new(name, settings, live.sessions, entitlements)?))
             }
             Provider::Certificate(settings) => {
                 Self::Certificate(Arc::new(CertificateTable::new(name, settings, entitlements)?))

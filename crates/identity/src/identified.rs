@@ -62,18 +62,6 @@ pub(crate) struct Standing {
 }
 
 impl Entitlements {
-    /// A caller with its own grants alone; its roles are names to policies.
-    pub(crate) fn identify_within<'a>(
-        &self,
-        principal: Principal,
-        standing: Standing,
-        own: impl IntoIterator<Item = &'a Grant>,
-        roles: impl IntoIterator<Item = &'a str>,
-        expires: Option<SystemTime>,
-    ) -> Identified {
-        self.with_grants(principal, standing, &own.into_iter().collect(), roles, expires)
-    }
-
     /// A caller with its own grants and those of its roles.
     pub(crate) fn identify<'a>(
         &self,
@@ -87,17 +75,19 @@ impl Entitlements {
         for role in roles.clone() {
             effective.extend(self.roles.grants(role));
         }
-        self.with_grants(principal, standing, &effective, roles, expires)
+        self.identify_exactly(principal, standing, effective, roles, expires)
     }
 
-    fn with_grants<'a>(
+    /// A caller with these grants, whatever its roles would give.
+    pub(crate) fn identify_exactly<'g, 'r>(
         &self,
         principal: Principal,
         standing: Standing,
-        effective: &BTreeSet<&Grant>,
-        roles: impl IntoIterator<Item = &'a str>,
+        grants: impl IntoIterator<Item = &'g Grant>,
+        roles: impl IntoIterator<Item = &'r str>,
         expires: Option<SystemTime>,
     ) -> Identified {
+        let effective: BTreeSet<&Grant> = grants.into_iter().collect();
         let Standing { caller_type, zone } = standing;
         let caller = Caller::new(&principal, caller_type, zone, roles, effective.iter().copied());
         let texts: Vec<&str> = effective.iter().map(|grant| grant.as_str()).collect();

@@ -175,7 +175,7 @@ impl Slot {
     ) -> Option<Result<Authenticated, AuthenticationError>> {
         match self {
             Self::Token { header, verifiers } => authenticate_token(presented, header, verifiers, now),
-            Self::ApiKey { header, tables } => authenticate_api_key(presented, header, tables),
+            Self::ApiKey { header, tables } => authenticate_api_key(presented, header, tables, now),
             Self::Certificate { tables } => authenticate_certificate(presented, tables),
             Self::Signature { tables, demanded } => authenticate_signature(presented, tables, demanded, now),
             Self::LegacySignature { tables } => authenticate_legacy_signature(presented, tables, now),
@@ -274,13 +274,16 @@ fn authenticate_api_key(
     presented: &Presented<'_>,
     header: &HeaderName,
     tables: &[Arc<ApiKeyTable>],
+    now: SystemTime,
 ) -> Option<Result<Authenticated, AuthenticationError>> {
     let first = tables.first()?.name();
-    let outcome = match presented.only(header) {
-        Ok(value) => ApiKeyTable::find(tables, value?.as_bytes()),
-        Err(reason) => Err(reason),
+    let key = match presented.only(header) {
+        Ok(value) => value?.as_bytes(),
+        Err(reason) => return Some(Err(invalid(first, reason))),
     };
-    Some(outcome.map(Authenticated::from).map_err(|reason| invalid(first, reason)))
+    let found = ApiKeyTable::find(tables, key, presented.address, now).transpose();
+    let unknown = || Err(invalid(first, InvalidReason::UnknownApiKey));
+    Some(found.unwrap_or_else(unknown).map(Authenticated::from))
 }
 
 fn authenticate_certificate(

@@ -5,8 +5,8 @@
 //! keys that do not fit.
 
 mod cache;
-mod claims;
-mod compact;
+pub(crate) mod claims;
+pub(crate) mod compact;
 mod header;
 pub(crate) mod json;
 #[cfg(test)]
@@ -224,7 +224,7 @@ impl TokenVerifier {
         let standing = Standing { caller_type, zone: self.settings.zone };
         let identified = if self.own.is_some() {
             // What the roles gave is in the token, as far as its scope allows it.
-            self.entitlements.identify_within(principal, standing, &claims.grants, roles, Some(claims.expires))
+            self.entitlements.identify_exactly(principal, standing, &claims.grants, roles, Some(claims.expires))
         } else {
             self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires))
         };

@@ -34,6 +34,7 @@ impl Migration {
     /// Every step, in order.
     pub const ALL: &'static [Self] = &[
         Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") },
+        Self { version: 3, name: "machines", sql: include_str!("../migrations/0003_machines.sql") },
         Self { version: 4, name: "tokens", sql: include_str!("../migrations/0004_tokens.sql") },
     ];
 

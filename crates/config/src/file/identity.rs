@@ -149,9 +149,12 @@ pub(crate) struct ApiKeys {
     /// The zone that holders call from, unless the key says otherwise.
     #[schemars(extend("default" = "public"))]
     pub(crate) zone: Optional<Parsed<Zone>>,
-    /// The keys that exist.
+    /// The keys that are written here.
     #[schemars(extend("default" = []))]
     pub(crate) keys: Optional<Vec<At<ApiKey>>>,
+    /// Whether keys that are kept in the store (`bartizan key create`) are accepted, too. Needs `accounts`.
+    #[schemars(extend("default" = false))]
+    pub(crate) store: Optional<bool>,
 }
 
 /// One API key. The key itself is known only to its holder.

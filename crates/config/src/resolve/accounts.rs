@@ -17,6 +17,8 @@ use crate::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
+const KEY_PREFIX: &str = "bzn_live";
+const AUDIT_RETENTION: Duration = Duration::from_hours(90 * 24);
 const COOKIE: &str = "__Host-bartizan";
 const PLAIN_COOKIE: &str = "bartizan";
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -71,7 +73,32 @@ pub(crate) fn accounts(
         sign_up: file.sign_up.get().unwrap_or_default(),
         passwords: passwords(&file.password, problems),
         sessions: sessions(file, listen, problems),
+        key_prefix: key_prefix(file, problems),
+        audit_retention: audit_retention(file, problems),
     })
+}
+
+fn key_prefix(file: &file::Accounts, problems: &mut Problems<'_>) -> String {
+    let keys = file.api_keys.as_ref();
+    let Some(prefix) = keys.and_then(|keys| problems.read_optional(&keys.prefix)) else {
+        return KEY_PREFIX.into();
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !(1..=32).contains(&prefix.len()) || !prefix.bytes().all(allowed) {
+        problems
+            .error(prefix.position, format!("`{}` cannot start an API key", prefix.value))
+            .help("use 1 to 32 letters, digits, `-` or `_`, for example `shop_live`");
+    }
+    prefix.value
+}
+
+fn audit_retention(file: &file::Accounts, problems: &mut Problems<'_>) -> Duration {
+    let written = file.audit.as_ref().and_then(|audit| problems.read_optional(&audit.retention));
+    let Some(retention) = written else { return AUDIT_RETENTION };
+    if !(DAY..=3653 * DAY).contains(&retention.value) {
+        problems.error(retention.position, "`retention` is 1d to 3653d (ten years)");
+    }
+    retention.value
 }
 
 fn prefix(file: &Optional<Parsed<PathPattern>>, problems: &mut Problems<'_>) -> String {

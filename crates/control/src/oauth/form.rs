@@ -2,7 +2,10 @@
 //! section 3.1), but for those that may.
 
 use axum::extract::{FromRequest, Request};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use bartizan_identity::authorization_server::{ClientProof, OAuthError};
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -87,13 +90,36 @@ impl<S: Send + Sync> FromRequest<S> for ClientForm {
 /// Who asks (RFC 6749, section 2.3.1): by HTTP Basic, or in the form, but not both.
 fn client(headers: &HeaderMap, form: &Parameters) -> Result<ClientProof, OAuthRefusal> {
     let (id, secret) = (form.optional("client_id")?, form.optional("client_secret")?);
+    let assertion = assertion(form)?;
     let Some((basic, password)) = basic(headers)? else {
-        return Ok(ClientProof { id: id.unwrap_or_default().to_owned(), secret: secret.map(SecretString::from) });
+        if secret.is_some() && assertion.is_some() {
+            return Err(malformed("the client proves twice who it is"));
+        }
+        let subject = assertion.as_deref().and_then(unproven_subject);
+        let id = id.map(str::to_owned).or(subject).unwrap_or_default();
+        return Ok(ClientProof { id, secret: secret.map(SecretString::from), assertion });
     };
-    if secret.is_some() || id.is_some_and(|id| id != basic) {
+    if secret.is_some() || assertion.is_some() || id.is_some_and(|id| id != basic) {
         return Err(malformed("the client says twice who it is"));
     }
-    Ok(ClientProof { id: basic, secret: Some(password.into()) })
+    Ok(ClientProof { id: basic, secret: Some(password.into()), assertion: None })
+}
+
+/// RFC 7521, section 4.2.
+fn assertion(form: &Parameters) -> Result<Option<String>, OAuthRefusal> {
+    const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    match (form.optional("client_assertion_type")?, form.optional("client_assertion")?) {
+        (None, None) => Ok(None),
+        (Some(KIND), Some(assertion)) => Ok(Some(assertion.to_owned())),
+        _ => Err(malformed("`client_assertion` is a JWT, and `client_assertion_type` says so")),
+    }
+}
+
+/// Whom an assertion says to be from: it chooses whose keys it is checked with, and nothing more.
+fn unproven_subject(assertion: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    claims.get("sub")?.as_str().map(str::to_owned)
 }
 
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthRefusal> {

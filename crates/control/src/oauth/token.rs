@@ -54,6 +54,10 @@ pub(crate) struct TokenForm {
     /// Its secret, where it has one and does not say so by HTTP Basic.
     #[schema(format = Password)]
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with `client_assertion`.
+    client_assertion_type: Option<String>,
+    /// What a service has signed in the place of a secret (RFC 7523).
+    client_assertion: Option<String>,
     /// The code.
     code: Option<String>,
     /// Where the code was sent.
@@ -94,7 +98,7 @@ pub(crate) async fn issue_tokens(
 ) -> Result<Json<IssuedTokens>, OAuthRefusal> {
     let grant = grant(&form)?;
     let request = TokenRequest { client, grant, resources: form.all("resource") };
-    let proofs = Proofs { headers: &headers, certificate: connection.client.certificate };
+    let proofs = Proofs { headers: &headers, certificate: connection.client.certificate.as_deref() };
     let answer = server.token(&request, &proofs, &connection.visit).await?;
     Ok(Json(answer.into()))
 }

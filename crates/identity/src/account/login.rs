@@ -347,9 +347,10 @@ async fn chosen_organization(
     asked: Option<&str>,
 ) -> Result<Option<OrganizationId>, AccountError> {
     const READ: &str = "SELECT o.id, o.name FROM role_bindings r \
-        JOIN organizations o ON o.id = r.organization_id WHERE r.user_id = $1 ORDER BY r.created_at, o.id";
+        JOIN organizations o ON o.id = r.organization_id WHERE r.user_id = $1 \
+        AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY r.created_at, o.id";
     let mut joined = Vec::new();
-    for row in transaction.rows(Statement::new(READ).text(user.as_str())).await? {
+    for row in transaction.rows(Statement::new(READ).text(user.as_str()).integer(moment::now())).await? {
         joined.push((row.text("id")?, row.text("name")?));
     }
     let found = match asked {

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bartizan_config::Tokens;
+use bartizan_model::Grant;
 use serde_json::{Map, Value, json};
 
 use super::{TokenError, scope::Scope, signing_key::SigningKey};
@@ -40,7 +41,10 @@ pub(crate) struct Subject {
     pub(crate) id: String,
     pub(crate) organization: String,
     pub(crate) roles: Vec<String>,
-    pub(crate) permissions: Vec<String>,
+    /// What they may do, before any scope.
+    pub(crate) permissions: Vec<Grant>,
+    /// When less of it will be true, in seconds.
+    pub(crate) until: Option<i64>,
     /// The epochs of the subject and the organisation.
     pub(crate) epochs: (i64, i64),
 }
@@ -67,7 +71,8 @@ impl AccessToken<'_> {
     pub(crate) fn issue(&self, tokens: &Tokens, key: &SigningKey) -> Result<(String, Duration), TokenError> {
         let now = seconds();
         let lifetime = i64::try_from(tokens.access.as_secs()).unwrap_or(i64::MAX);
-        let expires = self.latest.map_or(now + lifetime, |latest| latest.min(now + lifetime));
+        let ends = [self.latest, self.subject.until].into_iter().flatten();
+        let expires = ends.fold(now.saturating_add(lifetime), i64::min);
         let audience = match self.resources {
             [only] => json!(only),
             several => json!(several),
@@ -81,7 +86,7 @@ impl AccessToken<'_> {
             "jti": uuid::Uuid::new_v4().to_string(),
             "client_id": self.client,
             "scope": self.scope.to_string(),
-            "permissions": self.subject.permissions,
+            "permissions": self.scope.permissions(&self.subject.permissions),
             "roles": self.subject.roles,
         }));
         let mut add = |name: &str, value: Option<Value>| {

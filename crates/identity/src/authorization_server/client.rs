@@ -14,12 +14,13 @@ pub struct ClientProof {
     pub id: String,
     /// Its secret, if it has one.
     pub secret: Option<SecretString>,
+    /// A JWT that it signed in the place of a secret (RFC 7523).
+    pub assertion: Option<String>,
 }
 
 /// The client that `proof` is from.
 pub(crate) fn authenticate<'t>(tokens: &'t Tokens, proof: &ClientProof) -> Result<&'t TokenClient, TokenError> {
-    let refuse = || TokenError::refused(OAuthError::InvalidClient, "the client is unknown, or its secret is wrong");
-    let client = known(tokens, &proof.id).ok_or_else(refuse)?;
+    let client = known(tokens, &proof.id).ok_or_else(unknown)?;
     let is_itself = match (&client.secret, &proof.secret) {
         (None, None) => true,
         (Some(hash), Some(secret)) => {
@@ -27,7 +28,12 @@ pub(crate) fn authenticate<'t>(tokens: &'t Tokens, proof: &ClientProof) -> Resul
         }
         (None, Some(_)) | (Some(_), None) => false,
     };
-    if is_itself { Ok(client) } else { Err(refuse()) }
+    if is_itself && proof.assertion.is_none() { Ok(client) } else { Err(unknown()) }
+}
+
+/// The same for every client that is not what it says.
+pub(crate) fn unknown() -> TokenError {
+    TokenError::refused(OAuthError::InvalidClient, "the client is unknown, or its proof is wrong")
 }
 
 /// The client with this id.

@@ -84,8 +84,8 @@ impl TokenEpochs {
 
     /// The epoch in which a token of `subject` is issued now. To be read before whatever the token is issued for: then
     /// a revocation at the same time either is seen there, or makes this the epoch before.
-    pub(crate) async fn current(transaction: &mut Transaction, subject: &str) -> Result<i64, StoreError> {
-        match transaction.row(Statement::new(CURRENT).text(subject)).await? {
+    pub(crate) async fn current(store: &Store, subject: &str) -> Result<i64, StoreError> {
+        match store.row(Statement::new(CURRENT).text(subject)).await? {
             Some(row) => row.integer("epoch"),
             None => Ok(0),
         }

@@ -5,7 +5,6 @@
 //! authorisation behind the first token revokes these as well.
 
 use bartizan_config::{TokenClient, Tokens};
-use bartizan_model::Grant as Permission;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -37,7 +36,7 @@ impl AuthorizationServer {
         }
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let scope = Scope::parse(text("scope").ok_or_else(invalid)?)?.narrowed(asked)?;
-        let subject = subject(&claims).ok_or_else(invalid)?.within(&scope);
+        let subject = subject(&claims).ok_or_else(invalid)?;
         let resources = client::targets(tokens, resources)?;
         let mut actor = json!({ "sub": client.id.as_str() });
         if let Some(earlier) = claims.get("act") {
@@ -81,7 +80,8 @@ fn subject(claims: &Object) -> Option<Subject> {
         id: claims.get("sub")?.as_str()?.to_owned(),
         organization: claims.get("org_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
         roles: list("roles"),
-        permissions: list("permissions").into_iter().filter(|text| text.parse::<Permission>().is_ok()).collect(),
+        permissions: list("permissions").iter().filter_map(|text| text.parse().ok()).collect(),
+        until: None,
         epochs: (epoch("sub"), epoch("org_id")),
     })
 }

@@ -4,7 +4,7 @@
 //! has stolen it, or somebody else has; nobody can say who, so both lose it.
 
 use bartizan_config::{TokenClient, Tokens};
-use bartizan_store::{Row, Statement, StoreError, Transaction};
+use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -67,11 +67,8 @@ pub(crate) fn parse(text: &str) -> Option<OpaqueToken> {
 }
 
 /// The refresh token with its family.
-pub(crate) async fn find(
-    transaction: &mut Transaction,
-    token: &OpaqueToken,
-) -> Result<Option<KnownToken>, TokenError> {
-    let row = transaction.row(Statement::new(FIND).text(stored(&token.hash()))).await?;
+pub(crate) async fn find(store: &Store, token: &OpaqueToken) -> Result<Option<KnownToken>, TokenError> {
+    let row = store.row(Statement::new(FIND).text(stored(&token.hash()))).await?;
     row.as_ref().map(KnownToken::of).transpose()
 }
 

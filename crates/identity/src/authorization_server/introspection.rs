@@ -34,8 +34,7 @@ impl AuthorizationServer {
             let claims = self.own.verified(token.expose_secret().as_bytes(), &tokens);
             return Ok(claims.map_or_else(inactive, |claims| described(&claims)));
         };
-        let mut transaction = self.store.begin().await?;
-        let known = family::find(&mut transaction, &refresh).await?;
+        let known = family::find(&self.store, &refresh).await?;
         let own = known.filter(|known| {
             known.family.client == client.id.as_str() && !known.is_used() && known.expires_at() > now()
         });

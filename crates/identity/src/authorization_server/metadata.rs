@@ -40,10 +40,10 @@ impl AuthorizationServer {
             "tls_client_certificate_bound_access_tokens": true,
             "protected_resources": tokens.resources,
         });
-        let methods = ["client_secret_basic", "client_secret_post", "none"];
-        for endpoint in ["token_endpoint", "revocation_endpoint"] {
-            metadata[format!("{endpoint}_auth_methods_supported")] = json!(methods);
-        }
+        let methods = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt", "tls_client_auth"];
+        metadata["token_endpoint_auth_methods_supported"] = json!(methods);
+        metadata["token_endpoint_auth_signing_alg_values_supported"] = json!(PROOF_ALGORITHMS);
+        metadata["revocation_endpoint_auth_methods_supported"] = json!(methods[..3]);
         metadata["introspection_endpoint_auth_methods_supported"] = json!(methods[..2]);
         metadata
     }

@@ -33,12 +33,12 @@ impl AuthorizationServer {
         let tokens = self.settings();
         let client = client::authenticate(&tokens, client)?;
         let others = || TokenError::refused(OAuthError::InvalidGrant, "the token is another client's");
-        let mut transaction = self.store.begin().await?;
         if let Some(refresh) = family::parse(token.expose_secret()) {
-            let Some(known) = family::find(&mut transaction, &refresh).await? else { return Ok(()) };
+            let Some(known) = family::find(&self.store, &refresh).await? else { return Ok(()) };
             if known.family.client != client.id.as_str() {
                 return Err(others());
             }
+            let mut transaction = self.store.begin().await?;
             family::end_family(&mut transaction, &known.family.id).await?;
             let details = json!({ "client": client.id.as_str(), "grant": known.family.id });
             self.ended(transaction, &known.family.user, &known.family.user, details, visit).await
@@ -48,6 +48,7 @@ impl AuthorizationServer {
             if text("client_id") != client.id.as_str() {
                 return Err(others());
             }
+            let mut transaction = self.store.begin().await?;
             TokenEpochs::advance(&mut transaction, text("jti")).await?;
             let details = json!({ "client": client.id.as_str(), "token": text("jti") });
             self.ended(transaction, text("sub"), text("sub"), details, visit).await

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use bartizan_model::Grant;
+use bartizan_policy::{beyond, intersection};
 
 use super::{OAuthError, TokenError};
 
@@ -41,20 +42,13 @@ impl Scope {
         Ok(scope)
     }
 
-    /// Everything that these grants allow, or everything where there are none.
-    fn of(grants: &[Grant]) -> BTreeSet<Grant> {
-        if grants.is_empty() { "*:*".parse().into_iter().collect() } else { grants.iter().cloned().collect() }
-    }
-
     /// This scope for a client that may have `allowed` at most (empty: anything). Without a permission in it, all that
     /// the client may have is meant.
     pub(crate) fn for_client(mut self, allowed: &[Grant]) -> Result<Self, TokenError> {
-        let allowed = Self::of(allowed);
-        if self.grants.is_empty() {
-            self.grants = allowed;
-            return Ok(self);
-        }
-        self.grants = intersection(&self.grants, &allowed);
+        let everything: Vec<Grant> = "*:*".parse().into_iter().collect();
+        let allowed = if allowed.is_empty() { &everything } else { allowed };
+        let asked = if self.grants.is_empty() { allowed.to_vec() } else { self.listed() };
+        self.grants = intersection(&asked, allowed).into_iter().collect();
         if self.grants.is_empty() {
             return Err(TokenError::refused(OAuthError::InvalidScope, "the client may have nothing of this scope"));
         }
@@ -70,16 +64,20 @@ impl Scope {
         if !asked.words.is_subset(&self.words) {
             return Err(too_much());
         }
-        let grants = if asked.grants.is_empty() { self.grants.clone() } else { asked.grants };
-        if intersection(&grants, &self.grants) != grants {
+        if beyond(&asked.listed(), &self.listed()).is_some() {
             return Err(too_much());
         }
+        let grants = if asked.grants.is_empty() { self.grants.clone() } else { asked.grants };
         Ok(Self { words: asked.words, grants })
     }
 
     /// What its holder may do by it.
-    pub(crate) fn permissions(&self, held: &[Grant]) -> BTreeSet<Grant> {
-        intersection(&self.grants, &held.iter().cloned().collect())
+    pub(crate) fn permissions(&self, held: &[Grant]) -> Vec<Grant> {
+        intersection(&self.listed(), held)
+    }
+
+    fn listed(&self) -> Vec<Grant> {
+        self.grants.iter().cloned().collect()
     }
 
     pub(crate) fn names(&self, word: &str) -> bool {
@@ -92,26 +90,6 @@ impl std::fmt::Display for Scope {
         let words = self.words.iter().map(String::as_str).chain(self.grants.iter().map(Grant::as_str));
         formatter.write_str(&words.collect::<Vec<_>>().join(" "))
     }
-}
-
-/// What both allow, without what another of them covers.
-fn intersection(one: &BTreeSet<Grant>, other: &BTreeSet<Grant>) -> BTreeSet<Grant> {
-    let common: BTreeSet<Grant> =
-        one.iter().flat_map(|left| other.iter().filter_map(|right| both(left, right))).collect();
-    let is_covered = |grant: &Grant| {
-        common.iter().any(|wider| wider != grant && both(wider, grant).as_ref() == Some(grant))
-    };
-    common.iter().filter(|grant| !is_covered(grant)).cloned().collect()
-}
-
-/// What two grants have in common.
-fn both(left: &Grant, right: &Grant) -> Option<Grant> {
-    let part = |left: &str, right: &str| match (left, right) {
-        ("*", word) | (word, "*") => Some(word.to_owned()),
-        (left, right) => (left == right).then(|| left.to_owned()),
-    };
-    let (left, right) = (left.as_str().split_once(':')?, right.as_str().split_once(':')?);
-    format!("{}:{}", part(left.0, right.0)?, part(left.1, right.1)?).parse().ok()
 }
 
 #[cfg(test)]

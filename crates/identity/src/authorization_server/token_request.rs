@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bartizan_config::{Dpop, TokenClient, Tokens};
-use bartizan_store::{Row, Statement, Transaction};
+use bartizan_store::{Row, Statement, Store, Transaction};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, Uri};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,10 +17,11 @@ use super::{
     authorization::{CODE_PREFIX, stored},
     client,
     family::{self, Family, Turn},
+    person,
     scope::Scope,
 };
 use crate::{
-    DpopError, OpaqueToken,
+    ClientCertificate, DpopError, OpaqueToken,
     account::{Accounts, Visit},
     dpop::{DpopProofs, ProvenRequest},
     session::moment::{now, span},
@@ -75,8 +76,8 @@ pub struct TokenRequest {
 pub struct Proofs<'a> {
     /// The headers, with a DPoP proof or without.
     pub headers: &'a HeaderMap,
-    /// The SHA-256 of the client certificate of the connection.
-    pub certificate: Option<[u8; 32]>,
+    /// The client certificate of the connection.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 /// Tokens for a client (RFC 6749, section 5.1).
@@ -118,8 +119,12 @@ impl AuthorizationServer {
         visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
         let tokens = self.settings();
+        if client::known(&tokens, &request.client.id).is_none() {
+            return self.service(&tokens, request, proofs, visit).await;
+        }
         let client = client::authenticate(&tokens, &request.client)?;
-        let binding = self.binding(&tokens, client, proofs)?;
+        let bound = Bound { dpop: client.dpop, certificate: client.certificate_bound };
+        let binding = self.binding(&tokens, bound, proofs)?;
         match &request.grant {
             Grant::AuthorizationCode { code, redirect_uri, verifier } => {
                 let code = (code, redirect_uri.as_str(), verifier);
@@ -141,14 +146,14 @@ impl AuthorizationServer {
     }
 
     /// What the tokens will be bound to (RFC 9449, section 5; RFC 8705, section 3).
-    fn binding(
+    pub(crate) fn binding(
         &self,
         tokens: &Tokens,
-        client: &TokenClient,
+        bound: Bound,
         proofs: &Proofs<'_>,
     ) -> Result<Binding, TokenError> {
         let mut binding = Binding::default();
-        if client.dpop || DpopProofs::are_in(proofs.headers) {
+        if bound.dpop || DpopProofs::are_in(proofs.headers) {
             let url = format!("{}/token", tokens.endpoints);
             let uri: Uri = url.parse().map_err(|_| TokenError::Cryptography)?;
             let authority = uri.authority().map_or("", http::uri::Authority::as_str);
@@ -163,12 +168,12 @@ impl AuthorizationServer {
             })?;
             binding.dpop_key = Some(key);
         }
-        if client.certificate_bound {
-            let fingerprint = proofs.certificate.ok_or_else(|| {
+        if bound.certificate {
+            let certificate = proofs.certificate.ok_or_else(|| {
                 let why = "tokens of this client are bound to a certificate, and the connection has none";
                 TokenError::refused(OAuthError::InvalidRequest, why)
             })?;
-            binding.certificate = Some(URL_SAFE_NO_PAD.encode(fingerprint));
+            binding.certificate = Some(URL_SAFE_NO_PAD.encode(certificate.fingerprint));
         }
         Ok(binding)
     }
@@ -186,12 +191,13 @@ impl AuthorizationServer {
         let unknown = || refuse("the code is unknown, was used, or has ended");
         let code = OpaqueToken::parse(&CODE_PREFIX.parse()?, code.expose_secret()).map_err(|_| unknown())?;
         let hash = stored(&code.hash());
-        let mut transaction = self.store.begin().await?;
-        let known = KnownCode::find(&mut transaction, &hash).await?.ok_or_else(unknown)?;
+        let known = KnownCode::find(&self.store, &hash).await?.ok_or_else(unknown)?;
         if known.family.client != client.id.as_str() {
             return Err(unknown());
         }
-        let subject = self.person(&known.family.user, &known.family.organization, &mut transaction).await?;
+        let subject = self.person(&known.family.user, &known.family.organization).await?;
+        let mut transaction = self.store.begin().await?;
+        person::enter(&known.family.user, &mut transaction).await?;
         if known.is_used {
             // RFC 6749, section 4.1.2: what came of it ends, for somebody has stolen the code.
             family::end_family(&mut transaction, &known.family.id).await?;
@@ -238,13 +244,14 @@ impl AuthorizationServer {
     ) -> Result<TokenResponse, TokenError> {
         let unknown = || TokenError::refused(OAuthError::InvalidGrant, "the refresh token is unknown, or has ended");
         let token = family::parse(token.expose_secret()).ok_or_else(unknown)?;
-        let mut transaction = self.store.begin().await?;
-        let known = family::find(&mut transaction, &token).await?.ok_or_else(unknown)?;
+        let known = family::find(&self.store, &token).await?.ok_or_else(unknown)?;
         known.check(client, &binding)?;
         let family = &known.family;
         let scope = family.scope.narrowed(scope)?;
         let resources = part_of(&family.resources, resources)?;
-        let subject = self.person(&family.user, &family.organization, &mut transaction).await?;
+        let subject = self.person(&family.user, &family.organization).await?;
+        let mut transaction = self.store.begin().await?;
+        person::enter(&family.user, &mut transaction).await?;
         let turn = self.turn(tokens, &known, &mut transaction).await?;
         let Turn::Next(next) = turn else {
             self.report("token.reuse", family, visit, &mut transaction).await?;
@@ -265,9 +272,8 @@ impl AuthorizationServer {
         issued: &Issued<'_>,
         refresh_token: Option<SecretString>,
     ) -> Result<TokenResponse, TokenError> {
-        let subject = issued.subject.clone().within(issued.scope);
         let token = AccessToken {
-            subject: &subject,
+            subject: &issued.subject,
             client: &family.client,
             scope: issued.scope,
             resources: issued.resources,
@@ -325,6 +331,13 @@ impl AuthorizationServer {
     }
 }
 
+/// What the tokens of a client are bound to, whether it asks for it or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) dpop: bool,
+    pub(crate) certificate: bool,
+}
+
 /// What an access token is issued for.
 struct Issued<'a> {
     subject: Subject,
@@ -345,11 +358,11 @@ fn part_of(granted: &[String], asked: &[String]) -> Result<Vec<String>, TokenErr
 }
 
 impl KnownCode {
-    async fn find(transaction: &mut Transaction, hash: &str) -> Result<Option<Self>, TokenError> {
+    async fn find(store: &Store, hash: &str) -> Result<Option<Self>, TokenError> {
         const FIND: &str = "SELECT family_id, client_id, user_id, organization_id, session_id, redirect_uri, \
             challenge, scope, resources, nonce, dpop_key, authenticated_at, expires_at, used_at \
             FROM authorization_codes WHERE code_hash = $1";
-        let row = transaction.row(Statement::new(FIND).text(hash)).await?;
+        let row = store.row(Statement::new(FIND).text(hash)).await?;
         row.as_ref().map(Self::of).transpose()
     }
 

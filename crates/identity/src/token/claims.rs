@@ -67,11 +67,11 @@ pub(super) fn unverified_issuer(payload: &[u8]) -> Result<String, InvalidReason>
     text(&members, "iss").map(str::to_owned).ok_or(InvalidReason::Issuer)
 }
 
-fn text<'a>(members: &'a Object, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(members: &'a Object, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str)
 }
 
-fn check_audience(members: &Object, expected: &[String]) -> Result<(), InvalidReason> {
+pub(crate) fn check_audience(members: &Object, expected: &[String]) -> Result<(), InvalidReason> {
     let is_expected = |value: &Value| match value.as_str() {
         Some(audience) => Ok(expected.iter().any(|ours| ours == audience)),
         None => Err(InvalidReason::Audience),
@@ -87,7 +87,11 @@ fn check_audience(members: &Object, expected: &[String]) -> Result<(), InvalidRe
 }
 
 /// `exp` must be there and lie ahead; `nbf` and `iat`, where given, must not. `leeway` is granted to each.
-fn check_times(members: &Object, leeway: Duration, now: SystemTime) -> Result<SystemTime, InvalidReason> {
+pub(crate) fn check_times(
+    members: &Object,
+    leeway: Duration,
+    now: SystemTime,
+) -> Result<SystemTime, InvalidReason> {
     let expires = time(members, "exp", InvalidReason::Expiry)?.ok_or(InvalidReason::Expiry)?;
     let later_than_now = |time: SystemTime| time.duration_since(now).is_ok_and(|ahead| ahead > leeway);
     if now.duration_since(expires).is_ok_and(|past| past >= leeway) {

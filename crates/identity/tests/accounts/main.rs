@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so")]
 
+mod api_keys;
+mod audit;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
+mod roles;
+mod services;
 mod tokens;
 
 use std::{
@@ -25,7 +29,7 @@ const DOCUMENT: &str = r#"
 version: 1
 listen: { http: "127.0.0.1:0" }
 accounts: { password: { argon2: { memory: 7MiB, iterations: 5 } }, session: { at_most: 3 } }
-identity: { people: { session: {} } }
+identity: { people: { session: {} }, machines: { api_key: { store: true } } }
 roles: { auditor: ["reports:read"] }
 routes: [{ path: /reports, to: "http://localhost:1", auth: people, require: ["reports:read"] }]
 "#;
@@ -76,7 +80,8 @@ impl Node {
         let cookie = format!("bartizan={}", token.secret().expose_secret());
         let (head, ()) = Request::get("/").header(header::COOKIE, cookie).body(()).unwrap().into_parts();
         let selection = self.authenticator.select(&["people".parse().unwrap()], &[]).unwrap();
-        let presented = Presented { head: &head, secure: false, client_certificate: None, content: None };
+        let presented =
+            Presented { head: &head, secure: false, address: None, client_certificate: None, content: None };
         self.authenticator.authenticate(&selection, &presented).map(|proven| proven.identified)
     }
 
@@ -299,7 +304,8 @@ async fn without_a_store_nobody_is_let_in() {
     let authenticator = Authenticator::new(&config, &Arc::new(PermissionIndex::new([])), None, None).unwrap();
     let selection = authenticator.select(&["people".parse().unwrap()], &[]).unwrap();
     let (head, ()) = Request::get("/").body(()).unwrap().into_parts();
-    let presented = Presented { head: &head, secure: false, client_certificate: None, content: None };
+    let presented =
+        Presented { head: &head, secure: false, address: None, client_certificate: None, content: None };
     let error = authenticator.authenticate(&selection, &presented).unwrap_err();
     assert!(matches!(error, AuthenticationError::Unavailable { .. }), "{error}");
 }

@@ -8,7 +8,7 @@ use std::{
 use bartizan_config::{Config, Source, StoreLocation, Tokens};
 use bartizan_identity::{
     AuthenticationError, Authenticator, ClientCertificate, Identified, InvalidReason, Presented, SessionToken,
-    account::{PersonId, Visit},
+    account::{NewService, PersonId, Visit},
     authorization_server::{
         AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, Revoked, TokenError,
         TokenRequest, TokenResponse,
@@ -99,7 +99,7 @@ impl Issuing {
     }
 
     async fn ask(&self, client: &str, grant: Grant) -> Result<TokenResponse, TokenError> {
-        let client = ClientProof { id: client.into(), secret: None };
+        let client = ClientProof { id: client.into(), secret: None, assertion: None };
         let request = TokenRequest { client, grant, resources: Vec::new() };
         let headers = HeaderMap::new();
         let proofs = Proofs { headers: &headers, certificate: None };
@@ -121,7 +121,7 @@ impl Issuing {
     }
 
     /// Tokens that are bound to the certificate of the connection.
-    async fn bound(&self, session: &SessionToken, certificate: Option<[u8; 32]>) -> TokenResponse {
+    async fn bound(&self, session: &SessionToken, certificate: &ClientCertificate) -> TokenResponse {
         let back = "https://bound.test/back";
         let request =
             AuthorizationRequest { client: "bound".into(), redirect_uri: back.into(), ..self.request("reports:read") };
@@ -133,13 +133,13 @@ impl Issuing {
                 redirect_uri: back.into(),
                 verifier: VERIFIER.into(),
             };
-            let client = ClientProof { id: "bound".into(), secret: None };
+            let client = ClientProof { id: "bound".into(), secret: None, assertion: None };
             let request = TokenRequest { client, grant, resources: Vec::new() };
             let proofs = Proofs { headers: &HeaderMap::new(), certificate };
             self.server.token(&request, &proofs, &Visit::default()).await
         };
         is_refused(ask(None).await, OAuthError::InvalidRequest);
-        ask(certificate).await.unwrap()
+        ask(Some(certificate)).await.unwrap()
     }
 
     fn enter(&self, token: &SecretString) -> Result<Arc<Identified>, AuthenticationError> {
@@ -150,15 +150,13 @@ impl Issuing {
     fn enter_with(
         &self,
         token: &SecretString,
-        certificate: Option<[u8; 32]>,
+        client_certificate: Option<&ClientCertificate>,
     ) -> Result<Arc<Identified>, AuthenticationError> {
         let value = format!("Bearer {}", token.expose_secret());
         let (head, ()) = Request::get("/").header(header::AUTHORIZATION, value).body(()).unwrap().into_parts();
         let selection = self.authenticator.select(&["own".parse().unwrap()], &[]).unwrap();
-        let certificate =
-            certificate.map(|fingerprint| ClientCertificate { fingerprint, ..ClientCertificate::default() });
-        let client_certificate = certificate.as_ref();
-        let presented = Presented { head: &head, secure: false, client_certificate, content: None };
+        let presented =
+            Presented { head: &head, secure: false, address: None, client_certificate, content: None };
         self.authenticator.authenticate(&selection, &presented).map(|proven| proven.identified)
     }
 
@@ -267,12 +265,40 @@ async fn a_life_of_tokens(location: &StoreLocation) {
     at_once(&gateway, &session).await;
 }
 
+/// A service of an organisation, which operators know and the configuration does not.
+async fn services(gateway: &Issuing) {
+    let (accounts, visit) = (&gateway.node.accounts, Visit::default());
+    let organization = accounts.create_organization("Machines Ltd", OPERATOR, &visit).await.unwrap().id;
+    let permissions = vec!["payment:read".into(), "payment:write".into()];
+    let new = NewService { organization: organization.to_string(), name: "payment".into(), permissions };
+    let (service, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+    let ask = async |secret: &SecretString, grant: Grant| {
+        let client = ClientProof { id: service.id.clone(), secret: Some(secret.clone()), assertion: None };
+        let request = TokenRequest { client, grant, resources: Vec::new() };
+        let headers = HeaderMap::new();
+        let proofs = Proofs { headers: &headers, certificate: None };
+        gateway.server.token(&request, &proofs, &Visit::default()).await
+    };
+    let own = |scope: &str| Grant::ClientCredentials { scope: scope.into() };
+    let issued = ask(&secret, own("payment:read")).await.unwrap();
+    let said = claims(&issued.access_token);
+    assert_eq!((&said["sub"], &said["org_id"]), (&service.id.as_str().into(), &organization.as_str().into()));
+    assert_eq!(gateway.enter(&issued.access_token).unwrap().grants.to_str().unwrap(), "payment:read");
+    is_refused(ask(&secret, own("users:read")).await, OAuthError::InvalidScope);
+    is_refused(ask(&"x".repeat(60).into(), own("")).await, OAuthError::InvalidClient);
+    let exchange = Grant::TokenExchange { subject: issued.access_token.clone(), scope: String::new() };
+    is_refused(ask(&secret, exchange).await, OAuthError::UnauthorizedClient);
+    accounts.suspend_service(&service.id, Some("leaked"), OPERATOR, &visit).await.unwrap();
+    gateway.revoked(&issued.access_token).await;
+    is_refused(ask(&secret, own("")).await, OAuthError::InvalidClient);
+}
+
 /// A machine's own tokens, and those that it gets for tokens that it was called with.
 async fn machines(gateway: &Issuing, session: &SessionToken) {
     let ask = async |id: &str, grant: Grant, resources: &[&str]| {
         let secret = (id == "watcher").then(|| "watcher".into());
         let resources = resources.iter().map(|resource| (*resource).to_owned()).collect();
-        let request = TokenRequest { client: ClientProof { id: id.into(), secret }, grant, resources };
+        let request = TokenRequest { client: ClientProof { id: id.into(), secret, assertion: None }, grant, resources };
         let headers = HeaderMap::new();
         let proofs = Proofs { headers: &headers, certificate: None };
         gateway.server.token(&request, &proofs, &Visit::default()).await
@@ -288,6 +314,7 @@ async fn machines(gateway: &Issuing, session: &SessionToken) {
     is_refused(ask("watcher", own("invoices:write"), &[]).await, OAuthError::InvalidScope);
     is_refused(ask("app", own(""), &[]).await, OAuthError::UnauthorizedClient);
 
+    services(gateway).await;
     let person = gateway.issue(session, "reports:read reports:write").await;
     let exchange = |scope: &str| {
         let subject = person.access_token.clone();
@@ -310,16 +337,16 @@ async fn machines(gateway: &Issuing, session: &SessionToken) {
     is_refused(ask("watcher", nonsense, &[]).await, OAuthError::InvalidRequest);
 
     // What ends the first ends the second; a token that is bound gives none that is not.
-    let certificate = Some([7; 32]);
-    let bound = gateway.bound(session, certificate).await;
+    let certificate = |byte| ClientCertificate { fingerprint: [byte; 32], ..ClientCertificate::default() };
+    let bound = gateway.bound(session, &certificate(7)).await;
     let exchange = Grant::TokenExchange { subject: bound.access_token.clone(), scope: String::new() };
     is_refused(ask("watcher", exchange, &[]).await, OAuthError::InvalidRequest);
     assert!(matches!(
         gateway.enter(&bound.access_token),
         Err(AuthenticationError::Invalid { reason: InvalidReason::OtherCertificate, .. })
     ));
-    gateway.enter_with(&bound.access_token, certificate).expect("with its certificate");
-    assert!(gateway.enter_with(&bound.access_token, Some([8; 32])).is_err());
+    gateway.enter_with(&bound.access_token, Some(&certificate(7))).expect("with its certificate");
+    assert!(gateway.enter_with(&bound.access_token, Some(&certificate(8))).is_err());
     let family = before["grant_id"].as_str().unwrap().to_owned();
     gateway.server.revoke(&Revoked::Authorization(family), OPERATOR, &Visit::default()).await.unwrap();
     gateway.revoked(&next.access_token).await;
@@ -394,14 +421,14 @@ async fn everything_that_revokes(location: &StoreLocation) {
     let bob = gateway.node.person("bob@shop.test", &["auditor"]).await;
     let acme = gateway.node.accounts.create_organization("Acme", OPERATOR, &visit).await.unwrap();
     gateway.node.accounts.add_role(Some("Acme"), &who(&bob), "viewer", OPERATOR, &visit).await.unwrap();
-    let app = || ClientProof { id: "app".into(), secret: None };
+    let app = || ClientProof { id: "app".into(), secret: None, assertion: None };
 
     // One access token.
     let session = gateway.node.log_in("bob@shop.test").await;
     let one = gateway.issue(&session, "reports:read").await;
     assert_eq!(claims(&one.access_token)["org_id"], acme.id.as_str());
     let sibling = gateway.refresh(refresh_of(&one)).await.unwrap();
-    let stranger = ClientProof { id: "other".into(), secret: None };
+    let stranger = ClientProof { id: "other".into(), secret: None, assertion: None };
     is_refused(gateway.server.revoke_own(&stranger, &one.access_token, &visit).await, OAuthError::InvalidGrant);
     gateway.server.revoke_own(&app(), &one.access_token, &visit).await.unwrap();
     gateway.revoked(&one.access_token).await;
@@ -441,7 +468,7 @@ async fn everything_that_revokes(location: &StoreLocation) {
     // Introspection is for those with a secret.
     let session = gateway.node.log_in("bob@shop.test").await;
     let one = gateway.issue(&session, "reports:read").await;
-    let watcher = ClientProof { id: "watcher".into(), secret: Some("watcher".into()) };
+    let watcher = ClientProof { id: "watcher".into(), secret: Some("watcher".into()), assertion: None };
     let told = gateway.server.introspect(&watcher, &one.access_token).await.unwrap();
     assert_eq!((&told["active"], &told["client_id"], &told["scope"]), (&true.into(), &"app".into(), &"reports:read".into()));
     assert_eq!(gateway.server.introspect(&watcher, refresh_of(&one)).await.unwrap()["active"], false, "another client's");
@@ -461,7 +488,7 @@ async fn two_gateways(location: &StoreLocation) {
     let session = one.node.log_in("eve@shop.test").await;
     let issued = one.issue(&session, "reports:read").await;
     other.enter(&issued.access_token).unwrap();
-    one.server.revoke_own(&ClientProof { id: "app".into(), secret: None }, refresh_of(&issued), &Visit::default()).await.unwrap();
+    one.server.revoke_own(&ClientProof { id: "app".into(), secret: None, assertion: None }, refresh_of(&issued), &Visit::default()).await.unwrap();
     let took = other.revoked(&issued.access_token).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
     is_refused(other.refresh(refresh_of(&issued)).await, OAuthError::InvalidGrant);

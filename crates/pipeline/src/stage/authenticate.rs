@@ -34,6 +34,7 @@ pub(crate) async fn run(
     let presented = Presented {
         head: &exchange.head,
         secure: exchange.client.secure,
+        address: Some(exchange.client.address),
         client_certificate: exchange.client.certificate.as_deref(),
         content: content.as_deref(),
     };
