@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use bartizan_identity::account::{AccountError, Accounts, Authority, CurrentSession};
+use bartizan_model::OrganizationId;
 use http::StatusCode;
 
 use super::visitor::Holder;
@@ -158,6 +159,6 @@ pub(crate) async fn unbind_own_role(
 
 /// The organisation that the session acts for.
 fn organization(session: &CurrentSession) -> Result<&str, AccountError> {
-    let organization = session.organization.as_ref().map(|organization| organization.as_str());
+    let organization = session.organization.as_ref().map(OrganizationId::as_str);
     organization.ok_or_else(|| AccountError::Forbidden("your session acts for no organisation".into()))
 }

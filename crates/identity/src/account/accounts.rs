@@ -174,6 +174,8 @@ impl Accounts {
 
     async fn tidy(&self) {
         const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE expires_at <= $1";
+        // As long as the trail tells of them.
+        const REVOKED: &str = "DELETE FROM api_keys WHERE revoked_at < $1";
         const BINDINGS: &str = "DELETE FROM role_bindings WHERE expires_at <= $1";
         const SERVICE_ROLES: &str = "DELETE FROM service_roles WHERE expires_at <= $1";
         let now = SystemTime::now();
@@ -184,8 +186,9 @@ impl Accounts {
             for ended in [ASSERTIONS, BINDINGS, SERVICE_ROLES] {
                 self.store.execute(Statement::new(ended).integer(moment::now())).await?;
             }
-            let retention = self.settings.load().audit_retention;
-            audit::tidy(&self.store, moment::milliseconds(now - retention)).await
+            let before = moment::milliseconds(now - self.settings.load().audit_retention);
+            self.store.execute(Statement::new(REVOKED).integer(before)).await?;
+            audit::tidy(&self.store, before).await
         };
         if let Err(error) = tidied.await {
             tracing::warn!(%error, "what has ended cannot be removed");

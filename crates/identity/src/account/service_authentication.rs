@@ -1,7 +1,7 @@
 //! A service proves that it is itself: by its secret, by an assertion that it signed, or by its certificate.
 //!
-//! What is wrong is not told: an unknown client, a wrong secret and a suspended service are the same to whoever asks, and
-//! cost the same.
+//! What is wrong is not told: an unknown client, a wrong proof and a suspended service are the same to whoever asks. Of
+//! secrets they cost the same, too: where there is none, the one that is presented is compared with one that nobody has.
 
 use std::time::{Duration, SystemTime};
 
@@ -85,14 +85,12 @@ impl Accounts {
             ServiceProof::Certificate(certificate) => self.check_certificate(client_id, certificate).await?,
         };
         let standing = if proven { self.service_standing(client_id).await? } else { None };
-        match standing {
-            Some(standing) => Ok(standing),
-            None => {
-                let subject: String = client_id.chars().take(64).collect();
-                self.refused("service.authenticate", &subject, visit).await?;
-                Err(AccountError::WrongCredentials)
-            }
+        if let Some(standing) = standing {
+            return Ok(standing);
         }
+        let subject: String = client_id.chars().take(64).collect();
+        self.refused("service.authenticate", &subject, visit).await?;
+        Err(AccountError::WrongCredentials)
     }
 
     /// What a service may do now; `None` if it is suspended or gone. For what was issued to it earlier.
@@ -215,8 +213,8 @@ fn shows(certificate: &ClientCertificate, known: &str) -> bool {
     let has = |names: &[String]| names.iter().any(|name| name == value);
     match kind {
         "sha256" => {
-            let hash: String = certificate.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
-            hash == value
+            let digits = certificate.fingerprint.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            digits.map(|digit| char::from_digit(digit.into(), 16)).eq(value.chars().map(Some))
         }
         "uri" => has(&certificate.uris),
         "dns" => has(&certificate.dns_names),

@@ -42,6 +42,8 @@ const SERVICE_PAGE: &str = services!(
      ORDER BY service_id LIMIT 500) ORDER BY u.id"
 );
 
+type Kind = fn(Box<str>) -> OwnerId;
+
 /// One owner; `None` for an organisation, of which there is nothing to read.
 pub(crate) async fn read(store: &Store, id: &OwnerId) -> Result<Option<Owner>, StoreError> {
     let (which, one) = match id {
@@ -55,9 +57,7 @@ pub(crate) async fn read(store: &Store, id: &OwnerId) -> Result<Option<Owner>, S
 
 /// Every owner of a key, in pages.
 pub(crate) async fn read_all(store: &Store, mut take: impl FnMut(OwnerId, Owner)) -> Result<(), StoreError> {
-    let kinds: [(&'static str, fn(Box<str>) -> OwnerId); 2] =
-        [(PEOPLE_PAGE, OwnerId::Person), (SERVICE_PAGE, OwnerId::Service)];
-    for (page, kind) in kinds {
+    for (page, kind) in [(PEOPLE_PAGE, OwnerId::Person as Kind), (SERVICE_PAGE, OwnerId::Service)] {
         let mut after = String::new();
         loop {
             let rows = store.rows(Statement::new(page).text(after.as_str())).await?;

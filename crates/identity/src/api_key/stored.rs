@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
-use bartizan_model::{CallerType, Name, Principal, PrincipalKind, Zone};
+use bartizan_model::{CallerType, Name, OrganizationId, Principal, PrincipalKind, Zone};
 use bartizan_policy::Rights;
 use quick_cache::{UnitWeighter, sync::Cache};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How many keys' permissions are remembered, and for how many there is room from the start.
-const CAPACITY: u64 = 200_000;
+const CAPACITY: u64 = 131_072;
 const FIRST: usize = 1024;
 
 /// What one entry of `identity` knows of the keys in the store.
@@ -65,7 +65,7 @@ impl StoredKeys {
         let known = self.known(&digest, &key, now);
         check(&key, &known.owner, address, now)
             .map_err(|reason| AuthenticationError::Invalid { provider: self.provider.clone(), reason })?;
-        live.uses().note(&key);
+        live.uses().note(&key, now);
         Ok(Some(Arc::clone(&known.identified)))
     }
 
@@ -95,7 +95,7 @@ impl StoredKeys {
             provider: self.provider.clone(),
             multi_factor: false,
         };
-        let organization = key.organization.as_ref().map(|organization| organization.as_str());
+        let organization = key.organization.as_ref().map(OrganizationId::as_str);
         let held = owner.held(organization, &self.entitlements.roles, now);
         let rights = Rights { scope: &key.scope, owner: &held.grants, delegation: None };
         let standing = Standing { caller_type: CallerType::ApiKey, zone: self.zone };

@@ -3,16 +3,19 @@
 //! What a gateway has not written when it is killed is lost: this is for people who look for keys that nobody needs any
 //! more, not for bills.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::SystemTime,
 };
 
 use bartizan_store::{Statement, Store, StoreError};
 use parking_lot::Mutex;
 
 use super::record::LiveKey;
-use crate::session::moment::now;
+use crate::session::moment::milliseconds;
 
 /// Keys written at once; the others wait for the next time.
 const BATCH: usize = 1000;
@@ -26,8 +29,8 @@ const WRITE: &str = "UPDATE api_keys SET use_count = use_count + $2, \
 pub(crate) struct Uses(Mutex<Vec<Arc<LiveKey>>>);
 
 impl Uses {
-    pub(crate) fn note(&self, key: &Arc<LiveKey>) {
-        key.used_at.store(now(), Ordering::Relaxed);
+    pub(crate) fn note(&self, key: &Arc<LiveKey>, now: SystemTime) {
+        key.used_at.store(milliseconds(now), Ordering::Relaxed);
         if key.uses.fetch_add(1, Ordering::Relaxed) == 0 {
             self.0.lock().push(Arc::clone(key));
         }
