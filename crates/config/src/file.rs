@@ -28,7 +28,9 @@ pub(crate) use self::{
     accounts::{Accounts, Passwords, Sessions, Store},
     entries::Entries,
     hardening::{Hardening, Http2},
-    identity::{ApiKeys, Certificates, Claims, Jwt, OwnTokens, Provider, SignatureKey, Signatures, TokenPrincipal},
+    identity::{
+        ApiKeys, Certificates, Claims, Jwt, OwnTokens, Provider, SignatureKey, Signatures, TokenPrincipal,
+    },
     limits::{Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
     operation::{Log, Shutdown, Telemetry},

@@ -41,7 +41,14 @@ impl Control {
         addresses: Arc<AddressLists>,
         token: AdminToken,
     ) -> Self {
-        let shared = Shared { system, records, addresses, accounts: None, tokens: None, document: Self::openapi_json() };
+        let shared = Shared {
+            system,
+            records,
+            addresses,
+            accounts: None,
+            tokens: None,
+            document: Self::openapi_json(),
+        };
         Self { shared: Arc::new(shared), token }
     }
 

@@ -81,11 +81,8 @@ async fn hand_over(
     *request.headers_mut() = std::mem::take(&mut exchange.head.headers);
     request.headers_mut().insert(X_REQUEST_ID, exchange.id.header_value());
     let client = &exchange.client;
-    let visitor = Visitor {
-        address: client.address,
-        secure: client.secure,
-        certificate: client.certificate.clone(),
-    };
+    let visitor =
+        Visitor { address: client.address, secure: client.secure, certificate: client.certificate.clone() };
     request.extensions_mut().insert(visitor);
     let Ok(mut response) = door.service.call(request).await;
     strip_hop_by_hop(response.headers_mut());

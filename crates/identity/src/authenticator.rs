@@ -202,7 +202,10 @@ impl Live<'_> {
     /// What verifies own tokens, if these keys are meant.
     fn own(&self, keys: &JwtKeys) -> Option<Own> {
         let tokens = self.sessions.filter(|_| matches!(keys, JwtKeys::Own))?.own_tokens()?;
-        Some(Own { tokens: Arc::clone(tokens), resource_metadata: self.tokens.and_then(resource_metadata_url) })
+        Some(Own {
+            tokens: Arc::clone(tokens),
+            resource_metadata: self.tokens.and_then(resource_metadata_url),
+        })
     }
 }
 
@@ -232,7 +235,9 @@ impl Checker {
             Provider::Certificate(settings) => {
                 Self::Certificate(Arc::new(CertificateTable::new(name, settings, entitlements)?))
             }
-            Provider::Session => Self::Session(Arc::new(SessionTable::new(name, live.sessions, entitlements))),
+            Provider::Session => {
+                Self::Session(Arc::new(SessionTable::new(name, live.sessions, entitlements)))
+            }
             Provider::Signature(settings) => {
                 let earlier = previous.and_then(|authenticator| authenticator.clients(name));
                 Self::signature(name, settings, entitlements, earlier)?

@@ -14,6 +14,7 @@
 mod access_token;
 mod authorization;
 mod client;
+mod code;
 pub(crate) mod epochs;
 mod error;
 mod exchange;
@@ -29,8 +30,8 @@ mod scope;
 mod sealing;
 mod server;
 mod signing_key;
-mod token_request;
 pub(crate) mod thumbprint;
+mod token_request;
 
 pub use authorization::{Authorization, AuthorizationRequest};
 pub use client::ClientProof;

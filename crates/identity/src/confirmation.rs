@@ -36,7 +36,8 @@ impl Confirmation {
     /// The binding of a verified token. One that is not understood could not be kept to.
     pub(crate) fn of(claims: &Object) -> Result<Self, InvalidReason> {
         let Some(value) = claims.get("cnf") else { return Ok(Self::default()) };
-        let members = value.as_object().filter(|members| !members.is_empty()).ok_or(InvalidReason::Confirmation)?;
+        let members =
+            value.as_object().filter(|members| !members.is_empty()).ok_or(InvalidReason::Confirmation)?;
         let mut confirmation = Self::default();
         for (name, value) in members {
             let text = value.as_str().map(str::to_owned).ok_or(InvalidReason::Confirmation)?;
@@ -109,7 +110,14 @@ mod tests {
         assert_eq!(of(json!({})), Ok(Confirmation::default()));
         let both = of(json!({ "cnf": { "jkt": "a", "x5t#S256": "b" } })).unwrap();
         assert_eq!((both.dpop_key.as_deref(), both.certificate.as_deref()), (Some("a"), Some("b")));
-        for unknown in [json!(null), json!("jkt"), json!({}), json!({ "jkt": 1 }), json!({ "jwk": {} }), json!({ "jkt": "a", "kid": "b" })] {
+        for unknown in [
+            json!(null),
+            json!("jkt"),
+            json!({}),
+            json!({ "jkt": 1 }),
+            json!({ "jwk": {} }),
+            json!({ "jkt": "a", "kid": "b" }),
+        ] {
             assert_eq!(of(json!({ "cnf": unknown })), Err(InvalidReason::Confirmation), "{unknown}");
         }
     }

@@ -1,4 +1,4 @@
-//! Proofs that whoever sends a token holds the key that it is bound to (DPoP, RFC 9449).
+//! Proofs that whoever sends a token holds the key that it is bound to (`DPoP`, RFC 9449).
 //!
 //! A proof is a small token that the sender signs for one request. It is accepted once: what was seen is remembered in
 //! memory, by this gateway alone, until the proof would be too old anyway. A nonce of the gateway, where it is demanded,

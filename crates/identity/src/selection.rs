@@ -208,7 +208,11 @@ enum Fault {
 }
 
 /// RFC 6750, section 3; RFC 9449, section 7.1; RFC 9728, section 5.1.
-fn token_challenges(header: &HeaderName, verifiers: &[Arc<TokenVerifier>], fault: Option<Fault>) -> Vec<HeaderValue> {
+fn token_challenges(
+    header: &HeaderName,
+    verifiers: &[Arc<TokenVerifier>],
+    fault: Option<Fault>,
+) -> Vec<HeaderValue> {
     let place =
         if *header == header::AUTHORIZATION { String::new() } else { format!(", header=\"{header}\"") };
     let metadata = verifiers.iter().find_map(|verifier| verifier.resource_metadata());

@@ -18,9 +18,9 @@ use bartizan_config::{Dpop, JwtProvider};
 use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
 use http::HeaderName;
 
+pub(crate) use self::compact::CompactToken;
 pub use self::header::TokenHeader;
 pub(crate) use self::header::is_key_id;
-pub(crate) use self::compact::CompactToken;
 use self::{
     cache::{TokenCache, TokenDigest},
     claims::Claims,
@@ -50,13 +50,16 @@ impl From<InvalidReason> for Refusal {
     }
 }
 
+/// A token that counts, and who says so.
+pub(crate) type Verified<'a> = (&'a TokenVerifier, Arc<Accepted>);
+
 /// Checks a token for the one of `verifiers` that it claims to be from. A refusal names that verifier when the
 /// check came so far.
 pub(crate) fn verify_token<'a>(
     token: &[u8],
     verifiers: &'a [Arc<TokenVerifier>],
     now: SystemTime,
-) -> Result<(&'a TokenVerifier, Arc<Accepted>), (Option<&'a TokenVerifier>, Refusal)> {
+) -> Result<Verified<'a>, (Option<&'a TokenVerifier>, Refusal)> {
     let anonymous = |reason: InvalidReason| (None, reason.into());
     if verifiers.iter().all(|verifier| token.len() > verifier.settings.max_bytes) {
         return Err(anonymous(InvalidReason::TooLong));
@@ -155,7 +158,7 @@ impl TokenVerifier {
     }
 
     /// Refuses what has been revoked, whether it was verified just now or before.
-    fn standing(&self, accepted: Arc<Accepted>) -> Result<(&Self, Arc<Accepted>), Refusal> {
+    fn standing(&self, accepted: Arc<Accepted>) -> Result<Verified<'_>, Refusal> {
         let is_revoked = match (&self.own, &accepted.subjects) {
             (Some(own), Some(subjects)) => own.tokens.epochs.revoke(subjects),
             _ => false,
@@ -224,7 +227,13 @@ impl TokenVerifier {
         let standing = Standing { caller_type, zone: self.settings.zone };
         let identified = if self.own.is_some() {
             // What the roles gave is in the token, as far as its scope allows it.
-            self.entitlements.identify_exactly(principal, standing, &claims.grants, roles, Some(claims.expires))
+            self.entitlements.identify_exactly(
+                principal,
+                standing,
+                &claims.grants,
+                roles,
+                Some(claims.expires),
+            )
         } else {
             self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires))
         };

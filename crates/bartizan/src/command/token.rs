@@ -66,8 +66,11 @@ impl Revoke {
         ];
         for (kind, id) in named {
             let Some(id) = id else { continue };
-            let told = printable(&id).to_string();
-            self.admin.client()?.post_json::<()>("v1/tokens/revocations", &TokenRevocation { kind, id }).await?;
+            let told = printable(&id);
+            self.admin
+                .client()?
+                .post_json::<()>("v1/tokens/revocations", &TokenRevocation { kind, id })
+                .await?;
             print(format_args!("the tokens of {told} have ended"))?;
         }
         Ok(())

@@ -26,7 +26,8 @@ const BACK: &str = "https://app.test/back";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn document(upstream: &Upstream, store: &str, dpop: &str) -> String {
-    let watcher: String = Sha256::digest("watcher's secret").iter().map(|byte| format!("{byte:02x}")).collect();
+    let watcher: String =
+        Sha256::digest("watcher's secret").iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
         r#"
 accounts:
@@ -84,7 +85,12 @@ fn parameter(response: &reqwest::Response, name: &str) -> Option<String> {
     location.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
-async fn post(gateway: &Gateway, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> reqwest::Response {
+async fn post(
+    gateway: &Gateway,
+    path: &str,
+    form: &[(&str, &str)],
+    headers: &[(&str, &str)],
+) -> reqwest::Response {
     let mut body: reqwest::Url = "http://form".parse().unwrap();
     body.query_pairs_mut().extend_pairs(form);
     let mut request = gateway.client().post(gateway.url(path));
@@ -130,7 +136,10 @@ async fn an_application_gets_tokens_and_calls_a_route() {
 
     let metadata: Value = gateway.get("/.well-known/oauth-authorization-server").await.json().await.unwrap();
     assert_eq!(metadata["token_endpoint"], "http://localhost:8080/auth/token");
-    assert_eq!(metadata, gateway.get("/.well-known/openid-configuration").await.json::<Value>().await.unwrap());
+    assert_eq!(
+        metadata,
+        gateway.get("/.well-known/openid-configuration").await.json::<Value>().await.unwrap()
+    );
     let resource: Value = gateway.get("/.well-known/oauth-protected-resource").await.json().await.unwrap();
     assert_eq!(resource["authorization_servers"], json!(["http://localhost:8080"]));
     let keys: Value = gateway.get("/auth/jwks").await.json().await.unwrap();
@@ -155,25 +164,39 @@ async fn an_application_gets_tokens_and_calls_a_route() {
     let received = upstream.received().await;
     assert_eq!(values(&received.headers, "x-user-permissions"), ["reports:read"]);
     let unbound = format!("DPoP {}", text(&tokens, "access_token"));
-    assert_eq!(reports(&gateway, &unbound, None).await.status(), 401, "a scheme that promises more than there is");
+    assert_eq!(
+        reports(&gateway, &unbound, None).await.status(),
+        401,
+        "a scheme that promises more than there is"
+    );
 
     // The refusals of RFC 6749, section 5.2.
-    let form = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", "btz_refresh_invented")];
+    let form =
+        [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", "btz_refresh_invented")];
     let response = post(&gateway, "/auth/token", &form, &[]).await;
     assert_eq!(response.status(), 400);
     assert_eq!(response.json::<Value>().await.unwrap()["error"], "invalid_grant");
-    let response = post(&gateway, "/auth/token", &[("grant_type", "password"), ("client_id", "app")], &[]).await;
+    let response =
+        post(&gateway, "/auth/token", &[("grant_type", "password"), ("client_id", "app")], &[]).await;
     assert_eq!(response.json::<Value>().await.unwrap()["error"], "unsupported_grant_type");
     let basic = [("authorization", "Basic d2F0Y2hlcjp3cm9uZw==")];
     let response = post(&gateway, "/auth/introspect", &[("token", "x")], &basic).await;
-    assert_eq!((response.status(), values(response.headers(), "www-authenticate").len()), (StatusCode::UNAUTHORIZED, 1));
+    assert_eq!(
+        (response.status(), values(response.headers(), "www-authenticate").len()),
+        (StatusCode::UNAUTHORIZED, 1)
+    );
 
-    let token = [("token", text(&tokens, "access_token")), ("client_id", "watcher"), ("client_secret", "watcher's secret")];
+    let token = [
+        ("token", text(&tokens, "access_token")),
+        ("client_id", "watcher"),
+        ("client_secret", "watcher's secret"),
+    ];
     let told: Value = post(&gateway, "/auth/introspect", &token, &[]).await.json().await.unwrap();
     assert_eq!((&told["active"], &told["scope"]), (&json!(true), &json!("openid reports:read")));
     let token = [("token", text(&tokens, "refresh_token")), ("client_id", "app")];
     assert_eq!(post(&gateway, "/auth/revoke", &token, &[]).await.status(), 200);
-    eventually("the token is refused", || async { reports(&gateway, &bearer, None).await.status() == 401 }).await;
+    eventually("the token is refused", || async { reports(&gateway, &bearer, None).await.status() == 401 })
+        .await;
     assert!(!gateway.log_text().contains(text(&tokens, "refresh_token")));
     gateway.stop().await;
 }
@@ -195,7 +218,8 @@ impl Holder {
 
     fn proof(&self, method: &str, url: &str, token: Option<&str>, nonce: Option<&str>) -> String {
         let key = URL_SAFE_NO_PAD.encode(self.0.public_key());
-        let header = json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": { "kty": "OKP", "crv": "Ed25519", "x": key } });
+        let header =
+            json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": { "kty": "OKP", "crv": "Ed25519", "x": key } });
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let mut claims = json!({ "jti": unique(), "htm": method, "htu": url, "iat": now });
         if let Some(token) = token {
@@ -245,7 +269,11 @@ async fn a_stolen_token_is_of_no_use_without_its_key() {
     assert_eq!(reports(&gateway, &dpop, Some(&others)).await.status(), 401, "by another key");
 
     // The refresh token of a client without a secret is bound, too.
-    let form = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", text(&tokens, "refresh_token"))];
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "app"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+    ];
     assert_eq!(post(&gateway, "/auth/token", &form, &[]).await.status(), 400);
     let proof = thief.proof("POST", endpoint, None, None);
     assert_eq!(post(&gateway, "/auth/token", &form, &[("dpop", &proof)]).await.status(), 400);
@@ -266,8 +294,15 @@ async fn what_one_gateway_revokes_the_other_refuses() {
     let bearer = format!("Bearer {}", text(&tokens, "access_token"));
     assert_eq!(reports(&other, &bearer, None).await.status(), 200);
     one.cli(["token", "revoke", "--user", "ada@shop.test"]).await.succeeded();
-    eventually("the other gateway refuses it", || async { reports(&other, &bearer, None).await.status() == 401 }).await;
-    let form = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", text(&tokens, "refresh_token"))];
+    eventually("the other gateway refuses it", || async {
+        reports(&other, &bearer, None).await.status() == 401
+    })
+    .await;
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "app"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+    ];
     assert_eq!(post(&other, "/auth/token", &form, &[]).await.status(), 400);
     one.stop().await;
     other.stop().await;
@@ -308,7 +343,10 @@ async fn a_client_of_another_house_gets_along() {
     let output = timeout(PATIENCE, child.wait_with_output()).await.expect("python did not end").unwrap();
     assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), gateway.log_text());
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&told["status"], &told["rotated"], &told["revoked"]), (&json!(200), &json!(true), &json!(200)));
+    assert_eq!(
+        (&told["status"], &told["rotated"], &told["revoked"]),
+        (&json!(200), &json!(true), &json!(200))
+    );
     assert_eq!((&told["header"]["typ"], &told["claims"]["iss"]), (&json!("at+jwt"), &json!(issuer)));
     assert_eq!(told["claims"]["permissions"], json!(["reports:read"]));
     assert_eq!(told["id_claims"]["email"], "ada@shop.test");

@@ -108,7 +108,7 @@ pub(crate) struct TokenClient {
     pub(crate) certificate_bound: Optional<Parsed<bool>>,
 }
 
-/// What is asked of the holder of a token besides having it (DPoP, RFC 9449). A token that is bound to a key or a
+/// What is asked of the holder of a token besides having it (`DPoP`, RFC 9449). A token that is bound to a key or a
 /// certificate is accepted with a proof only, whatever stands here.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

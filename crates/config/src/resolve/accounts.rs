@@ -27,7 +27,7 @@ const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
 /// The largest body of their endpoints.
 const BODY: usize = 16 * 1024;
-/// Where clients learn about the tokens (RFC 8414, RFC 9728, OpenID Connect Discovery 1.0).
+/// Where clients learn about the tokens (RFC 8414, RFC 9728, `OpenID` Connect Discovery 1.0).
 const WELL_KNOWN: [&str; 3] = [
     "/.well-known/oauth-authorization-server/**",
     "/.well-known/oauth-protected-resource/**",

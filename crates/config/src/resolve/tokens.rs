@@ -39,7 +39,10 @@ pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<
     }
     let rotate_keys = problems.duration("rotate_keys", &file.rotate_keys, 30 * DAY);
     if let Some(at) = file.rotate_keys.as_ref().filter(|_| rotate_keys < DAY) {
-        problems.error(at.position, "`rotate_keys` is less than a day: those who cache the keys would not follow");
+        problems.error(
+            at.position,
+            "`rotate_keys` is less than a day: those who cache the keys would not follow",
+        );
     }
     let at_most = problems.read_optional(&file.at_most);
     if let Some(at) = at_most.as_ref().filter(|at| at.value.get() > 1000) {
@@ -78,9 +81,9 @@ fn issuer(at: &At<Parsed<Url>>, prefix: &str, problems: &mut Problems<'_>) -> Op
     let has_slash = url.text.ends_with('/') || url.text.contains('?');
     let path = if url.path == "/" { "" } else { url.path.as_str() };
     if has_slash || (!path.is_empty() && path != prefix) {
-        problems
-            .error(at.position, format!("`{}` is not where the endpoints are", url.text))
-            .hint(format!("write the origin alone, without a slash at the end, or with `{prefix}` behind it"));
+        problems.error(at.position, format!("`{}` is not where the endpoints are", url.text)).hint(format!(
+            "write the origin alone, without a slash at the end, or with `{prefix}` behind it"
+        ));
     }
     Some(url.text)
 }
@@ -93,7 +96,10 @@ fn origin<'i>(issuer: &'i str, prefix: &str) -> &'i str {
 fn check_secret(position: Position, bytes: usize, problems: &mut Problems<'_>) {
     if bytes < SECRET_BYTES {
         problems
-            .error(position, format!("the secret is {bytes} bytes long, and at least {SECRET_BYTES} are needed"))
+            .error(
+                position,
+                format!("the secret is {bytes} bytes long, and at least {SECRET_BYTES} are needed"),
+            )
             .help("make one with `openssl rand -base64 48`");
     }
     if !problems.line(position).contains("${") {
@@ -104,7 +110,9 @@ fn check_secret(position: Position, bytes: usize, problems: &mut Problems<'_>) {
 }
 
 fn resources(file: &file::Tokens, issuer: Option<&str>, problems: &mut Problems<'_>) -> Vec<String> {
-    let Some(written) = file.resources.as_ref() else { return issuer.map(str::to_owned).into_iter().collect() };
+    let Some(written) = file.resources.as_ref() else {
+        return issuer.map(str::to_owned).into_iter().collect();
+    };
     if written.is_empty() {
         problems.error(written.position, "`resources` is empty: tokens would be for nothing");
     }
@@ -132,7 +140,10 @@ fn clients(file: &file::Tokens, problems: &mut Problems<'_>) -> Vec<TokenClient>
         let certificate_bound = problems.read_or(&client.certificate_bound, false);
         if uris.is_empty() && secret.is_none() {
             problems
-                .warning(key.position, "this client can do nothing: it has neither `redirect_uris` nor a `secret`")
+                .warning(
+                    key.position,
+                    "this client can do nothing: it has neither `redirect_uris` nor a `secret`",
+                )
                 .help("add `redirect_uris: [\"https://app.shop.test/callback\"]`");
         }
         let Some(id) = problems.read(key) else { continue };

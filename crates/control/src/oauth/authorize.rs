@@ -73,7 +73,8 @@ fn read(query: &str) -> Result<AuthorizationRequest, OAuthRefusal> {
         resources: parameters.all("resource"),
         nonce: parameters.text("nonce")?,
         prompt: parameters.text("prompt")?,
-        max_age: max_age.map_err(|_| OAuthRefusal::of(OAuthError::InvalidRequest, "`max_age` is no number"))?,
+        max_age: max_age
+            .map_err(|_| OAuthRefusal::of(OAuthError::InvalidRequest, "`max_age` is no number"))?,
         dpop_key: parameters.text("dpop_jkt")?,
         query: query.to_owned(),
     })

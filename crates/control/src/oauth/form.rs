@@ -2,11 +2,11 @@
 //! section 3.1), but for those that may.
 
 use axum::extract::{FromRequest, Request};
+use bartizan_identity::authorization_server::{ClientProof, OAuthError};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use bartizan_identity::authorization_server::{ClientProof, OAuthError};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
@@ -75,7 +75,8 @@ impl<S: Send + Sync> FromRequest<S> for ClientForm {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, OAuthRefusal> {
         let headers = request.headers().clone();
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_form = kind.split(';').next().unwrap_or_default().trim();
         if !is_form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(malformed("send the parameters as `application/x-www-form-urlencoded`"));

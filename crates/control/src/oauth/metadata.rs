@@ -59,7 +59,7 @@ pub(crate) async fn read_server_metadata_with_path(
     of_issuer(&server, &issuer)
 }
 
-/// Where everything is (OpenID Connect Discovery 1.0).
+/// Where everything is (`OpenID` Connect Discovery 1.0).
 #[utoipa::path(
     get,
     path = "/.well-known/openid-configuration",

@@ -33,7 +33,8 @@ impl OAuthRefusal {
 
     /// What the person in front of the browser is shown.
     pub(crate) fn for_a_person(self) -> Failure {
-        self.failure.unwrap_or_else(|| Failure::new(FailureCode::AuthorizationRefused, self.error_description))
+        self.failure
+            .unwrap_or_else(|| Failure::new(FailureCode::AuthorizationRefused, self.error_description))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct IssuedTokens {
     pub refresh_token: Option<String>,
     /// What was granted.
     pub scope: String,
-    /// Who has logged in (OpenID Connect), where `openid` was asked for.
+    /// Who has logged in (`OpenID` Connect), where `openid` was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
     /// What kind of token was exchanged for another (RFC 8693): an access token.
@@ -111,7 +111,9 @@ fn grant(form: &Parameters) -> Result<Grant, OAuthRefusal> {
             redirect_uri: form.required("redirect_uri")?.to_owned(),
             verifier: secret("code_verifier")?,
         }),
-        "refresh_token" => Ok(Grant::RefreshToken { token: secret("refresh_token")?, scope: form.text("scope")? }),
+        "refresh_token" => {
+            Ok(Grant::RefreshToken { token: secret("refresh_token")?, scope: form.text("scope")? })
+        }
         "client_credentials" => Ok(Grant::ClientCredentials { scope: form.text("scope")? }),
         "urn:ietf:params:oauth:grant-type:token-exchange" => {
             let is_known = |kind: &str| kind == ACCESS_TOKEN;

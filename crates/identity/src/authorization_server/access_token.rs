@@ -1,4 +1,4 @@
-//! What is in the tokens: access tokens (RFC 9068) and ID tokens (OpenID Connect Core 1.0, section 2).
+//! What is in the tokens: access tokens (RFC 9068) and ID tokens (`OpenID` Connect Core 1.0, section 2).
 
 use std::time::{Duration, SystemTime};
 
@@ -101,7 +101,10 @@ impl AccessToken<'_> {
         add("cnf", (!self.binding.is_none()).then(|| self.binding.confirmation()));
         add("act", self.actor.clone());
         let (subject, organization) = self.subject.epochs;
-        add("epochs", (subject != 0 || organization != 0).then(|| json!({ "sub": subject, "org_id": organization })));
+        add(
+            "epochs",
+            (subject != 0 || organization != 0).then(|| json!({ "sub": subject, "org_id": organization })),
+        );
         let remaining = Duration::from_secs(u64::try_from(expires - now).unwrap_or(0));
         Ok((key.sign("at+jwt", &claims)?, remaining))
     }

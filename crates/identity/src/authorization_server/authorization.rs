@@ -176,7 +176,10 @@ fn check(client: &TokenClient, request: &AuthorizationRequest) -> Result<(), Tok
         return Err(TokenError::refused(OAuthError::InvalidRequest, "`state` or `nonce` is too long"));
     }
     if client.redirect_uris.is_empty() {
-        return Err(TokenError::refused(OAuthError::UnauthorizedClient, "this client has nowhere to send people to"));
+        return Err(TokenError::refused(
+            OAuthError::UnauthorizedClient,
+            "this client has nowhere to send people to",
+        ));
     }
     Ok(())
 }
@@ -185,7 +188,7 @@ fn is_sha256(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
-/// Whether the login is recent enough for the client (OpenID Connect Core 1.0, section 3.1.2.1).
+/// Whether the login is recent enough for the client (`OpenID` Connect Core 1.0, section 3.1.2.1).
 fn is_fresh(session: &LiveSession, request: &AuthorizationRequest) -> bool {
     let age = SystemTime::now().duration_since(session.created).unwrap_or_default();
     let asked = request.prompt.split(' ').any(|word| word == "login").then_some(JUST_NOW);
@@ -197,7 +200,8 @@ fn is_fresh(session: &LiveSession, request: &AuthorizationRequest) -> bool {
 fn log_in(tokens: &Tokens, request: &AuthorizationRequest) -> Result<String, TokenError> {
     let is_silent = request.prompt.split(' ').any(|word| word == "none");
     let page = tokens.login_page.as_ref().filter(|_| !is_silent);
-    let page = page.ok_or_else(|| TokenError::refused(OAuthError::LoginRequired, "the person must log in"))?;
+    let page =
+        page.ok_or_else(|| TokenError::refused(OAuthError::LoginRequired, "the person must log in"))?;
     let return_to = format!("{}/authorize?{}", tokens.endpoints, request.query);
     Ok(with_query(page, &[("return_to", &return_to)]))
 }

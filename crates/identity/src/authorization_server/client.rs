@@ -19,7 +19,10 @@ pub struct ClientProof {
 }
 
 /// The client that `proof` is from.
-pub(crate) fn authenticate<'t>(tokens: &'t Tokens, proof: &ClientProof) -> Result<&'t TokenClient, TokenError> {
+pub(crate) fn authenticate<'t>(
+    tokens: &'t Tokens,
+    proof: &ClientProof,
+) -> Result<&'t TokenClient, TokenError> {
     let client = known(tokens, &proof.id).ok_or_else(unknown)?;
     let is_itself = match (&client.secret, &proof.secret) {
         (None, None) => true,

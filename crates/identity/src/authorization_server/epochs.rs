@@ -74,7 +74,10 @@ impl TokenEpochs {
         }
         let known = self.known.read();
         subjects.issued_at <= known.floor
-            || subjects.named.iter().any(|(name, issued)| known.epochs.get(name).is_some_and(|epoch| epoch > issued))
+            || subjects
+                .named
+                .iter()
+                .any(|(name, issued)| known.epochs.get(name).is_some_and(|epoch| epoch > issued))
     }
 
     /// Begins another epoch of `subject`: every token that was issued before is revoked.

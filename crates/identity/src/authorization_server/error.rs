@@ -60,7 +60,7 @@ pub enum OAuthError {
     InvalidScope,
     /// A resource that no token is for (RFC 8707, section 2).
     InvalidTarget,
-    /// The person must log in (OpenID Connect Core 1.0, section 3.1.2.6).
+    /// The person must log in (`OpenID` Connect Core 1.0, section 3.1.2.6).
     LoginRequired,
     /// A proof that proves nothing (RFC 9449, section 5).
     InvalidDpopProof,

@@ -25,10 +25,14 @@ impl AuthorizationServer {
         binding: &Binding,
     ) -> Result<TokenResponse, TokenError> {
         if client.secret.is_none() || !client.exchange {
-            return Err(TokenError::refused(OAuthError::UnauthorizedClient, "this client may not exchange tokens"));
+            return Err(TokenError::refused(
+                OAuthError::UnauthorizedClient,
+                "this client may not exchange tokens",
+            ));
         }
         let claims = self.own.verified(token.expose_secret().as_bytes(), tokens);
-        let invalid = || TokenError::refused(OAuthError::InvalidRequest, "the subject token does not count here");
+        let invalid =
+            || TokenError::refused(OAuthError::InvalidRequest, "the subject token does not count here");
         let claims = claims.ok_or_else(invalid)?;
         if claims.contains_key("cnf") && binding.is_none() {
             let why = "the subject token is bound to a key: prove one that the next token will be bound to";
@@ -49,7 +53,10 @@ impl AuthorizationServer {
             resources: &resources,
             session: text("sid"),
             family: text("grant_id"),
-            authenticated_at: claims.get("auth_time").and_then(Value::as_i64).map(|at| at.saturating_mul(1000)),
+            authenticated_at: claims
+                .get("auth_time")
+                .and_then(Value::as_i64)
+                .map(|at| at.saturating_mul(1000)),
             binding,
             actor: Some(actor),
             latest: claims.get("exp").and_then(Value::as_i64),

@@ -8,11 +8,8 @@ use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AuthorizationServer, OAuthError, TokenError,
-    access_token::Binding,
-    authorization::stored,
-    epochs::TokenEpochs,
-    scope::Scope,
+    AuthorizationServer, OAuthError, TokenError, access_token::Binding, authorization::stored,
+    epochs::TokenEpochs, scope::Scope,
 };
 use crate::{
     OpaqueToken,
@@ -221,7 +218,8 @@ async fn keep(
 /// Ends the oldest families of a person beyond `at_most`.
 async fn make_room(transaction: &mut Transaction, user: &str, at_most: u32) -> Result<(), StoreError> {
     const LAPSED: &str = "DELETE FROM token_families WHERE user_id = $1 AND expires_at <= $2";
-    const NEWEST_FIRST: &str = "SELECT id FROM token_families WHERE user_id = $1 ORDER BY created_at DESC, id DESC";
+    const NEWEST_FIRST: &str =
+        "SELECT id FROM token_families WHERE user_id = $1 ORDER BY created_at DESC, id DESC";
     transaction.execute(Statement::new(LAPSED).text(user).integer(now())).await?;
     let rows = transaction.rows(Statement::new(NEWEST_FIRST).text(user)).await?;
     for row in rows.iter().skip(usize::try_from(at_most).unwrap_or(usize::MAX)) {
@@ -260,9 +258,10 @@ pub(crate) async fn end_of_organization(transaction: &mut Transaction, id: &str)
 
 /// Everything that a person has authorised.
 pub(crate) async fn end_of_person(transaction: &mut Transaction, user: &str) -> Result<(), StoreError> {
-    for sql in
-        ["DELETE FROM authorization_codes WHERE user_id = $1", "DELETE FROM token_families WHERE user_id = $1"]
-    {
+    for sql in [
+        "DELETE FROM authorization_codes WHERE user_id = $1",
+        "DELETE FROM token_families WHERE user_id = $1",
+    ] {
         transaction.execute(Statement::new(sql).text(user)).await?;
     }
     Ok(())

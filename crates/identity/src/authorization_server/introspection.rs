@@ -17,8 +17,21 @@ use crate::{
 
 /// What is told of an access token.
 const TOLD: [&str; 15] = [
-    "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "permissions", "roles", "org_id", "sid",
-    "auth_time", "cnf", "act",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "jti",
+    "client_id",
+    "scope",
+    "permissions",
+    "roles",
+    "org_id",
+    "sid",
+    "auth_time",
+    "cnf",
+    "act",
 ];
 
 impl AuthorizationServer {
@@ -61,7 +74,10 @@ impl OwnTokens {
         let claims = strict_json::parse_object(&token.payload).ok()?;
         let counts = header.token_type() == Some("at+jwt")
             && claims.get("iss").and_then(Value::as_str) == Some(&tokens.issuer)
-            && claims.get("exp").and_then(Value::as_i64).is_some_and(|at| at > milliseconds(SystemTime::now()) / 1000)
+            && claims
+                .get("exp")
+                .and_then(Value::as_i64)
+                .is_some_and(|at| at > milliseconds(SystemTime::now()) / 1000)
             && !self.epochs.revoke(&Subjects::of(&claims));
         counts.then_some(claims)
     }

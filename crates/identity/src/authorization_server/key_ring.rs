@@ -47,7 +47,11 @@ type Made = (SigningKey, Zeroizing<Vec<u8>>);
 
 impl KeyRing {
     /// Reads the keys, and makes them where there are none.
-    pub(crate) async fn open(store: &Store, sealing: Arc<Sealing>, settings: &Tokens) -> Result<Self, TokenError> {
+    pub(crate) async fn open(
+        store: &Store,
+        sealing: Arc<Sealing>,
+        settings: &Tokens,
+    ) -> Result<Self, TokenError> {
         let name: Name = "tokens".parse().map_err(|_| TokenError::NoKey)?;
         let ring = Self {
             store: store.clone(),
@@ -77,10 +81,13 @@ impl KeyRing {
 
     /// Reads what other gateways have changed, and does what is due. One transaction decides, so all agree.
     pub(crate) async fn maintain(&self, settings: &Tokens, now: SystemTime) -> Result<(), TokenError> {
-        let rotation =
-            Rotation { algorithm: settings.algorithm, every: settings.rotate_keys, longest_token: settings.access };
+        let rotation = Rotation {
+            algorithm: settings.algorithm,
+            every: settings.rotate_keys,
+            longest_token: settings.access,
+        };
         let now = milliseconds(now);
-        let keys = read(self.store.rows(Statement::new(READ)).await?)?;
+        let keys = read(&self.store.rows(Statement::new(READ)).await?)?;
         let steps = rotation.due(&lives(&keys), now);
         if steps.is_empty() {
             return self.adopt(&keys);
@@ -89,11 +96,11 @@ impl KeyRing {
         let mut made = make(&steps, settings.algorithm).await?;
         let mut transaction = self.store.begin().await?;
         transaction.execute(Statement::new(TAKE_TURN)).await?;
-        let keys = read(transaction.rows(Statement::new(READ)).await?)?;
+        let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
         for step in rotation.due(&lives(&keys), now) {
             self.apply(&step, &mut made, now, &mut transaction).await?;
         }
-        let keys = read(transaction.rows(Statement::new(READ)).await?)?;
+        let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
         transaction.commit().await?;
         self.adopt(&keys)
     }
@@ -131,7 +138,8 @@ impl KeyRing {
 
     fn adopt(&self, keys: &[StoredKey]) -> Result<(), TokenError> {
         let signs = |key: &&StoredKey| key.life.activated_at.is_some() && key.life.retired_at.is_none();
-        let active = keys.iter().filter(signs).max_by_key(|key| key.life.activated_at).ok_or(TokenError::NoKey)?;
+        let active =
+            keys.iter().filter(signs).max_by_key(|key| key.life.activated_at).ok_or(TokenError::NoKey)?;
         let is_new = self.active.load().as_ref().is_none_or(|known| known.id() != active.life.id);
         if is_new {
             let pkcs8 = self.sealing.open(&active.life.id, &active.sealed)?;
@@ -169,7 +177,7 @@ fn lives(keys: &[StoredKey]) -> Vec<KeyLife> {
     keys.iter().map(|key| key.life.clone()).collect()
 }
 
-fn read(rows: Vec<Row>) -> Result<Vec<StoredKey>, StoreError> {
+fn read(rows: &[Row]) -> Result<Vec<StoredKey>, StoreError> {
     let key = |row: &Row| {
         Ok(StoredKey {
             life: KeyLife {

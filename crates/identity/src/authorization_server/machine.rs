@@ -43,19 +43,25 @@ impl AuthorizationServer {
     ) -> Result<TokenResponse, TokenError> {
         let id = request.client.id.as_str();
         let audiences = [tokens.issuer.clone(), format!("{}/token", tokens.endpoints)];
-        let (proof, certificate) = match (&request.client.assertion, &request.client.secret, proofs.certificate) {
-            (Some(assertion), ..) => (ServiceProof::Assertion { assertion, audiences: &audiences }, false),
-            (None, Some(secret), _) => (ServiceProof::Secret(secret), false),
-            (None, None, Some(certificate)) => (ServiceProof::Certificate(certificate), true),
-            (None, None, None) => return Err(client::unknown()),
-        };
+        let (proof, certificate) =
+            match (&request.client.assertion, &request.client.secret, proofs.certificate) {
+                (Some(assertion), ..) => {
+                    (ServiceProof::Assertion { assertion, audiences: &audiences }, false)
+                }
+                (None, Some(secret), _) => (ServiceProof::Secret(secret), false),
+                (None, None, Some(certificate)) => (ServiceProof::Certificate(certificate), true),
+                (None, None, None) => return Err(client::unknown()),
+            };
         let proven = self.accounts.authenticate_service(id, proof, visit).await;
         let proven = proven.map_err(|error| match error {
             AccountError::WrongCredentials => client::unknown(),
             error => error.into(),
         })?;
         let Grant::ClientCredentials { scope } = &request.grant else {
-            return Err(TokenError::refused(OAuthError::UnauthorizedClient, "a service gets tokens for itself"));
+            return Err(TokenError::refused(
+                OAuthError::UnauthorizedClient,
+                "a service gets tokens for itself",
+            ));
         };
         let binding = self.binding(tokens, Bound { dpop: false, certificate }, proofs)?;
         let organization = proven.organization.as_str();

@@ -1,4 +1,4 @@
-//! What clients learn by asking: about the authorization server (RFC 8414, OpenID Connect Discovery 1.0), and about what
+//! What clients learn by asking: about the authorization server (RFC 8414, `OpenID` Connect Discovery 1.0), and about what
 //! its tokens are for (RFC 9728).
 
 use bartizan_config::Tokens;
@@ -40,7 +40,8 @@ impl AuthorizationServer {
             "tls_client_certificate_bound_access_tokens": true,
             "protected_resources": tokens.resources,
         });
-        let methods = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt", "tls_client_auth"];
+        let methods =
+            ["client_secret_basic", "client_secret_post", "none", "private_key_jwt", "tls_client_auth"];
         metadata["token_endpoint_auth_methods_supported"] = json!(methods);
         metadata["token_endpoint_auth_signing_alg_values_supported"] = json!(PROOF_ALGORITHMS);
         metadata["revocation_endpoint_auth_methods_supported"] = json!(methods[..3]);
@@ -51,7 +52,8 @@ impl AuthorizationServer {
     /// The metadata of the resource with this path (empty for none), if tokens are for it.
     pub fn resource_metadata(&self, path: &str) -> Option<Value> {
         let tokens = self.settings();
-        let resource = tokens.resources.iter().find(|resource| path_of(resource) == path.trim_end_matches('/'))?;
+        let resource =
+            tokens.resources.iter().find(|resource| path_of(resource) == path.trim_end_matches('/'))?;
         Some(json!({
             "resource": resource,
             "authorization_servers": [tokens.issuer],

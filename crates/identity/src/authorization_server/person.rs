@@ -36,7 +36,11 @@ impl AuthorizationServer {
         Ok((of_subject, of_organization))
     }
 
-    pub(crate) async fn profile(&self, user: &str, transaction: &mut Transaction) -> Result<Profile, TokenError> {
+    pub(crate) async fn profile(
+        &self,
+        user: &str,
+        transaction: &mut Transaction,
+    ) -> Result<Profile, TokenError> {
         const PROFILE: &str = "SELECT email, name FROM users WHERE id = $1";
         let row = transaction.row(Statement::new(PROFILE).text(user)).await?.ok_or_else(barred)?;
         Ok(Profile { email: row.text("email")?, name: row.text("name")? })

@@ -4,9 +4,7 @@ use bartizan_store::Transaction;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{
-    AuthorizationServer, ClientProof, OAuthError, TokenError, client, epochs::TokenEpochs, family,
-};
+use super::{AuthorizationServer, ClientProof, OAuthError, TokenError, client, epochs::TokenEpochs, family};
 use crate::account::{Accounts, PersonId, Visit};
 
 /// Whose tokens end.
@@ -43,7 +41,9 @@ impl AuthorizationServer {
             let details = json!({ "client": client.id.as_str(), "grant": known.family.id });
             self.ended(transaction, &known.family.user, &known.family.user, details, visit).await
         } else {
-            let Some(claims) = self.own.verified(token.expose_secret().as_bytes(), &tokens) else { return Ok(()) };
+            let Some(claims) = self.own.verified(token.expose_secret().as_bytes(), &tokens) else {
+                return Ok(());
+            };
             let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
             if text("client_id") != client.id.as_str() {
                 return Err(others());

@@ -144,7 +144,11 @@ mod tests {
             let active: Vec<_> =
                 keys.iter().filter(|key| key.activated_at.is_some() && key.retired_at.is_none()).collect();
             assert_eq!(active.len(), 1, "minute {minute}");
-            assert!(minute < 60 || active[0].created_at <= minute * MINUTE - 15 * MINUTE || active[0].created_at == 0);
+            assert!(
+                minute < 60
+                    || active[0].created_at <= minute * MINUTE - 15 * MINUTE
+                    || active[0].created_at == 0
+            );
             for gone in before.iter().filter(|key| keys.iter().all(|other| other.id != key.id)) {
                 assert!(gone.retired_at.unwrap() + 25 * MINUTE <= minute * MINUTE, "{gone:?}");
             }
@@ -169,7 +173,11 @@ mod tests {
             (vec![active(), next(0), next(1)], 0, vec![Step::Remove("next".into())]),
             (vec![active(), next(0), key("newer", 0, Some(1), None)], 2, vec![Step::Retire("active".into())]),
             (vec![active(), next(0), key("old", 0, Some(0), Some(0))], 24 * MINUTE, vec![]),
-            (vec![active(), next(0), key("old", 0, Some(0), Some(0))], 25 * MINUTE, vec![Step::Remove("old".into())]),
+            (
+                vec![active(), next(0), key("old", 0, Some(0), Some(0))],
+                25 * MINUTE,
+                vec![Step::Remove("old".into())],
+            ),
             // A clock that goes back makes nothing due.
             (vec![active(), next(0)], -DAY, vec![]),
         ];
@@ -180,7 +188,8 @@ mod tests {
 
     #[test]
     fn another_algorithm_is_published_before_it_signs() {
-        let (mut keys, rotation) = (vec![key("a", 0, Some(0), None), key("b", 0, None, None)], rotation(Algorithm::ES256));
+        let (mut keys, rotation) =
+            (vec![key("a", 0, Some(0), None), key("b", 0, None, None)], rotation(Algorithm::ES256));
         apply(&mut keys, &rotation, DAY);
         assert_eq!(keys[0].retired_at, None, "it signs on");
         assert_eq!((keys.len(), keys[1].algorithm.as_str()), (2, "ES256"));

@@ -1,4 +1,4 @@
-//! What a token may be used for (RFC 6749, section 3.3): grants, and the words of OpenID Connect.
+//! What a token may be used for (RFC 6749, section 3.3): grants, and the words of `OpenID` Connect.
 //!
 //! A scope never gives anything: what a token may do is what its scope and its holder's roles both allow.
 
@@ -9,7 +9,7 @@ use bartizan_policy::{beyond, intersection};
 
 use super::{OAuthError, TokenError};
 
-/// The words that are no grants (OpenID Connect Core 1.0, sections 3.1.2.1, 5.4 and 11).
+/// The words that are no grants (`OpenID` Connect Core 1.0, sections 3.1.2.1, 5.4 and 11).
 const WORDS: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 /// The most words that are read.
 const MOST: usize = 100;
@@ -50,7 +50,10 @@ impl Scope {
         let asked = if self.grants.is_empty() { allowed.to_vec() } else { self.listed() };
         self.grants = intersection(&asked, allowed).into_iter().collect();
         if self.grants.is_empty() {
-            return Err(TokenError::refused(OAuthError::InvalidScope, "the client may have nothing of this scope"));
+            return Err(TokenError::refused(
+                OAuthError::InvalidScope,
+                "the client may have nothing of this scope",
+            ));
         }
         Ok(self)
     }
@@ -131,7 +134,11 @@ mod tests {
             ("a:b:c", "", None),
         ] {
             let given = Scope::parse(asked).and_then(|scope| scope.for_client(&grants(allowed)));
-            assert_eq!(given.ok().map(|scope| scope.to_string()).as_deref(), expected, "{asked} of {allowed}");
+            assert_eq!(
+                given.ok().map(|scope| scope.to_string()).as_deref(),
+                expected,
+                "{asked} of {allowed}"
+            );
         }
         assert!(Scope::parse(&"a:b ".repeat(MOST + 1)).is_err());
     }

@@ -20,7 +20,8 @@ pub(crate) struct Sealing(RandomizedNonceKey);
 impl Sealing {
     pub(crate) fn new(secret: &SecretString) -> Result<Self, TokenError> {
         let key = derived(secret, SEALING)?;
-        let key = RandomizedNonceKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| TokenError::Cryptography)?;
+        let key =
+            RandomizedNonceKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| TokenError::Cryptography)?;
         Ok(Self(key))
     }
 
@@ -85,7 +86,9 @@ mod tests {
         assert_ne!(sealing.seal("key a", b"private").unwrap(), sealed, "no nonce is used twice");
         assert!(matches!(sealing.open("key b", &sealed), Err(TokenError::Sealed)));
         assert!(matches!(other.open("key a", &sealed), Err(TokenError::Sealed)));
-        for broken in ["", "1.", "2.AAAA", "1.AAAA", "1.****", &sealed[..sealed.len() - 1], &format!("{sealed}A")] {
+        for broken in
+            ["", "1.", "2.AAAA", "1.AAAA", "1.****", &sealed[..sealed.len() - 1], &format!("{sealed}A")]
+        {
             assert!(matches!(sealing.open("key a", broken), Err(TokenError::Sealed)), "{broken}");
         }
         assert_eq!(format!("{sealing:?}"), "Sealing(***)");

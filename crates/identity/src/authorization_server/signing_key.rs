@@ -8,8 +8,8 @@ use aws_lc_rs::{
         ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
     },
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bartizan_config::Algorithm;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value, json};
 
@@ -166,7 +166,8 @@ mod tests {
             assert_eq!((key.id(), key.jwk()), (again.id(), again.jwk()));
             let token = again.sign("at+jwt", &Map::new()).unwrap();
             let token = CompactToken::parse(token.as_bytes()).unwrap();
-            let (keys, refused) = KeySet::from_jwks(json!({ "keys": [key.jwk()] }).to_string().as_bytes()).unwrap();
+            let (keys, refused) =
+                KeySet::from_jwks(json!({ "keys": [key.jwk()] }).to_string().as_bytes()).unwrap();
             assert!(refused.is_empty(), "{refused:?}");
             let header = TokenHeader::parse(&token.header).unwrap();
             assert_eq!(header.key_id(), Some(key.id()));

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bartizan_config::{Dpop, TokenClient, Tokens};
-use bartizan_store::{Row, Statement, Store, Transaction};
+use bartizan_store::{Statement, Transaction};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, Uri};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,6 +16,7 @@ use super::{
     access_token::{AccessToken, Binding, IdToken, Subject},
     authorization::{CODE_PREFIX, stored},
     client,
+    code::KnownCode,
     family::{self, Family, Turn},
     person,
     scope::Scope,
@@ -74,7 +75,7 @@ pub struct TokenRequest {
 /// What the request proves besides.
 #[derive(Debug, Clone, Copy)]
 pub struct Proofs<'a> {
-    /// The headers, with a DPoP proof or without.
+    /// The headers, with a `DPoP` proof or without.
     pub headers: &'a HeaderMap,
     /// The client certificate of the connection.
     pub certificate: Option<&'a ClientCertificate>,
@@ -97,17 +98,6 @@ pub struct TokenResponse {
     pub id_token: Option<SecretString>,
     /// Whether it was exchanged for another token (RFC 8693).
     pub is_exchanged: bool,
-}
-
-/// A code that the store knows.
-struct KnownCode {
-    family: Family,
-    redirect_uri: String,
-    challenge: String,
-    nonce: String,
-    dpop_key: String,
-    expires_at: i64,
-    is_used: bool,
 }
 
 impl AuthorizationServer {
@@ -186,7 +176,8 @@ impl AuthorizationServer {
         binding: Binding,
         visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
-        const USE: &str = "UPDATE authorization_codes SET used_at = $2 WHERE code_hash = $1 AND used_at IS NULL";
+        const USE: &str =
+            "UPDATE authorization_codes SET used_at = $2 WHERE code_hash = $1 AND used_at IS NULL";
         let refuse = |why: &'static str| TokenError::refused(OAuthError::InvalidGrant, why);
         let unknown = || refuse("the code is unknown, was used, or has ended");
         let code = OpaqueToken::parse(&CODE_PREFIX.parse()?, code.expose_secret()).map_err(|_| unknown())?;
@@ -242,7 +233,8 @@ impl AuthorizationServer {
         binding: Binding,
         visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
-        let unknown = || TokenError::refused(OAuthError::InvalidGrant, "the refresh token is unknown, or has ended");
+        let unknown =
+            || TokenError::refused(OAuthError::InvalidGrant, "the refresh token is unknown, or has ended");
         let token = family::parse(token.expose_secret()).ok_or_else(unknown)?;
         let known = family::find(&self.store, &token).await?.ok_or_else(unknown)?;
         known.check(client, &binding)?;
@@ -257,7 +249,8 @@ impl AuthorizationServer {
             self.report("token.reuse", family, visit, &mut transaction).await?;
             transaction.commit().await?;
             self.own.look_now();
-            let why = "the refresh token was used before: everything that came of this authorisation has ended";
+            let why =
+                "the refresh token was used before: everything that came of this authorisation has ended";
             return Err(TokenError::refused(OAuthError::InvalidGrant, why));
         };
         transaction.commit().await?;
@@ -355,37 +348,4 @@ fn part_of(granted: &[String], asked: &[String]) -> Result<Vec<String>, TokenErr
         return Err(TokenError::refused(OAuthError::InvalidTarget, "this resource was not granted"));
     }
     Ok(asked.to_vec())
-}
-
-impl KnownCode {
-    async fn find(store: &Store, hash: &str) -> Result<Option<Self>, TokenError> {
-        const FIND: &str = "SELECT family_id, client_id, user_id, organization_id, session_id, redirect_uri, \
-            challenge, scope, resources, nonce, dpop_key, authenticated_at, expires_at, used_at \
-            FROM authorization_codes WHERE code_hash = $1";
-        let row = store.row(Statement::new(FIND).text(hash)).await?;
-        row.as_ref().map(Self::of).transpose()
-    }
-
-    fn of(row: &Row) -> Result<Self, TokenError> {
-        Ok(Self {
-            family: Family {
-                id: row.text("family_id")?,
-                client: row.text("client_id")?,
-                user: row.text("user_id")?,
-                organization: row.text("organization_id")?,
-                session: row.text("session_id")?,
-                scope: Scope::parse(&row.text("scope")?)?,
-                resources: row.text("resources")?.split(' ').map(str::to_owned).collect(),
-                binding: Binding::default(),
-                authenticated_at: row.integer("authenticated_at")?,
-                ends_at: 0,
-            },
-            redirect_uri: row.text("redirect_uri")?,
-            challenge: row.text("challenge")?,
-            nonce: row.text("nonce")?,
-            dpop_key: row.text("dpop_key")?,
-            expires_at: row.integer("expires_at")?,
-            is_used: row.optional_integer("used_at")?.is_some(),
-        })
-    }
 }

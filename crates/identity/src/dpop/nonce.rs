@@ -28,7 +28,8 @@ impl NonceMaker {
     pub(super) fn knows(&self, nonce: &str, now: u64) -> bool {
         let known = (0..=MINUTES).map(|ago| self.make(now.saturating_sub(ago * MINUTE)));
         self.0.is_some()
-            && known
-                .fold(false, |known, ours| bool::from(subtle::ConstantTimeEq::ct_eq(ours.as_bytes(), nonce.as_bytes())) | known)
+            && known.fold(false, |known, ours| {
+                bool::from(subtle::ConstantTimeEq::ct_eq(ours.as_bytes(), nonce.as_bytes())) | known
+            })
     }
 }

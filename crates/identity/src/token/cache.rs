@@ -45,13 +45,7 @@ impl TokenCache {
         (verified.epoch == epoch && now < verified.until).then_some(verified.accepted)
     }
 
-    pub(super) fn keep(
-        &self,
-        digest: TokenDigest,
-        accepted: &Arc<Accepted>,
-        epoch: u64,
-        until: SystemTime,
-    ) {
+    pub(super) fn keep(&self, digest: TokenDigest, accepted: &Arc<Accepted>, epoch: u64, until: SystemTime) {
         self.0.insert(digest, Verified { accepted: Arc::clone(accepted), epoch, until });
     }
 }

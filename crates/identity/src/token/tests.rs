@@ -16,8 +16,8 @@ use crate::{
         HeaderParameter, IssuedInFuture, Issuer as WrongIssuer, KeyId, NotYetValid, Organization,
         Permissions, Signature, Subject, TooLong, Type, UnknownKey,
     },
-    identified::Entitlements,
     dpop::DpopProofs,
+    identified::Entitlements,
     key::KeySet,
     key_source::KeySource,
     tests::issuer::{Issuer, NOW, after, claims, claims_with, jwks, now, settings},
@@ -42,7 +42,14 @@ fn rules() -> JwtProvider {
 fn verifier_of(keys: KeySet, rules: JwtProvider) -> Arc<TokenVerifier> {
     let name = "shop-users".parse().unwrap();
     let source = KeySource::fixed(&name, keys);
-    Arc::new(TokenVerifier::new(&name, &Arc::new(rules), source, None, &Arc::new(DpopProofs::new(None)), entitlements()))
+    Arc::new(TokenVerifier::new(
+        &name,
+        &Arc::new(rules),
+        source,
+        None,
+        &Arc::new(DpopProofs::new(None)),
+        entitlements(),
+    ))
 }
 
 fn verifier(issuers: &[&Issuer]) -> Arc<TokenVerifier> {
@@ -50,12 +57,12 @@ fn verifier(issuers: &[&Issuer]) -> Arc<TokenVerifier> {
 }
 
 fn check(verifier: &Arc<TokenVerifier>, token: &str) -> Result<Arc<Identified>, InvalidReason> {
-    verify_token(token.as_bytes(), std::slice::from_ref(verifier), now()).map(|(_, accepted)| Arc::clone(&accepted.identified)).map_err(
-        |(_, refusal)| match refusal {
+    verify_token(token.as_bytes(), std::slice::from_ref(verifier), now())
+        .map(|(_, accepted)| Arc::clone(&accepted.identified))
+        .map_err(|(_, refusal)| match refusal {
             Refusal::Invalid(reason) => reason,
             Refusal::NoKeysYet => panic!("the keys are there"),
-        },
-    )
+        })
 }
 
 #[test]
