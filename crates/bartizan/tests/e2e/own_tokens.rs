@@ -26,8 +26,6 @@ const BACK: &str = "https://app.test/back";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn document(upstream: &Upstream, store: &str, dpop: &str) -> String {
-    let watcher: String =
-        Sha256::digest("watcher's secret").iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
         r#"
 accounts:
@@ -37,7 +35,7 @@ accounts:
     secret: "{SECRET}"
     clients:
       app: {{ redirect_uris: ["{BACK}"] }}
-      watcher: {{ secret: "sha256:{watcher}" }}
+      watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566" }}
 {store}
 limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
 identity: {{ own: {{ token: {{ dpop: {{ {dpop} }} }} }}, people: {{ session: {{}} }} }}

@@ -15,6 +15,10 @@ impl AuthorizationServer {
     pub fn metadata(&self) -> Value {
         let tokens = self.settings();
         let at = |name: &str| format!("{}/{name}", tokens.endpoints);
+        // Another algorithm signs only after its key has been published for a while.
+        let mut algorithms = vec![algorithm_name(tokens.algorithm)];
+        algorithms.extend(self.own.keys.active().map(|key| key.algorithm_name()));
+        algorithms.dedup();
         let mut metadata = json!({
             "issuer": tokens.issuer,
             "authorization_endpoint": at("authorize"),
@@ -34,7 +38,7 @@ impl AuthorizationServer {
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [algorithm_name(tokens.algorithm)],
+            "id_token_signing_alg_values_supported": algorithms,
             "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "name"],
             "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
             "tls_client_certificate_bound_access_tokens": true,

@@ -6,17 +6,17 @@ mod revoking;
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use bartizan_config::{Config, Source, StoreLocation, Tokens};
 use bartizan_identity::{
     AuthenticationError, Authenticator, ClientCertificate, Identified, InvalidReason, Presented,
     SessionToken,
-    account::{NewService, PersonId, Visit},
+    account::Visit,
     authorization_server::{
-        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, Revoked,
-        TokenError, TokenRequest, TokenResponse,
+        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenError,
+        TokenRequest, TokenResponse,
     },
 };
 use bartizan_policy::PermissionIndex;
@@ -43,7 +43,7 @@ accounts:
       app: { redirect_uris: ["https://app.test/back"], scopes: ["reports:*", "user:read"] }
       bound: { redirect_uris: ["https://bound.test/back"], certificate_bound: true }
       other: { redirect_uris: ["https://other.test/back"] }
-      watcher: { secret: "sha256:SECRET", permissions: ["reports:read", "users:*"], exchange: true }
+      watcher: { secret: "sha256:0e7f3c5c909ce8afb978a208d639e85af2171df2ec0003a07f13ad97878ef053", permissions: ["reports:read", "users:*"], exchange: true }
 identity: { own: { token: {} }, people: { session: {} } }
 roles: { auditor: ["reports:read"], editor: ["reports:write", "invoices:write"] }
 routes: [{ path: /reports, to: "http://localhost:1", auth: [own, people], require: ["reports:read"] }]
@@ -65,8 +65,7 @@ impl Issuing {
     }
 
     pub(crate) async fn with(location: &StoreLocation, grace: &str) -> Self {
-        let secret: String = Sha256::digest("watcher").iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = DOCUMENT.replace("GRACE", grace).replace("SECRET", &secret);
+        let text = DOCUMENT.replace("GRACE", grace);
         let config = Config::parse(&text, &Source::text(".")).unwrap().config;
         let node = Node::with(location, &text).await;
         let server =
@@ -81,19 +80,6 @@ impl Issuing {
         self.config.tokens.as_ref().unwrap()
     }
 
-    pub(crate) fn request(&self, scope: &str) -> AuthorizationRequest {
-        AuthorizationRequest {
-            client: "app".into(),
-            redirect_uri: BACK.into(),
-            response_type: "code".into(),
-            scope: scope.into(),
-            state: Some("a state&more".into()),
-            code_challenge: URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER)),
-            code_challenge_method: "S256".into(),
-            ..AuthorizationRequest::default()
-        }
-    }
-
     /// What the browser takes back to the client.
     pub(crate) async fn authorize(
         &self,
@@ -104,7 +90,7 @@ impl Issuing {
     }
 
     pub(crate) async fn code(&self, session: &SessionToken, scope: &str) -> String {
-        let location = self.authorize(&self.request(scope), Some(session)).await;
+        let location = self.authorize(&request(scope), Some(session)).await;
         parameter(&location, "code").unwrap_or_else(|| panic!("{location}"))
     }
 
@@ -140,7 +126,7 @@ impl Issuing {
         let request = AuthorizationRequest {
             client: "bound".into(),
             redirect_uri: back.into(),
-            ..self.request("reports:read")
+            ..request("reports:read")
         };
         let code = parameter(&self.authorize(&request, Some(session)).await, "code").unwrap();
         let code = SecretString::from(code);
@@ -193,6 +179,19 @@ impl Issuing {
     }
 }
 
+fn request(scope: &str) -> AuthorizationRequest {
+    AuthorizationRequest {
+        client: "app".into(),
+        redirect_uri: BACK.into(),
+        response_type: "code".into(),
+        scope: scope.into(),
+        state: Some("a state&more".into()),
+        code_challenge: URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER)),
+        code_challenge_method: "S256".into(),
+        ..AuthorizationRequest::default()
+    }
+}
+
 pub(crate) fn refresh_of(response: &TokenResponse) -> &SecretString {
     response.refresh_token.as_ref().unwrap()
 }
@@ -219,17 +218,17 @@ pub(crate) fn is_refused<T: std::fmt::Debug>(outcome: Result<T, TokenError>, exp
 async fn tokens_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    a_life_of_tokens(&location).await;
-    revoking::everything_that_revokes(&location).await;
+    Box::pin(a_life_of_tokens(&location)).await;
+    Box::pin(revoking::everything_that_revokes(&location)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_on_postgres() {
     let server = PostgresServer::start();
     let location = server.url().parse().unwrap();
-    a_life_of_tokens(&location).await;
-    revoking::everything_that_revokes(&location).await;
-    revoking::two_gateways(&location).await;
+    Box::pin(a_life_of_tokens(&location)).await;
+    Box::pin(revoking::everything_that_revokes(&location)).await;
+    Box::pin(revoking::two_gateways(&location)).await;
 }
 
 async fn a_life_of_tokens(location: &StoreLocation) {
@@ -237,7 +236,7 @@ async fn a_life_of_tokens(location: &StoreLocation) {
     let ada = gateway.node.person("ada@shop.test", &["auditor", "editor"]).await;
     let session = gateway.node.log_in("ada@shop.test").await;
 
-    let location = gateway.authorize(&gateway.request("openid email reports:read"), Some(&session)).await;
+    let location = gateway.authorize(&request("openid email reports:read"), Some(&session)).await;
     assert!(location.starts_with("https://app.test/back?code=btz"), "{location}");
     assert_eq!(parameter(&location, "state").as_deref(), Some("a state&more"));
     assert_eq!(parameter(&location, "iss").as_deref(), Some("http://localhost:8080"), "RFC 9207");
@@ -292,13 +291,13 @@ async fn a_life_of_tokens(location: &StoreLocation) {
     gateway.enter(&third.access_token).unwrap();
 
     gateway.node.accounts.add_role(None, &who(&ada), "auditor", OPERATOR, &Visit::default()).await.unwrap();
-    machines::machines(&gateway, &session).await;
+    Box::pin(machines::machines(&gateway, &session)).await;
     refused_requests(&gateway, &session, &code).await;
     at_once(&gateway, &session).await;
 }
 
 async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str) {
-    let good = gateway.request("reports:read");
+    let good = request("reports:read");
     let told = async |request: AuthorizationRequest, session: Option<&SessionToken>| {
         parameter(&gateway.authorize(&request, session).await, "error").unwrap()
     };
@@ -315,7 +314,7 @@ async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str)
         told(AuthorizationRequest { code_challenge: "short".into(), ..good.clone() }, Some(session)).await,
         "invalid_request"
     );
-    assert_eq!(told(gateway.request("invoices:write"), Some(session)).await, "invalid_scope");
+    assert_eq!(told(request("invoices:write"), Some(session)).await, "invalid_scope");
     let target = AuthorizationRequest { resources: vec!["https://elsewhere.test".into()], ..good.clone() };
     assert_eq!(told(target, Some(session)).await, "invalid_target");
     // Nobody is sent where nobody registered.
