@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use bartizan_config::{Config, StoreLocation};
 use bartizan_control::{AccountClient, AccountsApi};
 use bartizan_gateway::{AccountsDoor, LocalAnswer, LocalService, Visitor};
-use bartizan_identity::account::Accounts;
+use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bytes::Bytes;
 use http::Request;
 
@@ -20,14 +20,24 @@ pub(crate) async fn open(config: &Config, state: &StateDirectory) -> Result<Opti
     Ok(Some(accounts.context("people cannot log in without the store of `accounts`")?))
 }
 
+/// The authorization server that `config` asks for, with its keys.
+pub(crate) async fn open_tokens(
+    config: &Config,
+    accounts: Option<&Arc<Accounts>>,
+) -> Result<Option<Arc<AuthorizationServer>>> {
+    let (Some(settings), Some(accounts)) = (&config.tokens, accounts) else { return Ok(None) };
+    let server = AuthorizationServer::open(accounts, settings).await;
+    Ok(Some(server.context("no tokens can be issued")?))
+}
+
 /// Where the store is: what the configuration says, or a file in the state directory.
 pub(crate) fn location(config: &Config, state: &StateDirectory) -> StoreLocation {
     config.store.clone().unwrap_or_else(|| StoreLocation::Sqlite(state.database_path()))
 }
 
 /// The way from the gateway to the accounts.
-pub(crate) fn door(accounts: &Arc<Accounts>) -> AccountsDoor {
-    let service = Endpoints(AccountsApi::new(Arc::clone(accounts)));
+pub(crate) fn door(accounts: &Arc<Accounts>, tokens: Option<&Arc<AuthorizationServer>>) -> AccountsDoor {
+    let service = Endpoints(AccountsApi::new(Arc::clone(accounts), tokens.cloned()));
     AccountsDoor { sessions: Arc::clone(accounts.sessions()), service: Arc::new(service) }
 }
 
@@ -39,8 +49,12 @@ impl LocalService for Endpoints {
         Box::pin(async move {
             // INVARIANT: the gateway says who asks. Without it nobody is known to speak TLS.
             let client = visitor.map_or(
-                AccountClient { address: std::net::Ipv4Addr::UNSPECIFIED.into(), secure: false },
-                |Visitor { address, secure }| AccountClient { address, secure },
+                AccountClient {
+                    address: std::net::Ipv4Addr::UNSPECIFIED.into(),
+                    secure: false,
+                    certificate: None,
+                },
+                |Visitor { address, secure, certificate }| AccountClient { address, secure, certificate },
             );
             Ok(self.0.answer(request, client).await)
         })

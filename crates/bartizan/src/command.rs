@@ -2,9 +2,11 @@
 
 mod addresses;
 mod api_key;
+mod audit;
 mod check;
 mod demo;
 mod explain;
+mod key;
 mod limits;
 mod migrate;
 mod openapi;
@@ -12,11 +14,14 @@ mod org;
 mod policy;
 mod reload;
 mod requests;
+mod role;
 mod rules;
 pub(crate) mod run;
 mod schema;
+mod service;
 mod session;
 mod status;
+mod token;
 mod user;
 pub(crate) mod version;
 
@@ -49,7 +54,12 @@ pub(crate) enum Command {
     Reload(reload::Reload),
     User(user::User),
     Org(org::Org),
+    Role(role::Role),
     Session(session::Session),
+    Token(token::Token),
+    Key(key::Key),
+    Service(service::Service),
+    Audit(audit::Audit),
     Migrate(migrate::Migrate),
     ApiKey(api_key::ApiKey),
     Openapi(openapi::Openapi),
@@ -79,6 +89,11 @@ impl Command {
             Self::User(command) => ask(command.run()).map(done),
             Self::Org(command) => ask(command.run()).map(done),
             Self::Session(command) => ask(command.run()).map(done),
+            Self::Token(command) => ask(command.run()).map(done),
+            Self::Role(command) => ask(command.run()).map(done),
+            Self::Audit(command) => ask(command.run()).map(done),
+            Self::Key(command) => ask(command.run()).map(done),
+            Self::Service(command) => ask(command.run()).map(done),
             Self::Migrate(command) => ask(command.run()).map(done),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),

@@ -12,7 +12,7 @@ use std::{
 use bartizan_config::{Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
 use bartizan_gateway::{Gateway, GatewayError};
-use bartizan_identity::account::Accounts;
+use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use metrics::{counter, gauge};
 
 use crate::{admin_tls::AdminTls, document, logging::Level, spans::Spans, state::StateDirectory, systemd};
@@ -30,6 +30,7 @@ pub(crate) struct Followers {
     pub(crate) admin_tls: Option<AdminTls>,
     pub(crate) spans: Spans,
     pub(crate) accounts: Option<Arc<Accounts>>,
+    pub(crate) tokens: Option<Arc<AuthorizationServer>>,
 }
 
 #[derive(Debug)]
@@ -158,6 +159,9 @@ impl Shared {
             && let Err(error) = accounts.reconfigure(&config)
         {
             tracing::error!(%error, "accounts keep their settings");
+        }
+        if let Some(tokens) = &self.followers.tokens {
+            tokens.reconfigure(&config);
         }
         if let Err(error) = self.followers.spans.export_to(config.telemetry.otlp.as_deref()) {
             tracing::error!(error = format!("{error:#}"), "spans go where they went before");

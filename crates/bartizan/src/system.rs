@@ -91,7 +91,8 @@ impl System {
         let spans = Spans::observing(&records);
         spans.export_to(config.telemetry.otlp.as_deref())?;
         let accounts = accounts::open(&config, &state).await?;
-        let door = accounts.as_ref().map(accounts::door);
+        let tokens = accounts::open_tokens(&config, accounts.as_ref()).await?;
+        let door = accounts.as_ref().map(|accounts| accounts::door(accounts, tokens.as_ref()));
         let gateway =
             Gateway::start(config, Arc::clone(&addresses), door, Arc::clone(&records), &mut sockets)?;
         if let Some(path) = &document {
@@ -105,12 +106,16 @@ impl System {
             admin_tls: admin_tls.clone(),
             spans: spans.clone(),
             accounts: accounts.clone(),
+            tokens: tokens.clone(),
         };
         let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
         let asked = Asked::new(gateway.clone(), configuration.clone(), listeners, metrics.clone());
         let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token);
         if let Some(accounts) = accounts {
             control = control.with_accounts(accounts);
+        }
+        if let Some(tokens) = tokens {
+            control = control.with_tokens(tokens);
         }
         let (stop_servers, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();

@@ -21,6 +21,10 @@ pub struct Accounts {
     pub sessions: Sessions,
     /// Other providers where people can log in.
     pub providers: Vec<OpenIdProvider>,
+    /// What API keys of the store begin with. Default `bzn_live`.
+    pub key_prefix: String,
+    /// How long the audit trail goes back. Default 90 days.
+    pub audit_retention: Duration,
 }
 
 /// What a password must be, and what guessing one costs.

@@ -17,6 +17,7 @@ mod require;
 mod route;
 mod shared;
 mod tls;
+mod tokens;
 mod upstream;
 mod waf;
 
@@ -28,7 +29,9 @@ pub(crate) use self::{
     accounts::{Accounts, Passwords, Sessions, Store},
     entries::Entries,
     hardening::{Hardening, Http2},
-    identity::{ApiKeys, Certificates, Claims, Jwt, Provider, SignatureKey, Signatures, TokenPrincipal},
+    identity::{
+        ApiKeys, Certificates, Claims, Jwt, OwnTokens, Provider, SignatureKey, Signatures, TokenPrincipal,
+    },
     limits::{Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
     openid::OpenIdProvider,
@@ -39,6 +42,7 @@ pub(crate) use self::{
     route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
     shared::{Shared, SharedTls},
     tls::{ClientCertificate, Tls, TlsTable},
+    tokens::{Dpop, TokenAlgorithm, Tokens},
     upstream::{Ejection, Health, Retries, Signing, Upstream, UpstreamTls},
     waf::{Exclusion, Responses, RulesName, Threshold, Waf, WafModeName},
 };

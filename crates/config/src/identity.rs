@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bartizan_model::{CallerType, Grant, Line, Name, OrganizationId, Zone};
 use secrecy::SecretString;
 
-use crate::SignatureProvider;
+use crate::{Dpop, SignatureProvider};
 
 /// One entry of `identity:`.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub struct JwtProvider {
     pub principal: CallerType,
     /// The zone its subjects call from. Default public.
     pub zone: Zone,
+    /// What is asked of the holder of a token besides having it.
+    pub dpop: Dpop,
 }
 
 /// Where verification keys come from.
@@ -78,6 +80,8 @@ pub enum JwtKeys {
     JwksFile(PathBuf),
     /// One shared secret of at least 32 bytes, for HS256/384/512.
     Secret(SecretString),
+    /// Those of the gateway itself, for tokens that it has issued.
+    Own,
 }
 
 /// Signature algorithms (RFC 7518, RFC 8037). There is no `none`.
@@ -129,8 +133,10 @@ impl Default for ClaimNames {
 pub struct ApiKeyProvider {
     /// The header that carries the key.
     pub header: http::HeaderName,
-    /// The keys that exist.
+    /// The keys that are written here.
     pub keys: Vec<ApiKey>,
+    /// The zone that holders of keys in the store call from; `None`: such keys are refused.
+    pub stored: Option<Zone>,
 }
 
 /// One API key. The key itself is known only to its holder.

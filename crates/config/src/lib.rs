@@ -71,6 +71,7 @@ mod source;
 mod store;
 mod suggestion;
 mod telemetry;
+mod tokens;
 mod upstream;
 mod waf;
 mod watch;
@@ -110,6 +111,7 @@ pub use source::{Environment, RulePlaces, Source};
 pub use store::{PostgresUrl, StoreLocation};
 pub use suggestion::nearest;
 pub use telemetry::{Log, LogFormat, Telemetry};
+pub use tokens::{Dpop, TokenClient, Tokens};
 pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
 };
@@ -135,6 +137,8 @@ pub struct Config {
     pub identity: Vec<Arc<IdentityProvider>>,
     /// People whom the gateway knows itself; `None`: nobody.
     pub accounts: Option<Accounts>,
+    /// The tokens that it issues to them; `None`: none.
+    pub tokens: Option<Arc<Tokens>>,
     /// The database of what outlives the process; `None`: a file in the state directory, where one is needed.
     pub store: Option<StoreLocation>,
     /// Named sets of grants.

@@ -22,6 +22,7 @@ mod roles;
 mod routes;
 mod shared;
 mod tls;
+mod tokens;
 mod upstreams;
 mod waf;
 
@@ -48,7 +49,10 @@ pub(crate) fn resolve(
     let listen = listen::resolve(document, problems);
     let tls = tls::resolve(&document.tls, &mut files, problems);
     let mut roles = Roles::resolve(&document.roles, problems);
-    let mut providers = identity::resolve(document, &mut roles, &mut files, problems);
+    let accounts = accounts::accounts(document, listen.as_ref(), problems);
+    let prefix = accounts.as_ref().map_or("", |accounts| accounts.prefix.as_str());
+    let tokens = tokens::tokens(document, prefix, problems);
+    let mut providers = identity::resolve(document, tokens.as_ref(), &mut roles, &mut files, problems);
     let mut upstreams = Upstreams::resolve(&document.upstreams, &mut files, problems);
     let mut limits = Policies::resolve(document, problems);
     let mut firewalls = Firewalls::resolve(&document.waf, source, problems);
@@ -58,8 +62,7 @@ pub(crate) fn resolve(
         policies: &mut limits,
         firewalls: &mut firewalls,
     };
-    let accounts = accounts::accounts(document, listen.as_ref(), problems);
-    let routes = routes::resolve(document, accounts.as_ref(), named, problems);
+    let routes = routes::resolve(document, accounts.as_ref(), tokens.as_ref(), named, problems);
     let in_zones: Vec<_> = routes.iter().filter_map(|route| Some((route.zone?, route.policy.line))).collect();
     let zones = policies::zones(&document.zones, &in_zones, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
@@ -76,6 +79,7 @@ pub(crate) fn resolve(
         hardening: hardening::resolve(&document.hardening, problems),
         identity: providers.into_list(),
         accounts,
+        tokens: tokens.map(Arc::new),
         store: accounts::store(&document.store, &files, problems),
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),

@@ -7,7 +7,9 @@ mod document;
 mod endpoints;
 mod external;
 mod failures;
-mod visitor;
+mod keys;
+mod roles;
+pub(crate) mod visitor;
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use axum::{
     extract::DefaultBodyLimit,
     middleware,
 };
-use bartizan_identity::account::Accounts;
+use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bytes::Bytes;
 use http::{Request, Response};
 use tower::ServiceExt;
@@ -28,11 +30,13 @@ pub use self::{
         ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest, StartedSession,
     },
     external::Providers,
+    keys::NewOwnApiKey,
     visitor::AccountClient,
 };
 use crate::{
     extract::MAX_BODY,
     failure::{Failure, FailureCode, finish},
+    oauth,
 };
 
 /// The endpoints of accounts. Cheap to clone.
@@ -42,15 +46,19 @@ pub struct AccountsApi {
 }
 
 impl AccountsApi {
-    /// The endpoints of these accounts.
-    pub fn new(accounts: Arc<Accounts>) -> Self {
+    /// The endpoints of these accounts, and of the tokens that they are issued.
+    pub fn new(accounts: Arc<Accounts>, tokens: Option<Arc<AuthorizationServer>>) -> Self {
         let (router, _) = operations().split_for_parts();
+        let router = router.with_state(accounts);
+        let router = match tokens {
+            Some(server) => router.merge(oauth::router(server)),
+            None => router,
+        };
         let router = router
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(middleware::from_fn(finish))
-            .with_state(accounts);
+            .layer(middleware::from_fn(finish));
         Self { router }
     }
 
@@ -66,7 +74,9 @@ impl AccountsApi {
 
     /// Their `OpenAPI` document as indented JSON.
     pub fn openapi_json() -> String {
-        document::json(operations().into_openapi())
+        let mut document = operations().into_openapi();
+        document.merge(oauth::document());
+        document::json(document)
     }
 }
 
@@ -82,6 +92,11 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(external::list_providers))
         .routes(routes!(external::log_in_at_provider))
         .routes(routes!(external::come_back_from_provider))
+        .routes(routes!(keys::list_own_keys, keys::create_own_key))
+        .routes(routes!(keys::revoke_own_key))
+        .routes(routes!(keys::rotate_own_key))
+        .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
+        .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
 }
 
 async fn not_found() -> Failure {

@@ -2,16 +2,21 @@
 
 pub(crate) mod access;
 pub(crate) mod addresses;
+pub(crate) mod audit;
 pub(crate) mod configuration;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod organizations;
 pub(crate) mod people;
 pub(crate) mod policies;
 pub(crate) mod requests;
+pub(crate) mod roles;
+pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod tokens;
 pub(crate) mod upstreams;
 
 use std::sync::Arc;
@@ -82,9 +87,25 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(people::add_user_role, people::remove_user_role))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
         .routes(routes!(organizations::list_members))
+        .routes(routes!(roles::list_roles, roles::create_role, roles::delete_role))
+        .routes(routes!(roles::list_bindings, roles::bind_role, roles::unbind_role))
+        .routes(routes!(keys::list_keys, keys::create_key))
+        .routes(routes!(keys::read_key, keys::revoke_key))
+        .routes(routes!(keys::rotate_key))
+        .routes(routes!(keys::suspend_key))
+        .routes(routes!(keys::resume_key))
+        .routes(routes!(services::list_services, services::create_service))
+        .routes(routes!(services::read_service, services::delete_service))
+        .routes(routes!(services::rotate_service))
+        .routes(routes!(services::suspend_service))
+        .routes(routes!(services::resume_service))
+        .routes(routes!(services::set_service_permissions))
+        .routes(routes!(services::add_service_credential))
+        .routes(routes!(services::remove_service_credential))
         .routes(routes!(sessions::list_sessions, sessions::end_sessions))
         .routes(routes!(sessions::end_session))
-        .routes(routes!(sessions::read_audit_trail))
+        .routes(routes!(audit::read_audit_trail))
+        .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))

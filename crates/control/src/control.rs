@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use axum::Router;
-use bartizan_identity::account::Accounts;
+use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bartizan_pipeline::Records;
 use bartizan_reputation::AddressLists;
 use rustls::ServerConfig;
@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) records: Arc<Records>,
     pub(crate) addresses: Arc<AddressLists>,
     pub(crate) accounts: Option<Arc<Accounts>>,
+    pub(crate) tokens: Option<Arc<AuthorizationServer>>,
     pub(crate) document: String,
 }
 
@@ -40,7 +41,14 @@ impl Control {
         addresses: Arc<AddressLists>,
         token: AdminToken,
     ) -> Self {
-        let shared = Shared { system, records, addresses, accounts: None, document: Self::openapi_json() };
+        let shared = Shared {
+            system,
+            records,
+            addresses,
+            accounts: None,
+            tokens: None,
+            document: Self::openapi_json(),
+        };
         Self { shared: Arc::new(shared), token }
     }
 
@@ -48,6 +56,13 @@ impl Control {
     #[must_use]
     pub fn with_accounts(self, accounts: Arc<Accounts>) -> Self {
         let shared = Shared { accounts: Some(accounts), ..Shared::clone(&self.shared) };
+        Self { shared: Arc::new(shared), token: self.token }
+    }
+
+    /// With the tokens of the gateway.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Arc<AuthorizationServer>) -> Self {
+        let shared = Shared { tokens: Some(tokens), ..Shared::clone(&self.shared) };
         Self { shared: Arc::new(shared), token: self.token }
     }
 

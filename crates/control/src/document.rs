@@ -74,7 +74,8 @@ const OF_ACCOUNTS: &[Answer] = &[
     ("503", "StoreUnavailable", "The store of accounts does not answer."),
 ];
 /// The tags of operations on accounts.
-const ACCOUNTS: [&str; 4] = ["users", "organizations", "sessions", "audit"];
+const ACCOUNTS: [&str; 8] =
+    ["users", "organizations", "roles", "sessions", "tokens", "audit", "keys", "services"];
 
 /// Status, name among the components, description.
 type Answer = (&'static str, &'static str, &'static str);

@@ -79,6 +79,8 @@ macro_rules! codes {
 codes! {
     /// Broken HTTP, broken JSON, or a parameter that is none.
     MalformedRequest = "malformed_request", BAD_REQUEST;
+    /// A client sends people here who cannot be sent back.
+    AuthorizationRefused = "authorization_refused", BAD_REQUEST;
     /// No token.
     MissingAuthenticationToken = "missing_authentication_token", UNAUTHORIZED;
     /// A token that is not the admin token.
@@ -99,6 +101,8 @@ codes! {
     NoAccount = "no_account", FORBIDDEN;
     /// Another provider does not do what it should.
     ProviderFailed = "provider_failed", BAD_GATEWAY;
+    /// More than whoever asks may do or give.
+    InsufficientPermissions = "insufficient_permissions", FORBIDDEN;
     /// Nothing there.
     NotFound = "not_found", NOT_FOUND;
     /// Something there, but not for this method.
@@ -117,8 +121,12 @@ codes! {
     ForecastRunning = "forecast_running", CONFLICT;
     /// The configuration has no `accounts`.
     AccountsNotConfigured = "accounts_not_configured", CONFLICT;
+    /// The configuration has no `accounts.tokens`.
+    TokensNotConfigured = "tokens_not_configured", CONFLICT;
     /// Something has this name already.
     AlreadyExists = "already_exists", CONFLICT;
+    /// No room for another API key.
+    TooManyKeys = "too_many_keys", CONFLICT;
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not JSON by its own account.
@@ -209,7 +217,7 @@ pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
     }
     let headers = response.headers_mut();
     headers.insert("x-request-id", id.header_value());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

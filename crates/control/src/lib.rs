@@ -26,6 +26,7 @@ mod error;
 mod extract;
 mod failure;
 mod guard;
+mod oauth;
 mod operator;
 mod server;
 mod system;
@@ -36,8 +37,8 @@ mod token;
 mod tests;
 
 pub use accounts::{
-    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions,
-    Providers, SignUpRequest, StartedSession,
+    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, NewOwnApiKey, OwnSession,
+    OwnSessions, Providers, SignUpRequest, StartedSession,
 };
 pub use api::{
     access::{
@@ -45,8 +46,10 @@ pub use api::{
         AccessEvaluations, AccessOptions, EvaluationsSemantic,
     },
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
+    audit::{AuditEntry, AuditTrail},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
+    keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, NewApiKey, Overlap, Suspension},
     limits::{
         LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus,
         LimitTotals, LimitsStatus,
@@ -71,13 +74,20 @@ pub use api::{
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
         policies::{DecidedPolicies, PolicyEffect, PolicyMode, PolicyRuling, PolicyStatement},
     },
-    sessions::{AuditEntry, AuditTrail, Session, Sessions},
+    roles::{Binding, Bindings, NewBinding, NewRole, Role, Roles},
+    services::{
+        CredentialKind, IssuedService, NewCredential, NewService, Service, ServiceCredential,
+        ServicePermissions, Services,
+    },
+    sessions::{Session, Sessions},
     status::{Listener, ListenerKind, Status},
+    tokens::{RevokedKind, TokenRevocation},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };
 pub use control::Control;
 pub use error::ControlError;
 pub use failure::Problem;
+pub use oauth::{IssuedTokens, OAuthRefusal};
 pub use system::{LimitsInUse, PoliciesInUse, ReloadFailure, ReloadFuture, System};
 pub use timestamp::Timestamp;
 pub use token::AdminToken;

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
-use bartizan_identity::LiveSessions;
+use bartizan_identity::{ClientCertificate, LiveSessions};
 use bartizan_pipeline::{Code, Exchange, Outcome, Refusal, Stage};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -23,12 +23,14 @@ pub trait LocalService: Send + Sync + 'static {
 pub type LocalAnswer<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Infallible>> + Send + 'a>>;
 
 /// Who asks, as far as the connection and trusted proxies tell.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Visitor {
     /// The client's address.
     pub address: std::net::IpAddr,
     /// Whether the client speaks TLS.
     pub secure: bool,
+    /// The certificate that it has proven to hold.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The accounts of this gateway: their sessions for the road, their endpoints for the routes that lead there.
@@ -78,7 +80,9 @@ async fn hand_over(
     *request.uri_mut() = target(exchange)?;
     *request.headers_mut() = std::mem::take(&mut exchange.head.headers);
     request.headers_mut().insert(X_REQUEST_ID, exchange.id.header_value());
-    let visitor = Visitor { address: exchange.client.address, secure: exchange.client.secure };
+    let client = &exchange.client;
+    let visitor =
+        Visitor { address: client.address, secure: client.secure, certificate: client.certificate.clone() };
     request.extensions_mut().insert(visitor);
     let Ok(mut response) = door.service.call(request).await;
     strip_hop_by_hop(response.headers_mut());

@@ -193,7 +193,7 @@ fn head(name: HeaderName, value: HeaderValue) -> Parts {
 }
 
 fn presented(head: &Parts) -> Presented<'_> {
-    Presented { head, secure: true, client_certificate: None, content: None }
+    Presented { head, secure: true, address: None, client_certificate: None, content: None }
 }
 
 /// Signs tokens that are all different.
@@ -291,6 +291,7 @@ fn users(jwks: &Path) -> Arc<IdentityProvider> {
         claims: ClaimNames::default(),
         principal: CallerType::User,
         zone: Zone::Public,
+        dpop: bartizan_config::Dpop::default(),
     };
     Arc::new(IdentityProvider {
         name: "users".parse().unwrap(),
@@ -308,7 +309,8 @@ fn partners(hash: [u8; 32]) -> Arc<IdentityProvider> {
         organization: None,
         zone: Zone::Public,
     };
-    let settings = ApiKeyProvider { header: HeaderName::from_static("x-api-key"), keys: vec![key] };
+    let settings =
+        ApiKeyProvider { header: HeaderName::from_static("x-api-key"), keys: vec![key], stored: None };
     Arc::new(IdentityProvider {
         name: "partners".parse().unwrap(),
         line: Line::NONE,

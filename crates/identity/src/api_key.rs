@@ -1,107 +1,18 @@
-//! API keys: long random strings that are known here only as SHA-256 hashes.
+//! API keys: long random strings, known here only by hashes.
 //!
-//! A presented key is hashed, and the hash is looked up. The first eight bytes of the hash choose the candidates,
-//! the rest is compared in constant time. What the look-up's timing may tell is which hashes share a prefix with
-//! that of the presented key; an attacker cannot steer a SHA-256 hash towards a prefix byte by byte, and a known
-//! hash does not give the key, whose 256 random bits cannot be guessed. A slow password hash would add nothing.
+//! A key is [`written`] in the configuration, or kept in the store. Those of the store are all in memory ([`live`]): a
+//! request costs a keyed hash and a look-up, however many keys there are and however many of those that are tried are
+//! wrong, and no request asks the store. What changes there is read twice a second. What a key may do is worked out when
+//! it is first used with a configuration ([`stored`]).
 
-use std::{collections::HashMap, sync::Arc};
+mod index;
+pub(crate) mod live;
+pub(crate) mod owners;
+pub(crate) mod record;
+mod stored;
+pub(crate) mod uses;
+mod written;
 
-use bartizan_config::ApiKeyProvider;
-use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
-use http::HeaderName;
-use secrecy::SecretString;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-
-use crate::{
-    Identified, IdentityError, InvalidReason, OpaqueToken,
-    identified::{Entitlements, Standing},
-};
-
-/// A new API key (an [`OpaqueToken`]: `prefix_`, 256 random bits, a checksum) and the hash to put into the
-/// configuration.
-pub fn generate_api_key(prefix: &str) -> Result<(SecretString, [u8; 32]), IdentityError> {
-    let token = OpaqueToken::generate(&prefix.parse()?)?;
-    Ok((token.secret().clone(), *token.hash().as_bytes()))
-}
-
-/// The hash under which the configuration knows an API key.
-pub fn hash_api_key(key: &str) -> [u8; 32] {
-    Sha256::digest(key).into()
-}
-
-/// The keys of one provider.
-#[derive(Debug)]
-pub(crate) struct ApiKeyTable {
-    name: Name,
-    header: HeaderName,
-    clients: HashMap<[u8; 8], Vec<Client>>,
-}
-
-#[derive(Debug)]
-struct Client {
-    hash: [u8; 32],
-    identified: Arc<Identified>,
-}
-
-impl ApiKeyTable {
-    pub(crate) fn new(
-        name: &Name,
-        settings: &ApiKeyProvider,
-        entitlements: &Entitlements,
-    ) -> Result<Self, IdentityError> {
-        let mut table = Self { name: name.clone(), header: settings.header.clone(), clients: HashMap::new() };
-        for key in &settings.keys {
-            if let Some(other) = table.client(&key.hash) {
-                return Err(IdentityError::SameCredential {
-                    provider: name.clone(),
-                    first: other.principal.id.to_string(),
-                    second: key.name.to_string(),
-                });
-            }
-            let principal = Principal {
-                id: key.name.as_str().into(),
-                kind: PrincipalKind::ApiKey,
-                organization: key.organization.clone(),
-                provider: name.clone(),
-                multi_factor: false,
-            };
-            let roles = key.roles.iter().map(Name::as_str);
-            let standing = Standing { caller_type: CallerType::ApiKey, zone: key.zone };
-            let identified = entitlements.identify(principal, standing, &key.permissions, roles, None);
-            let identified = Arc::new(identified);
-            table.clients.entry(prefix(&key.hash)).or_default().push(Client { hash: key.hash, identified });
-        }
-        Ok(table)
-    }
-
-    pub(crate) fn name(&self) -> &Name {
-        &self.name
-    }
-
-    pub(crate) fn header(&self) -> &HeaderName {
-        &self.header
-    }
-
-    /// Who holds `key`, according to the first of `tables` that knows it.
-    pub(crate) fn find(tables: &[Arc<Self>], key: &[u8]) -> Result<Arc<Identified>, InvalidReason> {
-        if !(16..=256).contains(&key.len()) {
-            return Err(InvalidReason::KeyLength);
-        }
-        let hash = Sha256::digest(key).into();
-        let found = tables.iter().find_map(|table| table.client(&hash));
-        found.cloned().ok_or(InvalidReason::UnknownApiKey)
-    }
-
-    fn client(&self, hash: &[u8; 32]) -> Option<&Arc<Identified>> {
-        let candidates = self.clients.get(&prefix(hash))?;
-        let client = candidates.iter().find(|client| client.hash.ct_eq(hash).into())?;
-        Some(&client.identified)
-    }
-}
-
-fn prefix(hash: &[u8; 32]) -> [u8; 8] {
-    let [prefix, ..] = hash.as_chunks().0 else { return [0; 8] };
-    *prefix
-}
+pub use live::LiveKeys;
+pub(crate) use written::ApiKeyTable;
+pub use written::{generate_api_key, hash_api_key};

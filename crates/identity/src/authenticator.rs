@@ -8,7 +8,7 @@ use std::{
 
 use bartizan_config::{
     Config, Dimension, IdentityProvider, JwtKeys, JwtProvider, Provider, Role, SignatureComponent,
-    SignatureProfile, SignatureProvider,
+    SignatureProfile, SignatureProvider, Tokens,
 };
 use bartizan_model::Name;
 use bartizan_policy::{PermissionIndex, RoleTable};
@@ -17,19 +17,31 @@ use crate::{
     Authenticated, AuthenticationError, CrossSite, Identified, IdentityError, LiveSessions, Presented,
     Selection, UnreadSession, WriteGuard,
     api_key::ApiKeyTable,
+    authorization_server::metadata::resource_metadata_url,
     certificate::CertificateTable,
+    dpop::DpopProofs,
     identified::Entitlements,
     key::KeySet,
     key_source::KeySource,
     session::table::SessionTable,
     signature::{Clients, LegacyTable, SignatureTable},
-    token::TokenVerifier,
+    token::{Own, TokenVerifier},
 };
 
 /// Checks credentials against the providers of one configuration.
 #[derive(Debug)]
 pub struct Authenticator {
     providers: HashMap<Name, Checker>,
+    /// Handed on by a reload: what was used stays used.
+    proofs: Arc<DpopProofs>,
+}
+
+/// What the accounts of this gateway give to providers.
+#[derive(Clone, Copy)]
+struct Live<'a> {
+    sessions: Option<&'a Arc<LiveSessions>>,
+    tokens: Option<&'a Tokens>,
+    proofs: &'a Arc<DpopProofs>,
 }
 
 /// What stands behind one entry of `identity:`.
@@ -67,7 +79,7 @@ impl Authenticator {
             index: Arc::clone(index),
             counted_claims: counted_claims.collect(),
         };
-        Self::entitling(&config.identity, entitlements, sessions, previous)
+        Self::entitling(&config.identity, entitlements, (sessions, config.tokens.as_deref()), previous)
     }
 
     /// The same for providers and roles without a whole configuration around them.
@@ -82,22 +94,26 @@ impl Authenticator {
             index: Arc::clone(index),
             counted_claims: BTreeSet::new(),
         };
-        Self::entitling(identity, entitlements, None, previous)
+        Self::entitling(identity, entitlements, (None, None), previous)
     }
 
     fn entitling(
         identity: &[Arc<IdentityProvider>],
         entitlements: Entitlements,
-        sessions: Option<&Arc<LiveSessions>>,
+        (sessions, tokens): (Option<&Arc<LiveSessions>>, Option<&Tokens>),
         previous: Option<&Self>,
     ) -> Result<Self, IdentityError> {
+        let nonce_key = sessions.and_then(|sessions| sessions.own_tokens()).map(|own| own.nonce_key.clone());
+        let proofs = previous.map(|previous| Arc::clone(&previous.proofs));
+        let proofs = proofs.unwrap_or_else(|| Arc::new(DpopProofs::new(nonce_key)));
+        let live = Live { sessions, tokens, proofs: &proofs };
         let entitlements = Arc::new(entitlements);
         let mut providers = HashMap::new();
         for entry in identity {
-            let checker = Checker::new(entry, &entitlements, sessions, previous)?;
+            let checker = Checker::new(entry, &entitlements, live, previous)?;
             providers.insert(entry.name.clone(), checker);
         }
-        Ok(Self { providers })
+        Ok(Self { providers, proofs })
     }
 
     /// Resolves a route's `auth` list. Its order matters: the first entry whose credential is presented decides.
@@ -182,28 +198,46 @@ impl Authenticator {
     }
 }
 
+impl Live<'_> {
+    /// What verifies own tokens, if these keys are meant.
+    fn own(&self, keys: &JwtKeys) -> Option<Own> {
+        let tokens = self.sessions.filter(|_| matches!(keys, JwtKeys::Own))?.own_tokens()?;
+        Some(Own {
+            tokens: Arc::clone(tokens),
+            resource_metadata: self.tokens.and_then(resource_metadata_url),
+        })
+    }
+}
+
 impl Checker {
     fn new(
         entry: &IdentityProvider,
         entitlements: &Arc<Entitlements>,
-        sessions: Option<&Arc<LiveSessions>>,
+        live: Live<'_>,
         previous: Option<&Authenticator>,
     ) -> Result<Self, IdentityError> {
         let name = &entry.name;
         Ok(match &entry.provider {
             Provider::Jwt(settings) => {
                 let earlier = previous.and_then(|authenticator| authenticator.key_source(name));
-                let source = key_source(name, settings, earlier)?;
-                let verifier = TokenVerifier::new(name, settings, source, Arc::clone(entitlements));
+                let own = live.own(&settings.keys);
+                let source = match &own {
+                    Some(own) => Arc::clone(own.tokens.keys()),
+                    None => key_source(name, settings, earlier)?,
+                };
+                let verifier =
+                    TokenVerifier::new(name, settings, source, own, live.proofs, Arc::clone(entitlements));
                 Self::Token(Arc::new(verifier))
             }
             Provider::ApiKey(settings) => {
-                Self::ApiKey(Arc::new(ApiKeyTable::new(name, settings, entitlements)?))
+                Self::ApiKey(Arc::new(ApiKeyTable::new(name, settings, live.sessions, entitlements)?))
             }
             Provider::Certificate(settings) => {
                 Self::Certificate(Arc::new(CertificateTable::new(name, settings, entitlements)?))
             }
-            Provider::Session => Self::Session(Arc::new(SessionTable::new(name, sessions, entitlements))),
+            Provider::Session => {
+                Self::Session(Arc::new(SessionTable::new(name, live.sessions, entitlements)))
+            }
             Provider::Signature(settings) => {
                 let earlier = previous.and_then(|authenticator| authenticator.clients(name));
                 Self::signature(name, settings, entitlements, earlier)?
@@ -240,6 +274,8 @@ fn key_source(
             KeySource::from_url(name, url, ca.as_deref(), *refresh, earlier)
         }
         JwtKeys::JwksFile(path) => KeySource::from_file(name, path),
+        // Where nothing is issued, nothing can be verified.
+        JwtKeys::Own => Ok(KeySource::told(name)),
         JwtKeys::Secret(secret) => {
             let keys = KeySet::from_secret(name, secret, &settings.algorithms)?;
             Ok(KeySource::fixed(name, keys))

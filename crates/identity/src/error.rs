@@ -218,6 +218,14 @@ pub enum InvalidReason {
     KeyLength,
     #[error("the API key is unknown")]
     UnknownApiKey,
+    #[error("the API key has expired, or another has taken its place")]
+    KeyExpired,
+    #[error("the API key is suspended")]
+    KeySuspended,
+    #[error("the API key may not be used from this address")]
+    KeyAddress,
+    #[error("the owner of the API key is disabled, suspended or gone")]
+    KeyOwner,
     #[error("`Signature-Input` and `Signature` cannot be read, or do not belong together")]
     SignatureFields,
     #[error("more signatures than are looked at")]
@@ -254,6 +262,14 @@ pub enum InvalidReason {
     UnknownCertificate,
     #[error("the certificate names several known clients")]
     AmbiguousCertificate,
+    #[error("what the token is bound to is not understood")]
+    Confirmation,
+    #[error("the token is bound to a certificate that the connection does not have")]
+    OtherCertificate,
+    #[error("{0}")]
+    Dpop(crate::DpopError),
+    #[error("the token has been revoked")]
+    Revoked,
     #[error("the session has ended, or never was")]
     UnknownSession,
 }

@@ -75,6 +75,19 @@ impl Entitlements {
         for role in roles.clone() {
             effective.extend(self.roles.grants(role));
         }
+        self.identify_exactly(principal, standing, effective, roles, expires)
+    }
+
+    /// A caller with these grants, whatever its roles would give.
+    pub(crate) fn identify_exactly<'g, 'r>(
+        &self,
+        principal: Principal,
+        standing: Standing,
+        grants: impl IntoIterator<Item = &'g Grant>,
+        roles: impl IntoIterator<Item = &'r str>,
+        expires: Option<SystemTime>,
+    ) -> Identified {
+        let effective: BTreeSet<&Grant> = grants.into_iter().collect();
         let Standing { caller_type, zone } = standing;
         let caller = Caller::new(&principal, caller_type, zone, roles, effective.iter().copied());
         let texts: Vec<&str> = effective.iter().map(|grant| grant.as_str()).collect();

@@ -12,6 +12,7 @@ use jsonwebtoken::{Algorithm as SignatureAlgorithm, DecodingKey, crypto};
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::{
+    jwk::parse as parse_jwk,
     set::{KeySet, MAX_KEYS},
     weakness::check_rsa,
 };

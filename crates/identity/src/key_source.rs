@@ -64,6 +64,16 @@ impl KeySource {
         Arc::new(Self { shared: Shared::new(provider, Some(keys)), settings: None, task: None })
     }
 
+    /// None yet: they are told.
+    pub(crate) fn told(provider: &Name) -> Arc<Self> {
+        Arc::new(Self { shared: Shared::new(provider, None), settings: None, task: None })
+    }
+
+    /// Takes the keys of a JWK set in place of the present ones.
+    pub(crate) fn tell(&self, document: &[u8]) -> Result<(), JwksError> {
+        self.shared.adopt(document)
+    }
+
     /// A JWK set at a URL; `earlier` itself, if it fetches the same in the same way.
     pub(crate) fn from_url(
         provider: &Name,

@@ -26,7 +26,7 @@
 //! # let identity = [Arc::new(IdentityProvider {
 //! #     name: "partners".parse()?,
 //! #     line: bartizan_model::Line::NONE,
-//! #     provider: Provider::ApiKey(ApiKeyProvider { header, keys: vec![partner] }),
+//! #     provider: Provider::ApiKey(ApiKeyProvider { header, keys: vec![partner], stored: None }),
 //! # })];
 //! // `identity` has an entry `partners` with the hash of that key, for the header `x-api-key`.
 //! let index = Arc::new(PermissionIndex::new([]));
@@ -35,7 +35,7 @@
 //!
 //! let (mut head, ()) = Request::get("/orders").body(())?.into_parts();
 //! fn presented(head: &Parts) -> Presented<'_> {
-//!     Presented { head, secure: true, client_certificate: None, content: None }
+//!     Presented { head, secure: true, address: None, client_certificate: None, content: None }
 //! }
 //! let nobody = authenticator.authenticate(&selection, &presented(&head));
 //! assert_eq!(nobody.unwrap_err(), AuthenticationError::Missing);
@@ -49,7 +49,7 @@
 //! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
 //! their failures. [`OpaqueToken`] is what sessions and keys are made of.
 //!
-//! Issuing of tokens is not here, and neither are HTTP handlers.
+//! [`authorization_server`] issues tokens. HTTP handlers are not here.
 //!
 //! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
@@ -58,8 +58,12 @@ pub mod account;
 mod api_key;
 pub mod attempts;
 mod authenticator;
+pub mod authorization_server;
 mod certificate;
+mod confirmation;
+mod dpop;
 mod error;
+mod holder;
 mod identified;
 mod key;
 mod key_source;
@@ -75,8 +79,9 @@ mod signature;
 mod tests;
 mod token;
 
-pub use api_key::{generate_api_key, hash_api_key};
+pub use api_key::{LiveKeys, generate_api_key, hash_api_key};
 pub use authenticator::Authenticator;
+pub use dpop::DpopError;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::{Authenticated, Identified};
 pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};

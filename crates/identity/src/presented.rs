@@ -1,5 +1,7 @@
 //! What a request shows of itself.
 
+use std::net::IpAddr;
+
 use http::{HeaderName, HeaderValue, request::Parts};
 
 use crate::InvalidReason;
@@ -11,6 +13,8 @@ pub struct Presented<'a> {
     pub head: &'a Parts,
     /// Whether the client speaks TLS, so that its target is an `https:` one.
     pub secure: bool,
+    /// Where it comes from; `None`: nobody can say.
+    pub address: Option<IpAddr>,
     /// The client certificate of its connection, after the listener has verified its chain.
     pub client_certificate: Option<&'a ClientCertificate>,
     /// The whole content, if it is here; see [`crate::Selection::needs_content`].

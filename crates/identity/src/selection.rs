@@ -7,14 +7,18 @@ use bartizan_model::Name;
 use http::{HeaderName, HeaderValue, header, request::Parts};
 
 use crate::{
-    Authenticated, AuthenticationError, IdentityError, InvalidReason, Presented,
+    Authenticated, AuthenticationError, DpopError, IdentityError, InvalidReason, Presented,
     api_key::ApiKeyTable,
     authenticator::Checker,
     certificate::CertificateTable,
+    confirmation::Scheme,
     session::table::SessionTable,
     signature::{LegacyTable, Refused, SignatureFields, SignatureTable},
     token::{Refusal, TokenVerifier, verify_token},
 };
+
+/// What proofs may be signed with (RFC 9449, section 7.1).
+const PROOF_ALGORITHMS: &str = "EdDSA ES256 ES384 PS256 PS384 PS512 RS256 RS384 RS512";
 
 /// The providers of one route. Made by [`crate::Authenticator::select`].
 #[derive(Debug, Clone)]
@@ -22,6 +26,8 @@ pub struct Selection {
     slots: Vec<Slot>,
     challenges: Vec<HeaderValue>,
     challenges_after_invalid_token: Vec<HeaderValue>,
+    challenges_after_invalid_proof: Vec<HeaderValue>,
+    challenges_for_a_nonce: Vec<HeaderValue>,
 }
 
 /// A place where a credential may be, and everybody who would accept one from there.
@@ -44,8 +50,14 @@ impl Selection {
                 None => slots.push(Slot::new(checker, signed)),
             }
         }
-        let challenges = |invalid| slots.iter().filter_map(|slot| slot.challenge(invalid)).collect();
-        Ok(Self { challenges: challenges(false), challenges_after_invalid_token: challenges(true), slots })
+        let challenges = |fault| slots.iter().flat_map(|slot| slot.challenges(fault)).collect();
+        Ok(Self {
+            challenges: challenges(None),
+            challenges_after_invalid_token: challenges(Some(Fault::Token)),
+            challenges_after_invalid_proof: challenges(Some(Fault::Proof)),
+            challenges_for_a_nonce: challenges(Some(Fault::Nonce)),
+            slots,
+        })
     }
 
     /// The values of `WWW-Authenticate` for a 401 because of `error` (RFC 9110, section 11.6.1).
@@ -55,11 +67,29 @@ impl Selection {
     /// because a 401 must carry a challenge, and they tell a person what is missing.
     pub fn challenges(&self, error: &AuthenticationError) -> &[HeaderValue] {
         match error {
+            AuthenticationError::Invalid { reason: InvalidReason::Dpop(DpopError::Nonce), .. } => {
+                &self.challenges_for_a_nonce
+            }
+            AuthenticationError::Invalid { reason: InvalidReason::Dpop(_), .. } => {
+                &self.challenges_after_invalid_proof
+            }
             AuthenticationError::Invalid { provider, .. } if self.is_token_provider(provider) => {
                 &self.challenges_after_invalid_token
             }
             _ => &self.challenges,
         }
+    }
+
+    /// The nonce that the next proof must hold, where `error` says that it must (RFC 9449, section 9).
+    pub fn nonce(&self, error: &AuthenticationError) -> Option<HeaderValue> {
+        let AuthenticationError::Invalid { reason: InvalidReason::Dpop(DpopError::Nonce), .. } = error else {
+            return None;
+        };
+        let mut verifiers = self.slots.iter().flat_map(|slot| match slot {
+            Slot::Token { verifiers, .. } => verifiers.as_slice(),
+            _ => &[],
+        });
+        verifiers.next().and_then(|verifier| verifier.demands().0.nonce(SystemTime::now()))
     }
 
     /// Whether the request's content must be at hand before anything can be said about its sender: what carries a
@@ -145,7 +175,7 @@ impl Slot {
     ) -> Option<Result<Authenticated, AuthenticationError>> {
         match self {
             Self::Token { header, verifiers } => authenticate_token(presented, header, verifiers, now),
-            Self::ApiKey { header, tables } => authenticate_api_key(presented, header, tables),
+            Self::ApiKey { header, tables } => authenticate_api_key(presented, header, tables, now),
             Self::Certificate { tables } => authenticate_certificate(presented, tables),
             Self::Signature { tables, demanded } => authenticate_signature(presented, tables, demanded, now),
             Self::LegacySignature { tables } => authenticate_legacy_signature(presented, tables, now),
@@ -153,17 +183,9 @@ impl Slot {
         }
     }
 
-    fn challenge(&self, invalid_token: bool) -> Option<HeaderValue> {
+    fn challenges(&self, fault: Option<Fault>) -> Vec<HeaderValue> {
         let text = match self {
-            Self::Token { header, .. } => {
-                let place = if *header == header::AUTHORIZATION {
-                    String::new()
-                } else {
-                    format!(", header=\"{header}\"")
-                };
-                let error = if invalid_token { ", error=\"invalid_token\"" } else { "" };
-                format!("Bearer realm=\"bartizan\"{place}{error}")
-            }
+            Self::Token { header, verifiers } => return token_challenges(header, verifiers, fault),
             Self::ApiKey { header, .. } => format!("ApiKey realm=\"bartizan\", header=\"{header}\""),
             Self::Certificate { .. } => "Certificate realm=\"bartizan\"".into(),
             Self::Signature { .. } => "Signature realm=\"bartizan\"".into(),
@@ -173,8 +195,48 @@ impl Slot {
             }
         };
         // INVARIANT: header names are tokens, so the text is printable ASCII.
-        HeaderValue::from_str(&text).ok()
+        HeaderValue::from_str(&text).into_iter().collect()
     }
+}
+
+/// What was wrong, as challenges say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Token,
+    Proof,
+    Nonce,
+}
+
+/// RFC 6750, section 3; RFC 9449, section 7.1; RFC 9728, section 5.1.
+fn token_challenges(
+    header: &HeaderName,
+    verifiers: &[Arc<TokenVerifier>],
+    fault: Option<Fault>,
+) -> Vec<HeaderValue> {
+    let place =
+        if *header == header::AUTHORIZATION { String::new() } else { format!(", header=\"{header}\"") };
+    let metadata = verifiers.iter().find_map(|verifier| verifier.resource_metadata());
+    let metadata = metadata.map_or(String::new(), |url| format!(", resource_metadata=\"{url}\""));
+    let error = |name: &str| format!(", error=\"{name}\"");
+    let (bearer, proof) = match fault {
+        None => (String::new(), String::new()),
+        Some(Fault::Token) => (error("invalid_token"), error("invalid_token")),
+        Some(Fault::Proof) => (String::new(), error("invalid_dpop_proof")),
+        Some(Fault::Nonce) => (String::new(), error("use_dpop_nonce")),
+    };
+    let policies = || verifiers.iter().map(|verifier| (verifier.demands().1, verifier.resource_metadata()));
+    let takes_bearer = policies().any(|(policy, _)| !policy.required);
+    let takes_proofs = policies().any(|(policy, own)| policy.required || policy.nonce || own.is_some());
+    let is_about_proofs = matches!(fault, Some(Fault::Proof | Fault::Nonce));
+    let mut texts = Vec::new();
+    if takes_bearer {
+        texts.push(format!("Bearer realm=\"bartizan\"{place}{bearer}{metadata}"));
+    }
+    if takes_proofs || is_about_proofs {
+        texts.push(format!("DPoP realm=\"bartizan\"{place}{proof}, algs=\"{PROOF_ALGORITHMS}\"{metadata}"));
+    }
+    // INVARIANT: header names are tokens and URLs ASCII, so the text is printable ASCII.
+    texts.iter().filter_map(|text| HeaderValue::from_str(text).ok()).collect()
 }
 
 fn authenticate_token(
@@ -188,12 +250,26 @@ fn authenticate_token(
         Ok(value) => value?,
         Err(reason) => return Some(Err(invalid(first, reason))),
     };
-    let token = if *header == header::AUTHORIZATION { bearer(value.as_bytes())? } else { value.as_bytes() };
-    Some(verify_token(token, verifiers, now).map(Authenticated::from).map_err(|(verifier, refusal)| {
+    let (scheme, token) = if *header == header::AUTHORIZATION {
+        credentials(value.as_bytes())?
+    } else {
+        (Scheme::Bare, value.as_bytes())
+    };
+    let verified = verify_token(token, verifiers, now).map_err(|(verifier, refusal)| {
         let provider = verifier.map_or(first, |verifier| verifier.name());
         match refusal {
             Refusal::Invalid(reason) => invalid(provider, reason),
             Refusal::NoKeysYet => AuthenticationError::Unavailable { provider: provider.clone() },
+        }
+    });
+    Some(verified.and_then(|(verifier, accepted)| {
+        let proven = accepted.confirmation.check(presented, (scheme, token), verifier.demands(), now);
+        match proven {
+            Ok(()) => Ok(Arc::clone(&accepted.identified).into()),
+            Err(InvalidReason::Dpop(DpopError::NoRoom)) => {
+                Err(AuthenticationError::Exhausted { provider: verifier.name().clone() })
+            }
+            Err(reason) => Err(invalid(verifier.name(), reason)),
         }
     }))
 }
@@ -202,13 +278,16 @@ fn authenticate_api_key(
     presented: &Presented<'_>,
     header: &HeaderName,
     tables: &[Arc<ApiKeyTable>],
+    now: SystemTime,
 ) -> Option<Result<Authenticated, AuthenticationError>> {
     let first = tables.first()?.name();
-    let outcome = match presented.only(header) {
-        Ok(value) => ApiKeyTable::find(tables, value?.as_bytes()),
-        Err(reason) => Err(reason),
+    let key = match presented.only(header) {
+        Ok(value) => value?.as_bytes(),
+        Err(reason) => return Some(Err(invalid(first, reason))),
     };
-    Some(outcome.map(Authenticated::from).map_err(|reason| invalid(first, reason)))
+    let found = ApiKeyTable::find(tables, key, presented.address, now).transpose();
+    let unknown = || Err(invalid(first, InvalidReason::UnknownApiKey));
+    Some(found.unwrap_or_else(unknown).map(Authenticated::from))
 }
 
 fn authenticate_certificate(
@@ -259,9 +338,16 @@ fn invalid(provider: &Name, reason: InvalidReason) -> AuthenticationError {
     AuthenticationError::Invalid { provider: provider.clone(), reason }
 }
 
-/// The token of an `Authorization` value with the scheme `Bearer` (RFC 6750, section 2.1); `None` for any other
-/// scheme, which is somebody else's credential.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
+/// The token of an `Authorization` value with the scheme `Bearer` (RFC 6750, section 2.1) or `DPoP` (RFC 9449, section
+/// 7.1); `None` for any other scheme, which is somebody else's credential.
+fn credentials(value: &[u8]) -> Option<(Scheme, &[u8])> {
     let (scheme, rest) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
-    scheme.eq_ignore_ascii_case(b"bearer").then(|| rest.trim_ascii_start())
+    let scheme = if scheme.eq_ignore_ascii_case(b"bearer") {
+        Scheme::Bearer
+    } else if scheme.eq_ignore_ascii_case(b"dpop") {
+        Scheme::Dpop
+    } else {
+        return None;
+    };
+    Some((scheme, rest.trim_ascii_start()))
 }

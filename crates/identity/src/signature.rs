@@ -26,6 +26,7 @@ pub use fields::SignatureFields;
 pub use key::SignatureKeyError;
 pub(crate) use legacy::LegacyTable;
 pub(crate) use message::Message;
+pub(crate) use nonce::{Nonces, Use};
 pub use signer::{Outgoing, RequestSigner, Unsigned};
 pub(crate) use table::{Clients, SignatureTable};
 

@@ -28,7 +28,7 @@ fn head_with(headers: HeaderMap) -> Parts {
 }
 
 fn presented(head: &Parts) -> Presented<'_> {
-    Presented { head, secure: true, client_certificate: None, content: None }
+    Presented { head, secure: true, address: None, client_certificate: None, content: None }
 }
 
 fn names(names: &[&str]) -> Vec<Name> {
@@ -51,7 +51,7 @@ fn api_keys(name: &str, keys: &[(&str, &str)]) -> Arc<IdentityProvider> {
         zone: Zone::Public,
     });
     let header = HeaderName::from_static("x-api-key");
-    provider(name, Provider::ApiKey(ApiKeyProvider { header, keys: keys.collect() }))
+    provider(name, Provider::ApiKey(ApiKeyProvider { header, keys: keys.collect(), stored: None }))
 }
 
 fn certificates(name: &str, kind: SubjectAlternativeName, sans: &[&str]) -> Arc<IdentityProvider> {

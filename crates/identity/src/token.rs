@@ -5,8 +5,8 @@
 //! keys that do not fit.
 
 mod cache;
-mod claims;
-mod compact;
+pub(crate) mod claims;
+pub(crate) mod compact;
 mod header;
 pub(crate) mod json;
 #[cfg(test)]
@@ -14,8 +14,8 @@ mod tests;
 
 use std::{sync::Arc, time::SystemTime};
 
-use bartizan_config::JwtProvider;
-use bartizan_model::{Name, Principal, PrincipalKind};
+use bartizan_config::{Dpop, JwtProvider};
+use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
 use http::HeaderName;
 
 pub use self::header::TokenHeader;
@@ -31,6 +31,9 @@ pub(crate) use self::{
 };
 use crate::{
     Identified, InvalidReason,
+    authorization_server::{OwnTokens, epochs::Subjects},
+    confirmation::Confirmation,
+    dpop::DpopProofs,
     identified::{Entitlements, Standing},
     key::KeySet,
     key_source::KeySource,
@@ -51,20 +54,24 @@ impl From<InvalidReason> for Refusal {
     }
 }
 
+/// A token that counts, and who says so.
+pub(crate) type Verified<'a> = (&'a TokenVerifier, Arc<Accepted>);
+
 /// Checks a token for the one of `verifiers` that it claims to be from. A refusal names that verifier when the
 /// check came so far.
 pub(crate) fn verify_token<'a>(
     token: &[u8],
     verifiers: &'a [Arc<TokenVerifier>],
     now: SystemTime,
-) -> Result<Arc<Identified>, (Option<&'a TokenVerifier>, Refusal)> {
+) -> Result<Verified<'a>, (Option<&'a TokenVerifier>, Refusal)> {
     let anonymous = |reason: InvalidReason| (None, reason.into());
     if verifiers.iter().all(|verifier| token.len() > verifier.settings.max_bytes) {
         return Err(anonymous(InvalidReason::TooLong));
     }
     let digest = TokenDigest::of(token);
-    if let Some(identified) = verifiers.iter().find_map(|verifier| verifier.cached(&digest, now)) {
-        return Ok(identified);
+    let known = verifiers.iter().find_map(|verifier| Some((&**verifier, verifier.cached(&digest, now)?)));
+    if let Some((verifier, accepted)) = known {
+        return verifier.standing(accepted).map_err(|refusal| (Some(verifier), refusal));
     }
     let token = CompactToken::parse(token).map_err(anonymous)?;
     let verifier = if let [only] = verifiers {
@@ -74,7 +81,24 @@ pub(crate) fn verify_token<'a>(
         let trusted = verifiers.iter().find(|verifier| verifier.settings.issuer == issuer);
         trusted.ok_or_else(|| anonymous(InvalidReason::Issuer))?
     };
-    verifier.verify(&token, digest, now).map_err(|refusal| (Some(&**verifier), refusal))
+    let accepted = verifier.verify(&token, digest, now).map_err(|refusal| (Some(&**verifier), refusal))?;
+    verifier.standing(accepted).map_err(|refusal| (Some(&**verifier), refusal))
+}
+
+/// A token that has met every rule but those about its sender.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) identified: Arc<Identified>,
+    pub(crate) confirmation: Confirmation,
+    /// What it can be revoked by, if it is one of our own.
+    subjects: Option<Subjects>,
+}
+
+/// What there is besides for the tokens that this gateway has issued.
+#[derive(Debug, Clone)]
+pub(crate) struct Own {
+    pub(crate) tokens: Arc<OwnTokens>,
+    pub(crate) resource_metadata: Option<String>,
 }
 
 /// The rules, keys and verified tokens of one provider.
@@ -84,6 +108,8 @@ pub(crate) struct TokenVerifier {
     settings: Arc<JwtProvider>,
     types: Vec<String>,
     source: Arc<KeySource>,
+    own: Option<Own>,
+    proofs: Arc<DpopProofs>,
     entitlements: Arc<Entitlements>,
     verified: TokenCache,
 }
@@ -93,9 +119,13 @@ impl TokenVerifier {
         name: &Name,
         settings: &Arc<JwtProvider>,
         source: Arc<KeySource>,
+        own: Option<Own>,
+        proofs: &Arc<DpopProofs>,
         entitlements: Arc<Entitlements>,
     ) -> Self {
         Self {
+            own,
+            proofs: Arc::clone(proofs),
             name: name.clone(),
             settings: Arc::clone(settings),
             types: settings.types.iter().map(|text| header::normalized_type(text)).collect(),
@@ -121,7 +151,26 @@ impl TokenVerifier {
         &self.source
     }
 
-    fn cached(&self, digest: &TokenDigest, now: SystemTime) -> Option<Arc<Identified>> {
+    /// What is asked of whoever sends a token, and what remembers their proofs.
+    pub(crate) fn demands(&self) -> (&DpopProofs, Dpop) {
+        (&self.proofs, self.settings.dpop)
+    }
+
+    /// Where the metadata of what our own tokens are for is (RFC 9728).
+    pub(crate) fn resource_metadata(&self) -> Option<&str> {
+        self.own.as_ref().and_then(|own| own.resource_metadata.as_deref())
+    }
+
+    /// Refuses what has been revoked, whether it was verified just now or before.
+    fn standing(&self, accepted: Arc<Accepted>) -> Result<Verified<'_>, Refusal> {
+        let is_revoked = match (&self.own, &accepted.subjects) {
+            (Some(own), Some(subjects)) => own.tokens.epochs.revoke(subjects),
+            _ => false,
+        };
+        if is_revoked { Err(InvalidReason::Revoked.into()) } else { Ok((self, accepted)) }
+    }
+
+    fn cached(&self, digest: &TokenDigest, now: SystemTime) -> Option<Arc<Accepted>> {
         let keys = self.source.keys();
         self.verified.find(digest, keys.as_ref()?.epoch(), now)
     }
@@ -131,7 +180,7 @@ impl TokenVerifier {
         token: &CompactToken<'_>,
         digest: TokenDigest,
         now: SystemTime,
-    ) -> Result<Arc<Identified>, Refusal> {
+    ) -> Result<Arc<Accepted>, Refusal> {
         if token.text.len() > self.settings.max_bytes {
             return Err(InvalidReason::TooLong.into());
         }
@@ -146,10 +195,14 @@ impl TokenVerifier {
         })?;
         let claims = Claims::check(&token.payload, &self.settings, now)?;
 
-        let identified = Arc::new(self.identify(&claims));
+        let accepted = Arc::new(Accepted {
+            confirmation: Confirmation::of(&claims.members)?,
+            subjects: self.own.is_some().then(|| Subjects::of(&claims.members)),
+            identified: Arc::new(self.identify(&claims)),
+        });
         let until = claims.expires.checked_add(self.settings.leeway).unwrap_or(claims.expires);
-        self.verified.keep(digest, &identified, keys.epoch(), until);
-        Ok(identified)
+        self.verified.keep(digest, &accepted, keys.epoch(), until);
+        Ok(accepted)
     }
 
     fn check_header(&self, header: &TokenHeader) -> Result<(), InvalidReason> {
@@ -172,9 +225,22 @@ impl TokenVerifier {
             multi_factor: claims.multi_factor,
         };
         let roles = claims.roles.iter().map(String::as_str);
-        let standing = Standing { caller_type: self.settings.principal, zone: self.settings.zone };
-        let identified =
-            self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires));
+        // RFC 9068, section 2.2: nobody but the client itself is behind such a token.
+        let is_client = self.own.is_some() && claims.word("client_id").as_ref() == Some(&claims.subject);
+        let caller_type = if is_client { CallerType::Service } else { self.settings.principal };
+        let standing = Standing { caller_type, zone: self.settings.zone };
+        let identified = if self.own.is_some() {
+            // What the roles gave is in the token, as far as its scope allows it.
+            self.entitlements.identify_exactly(
+                principal,
+                standing,
+                &claims.grants,
+                roles,
+                Some(claims.expires),
+            )
+        } else {
+            self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires))
+        };
         let counted = self.entitlements.counted_claims.iter();
         let claims = counted.filter_map(|name| Some((name.clone(), claims.word(name)?))).collect();
         Identified { claims, ..identified }

@@ -44,14 +44,34 @@ impl Permission {
 impl Grant {
     /// Whether holding this grant means holding `permission`.
     pub fn covers(&self, permission: &Permission) -> bool {
-        let (resource, action) = (&self.text[..self.colon], &self.text[self.colon + 1..]);
+        let (resource, action) = self.parts();
         (resource == "*" || resource == permission.resource())
             && (action == "*" || action == permission.action())
+    }
+
+    /// Whether holding this grant means holding everything that `other` means.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.common(other).as_ref() == Some(other)
+    }
+
+    /// What both grants cover; `None`: nothing.
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        let narrower = |one: &str, two: &str| match (one, two) {
+            ("*", word) | (word, "*") => Some(word.to_owned()),
+            (one, two) => (one == two).then(|| one.to_owned()),
+        };
+        let ((resource, action), (others_resource, others_action)) = (self.parts(), other.parts());
+        let (resource, action) = (narrower(resource, others_resource)?, narrower(action, others_action)?);
+        Some(Self { colon: resource.len(), text: format!("{resource}:{action}").into() })
     }
 
     /// The grant in its long form, `resource:action`.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        (&self.text[..self.colon], &self.text[self.colon + 1..])
     }
 }
 

@@ -31,6 +31,7 @@ mod built_in;
 mod cedar;
 mod decision;
 mod index;
+mod rights;
 mod role;
 mod route_policy;
 #[cfg(test)]
@@ -43,5 +44,6 @@ pub use cedar::{
 };
 pub use decision::{Decision, Missing};
 pub use index::{PermissionIndex, PermissionSet};
+pub use rights::{Rights, beyond, intersection};
 pub use role::RoleTable;
 pub use route_policy::RoutePolicy;

@@ -39,6 +39,8 @@ impl Migration {
             name: "external identities",
             sql: include_str!("../migrations/0005_external_identities.sql"),
         },
+        Self { version: 3, name: "machines", sql: include_str!("../migrations/0003_machines.sql") },
+        Self { version: 4, name: "tokens", sql: include_str!("../migrations/0004_tokens.sql") },
     ];
 
     fn checksum(&self) -> String {

@@ -84,9 +84,11 @@ const DENY: Tool = Tool {
 };
 
 /// With their versions, the environment is renewed when one changes, and what each is for.
-const PYTHON: [(&str, &str); 2] = [
+const PYTHON: [(&str, &str); 4] = [
     ("schemathesis==4.32.5", "tests the admin API"),
     ("http-message-signatures==3.0.0", "signs and verifies requests"),
+    ("authlib==1.9.9", "gets tokens from the gateway"),
+    ("requests==2.34.2", "carries them"),
 ];
 
 /// Parts of the toolchain that a minimal one lacks.

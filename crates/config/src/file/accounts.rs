@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Entries, OpenIdProvider};
+use super::{Entries, OpenIdProvider, Tokens};
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
     forms::Parsed,
@@ -38,6 +38,30 @@ pub(crate) struct Accounts {
     pub(crate) session: Optional<Sessions>,
     /// Other providers where people can log in.
     pub(crate) providers: Optional<Entries<OpenIdProvider>>,
+    /// Tokens that the gateway issues itself. Without it, it issues none.
+    pub(crate) tokens: Optional<Tokens>,
+    /// API keys that are kept in the store.
+    pub(crate) api_keys: Optional<IssuedKeys>,
+    /// What happened to accounts.
+    pub(crate) audit: Optional<Audit>,
+}
+
+/// API keys that are kept in the store.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct IssuedKeys {
+    /// What new keys begin with, so that people and secret scanners recognise them: 1 to 32 letters, digits, `-` or `_`.
+    #[schemars(extend("default" = "bzn_live"))]
+    pub(crate) prefix: Optional<Parsed<String>>,
+}
+
+/// What happened to accounts.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Audit {
+    /// How long it is kept, 1 day to 10 years.
+    #[schemars(extend("default" = "90d"))]
+    pub(crate) retention: Optional<Parsed<Duration>>,
 }
 
 /// What a password must be, and what guessing one costs.

@@ -7,11 +7,12 @@ use http::HeaderName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Dpop;
 use crate::{
     Algorithm, NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProfile, SubjectAlternativeName,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
-    word::{ByteSize, KeyHash, Secret},
+    word::{ByteSize, KeyHash, Secret, Url},
 };
 
 /// One kind of proof.
@@ -29,12 +30,27 @@ pub(crate) enum Provider {
     Signature(Box<Signatures>),
     /// People who have logged in (see `accounts`), by the cookie of their session.
     Session(Session),
+    /// Access tokens that this gateway has issued (see `accounts.tokens`).
+    Token(OwnTokens),
 }
 
 /// People who have logged in. Needs `accounts`, where everything about them is said.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Session {}
+
+/// Access tokens that this gateway has issued. Needs `accounts.tokens`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OwnTokens {
+    /// Which of `accounts.tokens.resources` a token must be for. Default: any of them.
+    pub(crate) resources: Optional<Vec<At<Parsed<Url>>>>,
+    /// What is asked of the holder of a token besides having it.
+    pub(crate) dpop: Optional<Dpop>,
+    /// The zone its subjects call from.
+    #[schemars(extend("default" = "public"))]
+    pub(crate) zone: Optional<Parsed<Zone>>,
+}
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725). `exp`, `iss` and `aud` are always required.
 #[derive(Deserialize, JsonSchema)]
@@ -72,6 +88,9 @@ pub(crate) struct Jwt {
     #[serde(default)]
     #[schemars(extend("default" = "authorization"))]
     pub(crate) header: Optional<Parsed<HeaderName>>,
+    /// What is asked of the holder of a token besides having it.
+    #[serde(default)]
+    pub(crate) dpop: Optional<Dpop>,
     /// Which claims are read.
     #[serde(default)]
     pub(crate) claims: Optional<Claims>,
@@ -131,9 +150,12 @@ pub(crate) struct ApiKeys {
     /// The zone that holders call from, unless the key says otherwise.
     #[schemars(extend("default" = "public"))]
     pub(crate) zone: Optional<Parsed<Zone>>,
-    /// The keys that exist.
+    /// The keys that are written here.
     #[schemars(extend("default" = []))]
     pub(crate) keys: Optional<Vec<At<ApiKey>>>,
+    /// Whether keys that are kept in the store (`bartizan key create`) are accepted, too. Needs `accounts`.
+    #[schemars(extend("default" = false))]
+    pub(crate) store: Optional<bool>,
 }
 
 /// One API key. The key itself is known only to its holder.

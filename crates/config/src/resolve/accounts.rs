@@ -9,7 +9,7 @@ use super::{files::Files, limits::LimitedRoute, openid, overlap::Overlaps, route
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
     Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
-    StoreLocation,
+    StoreLocation, Tokens,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -17,6 +17,8 @@ use crate::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
+const KEY_PREFIX: &str = "bzn_live";
+const AUDIT_RETENTION: Duration = Duration::from_hours(90 * 24);
 const COOKIE: &str = "__Host-bartizan";
 const PLAIN_COOKIE: &str = "bartizan";
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -25,6 +27,12 @@ const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
 /// The largest body of their endpoints.
 const BODY: usize = 16 * 1024;
+/// Where clients learn about the tokens (RFC 8414, RFC 9728, `OpenID` Connect Discovery 1.0).
+const WELL_KNOWN: [&str; 3] = [
+    "/.well-known/oauth-authorization-server/**",
+    "/.well-known/oauth-protected-resource/**",
+    "/.well-known/openid-configuration",
+];
 /// Where a password is tried or chosen.
 const PASSWORD_ENDPOINTS: [&str; 3] = ["login", "password", "sign-up"];
 
@@ -67,7 +75,32 @@ pub(crate) fn accounts(
         sign_up: file.sign_up.get().unwrap_or_default(),
         passwords: passwords(&file.password, problems),
         sessions: sessions(file, listen, problems),
+        key_prefix: key_prefix(file, problems),
+        audit_retention: audit_retention(file, problems),
     })
+}
+
+fn key_prefix(file: &file::Accounts, problems: &mut Problems<'_>) -> String {
+    let keys = file.api_keys.as_ref();
+    let Some(prefix) = keys.and_then(|keys| problems.read_optional(&keys.prefix)) else {
+        return KEY_PREFIX.into();
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !(1..=32).contains(&prefix.len()) || !prefix.bytes().all(allowed) {
+        problems
+            .error(prefix.position, format!("`{}` cannot start an API key", prefix.value))
+            .help("use 1 to 32 letters, digits, `-` or `_`, for example `shop_live`");
+    }
+    prefix.value
+}
+
+fn audit_retention(file: &file::Accounts, problems: &mut Problems<'_>) -> Duration {
+    let written = file.audit.as_ref().and_then(|audit| problems.read_optional(&audit.retention));
+    let Some(retention) = written else { return AUDIT_RETENTION };
+    if !(DAY..=3653 * DAY).contains(&retention.value) {
+        problems.error(retention.position, "`retention` is 1d to 3653d (ten years)");
+    }
+    retention.value
 }
 
 fn prefix(file: &Optional<Parsed<PathPattern>>, problems: &mut Problems<'_>) -> String {
@@ -185,7 +218,7 @@ fn cookie(
 
 /// The routes that lead to the endpoints of accounts.
 pub(super) fn routes(
-    accounts: &Accounts,
+    (accounts, tokens): (&Accounts, Option<&Tokens>),
     position: Position,
     overlaps: &mut Overlaps,
     named: &mut Named<'_, '_>,
@@ -196,7 +229,11 @@ pub(super) fn routes(
     let tried =
         PASSWORD_ENDPOINTS.map(|name| (format!("{}/{name}", accounts.prefix), vec![Method::POST], "auth"));
     let others = (format!("{}/**", accounts.prefix), Vec::new(), "api");
-    for (path, methods, limit) in tried.into_iter().chain([others]) {
+    let prefix: Option<PathPattern> = accounts.prefix.parse().ok();
+    let endpoints = tried.into_iter().chain([others]).map(|place| (place, prefix.clone()));
+    let described = tokens.into_iter().flat_map(|_| WELL_KNOWN);
+    let described = described.map(|path| ((path.to_owned(), vec![Method::GET], "api"), None));
+    for ((path, methods, limit), strip_prefix) in endpoints.chain(described) {
         // A prefix with a problem of its own has been told already.
         let Ok(path) = path.parse::<PathPattern>() else { continue };
         overlaps.claim(&path, &[], &methods, position, problems);
@@ -216,7 +253,7 @@ pub(super) fn routes(
             hosts: Vec::new(),
             methods,
             destination: Destination::Accounts,
-            strip_prefix: accounts.prefix.parse().ok(),
+            strip_prefix,
             preserve_host: true,
             authentication: Authentication::Public,
             authentication_line: Line::NONE,

@@ -11,10 +11,10 @@ use std::{
 use bartizan_model::{Grant, Name, OrganizationId, Zone};
 use http::{HeaderName, header};
 
-use super::{files::Files, roles::Roles};
+use super::{files::Files, roles::Roles, tokens};
 use crate::{
     ApiKey, ApiKeyProvider, Authentication, CertificateClient, CertificateProvider, IdentityProvider,
-    Provider, SignatureProfile,
+    Provider, SignatureProfile, Tokens,
     file::{self, ApiKeys, Certificates, Document},
     forms::Parsed,
     located::{At, Optional, Position},
@@ -63,6 +63,7 @@ enum Kind {
 
 pub(crate) fn resolve(
     document: &Document,
+    tokens: Option<&Tokens>,
     roles: &mut Roles,
     files: &mut Files<'_>,
     problems: &mut Problems<'_>,
@@ -82,6 +83,14 @@ pub(crate) fn resolve(
                 jwt::resolve(jwt, files, problems).map(|jwt| Provider::Jwt(Arc::new(jwt)))
             }
             file::Provider::ApiKey(keys) => {
+                if keys.store.get() == Some(true) {
+                    check_accounts(
+                        document,
+                        key.position,
+                        "`store` needs `accounts`: there is no store of keys",
+                        problems,
+                    );
+                }
                 Some(Provider::ApiKey(api_keys(&name, key.position, keys, roles, problems)))
             }
             file::Provider::Certificate(certificates) => {
@@ -93,8 +102,16 @@ pub(crate) fn resolve(
                 Some(Provider::Signature(Arc::new(resolved)))
             }
             file::Provider::Session(_) => {
-                check_accounts(document, key.position, problems);
+                check_accounts(
+                    document,
+                    key.position,
+                    "`session` needs `accounts`: nobody can log in",
+                    problems,
+                );
                 Some(Provider::Session)
+            }
+            file::Provider::Token(own) => {
+                tokens::provider(tokens, own, key.position, problems).map(|jwt| Provider::Jwt(Arc::new(jwt)))
             }
         };
         if let Some(provider) = provider {
@@ -199,6 +216,7 @@ fn facts(position: Position, provider: &file::Provider) -> Facts {
             SignatureProfile::Legacy => (signature::LEGACY_HEADERS.into(), Kind::LegacySignature),
         },
         file::Provider::Session(_) => (Vec::new(), Kind::Session),
+        file::Provider::Token(_) => (vec![header::AUTHORIZATION], Kind::Token),
     };
     let proves_content = match provider {
         file::Provider::Signature(signatures) => signature::proves_content(signatures),
@@ -234,12 +252,13 @@ fn api_keys(
         }
         keys.push(ApiKey { name, hash: hash.0, permissions, roles, organization, zone });
     }
-    if file.keys.as_ref().is_none_or(|keys| keys.is_empty()) {
+    let stored = (file.store.get() == Some(true)).then_some(zone);
+    if stored.is_none() && file.keys.as_ref().is_none_or(|keys| keys.is_empty()) {
         problems
             .warning(position, format!("`{provider}` has no keys: it admits nobody"))
-            .help("add `keys: [{ name, hash: \"sha256:...\" }]`");
+            .help("add `keys: [{ name, hash: \"sha256:...\" }]`, or `store: true`");
     }
-    ApiKeyProvider { header, keys }
+    ApiKeyProvider { header, keys, stored }
 }
 
 fn clients(file: &Certificates, roles: &mut Roles, problems: &mut Problems<'_>) -> CertificateProvider {
@@ -276,11 +295,9 @@ fn check_client_ca(document: &Document, position: Position, problems: &mut Probl
     }
 }
 
-fn check_accounts(document: &Document, position: Position, problems: &mut Problems<'_>) {
+fn check_accounts(document: &Document, position: Position, what: &str, problems: &mut Problems<'_>) {
     if document.accounts.is_none() {
-        problems
-            .error(position, "`session` needs `accounts`: nobody can log in")
-            .help("add `accounts: {}` to the document");
+        problems.error(position, what).help("add `accounts: {}` to the document");
     }
 }
 

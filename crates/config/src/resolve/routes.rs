@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, PathPattern, Route, RouteTimeouts,
-    Segment, SignatureComponent, Waf,
+    Segment, SignatureComponent, Tokens, Waf,
     file::{self, BodyPolicyName, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -44,6 +44,7 @@ pub(crate) struct Named<'a, 'f> {
 pub(crate) fn resolve(
     document: &Document,
     accounts: Option<&Accounts>,
+    tokens: Option<&Tokens>,
     mut named: Named<'_, '_>,
     problems: &mut Problems<'_>,
 ) -> Vec<Route> {
@@ -58,7 +59,7 @@ pub(crate) fn resolve(
     let mut routes: Vec<_> =
         routes.filter_map(|entry| route(entry, &mut overlaps, &mut named, problems)).collect();
     if let (Some(accounts), Some(file)) = (accounts, document.accounts.as_ref()) {
-        let own = accounts::routes(accounts, file.position, &mut overlaps, &mut named, problems);
+        let own = accounts::routes((accounts, tokens), file.position, &mut overlaps, &mut named, problems);
         routes.extend(own);
     }
     routes

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bartizan_config::{Destination, PasswordProfile, SameSite, SignUp, StoreLocation};
+use bartizan_config::{
+    Algorithm, Destination, JwtKeys, PasswordProfile, Provider, SameSite, SignUp, StoreLocation,
+};
 
 use crate::{folder, parse_in};
 
@@ -101,4 +103,83 @@ fn a_route_in_the_place_of_an_endpoint_is_refused() {
     );
     let error = parse_in(folder.path(), &text).unwrap_err().to_string();
     assert!(error.contains("matches the same requests as `/auth/**` here"), "{error}");
+}
+
+const TOKENS: &str = "issuer: \"https://id.shop.test\", secret: \"0123456789abcdef0123456789abcdef\"";
+
+#[test]
+fn tokens_have_defaults_and_describe_themselves() {
+    let folder = folder();
+    let own = format!(
+        "{HTTPS}accounts: {{ tokens: {{ {TOKENS}, clients: {{ app: {{ redirect_uris: [\"https://app.test/\"] }} }} }} }}"
+    );
+    let text = document(&own).replace("session: {}", "token: {}");
+    let loaded = parse_in(folder.path(), &text).unwrap();
+    let messages: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(messages, ["whoever reads this document knows the secret"]);
+    let tokens = loaded.config.tokens.unwrap();
+    assert_eq!(
+        (tokens.issuer.as_str(), tokens.endpoints.as_str()),
+        ("https://id.shop.test", "https://id.shop.test/auth")
+    );
+    assert_eq!(tokens.resources, ["https://id.shop.test"]);
+    assert_eq!(tokens.algorithm, Algorithm::EdDSA);
+    assert_eq!((tokens.access, tokens.grace), (Duration::from_mins(15), Duration::from_secs(10)));
+    assert_eq!(
+        (tokens.refresh, tokens.absolute),
+        (Duration::from_hours(7 * 24), Duration::from_hours(30 * 24))
+    );
+    assert_eq!((tokens.rotate_keys, tokens.at_most), (Duration::from_hours(30 * 24), 5));
+    let Provider::Jwt(jwt) = &loaded.config.identity[0].provider else { panic!("tokens are JWTs") };
+    assert!(matches!(jwt.keys, JwtKeys::Own));
+    assert_eq!(
+        (&jwt.issuer, &jwt.audiences, jwt.types.as_slice()),
+        (&tokens.issuer, &tokens.resources, ["at+jwt".to_owned()].as_slice())
+    );
+    let described =
+        loaded.config.routes.iter().filter(|route| route.path.as_str().starts_with("/.well-known"));
+    assert_eq!(described.count(), 3);
+    let prefixed = own.replace("id.shop.test", "id.shop.test/auth");
+    let tokens = parse_in(folder.path(), &document(&prefixed)).unwrap().config.tokens.unwrap();
+    assert_eq!(tokens.endpoints, "https://id.shop.test/auth");
+}
+
+#[test]
+fn tokens_that_make_no_sense_are_refused() {
+    let long = "secret: \"0123456789abcdef0123456789abcdef\"";
+    let cases = [
+        ("issuer: \"http://id.shop.test\"", long, "tokens would travel in clear"),
+        ("issuer: \"https://id.shop.test/\"", long, "is not where the endpoints are"),
+        ("issuer: \"https://id.shop.test/elsewhere\"", long, "is not where the endpoints are"),
+        ("issuer: \"https://id.shop.test\"", "secret: short", "the secret is 5 bytes long"),
+        ("issuer: \"https://id.shop.test\", access: 2h", long, "`access` is at most 3600 s"),
+        ("issuer: \"https://id.shop.test\", grace: 2min", long, "`grace` is at most 60 s"),
+        ("issuer: \"https://id.shop.test\", absolute: 1d", long, "`absolute` is shorter than `refresh`"),
+        ("issuer: \"https://id.shop.test\", rotate_keys: 1h", long, "`rotate_keys` is less than a day"),
+        ("issuer: \"https://id.shop.test\", resources: []", long, "`resources` is empty"),
+        (
+            "issuer: \"https://id.shop.test\", clients: { a: { redirect_uris: [\"http://a.test/\"] } }",
+            long,
+            "nobody can be sent back here safely",
+        ),
+        (
+            "issuer: \"https://id.shop.test\", clients: { a: { redirect_uris: [\"javascript:alert(1)\"] } }",
+            long,
+            "nobody can be sent back here safely",
+        ),
+        (
+            "issuer: \"https://id.shop.test\", clients: { a: { redirect_uris: [\"https://a.test/#b\"] } }",
+            long,
+            "nobody can be sent back here safely",
+        ),
+    ];
+    let folder = folder();
+    for (rest, secret, expected) in cases {
+        let text = document(&format!("{HTTPS}accounts: {{ tokens: {{ {rest}, {secret} }} }}"));
+        let error = parse_in(folder.path(), &text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{rest}: {error}");
+    }
+    let without = document(&format!("{HTTPS}accounts: {{}}")).replace("session: {}", "token: {}");
+    let error = parse_in(folder.path(), &without).unwrap_err().to_string();
+    assert!(error.contains("`token` needs `accounts.tokens`"), "{error}");
 }

@@ -15,11 +15,14 @@ impl From<AccountError> for Failure {
             AccountError::NoSession => FailureCode::NoSession,
             AccountError::CrossSite(_) => FailureCode::CrossSiteRefused,
             AccountError::WeakPassword(_) => FailureCode::WeakPassword,
-            AccountError::Email(_) | AccountError::Name(_) | AccountError::UnknownRole(_) => {
-                FailureCode::InvalidValue
-            }
+            AccountError::Email(_)
+            | AccountError::Name(_)
+            | AccountError::UnknownRole(_)
+            | AccountError::Invalid(_) => FailureCode::InvalidValue,
             AccountError::Taken(_) => FailureCode::AlreadyExists,
             AccountError::Missing(_) => FailureCode::NotFound,
+            AccountError::Forbidden(_) => FailureCode::InsufficientPermissions,
+            AccountError::TooManyKeys(_) => FailureCode::TooManyKeys,
             AccountError::SignUpOff => FailureCode::SignUpOff,
             AccountError::Unknown(_) => FailureCode::NoAccount,
             AccountError::Provider { error, .. } if error.is_providers_fault() => {

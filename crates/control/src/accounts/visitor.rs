@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use bartizan_identity::{
-    SessionToken, WriteGuard,
+    ClientCertificate, SessionToken, WriteGuard,
     account::{Accounts, Visit},
 };
 use http::{header, request::Parts};
@@ -13,12 +13,28 @@ use secrecy::SecretString;
 use crate::failure::{Failure, FailureCode};
 
 /// The other end, as the gateway tells it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AccountClient {
     /// Its address.
     pub address: IpAddr,
     /// Whether it speaks TLS.
     pub secure: bool,
+    /// The certificate that it has proven to hold.
+    pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+/// The other end, for requests that do not ride on a cookie.
+pub(crate) struct Connection {
+    pub(crate) client: AccountClient,
+    pub(crate) visit: Visit,
+}
+
+impl Connection {
+    pub(crate) fn of(parts: &Parts) -> Result<Self, Failure> {
+        let client = client(parts)?;
+        let visit = visit(parts, &client);
+        Ok(Self { client, visit })
+    }
 }
 
 /// A request that no other site has made; where it comes from.
@@ -42,7 +58,7 @@ impl FromRequestParts<Arc<Accounts>> for Visitor {
         if !parts.method.is_safe() {
             WriteGuard::new(parts, client.secure).check_origin().map_err(refuse)?;
         }
-        Ok(Self { visit: visit(parts, client), device: accounts.presented_device(&parts.headers) })
+        Ok(Self { visit: visit(parts, &client), device: accounts.presented_device(&parts.headers) })
     }
 }
 
@@ -53,16 +69,16 @@ impl FromRequestParts<Arc<Accounts>> for Holder {
         let client = client(parts)?;
         let token = accounts.presented(&parts.headers)?;
         WriteGuard::new(parts, client.secure).check(&token).map_err(refuse)?;
-        Ok(Self { token, visit: visit(parts, client) })
+        Ok(Self { token, visit: visit(parts, &client) })
     }
 }
 
 fn client(parts: &Parts) -> Result<AccountClient, Failure> {
-    let told = parts.extensions.get::<AccountClient>().copied();
+    let told = parts.extensions.get::<AccountClient>().cloned();
     told.ok_or_else(|| Failure::new(FailureCode::InternalError, "the request has no client"))
 }
 
-fn visit(parts: &Parts, client: AccountClient) -> Visit {
+fn visit(parts: &Parts, client: &AccountClient) -> Visit {
     let text = |name| {
         let value = parts.headers.get(name).map(|value: &http::HeaderValue| value.as_bytes());
         String::from_utf8_lossy(value.unwrap_or_default()).into_owned()

@@ -1,9 +1,9 @@
-//! `/v1/sessions` and `/v1/audit`: who is logged in, and what has happened.
+//! `/v1/sessions`: who is logged in.
 
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use bartizan_identity::account::{Accounts, AuditEntry as Written, PersonId, SessionSummary};
+use bartizan_identity::account::{Accounts, PersonId, SessionSummary};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use crate::{
     Timestamp,
     control::Shared,
     extract::{PathParameter, QueryParameters},
-    failure::{Failure, FailureCode},
+    failure::Failure,
     operator::Operator,
 };
 
@@ -42,33 +42,6 @@ pub struct Session {
     pub client: String,
 }
 
-/// What happened to accounts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AuditTrail {
-    /// The newest first.
-    pub entries: Vec<AuditEntry>,
-}
-
-/// One line of the trail.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AuditEntry {
-    /// When.
-    pub at: Timestamp,
-    /// What was done or tried.
-    #[schema(example = "login")]
-    pub action: String,
-    /// `done` or `refused`.
-    pub outcome: String,
-    /// Who: the id of a person, `operator`, or empty for nobody known.
-    pub actor: String,
-    /// Whom or what it was done to.
-    pub subject: String,
-    /// From where.
-    pub address: String,
-    /// Which request.
-    pub request_id: String,
-}
-
 /// Whose sessions.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -85,23 +58,6 @@ pub(crate) struct Whose {
 pub(crate) struct OneOwner {
     /// The id or the e-mail address of a person.
     user: String,
-}
-
-/// How much of the trail.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Newest {
-    /// How many entries at most.
-    #[serde(default = "Newest::default_limit")]
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: u32,
-}
-
-impl Newest {
-    fn default_limit() -> u32 {
-        100
-    }
 }
 
 /// Sessions that have not ended.
@@ -163,26 +119,6 @@ pub(crate) async fn end_sessions(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What happened to accounts: logins, failures, every change, by whom and from where.
-#[utoipa::path(
-    get,
-    path = "/v1/audit",
-    operation_id = "read_audit_trail",
-    tag = "audit",
-    params(Newest),
-    responses((status = 200, description = "The newest entries.", body = AuditTrail))
-)]
-pub(crate) async fn read_audit_trail(
-    State(shared): State<Arc<Shared>>,
-    QueryParameters(Newest { limit }): QueryParameters<Newest>,
-) -> Result<Json<AuditTrail>, Failure> {
-    if !(1..=1000).contains(&limit) {
-        return Err(Failure::new(FailureCode::MalformedRequest, "`limit` must be 1 to 1000"));
-    }
-    let entries = shared.accounts()?.audit(limit).await?;
-    Ok(Json(AuditTrail { entries: entries.into_iter().map(AuditEntry::from).collect() }))
-}
-
 impl From<SessionSummary> for Session {
     fn from(session: SessionSummary) -> Self {
         Self {
@@ -193,20 +129,6 @@ impl From<SessionSummary> for Session {
             expires: session.expires.into(),
             address: session.address,
             client: session.client,
-        }
-    }
-}
-
-impl From<Written> for AuditEntry {
-    fn from(entry: Written) -> Self {
-        Self {
-            at: entry.at.into(),
-            action: entry.action,
-            outcome: entry.outcome,
-            actor: entry.actor,
-            subject: entry.subject,
-            address: entry.address,
-            request_id: entry.request_id,
         }
     }
 }

@@ -2,28 +2,33 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use bartizan_config::{Config, Role, SignUp, StoreLocation};
+use bartizan_model::Grant;
 use bartizan_policy::{BuiltInRole, RoleTable};
-use bartizan_store::{Statement, Store};
+use bartizan_store::{Statement, Store, StoreError, Transaction};
 use tokio::time::{MissedTickBehavior, interval};
 
-pub use super::audit::AuditEntry;
-use super::{AccountError, audit, protection::Protection, secret::Secrets};
+use super::{AccountError, audit, protection::Protection, secret::Secrets, shared_secret::SharedSecret};
 use crate::{
+    LiveKeys, TokenPrefix,
+    api_key::record::Owner,
+    holder::Held,
     openid::OpenIdProvider,
-    session::{LiveSessions, changes::SessionChanges, moment},
+    session::{LiveSessions, changes::SessionChanges, live::LiveSession, moment},
 };
 
 /// How often the changes of other gateways are read.
 const FOLLOW: Duration = Duration::from_millis(500);
 /// How often what has ended is removed, in turns of [`FOLLOW`].
 const TIDY: u32 = 1200;
-/// How long the audit trail goes back.
-const RETENTION: Duration = Duration::from_hours(90 * 24);
+/// How often it is noted when keys were used, in turns of [`FOLLOW`].
+const NOTE_USES: u32 = 10;
+/// How many batches of them at most; the rest waits for the next time.
+const BATCHES: u32 = 10;
 
 /// The accounts of one store.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ struct Settings {
     sign_up: SignUp,
     roles: RoleTable,
     providers: Vec<Arc<OpenIdProvider>>,
+    key_prefix: TokenPrefix,
+    audit_retention: Duration,
 }
 
 impl Settings {
@@ -49,6 +56,8 @@ impl Settings {
             sign_up: accounts.sign_up,
             roles: RoleTable::new(roles),
             providers: providers.collect::<Result<_, _>>()?,
+            key_prefix: accounts.key_prefix.parse()?,
+            audit_retention: accounts.audit_retention,
         })
     }
 }
@@ -65,8 +74,10 @@ impl Accounts {
         roles: &[Role],
     ) -> Result<Arc<Self>, AccountError> {
         let store = Store::open(location).await?;
+        let secret = SharedSecret::MachineSecrets.of(&store).await?;
+        let keys = Arc::new(LiveKeys::open(store.clone(), &secret).await?);
         let accounts = Arc::new(Self {
-            live: Arc::new(LiveSessions::new(store.clone(), &settings.sessions)),
+            live: Arc::new(LiveSessions::new(store.clone(), keys, &settings.sessions)),
             protection: Protection::open(&store).await?,
             secrets: Secrets::new(&settings.passwords)?,
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
@@ -106,39 +117,87 @@ impl Accounts {
         self.settings.load().providers.clone()
     }
 
-    /// The newest entries of the audit trail.
-    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, AccountError> {
-        Ok(audit::latest(&self.store, limit).await?)
+    /// An entry of the audit trail: what `actor` did to `subject`, with the change itself.
+    pub(crate) async fn record(
+        transaction: &mut Transaction,
+        action: &'static str,
+        (actor, subject): (&str, &str),
+        details: serde_json::Value,
+        visit: &super::Visit,
+    ) -> Result<(), AccountError> {
+        Ok(super::login::done(action, actor, subject, visit, details).write(transaction).await?)
+    }
+
+    /// The API keys of the store.
+    pub fn keys(&self) -> &LiveKeys {
+        self.live.keys()
+    }
+
+    pub(crate) fn key_prefix(&self) -> TokenPrefix {
+        self.settings.load().key_prefix.clone()
     }
 
     pub(crate) fn check_role(&self, role: &str) -> Result<(), AccountError> {
-        let is_known = self.settings.load().roles.is_known(role) || BuiltInRole::named(role).is_some();
+        let is_known = self.configured_role(role).is_some();
         if is_known { Ok(()) } else { Err(AccountError::UnknownRole(role.chars().take(64).collect())) }
     }
 
-    /// What the roles allow, as words, for those who look at their own session.
-    pub(crate) fn grants(&self, roles: &[String]) -> Vec<String> {
+    /// What a role grants, unless it is an organisation's own.
+    pub(crate) fn configured_role(&self, role: &str) -> Option<Vec<Grant>> {
         let settings = self.settings.load();
-        let mut grants: Vec<String> = Vec::new();
-        for role in roles {
-            if settings.roles.is_known(role) {
-                grants.extend(settings.roles.grants(role).iter().map(ToString::to_string));
-            } else if let Some(role) = BuiltInRole::named(role) {
-                grants.extend(role.grants().iter().map(ToString::to_string));
+        if settings.roles.is_known(role) {
+            return Some(settings.roles.grants(role).to_vec());
+        }
+        BuiltInRole::named(role).map(BuiltInRole::grants)
+    }
+
+    /// What a session may do now.
+    pub(crate) fn held_in(&self, session: &LiveSession) -> Held {
+        session.held(&self.settings.load().roles, SystemTime::now())
+    }
+
+    /// Takes over what other gateways have changed.
+    async fn follow(&self) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let told = self.live.changes().follow(&self.store).await?;
+        self.live.keys().follow(began, &told).await
+    }
+
+    async fn note_uses(&self) {
+        for _ in 0..BATCHES {
+            match self.live.keys().uses().write(&self.store).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be noted which API keys are used");
+                    return;
+                }
             }
         }
-        grants.sort();
-        grants.dedup();
-        grants
+    }
+
+    /// What somebody may do for an organisation now.
+    pub(crate) fn held_by(&self, owner: &Owner, organization: Option<&str>) -> Held {
+        owner.held(organization, &self.settings.load().roles, SystemTime::now())
     }
 
     async fn tidy(&self) {
+        const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE expires_at <= $1";
+        // As long as the trail tells of them.
+        const REVOKED: &str = "DELETE FROM api_keys WHERE revoked_at < $1";
+        const BINDINGS: &str = "DELETE FROM role_bindings WHERE expires_at <= $1";
+        const SERVICE_ROLES: &str = "DELETE FROM service_roles WHERE expires_at <= $1";
         let now = SystemTime::now();
         let ended = Statement::new("DELETE FROM sessions WHERE expires_at <= $1").integer(moment::now());
         let tidied = async {
             self.store.execute(ended).await?;
             SessionChanges::tidy(&self.store).await?;
-            audit::tidy(&self.store, moment::milliseconds(now - RETENTION)).await
+            for ended in [ASSERTIONS, BINDINGS, SERVICE_ROLES] {
+                self.store.execute(Statement::new(ended).integer(moment::now())).await?;
+            }
+            let before = moment::milliseconds(now - self.settings.load().audit_retention);
+            self.store.execute(Statement::new(REVOKED).integer(before)).await?;
+            audit::tidy(&self.store, before).await
         };
         if let Err(error) = tidied.await {
             tracing::warn!(%error, "what has ended cannot be removed");
@@ -153,7 +212,7 @@ async fn attend(accounts: Weak<Accounts>) {
     for turn in 0_u32.. {
         tick.tick().await;
         let Some(accounts) = accounts.upgrade() else { return };
-        match accounts.live.changes().follow(&accounts.store).await {
+        match accounts.follow().await {
             Ok(()) if is_cut_off => tracing::info!("what other gateways change is read again"),
             Err(error) if !is_cut_off => {
                 tracing::error!(%error, "what other gateways change cannot be read");
@@ -164,6 +223,9 @@ async fn attend(accounts: Weak<Accounts>) {
             Ok(()) => {}
         }
         is_cut_off = false;
+        if turn.is_multiple_of(NOTE_USES) {
+            accounts.note_uses().await;
+        }
         if turn.is_multiple_of(TIDY) {
             accounts.tidy().await;
         }

@@ -1,9 +1,11 @@
 //! The audit trail: what happened to accounts, who did it, from where.
 
+use std::time::SystemTime;
+
 use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
 use serde_json::Value;
 
-use super::Visit;
+use super::{AccountError, Accounts, PersonId, Visit};
 use crate::session::moment;
 
 const WRITE: &str = "INSERT INTO audit_entries \
@@ -83,10 +85,12 @@ pub(crate) async fn tidy(store: &Store, before: i64) -> Result<(), StoreError> {
 }
 
 /// One line of the trail, as it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AuditEntry {
+    /// Its id. Later ones sort behind earlier ones.
+    pub id: String,
     /// When.
-    pub at: std::time::SystemTime,
+    pub at: SystemTime,
     /// What was done or tried.
     pub action: String,
     /// `done` or `refused`.
@@ -97,24 +101,92 @@ pub struct AuditEntry {
     pub subject: String,
     /// From where.
     pub address: String,
+    /// What the client called itself.
+    pub client: String,
     /// Which request.
     pub request_id: String,
+    /// What was `before` and `after`, and what else is worth knowing. No secrets.
+    pub details: Value,
 }
 
-/// The newest lines of the trail.
-pub(crate) async fn latest(store: &Store, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-    const READ: &str = "SELECT at, action, outcome, actor, subject, address, request_id FROM audit_entries \
-        ORDER BY at DESC, id DESC LIMIT $1";
-    let read = |row: &Row| {
-        Ok(AuditEntry {
+/// Which lines of the trail.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// This action, or all of its kind: `role` is `role.bind`, `role.create` and so on.
+    pub action: Option<String>,
+    /// By whom: an id, `operator`, or an e-mail address.
+    pub actor: Option<String>,
+    /// To whom or what: an id or an e-mail address.
+    pub subject: Option<String>,
+    /// `done` or `refused`.
+    pub outcome: Option<String>,
+    /// Not before this.
+    pub since: Option<SystemTime>,
+    /// Before this.
+    pub until: Option<SystemTime>,
+    /// Before the entry with this id, in the order of the list.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl Accounts {
+    /// The newest entries of the audit trail.
+    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, AccountError> {
+        self.audit_trail(&AuditFilter { limit, ..AuditFilter::default() }).await
+    }
+
+    /// The newest entries that pass.
+    pub async fn audit_trail(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, AccountError> {
+        const READ: &str = "SELECT id, at, action, outcome, actor, subject, address, client, request_id, details \
+            FROM audit_entries WHERE \
+            ($1 = '' OR action = $1 OR substr(action, 1, length($1) + 1) = $1 || '.') \
+            AND ($2 = '' OR actor = $2) AND ($3 = '' OR subject = $3 OR subject = $4) \
+            AND ($5 = '' OR outcome = $5) AND at >= $6 AND at < $7 AND ($8 = '' OR id < $8) \
+            ORDER BY id DESC LIMIT $9";
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let read = Statement::new(READ)
+            .text(text(&filter.action))
+            .text(self.id_of(&text(&filter.actor)).await?)
+            .text(text(&filter.subject))
+            // A failed login names an address, what is done to a person their id.
+            .text(self.id_of(&text(&filter.subject)).await?)
+            .text(text(&filter.outcome))
+            .integer(filter.since.map_or(0, moment::milliseconds))
+            .integer(filter.until.map_or(i64::MAX, moment::milliseconds))
+            .text(text(&filter.after))
+            .integer(filter.limit);
+        let rows = self.store.rows(read).await?;
+        Ok(rows.iter().map(AuditEntry::of).collect::<Result<_, _>>()?)
+    }
+
+    /// The id of a person by their address; anything else is taken as it is.
+    async fn id_of(&self, text: &str) -> Result<String, AccountError> {
+        if !text.contains('@') {
+            return Ok(text.into());
+        }
+        match self.resolve(&PersonId(text.into())).await {
+            Ok(id) => Ok(id.to_string()),
+            Err(AccountError::Missing(_)) => Ok(text.into()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AuditEntry {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        let nonsense = |_| StoreError::Nonsense { what: "the details of an audit entry" };
+        Ok(Self {
+            id: row.text("id")?,
             at: moment::moment(row.integer("at")?),
             action: row.text("action")?,
             outcome: row.text("outcome")?,
             actor: row.text("actor")?,
             subject: row.text("subject")?,
             address: row.text("address")?,
+            client: row.text("client")?,
             request_id: row.text("request_id")?,
+            details: serde_json::from_str(&row.text("details")?).map_err(nonsense)?,
         })
-    };
-    store.rows(Statement::new(READ).integer(limit)).await?.iter().map(read).collect()
+    }
 }

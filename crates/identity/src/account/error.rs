@@ -28,6 +28,15 @@ pub enum AccountError {
     /// Not an e-mail address.
     #[error("{0}")]
     Email(&'static str),
+    /// A value that makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// More than whoever asks may do or give.
+    #[error("{0}")]
+    Forbidden(String),
+    /// No room for another API key.
+    #[error("there are {0} API keys already: revoke some")]
+    TooManyKeys(usize),
     /// A name that is none.
     #[error("{0}")]
     Name(&'static str),

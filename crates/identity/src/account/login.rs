@@ -12,6 +12,7 @@ use super::{
     AccountError, Accounts, EmailAddress, NewPerson, PersonId, Visit,
     audit::{Entry, Outcome},
 };
+use crate::authorization_server::family;
 use crate::password::Password;
 use crate::session::{
     SessionToken,
@@ -263,6 +264,9 @@ impl Accounts {
         for subject in subjects {
             self.live.changes().note(subject);
         }
+        if let Some(tokens) = self.live.own_tokens() {
+            tokens.look_now();
+        }
     }
 
     /// Who is meant by an id or an e-mail address.
@@ -291,6 +295,7 @@ pub(crate) fn done<'a>(
 /// Ends one session, here and for the other gateways.
 pub(crate) async fn end_session(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
     transaction.execute(Statement::new("DELETE FROM sessions WHERE id = $1").text(id)).await?;
+    family::end_of_session(transaction, id).await?;
     SessionChanges::tell(transaction, id).await
 }
 
@@ -310,6 +315,7 @@ pub(crate) async fn replace_password(
 /// Ends every session of a person. Returns what is to be noted.
 pub(crate) async fn end_all(transaction: &mut Transaction, user: &str) -> Result<Vec<String>, StoreError> {
     transaction.execute(Statement::new("DELETE FROM sessions WHERE user_id = $1").text(user)).await?;
+    family::end_of_person(transaction, user).await?;
     SessionChanges::tell(transaction, user).await?;
     Ok(vec![user.to_owned()])
 }
@@ -341,9 +347,10 @@ async fn chosen_organization(
     asked: Option<&str>,
 ) -> Result<Option<OrganizationId>, AccountError> {
     const READ: &str = "SELECT o.id, o.name FROM role_bindings r \
-        JOIN organizations o ON o.id = r.organization_id WHERE r.user_id = $1 ORDER BY r.created_at, o.id";
+        JOIN organizations o ON o.id = r.organization_id WHERE r.user_id = $1 \
+        AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY r.created_at, o.id";
     let mut joined = Vec::new();
-    for row in transaction.rows(Statement::new(READ).text(user.as_str())).await? {
+    for row in transaction.rows(Statement::new(READ).text(user.as_str()).integer(moment::now())).await? {
         joined.push((row.text("id")?, row.text("name")?));
     }
     let found = match asked {

@@ -55,7 +55,13 @@ impl Accounts {
             StoreError::Duplicate => AccountError::Taken(format!("`{name}`")),
             other => other.into(),
         })?;
-        let entry = done("organization.create", actor, id.as_str(), visit, json!({ "name": name }));
+        let entry = done(
+            "organization.create",
+            actor,
+            id.as_str(),
+            visit,
+            json!({ "before": null, "after": { "name": name } }),
+        );
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
         Ok(Organization { id, name: name.into(), created: moment::moment(now) })
@@ -97,7 +103,6 @@ impl Accounts {
         actor: &str,
         visit: &Visit,
     ) -> Result<(), AccountError> {
-        self.check_role(role)?;
         self.change_role(which, who, role, ("role.add", bind_role), actor, visit).await
     }
 
@@ -126,6 +131,13 @@ impl Accounts {
             Some(which) => self.organization(which).await?.id.as_str().to_owned(),
             None => String::new(),
         };
+        let role = match (self.role_in(&organization, role).await, action) {
+            (Ok((role, _)), _) => role,
+            // What the configuration knows no longer can still be taken away.
+            (Err(AccountError::UnknownRole(_)), "role.remove") => role.to_owned(),
+            (Err(error), _) => return Err(error),
+        };
+        let role = role.as_str();
         let user = self.resolve(who).await?;
         let mut transaction = self.store.begin().await?;
         let changed = transaction.execute(statement(user.as_str(), &organization, role)).await;
@@ -137,7 +149,11 @@ impl Accounts {
             changed => changed?,
         };
         SessionChanges::tell(&mut transaction, user.as_str()).await?;
-        let details = json!({ "role": role, "organization": organization });
+        let held = |held: bool| held.then_some(role);
+        let details = json!({
+            "role": role, "organization": organization,
+            "before": held(action == "role.remove"), "after": held(action == "role.add"),
+        });
         done(action, actor, user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[user.as_str().to_owned()]);

@@ -75,15 +75,16 @@ impl Accounts {
         let live = live.map_err(|Unavailable| AccountError::Unavailable)?.ok_or(AccountError::NoSession)?;
         let row = self.store.row(Statement::new(READ).text(live.user.as_str())).await?;
         let row = row.ok_or(AccountError::NoSession)?;
+        let held = self.held_in(&live);
         let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
         Ok(CurrentSession {
             email: row.text("email")?.parse().map_err(nonsense)?,
             name: row.text("name")?,
-            permissions: self.grants(&live.roles),
+            permissions: held.grants.iter().map(ToString::to_string).collect(),
             id: live.id,
             user: live.user,
             organization: live.organization,
-            roles: live.roles,
+            roles: held.roles,
             expires: live.expires,
         })
     }

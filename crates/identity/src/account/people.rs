@@ -94,7 +94,8 @@ impl Accounts {
         if let Some(hash) = hash {
             replace_password(&mut transaction, id.as_str(), hash.expose()).await?;
         }
-        let details = json!({ "email": email.as_str(), "roles": new.roles });
+        let after = json!({ "email": email.as_str(), "name": name, "roles": new.roles });
+        let details = json!({ "before": null, "after": after });
         let actor = if actor.is_empty() { id.as_str() } else { actor };
         done("user.create", actor, id.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -123,13 +124,17 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<Person, AccountError> {
         const DISABLE: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
-        let user = self.resolve(who).await?;
+        let before = self.person(who).await?;
+        let user = &before.id;
         let mut transaction = self.store.begin().await?;
         let at = disabled.then(moment::now);
         transaction.execute(Statement::new(DISABLE).text(user.as_str()).optional_integer(at)).await?;
         let ended = end_all(&mut transaction, user.as_str()).await?;
         let action = if disabled { "user.disable" } else { "user.enable" };
-        done(action, actor, user.as_str(), visit, Value::Null).write(&mut transaction).await?;
+        let details = json!({
+            "before": { "disabled": before.disabled.is_some() }, "after": { "disabled": disabled },
+        });
+        done(action, actor, user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
         self.person(who).await
@@ -147,7 +152,8 @@ impl Accounts {
         let hash = self.secrets.admit(password, &[&person.email, &person.name]).await?;
         let mut transaction = self.store.begin().await?;
         let ended = replace_password(&mut transaction, person.id.as_str(), hash.expose()).await?;
-        let entry = done("user.set_password", actor, person.id.as_str(), visit, Value::Null);
+        let details = json!({ "before": { "password": "***" }, "after": { "password": "***" } });
+        let entry = done("user.set_password", actor, person.id.as_str(), visit, details);
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
@@ -182,7 +188,10 @@ impl Accounts {
         let mut transaction = self.store.begin().await?;
         let ended = end_all(&mut transaction, id).await?;
         transaction.execute(Statement::new("DELETE FROM users WHERE id = $1").text(id)).await?;
-        done("user.delete", actor, id, visit, Value::Null).write(&mut transaction).await?;
+        // Who they were is to be forgotten here, too.
+        let before = json!({ "roles": person.roles, "disabled": person.disabled.is_some() });
+        let details = json!({ "before": before, "after": null });
+        done("user.delete", actor, id, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
         Ok(person)

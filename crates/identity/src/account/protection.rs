@@ -5,11 +5,10 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use bartizan_store::{Statement, Store, StoreError};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use bartizan_store::Store;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{AccountError, Visit};
+use super::{AccountError, Visit, shared_secret::SharedSecret};
 use crate::{
     IdentityError,
     attempts::{
@@ -31,7 +30,7 @@ const LONGEST_ACCOUNT: usize = 254;
 
 impl Protection {
     pub(crate) async fn open(store: &Store) -> Result<Self, AccountError> {
-        let key = device_key(store).await?;
+        let key = SharedSecret::DeviceCookie.of(store).await?;
         let devices = DeviceCookies::new(&key);
         Ok(Self { guard: LoginGuard::new(LoginProtection::default())?, devices })
     }
@@ -109,19 +108,4 @@ impl Protection {
 /// An account in its one form, whether it exists or not.
 fn counted(account: &str) -> String {
     account.trim().chars().take(LONGEST_ACCOUNT).collect::<String>().to_lowercase()
-}
-
-/// The key of device cookies, the same for every gateway of the store; made by the first.
-async fn device_key(store: &Store) -> Result<Zeroizing<[u8; 32]>, AccountError> {
-    const KEEP: &str =
-        "INSERT INTO secrets (name, value) VALUES ('device_cookie', $1) ON CONFLICT DO NOTHING";
-    const READ: &str = "SELECT value FROM secrets WHERE name = 'device_cookie'";
-    let mut key = Zeroizing::new([0; 32]);
-    aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| IdentityError::Random)?;
-    store.execute(Statement::new(KEEP).text(STANDARD.encode(key.as_slice()))).await?;
-    let nonsense = || StoreError::Nonsense { what: "the key of device cookies" };
-    let kept = Zeroizing::new(store.row(Statement::new(READ)).await?.ok_or_else(nonsense)?.text("value")?);
-    let bytes = Zeroizing::new(STANDARD.decode(kept.as_bytes()).map_err(|_| nonsense())?);
-    key.copy_from_slice(bytes.get(..32).filter(|_| bytes.len() == 32).ok_or_else(nonsense)?);
-    Ok(key)
 }

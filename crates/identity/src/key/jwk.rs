@@ -40,7 +40,7 @@ pub(crate) enum KeyRefused {
 }
 
 /// Reads one member of `keys`.
-pub(super) fn parse(members: &Object) -> Result<VerificationKey, KeyRefused> {
+pub(crate) fn parse(members: &Object) -> Result<VerificationKey, KeyRefused> {
     let text = |name: &str| members.get(name).and_then(|value| value.as_str());
     let kind = text("kty");
     if kind == Some("oct") {

@@ -14,11 +14,12 @@ use bartizan_store::{Statement, Store, StoreError, Transaction};
 use parking_lot::{Mutex, RwLock};
 
 use super::moment::{milliseconds, now};
+use crate::authorization_server::epochs::TokenEpochs;
 
 /// How long what was read of a session is relied on.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(30);
 /// How far back rows are looked for.
-const OVERLAP: Duration = Duration::from_mins(1);
+pub(crate) const OVERLAP: Duration = Duration::from_mins(1);
 /// How long rows stay.
 const KEPT: Duration = Duration::from_mins(10);
 
@@ -52,23 +53,25 @@ impl SessionChanges {
         self.is_empty.store(false, Ordering::Release);
     }
 
-    /// The row that tells the other gateways.
+    /// The row that tells the other gateways. Access tokens that were issued before end, too.
     pub(crate) async fn tell(transaction: &mut Transaction, subject: &str) -> Result<(), StoreError> {
         const TELL: &str = "INSERT INTO session_changes (id, at, subject) VALUES ($1, $2, $3)";
         let id = uuid::Uuid::now_v7().to_string();
-        transaction.execute(Statement::new(TELL).text(id).integer(now()).text(subject)).await.map(|_| ())
+        transaction.execute(Statement::new(TELL).text(id).integer(now()).text(subject)).await?;
+        TokenEpochs::advance(transaction, subject).await
     }
 
-    /// Notes what other gateways have told, and forgets what nothing remembered can be older than.
-    pub(crate) async fn follow(&self, store: &Store) -> Result<(), StoreError> {
+    /// Notes what other gateways have told, and forgets what nothing remembered can be older than. Returns what is new.
+    pub(crate) async fn follow(&self, store: &Store) -> Result<Vec<String>, StoreError> {
         const READ: &str = "SELECT id, subject FROM session_changes WHERE at > $1";
         let since = milliseconds(SystemTime::now() - OVERLAP);
         let rows = store.rows(Statement::new(READ).integer(since)).await?;
-        let mut ids = HashSet::with_capacity(rows.len());
+        let (mut ids, mut told) = (HashSet::with_capacity(rows.len()), Vec::new());
         for row in rows {
             let (id, subject) = (row.text("id")?, row.text("subject")?);
             if !self.seen.lock().contains(&id) {
                 self.note(&subject);
+                told.push(subject);
             }
             ids.insert(id);
         }
@@ -76,7 +79,7 @@ impl SessionChanges {
         let mut noted = self.noted.write();
         noted.retain(|_, at| at.elapsed() < REMEMBERED * 2);
         self.is_empty.store(noted.is_empty(), Ordering::Release);
-        Ok(())
+        Ok(told)
     }
 
     /// Removes rows that everybody has read.

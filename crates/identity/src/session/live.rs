@@ -1,13 +1,14 @@
 //! What the store says of a session, asked for rarely.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use bartizan_config::Sessions;
 use bartizan_model::{OrganizationId, SessionId, UserId};
+use bartizan_policy::RoleTable;
 use bartizan_store::{Row, Statement, Store, StoreError};
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -15,6 +16,11 @@ use super::{
     changes::SessionChanges,
     moment::{milliseconds, moment, now, span},
     token::SessionDigest,
+};
+use crate::{
+    api_key::LiveKeys,
+    authorization_server::OwnTokens,
+    holder::{self, Binding, Held},
 };
 
 /// How long a request waits for the store.
@@ -27,21 +33,26 @@ const TOUCHES: usize = 8;
 const SEEN: Duration = Duration::from_mins(5);
 
 const READ: &str = "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
-    r.role AS role FROM sessions s \
+    r.role AS role, r.organization_id AS role_organization, r.scope AS role_scope, \
+    r.expires_at AS role_expires_at, c.permissions AS role_permissions FROM sessions s \
     JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL \
     LEFT JOIN role_bindings r ON r.user_id = s.user_id \
         AND (r.organization_id = '' OR r.organization_id = s.organization_id) \
+    LEFT JOIN custom_roles c ON c.organization_id = r.organization_id AND r.role = 'custom/' || c.name \
     WHERE s.token_hash = $1 AND s.expires_at > $2";
 const TOUCH: &str = "UPDATE sessions SET seen_at = $2, renewed_at = $3, expires_at = $4 WHERE id = $1";
 
-/// The sessions of one store. The providers of every configuration share it.
+/// The sessions of one store, and its API keys. The providers of every configuration share it.
 #[derive(Debug)]
 pub struct LiveSessions {
     store: Store,
     settings: ArcSwap<Sessions>,
     changes: SessionChanges,
+    /// The access tokens of the same people, where they are issued.
+    own_tokens: OnceLock<Arc<OwnTokens>>,
     look_ups: Semaphore,
     touches: Arc<Semaphore>,
+    keys: Arc<LiveKeys>,
 }
 
 /// A session that has not ended, and what its person may be.
@@ -50,7 +61,7 @@ pub(crate) struct LiveSession {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
     pub(crate) organization: Option<OrganizationId>,
-    pub(crate) roles: Vec<String>,
+    pub(crate) bindings: Vec<Binding>,
     pub(crate) created: SystemTime,
     pub(crate) expires: SystemTime,
     /// Before anything was asked of the store.
@@ -64,14 +75,30 @@ pub(crate) struct LiveSession {
 pub(crate) struct Unavailable;
 
 impl LiveSessions {
-    pub(crate) fn new(store: Store, settings: &Sessions) -> Self {
+    pub(crate) fn new(store: Store, keys: Arc<LiveKeys>, settings: &Sessions) -> Self {
         Self {
             store,
             settings: ArcSwap::from_pointee(settings.clone()),
             changes: SessionChanges::new(),
+            own_tokens: OnceLock::new(),
             look_ups: Semaphore::new(LOOK_UPS),
             touches: Arc::new(Semaphore::new(TOUCHES)),
+            keys,
         }
+    }
+
+    /// From now on access tokens are issued, too.
+    pub(crate) fn issue(&self, tokens: &Arc<OwnTokens>) {
+        // INVARIANT: a store has one authorization server; a second one would change nothing.
+        let _ = self.own_tokens.set(Arc::clone(tokens));
+    }
+
+    pub(crate) fn own_tokens(&self) -> Option<&Arc<OwnTokens>> {
+        self.own_tokens.get()
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<LiveKeys> {
+        &self.keys
     }
 
     pub(crate) fn settings(&self) -> Arc<Sessions> {
@@ -113,7 +140,7 @@ impl LiveSessions {
         let Some(first) = rows.first() else { return Ok(None) };
         let mut session = LiveSession::of(first, read)?;
         for row in &rows {
-            session.roles.extend(row.optional_text("role")?);
+            session.bindings.extend(Binding::of(row)?);
         }
         Ok(Some(session))
     }
@@ -148,13 +175,19 @@ impl LiveSessions {
 }
 
 impl LiveSession {
+    /// What its person may do now.
+    pub(crate) fn held(&self, roles: &RoleTable, now: SystemTime) -> Held {
+        let organization = self.organization.as_ref().map(OrganizationId::as_str);
+        holder::held(&self.bindings, organization, roles, now)
+    }
+
     fn of(row: &Row, read: Instant) -> Result<Self, StoreError> {
         let organization = row.text("organization_id")?;
         Ok(Self {
             id: row.text("id")?.as_str().into(),
             user: row.text("user_id")?.as_str().into(),
             organization: (!organization.is_empty()).then(|| organization.as_str().into()),
-            roles: Vec::new(),
+            bindings: Vec::new(),
             created: moment(row.integer("created_at")?),
             expires: moment(row.integer("expires_at")?),
             read,

@@ -5,10 +5,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use bartizan_model::{
-    CallerType, Grant, Name, Principal, PrincipalId, PrincipalKind, SessionId, UserId, Zone,
-};
-use bartizan_policy::BuiltInRole;
+use bartizan_model::{CallerType, Name, Principal, PrincipalId, PrincipalKind, SessionId, UserId, Zone};
 use quick_cache::sync::Cache;
 
 use super::{
@@ -114,11 +111,12 @@ impl SessionTable {
             return Err(AuthenticationError::Invalid { provider: self.name.clone(), reason });
         };
         let identified = Arc::new(self.identify(&session));
+        let expires = identified.expires.unwrap_or(session.expires);
         let known = Known {
             identified: Arc::clone(&identified),
             session: session.id,
             user: session.user,
-            expires: session.expires,
+            expires,
             read: session.read,
         };
         self.known.insert(unread.digest, known);
@@ -134,14 +132,10 @@ impl SessionTable {
             multi_factor: false,
         };
         let standing = Standing { caller_type: CallerType::User, zone: Zone::Public };
-        let (roles, expires) = (session.roles.iter().map(String::as_str), Some(session.expires));
-        self.entitlements.identify(principal, standing, &self.built_in_grants(&session.roles), roles, expires)
-    }
-
-    /// What the built-in ones among these roles grant; the configuration may say otherwise of their names.
-    fn built_in_grants(&self, roles: &[String]) -> Vec<Grant> {
-        let others = roles.iter().filter(|role| !self.entitlements.roles.is_known(role));
-        others.filter_map(|role| BuiltInRole::named(role)).flat_map(BuiltInRole::grants).collect()
+        let held = session.held(&self.entitlements.roles, SystemTime::now());
+        let expires = held.until.map_or(session.expires, |until| until.min(session.expires));
+        let roles = held.roles.iter().map(String::as_str);
+        self.entitlements.identify_exactly(principal, standing, &held.grants, roles, Some(expires))
     }
 
     /// Whether the request may ride on the cookie that it presents.

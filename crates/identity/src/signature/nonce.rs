@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 /// The nonces of one key.
 #[derive(Debug)]
-pub(super) struct Nonces {
+pub(crate) struct Nonces {
     /// The second in which the memory began.
     since: u64,
     used: Mutex<Used>,
@@ -26,7 +26,7 @@ struct Used {
 
 /// What becomes of a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(crate) enum Use {
     First,
     Again,
     /// It cannot be remembered.
@@ -35,17 +35,17 @@ pub(super) enum Use {
 
 impl Nonces {
     /// None yet, as of this second.
-    pub(super) fn since(now: u64) -> Self {
+    pub(crate) fn since(now: u64) -> Self {
         Self { since: now, used: Mutex::default() }
     }
 
     /// Whether everything signed at `created` or later is remembered.
-    pub(super) fn remembers(&self, created: u64) -> bool {
+    pub(crate) fn remembers(&self, created: u64) -> bool {
         created >= self.since
     }
 
     /// Uses a nonce, which is remembered up to the second `until`. There may be `most` at a time.
-    pub(super) fn spend(&self, nonce: &str, until: u64, now: u64, most: usize) -> Use {
+    pub(crate) fn spend(&self, nonce: &str, until: u64, now: u64, most: usize) -> Use {
         let fingerprint = fingerprint(nonce);
         let mut used = self.used.lock();
         used.forget_before(now);

@@ -130,7 +130,7 @@ impl Gate {
         content: Option<&[u8]>,
         now: u64,
     ) -> Result<Authenticated, InvalidReason> {
-        let presented = Presented { head, secure: true, client_certificate: None, content };
+        let presented = Presented { head, secure: true, address: None, client_certificate: None, content };
         self.selection.authenticate(&presented, at(now)).map_err(|error| match error {
             AuthenticationError::Invalid { reason, .. } => reason,
             other => panic!("{other}"),

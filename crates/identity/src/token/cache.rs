@@ -9,7 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 use quick_cache::{Weighter, sync::Cache};
 use sha2::{Digest, Sha256};
 
-use crate::Identified;
+use super::Accepted;
 
 /// The SHA-256 of a token as it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub(super) struct TokenCache(Cache<TokenDigest, Verified, ByKibibyte>);
 
 #[derive(Debug, Clone)]
 struct Verified {
-    identified: Arc<Identified>,
+    accepted: Arc<Accepted>,
     epoch: u64,
     until: SystemTime,
 }
@@ -40,19 +40,13 @@ impl TokenCache {
     }
 
     /// Who was verified by this token with keys of this epoch, if that still holds.
-    pub(super) fn find(&self, digest: &TokenDigest, epoch: u64, now: SystemTime) -> Option<Arc<Identified>> {
+    pub(super) fn find(&self, digest: &TokenDigest, epoch: u64, now: SystemTime) -> Option<Arc<Accepted>> {
         let verified = self.0.get(digest)?;
-        (verified.epoch == epoch && now < verified.until).then_some(verified.identified)
+        (verified.epoch == epoch && now < verified.until).then_some(verified.accepted)
     }
 
-    pub(super) fn keep(
-        &self,
-        digest: TokenDigest,
-        identified: &Arc<Identified>,
-        epoch: u64,
-        until: SystemTime,
-    ) {
-        self.0.insert(digest, Verified { identified: Arc::clone(identified), epoch, until });
+    pub(super) fn keep(&self, digest: TokenDigest, accepted: &Arc<Accepted>, epoch: u64, until: SystemTime) {
+        self.0.insert(digest, Verified { accepted: Arc::clone(accepted), epoch, until });
     }
 }
 
@@ -62,6 +56,6 @@ struct ByKibibyte;
 
 impl Weighter<TokenDigest, Verified> for ByKibibyte {
     fn weight(&self, _: &TokenDigest, verified: &Verified) -> u64 {
-        1 + verified.identified.grants.len() as u64 / 1024
+        1 + verified.accepted.identified.grants.len() as u64 / 1024
     }
 }

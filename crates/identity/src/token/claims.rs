@@ -18,7 +18,7 @@ pub(super) struct Claims {
     pub(super) roles: Vec<String>,
     pub(super) expires: SystemTime,
     pub(super) multi_factor: bool,
-    members: Object,
+    pub(super) members: Object,
 }
 
 /// How many permissions, and how many roles, a token may list.
@@ -75,7 +75,7 @@ fn claim<'a>(members: &'a Object, name: &str) -> Option<&'a Value> {
     members.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
 }
 
-fn text<'a>(members: &'a Object, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(members: &'a Object, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str)
 }
 

@@ -16,6 +16,7 @@ use crate::{
         HeaderParameter, IssuedInFuture, Issuer as WrongIssuer, KeyId, NotYetValid, Organization,
         Permissions, Signature, Subject, TooLong, Type, UnknownKey,
     },
+    dpop::DpopProofs,
     identified::Entitlements,
     key::KeySet,
     key_source::KeySource,
@@ -41,7 +42,14 @@ fn rules() -> JwtProvider {
 fn verifier_of(keys: KeySet, rules: JwtProvider) -> Arc<TokenVerifier> {
     let name = "shop-users".parse().unwrap();
     let source = KeySource::fixed(&name, keys);
-    Arc::new(TokenVerifier::new(&name, &Arc::new(rules), source, entitlements()))
+    Arc::new(TokenVerifier::new(
+        &name,
+        &Arc::new(rules),
+        source,
+        None,
+        &Arc::new(DpopProofs::new(None)),
+        entitlements(),
+    ))
 }
 
 fn verifier(issuers: &[&Issuer]) -> Arc<TokenVerifier> {
@@ -49,12 +57,12 @@ fn verifier(issuers: &[&Issuer]) -> Arc<TokenVerifier> {
 }
 
 fn check(verifier: &Arc<TokenVerifier>, token: &str) -> Result<Arc<Identified>, InvalidReason> {
-    verify_token(token.as_bytes(), std::slice::from_ref(verifier), now()).map_err(
-        |(_, refusal)| match refusal {
+    verify_token(token.as_bytes(), std::slice::from_ref(verifier), now())
+        .map(|(_, accepted)| Arc::clone(&accepted.identified))
+        .map_err(|(_, refusal)| match refusal {
             Refusal::Invalid(reason) => reason,
             Refusal::NoKeysYet => panic!("the keys are there"),
-        },
-    )
+        })
 }
 
 #[test]
@@ -422,7 +430,10 @@ fn a_verified_token_is_remembered_until_it_expires() {
     let issuer = Issuer::ed25519("k");
     let known = verifier(&[&issuer]);
     let token = issuer.token(&claims());
-    let at = |seconds| verify_token(token.as_bytes(), std::slice::from_ref(&known), after(seconds));
+    let at = |seconds| {
+        let verified = verify_token(token.as_bytes(), std::slice::from_ref(&known), after(seconds));
+        verified.map(|(_, accepted)| Arc::clone(&accepted.identified))
+    };
     let first = at(0).unwrap();
     assert!(Arc::ptr_eq(&first, &at(1).unwrap()), "the second check is answered from memory");
     assert!(Arc::ptr_eq(&first, &at(3600 + 29).unwrap()), "the leeway counts");

@@ -1,9 +1,19 @@
 //! Accounts on real databases, and the road's view of their sessions.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so"
+)]
 
+mod api_keys;
+mod audit;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
+mod roles;
+mod services;
+mod tokens;
 
 use std::{
     sync::Arc,
@@ -24,7 +34,7 @@ const DOCUMENT: &str = r#"
 version: 1
 listen: { http: "127.0.0.1:0" }
 accounts: { password: { argon2: { memory: 7MiB, iterations: 5 } }, session: { at_most: 3 } }
-identity: { people: { session: {} } }
+identity: { people: { session: {} }, machines: { api_key: { store: true } } }
 roles: { auditor: ["reports:read"] }
 routes: [{ path: /reports, to: "http://localhost:1", auth: people, require: ["reports:read"] }]
 "#;
@@ -41,7 +51,11 @@ struct Node {
 
 impl Node {
     async fn open(location: &StoreLocation) -> Self {
-        let config = Config::parse(DOCUMENT, &Source::text(".")).unwrap().config;
+        Self::with(location, DOCUMENT).await
+    }
+
+    async fn with(location: &StoreLocation, document: &str) -> Self {
+        let config = Config::parse(document, &Source::text(".")).unwrap().config;
         let settings = config.accounts.as_ref().unwrap();
         let accounts = Accounts::open(location, settings, &config.roles).await.unwrap();
         let index = Arc::new(PermissionIndex::new(config.routes.iter().map(|route| &route.require)));
@@ -71,7 +85,8 @@ impl Node {
         let cookie = format!("bartizan={}", token.secret().expose_secret());
         let (head, ()) = Request::get("/").header(header::COOKIE, cookie).body(()).unwrap().into_parts();
         let selection = self.authenticator.select(&["people".parse().unwrap()], &[]).unwrap();
-        let presented = Presented { head: &head, secure: false, client_certificate: None, content: None };
+        let presented =
+            Presented { head: &head, secure: false, address: None, client_certificate: None, content: None };
         self.authenticator.authenticate(&selection, &presented).map(|proven| proven.identified)
     }
 
@@ -294,7 +309,8 @@ async fn without_a_store_nobody_is_let_in() {
     let authenticator = Authenticator::new(&config, &Arc::new(PermissionIndex::new([])), None, None).unwrap();
     let selection = authenticator.select(&["people".parse().unwrap()], &[]).unwrap();
     let (head, ()) = Request::get("/").body(()).unwrap().into_parts();
-    let presented = Presented { head: &head, secure: false, client_certificate: None, content: None };
+    let presented =
+        Presented { head: &head, secure: false, address: None, client_certificate: None, content: None };
     let error = authenticator.authenticate(&selection, &presented).unwrap_err();
     assert!(matches!(error, AuthenticationError::Unavailable { .. }), "{error}");
 }

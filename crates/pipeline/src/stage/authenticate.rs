@@ -6,10 +6,13 @@
 use bartizan_identity::{
     Authenticated, AuthenticationError, Authenticator, Presented, Selection, WriteGuard,
 };
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 
 use super::{Passed, body, body::HoldBody};
 use crate::{Code, Exchange, Refusal, Stop};
+
+/// Carries the nonce that the next proof must hold (RFC 9449, section 9).
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 pub(crate) async fn run(
     exchange: &mut Exchange,
@@ -31,6 +34,7 @@ pub(crate) async fn run(
     let presented = Presented {
         head: &exchange.head,
         secure: exchange.client.secure,
+        address: Some(exchange.client.address),
         client_certificate: exchange.client.certificate.as_deref(),
         content: content.as_deref(),
     };
@@ -66,6 +70,10 @@ pub(super) fn refusal(error: &AuthenticationError, selection: &Selection) -> Ref
         }
     };
     let refusal = Refusal::new(code, error.to_string());
+    let refusal = match selection.nonce(error) {
+        Some(nonce) => refusal.with_header(DPOP_NONCE, nonce),
+        None => refusal,
+    };
     let challenges = selection.challenges(error).iter();
     challenges
         .fold(refusal, |refusal, challenge| refusal.with_header(header::WWW_AUTHENTICATE, challenge.clone()))

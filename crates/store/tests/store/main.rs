@@ -74,10 +74,16 @@ async fn keeps_what_it_is_told(location: &StoreLocation) {
 /// A schema that is not this release's is left alone.
 async fn refuses_other_schemas(location: &StoreLocation) {
     let store = Store::open(location).await.unwrap();
-    store.execute(Statement::new("UPDATE schema_migrations SET checksum = 'x'")).await.unwrap();
+    store
+        .execute(Statement::new("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1"))
+        .await
+        .unwrap();
     let altered = Store::open(location).await.unwrap_err();
     assert!(matches!(altered, StoreError::Altered { version: 1, .. }), "{altered}");
-    store.execute(Statement::new("UPDATE schema_migrations SET version = 999")).await.unwrap();
+    store
+        .execute(Statement::new("UPDATE schema_migrations SET version = 999 WHERE version = 1"))
+        .await
+        .unwrap();
     let newer = Store::open(location).await.unwrap_err();
     assert!(matches!(newer, StoreError::Newer { found: 999, .. }), "{newer}");
 }

@@ -15,7 +15,7 @@ use crate::{
     forms::{Forms, OneOrMany, Parsed},
     located::{At, Position},
     problems::Problems,
-    resolve::files::Files,
+    resolve::{files::Files, tokens},
     word::Url,
 };
 
@@ -51,6 +51,7 @@ pub(crate) fn resolve(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems
     let claims =
         file.claims.as_ref().map_or_else(ClaimNames::default, |claims| self::claims(claims, problems));
     let types = types(file, problems);
+    let dpop = tokens::dpop(&file.dpop, problems);
     let principal = match file.principal.get() {
         Some(TokenPrincipal::Service) => CallerType::Service,
         Some(TokenPrincipal::User) | None => CallerType::User,
@@ -68,6 +69,7 @@ pub(crate) fn resolve(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems
         claims,
         principal,
         zone,
+        dpop,
     })
 }
 

@@ -172,7 +172,8 @@ fn a_nonce_is_used_once() {
         signed("\"@method\"", &format!(";created={created};keyid=\"{key}\";nonce=\"{nonce}\""))
     };
     let check = |gate: &Gate, head: &Parts, now: u64| {
-        let presented = Presented { head, secure: true, client_certificate: None, content: None };
+        let presented =
+            Presented { head, secure: true, address: None, client_certificate: None, content: None };
         gate.selection.authenticate(&presented, at(now)).map(drop).map_err(|error| match error {
             AuthenticationError::Invalid { reason, .. } => format!("{reason:?}"),
             other => other.to_string(),

@@ -1,0 +1,228 @@
+//! `bartizan key`: API keys that are kept in the store.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use bartizan_control::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, NewApiKey, Overlap, Suspension};
+use clap::{Args, Subcommand};
+use secrecy::ExposeSecret;
+
+use crate::{
+    admin::{AdminOptions, segment},
+    command::addresses::duration,
+    output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
+};
+
+/// Make, show, rotate and end the API keys that are kept in the store.
+///
+/// An identity provider of the kind `api_key` with `store: true` lets them in.
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key. Its secret is shown once.
+    #[command(
+        after_help = "Examples:\n  bartizan key create nightly --user ada@shop.test --permission orders:read\n  \
+                            bartizan key create shop --org Acme --permission 'orders:*' --address 192.0.2.0/24 --for 90d"
+    )]
+    Create(Create),
+    /// List keys, the newest first.
+    List(List),
+    /// Give a key another secret, shown once. The one so far works a while longer with `--overlap`.
+    Rotate(Rotate),
+    /// Refuse a key until it is resumed.
+    Suspend(Suspend),
+    /// Let a suspended key work again.
+    Resume(One),
+    /// End a key for good.
+    Revoke(One),
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// What it is for.
+    name: String,
+    /// The person it belongs to, by id or e-mail address.
+    #[arg(long, conflicts_with = "service")]
+    user: Option<String>,
+    /// The service it belongs to, by client id.
+    #[arg(long, value_name = "ID", conflicts_with = "organization")]
+    service: Option<String>,
+    /// The organisation it acts for, by id or name. Without `--user` it belongs to it.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
+    /// Something it may do, as far as its owner may; `*` is everything. May be repeated.
+    #[arg(long = "permission", value_name = "PERMISSION", required = true)]
+    permissions: Vec<String>,
+    /// An address or a prefix it may be used from. May be repeated; without it from everywhere.
+    #[arg(long = "address", value_name = "PREFIX")]
+    addresses: Vec<String>,
+    /// How long it lives: seconds, or a number with `s`, `m`, `h` or `d`. Without it until it is revoked.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Those of this person, by id or e-mail address.
+    #[arg(long)]
+    user: Option<String>,
+    /// Those of this service, by client id.
+    #[arg(long, value_name = "ID")]
+    service: Option<String>,
+    /// Those that act for this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
+    /// Also those that are revoked.
+    #[arg(long)]
+    revoked: bool,
+    /// Those after the key with this id: a list has a thousand keys.
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Rotate {
+    /// The id of the key (see `bartizan key list`).
+    key: String,
+    /// How long the secret so far goes on working, 30 days at most. Without it, it ends at once.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    overlap: Option<Duration>,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Suspend {
+    /// The id of the key (see `bartizan key list`).
+    key: String,
+    /// Why, for whoever looks at it later.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// The id of the key (see `bartizan key list`).
+    key: String,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+impl Key {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self.command {
+            Command::Create(command) => command.run().await,
+            Command::List(command) => command.run().await,
+            Command::Rotate(Rotate { key, overlap, admin }) => {
+                let body = Overlap { overlap_seconds: overlap.unwrap_or_default().as_secs() };
+                tell(&admin.client()?.post_json(&path(&key, "/rotate"), &body).await?)
+            }
+            Command::Suspend(Suspend { key, reason, admin }) => {
+                let body = Suspension { reason };
+                show(&admin.client()?.post_json(&path(&key, "/suspend"), &body).await?)
+            }
+            Command::Resume(One { key, admin }) => show(&admin.client()?.post(&path(&key, "/resume")).await?),
+            Command::Revoke(One { key, admin }) => {
+                let gone: ApiKey = admin.client()?.delete(&path(&key, ""), &[]).await?;
+                print(format_args!("{} ({}) is revoked", printable(&gone.name), gone.hint))
+            }
+        }
+    }
+}
+
+impl Create {
+    async fn run(self) -> Result<()> {
+        let Self { name, user, service, organization, permissions, addresses, duration, admin } = self;
+        let expires = duration.map(|duration| (SystemTime::now() + duration).into());
+        let new = NewApiKey { name, user, service, organization, permissions, addresses, expires };
+        tell(&admin.client()?.post_json("v1/keys", &new).await?)
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<()> {
+        let Self { user, service, organization, revoked, after, json, admin } = self;
+        let texts = [("user", user), ("service", service), ("organization", organization), ("after", after)];
+        let query = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        let query: Vec<_> = query.chain(revoked.then(|| ("revoked", "true".to_owned()))).collect();
+        let listed: ApiKeys = admin.client()?.get("v1/keys", &query).await?;
+        if json {
+            return print(serde_json::to_string_pretty(&listed)?);
+        }
+        if listed.keys.is_empty() {
+            return print(
+                "no keys: make one with `bartizan key create NAME --user EMAIL --permission PERMISSION`",
+            );
+        }
+        let mut table = Table::new(&["NAME", "KEY", "PERMISSIONS", "STATE", "LAST USED", "ID"]);
+        for key in &listed.keys {
+            table.row([
+                Cell::new(PLAIN, &key.name),
+                Cell::new(PLAIN, &key.hint),
+                Cell::new(PLAIN, key.permissions.join(" ")),
+                state(key),
+                Cell::new(PLAIN, last_used(key)),
+                Cell::new(FAINT, &key.id),
+            ]);
+        }
+        print(table)
+    }
+}
+
+fn path(key: &str, rest: &str) -> String {
+    format!("v1/keys/{}{rest}", segment(key))
+}
+
+fn tell(IssuedApiKey { secret, key }: &IssuedApiKey) -> Result<()> {
+    show(key)?;
+    print(format_args!("\nkey, shown only now: {}", secret.expose_secret()))
+}
+
+fn show(key: &ApiKey) -> Result<()> {
+    let mut table = Table::default();
+    let mut fact = |name: &str, value: Cell| table.row([Cell::new(FAINT, name), value]);
+    fact("name", key.name.as_str().into());
+    fact("key", key.hint.as_str().into());
+    let owner = key.user.as_deref().or(key.service.as_deref());
+    fact("owner", owner.unwrap_or("its organisation").into());
+    fact("organisation", key.organization.as_deref().unwrap_or("none").into());
+    fact("permissions", key.permissions.join(" ").into());
+    let addresses = if key.addresses.is_empty() { "from everywhere".into() } else { key.addresses.join(" ") };
+    fact("addresses", addresses.into());
+    fact("state", state(key));
+    if let Some(overlap) = key.overlap_until {
+        fact("old secret until", overlap.to_string().into());
+    }
+    fact("ends", key.expires.map_or_else(|| "never".into(), |at| at.to_string()).into());
+    fact("last used", last_used(key).into());
+    fact("id", key.id.as_str().into());
+    print(table)
+}
+
+fn last_used(key: &ApiKey) -> String {
+    key.last_used.map_or_else(|| "never".into(), |at| format!("{at} ({} uses)", key.uses))
+}
+
+fn state(key: &ApiKey) -> Cell {
+    match (key.state, &key.suspended_because) {
+        (ApiKeyState::Active, _) => Cell::new(GOOD, "active"),
+        (ApiKeyState::Suspended, Some(reason)) => Cell::new(BAD, format!("suspended: {reason}")),
+        (ApiKeyState::Suspended, None) => Cell::new(BAD, "suspended"),
+        (ApiKeyState::Expired, _) => Cell::new(BAD, "expired"),
+        (ApiKeyState::Revoked, _) => Cell::new(BAD, "revoked"),
+    }
+}

@@ -1,0 +1,202 @@
+//! `bartizan role`: roles of an organisation's own, and who has which.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use bartizan_control::{Bindings, NewBinding, NewRole, Role as Known, Roles};
+use clap::{Args, Subcommand};
+
+use crate::{
+    admin::{AdminOptions, segment},
+    command::addresses::duration,
+    output::{Cell, FAINT, PLAIN, Table, print, printable},
+};
+
+/// Make and show the roles of an organisation's own, and give roles to people and services there.
+#[derive(Debug, Args)]
+pub(crate) struct Role {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the roles of an organisation's own.
+    List(Whose),
+    /// Make a role of an organisation's own.
+    #[command(after_help = "Example:\n  bartizan role create Acme support --permission 'tickets:*'")]
+    Create(Create),
+    /// Forget a role of an organisation's own, and take it from everybody.
+    Delete(Delete),
+    /// List who has which role in an organisation.
+    Bindings(Whose),
+    /// Give a role in an organisation. One that they have already gets this scope and this end.
+    #[command(
+        after_help = "Example:\n  bartizan role bind Acme support --user bob@shop.test --scope tickets:read --for 30d"
+    )]
+    Bind(Bind),
+    /// Take a role in an organisation away.
+    Unbind(Unbind),
+}
+
+#[derive(Debug, Args)]
+struct Whose {
+    /// The organisation, by id or name.
+    organization: String,
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// The organisation, by id or name.
+    organization: String,
+    /// Its name, which no role of the configuration has.
+    name: String,
+    /// Something it grants. May be repeated.
+    #[arg(long = "permission", value_name = "PERMISSION", required = true)]
+    permissions: Vec<String>,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Delete {
+    /// The organisation, by id or name.
+    organization: String,
+    /// The name of the role.
+    name: String,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Bind {
+    /// The organisation, by id or name.
+    organization: String,
+    /// The role: of the configuration, built in, or the organisation's own.
+    role: String,
+    #[command(flatten)]
+    holder: Holder,
+    /// What it is cut down to. May be repeated; without it not at all.
+    #[arg(long = "scope", value_name = "PERMISSION")]
+    scope: Vec<String>,
+    /// For how long: seconds, or a number with `s`, `m`, `h` or `d`. Without it until it is taken away.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Unbind {
+    /// The organisation, by id or name.
+    organization: String,
+    /// The role.
+    role: String,
+    #[command(flatten)]
+    holder: Holder,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Holder {
+    /// The person, by id or e-mail address.
+    #[arg(long)]
+    user: Option<String>,
+    /// The service, by client id.
+    #[arg(long, value_name = "ID")]
+    service: Option<String>,
+}
+
+impl Role {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self.command {
+            Command::List(command) => command.list_roles().await,
+            Command::Create(Create { organization, name, permissions, admin }) => {
+                let new = NewRole { name, permissions };
+                let made: Known = admin.client()?.post_json(&path(&organization, "roles"), &new).await?;
+                print(format_args!("{} grants {}", printable(&made.name), made.permissions.join(" ")))
+            }
+            Command::Delete(Delete { organization, name, admin }) => {
+                let query = [("role", name)];
+                let gone: Known = admin.client()?.delete(&path(&organization, "roles"), &query).await?;
+                print(format_args!("{} is forgotten", printable(&gone.name)))
+            }
+            Command::Bindings(command) => command.list_bindings().await,
+            Command::Bind(command) => command.run().await,
+            Command::Unbind(command) => command.run().await,
+        }
+    }
+}
+
+impl Whose {
+    async fn list_roles(self) -> Result<()> {
+        let listed: Roles = self.admin.client()?.get(&path(&self.organization, "roles"), &[]).await?;
+        if self.json {
+            return print(serde_json::to_string_pretty(&listed)?);
+        }
+        if listed.roles.is_empty() {
+            return print("no roles of its own: make one with `bartizan role create`");
+        }
+        let mut table = Table::new(&["NAME", "PERMISSIONS"]);
+        for role in &listed.roles {
+            table.row([Cell::new(PLAIN, &role.name), Cell::new(PLAIN, role.permissions.join(" "))]);
+        }
+        print(table)
+    }
+
+    async fn list_bindings(self) -> Result<()> {
+        let listed: Bindings = self.admin.client()?.get(&path(&self.organization, "bindings"), &[]).await?;
+        if self.json {
+            return print(serde_json::to_string_pretty(&listed)?);
+        }
+        let mut table = Table::new(&["WHO", "ROLE", "SCOPE", "ENDS", "ID"]);
+        for binding in &listed.bindings {
+            let scope = if binding.scope.is_empty() { "all of it".into() } else { binding.scope.join(" ") };
+            let ends = binding.expires.map_or_else(|| "never".into(), |at| at.to_string());
+            table.row([
+                Cell::new(PLAIN, &binding.name),
+                Cell::new(PLAIN, &binding.role),
+                Cell::new(PLAIN, scope),
+                Cell::new(PLAIN, ends),
+                Cell::new(FAINT, binding.user.as_ref().or(binding.service.as_ref()).map_or("", |id| id)),
+            ]);
+        }
+        print(table)
+    }
+}
+
+impl Bind {
+    async fn run(self) -> Result<()> {
+        let Self { organization, role, holder: Holder { user, service }, scope, duration, admin } = self;
+        let who = printable(user.as_deref().or(service.as_deref()).unwrap_or_default());
+        let expires = duration.map(|duration| (SystemTime::now() + duration).into());
+        let said = format!("{who} is now {} in {}", printable(&role), printable(&organization));
+        let new = NewBinding { user, service, role, scope, expires };
+        admin.client()?.post_json::<()>(&path(&organization, "bindings"), &new).await?;
+        print(said)
+    }
+}
+
+impl Unbind {
+    async fn run(self) -> Result<()> {
+        let Self { organization, role, holder: Holder { user, service }, admin } = self;
+        let who = printable(user.as_deref().or(service.as_deref()).unwrap_or_default());
+        let said = format!("{who} is no longer {} in {}", printable(&role), printable(&organization));
+        let holder = [("user", user), ("service", service)];
+        let holder = holder.into_iter().filter_map(|(name, id)| Some((name, id?)));
+        let query: Vec<_> = [("role", role)].into_iter().chain(holder).collect();
+        admin.client()?.delete::<()>(&path(&organization, "bindings"), &query).await?;
+        print(said)
+    }
+}
+
+fn path(organization: &str, rest: &str) -> String {
+    format!("v1/organizations/{}/{rest}", segment(organization))
+}

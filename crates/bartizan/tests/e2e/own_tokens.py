@@ -1,0 +1,67 @@
+"""Gets tokens with an OAuth client of another house (PyPI `authlib`), and looks at them with its tools.
+
+Reads one JSON object from standard input, {"issuer", "client", "redirect_uri", "cookie", "route"}, and prints one:
+    {"header", "claims", "id_claims", "status", "rotated", "revoked"}
+"""
+
+import json
+import sys
+
+import requests
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.jose import JsonWebKey, JsonWebToken
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+
+ask = json.load(sys.stdin)
+issuer = ask["issuer"]
+metadata = AuthorizationServerMetadata(requests.get(issuer + "/.well-known/oauth-authorization-server").json())
+algorithms = metadata["id_token_signing_alg_values_supported"]
+
+session = OAuth2Session(
+    ask["client"],
+    token_endpoint_auth_method="none",
+    redirect_uri=ask["redirect_uri"],
+    scope="openid email reports:read",
+    code_challenge_method="S256",
+    token_endpoint=metadata["token_endpoint"],
+    revocation_endpoint_auth_method="none",
+)
+verifier = "a-verifier-of-enough-characters-for-RFC-7636-and-more"
+url, state = session.create_authorization_url(metadata["authorization_endpoint"], code_verifier=verifier, nonce="n-0S6")
+answer = requests.get(url, headers={"cookie": ask["cookie"]}, allow_redirects=False)
+assert answer.status_code == 303, answer.text
+token = session.fetch_token(
+    metadata["token_endpoint"],
+    authorization_response=answer.headers["location"],
+    state=state,
+    code_verifier=verifier,
+)
+
+keys = JsonWebKey.import_key_set(requests.get(metadata["jwks_uri"]).json())
+jwt = JsonWebToken(algorithms)
+claims = jwt.decode(token["access_token"], keys)
+claims.validate()
+options = {
+    "iss": {"essential": True, "value": issuer},
+    "aud": {"essential": True, "value": ask["client"]},
+    "nonce": {"essential": True, "value": "n-0S6"},
+}
+id_claims = jwt.decode(token["id_token"], keys, claims_options=options)
+id_claims.validate()
+
+status = session.get(ask["route"]).status_code
+refreshed = session.refresh_token(metadata["token_endpoint"], refresh_token=token["refresh_token"])
+revoked = session.revoke_token(metadata["revocation_endpoint"], token=refreshed["refresh_token"])
+
+print(
+    json.dumps(
+        {
+            "header": claims.header,
+            "claims": dict(claims),
+            "id_claims": dict(id_claims),
+            "status": status,
+            "rotated": refreshed["refresh_token"] != token["refresh_token"],
+            "revoked": revoked.status_code,
+        }
+    )
+)

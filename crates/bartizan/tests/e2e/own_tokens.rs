@@ -1,0 +1,352 @@
+//! Tokens that the gateway issues: a person logs in, an application takes it from there.
+
+use std::{net::TcpListener, path::Path, process::Stdio};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{Ed25519KeyPair, KeyPair},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+
+use crate::{
+    eventually::eventually,
+    harness::{Gateway, PATIENCE},
+    phrases::{refusal, values},
+    postgres_server::PostgresServer,
+    upstream::Upstream,
+};
+
+const PASSWORD: &str = "plum-Terrace-9-orbit";
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const BACK: &str = "https://app.test/back";
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn document(upstream: &Upstream, store: &str, dpop: &str) -> String {
+    format!(
+        r#"
+accounts:
+  password: {{ argon2: {{ memory: 7MiB, iterations: 5 }} }}
+  tokens:
+    issuer: "http://localhost:8080"
+    secret: "{SECRET}"
+    clients:
+      app: {{ redirect_uris: ["{BACK}"] }}
+      watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566" }}
+{store}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+identity: {{ own: {{ token: {{ dpop: {{ {dpop} }} }} }}, people: {{ session: {{}} }} }}
+roles: {{ auditor: [reports:read] }}
+routes:
+  - {{ path: /reports/**, to: "{upstream}", auth: own, require: [reports:read] }}
+"#
+    )
+}
+
+/// A browser that has logged in.
+async fn log_in(gateway: &Gateway, email: &str) -> String {
+    let new = json!({ "email": email, "name": "Ada", "password": PASSWORD, "roles": ["auditor"] });
+    assert_eq!(gateway.ask_admin("/v1/users", Some(new)).await.status(), 200);
+    let body = json!({ "email": email, "password": PASSWORD });
+    let response = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let cookies = values(response.headers(), "set-cookie").join("\n");
+    let cookie = cookies.lines().find_map(|cookie| cookie.strip_prefix("bartizan=")).unwrap();
+    format!("bartizan={}", cookie.split(';').next().unwrap())
+}
+
+async fn authorize(gateway: &Gateway, cookie: &str, changes: &[(&str, &str)]) -> reqwest::Response {
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
+    let mut query = vec![
+        ("response_type", "code"),
+        ("client_id", "app"),
+        ("redirect_uri", BACK),
+        ("code_challenge", challenge.as_str()),
+        ("code_challenge_method", "S256"),
+        ("scope", "openid reports:read"),
+        ("state", "xyz"),
+    ];
+    for (name, value) in changes {
+        query.retain(|(known, _)| known != name);
+        query.push((name, value));
+    }
+    let mut url: reqwest::Url = gateway.url("/auth/authorize").parse().unwrap();
+    url.query_pairs_mut().extend_pairs(query);
+    gateway.client().get(url).header("cookie", cookie).send().await.unwrap()
+}
+
+fn parameter(response: &reqwest::Response, name: &str) -> Option<String> {
+    let location: reqwest::Url = values(response.headers(), "location")[0].parse().unwrap();
+    location.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
+
+async fn post(
+    gateway: &Gateway,
+    path: &str,
+    form: &[(&str, &str)],
+    headers: &[(&str, &str)],
+) -> reqwest::Response {
+    let mut body: reqwest::Url = "http://form".parse().unwrap();
+    body.query_pairs_mut().extend_pairs(form);
+    let mut request = gateway.client().post(gateway.url(path));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = body.query().unwrap_or_default().to_owned();
+    request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await.unwrap()
+}
+
+async fn issue(gateway: &Gateway, cookie: &str, headers: &[(&str, &str)]) -> Value {
+    let response = authorize(gateway, cookie, &[]).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    let code = parameter(&response, "code").unwrap();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "app"),
+        ("code", &code),
+        ("redirect_uri", BACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let response = post(gateway, "/auth/token", &form, headers).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(values(response.headers(), "cache-control"), ["no-store"]);
+    response.json().await.unwrap()
+}
+
+async fn reports(gateway: &Gateway, authorization: &str, proof: Option<&str>) -> reqwest::Response {
+    let request = gateway.client().get(gateway.url("/reports/1")).header("authorization", authorization);
+    let request = proof.into_iter().fold(request, |request, proof| request.header("dpop", proof));
+    request.send().await.unwrap()
+}
+
+fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {answer}"))
+}
+
+#[tokio::test]
+async fn an_application_gets_tokens_and_calls_a_route() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "", "")).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+
+    let metadata: Value = gateway.get("/.well-known/oauth-authorization-server").await.json().await.unwrap();
+    assert_eq!(metadata["token_endpoint"], "http://localhost:8080/auth/token");
+    assert_eq!(
+        metadata,
+        gateway.get("/.well-known/openid-configuration").await.json::<Value>().await.unwrap()
+    );
+    let resource: Value = gateway.get("/.well-known/oauth-protected-resource").await.json().await.unwrap();
+    assert_eq!(resource["authorization_servers"], json!(["http://localhost:8080"]));
+    let keys: Value = gateway.get("/auth/jwks").await.json().await.unwrap();
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
+
+    let refused = gateway.get("/reports/1").await;
+    let challenge = values(refused.headers(), "www-authenticate").join(", ");
+    let expected = "resource_metadata=\"http://localhost:8080/.well-known/oauth-protected-resource\"";
+    assert!(challenge.starts_with("Bearer") && challenge.contains(expected), "{challenge}");
+
+    // Nobody is sent where nobody registered; who has no session is told so.
+    let stray = authorize(&gateway, &cookie, &[("redirect_uri", "https://evil.test/")]).await;
+    assert_eq!(refusal(stray).await, (400, "authorization_refused".into()));
+    let nobody = authorize(&gateway, "a=b", &[]).await;
+    assert_eq!(parameter(&nobody, "error").as_deref(), Some("login_required"));
+    assert_eq!(parameter(&nobody, "iss").as_deref(), Some("http://localhost:8080"));
+
+    let tokens = issue(&gateway, &cookie, &[]).await;
+    assert_eq!((text(&tokens, "token_type"), &tokens["expires_in"]), ("Bearer", &json!(900)));
+    let bearer = format!("Bearer {}", text(&tokens, "access_token"));
+    assert_eq!(reports(&gateway, &bearer, None).await.status(), 200);
+    let received = upstream.received().await;
+    assert_eq!(values(&received.headers, "x-user-permissions"), ["reports:read"]);
+    let unbound = format!("DPoP {}", text(&tokens, "access_token"));
+    assert_eq!(
+        reports(&gateway, &unbound, None).await.status(),
+        401,
+        "a scheme that promises more than there is"
+    );
+
+    // The refusals of RFC 6749, section 5.2.
+    let form =
+        [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", "btz_refresh_invented")];
+    let response = post(&gateway, "/auth/token", &form, &[]).await;
+    assert_eq!(response.status(), 400);
+    assert_eq!(response.json::<Value>().await.unwrap()["error"], "invalid_grant");
+    let response =
+        post(&gateway, "/auth/token", &[("grant_type", "password"), ("client_id", "app")], &[]).await;
+    assert_eq!(response.json::<Value>().await.unwrap()["error"], "unsupported_grant_type");
+    let basic = [("authorization", "Basic d2F0Y2hlcjp3cm9uZw==")];
+    let response = post(&gateway, "/auth/introspect", &[("token", "x")], &basic).await;
+    assert_eq!(
+        (response.status(), values(response.headers(), "www-authenticate").len()),
+        (StatusCode::UNAUTHORIZED, 1)
+    );
+
+    let token = [
+        ("token", text(&tokens, "access_token")),
+        ("client_id", "watcher"),
+        ("client_secret", "watcher's secret"),
+    ];
+    let told: Value = post(&gateway, "/auth/introspect", &token, &[]).await.json().await.unwrap();
+    assert_eq!((&told["active"], &told["scope"]), (&json!(true), &json!("openid reports:read")));
+    let token = [("token", text(&tokens, "refresh_token")), ("client_id", "app")];
+    assert_eq!(post(&gateway, "/auth/revoke", &token, &[]).await.status(), 200);
+    eventually("the token is refused", || async { reports(&gateway, &bearer, None).await.status() == 401 })
+        .await;
+    assert!(!gateway.log_text().contains(text(&tokens, "refresh_token")));
+    gateway.stop().await;
+}
+
+fn unique() -> String {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).unwrap();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A client that holds a key.
+struct Holder(Ed25519KeyPair);
+
+impl Holder {
+    fn new() -> Self {
+        let key = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
+        Self(Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_ref()).unwrap())
+    }
+
+    fn proof(&self, method: &str, url: &str, token: Option<&str>, nonce: Option<&str>) -> String {
+        let key = URL_SAFE_NO_PAD.encode(self.0.public_key());
+        let header =
+            json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": { "kty": "OKP", "crv": "Ed25519", "x": key } });
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let mut claims = json!({ "jti": unique(), "htm": method, "htu": url, "iat": now });
+        if let Some(token) = token {
+            claims["ath"] = URL_SAFE_NO_PAD.encode(Sha256::digest(token)).into();
+        }
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(&header), part(&claims));
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(self.0.sign(message.as_bytes())))
+    }
+}
+
+#[tokio::test]
+async fn a_stolen_token_is_of_no_use_without_its_key() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "", "required: true, nonce: true")).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let unbound = issue(&gateway, &cookie, &[]).await;
+    let response = reports(&gateway, &format!("Bearer {}", text(&unbound, "access_token")), None).await;
+    let challenge = values(response.headers(), "www-authenticate").join(", ");
+    assert!(response.status() == 401 && challenge.starts_with("DPoP"), "{challenge}");
+
+    let (holder, thief) = (Holder::new(), Holder::new());
+    let endpoint = "http://localhost:8080/auth/token";
+    let proof = holder.proof("POST", endpoint, None, None);
+    let tokens = issue(&gateway, &cookie, &[("dpop", &proof)]).await;
+    assert_eq!(text(&tokens, "token_type"), "DPoP");
+    let token = text(&tokens, "access_token");
+    let (url, dpop) = (gateway.url("/reports/1"), format!("DPoP {token}"));
+
+    let response = reports(&gateway, &dpop, Some(&holder.proof("GET", &url, Some(token), None))).await;
+    let challenge = values(response.headers(), "www-authenticate").join(", ");
+    assert!(challenge.contains("error=\"use_dpop_nonce\""), "{challenge}");
+    let nonce = values(response.headers(), "dpop-nonce")[0].to_owned();
+    let proof = holder.proof("GET", &url, Some(token), Some(&nonce));
+    assert_eq!(reports(&gateway, &dpop, Some(&proof)).await.status(), 200);
+    let again = reports(&gateway, &dpop, Some(&proof)).await;
+    let challenge = values(again.headers(), "www-authenticate").join(", ");
+    assert!(again.status() == 401 && challenge.contains("error=\"invalid_dpop_proof\""), "{challenge}");
+
+    let fresh = holder.proof("GET", &url, Some(token), Some(&nonce));
+    assert_eq!(reports(&gateway, &format!("Bearer {token}"), Some(&fresh)).await.status(), 401, "downgraded");
+    assert_eq!(reports(&gateway, &dpop, None).await.status(), 401, "without a proof");
+    let others = thief.proof("GET", &url, Some(token), Some(&nonce));
+    assert_eq!(reports(&gateway, &dpop, Some(&others)).await.status(), 401, "by another key");
+
+    // The refresh token of a client without a secret is bound, too.
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "app"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+    ];
+    assert_eq!(post(&gateway, "/auth/token", &form, &[]).await.status(), 400);
+    let proof = thief.proof("POST", endpoint, None, None);
+    assert_eq!(post(&gateway, "/auth/token", &form, &[("dpop", &proof)]).await.status(), 400);
+    let proof = holder.proof("POST", endpoint, None, None);
+    let next: Value = post(&gateway, "/auth/token", &form, &[("dpop", &proof)]).await.json().await.unwrap();
+    assert_eq!(text(&next, "token_type"), "DPoP");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_one_gateway_revokes_the_other_refuses() {
+    let server = PostgresServer::start();
+    let upstream = Upstream::start().await;
+    let document = document(&upstream, &format!("store: {{ url: \"{}\" }}", server.url()), "");
+    let (one, other) = (Gateway::start(&document).await, Gateway::start(&document).await);
+    let cookie = log_in(&one, "ada@shop.test").await;
+    let tokens = issue(&one, &cookie, &[]).await;
+    let bearer = format!("Bearer {}", text(&tokens, "access_token"));
+    assert_eq!(reports(&other, &bearer, None).await.status(), 200);
+    one.cli(["token", "revoke", "--user", "ada@shop.test"]).await.succeeded();
+    eventually("the other gateway refuses it", || async {
+        reports(&other, &bearer, None).await.status() == 401
+    })
+    .await;
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "app"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+    ];
+    assert_eq!(post(&other, "/auth/token", &form, &[]).await.status(), 400);
+    one.stop().await;
+    other.stop().await;
+}
+
+/// The library is `PyPI`'s `authlib`, which `cargo xtask setup` puts into `.venv`. Where it is missing the story is skipped,
+/// except in CI.
+#[tokio::test]
+async fn a_client_of_another_house_gets_along() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = here.join("../../.venv/bin/python");
+    let probe = Command::new(&python).args(["-c", "import authlib, requests"]).output().await;
+    if !probe.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "`authlib` is not installed");
+        eprintln!("SKIPPED: `authlib` is not installed: `cargo xtask setup`");
+        return;
+    }
+    let upstream = Upstream::start().await;
+    // The issuer is where the gateway listens, which it learns by listening there first.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let listen = format!(
+        "version: 1\nlisten: {{ http: \"{}\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }}\n",
+        issuer.trim_start_matches("http://")
+    );
+    let document = document(&upstream, "", "").replace("http://localhost:8080", &issuer);
+    let gateway = Gateway::start(&format!("{listen}{document}")).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let question = json!({
+        "issuer": issuer, "client": "app", "redirect_uri": BACK, "cookie": cookie, "route": gateway.url("/reports/1"),
+    });
+    let mut command = Command::new(python);
+    command.arg(here.join("tests/e2e/own_tokens.py")).env("AUTHLIB_INSECURE_TRANSPORT", "1");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(question.to_string().as_bytes()).await.unwrap();
+    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("python did not end").unwrap();
+    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), gateway.log_text());
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&told["status"], &told["rotated"], &told["revoked"]),
+        (&json!(200), &json!(true), &json!(200))
+    );
+    assert_eq!((&told["header"]["typ"], &told["claims"]["iss"]), (&json!("at+jwt"), &json!(issuer)));
+    assert_eq!(told["claims"]["permissions"], json!(["reports:read"]));
+    assert_eq!(told["id_claims"]["email"], "ada@shop.test");
+    gateway.stop().await;
+}

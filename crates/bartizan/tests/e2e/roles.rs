@@ -1,0 +1,121 @@
+//! Roles of organisations' own: made by an operator, given on by whoever manages the organisation, told by the audit
+//! trail.
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::Gateway,
+    phrases::{refusal, values},
+    upstream::Upstream,
+};
+
+const PASSWORD: &str = "plum-Terrace-9-orbit";
+
+fn document(upstream: &Upstream) -> String {
+    format!(
+        r#"
+accounts: {{ password: {{ argon2: {{ memory: 7MiB, iterations: 5 }} }}, audit: {{ retention: 365d }} }}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+identity: {{ people: {{ session: {{}} }} }}
+routes:
+  - {{ path: /tickets/**, to: "{upstream}", auth: people, require: {{ GET: [tickets:read], POST: [tickets:write] }} }}
+"#
+    )
+}
+
+struct Session {
+    cookie: String,
+    csrf: String,
+}
+
+impl Session {
+    async fn begin(gateway: &Gateway, email: &str) -> Self {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let answer = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
+        let headers = answer.headers().clone();
+        let cookies = values(&headers, "set-cookie");
+        let cookie = cookies.iter().find_map(|cookie| cookie.strip_prefix("bartizan=")).unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let csrf = answer["csrf_token"].as_str().unwrap().to_owned();
+        Self { cookie: format!("bartizan={}", cookie.split(';').next().unwrap()), csrf }
+    }
+
+    async fn get(&self, gateway: &Gateway, path: &str) -> reqwest::Response {
+        gateway.client().get(gateway.url(path)).header("cookie", &self.cookie).send().await.unwrap()
+    }
+
+    async fn post(&self, gateway: &Gateway, path: &str, body: &Value) -> reqwest::Response {
+        let request = gateway.client().post(gateway.url(path)).header("cookie", &self.cookie);
+        request.header("x-csrf-token", &self.csrf).json(body).send().await.unwrap()
+    }
+}
+
+async fn person(gateway: &Gateway, email: &str) {
+    let new = json!({ "email": email, "name": "Ada", "password": PASSWORD, "roles": [] });
+    assert_eq!(gateway.ask_admin("/v1/users", Some(new)).await.status(), 200);
+}
+
+#[tokio::test]
+async fn who_manages_an_organisation_gives_what_they_have() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream)).await;
+    gateway.cli(["org", "create", "Acme"]).await.succeeded();
+    for email in ["chief@shop.test", "bob@shop.test"] {
+        person(&gateway, email).await;
+    }
+    gateway.cli(["role", "create", "Acme", "desk", "--permission", "tickets:*"]).await.succeeded();
+    gateway.cli(["role", "bind", "Acme", "org_admin", "--user", "chief@shop.test"]).await.succeeded();
+    gateway.cli(["role", "bind", "Acme", "desk", "--user", "chief@shop.test"]).await.succeeded();
+    gateway.cli(["role", "bind", "Acme", "viewer", "--user", "bob@shop.test"]).await.succeeded();
+    let (chief, bob) =
+        (Session::begin(&gateway, "chief@shop.test").await, Session::begin(&gateway, "bob@shop.test").await);
+    assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 403);
+
+    let reader = json!({ "name": "reader", "permissions": ["tickets:read"] });
+    assert_eq!(refusal(bob.post(&gateway, "/auth/roles", &reader).await).await.1, "insufficient_permissions");
+    assert_eq!(chief.post(&gateway, "/auth/roles", &reader).await.status(), 200);
+    let all = json!({ "name": "all", "permissions": ["*"] });
+    assert_eq!(refusal(chief.post(&gateway, "/auth/roles", &all).await).await.1, "insufficient_permissions");
+    let bind = json!({ "user": "bob@shop.test", "role": "reader" });
+    assert_eq!(chief.post(&gateway, "/auth/bindings", &bind).await.status(), 204);
+    assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 200, "it counts for the session that exists");
+    assert_eq!(bob.post(&gateway, "/tickets/1", &json!({})).await.status(), 403);
+    let beyond = json!({ "user": "bob@shop.test", "role": "super_admin" });
+    let beyond = refusal(chief.post(&gateway, "/auth/bindings", &beyond).await).await;
+    assert_eq!(beyond, (403, "insufficient_permissions".into()));
+
+    let listed = gateway.cli(["role", "bindings", "Acme"]).await.succeeded();
+    assert!(listed.contains("custom/reader") && listed.contains("org_admin"), "{listed}");
+    let bound = [
+        "role",
+        "bind",
+        "Acme",
+        "desk",
+        "--user",
+        "bob@shop.test",
+        "--scope",
+        "tickets:write",
+        "--for",
+        "1d",
+    ];
+    gateway.cli(bound).await.succeeded();
+    gateway.cli(["role", "unbind", "Acme", "reader", "--user", "bob@shop.test"]).await.succeeded();
+    assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 403);
+    gateway.cli(["role", "delete", "Acme", "reader"]).await.succeeded();
+    assert!(!gateway.cli(["role", "list", "Acme"]).await.succeeded().contains("reader"));
+
+    // The trail tells who gave what.
+    let path = "/v1/audit?action=role.bind&actor=chief@shop.test";
+    let trail: Value = gateway.ask_admin(path, None).await.json().await.unwrap();
+    let entries = trail["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "{trail}");
+    assert_eq!(entries[0]["details"]["role"], "custom/reader");
+    assert_eq!(entries[0]["details"]["before"], Value::Null);
+    assert_eq!(entries[0]["details"]["after"], json!({ "scope": "", "expires": null }));
+    let shown = gateway.cli(["audit", "list", "--action", "role", "--for", "1h"]).await.succeeded();
+    for action in ["role.create", "role.bind", "role.unbind", "role.delete"] {
+        assert!(shown.contains(action), "{action}: {shown}");
+    }
+    assert!(!shown.contains("user.create"), "{shown}");
+    gateway.stop().await;
+}

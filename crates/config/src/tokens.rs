@@ -1,0 +1,77 @@
+//! Tokens that the gateway issues itself.
+
+use std::time::Duration;
+
+use bartizan_model::{Grant, Name};
+use secrecy::SecretString;
+
+use crate::Algorithm;
+
+/// `accounts.tokens:`.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// The `iss` of every token: an origin, or an origin and the prefix of accounts.
+    pub issuer: String,
+    /// Where the endpoints are: the issuer's origin with the prefix of accounts.
+    pub endpoints: String,
+    /// What the private keys are encrypted with in the store.
+    pub secret: SecretString,
+    /// What new tokens are signed with. Default `EdDSA`.
+    pub algorithm: Algorithm,
+    /// What tokens may be for (RFC 8707); the first is meant where a client names none. Default the issuer.
+    pub resources: Vec<String>,
+    /// How long an access token lasts. Default 15 min.
+    pub access: Duration,
+    /// How long a refresh token lasts that is not used. Default 7 days.
+    pub refresh: Duration,
+    /// How long the tokens that came from one authorisation last, however often they are renewed. Default 30 days.
+    pub absolute: Duration,
+    /// How long a refresh token that was used still gets the same successor. Default 10 s.
+    pub grace: Duration,
+    /// Authorisations of one person at once. Default 5.
+    pub at_most: u32,
+    /// How often another key signs. Default 30 days.
+    pub rotate_keys: Duration,
+    /// Where people are sent to log in; `None`: the client is told that they must.
+    pub login_page: Option<String>,
+    /// Who may ask for tokens.
+    pub clients: Vec<TokenClient>,
+}
+
+/// An application that may ask for tokens (RFC 6749, section 2).
+#[derive(Debug, Clone)]
+pub struct TokenClient {
+    /// Its `client_id`.
+    pub id: Name,
+    /// SHA-256 of its secret; `None` for one that cannot keep a secret.
+    pub secret: Option<[u8; 32]>,
+    /// Where people may be sent back to, compared exactly.
+    pub redirect_uris: Vec<String>,
+    /// What its tokens may do at most. Default whatever the person may.
+    pub scopes: Vec<Grant>,
+    /// What it may do by itself, without a person. Default nothing.
+    pub permissions: Vec<Grant>,
+    /// Whether it may exchange tokens that it was called with (RFC 8693).
+    pub exchange: bool,
+    /// Whether its tokens must be bound to a key (RFC 9449).
+    pub dpop: bool,
+    /// Whether its tokens are bound to the certificate of its connection (RFC 8705).
+    pub certificate_bound: bool,
+}
+
+/// What a token's holder must prove besides having it (RFC 9449).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dpop {
+    /// Whether tokens that are bound to nothing are refused.
+    pub required: bool,
+    /// Whether a proof must hold a nonce of the gateway.
+    pub nonce: bool,
+    /// How old a proof may be. Default 1 min.
+    pub max_age: Duration,
+}
+
+impl Default for Dpop {
+    fn default() -> Self {
+        Self { required: false, nonce: false, max_age: Duration::from_mins(1) }
+    }
+}

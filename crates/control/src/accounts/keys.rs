@@ -1,0 +1,130 @@
+//! `/auth/keys`: the API keys of the person who asks.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use axum::{Json, extract::State};
+use bartizan_identity::account::{Accounts, KeyFilter, NewOwnKey, PersonId};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::visitor::Holder;
+use crate::{
+    Timestamp,
+    api::keys::{ApiKey, ApiKeys, IssuedApiKey, Overlap},
+    extract::{JsonBody, PathParameter},
+    failure::Failure,
+};
+
+/// A key to be made for the person who asks. It acts for the organisation of their session.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOwnApiKey {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 100, example = "nightly export")]
+    pub name: String,
+    /// What it may do: a part of what the session may.
+    #[schema(min_items = 1, max_items = 100, example = json!(["orders:read"]))]
+    pub permissions: Vec<String>,
+    /// The addresses and prefixes it may be used from; none: from everywhere.
+    #[serde(default)]
+    #[schema(max_items = 32, example = json!(["192.0.2.0/24"]))]
+    pub addresses: Vec<String>,
+    /// When it ends; without it only when somebody ends it.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+}
+
+/// The API keys of the person who asks. Takes the permission `api_key:read`.
+#[utoipa::path(
+    get,
+    path = "/keys",
+    operation_id = "list_own_keys",
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "The newest first.", body = ApiKeys),
+        (status = 403, description = "Without the permission.")
+    )
+)]
+pub(crate) async fn list_own_keys(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, .. }: Holder,
+) -> Result<Json<ApiKeys>, Failure> {
+    let session = accounts.permitted_session(&token, "api_key:read").await?;
+    let mine = KeyFilter { user: Some(PersonId(session.user.to_string())), ..KeyFilter::default() };
+    let keys = accounts.api_keys(&mine).await?;
+    Ok(Json(ApiKeys { keys: keys.into_iter().map(ApiKey::from).collect() }))
+}
+
+/// Makes a key. The answer holds its secret, which is not shown again. Takes the permission `api_key:create`.
+#[utoipa::path(
+    post,
+    path = "/keys",
+    operation_id = "create_own_key",
+    security(("session" = [])),
+    request_body = NewOwnApiKey,
+    responses(
+        (status = 200, description = "The key and its secret.", body = IssuedApiKey),
+        (status = 403, description = "Without the permission, or the key would have one that the session has not."),
+        (status = 409, description = "A person has a hundred keys at most."),
+        (status = 422, description = "Something makes no sense.")
+    )
+)]
+pub(crate) async fn create_own_key(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit }: Holder,
+    JsonBody(NewOwnApiKey { name, permissions, addresses, expires }): JsonBody<NewOwnApiKey>,
+) -> Result<Json<IssuedApiKey>, Failure> {
+    let new = NewOwnKey { name, permissions, addresses, expires: expires.map(SystemTime::from) };
+    Ok(Json(accounts.create_own_api_key(&token, new, &visit).await?.into()))
+}
+
+/// Gives a key of the person another secret. Takes the permission `api_key:update`.
+#[utoipa::path(
+    post,
+    path = "/keys/{key}/rotate",
+    operation_id = "rotate_own_key",
+    security(("session" = [])),
+    params(("key" = String, Path, description = "The id of the key.")),
+    request_body = Overlap,
+    responses(
+        (status = 200, description = "The key and its new secret.", body = IssuedApiKey),
+        (status = 403, description = "Without the permission."),
+        (status = 404, description = "There is none of yours with this id, or it is revoked.")
+    )
+)]
+pub(crate) async fn rotate_own_key(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit }: Holder,
+    PathParameter(key): PathParameter<String>,
+    JsonBody(Overlap { overlap_seconds }): JsonBody<Overlap>,
+) -> Result<Json<IssuedApiKey>, Failure> {
+    let session = accounts.permitted_session(&token, "api_key:update").await?;
+    let (user, overlap) = (&session.user, Duration::from_secs(overlap_seconds));
+    Ok(Json(accounts.rotate_api_key(&key, Some(user), overlap, user.as_str(), &visit).await?.into()))
+}
+
+/// Ends a key of the person for good. Takes the permission `api_key:delete`.
+#[utoipa::path(
+    delete,
+    path = "/keys/{key}",
+    operation_id = "revoke_own_key",
+    security(("session" = [])),
+    params(("key" = String, Path, description = "The id of the key.")),
+    responses(
+        (status = 200, description = "The key as it was left.", body = ApiKey),
+        (status = 403, description = "Without the permission."),
+        (status = 404, description = "There is none of yours with this id, or it is revoked.")
+    )
+)]
+pub(crate) async fn revoke_own_key(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit }: Holder,
+    PathParameter(key): PathParameter<String>,
+) -> Result<Json<ApiKey>, Failure> {
+    let session = accounts.permitted_session(&token, "api_key:delete").await?;
+    let user = &session.user;
+    Ok(Json(accounts.revoke_api_key(&key, Some(user), user.as_str(), &visit).await?.into()))
+}

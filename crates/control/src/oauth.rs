@@ -1,0 +1,52 @@
+//! The endpoints of the authorization server, on the public listener: what clients ask for, in the forms of OAuth 2.0.
+//!
+//! What is refused is answered as RFC 6749, section 5.2, says (`error`, `error_description`); a store that does not answer
+//! is a problem like everywhere else, never an `invalid_…`.
+
+mod authorize;
+mod form;
+mod metadata;
+mod refusal;
+mod revoke;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use bartizan_identity::authorization_server::AuthorizationServer;
+use utoipa::openapi::{OpenApi, Server};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::{refusal::OAuthRefusal, token::IssuedTokens};
+
+/// The endpoints of this server.
+pub(crate) fn router(server: Arc<AuthorizationServer>) -> Router {
+    let (router, _) = operations().split_for_parts();
+    router.with_state(server)
+}
+
+/// What the handlers say of themselves.
+pub(crate) fn document() -> OpenApi {
+    let mut document = operations().into_openapi();
+    for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/.well-known") {
+            // Not under the prefix.
+            item.servers = Some(vec![Server::new("/")]);
+        }
+    }
+    document
+}
+
+fn operations() -> OpenApiRouter<Arc<AuthorizationServer>> {
+    OpenApiRouter::default()
+        .routes(routes!(authorize::authorize))
+        .routes(routes!(token::issue_tokens))
+        .routes(routes!(revoke::revoke_token))
+        .routes(routes!(revoke::introspect_token))
+        .routes(routes!(metadata::read_jwks))
+        .routes(routes!(metadata::read_server_metadata))
+        .routes(routes!(metadata::read_server_metadata_with_path))
+        .routes(routes!(metadata::read_openid_configuration))
+        .routes(routes!(metadata::read_resource_metadata))
+        .routes(routes!(metadata::read_resource_metadata_with_path))
+}

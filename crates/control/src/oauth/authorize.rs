@@ -1,0 +1,81 @@
+//! `GET /authorize`: a person's browser comes from a client and goes back with a code.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bartizan_identity::authorization_server::{AuthorizationRequest, AuthorizationServer, OAuthError};
+use http::{
+    HeaderMap, HeaderValue, StatusCode, Uri,
+    header::{LOCATION, REFERRER_POLICY},
+};
+
+use super::{form::Parameters, refusal::OAuthRefusal};
+use crate::failure::Failure;
+
+/// Sends a person who has logged in back to the client with a code (RFC 6749, section 4.1; PKCE with `S256` is needed).
+#[utoipa::path(
+    get,
+    path = "/authorize",
+    operation_id = "authorize",
+    security(("session" = [])),
+    params(
+        ("client_id" = String, Query, description = "The client."),
+        ("redirect_uri" = String, Query, description = "Where to go back to: one that is registered, exactly."),
+        ("response_type" = String, Query, description = "`code`."),
+        ("code_challenge" = String, Query, description = "The base64url SHA-256 of a verifier (RFC 7636)."),
+        ("code_challenge_method" = String, Query, description = "`S256`."),
+        ("scope" = Option<String>, Query, description = "Permissions, and `openid`, `profile`, `email`."),
+        ("state" = Option<String>, Query, description = "Comes back as it is."),
+        ("resource" = Option<Vec<String>>, Query, description = "What the tokens are for (RFC 8707)."),
+        ("nonce" = Option<String>, Query, description = "For the ID token."),
+        ("prompt" = Option<String>, Query, description = "`none` or `login`."),
+        ("max_age" = Option<u64>, Query, description = "How long ago the login may be, in seconds."),
+        ("dpop_jkt" = Option<String>, Query, description = "The key that the tokens will be bound to (RFC 9449).")
+    ),
+    responses(
+        (status = 303, description = "Back to the client with `code`, or `error`, and `iss` (RFC 9207); or to the login."),
+        (status = 400, description = "The client or where it wants people to be sent is not registered."),
+        (status = 503, description = "The store does not answer.")
+    )
+)]
+pub(crate) async fn authorize(
+    State(server): State<Arc<AuthorizationServer>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let request = read(uri.query().unwrap_or_default()).map_err(OAuthRefusal::for_a_person)?;
+    let session = server.accounts().presented(&headers).ok();
+    let decided = server.authorize(&request, session.as_ref()).await;
+    let authorization = decided.map_err(|error| OAuthRefusal::from(error).for_a_person())?;
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let location = HeaderValue::try_from(authorization.location).map_err(|_| {
+        OAuthRefusal::of(OAuthError::InvalidRequest, "nobody can be sent back there").for_a_person()
+    })?;
+    response.headers_mut().insert(LOCATION, location);
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(response)
+}
+
+fn read(query: &str) -> Result<AuthorizationRequest, OAuthRefusal> {
+    let parameters = Parameters::parse(query.as_bytes())?;
+    let max_age = parameters.optional("max_age")?.map(str::parse).transpose();
+    Ok(AuthorizationRequest {
+        client: parameters.text("client_id")?,
+        redirect_uri: parameters.text("redirect_uri")?,
+        response_type: parameters.text("response_type")?,
+        scope: parameters.text("scope")?,
+        state: parameters.optional("state")?.map(str::to_owned),
+        code_challenge: parameters.text("code_challenge")?,
+        code_challenge_method: parameters.text("code_challenge_method")?,
+        resources: parameters.all("resource"),
+        nonce: parameters.text("nonce")?,
+        prompt: parameters.text("prompt")?,
+        max_age: max_age
+            .map_err(|_| OAuthRefusal::of(OAuthError::InvalidRequest, "`max_age` is no number"))?,
+        dpop_key: parameters.text("dpop_jkt")?,
+        query: query.to_owned(),
+    })
+}

@@ -1,0 +1,157 @@
+//! `POST /token`: tokens for a code or for a refresh token.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use bartizan_identity::authorization_server::{
+    AuthorizationServer, Grant, OAuthError, Proofs, TokenRequest, TokenResponse,
+};
+use http::{HeaderMap, request::Parts};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    form::{ClientForm, Parameters},
+    refusal::OAuthRefusal,
+};
+use crate::{accounts::visitor::Connection, failure::Failure};
+
+/// Tokens for a client (RFC 6749, section 5.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IssuedTokens {
+    /// For requests to resources (RFC 9068).
+    pub access_token: String,
+    /// `Bearer`, or `DPoP` for one that is bound to a key.
+    pub token_type: &'static str,
+    /// For how many seconds it counts.
+    pub expires_in: u64,
+    /// For the next tokens. It counts once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// What was granted.
+    pub scope: String,
+    /// Who has logged in (`OpenID` Connect), where `openid` was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    /// What kind of token was exchanged for another (RFC 8693): an access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
+}
+
+/// How RFC 8693, section 3, calls them.
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// What a client sends; for the document.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read as a form, described here")]
+pub(crate) struct TokenForm {
+    /// `authorization_code`, `refresh_token`, `client_credentials`, or
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`.
+    grant_type: String,
+    /// The client, where it does not say so by HTTP Basic.
+    client_id: Option<String>,
+    /// Its secret, where it has one and does not say so by HTTP Basic.
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with `client_assertion`.
+    client_assertion_type: Option<String>,
+    /// What a service has signed in the place of a secret (RFC 7523).
+    client_assertion: Option<String>,
+    /// The code.
+    code: Option<String>,
+    /// Where the code was sent.
+    redirect_uri: Option<String>,
+    /// What the code's challenge was made of.
+    code_verifier: Option<String>,
+    /// The refresh token.
+    refresh_token: Option<String>,
+    /// An access token that the client was called with.
+    subject_token: Option<String>,
+    /// `urn:ietf:params:oauth:token-type:access_token`.
+    subject_token_type: Option<String>,
+    /// A part of what was granted.
+    scope: Option<String>,
+    /// A part of the resources that were granted (RFC 8707).
+    resource: Option<Vec<String>>,
+}
+
+/// Issues tokens. A header `DPoP` binds them to its key (RFC 9449).
+#[utoipa::path(
+    post,
+    path = "/token",
+    operation_id = "issue_tokens",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The tokens.", body = IssuedTokens),
+        (status = 400, description = "They are not granted.", body = OAuthRefusal),
+        (status = 401, description = "The client is unknown, or its secret is wrong.", body = OAuthRefusal),
+        (status = 413, description = "The body is larger than 16 KiB."),
+        (status = 503, description = "The store does not answer.")
+    )
+)]
+pub(crate) async fn issue_tokens(
+    State(server): State<Arc<AuthorizationServer>>,
+    connection: Connection,
+    headers: HeaderMap,
+    ClientForm { client, form }: ClientForm,
+) -> Result<Json<IssuedTokens>, OAuthRefusal> {
+    let grant = grant(&form)?;
+    let request = TokenRequest { client, grant, resources: form.all("resource") };
+    let proofs = Proofs { headers: &headers, certificate: connection.client.certificate.as_deref() };
+    let answer = server.token(&request, &proofs, &connection.visit).await?;
+    Ok(Json(answer.into()))
+}
+
+fn grant(form: &Parameters) -> Result<Grant, OAuthRefusal> {
+    let secret = |name| form.required(name).map(SecretString::from);
+    match form.required("grant_type")? {
+        "authorization_code" => Ok(Grant::AuthorizationCode {
+            code: secret("code")?,
+            redirect_uri: form.required("redirect_uri")?.to_owned(),
+            verifier: secret("code_verifier")?,
+        }),
+        "refresh_token" => {
+            Ok(Grant::RefreshToken { token: secret("refresh_token")?, scope: form.text("scope")? })
+        }
+        "client_credentials" => Ok(Grant::ClientCredentials { scope: form.text("scope")? }),
+        "urn:ietf:params:oauth:grant-type:token-exchange" => {
+            let is_known = |kind: &str| kind == ACCESS_TOKEN;
+            if !is_known(form.required("subject_token_type")?)
+                || !form.optional("requested_token_type")?.is_none_or(is_known)
+                || form.optional("actor_token")?.is_some()
+            {
+                let why = "one access token is exchanged for another, and the client itself is the actor";
+                return Err(OAuthRefusal::of(OAuthError::InvalidRequest, why));
+            }
+            Ok(Grant::TokenExchange { subject: secret("subject_token")?, scope: form.text("scope")? })
+        }
+        _ => Err(OAuthRefusal::of(
+            OAuthError::UnsupportedGrantType,
+            "see `grant_types_supported` in the metadata of this server",
+        )),
+    }
+}
+
+impl From<TokenResponse> for IssuedTokens {
+    fn from(response: TokenResponse) -> Self {
+        let shown = |secret: SecretString| secret.expose_secret().to_owned();
+        Self {
+            access_token: shown(response.access_token),
+            token_type: if response.is_dpop { "DPoP" } else { "Bearer" },
+            expires_in: response.expires_in.as_secs(),
+            refresh_token: response.refresh_token.map(shown),
+            scope: response.scope,
+            id_token: response.id_token.map(shown),
+            issued_token_type: response.is_exchanged.then_some(ACCESS_TOKEN),
+        }
+    }
+}
+
+impl<S: Sync> axum::extract::FromRequestParts<S> for Connection {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Self::of(parts)
+    }
+}

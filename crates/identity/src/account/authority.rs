@@ -1,0 +1,75 @@
+//! On whose authority something is given: an operator's, or a person's in their organisation.
+
+use bartizan_model::{Grant, OrganizationId, Permission};
+use bartizan_policy::beyond;
+
+use super::{AccountError, Accounts, CurrentSession};
+use crate::SessionToken;
+
+/// Who gives roles, and what they may give.
+#[derive(Debug)]
+pub enum Authority<'a> {
+    /// Whoever holds the admin token may give everything, everywhere.
+    Operator,
+    /// A person who may manage the organisation of their session: there, and what they have themselves.
+    Manager(&'a CurrentSession),
+}
+
+/// What managing an organisation takes.
+const MANAGE: &str = "organization:manage";
+
+impl Authority<'_> {
+    /// For the audit trail.
+    pub(crate) fn actor(&self) -> &str {
+        match self {
+            Self::Operator => Accounts::OPERATOR,
+            Self::Manager(session) => session.user.as_str(),
+        }
+    }
+
+    /// Whether it reaches this organisation.
+    pub(crate) fn check(&self, organization: &OrganizationId) -> Result<(), AccountError> {
+        match self {
+            Self::Operator => Ok(()),
+            Self::Manager(session) if session.organization.as_ref() != Some(organization) => {
+                Err(AccountError::Forbidden("you act for another organisation".into()))
+            }
+            Self::Manager(session) => check_may(session, MANAGE),
+        }
+    }
+
+    /// Whether it may give this, or take it away.
+    pub(crate) fn check_gift(&self, grants: &[Grant]) -> Result<(), AccountError> {
+        let Self::Manager(session) = self else { return Ok(()) };
+        match beyond(grants, &granted(session)) {
+            None => Ok(()),
+            Some(grant) => {
+                Err(AccountError::Forbidden(format!("you cannot give or take `{grant}`: you do not have it")))
+            }
+        }
+    }
+}
+
+impl Accounts {
+    /// The session of this token, if it may do this.
+    pub async fn permitted_session(
+        &self,
+        token: &SessionToken,
+        permission: &str,
+    ) -> Result<CurrentSession, AccountError> {
+        let session = self.current_session(token).await?;
+        check_may(&session, permission)?;
+        Ok(session)
+    }
+}
+
+fn check_may(session: &CurrentSession, permission: &str) -> Result<(), AccountError> {
+    let forbidden = || AccountError::Forbidden(format!("this takes the permission `{permission}`"));
+    let permission: Permission = permission.parse().map_err(|_| forbidden())?;
+    let may = granted(session).iter().any(|grant| grant.covers(&permission));
+    if may { Ok(()) } else { Err(forbidden()) }
+}
+
+fn granted(session: &CurrentSession) -> Vec<Grant> {
+    session.permissions.iter().filter_map(|text| text.parse().ok()).collect()
+}

@@ -1,0 +1,233 @@
+//! Who has which role, where, for how long, and how much of it.
+
+use std::time::SystemTime;
+
+use bartizan_model::Grant;
+use bartizan_policy::intersection;
+use bartizan_store::{Row, Statement, StoreError};
+use serde_json::{Value, json};
+
+use super::{AccountError, Accounts, Authority, PersonId, Visit, login::done, machine_words::parse_grants};
+use crate::{
+    api_key::record::OwnerId,
+    holder::{grants, written},
+    session::{changes::SessionChanges, moment},
+};
+
+/// Who is to have a role.
+#[derive(Debug, Clone)]
+pub enum RoleHolder {
+    /// A person.
+    Person(PersonId),
+    /// A service of the organisation, by client id.
+    Service(String),
+}
+
+/// A role to be given.
+#[derive(Debug, Clone)]
+pub struct NewBinding {
+    /// To whom.
+    pub holder: RoleHolder,
+    /// Which: of the configuration, built in, or the organisation's own.
+    pub role: String,
+    /// What it is cut down to; empty: not at all.
+    pub scope: Vec<String>,
+    /// When it ends.
+    pub expires: Option<SystemTime>,
+}
+
+/// A role that somebody has in an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleBinding {
+    /// The id of the person.
+    pub user: Option<String>,
+    /// The client id of the service.
+    pub service: Option<String>,
+    /// The address of the person, or the name of the service.
+    pub name: String,
+    /// The role; one of the organisation's own is `custom/NAME`.
+    pub role: String,
+    /// What it is cut down to; empty: not at all.
+    pub scope: Vec<Grant>,
+    /// Since when.
+    pub created: SystemTime,
+    /// Until when.
+    pub expires: Option<SystemTime>,
+}
+
+const LIST: &str = "SELECT b.user_id AS user_id, NULL AS service_id, u.email AS name, b.role AS role, \
+    b.scope AS scope, b.created_at AS created_at, b.expires_at AS expires_at \
+    FROM role_bindings b JOIN users u ON u.id = b.user_id WHERE b.organization_id = $1 \
+    UNION ALL SELECT NULL, r.service_id, s.name, r.role, r.scope, r.created_at, r.expires_at \
+    FROM service_roles r JOIN services s ON s.id = r.service_id WHERE s.organization_id = $1 \
+    ORDER BY 3, 4 LIMIT 10000";
+
+/// The tables of bindings, by the kind of their holder.
+struct Table {
+    bind: &'static str,
+    unbind: &'static str,
+    read: &'static str,
+}
+
+const PEOPLE: Table = Table {
+    bind: "INSERT INTO role_bindings (user_id, organization_id, role, scope, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, $6)",
+    unbind: "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3",
+    read: "SELECT scope, expires_at FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3",
+};
+const SERVICES: Table = Table {
+    bind: "INSERT INTO service_roles (service_id, role, scope, created_at, expires_at) \
+        SELECT id, $3, $4, $5, $6 FROM services WHERE id = $1 AND organization_id = $2",
+    unbind: "DELETE FROM service_roles WHERE service_id = $1 AND role = $3 \
+        AND service_id IN (SELECT id FROM services WHERE organization_id = $2)",
+    read: "SELECT r.scope, r.expires_at FROM service_roles r JOIN services s ON s.id = r.service_id \
+        WHERE r.service_id = $1 AND s.organization_id = $2 AND r.role = $3",
+};
+
+impl Accounts {
+    /// Gives a role in an organisation, by id or name. It counts for sessions and keys that exist, too. A role that the
+    /// holder has already gets this scope and this end.
+    pub async fn bind_role(
+        &self,
+        organization: &str,
+        new: &NewBinding,
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let organization = self.organization(organization).await?.id;
+        authority.check(&organization)?;
+        let (role, grants) = self.role_in(organization.as_str(), &new.role).await?;
+        let scope = if new.scope.is_empty() { Vec::new() } else { parse_grants(&new.scope)? };
+        let given = if scope.is_empty() { grants } else { intersection(&grants, &scope) };
+        authority.check_gift(&given)?;
+        let expires = new.expires.map(moment::milliseconds);
+        if expires.is_some_and(|expires| expires <= moment::now()) {
+            return Err(AccountError::Invalid("a role cannot end before it begins".into()));
+        }
+        let place = (organization.as_str(), role.as_str());
+        let bound = Bound { scope: written(&scope), expires };
+        self.change_binding(&new.holder, place, Some(bound), authority, visit).await
+    }
+
+    /// Takes a role away.
+    pub async fn unbind_role(
+        &self,
+        organization: &str,
+        holder: &RoleHolder,
+        role: &str,
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let organization = self.organization(organization).await?.id;
+        authority.check(&organization)?;
+        let (role, grants) = match self.role_in(organization.as_str(), role).await {
+            // What the configuration knows no longer can still be taken away.
+            Err(AccountError::UnknownRole(_)) => (role.to_owned(), Vec::new()),
+            known => known?,
+        };
+        authority.check_gift(&grants)?;
+        let place = (organization.as_str(), role.as_str());
+        self.change_binding(holder, place, None, authority, visit).await
+    }
+
+    /// Who has which role in an organisation, by name.
+    pub async fn bindings(&self, organization: &str) -> Result<Vec<RoleBinding>, AccountError> {
+        let organization = self.organization(organization).await?.id;
+        let rows = self.store.rows(Statement::new(LIST).text(organization.as_str())).await?;
+        Ok(rows.iter().map(RoleBinding::of).collect::<Result<_, _>>()?)
+    }
+
+    async fn change_binding(
+        &self,
+        holder: &RoleHolder,
+        (organization, role): (&str, &str),
+        bound: Option<Bound>,
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let (id, table, owner) = self.resolve_holder(holder, organization, authority).await?;
+        let at = |sql| Statement::new(sql).text(id.as_str()).text(organization).text(role);
+        let mut transaction = self.store.begin().await?;
+        let before = transaction.row(at(table.read)).await?.as_ref().map(Bound::of).transpose()?;
+        if before.is_none() && bound.is_none() {
+            return Err(AccountError::Missing("such role of theirs there".into()));
+        }
+        transaction.execute(at(table.unbind)).await?;
+        if let Some(Bound { scope, expires }) = &bound {
+            let bind = at(table.bind).text(scope.as_str()).integer(moment::now()).optional_integer(*expires);
+            transaction.execute(bind).await?;
+        }
+        SessionChanges::tell(&mut transaction, &id).await?;
+        let action = if bound.is_some() { "role.bind" } else { "role.unbind" };
+        let shown = |bound: Option<&Bound>| bound.map_or(Value::Null, Bound::audited);
+        let details = json!({
+            "role": role, "organization": organization,
+            "before": shown(before.as_ref()), "after": shown(bound.as_ref()),
+        });
+        done(action, authority.actor(), &id, visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&[id]);
+        Ok(self.live.keys().reread_owner(&owner).await?)
+    }
+
+    async fn is_member(&self, user: &str, organization: &str) -> Result<bool, StoreError> {
+        const READ: &str =
+            "SELECT role FROM role_bindings WHERE user_id = $1 AND organization_id = $2 LIMIT 1";
+        Ok(self.store.row(Statement::new(READ).text(user).text(organization)).await?.is_some())
+    }
+
+    async fn resolve_holder(
+        &self,
+        holder: &RoleHolder,
+        organization: &str,
+        authority: &Authority<'_>,
+    ) -> Result<(String, &'static Table, OwnerId), AccountError> {
+        match holder {
+            RoleHolder::Person(person) => {
+                let id = self.resolve(person).await?.to_string();
+                // Who is a stranger there must be invited, and nobody learns this way who has an account.
+                if matches!(authority, Authority::Manager(_)) && !self.is_member(&id, organization).await? {
+                    return Err(AccountError::Missing(format!("person `{}`", person.0)));
+                }
+                Ok((id.clone(), &PEOPLE, OwnerId::Person(id.into())))
+            }
+            RoleHolder::Service(id) => {
+                let service = self.service(id).await?;
+                if service.organization != organization {
+                    return Err(AccountError::Missing("such service in this organisation".into()));
+                }
+                Ok((service.id.clone(), &SERVICES, OwnerId::Service(service.id.into())))
+            }
+        }
+    }
+}
+
+/// How a role is bound.
+struct Bound {
+    scope: String,
+    expires: Option<i64>,
+}
+
+impl Bound {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { scope: row.text("scope")?, expires: row.optional_integer("expires_at")? })
+    }
+
+    fn audited(&self) -> Value {
+        json!({ "scope": self.scope, "expires": self.expires })
+    }
+}
+
+impl RoleBinding {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            user: row.optional_text("user_id")?,
+            service: row.optional_text("service_id")?,
+            name: row.text("name")?,
+            role: row.text("role")?,
+            scope: grants(&row.text("scope")?)?.into_vec(),
+            created: moment::moment(row.integer("created_at")?),
+            expires: row.optional_integer("expires_at")?.map(moment::moment),
+        })
+    }
+}

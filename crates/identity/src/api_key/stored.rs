@@ -1,0 +1,127 @@
+//! The keys of the store as one configuration sees them: with the permissions that its roles give.
+
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
+
+use bartizan_model::{CallerType, Name, OrganizationId, Principal, PrincipalKind, Zone};
+use bartizan_policy::Rights;
+use quick_cache::{UnitWeighter, sync::Cache};
+
+use super::{
+    LiveKeys,
+    index::KeyDigest,
+    record::{LiveKey, Owner},
+};
+use crate::{
+    AuthenticationError, Identified, InvalidReason,
+    identified::{Entitlements, Standing},
+};
+
+/// How many keys' permissions are remembered, and for how many there is room from the start.
+const CAPACITY: u64 = 131_072;
+const FIRST: usize = 1024;
+
+/// What one entry of `identity` knows of the keys in the store.
+#[derive(Debug)]
+pub(crate) struct StoredKeys {
+    provider: Name,
+    zone: Zone,
+    /// `None` where nothing is served, only checked: then nobody is let in.
+    live: Option<Arc<LiveKeys>>,
+    entitlements: Arc<Entitlements>,
+    known: Cache<KeyDigest, Arc<Known>>,
+}
+
+/// What a key may do as long as neither it nor its owner changes.
+#[derive(Debug)]
+struct Known {
+    key: Arc<LiveKey>,
+    owner: Arc<Owner>,
+    identified: Arc<Identified>,
+}
+
+impl StoredKeys {
+    pub(crate) fn new(
+        provider: &Name,
+        zone: Zone,
+        live: Option<&Arc<LiveKeys>>,
+        entitlements: &Arc<Entitlements>,
+    ) -> Self {
+        let known = Cache::with_weighter(FIRST, CAPACITY, UnitWeighter);
+        let (live, entitlements) = (live.cloned(), Arc::clone(entitlements));
+        Self { provider: provider.clone(), zone, live, entitlements, known }
+    }
+
+    /// Who holds this key; `None` if there is no such key. Asks nobody.
+    pub(crate) fn find(
+        &self,
+        key: &[u8],
+        address: Option<IpAddr>,
+        now: SystemTime,
+    ) -> Result<Option<Arc<Identified>>, AuthenticationError> {
+        let unavailable = || AuthenticationError::Unavailable { provider: self.provider.clone() };
+        let live = self.live.as_ref().filter(|live| live.is_current()).ok_or_else(unavailable)?;
+        let digest = live.digest(key);
+        let Some(key) = live.find(&digest) else { return Ok(None) };
+        let known = self.known(&digest, &key, now);
+        check(&key, &known.owner, address, now)
+            .map_err(|reason| AuthenticationError::Invalid { provider: self.provider.clone(), reason })?;
+        live.uses().note(&key, now);
+        Ok(Some(Arc::clone(&known.identified)))
+    }
+
+    fn known(&self, digest: &KeyDigest, key: &Arc<LiveKey>, now: SystemTime) -> Arc<Known> {
+        let owner = key.owner.load();
+        let is_current = |known: &Known| {
+            Arc::ptr_eq(&known.key, key)
+                && Arc::ptr_eq(&known.owner, &owner)
+                && known.identified.expires.is_none_or(|expires| now < expires)
+        };
+        if let Some(known) = self.known.get(digest)
+            && is_current(&known)
+        {
+            return known;
+        }
+        let identified = Arc::new(self.identify(key, &owner, now));
+        let known = Arc::new(Known { key: Arc::clone(key), owner: Arc::clone(&owner), identified });
+        self.known.insert(*digest, Arc::clone(&known));
+        known
+    }
+
+    fn identify(&self, key: &LiveKey, owner: &Owner, now: SystemTime) -> Identified {
+        let principal = Principal {
+            id: (*key.id).into(),
+            kind: PrincipalKind::ApiKey,
+            organization: key.organization.clone(),
+            provider: self.provider.clone(),
+            multi_factor: false,
+        };
+        let organization = key.organization.as_ref().map(OrganizationId::as_str);
+        let held = owner.held(organization, &self.entitlements.roles, now);
+        let rights = Rights { scope: &key.scope, owner: &held.grants, delegation: None };
+        let standing = Standing { caller_type: CallerType::ApiKey, zone: self.zone };
+        let expires = [key.expires, held.until].into_iter().flatten().min();
+        // Roles are not passed on: policies that let a role do something would give a key more than its scope.
+        self.entitlements.identify_exactly(principal, standing, &rights.effective(), [], expires)
+    }
+}
+
+fn check(
+    key: &LiveKey,
+    owner: &Owner,
+    address: Option<IpAddr>,
+    now: SystemTime,
+) -> Result<(), InvalidReason> {
+    if key.expires.is_some_and(|expires| expires <= now) {
+        return Err(InvalidReason::KeyExpired);
+    }
+    if key.is_suspended {
+        return Err(InvalidReason::KeySuspended);
+    }
+    if owner.is_barred {
+        return Err(InvalidReason::KeyOwner);
+    }
+    if !key.admits(address) {
+        return Err(InvalidReason::KeyAddress);
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! What is in the tokens: access tokens (RFC 9068) and ID tokens (`OpenID` Connect Core 1.0, section 2).
+
+use std::time::{Duration, SystemTime};
+
+use bartizan_config::Tokens;
+use bartizan_model::Grant;
+use serde_json::{Map, Value, json};
+
+use super::{TokenError, scope::Scope, signing_key::SigningKey};
+use crate::session::moment::milliseconds;
+
+/// What a token is bound to: whoever uses it must prove to have it (RFC 7800).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Binding {
+    /// The thumbprint of a key (RFC 9449, section 6.1).
+    pub(crate) dpop_key: Option<String>,
+    /// The base64url SHA-256 of a certificate (RFC 8705, section 3.1).
+    pub(crate) certificate: Option<String>,
+}
+
+impl Binding {
+    pub(crate) fn is_none(&self) -> bool {
+        self.dpop_key.is_none() && self.certificate.is_none()
+    }
+
+    fn confirmation(&self) -> Value {
+        let mut members = Map::new();
+        if let Some(key) = &self.dpop_key {
+            members.insert("jkt".into(), key.as_str().into());
+        }
+        if let Some(certificate) = &self.certificate {
+            members.insert("x5t#S256".into(), certificate.as_str().into());
+        }
+        Value::Object(members)
+    }
+}
+
+/// Who a token is about, as the store says at this moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) id: String,
+    pub(crate) organization: String,
+    pub(crate) roles: Vec<String>,
+    /// What they may do, before any scope.
+    pub(crate) permissions: Vec<Grant>,
+    /// When less of it will be true, in seconds.
+    pub(crate) until: Option<i64>,
+    /// The epochs of the subject and the organisation.
+    pub(crate) epochs: (i64, i64),
+}
+
+/// Everything else that an access token says.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessToken<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) client: &'a str,
+    pub(crate) scope: &'a Scope,
+    pub(crate) resources: &'a [String],
+    pub(crate) session: Option<&'a str>,
+    pub(crate) family: Option<&'a str>,
+    pub(crate) authenticated_at: Option<i64>,
+    pub(crate) binding: &'a Binding,
+    /// Who acts for the subject (RFC 8693, section 4.1).
+    pub(crate) actor: Option<Value>,
+    /// No later than this, in seconds.
+    pub(crate) latest: Option<i64>,
+}
+
+impl AccessToken<'_> {
+    /// The signed token, and for how long it counts.
+    pub(crate) fn issue(&self, tokens: &Tokens, key: &SigningKey) -> Result<(String, Duration), TokenError> {
+        let now = seconds();
+        let lifetime = i64::try_from(tokens.access.as_secs()).unwrap_or(i64::MAX);
+        let ends = [self.latest, self.subject.until].into_iter().flatten();
+        let expires = ends.fold(now.saturating_add(lifetime), i64::min);
+        let audience = match self.resources {
+            [only] => json!(only),
+            several => json!(several),
+        };
+        let mut claims = claims(json!({
+            "iss": tokens.issuer,
+            "sub": self.subject.id,
+            "aud": audience,
+            "exp": expires,
+            "iat": now,
+            "jti": uuid::Uuid::new_v4().to_string(),
+            "client_id": self.client,
+            "scope": self.scope.to_string(),
+            "permissions": self.scope.permissions(&self.subject.permissions),
+            "roles": self.subject.roles,
+        }));
+        let mut add = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                claims.insert(name.into(), value);
+            }
+        };
+        add("org_id", some_text(&self.subject.organization));
+        add("sid", self.session.and_then(some_text));
+        add("grant_id", self.family.map(Value::from));
+        add("auth_time", self.authenticated_at.map(|at| (at / 1000).into()));
+        add("cnf", (!self.binding.is_none()).then(|| self.binding.confirmation()));
+        add("act", self.actor.clone());
+        let (subject, organization) = self.subject.epochs;
+        add(
+            "epochs",
+            (subject != 0 || organization != 0).then(|| json!({ "sub": subject, "org_id": organization })),
+        );
+        let remaining = Duration::from_secs(u64::try_from(expires - now).unwrap_or(0));
+        Ok((key.sign("at+jwt", &claims)?, remaining))
+    }
+}
+
+/// What an ID token says.
+#[derive(Debug)]
+pub(crate) struct IdToken<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) client: &'a str,
+    pub(crate) session: &'a str,
+    pub(crate) authenticated_at: i64,
+    pub(crate) nonce: &'a str,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+}
+
+impl IdToken<'_> {
+    pub(crate) fn issue(&self, tokens: &Tokens, key: &SigningKey) -> Result<String, TokenError> {
+        let now = seconds();
+        let mut claims = claims(json!({
+            "iss": tokens.issuer,
+            "sub": self.subject,
+            "aud": self.client,
+            "exp": now + i64::try_from(tokens.access.as_secs()).unwrap_or(0),
+            "iat": now,
+            "auth_time": self.authenticated_at / 1000,
+        }));
+        for (name, value) in [
+            ("sid", some_text(self.session)),
+            ("nonce", some_text(self.nonce)),
+            ("email", self.email.map(Value::from)),
+            ("name", self.name.map(Value::from)),
+        ] {
+            if let Some(value) = value {
+                claims.insert(name.into(), value);
+            }
+        }
+        key.sign("JWT", &claims)
+    }
+}
+
+fn claims(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(claims) => claims,
+        _ => Map::new(),
+    }
+}
+
+fn some_text(text: &str) -> Option<Value> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn seconds() -> i64 {
+    milliseconds(SystemTime::now()) / 1000
+}

@@ -1,0 +1,225 @@
+//! Which tokens have been revoked, known without asking.
+//!
+//! A token says for its person and its organisation which epoch it was issued in. Whoever revokes begins another epoch of
+//! one subject: a person, an organisation, a session, an authorisation or one token. Every gateway reads the new epochs
+//! twice a second and keeps them in memory, as long as a token from before may live. An epoch is a moment in
+//! milliseconds, or one more than the last, so clocks only need to agree to within an hour.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use bartizan_store::{Statement, Store, StoreError, Transaction};
+use parking_lot::RwLock;
+use serde_json::Value;
+
+use crate::{
+    session::moment::{milliseconds, now, span},
+    token::json::Object,
+};
+
+/// How far back rows are looked for: a transaction may become visible long after its moment.
+const OVERLAP: Duration = Duration::from_mins(1);
+/// How long rows stay: twice the longest access token that can be configured.
+const KEPT: Duration = Duration::from_hours(2);
+/// How many subjects are kept in memory.
+const CAPACITY: usize = 200_000;
+
+const ADVANCE: &str = "INSERT INTO token_epochs (subject, epoch, changed_at) VALUES ($1, $2, $2) \
+    ON CONFLICT (subject) DO UPDATE SET changed_at = excluded.changed_at, \
+    epoch = CASE WHEN excluded.epoch > token_epochs.epoch THEN excluded.epoch ELSE token_epochs.epoch + 1 END";
+const READ: &str = "SELECT subject, epoch FROM token_epochs WHERE changed_at > $1";
+const CURRENT: &str = "SELECT epoch FROM token_epochs WHERE subject = $1";
+
+/// The epochs that this gateway knows.
+#[derive(Debug)]
+pub(crate) struct TokenEpochs {
+    known: RwLock<Known>,
+    is_empty: AtomicBool,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    epochs: HashMap<Box<str>, i64>,
+    /// The oldest first.
+    by_age: BTreeSet<(i64, Box<str>)>,
+    /// Tokens that were issued up to this moment are refused: what was known of them had to make room.
+    floor: i64,
+}
+
+/// What a token can be revoked by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subjects {
+    /// Each with the epoch that the token was issued in; 0 where none had begun.
+    named: Vec<(Box<str>, i64)>,
+    issued_at: i64,
+}
+
+impl TokenEpochs {
+    pub(crate) fn new() -> Self {
+        Self::holding(CAPACITY)
+    }
+
+    fn holding(capacity: usize) -> Self {
+        Self { known: RwLock::default(), is_empty: AtomicBool::new(true), capacity }
+    }
+
+    /// Whether a token with these subjects has been revoked.
+    pub(crate) fn revoke(&self, subjects: &Subjects) -> bool {
+        if self.is_empty.load(Ordering::Acquire) {
+            return false;
+        }
+        let known = self.known.read();
+        subjects.issued_at <= known.floor
+            || subjects
+                .named
+                .iter()
+                .any(|(name, issued)| known.epochs.get(name).is_some_and(|epoch| epoch > issued))
+    }
+
+    /// Begins another epoch of `subject`: every token that was issued before is revoked.
+    pub(crate) async fn advance(transaction: &mut Transaction, subject: &str) -> Result<(), StoreError> {
+        transaction.execute(Statement::new(ADVANCE).text(subject).integer(now())).await.map(|_| ())
+    }
+
+    /// The epoch in which a token of `subject` is issued now. To be read before whatever the token is issued for: then
+    /// a revocation at the same time either is seen there, or makes this the epoch before.
+    pub(crate) async fn current(store: &Store, subject: &str) -> Result<i64, StoreError> {
+        match store.row(Statement::new(CURRENT).text(subject)).await? {
+            Some(row) => row.integer("epoch"),
+            None => Ok(0),
+        }
+    }
+
+    /// Reads every epoch that may matter.
+    pub(crate) async fn load(&self, store: &Store) -> Result<(), StoreError> {
+        self.read_since(store, milliseconds(SystemTime::now() - KEPT)).await
+    }
+
+    /// Reads what is new.
+    pub(crate) async fn follow(&self, store: &Store) -> Result<(), StoreError> {
+        self.read_since(store, milliseconds(SystemTime::now() - OVERLAP)).await
+    }
+
+    async fn read_since(&self, store: &Store, since: i64) -> Result<(), StoreError> {
+        let rows = store.rows(Statement::new(READ).integer(since)).await?;
+        for row in &rows {
+            self.note(&row.text("subject")?, row.integer("epoch")?);
+        }
+        self.forget(now());
+        Ok(())
+    }
+
+    fn note(&self, subject: &str, epoch: i64) {
+        let mut known = self.known.write();
+        if known.epochs.get(subject).is_some_and(|known| *known >= epoch) {
+            return;
+        }
+        if let Some(earlier) = known.epochs.insert(subject.into(), epoch) {
+            known.by_age.remove(&(earlier, subject.into()));
+        }
+        known.by_age.insert((epoch, subject.into()));
+        while known.epochs.len() > self.capacity {
+            let Some((epoch, oldest)) = known.by_age.pop_first() else { break };
+            known.epochs.remove(&oldest);
+            known.floor = known.floor.max(epoch);
+        }
+        self.is_empty.store(false, Ordering::Release);
+    }
+
+    fn forget(&self, now: i64) {
+        let mut known = self.known.write();
+        let before = now.saturating_sub(span(KEPT));
+        while known.by_age.first().is_some_and(|(epoch, _)| *epoch < before) {
+            let Some((_, oldest)) = known.by_age.pop_first() else { break };
+            known.epochs.remove(&oldest);
+        }
+        self.is_empty.store(known.epochs.is_empty() && known.floor == 0, Ordering::Release);
+    }
+
+    /// Removes rows that no living token can be from before.
+    pub(crate) async fn tidy(store: &Store) -> Result<(), StoreError> {
+        const TIDY: &str = "DELETE FROM token_epochs WHERE changed_at < $1";
+        let before = milliseconds(SystemTime::now() - 2 * KEPT);
+        store.execute(Statement::new(TIDY).integer(before)).await.map(|_| ())
+    }
+}
+
+impl Subjects {
+    /// Those of a verified token of this gateway.
+    pub(crate) fn of(claims: &Object) -> Self {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let epoch = |name: &str| {
+            let epochs = claims.get("epochs").and_then(Value::as_object);
+            epochs.and_then(|epochs| epochs.get(name)).and_then(Value::as_i64).unwrap_or(0)
+        };
+        let mut named = Vec::with_capacity(5);
+        for name in ["sub", "org_id", "sid", "grant_id", "jti"] {
+            named.extend(text(name).map(|subject| (subject.into(), epoch(name))));
+        }
+        let issued_at = claims.get("iat").and_then(Value::as_i64).unwrap_or(0).saturating_mul(1000);
+        Self { named, issued_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn subjects(claims: &Value) -> Subjects {
+        Subjects::of(claims.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_token_ends_with_any_of_its_subjects() {
+        let token = subjects(&json!({
+            "sub": "ada", "org_id": "acme", "sid": "s", "grant_id": "g", "jti": "t", "iat": 1000,
+            "epochs": { "sub": 7, "org_id": 9 },
+        }));
+        for (subject, epoch, revoked) in [
+            ("ada", 7, false),
+            ("ada", 8, true),
+            ("acme", 9, false),
+            ("acme", 10, true),
+            ("s", 1, true),
+            ("g", 1, true),
+            ("t", 1, true),
+            ("bob", 100, false),
+        ] {
+            let epochs = TokenEpochs::new();
+            assert!(!epochs.revoke(&token));
+            epochs.note(subject, epoch);
+            assert_eq!(epochs.revoke(&token), revoked, "{subject} {epoch}");
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_refused_and_not_forgotten() {
+        let epochs = TokenEpochs::holding(2);
+        for (subject, epoch) in [("a", 5_000), ("b", 3_000), ("c", 4_000)] {
+            epochs.note(subject, epoch);
+        }
+        let of = |subject: &str, iat: u64| subjects(&json!({ "sub": subject, "iat": iat }));
+        assert!(epochs.revoke(&of("b", 2)), "it had to make room");
+        assert!(epochs.revoke(&of("z", 3)), "nobody knows any longer");
+        assert!(!epochs.revoke(&of("z", 4)));
+        assert!(epochs.revoke(&of("a", 9)));
+    }
+
+    #[test]
+    fn what_no_token_can_be_from_before_is_forgotten() {
+        let epochs = TokenEpochs::new();
+        epochs.note("a", 1_000);
+        epochs.note("a", 500);
+        epochs.forget(1_000 + span(KEPT));
+        assert!(epochs.revoke(&subjects(&json!({ "sub": "a", "iat": 0 }))));
+        epochs.forget(1_001 + span(KEPT));
+        assert!(!epochs.revoke(&subjects(&json!({ "sub": "a", "iat": 0 }))));
+        assert!(epochs.is_empty.load(Ordering::Acquire));
+    }
+}

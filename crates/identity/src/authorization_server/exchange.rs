@@ -1,0 +1,94 @@
+//! A service that was called with a token gets another one to call on with (RFC 8693): for the same person, never for more
+//! than the first token, and with the name of the service in it (`act`).
+//!
+//! A token that is bound to something gives only tokens that are bound, too. Who revokes the person, the session or the
+//! authorisation behind the first token revokes these as well.
+
+use bartizan_config::{TokenClient, Tokens};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::{
+    AuthorizationServer, OAuthError, TokenError, TokenResponse,
+    access_token::{AccessToken, Binding, Subject},
+    client,
+    scope::Scope,
+};
+use crate::token::json::Object;
+
+impl AuthorizationServer {
+    pub(crate) fn exchange(
+        &self,
+        (tokens, client): (&Tokens, &TokenClient),
+        token: &SecretString,
+        (asked, resources): (Scope, &[String]),
+        binding: &Binding,
+    ) -> Result<TokenResponse, TokenError> {
+        if client.secret.is_none() || !client.exchange {
+            return Err(TokenError::refused(
+                OAuthError::UnauthorizedClient,
+                "this client may not exchange tokens",
+            ));
+        }
+        let claims = self.own.verified(token.expose_secret().as_bytes(), tokens);
+        let invalid =
+            || TokenError::refused(OAuthError::InvalidRequest, "the subject token does not count here");
+        let claims = claims.ok_or_else(invalid)?;
+        if claims.contains_key("cnf") && binding.is_none() {
+            let why = "the subject token is bound to a key: prove one that the next token will be bound to";
+            return Err(TokenError::refused(OAuthError::InvalidRequest, why));
+        }
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let scope = Scope::parse(text("scope").ok_or_else(invalid)?)?.narrowed(asked)?;
+        let subject = subject(&claims).ok_or_else(invalid)?;
+        let resources = client::targets(tokens, resources)?;
+        let mut actor = json!({ "sub": client.id.as_str() });
+        if let Some(earlier) = claims.get("act") {
+            actor["act"] = earlier.clone();
+        }
+        let next = AccessToken {
+            subject: &subject,
+            client: client.id.as_str(),
+            scope: &scope,
+            resources: &resources,
+            session: text("sid"),
+            family: text("grant_id"),
+            authenticated_at: claims
+                .get("auth_time")
+                .and_then(Value::as_i64)
+                .map(|at| at.saturating_mul(1000)),
+            binding,
+            actor: Some(actor),
+            latest: claims.get("exp").and_then(Value::as_i64),
+        };
+        let (access_token, expires_in) = next.issue(tokens, &*self.own.keys.active()?)?;
+        Ok(TokenResponse {
+            access_token: access_token.into(),
+            is_dpop: binding.dpop_key.is_some(),
+            expires_in,
+            refresh_token: None,
+            scope: scope.to_string(),
+            id_token: None,
+            is_exchanged: true,
+        })
+    }
+}
+
+/// The person behind a token, as it says, with its epochs: what revokes the one revokes the other.
+fn subject(claims: &Object) -> Option<Subject> {
+    let list = |name: &str| {
+        let values = claims.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        values.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let epoch = |name: &str| {
+        claims.get("epochs").and_then(|epochs| epochs.get(name)).and_then(Value::as_i64).unwrap_or(0)
+    };
+    Some(Subject {
+        id: claims.get("sub")?.as_str()?.to_owned(),
+        organization: claims.get("org_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        roles: list("roles"),
+        permissions: list("permissions").iter().filter_map(|text| text.parse().ok()).collect(),
+        until: None,
+        epochs: (epoch("sub"), epoch("org_id")),
+    })
+}

@@ -1,0 +1,196 @@
+//! The keys of one store that sign tokens: read from there, unsealed, rotated by whichever gateway comes first.
+
+use std::{sync::Arc, time::SystemTime};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bartizan_config::{Algorithm, Tokens};
+use bartizan_model::Name;
+use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
+use secrecy::zeroize::Zeroizing;
+use serde_json::{Value, json};
+
+use super::{
+    TokenError,
+    rotation::{KeyLife, Rotation, Step},
+    sealing::Sealing,
+    signing_key::SigningKey,
+};
+use crate::{key_source::KeySource, session::moment::milliseconds};
+
+const READ: &str = "SELECT id, algorithm, public_key, sealed, created_at, activated_at, retired_at \
+    FROM signing_keys ORDER BY created_at, id";
+/// Gateways that want to change something wait here for one another.
+const TAKE_TURN: &str = "INSERT INTO secrets (name, value) VALUES ('signing keys', '') \
+    ON CONFLICT (name) DO UPDATE SET value = ''";
+const KEEP: &str = "INSERT INTO signing_keys (id, algorithm, public_key, sealed, created_at, activated_at) \
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+/// The keys that sign and that verify.
+#[derive(Debug)]
+pub(crate) struct KeyRing {
+    store: Store,
+    sealing: Arc<Sealing>,
+    active: ArcSwapOption<SigningKey>,
+    published: Arc<KeySource>,
+    document: ArcSwap<Value>,
+}
+
+/// A row.
+struct StoredKey {
+    life: KeyLife,
+    public_key: Value,
+    sealed: String,
+}
+
+/// A key that is not stored yet.
+type Made = (SigningKey, Zeroizing<Vec<u8>>);
+
+impl KeyRing {
+    /// Reads the keys, and makes them where there are none.
+    pub(crate) async fn open(
+        store: &Store,
+        sealing: Arc<Sealing>,
+        settings: &Tokens,
+    ) -> Result<Self, TokenError> {
+        let name: Name = "tokens".parse().map_err(|_| TokenError::NoKey)?;
+        let ring = Self {
+            store: store.clone(),
+            sealing,
+            active: ArcSwapOption::empty(),
+            published: KeySource::told(&name),
+            document: ArcSwap::from_pointee(Value::Null),
+        };
+        ring.maintain(settings, SystemTime::now()).await?;
+        Ok(ring)
+    }
+
+    /// What verifies the tokens.
+    pub(crate) fn published(&self) -> &Arc<KeySource> {
+        &self.published
+    }
+
+    /// The JWK set (RFC 7517, section 5): what signs, what signs next, and what has signed.
+    pub(crate) fn document(&self) -> Arc<Value> {
+        self.document.load_full()
+    }
+
+    /// What signs.
+    pub(crate) fn active(&self) -> Result<Arc<SigningKey>, TokenError> {
+        self.active.load_full().ok_or(TokenError::NoKey)
+    }
+
+    /// Reads what other gateways have changed, and does what is due. One transaction decides, so all agree.
+    pub(crate) async fn maintain(&self, settings: &Tokens, now: SystemTime) -> Result<(), TokenError> {
+        let rotation = Rotation {
+            algorithm: settings.algorithm,
+            every: settings.rotate_keys,
+            longest_token: settings.access,
+        };
+        let now = milliseconds(now);
+        let keys = read(&self.store.rows(Statement::new(READ)).await?)?;
+        let steps = rotation.due(&lives(&keys), now);
+        if steps.is_empty() {
+            return self.adopt(&keys);
+        }
+        // Before the transaction, which others wait for.
+        let mut made = make(&steps, settings.algorithm).await?;
+        let mut transaction = self.store.begin().await?;
+        transaction.execute(Statement::new(TAKE_TURN)).await?;
+        let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
+        for step in rotation.due(&lives(&keys), now) {
+            self.apply(&step, &mut made, now, &mut transaction).await?;
+        }
+        let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
+        transaction.commit().await?;
+        self.adopt(&keys)
+    }
+
+    async fn apply(
+        &self,
+        step: &Step,
+        made: &mut Vec<Made>,
+        now: i64,
+        transaction: &mut Transaction,
+    ) -> Result<(), TokenError> {
+        const ACTIVATE: &str = "UPDATE signing_keys SET activated_at = $2 WHERE id = $1";
+        const RETIRE: &str = "UPDATE signing_keys SET retired_at = $2 WHERE id = $1";
+        const REMOVE: &str = "DELETE FROM signing_keys WHERE id = $1";
+        let statement = match step {
+            Step::Make { signs_at_once } => {
+                // Another gateway may have left more to make than was due before: it is made the next time.
+                let Some((key, pkcs8)) = made.pop() else { return Ok(()) };
+                Statement::new(KEEP)
+                    .text(key.id())
+                    .text(key.algorithm_name())
+                    .text(key.jwk().to_string())
+                    .text(self.sealing.seal(key.id(), &pkcs8)?)
+                    .integer(now)
+                    .optional_integer(signs_at_once.then_some(now))
+            }
+            Step::Activate(id) => Statement::new(ACTIVATE).text(id.as_str()).integer(now),
+            Step::Retire(id) => Statement::new(RETIRE).text(id.as_str()).integer(now),
+            Step::Remove(id) => Statement::new(REMOVE).text(id.as_str()),
+        };
+        transaction.execute(statement).await?;
+        tracing::info!(?step, "keys of tokens");
+        Ok(())
+    }
+
+    fn adopt(&self, keys: &[StoredKey]) -> Result<(), TokenError> {
+        let signs = |key: &&StoredKey| key.life.activated_at.is_some() && key.life.retired_at.is_none();
+        let active =
+            keys.iter().filter(signs).max_by_key(|key| key.life.activated_at).ok_or(TokenError::NoKey)?;
+        let is_new = self.active.load().as_ref().is_none_or(|known| known.id() != active.life.id);
+        if is_new {
+            let pkcs8 = self.sealing.open(&active.life.id, &active.sealed)?;
+            let algorithm = match active.life.algorithm.as_str() {
+                "ES256" => Algorithm::ES256,
+                "RS256" => Algorithm::RS256,
+                _ => Algorithm::EdDSA,
+            };
+            let key = SigningKey::from_pkcs8(algorithm, &pkcs8)?;
+            if key.id() != active.life.id {
+                return Err(TokenError::Sealed);
+            }
+            self.active.store(Some(Arc::new(key)));
+        }
+        let document = json!({ "keys": keys.iter().map(|key| &key.public_key).collect::<Vec<_>>() });
+        if **self.document.load() != document {
+            self.published.tell(document.to_string().as_bytes()).map_err(|error| {
+                tracing::error!(%error, "the published keys cannot be used");
+                TokenError::NoKey
+            })?;
+            self.document.store(Arc::new(document));
+        }
+        Ok(())
+    }
+}
+
+/// As many keys as `steps` ask for.
+async fn make(steps: &[Step], algorithm: Algorithm) -> Result<Vec<Made>, TokenError> {
+    let count = steps.iter().filter(|step| matches!(step, Step::Make { .. })).count();
+    let work = move || (0..count).map(|_| SigningKey::generate(algorithm)).collect();
+    tokio::task::spawn_blocking(work).await.map_err(|_| TokenError::Cryptography)?
+}
+
+fn lives(keys: &[StoredKey]) -> Vec<KeyLife> {
+    keys.iter().map(|key| key.life.clone()).collect()
+}
+
+fn read(rows: &[Row]) -> Result<Vec<StoredKey>, StoreError> {
+    let key = |row: &Row| {
+        Ok(StoredKey {
+            life: KeyLife {
+                id: row.text("id")?,
+                algorithm: row.text("algorithm")?,
+                created_at: row.integer("created_at")?,
+                activated_at: row.optional_integer("activated_at")?,
+                retired_at: row.optional_integer("retired_at")?,
+            },
+            public_key: serde_json::from_str(&row.text("public_key")?)
+                .map_err(|_| StoreError::Nonsense { what: "a public key" })?,
+            sealed: row.text("sealed")?,
+        })
+    };
+    rows.iter().map(key).collect()
+}

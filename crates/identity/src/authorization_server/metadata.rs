@@ -1,0 +1,103 @@
+//! What clients learn by asking: about the authorization server (RFC 8414, `OpenID` Connect Discovery 1.0), and about what
+//! its tokens are for (RFC 9728).
+
+use bartizan_config::Tokens;
+use serde_json::{Value, json};
+
+use super::{AuthorizationServer, signing_key::algorithm_name};
+
+/// Of keys that proofs may be made with.
+const PROOF_ALGORITHMS: [&str; 9] =
+    ["EdDSA", "ES256", "ES384", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"];
+
+impl AuthorizationServer {
+    /// The authorization server's metadata, for both standards.
+    pub fn metadata(&self) -> Value {
+        let tokens = self.settings();
+        let at = |name: &str| format!("{}/{name}", tokens.endpoints);
+        // Another algorithm signs only after its key has been published for a while.
+        let mut algorithms = vec![algorithm_name(tokens.algorithm)];
+        algorithms.extend(self.own.keys.active().map(|key| key.algorithm_name()));
+        algorithms.dedup();
+        let mut metadata = json!({
+            "issuer": tokens.issuer,
+            "authorization_endpoint": at("authorize"),
+            "token_endpoint": at("token"),
+            "revocation_endpoint": at("revoke"),
+            "introspection_endpoint": at("introspect"),
+            "jwks_uri": at("jwks"),
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": [
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": algorithms,
+            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "name"],
+            "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
+            "tls_client_certificate_bound_access_tokens": true,
+            "protected_resources": tokens.resources,
+        });
+        let methods =
+            ["client_secret_basic", "client_secret_post", "none", "private_key_jwt", "tls_client_auth"];
+        metadata["token_endpoint_auth_methods_supported"] = json!(methods);
+        metadata["token_endpoint_auth_signing_alg_values_supported"] = json!(PROOF_ALGORITHMS);
+        metadata["revocation_endpoint_auth_methods_supported"] = json!(methods[..3]);
+        metadata["introspection_endpoint_auth_methods_supported"] = json!(methods[..2]);
+        metadata
+    }
+
+    /// The metadata of the resource with this path (empty for none), if tokens are for it.
+    pub fn resource_metadata(&self, path: &str) -> Option<Value> {
+        let tokens = self.settings();
+        let resource =
+            tokens.resources.iter().find(|resource| path_of(resource) == path.trim_end_matches('/'))?;
+        Some(json!({
+            "resource": resource,
+            "authorization_servers": [tokens.issuer],
+            "jwks_uri": format!("{}/jwks", tokens.endpoints),
+            "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
+            "tls_client_certificate_bound_access_tokens": true,
+        }))
+    }
+}
+
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default();
+    path.split('?').next().unwrap_or_default().trim_end_matches('/')
+}
+
+/// Where the metadata of a resource is (RFC 9728, section 3.1), for the challenge of a refusal.
+pub(crate) fn resource_metadata_url(tokens: &Tokens) -> Option<String> {
+    let resource = tokens.resources.first()?;
+    let origin_end = resource.find("://").map(|at| at + 3)?;
+    let rest = resource.get(origin_end..)?;
+    let host_end = rest.find('/').map_or(resource.len(), |at| origin_end + at);
+    let (origin, path) = resource.split_at_checked(host_end)?;
+    Some(format!("{origin}/.well-known/oauth-protected-resource{}", path.trim_end_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_resources() {
+        for (url, path) in [
+            ("https://shop.test", ""),
+            ("https://shop.test/", ""),
+            ("https://shop.test/orders", "/orders"),
+            ("https://shop.test/orders/?a=b", "/orders"),
+        ] {
+            assert_eq!(path_of(url), path, "{url}");
+        }
+    }
+}

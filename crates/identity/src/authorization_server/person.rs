@@ -1,0 +1,72 @@
+//! Whom a token is about: what the store says of them at the moment of its issue.
+
+use bartizan_store::{Statement, Transaction};
+
+use super::{AuthorizationServer, OAuthError, TokenError, access_token::Subject, epochs::TokenEpochs};
+use crate::{
+    api_key::{owners, record::OwnerId},
+    holder::Held,
+    session::moment::milliseconds,
+};
+
+/// What an ID token tells of a person.
+pub(crate) struct Profile {
+    pub(crate) email: String,
+    pub(crate) name: String,
+}
+
+impl AuthorizationServer {
+    /// The person with what they are now, before any scope.
+    pub(crate) async fn person(&self, user: &str, organization: &str) -> Result<Subject, TokenError> {
+        // First, so that whatever is revoked from now on revokes this token, too.
+        let epochs = self.epochs(user, organization).await?;
+        let owner = owners::read(&self.store, &OwnerId::Person(user.into())).await?;
+        let owner = owner.filter(|owner| !owner.is_barred).ok_or_else(barred)?;
+        let held = self.accounts.held_by(&owner, (!organization.is_empty()).then_some(organization));
+        Ok(Subject::holding(user, organization, epochs, held))
+    }
+
+    /// The epochs in which tokens of both are issued now.
+    pub(crate) async fn epochs(&self, subject: &str, organization: &str) -> Result<(i64, i64), TokenError> {
+        let of_subject = TokenEpochs::current(&self.store, subject).await?;
+        let of_organization = match organization {
+            "" => 0,
+            organization => TokenEpochs::current(&self.store, organization).await?,
+        };
+        Ok((of_subject, of_organization))
+    }
+
+    pub(crate) async fn profile(
+        &self,
+        user: &str,
+        transaction: &mut Transaction,
+    ) -> Result<Profile, TokenError> {
+        const PROFILE: &str = "SELECT email, name FROM users WHERE id = $1";
+        let row = transaction.row(Statement::new(PROFILE).text(user)).await?.ok_or_else(barred)?;
+        Ok(Profile { email: row.text("email")?, name: row.text("name")? })
+    }
+}
+
+/// Fails for those who may not enter any longer, and holds others who issue for the same person back meanwhile.
+pub(crate) async fn enter(user: &str, transaction: &mut Transaction) -> Result<(), TokenError> {
+    const ENTER: &str = "UPDATE users SET disabled_at = disabled_at WHERE id = $1 AND disabled_at IS NULL";
+    if transaction.execute(Statement::new(ENTER).text(user)).await? == 0 { Err(barred()) } else { Ok(()) }
+}
+
+fn barred() -> TokenError {
+    TokenError::refused(OAuthError::InvalidGrant, "the person may not enter any longer")
+}
+
+impl Subject {
+    /// Somebody, or a service, with what they hold.
+    pub(crate) fn holding(id: &str, organization: &str, epochs: (i64, i64), held: Held) -> Self {
+        Self {
+            id: id.into(),
+            organization: organization.into(),
+            roles: held.roles,
+            permissions: held.grants,
+            until: held.until.map(|until| milliseconds(until) / 1000),
+            epochs,
+        }
+    }
+}

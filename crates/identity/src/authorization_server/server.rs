@@ -1,0 +1,164 @@
+//! The authorization server of one store: its keys, its settings, and what goes on in its background.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+use bartizan_config::{Config, Tokens};
+use bartizan_store::{Statement, Store, StoreError};
+use serde_json::Value;
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{TokenError, epochs::TokenEpochs, key_ring::KeyRing, sealing::Sealing};
+use crate::{account::Accounts, dpop::DpopProofs, key_source::KeySource, session::moment};
+
+/// How often what other gateways revoke is read.
+const FOLLOW: Duration = Duration::from_millis(500);
+/// How often keys are looked at, in turns of [`FOLLOW`].
+const KEYS: u32 = 10;
+/// How often what has ended is removed, in turns of [`FOLLOW`].
+const TIDY: u32 = 1200;
+
+/// Issues tokens to the people of one store.
+#[derive(Debug)]
+pub struct AuthorizationServer {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) store: Store,
+    pub(crate) sealing: Arc<Sealing>,
+    pub(crate) own: Arc<OwnTokens>,
+    pub(crate) proofs: DpopProofs,
+    settings: ArcSwap<Tokens>,
+}
+
+/// What verifies the tokens: the published keys, and what has been revoked.
+#[derive(Debug)]
+pub struct OwnTokens {
+    pub(crate) keys: KeyRing,
+    pub(crate) epochs: TokenEpochs,
+    /// What makes the nonces that proofs must hold.
+    pub(crate) nonce_key: aws_lc_rs::hmac::Key,
+    hurry: Notify,
+}
+
+impl AuthorizationServer {
+    /// Reads the keys of the store, makes them where there are none, and follows what changes there until the last
+    /// handle is dropped.
+    pub async fn open(accounts: &Arc<Accounts>, settings: &Arc<Tokens>) -> Result<Arc<Self>, TokenError> {
+        let store = accounts.store.clone();
+        let sealing = Arc::new(Sealing::new(&settings.secret)?);
+        let own = Arc::new(OwnTokens {
+            keys: KeyRing::open(&store, Arc::clone(&sealing), settings).await?,
+            epochs: TokenEpochs::new(),
+            nonce_key: super::sealing::nonce_key(&settings.secret)?,
+            hurry: Notify::new(),
+        });
+        own.epochs.load(&store).await?;
+        accounts.live.issue(&own);
+        let server = Arc::new(Self {
+            accounts: Arc::clone(accounts),
+            proofs: DpopProofs::new(Some(own.nonce_key.clone())),
+            settings: ArcSwap::new(Arc::clone(settings)),
+            store,
+            sealing,
+            own,
+        });
+        tokio::spawn(attend(Arc::downgrade(&server)));
+        Ok(server)
+    }
+
+    /// Goes on by another configuration. Issuer and secret change with a restart only: what was issued depends on them.
+    pub fn reconfigure(&self, config: &Config) {
+        let Some(tokens) = &config.tokens else { return };
+        let mut tokens = Tokens::clone(tokens);
+        let known = self.settings.load();
+        (tokens.issuer, tokens.secret) = (known.issuer.clone(), known.secret.clone());
+        self.settings.store(Arc::new(tokens));
+    }
+
+    /// What the configuration says.
+    pub fn settings(&self) -> Arc<Tokens> {
+        self.settings.load_full()
+    }
+
+    /// The people whom tokens are issued to.
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
+    /// The published keys (RFC 7517, section 5).
+    pub fn jwks(&self) -> Arc<Value> {
+        self.own.keys.document()
+    }
+
+    /// Does with the keys what is due at a moment. The server does so by itself every few seconds.
+    pub async fn rotate_keys_at(&self, now: SystemTime) -> Result<(), TokenError> {
+        self.own.keys.maintain(&self.settings(), now).await
+    }
+
+    async fn tidy(&self) -> Result<(), StoreError> {
+        const ENDED: [&str; 3] = [
+            "DELETE FROM authorization_codes WHERE expires_at < $1",
+            "DELETE FROM refresh_tokens WHERE expires_at < $1",
+            "DELETE FROM token_families WHERE expires_at < $1",
+        ];
+        // A code that is used a second time is still known for a while: it ends what came of it.
+        let before = moment::now().saturating_sub(moment::span(Duration::from_hours(1)));
+        for sql in ENDED {
+            self.store.execute(Statement::new(sql).integer(before)).await?;
+        }
+        TokenEpochs::tidy(&self.store).await
+    }
+}
+
+impl OwnTokens {
+    pub(crate) fn keys(&self) -> &Arc<KeySource> {
+        self.keys.published()
+    }
+
+    /// Something has been revoked here: it is read at once.
+    pub(crate) fn look_now(&self) {
+        self.hurry.notify_one();
+    }
+}
+
+async fn attend(server: Weak<AuthorizationServer>) {
+    let mut tick = interval(FOLLOW);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let Some(own) = server.upgrade().map(|server| Arc::clone(&server.own)) else { return };
+    let (mut turn, mut is_cut_off) = (0_u32, false);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => turn = turn.wrapping_add(1),
+            () = own.hurry.notified() => {}
+        }
+        let Some(server) = server.upgrade() else { return };
+        let followed = follow(&server, turn).await;
+        match followed {
+            Ok(()) if is_cut_off => tracing::info!("tokens that other gateways revoke are known again"),
+            Err(error) if !is_cut_off => {
+                tracing::error!(%error, "tokens that other gateways revoke, or their keys, cannot be read");
+                is_cut_off = true;
+                continue;
+            }
+            Err(_) => continue,
+            Ok(()) => {}
+        }
+        is_cut_off = false;
+    }
+}
+
+async fn follow(server: &AuthorizationServer, turn: u32) -> Result<(), TokenError> {
+    server.own.epochs.follow(&server.store).await?;
+    if turn.is_multiple_of(KEYS) {
+        server.rotate_keys_at(SystemTime::now()).await?;
+    }
+    if turn.is_multiple_of(TIDY) {
+        server.tidy().await?;
+    }
+    Ok(())
+}

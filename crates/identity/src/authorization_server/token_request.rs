@@ -1,0 +1,351 @@
+//! The token endpoint (RFC 6749, section 3.2): what a client brings, and the tokens it gets for it.
+
+use std::time::{Duration, SystemTime};
+
+use bartizan_config::{Dpop, TokenClient, Tokens};
+use bartizan_store::{Statement, Transaction};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, Uri};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{
+    AuthorizationServer, ClientProof, OAuthError, TokenError,
+    access_token::{AccessToken, Binding, IdToken, Subject},
+    authorization::{CODE_PREFIX, stored},
+    client,
+    code::KnownCode,
+    family::{self, Family, Turn},
+    person,
+    scope::Scope,
+};
+use crate::{
+    ClientCertificate, DpopError, OpaqueToken,
+    account::{Accounts, Visit},
+    dpop::{DpopProofs, ProvenRequest},
+    session::moment::{now, span},
+};
+
+/// What a client brings for tokens.
+#[derive(Debug)]
+pub enum Grant {
+    /// A code (RFC 6749, section 4.1.3).
+    AuthorizationCode {
+        /// The code.
+        code: SecretString,
+        /// Where it was sent.
+        redirect_uri: String,
+        /// What its challenge is the hash of (RFC 7636, section 4.5).
+        verifier: SecretString,
+    },
+    /// A refresh token (RFC 6749, section 6).
+    RefreshToken {
+        /// The refresh token.
+        token: SecretString,
+        /// A part of what was granted; empty for all of it.
+        scope: String,
+    },
+    /// Nothing but the client itself (RFC 6749, section 4.4).
+    ClientCredentials {
+        /// A part of what the client may do; empty for all of it.
+        scope: String,
+    },
+    /// A token that the client was called with (RFC 8693).
+    TokenExchange {
+        /// An access token of this server.
+        subject: SecretString,
+        /// A part of its scope; empty for all of it.
+        scope: String,
+    },
+}
+
+/// A request to the token endpoint.
+#[derive(Debug)]
+pub struct TokenRequest {
+    /// Who asks.
+    pub client: ClientProof,
+    /// What they bring.
+    pub grant: Grant,
+    /// `resource`, as often as it occurs (RFC 8707).
+    pub resources: Vec<String>,
+}
+
+/// What the request proves besides.
+#[derive(Debug, Clone, Copy)]
+pub struct Proofs<'a> {
+    /// The headers, with a `DPoP` proof or without.
+    pub headers: &'a HeaderMap,
+    /// The client certificate of the connection.
+    pub certificate: Option<&'a ClientCertificate>,
+}
+
+/// Tokens for a client (RFC 6749, section 5.1).
+#[derive(Debug)]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: SecretString,
+    /// Whether it is bound to a key, so that the scheme is `DPoP`.
+    pub is_dpop: bool,
+    /// For how long it counts.
+    pub expires_in: Duration,
+    /// The next refresh token.
+    pub refresh_token: Option<SecretString>,
+    /// What was granted.
+    pub scope: String,
+    /// Who logged in, for clients that asked with `openid`.
+    pub id_token: Option<SecretString>,
+    /// Whether it was exchanged for another token (RFC 8693).
+    pub is_exchanged: bool,
+}
+
+impl AuthorizationServer {
+    /// Issues tokens.
+    pub async fn token(
+        &self,
+        request: &TokenRequest,
+        proofs: &Proofs<'_>,
+        visit: &Visit,
+    ) -> Result<TokenResponse, TokenError> {
+        let tokens = self.settings();
+        if client::known(&tokens, &request.client.id).is_none() {
+            return self.service(&tokens, request, proofs, visit).await;
+        }
+        let client = client::authenticate(&tokens, &request.client)?;
+        let bound = Bound { dpop: client.dpop, certificate: client.certificate_bound };
+        let binding = self.binding(&tokens, bound, proofs)?;
+        match &request.grant {
+            Grant::AuthorizationCode { code, redirect_uri, verifier } => {
+                let code = (code, redirect_uri.as_str(), verifier);
+                self.exchange_code((&tokens, client), code, &request.resources, binding, visit).await
+            }
+            Grant::RefreshToken { token, scope } => {
+                let asked = (Scope::parse(scope)?, request.resources.as_slice());
+                self.refresh((&tokens, client), token, asked, binding, visit).await
+            }
+            Grant::ClientCredentials { scope } => {
+                let asked = (Scope::parse(scope)?, request.resources.as_slice());
+                self.client_credentials((&tokens, client), asked, &binding).await
+            }
+            Grant::TokenExchange { subject, scope } => {
+                let asked = (Scope::parse(scope)?, request.resources.as_slice());
+                self.exchange((&tokens, client), subject, asked, &binding)
+            }
+        }
+    }
+
+    /// What the tokens will be bound to (RFC 9449, section 5; RFC 8705, section 3).
+    pub(crate) fn binding(
+        &self,
+        tokens: &Tokens,
+        bound: Bound,
+        proofs: &Proofs<'_>,
+    ) -> Result<Binding, TokenError> {
+        let mut binding = Binding::default();
+        if bound.dpop || DpopProofs::are_in(proofs.headers) {
+            let url = format!("{}/token", tokens.endpoints);
+            let uri: Uri = url.parse().map_err(|_| TokenError::Cryptography)?;
+            let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+            let target = (uri.scheme_str().unwrap_or_default(), authority, uri.path());
+            let proven = ProvenRequest { method: "POST", target, token: None };
+            let key = self.proofs.check(proofs.headers, &proven, Dpop::default(), SystemTime::now());
+            let key = key.map_err(|error| match error {
+                DpopError::Missing => {
+                    TokenError::refused(OAuthError::InvalidDpopProof, "this client must prove a key (DPoP)")
+                }
+                error => TokenError::refused(OAuthError::InvalidDpopProof, error.to_string()),
+            })?;
+            binding.dpop_key = Some(key);
+        }
+        if bound.certificate {
+            let certificate = proofs.certificate.ok_or_else(|| {
+                let why = "tokens of this client are bound to a certificate, and the connection has none";
+                TokenError::refused(OAuthError::InvalidRequest, why)
+            })?;
+            binding.certificate = Some(URL_SAFE_NO_PAD.encode(certificate.fingerprint));
+        }
+        Ok(binding)
+    }
+
+    async fn exchange_code(
+        &self,
+        (tokens, client): (&Tokens, &TokenClient),
+        (code, redirect_uri, verifier): (&SecretString, &str, &SecretString),
+        resources: &[String],
+        binding: Binding,
+        visit: &Visit,
+    ) -> Result<TokenResponse, TokenError> {
+        const USE: &str =
+            "UPDATE authorization_codes SET used_at = $2 WHERE code_hash = $1 AND used_at IS NULL";
+        let refuse = |why: &'static str| TokenError::refused(OAuthError::InvalidGrant, why);
+        let unknown = || refuse("the code is unknown, was used, or has ended");
+        let code = OpaqueToken::parse(&CODE_PREFIX.parse()?, code.expose_secret()).map_err(|_| unknown())?;
+        let hash = stored(&code.hash());
+        let known = KnownCode::find(&self.store, &hash).await?.ok_or_else(unknown)?;
+        if known.family.client != client.id.as_str() {
+            return Err(unknown());
+        }
+        let subject = self.person(&known.family.user, &known.family.organization).await?;
+        let mut transaction = self.store.begin().await?;
+        person::enter(&known.family.user, &mut transaction).await?;
+        if known.is_used {
+            // RFC 6749, section 4.1.2: what came of it ends, for somebody has stolen the code.
+            family::end_family(&mut transaction, &known.family.id).await?;
+            self.report("token.reuse", &known.family, visit, &mut transaction).await?;
+            transaction.commit().await?;
+            self.own.look_now();
+            return Err(unknown());
+        }
+        if known.expires_at <= now() {
+            return Err(unknown());
+        }
+        if known.redirect_uri != redirect_uri {
+            return Err(refuse("`redirect_uri` is not where the code was sent"));
+        }
+        let hashed = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()));
+        if !bool::from(hashed.as_bytes().ct_eq(known.challenge.as_bytes())) {
+            return Err(refuse("`code_verifier` is not what the challenge was made of"));
+        }
+        if !known.dpop_key.is_empty() && binding.dpop_key.as_ref() != Some(&known.dpop_key) {
+            return Err(refuse("the code is bound to a key, and this is not it"));
+        }
+        if transaction.execute(Statement::new(USE).text(hash).integer(now())).await? == 0 {
+            return Err(unknown());
+        }
+        let ends_at = now().saturating_add(span(tokens.absolute));
+        let family = Family { binding: binding.clone(), ends_at, ..known.family.clone() };
+        let refresh = self.begin_family(tokens, &family, &mut transaction).await?;
+        self.report("token.issue", &family, visit, &mut transaction).await?;
+        let id_token = self.id_token(tokens, &known, &mut transaction).await?;
+        transaction.commit().await?;
+        let resources = part_of(&family.resources, resources)?;
+        let issued = Issued { subject, scope: &family.scope, resources: &resources, binding: &binding };
+        let answer = self.answer(tokens, &family, &issued, Some(refresh))?;
+        Ok(TokenResponse { id_token, ..answer })
+    }
+
+    async fn refresh(
+        &self,
+        (tokens, client): (&Tokens, &TokenClient),
+        token: &SecretString,
+        (scope, resources): (Scope, &[String]),
+        binding: Binding,
+        visit: &Visit,
+    ) -> Result<TokenResponse, TokenError> {
+        let unknown =
+            || TokenError::refused(OAuthError::InvalidGrant, "the refresh token is unknown, or has ended");
+        let token = family::parse(token.expose_secret()).ok_or_else(unknown)?;
+        let known = family::find(&self.store, &token).await?.ok_or_else(unknown)?;
+        known.check(client, &binding)?;
+        let family = &known.family;
+        let scope = family.scope.narrowed(scope)?;
+        let resources = part_of(&family.resources, resources)?;
+        let subject = self.person(&family.user, &family.organization).await?;
+        let mut transaction = self.store.begin().await?;
+        person::enter(&family.user, &mut transaction).await?;
+        let turn = self.turn(tokens, &known, &mut transaction).await?;
+        let Turn::Next(next) = turn else {
+            self.report("token.reuse", family, visit, &mut transaction).await?;
+            transaction.commit().await?;
+            self.own.look_now();
+            let why =
+                "the refresh token was used before: everything that came of this authorisation has ended";
+            return Err(TokenError::refused(OAuthError::InvalidGrant, why));
+        };
+        transaction.commit().await?;
+        let issued = Issued { subject, scope: &scope, resources: &resources, binding: &binding };
+        self.answer(tokens, family, &issued, Some(next))
+    }
+
+    fn answer(
+        &self,
+        tokens: &Tokens,
+        family: &Family,
+        issued: &Issued<'_>,
+        refresh_token: Option<SecretString>,
+    ) -> Result<TokenResponse, TokenError> {
+        let token = AccessToken {
+            subject: &issued.subject,
+            client: &family.client,
+            scope: issued.scope,
+            resources: issued.resources,
+            session: Some(&family.session),
+            family: Some(&family.id),
+            authenticated_at: Some(family.authenticated_at),
+            binding: issued.binding,
+            actor: None,
+            latest: None,
+        };
+        let (access_token, expires_in) = token.issue(tokens, &*self.own.keys.active()?)?;
+        Ok(TokenResponse {
+            access_token: access_token.into(),
+            is_dpop: issued.binding.dpop_key.is_some(),
+            expires_in,
+            refresh_token,
+            scope: issued.scope.to_string(),
+            id_token: None,
+            is_exchanged: false,
+        })
+    }
+
+    async fn id_token(
+        &self,
+        tokens: &Tokens,
+        known: &KnownCode,
+        transaction: &mut Transaction,
+    ) -> Result<Option<SecretString>, TokenError> {
+        let family = &known.family;
+        if !family.scope.names("openid") {
+            return Ok(None);
+        }
+        let profile = self.profile(&family.user, transaction).await?;
+        let token = IdToken {
+            subject: &family.user,
+            client: &family.client,
+            session: &family.session,
+            authenticated_at: family.authenticated_at,
+            nonce: &known.nonce,
+            email: family.scope.names("email").then_some(&profile.email),
+            name: family.scope.names("profile").then_some(&profile.name),
+        };
+        Ok(Some(token.issue(tokens, &*self.own.keys.active()?)?.into()))
+    }
+
+    async fn report(
+        &self,
+        action: &'static str,
+        family: &Family,
+        visit: &Visit,
+        transaction: &mut Transaction,
+    ) -> Result<(), TokenError> {
+        let details = json!({ "client": family.client, "grant": family.id });
+        Ok(Accounts::record(transaction, action, (&family.user, &family.user), details, visit).await?)
+    }
+}
+
+/// What the tokens of a client are bound to, whether it asks for it or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) dpop: bool,
+    pub(crate) certificate: bool,
+}
+
+/// What an access token is issued for.
+struct Issued<'a> {
+    subject: Subject,
+    scope: &'a Scope,
+    resources: &'a [String],
+    binding: &'a Binding,
+}
+
+/// Those of the granted resources that are asked for; all where none is (RFC 8707, section 2.2).
+fn part_of(granted: &[String], asked: &[String]) -> Result<Vec<String>, TokenError> {
+    if asked.is_empty() {
+        return Ok(granted.to_vec());
+    }
+    if asked.iter().any(|resource| !granted.contains(resource)) {
+        return Err(TokenError::refused(OAuthError::InvalidTarget, "this resource was not granted"));
+    }
+    Ok(asked.to_vec())
+}

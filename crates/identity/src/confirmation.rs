@@ -1,0 +1,124 @@
+//! What a token is bound to (RFC 7800): a key that every request proves (RFC 9449), or the certificate of the connection
+//! (RFC 8705). A token that is bound to something counts with its proof only, whatever the route asks for.
+
+use std::time::SystemTime;
+
+use bartizan_config::Dpop;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::header;
+use subtle::ConstantTimeEq;
+
+use crate::{
+    DpopError, InvalidReason, Presented,
+    dpop::{DpopProofs, ProvenRequest},
+    token::json::Object,
+};
+
+/// The claim `cnf`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Confirmation {
+    dpop_key: Option<String>,
+    certificate: Option<String>,
+}
+
+/// How the token was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// `Authorization: Bearer` (RFC 6750, section 2.1).
+    Bearer,
+    /// `Authorization: DPoP` (RFC 9449, section 7.1).
+    Dpop,
+    /// A header of its own, without a scheme.
+    Bare,
+}
+
+impl Confirmation {
+    /// The binding of a verified token. One that is not understood could not be kept to.
+    pub(crate) fn of(claims: &Object) -> Result<Self, InvalidReason> {
+        let Some(value) = claims.get("cnf") else { return Ok(Self::default()) };
+        let members =
+            value.as_object().filter(|members| !members.is_empty()).ok_or(InvalidReason::Confirmation)?;
+        let mut confirmation = Self::default();
+        for (name, value) in members {
+            let text = value.as_str().map(str::to_owned).ok_or(InvalidReason::Confirmation)?;
+            match name.as_str() {
+                "jkt" => confirmation.dpop_key = Some(text),
+                "x5t#S256" => confirmation.certificate = Some(text),
+                _ => return Err(InvalidReason::Confirmation),
+            }
+        }
+        Ok(confirmation)
+    }
+
+    /// Whether the request proves what the token is bound to.
+    pub(crate) fn check(
+        &self,
+        presented: &Presented<'_>,
+        (scheme, token): (Scheme, &[u8]),
+        (proofs, policy): (&DpopProofs, Dpop),
+        now: SystemTime,
+    ) -> Result<(), InvalidReason> {
+        if let Some(expected) = &self.certificate {
+            let fingerprint = presented.client_certificate.map(|certificate| certificate.fingerprint);
+            let is_same = fingerprint.is_some_and(|fingerprint| {
+                bool::from(URL_SAFE_NO_PAD.encode(fingerprint).as_bytes().ct_eq(expected.as_bytes()))
+            });
+            if !is_same {
+                return Err(InvalidReason::OtherCertificate);
+            }
+        }
+        match (&self.dpop_key, scheme) {
+            (None, Scheme::Dpop) => Err(InvalidReason::Dpop(DpopError::Unbound)),
+            (None, _) if policy.required && self.certificate.is_none() => {
+                Err(InvalidReason::Dpop(DpopError::Unbound))
+            }
+            (None, _) => Ok(()),
+            (Some(_), Scheme::Bearer) => Err(InvalidReason::Dpop(DpopError::Scheme)),
+            (Some(key), Scheme::Dpop | Scheme::Bare) => {
+                let proven = proofs.check(&presented.head.headers, &request(presented, token), policy, now);
+                if proven.map_err(InvalidReason::Dpop)? == *key {
+                    Ok(())
+                } else {
+                    Err(InvalidReason::Dpop(DpopError::OtherKey))
+                }
+            }
+        }
+    }
+}
+
+fn request<'a>(presented: &Presented<'a>, token: &'a [u8]) -> ProvenRequest<'a> {
+    let head = presented.head;
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = host.or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
+    let scheme = if presented.secure { "https" } else { "http" };
+    ProvenRequest {
+        method: head.method.as_str(),
+        target: (scheme, authority.unwrap_or_default(), head.uri.path()),
+        token: Some(token),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_binding_that_is_not_understood_is_not_ignored() {
+        let of = |claims: Value| Confirmation::of(claims.as_object().unwrap());
+        assert_eq!(of(json!({})), Ok(Confirmation::default()));
+        let both = of(json!({ "cnf": { "jkt": "a", "x5t#S256": "b" } })).unwrap();
+        assert_eq!((both.dpop_key.as_deref(), both.certificate.as_deref()), (Some("a"), Some("b")));
+        for unknown in [
+            json!(null),
+            json!("jkt"),
+            json!({}),
+            json!({ "jkt": 1 }),
+            json!({ "jwk": {} }),
+            json!({ "jkt": "a", "kid": "b" }),
+        ] {
+            assert_eq!(of(json!({ "cnf": unknown })), Err(InvalidReason::Confirmation), "{unknown}");
+        }
+    }
+}

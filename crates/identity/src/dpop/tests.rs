@@ -1,0 +1,159 @@
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::hmac;
+use bartizan_config::Dpop;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use super::{DpopError, DpopProofs, ProvenRequest, base64_sha256, is_target, seconds};
+use crate::tests::issuer::Issuer;
+
+const TOKEN: &[u8] = b"token";
+
+fn request() -> ProvenRequest<'static> {
+    ProvenRequest { method: "POST", target: ("https", "shop.test", "/orders"), token: Some(TOKEN) }
+}
+
+fn claims(now: SystemTime) -> Value {
+    json!({
+        "jti": uuid::Uuid::new_v4().to_string(), "htm": "POST", "htu": "https://shop.test/orders",
+        "iat": seconds(now), "ath": base64_sha256(TOKEN),
+    })
+}
+
+fn headers(proofs: &[&str]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for proof in proofs {
+        headers.append("dpop", HeaderValue::from_str(proof).unwrap());
+    }
+    headers
+}
+
+fn signed(issuer: &Issuer, claims: &Value) -> String {
+    let header = json!({ "typ": "dpop+jwt", "alg": issuer.header()["alg"], "jwk": issuer.jwk() });
+    issuer.sign(&header.to_string(), &claims.to_string())
+}
+
+fn key() -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, b"nonces")
+}
+
+#[test]
+fn a_proof_is_for_one_request_and_one_token() {
+    let now = SystemTime::now();
+    for issuer in [Issuer::ed25519("k"), Issuer::p256("k"), Issuer::rs256("k")] {
+        let proofs = DpopProofs::new(Some(key()));
+        let check = |claims: &Value| {
+            proofs.check(&headers(&[&signed(&issuer, claims)]), &request(), Dpop::default(), now)
+        };
+        let mut thumbprints = (0..2).map(|_| check(&claims(now)).unwrap());
+        assert_eq!(thumbprints.next(), thumbprints.next(), "the same key has the same thumbprint");
+        for (name, value, expected) in [
+            ("htm", json!("GET"), DpopError::Method),
+            ("htm", json!("post"), DpopError::Method),
+            ("htu", json!("https://shop.test/order"), DpopError::Target),
+            ("htu", json!("http://shop.test/orders"), DpopError::Target),
+            ("htu", json!("https://evil.test/orders"), DpopError::Target),
+            ("htu", Value::Null, DpopError::Target),
+            ("ath", json!(base64_sha256(b"other")), DpopError::TokenHash),
+            ("ath", Value::Null, DpopError::TokenHash),
+            ("iat", json!("now"), DpopError::IssuedAt),
+            ("iat", json!(seconds(now) + 6), DpopError::InFuture),
+            ("iat", json!(seconds(now) - 61), DpopError::TooOld),
+            ("jti", json!(""), DpopError::Identifier),
+            ("jti", json!("x".repeat(257)), DpopError::Identifier),
+        ] {
+            let mut changed = claims(now);
+            changed[name] = value;
+            assert_eq!(check(&changed), Err(expected), "{changed}");
+        }
+    }
+}
+
+#[test]
+fn a_proof_counts_once() {
+    let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
+    let claims = claims(now);
+    let proof = signed(&issuer, &claims);
+    let check = |proof: &str, at| proofs.check(&headers(&[proof]), &request(), Dpop::default(), at);
+    check(&proof, now).unwrap();
+    assert_eq!(check(&proof, now), Err(DpopError::Replay));
+    assert_eq!(check(&proof, now + Duration::from_mins(1)), Err(DpopError::Replay));
+    assert_eq!(check(&proof, now + Duration::from_secs(61)), Err(DpopError::TooOld));
+    check(&signed(&Issuer::ed25519("k"), &claims), now).expect("the same id by another key");
+    let before = now - Duration::from_secs(30);
+    assert_eq!(check(&signed(&issuer, &self::claims(before)), now), Err(DpopError::BeforeMemory));
+}
+
+#[test]
+fn a_nonce_of_the_gateway_keeps_proofs_from_being_made_beforehand() {
+    let (now, issuer) = (SystemTime::now(), Issuer::ed25519("k"));
+    let (proofs, neighbour) = (DpopProofs::new(Some(key())), DpopProofs::new(Some(key())));
+    let policy = Dpop { nonce: true, max_age: Duration::from_mins(10), ..Dpop::default() };
+    let check = |nonce: Option<&str>, at: SystemTime| {
+        let mut claims = claims(at);
+        claims["nonce"] = nonce.into();
+        proofs.check(&headers(&[&signed(&issuer, &claims)]), &request(), policy, at)
+    };
+    assert_eq!(check(None, now), Err(DpopError::Nonce));
+    assert_eq!(check(Some("invented"), now), Err(DpopError::Nonce));
+    let nonce = neighbour.nonce(now).unwrap();
+    check(Some(nonce.to_str().unwrap()), now).unwrap();
+    check(Some(nonce.to_str().unwrap()), now + Duration::from_mins(2)).unwrap();
+    let late = check(Some(nonce.to_str().unwrap()), now + Duration::from_mins(3));
+    assert_eq!(late, Err(DpopError::Nonce));
+    let stranger = DpopProofs::new(None).nonce(now).unwrap();
+    assert_eq!(check(Some(stranger.to_str().unwrap()), now), Err(DpopError::Nonce));
+}
+
+#[test]
+fn what_is_no_proof() {
+    let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
+    let check = |values: &[&str]| proofs.check(&headers(values), &request(), Dpop::default(), now);
+    let with = |header: &Value| issuer.sign(&header.to_string(), &claims(now).to_string());
+    let good = signed(&issuer, &claims(now));
+    assert_eq!(check(&[]), Err(DpopError::Missing));
+    assert_eq!(check(&[&good, &good]), Err(DpopError::Ambiguous));
+    assert_eq!(check(&["a.b"]), Err(DpopError::Form));
+    assert_eq!(check(&[&"x".repeat(4097)]), Err(DpopError::TooLong));
+    let mut private = issuer.jwk();
+    private["d"] = json!("AAAA");
+    for (header, expected) in [
+        (json!({ "alg": "EdDSA", "jwk": issuer.jwk() }), DpopError::Type),
+        (json!({ "typ": "JWT", "alg": "EdDSA", "jwk": issuer.jwk() }), DpopError::Type),
+        (json!({ "typ": "dpop+jwt", "alg": "none", "jwk": issuer.jwk() }), DpopError::Algorithm),
+        (json!({ "typ": "dpop+jwt", "alg": "HS256", "jwk": issuer.jwk() }), DpopError::Algorithm),
+        (json!({ "typ": "dpop+jwt", "alg": "EdDSA" }), DpopError::Key),
+        (json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": private }), DpopError::Key),
+        (
+            json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": issuer.jwk(), "crit": ["x"] }),
+            DpopError::Critical,
+        ),
+        (
+            json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": Issuer::ed25519("k").jwk() }),
+            DpopError::Signature,
+        ),
+        (json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": issuer.jwk() }), DpopError::Signature),
+    ] {
+        assert_eq!(check(&[&with(&header)]), Err(expected), "{header}");
+    }
+}
+
+#[test]
+fn targets_are_compared_as_urls() {
+    let target = ("https", "Shop.test", "/a");
+    for (url, expected) in [
+        ("https://shop.test/a", true),
+        ("https://SHOP.test:443/a", true),
+        ("https://shop.test/a?query=1", true),
+        ("https://shop.test/A", false),
+        ("https://shop.test/a/", false),
+        ("https://shop.test:8443/a", false),
+        ("https://user@shop.test/a", false),
+        ("/a", false),
+        ("", false),
+    ] {
+        assert_eq!(is_target(url, target), expected, "{url}");
+    }
+    assert!(is_target("http://shop.test", ("http", "shop.test:80", "")));
+}

@@ -1,0 +1,210 @@
+//! Roles of organisations' own, bindings with a scope and an end, and who may give them.
+
+use std::time::{Duration, SystemTime};
+
+use bartizan_config::StoreLocation;
+use bartizan_identity::{
+    SessionToken,
+    account::{AccountError, Authority, Login, NewBinding, NewOwnKey, NewService, Person, RoleHolder, Visit},
+};
+
+use crate::{Node, OPERATOR, PASSWORD, postgres_server::PostgresServer, who};
+
+impl Node {
+    /// What this session may do.
+    async fn grants(&self, token: &SessionToken) -> String {
+        self.enter(token).await.unwrap().grants.to_str().unwrap().to_owned()
+    }
+
+    async fn log_in_for(&self, email: &str, organization: &str) -> SessionToken {
+        let login = Login {
+            email: email.into(),
+            password: PASSWORD.into(),
+            organization: Some(organization.into()),
+            device: None,
+        };
+        self.accounts.log_in(&login, &Visit::default()).await.unwrap().token
+    }
+
+    async fn bind(
+        &self,
+        organization: &str,
+        new: NewBinding,
+        authority: &Authority<'_>,
+    ) -> Result<(), AccountError> {
+        self.accounts.bind_role(organization, &new, authority, &Visit::default()).await
+    }
+}
+
+fn bound(person: &Person, role: &str) -> NewBinding {
+    NewBinding {
+        holder: RoleHolder::Person(who(person)),
+        role: role.into(),
+        scope: Vec::new(),
+        expires: None,
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+async fn a_life_of_roles(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit, operator) = (&node.accounts, Visit::default(), Authority::Operator);
+    for name in ["Roles Ltd", "Other Ltd"] {
+        accounts.create_organization(name, OPERATOR, &visit).await.unwrap();
+    }
+    let ada = node.person("roles@shop.test", &[]).await;
+    let made = accounts
+        .create_custom_role("Roles Ltd", "support", &texts(&["tickets:*", "orders:read"]), &operator, &visit)
+        .await
+        .unwrap();
+    assert_eq!(made.name, "support");
+    for (name, why) in
+        [("support", "twice"), ("auditor", "of the configuration"), ("super_admin", "built in")]
+    {
+        let permissions = texts(&["*"]);
+        let taken = accounts.create_custom_role("Roles Ltd", name, &permissions, &operator, &visit).await;
+        assert!(matches!(taken, Err(AccountError::Taken(_))), "{why}");
+    }
+    let elsewhere = node.bind("Other Ltd", bound(&ada, "support"), &operator).await;
+    assert!(matches!(elsewhere, Err(AccountError::UnknownRole(_))), "a role of another organisation");
+
+    node.bind("Roles Ltd", bound(&ada, "support"), &operator).await.unwrap();
+    let token = node.log_in_for("roles@shop.test", "Roles Ltd").await;
+    assert_eq!(node.grants(&token).await, "orders:read tickets:*");
+    let session = accounts.current_session(&token).await.unwrap();
+    assert_eq!(session.roles, [format!("{}/support", session.organization.as_ref().unwrap())]);
+
+    // A scope cuts it down, at once; without one it is whole again.
+    let scoped = NewBinding { scope: texts(&["tickets:read", "users:*"]), ..bound(&ada, "support") };
+    node.bind("Roles Ltd", scoped, &operator).await.unwrap();
+    assert_eq!(node.grants(&token).await, "tickets:read");
+    let soon = Some(SystemTime::now() + Duration::from_millis(400));
+    let ending = NewBinding { expires: soon, ..bound(&ada, "custom/support") };
+    node.bind("Roles Ltd", ending, &operator).await.unwrap();
+    assert_eq!(node.grants(&token).await, "orders:read tickets:*");
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    assert_eq!(node.grants(&token).await, "", "the role has ended");
+
+    // A scoped role of the configuration, and a key of its holder.
+    let scoped = NewBinding { scope: texts(&["orders:*"]), ..bound(&ada, "auditor") };
+    node.bind("Roles Ltd", scoped, &operator).await.unwrap();
+    assert!(!node.may_read_reports(&node.enter(&token).await.unwrap()));
+    node.bind("Roles Ltd", bound(&ada, "auditor"), &operator).await.unwrap();
+    assert!(node.may_read_reports(&node.enter(&token).await.unwrap()));
+
+    // Services have roles, too.
+    let service = NewService { organization: "Roles Ltd".into(), name: "robot".into(), permissions: vec![] };
+    let (service, _) = accounts.create_service(service, OPERATOR, &visit).await.unwrap();
+    let of_service = NewBinding { holder: RoleHolder::Service(service.id.clone()), ..bound(&ada, "support") };
+    let foreign =
+        node.bind("Other Ltd", NewBinding { role: "viewer".into(), ..of_service.clone() }, &operator).await;
+    assert!(matches!(foreign, Err(AccountError::Missing(_))), "{foreign:?}");
+    node.bind("Roles Ltd", of_service, &operator).await.unwrap();
+    let standing = accounts.service_standing(&service.id).await.unwrap().unwrap();
+    assert_eq!(standing.grants.len(), 2);
+    assert_eq!(accounts.bindings("Roles Ltd").await.unwrap().len(), 3);
+
+    // Who loses a role loses it everywhere.
+    accounts.delete_custom_role("Roles Ltd", "support", &operator, &visit).await.unwrap();
+    let standing = accounts.service_standing(&service.id).await.unwrap().unwrap();
+    assert!(standing.grants.is_empty() && standing.roles.is_empty());
+    let holder = RoleHolder::Person(who(&ada));
+    accounts.unbind_role("Roles Ltd", &holder, "auditor", &operator, &visit).await.unwrap();
+    assert!(!node.may_read_reports(&node.enter(&token).await.unwrap()));
+    let again = accounts.unbind_role("Roles Ltd", &holder, "auditor", &operator, &visit).await.unwrap_err();
+    assert!(matches!(again, AccountError::Missing(_)), "{again}");
+    assert!(accounts.bindings("Roles Ltd").await.unwrap().is_empty());
+}
+
+/// Whoever manages an organisation gives what they have, there, to those who belong to it.
+async fn delegation(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit, operator) = (&node.accounts, Visit::default(), Authority::Operator);
+    for name in ["Mine", "Theirs"] {
+        accounts.create_organization(name, OPERATOR, &visit).await.unwrap();
+    }
+    let chief = node.person("chief@shop.test", &[]).await;
+    let member = node.person("member@shop.test", &[]).await;
+    let stranger = node.person("stranger@shop.test", &[]).await;
+    node.bind("Mine", bound(&chief, "org_admin"), &operator).await.unwrap();
+    node.bind("Mine", bound(&member, "viewer"), &operator).await.unwrap();
+    node.bind("Theirs", bound(&chief, "viewer"), &operator).await.unwrap();
+    let token = node.log_in_for("chief@shop.test", "Mine").await;
+    let session = accounts.current_session(&token).await.unwrap();
+    let chiefs = Authority::Manager(&session);
+    let forbidden = |result: Result<(), AccountError>, what: &str| {
+        assert!(matches!(result, Err(AccountError::Forbidden(_))), "{what}: {result:?}");
+    };
+
+    // What they have, they give.
+    node.bind("Mine", bound(&member, "user"), &chiefs).await.unwrap();
+    let billing = texts(&["billing:view"]);
+    accounts.create_custom_role("Mine", "billing", &billing, &chiefs, &visit).await.unwrap();
+    node.bind("Mine", bound(&member, "billing"), &chiefs).await.unwrap();
+
+    // More than that, or elsewhere, they do not.
+    forbidden(node.bind("Mine", bound(&member, "super_admin"), &chiefs).await, "everything");
+    forbidden(node.bind("Mine", bound(&chief, "super_admin"), &chiefs).await, "everything to themselves");
+    forbidden(node.bind("Mine", bound(&member, "auditor"), &chiefs).await, "reports");
+    forbidden(node.bind("Theirs", bound(&member, "viewer"), &chiefs).await, "elsewhere");
+    let reports = accounts.create_custom_role("Mine", "all", &texts(&["*"]), &chiefs, &visit).await;
+    forbidden(reports.map(|_| ()), "a role with everything");
+    let scoped = NewBinding { scope: texts(&["user:read"]), ..bound(&member, "super_admin") };
+    node.bind("Mine", scoped, &chiefs).await.unwrap();
+    let missing = node.bind("Mine", bound(&stranger, "viewer"), &chiefs).await;
+    assert!(matches!(missing, Err(AccountError::Missing(_))), "a stranger: {missing:?}");
+
+    // Nor do they take away what outranks them.
+    node.bind("Mine", bound(&member, "super_admin"), &operator).await.unwrap();
+    let holder = RoleHolder::Person(who(&member));
+    let taken = accounts.unbind_role("Mine", &holder, "super_admin", &chiefs, &visit).await;
+    forbidden(taken, "taking everything away");
+
+    // A session for the other organisation manages neither.
+    let token = node.log_in_for("chief@shop.test", "Theirs").await;
+    let refused = accounts.permitted_session(&token, "organization:manage").await;
+    assert!(matches!(refused, Err(AccountError::Forbidden(_))));
+    let session = accounts.current_session(&token).await.unwrap();
+    let elsewhere = Authority::Manager(&session);
+    forbidden(node.bind("Mine", bound(&member, "viewer"), &elsewhere).await, "from elsewhere");
+    forbidden(node.bind("Theirs", bound(&member, "viewer"), &elsewhere).await, "as a viewer");
+
+    // Their own keys are no way around it.
+    let token = node.log_in_for("chief@shop.test", "Mine").await;
+    let key = |permission: &str| NewOwnKey {
+        name: "mine".into(),
+        permissions: texts(&[permission]),
+        addresses: Vec::new(),
+        expires: None,
+    };
+    let beyond = accounts.create_own_api_key(&token, key("reports:read"), &visit).await;
+    forbidden(beyond.map(|_| ()), "a key with more");
+    let (own, _) = accounts.create_own_api_key(&token, key("billing:view"), &visit).await.unwrap();
+    assert_eq!(own.organization.as_deref(), session_organization(&node, &token).await.as_deref());
+    let trail = accounts.audit(1000).await.unwrap();
+    assert!(trail.iter().any(|entry| entry.action == "role.bind" && entry.actor == chief.id.as_str()));
+}
+
+async fn session_organization(node: &Node, token: &SessionToken) -> Option<String> {
+    let session = node.accounts.current_session(token).await.unwrap();
+    session.organization.map(|organization| organization.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
+    a_life_of_roles(&location).await;
+    delegation(&location).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_on_postgres() {
+    let server = PostgresServer::start();
+    let location: StoreLocation = server.url().parse().unwrap();
+    a_life_of_roles(&location).await;
+    delegation(&location).await;
+}

@@ -1,0 +1,103 @@
+//! Tokens of machines, and those that they get for tokens that they were called with.
+
+use bartizan_identity::{
+    AuthenticationError, ClientCertificate, InvalidReason, SessionToken,
+    account::{NewService, Visit},
+    authorization_server::{ClientProof, Grant, OAuthError, Proofs, Revoked, TokenRequest},
+};
+use http::HeaderMap;
+use secrecy::SecretString;
+
+use super::{Issuing, claims, is_refused};
+use crate::OPERATOR;
+
+/// A service of an organisation, which operators know and the configuration does not.
+async fn services(gateway: &Issuing) {
+    let (accounts, visit) = (&gateway.node.accounts, Visit::default());
+    let organization = accounts.create_organization("Machines Ltd", OPERATOR, &visit).await.unwrap().id;
+    let permissions = vec!["payment:read".into(), "payment:write".into()];
+    let new = NewService { organization: organization.to_string(), name: "payment".into(), permissions };
+    let (service, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+    let ask = async |secret: &SecretString, grant: Grant| {
+        let client = ClientProof { id: service.id.clone(), secret: Some(secret.clone()), assertion: None };
+        let request = TokenRequest { client, grant, resources: Vec::new() };
+        let headers = HeaderMap::new();
+        let proofs = Proofs { headers: &headers, certificate: None };
+        gateway.server.token(&request, &proofs, &Visit::default()).await
+    };
+    let own = |scope: &str| Grant::ClientCredentials { scope: scope.into() };
+    let issued = ask(&secret, own("payment:read")).await.unwrap();
+    let said = claims(&issued.access_token);
+    assert_eq!((&said["sub"], &said["org_id"]), (&service.id.as_str().into(), &organization.as_str().into()));
+    assert_eq!(gateway.enter(&issued.access_token).unwrap().grants.to_str().unwrap(), "payment:read");
+    is_refused(ask(&secret, own("users:read")).await, OAuthError::InvalidScope);
+    is_refused(ask(&"x".repeat(60).into(), own("")).await, OAuthError::InvalidClient);
+    let exchange = Grant::TokenExchange { subject: issued.access_token.clone(), scope: String::new() };
+    is_refused(ask(&secret, exchange).await, OAuthError::UnauthorizedClient);
+    accounts.suspend_service(&service.id, Some("leaked"), OPERATOR, &visit).await.unwrap();
+    gateway.revoked(&issued.access_token).await;
+    is_refused(ask(&secret, own("")).await, OAuthError::InvalidClient);
+}
+
+/// A machine's own tokens, and those that it gets for tokens that it was called with.
+pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
+    let ask = async |id: &str, grant: Grant, resources: &[&str]| {
+        let secret = (id == "watcher").then(|| "watcher".into());
+        let resources = resources.iter().map(|resource| (*resource).to_owned()).collect();
+        let request =
+            TokenRequest { client: ClientProof { id: id.into(), secret, assertion: None }, grant, resources };
+        let headers = HeaderMap::new();
+        let proofs = Proofs { headers: &headers, certificate: None };
+        gateway.server.token(&request, &proofs, &Visit::default()).await
+    };
+    let own = |scope: &str| Grant::ClientCredentials { scope: scope.into() };
+    let machine = ask("watcher", own("reports:read users:read"), &[]).await.unwrap();
+    let said = claims(&machine.access_token);
+    assert_eq!((&said["sub"], &said["client_id"]), (&"watcher".into(), &"watcher".into()));
+    assert_eq!(said["permissions"], serde_json::json!(["reports:read", "users:read"]));
+    assert!(machine.refresh_token.is_none());
+    let identified = gateway.enter(&machine.access_token).unwrap();
+    assert_eq!(identified.grants.to_str().unwrap(), "reports:read users:read");
+    is_refused(ask("watcher", own("invoices:write"), &[]).await, OAuthError::InvalidScope);
+    is_refused(ask("app", own(""), &[]).await, OAuthError::UnauthorizedClient);
+
+    services(gateway).await;
+    let person = gateway.issue(session, "reports:read reports:write").await;
+    let exchange = |scope: &str| {
+        let subject = person.access_token.clone();
+        Grant::TokenExchange { subject, scope: scope.into() }
+    };
+    let billing = "http://localhost:8080/billing";
+    let next = ask("watcher", exchange("reports:read"), &[billing]).await.unwrap();
+    let (before, after) = (claims(&person.access_token), claims(&next.access_token));
+    assert_eq!(
+        (&after["sub"], &after["aud"], &after["sid"]),
+        (&before["sub"], &billing.into(), &before["sid"])
+    );
+    assert_eq!(after["act"], serde_json::json!({ "sub": "watcher" }));
+    assert_eq!(after["permissions"], serde_json::json!(["reports:read"]));
+    assert!(after["exp"].as_i64() <= before["exp"].as_i64() && after["jti"] != before["jti"]);
+    let again = Grant::TokenExchange { subject: next.access_token.clone(), scope: String::new() };
+    let again = claims(&ask("watcher", again, &[]).await.unwrap().access_token);
+    assert_eq!(again["act"], serde_json::json!({ "sub": "watcher", "act": { "sub": "watcher" } }));
+    is_refused(ask("watcher", exchange("reports:*"), &[]).await, OAuthError::InvalidScope);
+    is_refused(ask("app", exchange(""), &[]).await, OAuthError::UnauthorizedClient);
+    is_refused(ask("watcher", exchange(""), &["https://elsewhere.test"]).await, OAuthError::InvalidTarget);
+    let nonsense = Grant::TokenExchange { subject: "nonsense".into(), scope: String::new() };
+    is_refused(ask("watcher", nonsense, &[]).await, OAuthError::InvalidRequest);
+
+    // What ends the first ends the second; a token that is bound gives none that is not.
+    let certificate = |byte| ClientCertificate { fingerprint: [byte; 32], ..ClientCertificate::default() };
+    let bound = gateway.bound(session, &certificate(7)).await;
+    let exchange = Grant::TokenExchange { subject: bound.access_token.clone(), scope: String::new() };
+    is_refused(ask("watcher", exchange, &[]).await, OAuthError::InvalidRequest);
+    assert!(matches!(
+        gateway.enter(&bound.access_token),
+        Err(AuthenticationError::Invalid { reason: InvalidReason::OtherCertificate, .. })
+    ));
+    gateway.enter_with(&bound.access_token, Some(&certificate(7))).expect("with its certificate");
+    assert!(gateway.enter_with(&bound.access_token, Some(&certificate(8))).is_err());
+    let family = before["grant_id"].as_str().unwrap().to_owned();
+    gateway.server.revoke(&Revoked::Authorization(family), OPERATOR, &Visit::default()).await.unwrap();
+    gateway.revoked(&next.access_token).await;
+}

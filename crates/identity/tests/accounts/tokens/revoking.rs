@@ -1,0 +1,112 @@
+//! What ends tokens before their time.
+
+use std::time::Duration;
+
+use bartizan_config::StoreLocation;
+use bartizan_identity::{
+    account::{PersonId, Visit},
+    authorization_server::{ClientProof, OAuthError, Revoked},
+};
+
+use super::{Issuing, claims, is_refused, refresh_of};
+use crate::{OPERATOR, who};
+
+pub(super) async fn everything_that_revokes(location: &StoreLocation) {
+    let gateway = Issuing::open(location).await;
+    let visit = Visit::default();
+    let bob = gateway.node.person("bob@shop.test", &["auditor"]).await;
+    let acme = gateway.node.accounts.create_organization("Acme", OPERATOR, &visit).await.unwrap();
+    gateway.node.accounts.add_role(Some("Acme"), &who(&bob), "viewer", OPERATOR, &visit).await.unwrap();
+    let app = || ClientProof { id: "app".into(), secret: None, assertion: None };
+
+    // One access token.
+    let session = gateway.node.log_in("bob@shop.test").await;
+    let one = gateway.issue(&session, "reports:read").await;
+    assert_eq!(claims(&one.access_token)["org_id"], acme.id.as_str());
+    let sibling = gateway.refresh(refresh_of(&one)).await.unwrap();
+    let stranger = ClientProof { id: "other".into(), secret: None, assertion: None };
+    is_refused(
+        gateway.server.revoke_own(&stranger, &one.access_token, &visit).await,
+        OAuthError::InvalidGrant,
+    );
+    gateway.server.revoke_own(&app(), &one.access_token, &visit).await.unwrap();
+    gateway.revoked(&one.access_token).await;
+    gateway.enter(&sibling.access_token).expect("the others go on");
+    // A refresh token, and all that came of it.
+    gateway.server.revoke_own(&app(), refresh_of(&sibling), &visit).await.unwrap();
+    gateway.revoked(&sibling.access_token).await;
+    is_refused(gateway.refresh(refresh_of(&sibling)).await, OAuthError::InvalidGrant);
+    gateway.server.revoke_own(&app(), &"nonsense".into(), &visit).await.expect("RFC 7009, section 2.2");
+
+    // A session, a person, an organisation.
+    let one = gateway.issue(&session, "reports:read").await;
+    gateway.node.accounts.log_out(&session, &visit).await.unwrap();
+    gateway.revoked(&one.access_token).await;
+    is_refused(gateway.refresh(refresh_of(&one)).await, OAuthError::InvalidGrant);
+    for what in [
+        Revoked::Person(PersonId("bob@shop.test".into())),
+        Revoked::Organization("Acme".into()),
+        Revoked::Token(String::new()),
+        Revoked::Authorization(String::new()),
+    ] {
+        let session = gateway.node.log_in("bob@shop.test").await;
+        let one = gateway.issue(&session, "reports:read").await;
+        let said = claims(&one.access_token);
+        let what = match what {
+            Revoked::Token(_) => Revoked::Token(said["jti"].as_str().unwrap().into()),
+            Revoked::Authorization(_) => Revoked::Authorization(said["grant_id"].as_str().unwrap().into()),
+            other => other,
+        };
+        gateway.server.revoke(&what, OPERATOR, &visit).await.unwrap();
+        gateway.revoked(&one.access_token).await;
+        assert_eq!(
+            gateway.refresh(refresh_of(&one)).await.is_ok(),
+            matches!(what, Revoked::Token(_)),
+            "{what:?}"
+        );
+        let next = gateway.issue(&session, "reports:read").await;
+        gateway.enter(&next.access_token).expect("what is issued afterwards counts");
+    }
+
+    // Introspection is for those with a secret.
+    let session = gateway.node.log_in("bob@shop.test").await;
+    let one = gateway.issue(&session, "reports:read").await;
+    let watcher = ClientProof { id: "watcher".into(), secret: Some("watcher".into()), assertion: None };
+    let told = gateway.server.introspect(&watcher, &one.access_token).await.unwrap();
+    assert_eq!(
+        (&told["active"], &told["client_id"], &told["scope"]),
+        (&true.into(), &"app".into(), &"reports:read".into())
+    );
+    assert_eq!(
+        gateway.server.introspect(&watcher, refresh_of(&one)).await.unwrap()["active"],
+        false,
+        "another client's"
+    );
+    is_refused(gateway.server.introspect(&app(), &one.access_token).await, OAuthError::InvalidClient);
+    gateway.node.accounts.log_out(&session, &visit).await.unwrap();
+    gateway.revoked(&one.access_token).await;
+    let told = gateway.server.introspect(&watcher, &one.access_token).await.unwrap();
+    assert_eq!(told, serde_json::json!({ "active": false }));
+}
+
+/// What one gateway issues the other accepts; what one revokes the other refuses within a second.
+pub(super) async fn two_gateways(location: &StoreLocation) {
+    let (one, other) = tokio::join!(Issuing::open(location), Issuing::open(location));
+    assert_eq!(one.server.jwks(), other.server.jwks(), "one transaction decides");
+    assert_eq!(one.server.jwks()["keys"].as_array().unwrap().len(), 2);
+    one.node.person("eve@shop.test", &["auditor"]).await;
+    let session = one.node.log_in("eve@shop.test").await;
+    let issued = one.issue(&session, "reports:read").await;
+    other.enter(&issued.access_token).unwrap();
+    one.server
+        .revoke_own(
+            &ClientProof { id: "app".into(), secret: None, assertion: None },
+            refresh_of(&issued),
+            &Visit::default(),
+        )
+        .await
+        .unwrap();
+    let took = other.revoked(&issued.access_token).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    is_refused(other.refresh(refresh_of(&issued)).await, OAuthError::InvalidGrant);
+}
