@@ -33,7 +33,8 @@ fuzz_target!(|input: (&[u8], &[u8], &[u8])| {
         head.headers.insert(name, value);
     }
     let is_read = SignatureFields::read(&head.headers).is_ok();
-    let presented = Presented { head: &head, secure: true, client_certificate: None, address: None, content: None };
+    let presented =
+        Presented { head: &head, secure: true, client_certificate: None, address: None, content: None };
     let (authenticator, selection) = &*GATE;
     let refused = authenticator.authenticate(selection, &presented);
     assert!(refused.is_err(), "nobody has signed this: {is_read}");

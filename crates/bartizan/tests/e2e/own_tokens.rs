@@ -319,16 +319,11 @@ async fn a_client_of_another_house_gets_along() {
         return;
     }
     let upstream = Upstream::start().await;
-    // The issuer is where the gateway listens, which it learns by listening there first.
+    // The issuer is where the gateway listens.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let listen = format!(
-        "version: 1\nlisten: {{ http: \"{}\", admin: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }}\n",
-        issuer.trim_start_matches("http://")
-    );
     let document = document(&upstream, "", "").replace("http://localhost:8080", &issuer);
-    let gateway = Gateway::start(&format!("{listen}{document}")).await;
+    let gateway = Gateway::launch(&document).inherit(&listener).start().await;
     let cookie = log_in(&gateway, "ada@shop.test").await;
     let question = json!({
         "issuer": issuer, "client": "app", "redirect_uri": BACK, "cookie": cookie, "route": gateway.url("/reports/1"),

@@ -39,7 +39,7 @@ impl AuthorizationServer {
             "authorization_response_iss_parameter_supported": true,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms,
-            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "name"],
+            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "email_verified", "name"],
             "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
             "tls_client_certificate_bound_access_tokens": true,
             "protected_resources": tokens.resources,
