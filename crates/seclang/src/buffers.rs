@@ -116,6 +116,7 @@ pub(crate) struct Buffers {
     derived: Store,
     /// The gates that each value opens, for those that were scanned.
     hits: Vec<u64>,
+    forgotten: u32,
 }
 
 #[derive(Debug, Default)]
@@ -146,6 +147,13 @@ type Steps = [u32; Transformation::NAMES.len()];
 pub(crate) struct Mark {
     bytes: usize,
     buffers: usize,
+}
+
+impl Mark {
+    /// Whether this value came later. What transformations make is not marked.
+    pub(crate) fn is_before(&self, id: BufferId) -> bool {
+        id.0 & DERIVED == 0 && id.0 as usize >= self.buffers
+    }
 }
 
 /// How many bytes transformations may make of one.
@@ -237,13 +245,28 @@ impl Buffers {
 
     /// The gates that a value opens.
     pub(crate) fn hits(&mut self, id: BufferId, index: &GateIndex) -> &[u64] {
+        let start = self.place_of_hits(id, index);
+        &self.hits[start..start + index.words()]
+    }
+
+    /// Where the gates stand that a value opens, for [`Self::hits_at`].
+    pub(crate) fn place_of_hits(&mut self, id: BufferId, index: &GateIndex) -> usize {
         let id = {
             let (store, at) = self.store(id);
             store.buffers[at].lowered.unwrap_or(id)
         };
         let (store, at) = self.store(id);
-        let start = store.buffers[at].hits.unwrap_or_else(|| self.scan(id, index));
-        &self.hits[start..start + index.words()]
+        store.buffers[at].hits.unwrap_or_else(|| self.scan(id, index))
+    }
+
+    /// The gates that a value opens, and behind them those of others.
+    pub(crate) fn hits_at(&self, place: usize) -> &[u64] {
+        self.hits.get(place..).unwrap_or_default()
+    }
+
+    /// How often what transformations made was forgotten.
+    pub(crate) fn forgotten(&self) -> u32 {
+        self.forgotten
     }
 
     fn scan(&mut self, id: BufferId, index: &GateIndex) -> usize {
@@ -296,6 +319,7 @@ impl Buffers {
 
     /// Forgets what transformations made. No buffer of theirs may be in use.
     pub(crate) fn forget_derived(&mut self) {
+        self.forgotten = self.forgotten.wrapping_add(1);
         self.derived = Store::default();
         self.raw.steps.clear();
         self.hits.clear();

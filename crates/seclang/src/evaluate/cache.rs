@@ -21,6 +21,8 @@ pub(super) struct Cache {
     raw: Box<[Known<Summary>]>,
     /// For each group what its values have together.
     groups: Box<[Known<Summary>]>,
+    /// For each group what is asked of its values in the end.
+    finals: Box<[KnownFinals]>,
     /// As for groups, for groups that are asked together.
     bundles: Box<[Known<Summary>]>,
     /// The gates that any value of a summary opens; those of nothing come first.
@@ -32,6 +34,32 @@ pub(super) struct Cache {
 struct Known<T> {
     version: u32,
     known: T,
+}
+
+/// A value as gates see it: after all transformations of a chain, but for the case of letters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Final {
+    pub(super) value: BufferId,
+    /// Where the buffers have the gates that it opens.
+    pub(super) hits: usize,
+}
+
+/// Of each value of a group, in order.
+#[derive(Debug, Default)]
+pub(super) struct Finals(Vec<Final>);
+
+impl Finals {
+    pub(super) fn get(&self, at: usize) -> Option<Final> {
+        self.0.get(at).copied()
+    }
+}
+
+/// They hold until the values change, or what transformations made is forgotten.
+#[derive(Debug, Default)]
+struct KnownFinals {
+    version: u32,
+    forgotten: u32,
+    known: Finals,
 }
 
 /// What several values have together.
@@ -57,6 +85,7 @@ impl Cache {
             selections: vec![Known::default(); rules.selections.len()].into(),
             raw: vec![Known::default(); rules.selections.len()].into(),
             groups: vec![Known::default(); rules.groups.len()].into(),
+            finals: std::iter::repeat_with(KnownFinals::default).take(rules.groups.len()).collect(),
             bundles: vec![Known::default(); rules.bundles.len()].into(),
             hits: vec![0; rules.index.words()],
         }
@@ -71,6 +100,8 @@ impl Cache {
         size_of_val(&*self.selections)
             + self.selections.iter().map(entries).sum::<usize>()
             + size_of_val(&*self.groups)
+            + size_of_val(&*self.finals)
+            + self.finals.iter().map(|finals| finals.known.0.capacity() * size_of::<Final>()).sum::<usize>()
             + size_of_val(&*self.bundles)
             + self.hits.capacity() * size_of::<u64>()
     }
@@ -95,6 +126,37 @@ impl Cache {
 
     pub(super) fn put_back(&mut self, number: usize, entries: Entries) {
         self.selections[number].known = entries;
+    }
+
+    /// What is asked of the values of a group in the end, to be handed back with [`Self::put_back_finals`].
+    pub(super) fn take_finals(
+        &mut self,
+        number: usize,
+        entries: &[Entry],
+        looked: &mut Looked<'_>,
+    ) -> Finals {
+        let Group { selection, chain, .. } = &looked.rules.groups[number];
+        let version = looked.values.version_of(looked.rules.selections[*selection].variable) + 1;
+        let finals = &mut self.finals[number];
+        if (finals.version, finals.forgotten) != (version, looked.buffers.forgotten()) {
+            (finals.version, finals.forgotten) = (version, looked.buffers.forgotten());
+            let buffers = &mut looked.buffers;
+            finals.known.0.clear();
+            finals.known.0.reserve_exact(entries.len());
+            finals.known.0.extend(entries.iter().map(|Entry { value, .. }| {
+                let is_changed = chain.may_change(buffers.profile(*value));
+                let value = if is_changed { buffers.transformed(*value, chain) } else { *value };
+                Final { value, hits: buffers.place_of_hits(value, &looked.rules.index) }
+            }));
+        }
+        std::mem::take(&mut finals.known)
+    }
+
+    pub(super) fn put_back_finals(&mut self, number: usize, finals: Finals) {
+        // None were taken where none are asked for.
+        if !finals.0.is_empty() {
+            self.finals[number].known = finals;
+        }
     }
 
     /// Whether any value of a group may open a gate.
