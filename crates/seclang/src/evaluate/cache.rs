@@ -13,6 +13,10 @@ use crate::{
 /// Values of a selection: seldom many.
 pub(super) type Entries = SmallVec<[Entry; 4]>;
 
+/// Of more values than this, those that a chain leaves alone are not added to a summary one by one: what all of them have
+/// before any transformation is, and is more than they have.
+const MANY: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Cache {
     /// For each selection its values.
@@ -217,10 +221,16 @@ impl Cache {
     /// What the values of a group have together, some of which its chain may change.
     fn transformed(&mut self, group: &Group, mut summary: Summary, looked: &mut Looked<'_>) -> Summary {
         let entries = self.take(group.selection, looked.rules, looked.values, looked.buffers);
+        let are_many = entries.len() > MANY;
+        if are_many {
+            self.add_summary(&mut summary, self.raw[group.selection].known, looked);
+        }
         let mut before = Profile::default();
         for Entry { value, .. } in &entries {
             if !group.chain.may_change(looked.buffers.profile(*value)) {
-                self.add_value(&mut summary, *value, looked);
+                if !are_many {
+                    self.add_value(&mut summary, *value, looked);
+                }
             } else if group.every_step {
                 self.add_value(&mut summary, *value, looked);
                 let mut value = *value;
@@ -252,11 +262,7 @@ impl Cache {
         if let [_, _, ..] = *looked.rules.bundles[number] {
             for group in &looked.rules.bundles[number] {
                 self.summarise_group(*group, looked);
-                let one = self.groups[*group].known;
-                summary.profile.add(&one.profile);
-                for word in 0..looked.rules.index.words() {
-                    self.hits[summary.hits + word] |= self.hits[one.hits + word];
-                }
+                self.add_summary(&mut summary, self.groups[*group].known, looked);
             }
         }
         self.bundles[number] = Known { version: looked.values.version() + 1, known: summary };
@@ -268,6 +274,13 @@ impl Cache {
         self.hits.resize(self.hits.len().max(own + words), 0);
         self.hits[own..own + words].fill(0);
         Summary { profile: Profile::default(), hits: own, own }
+    }
+
+    fn add_summary(&mut self, summary: &mut Summary, one: Summary, looked: &Looked<'_>) {
+        summary.profile.add(&one.profile);
+        for word in 0..looked.rules.index.words() {
+            self.hits[summary.hits + word] |= self.hits[one.hits + word];
+        }
     }
 
     fn add_value(&mut self, summary: &mut Summary, value: BufferId, looked: &mut Looked<'_>) {
