@@ -3,14 +3,13 @@
 //! A value that a transformation leaves alone shares the storage of the original, so that an ordinary value, which
 //! nearly all of them leave alone, is looked at once for all rules.
 
+mod chain;
+
 use std::borrow::Cow;
 
-use crate::{
-    Transformation,
-    byte_set::ByteSet,
-    gate::GateIndex,
-    transformation::{self, Transformations},
-};
+pub(crate) use chain::{Chain, Profile};
+
+use crate::{Transformation, gate::GateIndex};
 
 /// A value, as it came or transformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,91 +22,6 @@ pub(crate) struct Span {
     end: u32,
 }
 
-/// Transformations, one after the other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Chain {
-    steps: Box<[Transformation]>,
-    set: Transformations,
-    lowering: Lowering,
-}
-
-/// Whether a chain puts letters into lower case: gates do not tell capitals from small letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Lowering {
-    /// It does not, or brings capitals back.
-    No,
-    /// Before other steps, which then see other bytes than they would without it.
-    Early,
-    /// As its last step.
-    Last,
-}
-
-impl Chain {
-    pub(crate) fn new(steps: Vec<Transformation>) -> Self {
-        let set = steps.iter().fold(0, |set, step| set | step.bit());
-        let lowering = match steps.as_slice() {
-            [.., Transformation::Lowercase] => Lowering::Last,
-            steps if steps.contains(&Transformation::Uppercase) => Lowering::No,
-            steps if steps.contains(&Transformation::Lowercase) => Lowering::Early,
-            _ => Lowering::No,
-        };
-        Self { steps: steps.into(), set, lowering }
-    }
-
-    /// Whether it may make another value of one with this profile, or of any of several whose profiles were put
-    /// together. Letters' case does not count, for gates do not regard it.
-    pub(crate) fn may_change(&self, profile: &Profile) -> bool {
-        let others = self.set & !Transformation::Lowercase.bit();
-        let changing = match self.lowering {
-            Lowering::No => profile.touching & self.set,
-            Lowering::Early => profile.touchable & others,
-            Lowering::Last => profile.touching & others,
-        };
-        changing != 0
-    }
-
-    pub(crate) fn steps(&self) -> &[Transformation] {
-        &self.steps
-    }
-}
-
-/// What is known of a value without looking at it again.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Profile {
-    pub(crate) present: ByteSet,
-    /// The transformations that may change it, its bytes say.
-    touchable: Transformations,
-    /// Of those, the ones that have not been tried in vain.
-    touching: Transformations,
-    pub(crate) length: u32,
-}
-
-impl Profile {
-    /// Takes another value in.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.present.add(&other.present);
-        self.touchable |= other.touchable;
-        self.touching |= other.touching;
-        self.length = self.length.max(other.length);
-    }
-
-    /// Of the same value, or of that in lower case.
-    pub(crate) fn in_any_case(&self) -> Self {
-        Self { present: self.present.with_small_letters(), ..*self }
-    }
-
-    /// Transformations of several values were tried in vain: their profiles together are now this one.
-    pub(crate) fn is_touched_only_by(&mut self, now: &Self) {
-        self.touching = now.touching;
-    }
-
-    /// Of the same value in lower case.
-    fn in_lower_case(&self) -> Self {
-        let touchable = self.touchable & !Transformation::Lowercase.bit() | Transformation::Uppercase.bit();
-        Self { present: self.present.in_lower_case(), touchable, touching: touchable, ..*self }
-    }
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     /// What came.
@@ -116,6 +30,7 @@ pub(crate) struct Buffers {
     derived: Store,
     /// The gates that each value opens, for those that were scanned.
     hits: Vec<u64>,
+    forgotten: u32,
 }
 
 #[derive(Debug, Default)]
@@ -146,6 +61,13 @@ type Steps = [u32; Transformation::NAMES.len()];
 pub(crate) struct Mark {
     bytes: usize,
     buffers: usize,
+}
+
+impl Mark {
+    /// Whether this value came later. What transformations make is not marked.
+    pub(crate) fn is_before(&self, id: BufferId) -> bool {
+        id.0 & DERIVED == 0 && id.0 as usize >= self.buffers
+    }
 }
 
 /// How many bytes transformations may make of one.
@@ -201,17 +123,17 @@ impl Buffers {
 
     /// What a chain makes of a value.
     pub(crate) fn transformed(&mut self, id: BufferId, chain: &Chain) -> BufferId {
-        if self.profile(id).touching & chain.set == 0 {
+        if !chain.touches(self.profile(id)) {
             return id;
         }
-        chain.steps.iter().fold(id, |id, step| self.step(id, *step))
+        chain.steps().iter().fold(id, |id, step| self.step(id, *step))
     }
 
     /// What one transformation makes of a value.
     pub(crate) fn step(&mut self, id: BufferId, step: Transformation) -> BufferId {
         let (store, at) = self.store_mut(id);
         let profile = store.profile(at);
-        if profile.touching & step.bit() == 0 {
+        if !profile.is_touched_by(step) {
             return id;
         }
         let lowered = (step == Transformation::Lowercase).then(|| profile.in_lower_case());
@@ -237,13 +159,28 @@ impl Buffers {
 
     /// The gates that a value opens.
     pub(crate) fn hits(&mut self, id: BufferId, index: &GateIndex) -> &[u64] {
+        let start = self.place_of_hits(id, index);
+        &self.hits[start..start + index.words()]
+    }
+
+    /// Where the gates stand that a value opens, for [`Self::hits_at`].
+    pub(crate) fn place_of_hits(&mut self, id: BufferId, index: &GateIndex) -> usize {
         let id = {
             let (store, at) = self.store(id);
             store.buffers[at].lowered.unwrap_or(id)
         };
         let (store, at) = self.store(id);
-        let start = store.buffers[at].hits.unwrap_or_else(|| self.scan(id, index));
-        &self.hits[start..start + index.words()]
+        store.buffers[at].hits.unwrap_or_else(|| self.scan(id, index))
+    }
+
+    /// The gates that a value opens, and behind them those of others.
+    pub(crate) fn hits_at(&self, place: usize) -> &[u64] {
+        self.hits.get(place..).unwrap_or_default()
+    }
+
+    /// How often what transformations made was forgotten.
+    pub(crate) fn forgotten(&self) -> u32 {
+        self.forgotten
     }
 
     fn scan(&mut self, id: BufferId, index: &GateIndex) -> usize {
@@ -296,6 +233,7 @@ impl Buffers {
 
     /// Forgets what transformations made. No buffer of theirs may be in use.
     pub(crate) fn forget_derived(&mut self) {
+        self.forgotten = self.forgotten.wrapping_add(1);
         self.derived = Store::default();
         self.raw.steps.clear();
         self.hits.clear();
@@ -353,14 +291,13 @@ impl Store {
         let Buffer { span, profile, .. } = &mut buffers[at];
         profile.get_or_insert_with(|| {
             let value = bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
-            let (present, touchable) = transformation::profile(value);
-            Profile { present, touchable, touching: touchable, length: span.end - span.start }
+            Profile::of(value, span.end - span.start)
         })
     }
 
     /// A transformation was tried in vain.
     fn is_not_touched(&mut self, at: usize, step: Transformation) {
-        self.profile(at).touching &= !step.bit();
+        self.profile(at).is_not_touched_by(step);
     }
 }
 

@@ -3,6 +3,7 @@
 mod cache;
 mod changing;
 mod effects;
+mod last;
 mod link;
 mod text;
 
@@ -13,7 +14,7 @@ use smallvec::SmallVec;
 use crate::{
     Declaration, Disruption, Interruption, Matched, RuleMatch, RuleSet,
     ast::{AllowScope, BodyProcessor, EngineMode, Phase, Severity, Variable},
-    buffers::{BufferId, Buffers, Span},
+    buffers::{BufferId, Buffers},
     collections::{Collections, Tx},
     compile::Text,
     declared::Believed,
@@ -24,6 +25,7 @@ use crate::{
     values::Values,
 };
 use cache::{Cache, Looked};
+use last::{LastMatch, MatchedEntry};
 
 /// What an exchange holds and what has come of it so far.
 #[derive(Debug)]
@@ -69,26 +71,6 @@ pub(crate) struct Controls {
     pub(crate) processor: Option<BodyProcessor>,
 }
 
-/// `MATCHED_VAR` and its kin.
-#[derive(Debug, Default)]
-struct LastMatch {
-    variable: Option<(Variable, bool)>,
-    /// Within its variable.
-    name: Vec<u8>,
-    value: Vec<u8>,
-    /// By all links of the rule that is being asked.
-    all: Vec<MatchedEntry>,
-}
-
-/// A value that matched.
-#[derive(Clone, Copy, Debug)]
-struct MatchedEntry {
-    variable: Variable,
-    is_count: bool,
-    name: Span,
-    value: BufferId,
-}
-
 impl State {
     pub(crate) fn new(rules: &RuleSet) -> Self {
         let mut buffers = Buffers::default();
@@ -129,13 +111,12 @@ impl State {
 
     /// The memory that all of it takes, but for what is small whatever comes.
     pub(crate) fn held_bytes(&self) -> usize {
-        let last = self.last.value.capacity() + self.last.all.capacity() * size_of::<MatchedEntry>();
         self.buffers.held_bytes()
             + self.values.held_bytes()
             + self.tx.held_bytes()
             + self.cache.held_bytes()
             + self.matches.capacity() * size_of::<RuleMatch>()
-            + last
+            + self.last.held_bytes()
     }
 
     /// Whether rules of this phase still have a say.
@@ -162,7 +143,8 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
     }
     // What rules of another phase skipped or allowed does not concern this one, or it would not listen.
     (state.skip, state.marker, state.allowed) = (0, None, None);
-    let mut evaluation = Evaluation { rules, state, rule: None, keeps: false, reported: SmallVec::new() };
+    let mut evaluation =
+        Evaluation { rules, state, rule: None, keeps: false, uncaptured: None, reported: SmallVec::new() };
     let program = rules.program(phase);
     let mut at = 0;
     while let Some(item) = program.items.get(at) {
@@ -194,7 +176,9 @@ pub(crate) fn variable(
     name: Option<&[u8]>,
 ) -> Option<Vec<u8>> {
     let mut value = Vec::new();
-    Reader { rules, state, rule: None }.append(variable, name, &mut value).then_some(value)
+    Reader { rules, state, rule: None }
+        .first(variable, name, |first| value.extend_from_slice(first))
+        .then_some(value)
 }
 
 /// The rules at work on an exchange.
@@ -205,6 +189,8 @@ struct Evaluation<'e> {
     rule: Option<&'e CompiledRule>,
     /// Whether anything will ask later what has matched it: its report, or the next link.
     keeps: bool,
+    /// The value of which captures are still to be kept.
+    uncaptured: Option<BufferId>,
     /// What has matched it, as far as it is reported.
     reported: SmallVec<[MatchedEntry; 4]>,
 }
@@ -234,6 +220,7 @@ impl Evaluation<'_> {
             }
         }
         if self.state.buffers.is_crowded() {
+            self.state.last.keep(&self.state.buffers);
             self.state.buffers.forget_derived();
         }
         let rule = &self.rules.rules[number];
@@ -248,6 +235,7 @@ impl Evaluation<'_> {
         self.state.last.all.clear();
         // What it looked at and no other rule will, unless it has said something new about the exchange.
         if self.state.values.version() == version {
+            self.state.last.keep_if_behind(mark, &self.state.buffers);
             self.state.buffers.release(mark);
         }
     }

@@ -11,6 +11,7 @@ mod literals;
 mod lowered;
 mod prefixes;
 mod required;
+mod seen;
 
 #[cfg(test)]
 mod tests;

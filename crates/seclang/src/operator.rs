@@ -202,6 +202,12 @@ impl Operator {
         self.or_negated(value, found)
     }
 
+    /// Whether [`Self::captures`] leaves nothing of what was captured before, so that of several values only the last need be
+    /// asked for it.
+    pub(crate) fn captures_anew(&self) -> bool {
+        matches!(&self.comparison, Comparison::Pattern(pattern) if !self.negated && pattern.captures_all_groups())
+    }
+
     fn or_negated(&self, value: &[u8], found: Option<Match>) -> Option<Match> {
         match found {
             found if !self.negated => found,

@@ -194,11 +194,21 @@ pub(crate) struct CompiledLink {
     /// Whether it leaves out values that are what they were declared to be.
     pub(crate) seeks_attacks: bool,
     pub(crate) multi_match: bool,
-    pub(crate) captures: bool,
+    pub(crate) captures: Captures,
     /// For each value that matches, in the order of the file.
     pub(crate) on_match: Box<[OnMatch]>,
     /// Once the whole chain holds.
     pub(crate) effects: Box<[Effect]>,
+}
+
+/// When `capture` is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Captures {
+    Never,
+    /// For each value that matches.
+    Always,
+    /// For the last value that matches: it leaves nothing of what others gave, and nobody looks before.
+    OfLast,
 }
 
 #[derive(Debug)]
@@ -258,6 +268,29 @@ pub(crate) struct SetVariable {
     pub(crate) collection: Collection,
     pub(crate) name: VariableName,
     pub(crate) operation: Operation,
+}
+
+impl OnMatch {
+    /// Whether it may look at what was captured, or write there.
+    pub(crate) fn concerns_captures(&self) -> bool {
+        match self {
+            Self::Open { key, .. } => key.concerns_captures(),
+            Self::Set(SetVariable { name, operation, .. }) => {
+                let name_does = match name {
+                    VariableName::Slot(slot) => slot.is_capture(),
+                    // A name that is put together may be that of a capture.
+                    VariableName::Text(_) => true,
+                };
+                name_does
+                    || match operation {
+                        Operation::Set(value) | Operation::Add(value) | Operation::Subtract(value) => {
+                            value.concerns_captures()
+                        }
+                        Operation::Unset => false,
+                    }
+            }
+        }
+    }
 }
 
 /// What a value is called.

@@ -19,7 +19,7 @@ use bartizan_seclang::{RuleFiles, RuleSet};
 
 use starter::{
     corpus::{Corpus, Sample},
-    regression::Regression,
+    regression,
     request::{Answer, Request},
 };
 
@@ -61,15 +61,11 @@ fn every_rule_says_what_it_is() {
 #[test]
 fn every_rule_passes_its_tests() {
     let rules = rules();
-    let tests = Regression::all(&folder().join("tests"));
     let mut wrong = Vec::new();
-    for test in &tests {
-        for case in &test.tests {
-            let answer = case.request().send(&rules, &[]);
-            let found = answer.rules.contains(&test.rule_id);
-            if found != case.expects(test.rule_id) {
-                wrong.push(format!("{}-{}: {answer:?}", test.rule_id, case.test_id));
-            }
+    for test in regression::all(&folder().join("tests")) {
+        let answer = regression::request(&test).send(&rules, &[]);
+        if answer.rules.contains(&test.rule) != regression::expects(&test) {
+            wrong.push(format!("{}: {answer:?}", test.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -81,11 +77,9 @@ fn every_rule_has_tests() {
     const TOO_MANY_PARAMETERS: u64 = 10_010_120;
     let rules = rules();
     let mut counts = BTreeMap::<u64, (usize, usize)>::new();
-    for test in Regression::all(&folder().join("tests")) {
-        let entry = counts.entry(test.rule_id).or_default();
-        for case in &test.tests {
-            if case.expects(test.rule_id) { entry.0 += 1 } else { entry.1 += 1 }
-        }
+    for test in regression::all(&folder().join("tests")) {
+        let entry = counts.entry(test.rule).or_default();
+        if regression::expects(&test) { entry.0 += 1 } else { entry.1 += 1 }
     }
     let known: BTreeSet<u64> = detecting(&rules).map(|rule| rule.id).collect();
     for rule in known.iter().filter(|id| **id != TOO_MANY_PARAMETERS) {

@@ -8,7 +8,7 @@ use crate::{
     error::Problem,
     exclusion::{Excluded, Names},
     gate::Gate,
-    rule_set::{CompiledLink, CompiledTarget, Selection, TxSelection},
+    rule_set::{Captures, CompiledLink, CompiledTarget, OnMatch, Selection, TxSelection},
 };
 
 impl RuleCompiler<'_, '_> {
@@ -34,6 +34,15 @@ impl RuleCompiler<'_, '_> {
         // What the default actions do besides deciding is done once, by the first link.
         let inherited = if is_first { self.defaults } else { &[] };
         let actions = || inherited.iter().chain(&link.actions);
+        let on_match: Box<[_]> =
+            actions().filter_map(|action| effects::on_match(action, self.shared)).collect();
+        let captures = match &operator {
+            _ if !link.actions.contains(&Action::Capture) => Captures::Never,
+            Some(operator) if operator.captures_anew() && !looks_at_captures(&targets, &on_match) => {
+                Captures::OfLast
+            }
+            _ => Captures::Always,
+        };
         Ok(CompiledLink {
             targets,
             bundle,
@@ -46,8 +55,8 @@ impl RuleCompiler<'_, '_> {
             seeks_attacks: self.seeks_attacks
                 && link.operator.as_ref().is_some_and(|operator| !operator.negated),
             multi_match,
-            captures: link.actions.contains(&Action::Capture),
-            on_match: actions().filter_map(|action| effects::on_match(action, self.shared)).collect(),
+            captures,
+            on_match,
             effects: effects::effects(actions(), &link.place, self.shared)?,
         })
     }
@@ -104,6 +113,12 @@ impl RuleCompiler<'_, '_> {
             _ => Ok(CompiledTarget::Group(self.shared.group(target, chain, every_step)?)),
         }
     }
+}
+
+/// Whether what was captured of one value is looked at or changed before the next one is asked.
+fn looks_at_captures(targets: &[CompiledTarget], on_match: &[OnMatch]) -> bool {
+    !targets.iter().all(|target| matches!(target, CompiledTarget::Group(_)))
+        || on_match.iter().any(OnMatch::concerns_captures)
 }
 
 /// The two paths into a document that rule sets use.

@@ -8,6 +8,13 @@ use crate::ast::{Macro, Part, Template, Variable};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(pub(crate) usize);
 
+impl Slot {
+    /// Whether it is one of `TX:0` to `TX:9`.
+    pub(crate) fn is_capture(self) -> bool {
+        self.0 < Mentioned::CAPTURES
+    }
+}
+
 /// What rules mention: names in `TX`, in lower case, and variables.
 #[derive(Debug)]
 pub(crate) struct Mentioned {
@@ -97,5 +104,14 @@ impl Text {
 
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.0
+    }
+
+    /// Whether it may say what was captured.
+    pub(crate) fn concerns_captures(&self) -> bool {
+        self.0.iter().any(|piece| match piece {
+            Piece::Literal(_) => false,
+            Piece::Tx(slot) => slot.is_capture(),
+            Piece::Variable(variable, _) => *variable == Variable::Tx,
+        })
     }
 }

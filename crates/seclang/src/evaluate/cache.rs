@@ -13,6 +13,10 @@ use crate::{
 /// Values of a selection: seldom many.
 pub(super) type Entries = SmallVec<[Entry; 4]>;
 
+/// Of more values than this, those that a chain leaves alone are not added to a summary one by one: what all of them have
+/// before any transformation is, and is more than they have.
+const MANY: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Cache {
     /// For each selection its values.
@@ -21,6 +25,8 @@ pub(super) struct Cache {
     raw: Box<[Known<Summary>]>,
     /// For each group what its values have together.
     groups: Box<[Known<Summary>]>,
+    /// For each group what is asked of its values in the end.
+    finals: Box<[KnownFinals]>,
     /// As for groups, for groups that are asked together.
     bundles: Box<[Known<Summary>]>,
     /// The gates that any value of a summary opens; those of nothing come first.
@@ -32,6 +38,32 @@ pub(super) struct Cache {
 struct Known<T> {
     version: u32,
     known: T,
+}
+
+/// A value as gates see it: after all transformations of a chain, but for the case of letters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Final {
+    pub(super) value: BufferId,
+    /// Where the buffers have the gates that it opens.
+    pub(super) hits: usize,
+}
+
+/// Of each value of a group, in order.
+#[derive(Debug, Default)]
+pub(super) struct Finals(Vec<Final>);
+
+impl Finals {
+    pub(super) fn get(&self, at: usize) -> Option<Final> {
+        self.0.get(at).copied()
+    }
+}
+
+/// They hold until the values change, or what transformations made is forgotten.
+#[derive(Debug, Default)]
+struct KnownFinals {
+    version: u32,
+    forgotten: u32,
+    known: Finals,
 }
 
 /// What several values have together.
@@ -57,6 +89,7 @@ impl Cache {
             selections: vec![Known::default(); rules.selections.len()].into(),
             raw: vec![Known::default(); rules.selections.len()].into(),
             groups: vec![Known::default(); rules.groups.len()].into(),
+            finals: std::iter::repeat_with(KnownFinals::default).take(rules.groups.len()).collect(),
             bundles: vec![Known::default(); rules.bundles.len()].into(),
             hits: vec![0; rules.index.words()],
         }
@@ -71,6 +104,8 @@ impl Cache {
         size_of_val(&*self.selections)
             + self.selections.iter().map(entries).sum::<usize>()
             + size_of_val(&*self.groups)
+            + size_of_val(&*self.finals)
+            + self.finals.iter().map(|finals| finals.known.0.capacity() * size_of::<Final>()).sum::<usize>()
             + size_of_val(&*self.bundles)
             + self.hits.capacity() * size_of::<u64>()
     }
@@ -95,6 +130,37 @@ impl Cache {
 
     pub(super) fn put_back(&mut self, number: usize, entries: Entries) {
         self.selections[number].known = entries;
+    }
+
+    /// What is asked of the values of a group in the end, to be handed back with [`Self::put_back_finals`].
+    pub(super) fn take_finals(
+        &mut self,
+        number: usize,
+        entries: &[Entry],
+        looked: &mut Looked<'_>,
+    ) -> Finals {
+        let Group { selection, chain, .. } = &looked.rules.groups[number];
+        let version = looked.values.version_of(looked.rules.selections[*selection].variable) + 1;
+        let finals = &mut self.finals[number];
+        if (finals.version, finals.forgotten) != (version, looked.buffers.forgotten()) {
+            (finals.version, finals.forgotten) = (version, looked.buffers.forgotten());
+            let buffers = &mut looked.buffers;
+            finals.known.0.clear();
+            finals.known.0.reserve_exact(entries.len());
+            finals.known.0.extend(entries.iter().map(|Entry { value, .. }| {
+                let is_changed = chain.may_change(buffers.profile(*value));
+                let value = if is_changed { buffers.transformed(*value, chain) } else { *value };
+                Final { value, hits: buffers.place_of_hits(value, &looked.rules.index) }
+            }));
+        }
+        std::mem::take(&mut finals.known)
+    }
+
+    pub(super) fn put_back_finals(&mut self, number: usize, finals: Finals) {
+        // None were taken where none are asked for.
+        if !finals.0.is_empty() {
+            self.finals[number].known = finals;
+        }
     }
 
     /// Whether any value of a group may open a gate.
@@ -155,10 +221,16 @@ impl Cache {
     /// What the values of a group have together, some of which its chain may change.
     fn transformed(&mut self, group: &Group, mut summary: Summary, looked: &mut Looked<'_>) -> Summary {
         let entries = self.take(group.selection, looked.rules, looked.values, looked.buffers);
+        let are_many = entries.len() > MANY;
+        if are_many {
+            self.add_summary(&mut summary, self.raw[group.selection].known, looked);
+        }
         let mut before = Profile::default();
         for Entry { value, .. } in &entries {
             if !group.chain.may_change(looked.buffers.profile(*value)) {
-                self.add_value(&mut summary, *value, looked);
+                if !are_many {
+                    self.add_value(&mut summary, *value, looked);
+                }
             } else if group.every_step {
                 self.add_value(&mut summary, *value, looked);
                 let mut value = *value;
@@ -190,11 +262,7 @@ impl Cache {
         if let [_, _, ..] = *looked.rules.bundles[number] {
             for group in &looked.rules.bundles[number] {
                 self.summarise_group(*group, looked);
-                let one = self.groups[*group].known;
-                summary.profile.add(&one.profile);
-                for word in 0..looked.rules.index.words() {
-                    self.hits[summary.hits + word] |= self.hits[one.hits + word];
-                }
+                self.add_summary(&mut summary, self.groups[*group].known, looked);
             }
         }
         self.bundles[number] = Known { version: looked.values.version() + 1, known: summary };
@@ -206,6 +274,13 @@ impl Cache {
         self.hits.resize(self.hits.len().max(own + words), 0);
         self.hits[own..own + words].fill(0);
         Summary { profile: Profile::default(), hits: own, own }
+    }
+
+    fn add_summary(&mut self, summary: &mut Summary, one: Summary, looked: &Looked<'_>) {
+        summary.profile.add(&one.profile);
+        for word in 0..looked.rules.index.words() {
+            self.hits[summary.hits + word] |= self.hits[one.hits + word];
+        }
     }
 
     fn add_value(&mut self, summary: &mut Summary, value: BufferId, looked: &mut Looked<'_>) {

@@ -18,12 +18,16 @@ impl Reader<'_> {
     /// The values that are meant, as they are now.
     pub(super) fn changing_values(&self, selection: &Selection) -> Vec<Named> {
         let mut found = Vec::new();
+        self.each_selected(selection, |name, value| found.push((name.to_vec(), value.to_vec())));
+        found
+    }
+
+    pub(super) fn each_selected(&self, selection: &Selection, mut found: impl FnMut(&[u8], &[u8])) {
         self.each(selection.variable, |name, value| {
             if selection.names.cover(name) {
-                found.push((name.to_vec(), value.to_vec()));
+                found(name, value);
             }
         });
-        found
     }
 
     /// The values of `TX` that are meant, as they are now.
@@ -40,7 +44,9 @@ impl Reader<'_> {
         match variable {
             Variable::Tx => state.tx.iter(&self.rules.mentioned).for_each(|(name, value)| found(name, value)),
             Variable::Env => state.environment.iter().for_each(|(name, value)| found(name, value)),
-            Variable::MatchedVar if state.last.variable.is_some() => found(b"", &state.last.value),
+            Variable::MatchedVar if state.last.variable.is_some() => {
+                found(b"", state.last.value(&state.buffers));
+            }
             Variable::MatchedVarName => {
                 if let Some((variable, is_count)) = state.last.variable {
                     let mut full = Vec::new();

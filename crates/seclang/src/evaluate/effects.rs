@@ -9,7 +9,7 @@ use super::Evaluation;
 use crate::{
     ast::Collection,
     collections::Written,
-    compile::Text,
+    compile::{Piece, Text},
     operator::number,
     rule_set::{CompiledLink, Effect, OnMatch, Operation, SetVariable, VariableName},
 };
@@ -40,12 +40,15 @@ impl Evaluation<'_> {
 
     /// What is there and is not a number counts as 0.
     fn sum(&self, set: &SetVariable, value: &Text, operation: fn(i64, i64) -> i64) -> Written {
-        let before = self.read(set.collection, &set.name).map_or(0, |value| number(&value));
-        let sum = operation(before, number(&self.reader().expanded(value)));
-        Written::from_slice(itoa::Buffer::new().format(sum).as_bytes())
+        let before = self.number(set.collection, &set.name);
+        let value = match value.pieces() {
+            [Piece::Tx(slot)] => number(self.state.tx.get(*slot).unwrap_or_default()),
+            _ => number(&self.reader().expanded(value)),
+        };
+        Written::from_slice(itoa::Buffer::new().format(operation(before, value)).as_bytes())
     }
 
-    fn read(&self, collection: Collection, name: &VariableName) -> Option<Written> {
+    fn number(&self, collection: Collection, name: &VariableName) -> i64 {
         let value = match (collection, name) {
             (Collection::Tx, VariableName::Slot(slot)) => self.state.tx.get(*slot),
             (Collection::Tx, VariableName::Text(name)) => {
@@ -53,7 +56,7 @@ impl Evaluation<'_> {
             }
             (collection, name) => self.state.collections.get(collection, &self.name(name)),
         };
-        value.map(Written::from_slice)
+        value.map_or(0, number)
     }
 
     fn write(&mut self, collection: Collection, name: &VariableName, value: Option<&[u8]>) {

@@ -1,14 +1,17 @@
 //! One link of a rule: whether its operator holds for any of its targets.
 
-use super::{Evaluation, LastMatch, MatchedEntry, State, cache::Looked};
+use super::{
+    Evaluation, MatchedEntry, State,
+    cache::{Final, Finals, Looked},
+};
 use crate::{
     Captured, Operator, RuleMatch,
     ast::Variable,
-    buffers::BufferId,
     collections::{Tx, Written},
     compile::{Mentioned, Slot},
     exclusion::Excluded,
-    rule_set::{CompiledLink, CompiledTarget, Selection, TxSelection},
+    gate::Gate,
+    rule_set::{Captures, CompiledLink, CompiledTarget, Selection, TxSelection},
 };
 
 /// What a link asks of every value.
@@ -33,10 +36,14 @@ impl Question<'_> {
 
     /// What is captured of a value for which the operator holds.
     fn answer(&self, value: &[u8]) -> Option<Vec<Captured>> {
-        if self.link.captures {
-            return self.operator.captures(value, self.argument).map(|found| found.captured);
+        if self.link.captures == Captures::Always {
+            return self.captures(value);
         }
         self.operator.holds(value, self.argument).then(Vec::new)
+    }
+
+    fn captures(&self, value: &[u8]) -> Option<Vec<Captured>> {
+        self.operator.captures(value, self.argument).map(|found| found.captured)
     }
 }
 
@@ -64,6 +71,11 @@ impl Evaluation<'_> {
                 }
             };
         }
+        if let Some(last) = self.uncaptured.take() {
+            let State { tx, buffers, .. } = &mut *self.state;
+            let value = buffers.bytes(last);
+            keep_captures(&question.captures(value).unwrap_or_default(), value, tx);
+        }
         holds
     }
 
@@ -79,13 +91,18 @@ impl Evaluation<'_> {
         let group = &rules.groups[number];
         let entries = cache.take(group.selection, rules, values, buffers);
         let variable = rules.selections[group.selection].variable;
+        let finals = if gated && !question.link.multi_match {
+            cache.take_finals(number, &entries, &mut Looked { rules, values, buffers })
+        } else {
+            Finals::default()
+        };
         let mut holds = false;
         let believes = question.link.seeks_attacks && !self.state.believed.is_empty();
-        for entry in &entries {
-            if believes && self.state.believed.has(entry.value) {
+        for (at, entry) in entries.iter().enumerate() {
+            if finals.get(at).is_some_and(|last| !self.may_open(gate, last)) {
                 continue;
             }
-            if gated && !self.may_open(question.link, entry.value) {
+            if believes && self.state.believed.has(entry.value) {
                 continue;
             }
             if question.excludes_some() && question.excludes(variable, self.state.buffers.name(entry.name)) {
@@ -99,16 +116,15 @@ impl Evaluation<'_> {
             };
         }
         self.state.cache.put_back(group.selection, entries);
+        self.state.cache.put_back_finals(number, finals);
         holds
     }
 
-    /// Whether a value may open the gate; it is not transformed for that.
-    fn may_open(&mut self, link: &CompiledLink, value: BufferId) -> bool {
+    /// Whether a value may open a gate in the end.
+    fn may_open(&mut self, gate: &Gate, last: Final) -> bool {
         let buffers = &mut self.state.buffers;
-        let profile = buffers.profile(value);
-        link.chain.may_change(profile)
-            || link.gate.admits_profile(&profile.in_any_case())
-                && link.gate.admits_hits(buffers.hits(value, &self.rules.index))
+        gate.admits_hits(buffers.hits_at(last.hits))
+            && gate.admits_profile(&buffers.profile(last.value).in_any_case())
     }
 
     /// A value, fully transformed.
@@ -143,6 +159,9 @@ impl Evaluation<'_> {
             }
         }
         let Some(captured) = question.answer(self.state.buffers.bytes(entry.value)) else { return false };
+        if question.link.captures == Captures::OfLast {
+            self.uncaptured = Some(entry.value);
+        }
         self.matched_by(question.link, entry, &captured);
         true
     }
@@ -150,7 +169,7 @@ impl Evaluation<'_> {
     fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry, captured: &[Captured]) {
         let State { tx, buffers, last, .. } = &mut *self.state;
         keep_captures(captured, buffers.bytes(entry.value), tx);
-        last.is(entry.variable, entry.is_count, buffers.name(entry.name), buffers.bytes(entry.value));
+        last.is(entry, buffers);
         last.all.push(entry);
         if self.reported.len() < RuleMatch::MOST_MATCHED {
             self.reported.push(entry);
@@ -190,7 +209,7 @@ impl Evaluation<'_> {
         }
         let State { tx, last, .. } = &mut *self.state;
         keep_captures(captured, value, tx);
-        last.is(variable, is_count, name, value);
+        last.is_copied(variable, is_count, name, value);
         self.on_match(link);
     }
 
@@ -250,15 +269,5 @@ fn keep_captures(captured: &[Captured], value: &[u8], tx: &mut Tx) {
             Captured::Text(text) => tx.set(slot, Some(text.as_bytes())),
             Captured::Nothing => {}
         }
-    }
-}
-
-impl LastMatch {
-    fn is(&mut self, variable: Variable, is_count: bool, name: &[u8], value: &[u8]) {
-        self.variable = Some((variable, is_count));
-        self.name.clear();
-        self.name.extend_from_slice(name);
-        self.value.clear();
-        self.value.extend_from_slice(value);
     }
 }

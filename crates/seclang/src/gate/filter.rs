@@ -1,7 +1,7 @@
 //! A glance at a position of a value that rules nearly all literals out which could begin there.
 //!
-//! Two bytes decide first, in a table that fits the fastest cache; where they could begin a literal, the bytes behind
-//! them decide. Bytes are told apart by 64 classes, without regard to case, so a position may pass in vain.
+//! Three bytes decide first, in a table that fits the fastest cache; where they could begin a literal, one more decides.
+//! Bytes are told apart by 64 classes, without regard to case, so a position may pass in vain.
 
 /// Classes of bytes: letters and marks alone, digits and what is left together.
 const CLASSES: [u8; 256] = classes();
@@ -37,23 +37,55 @@ impl Head {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Filter {
+    following: Following,
+    following_without_twos: Following,
     /// For each pair of classes, the heads that begin with it.
-    pairs: Box<[u8; 1 << (2 * CLASS_BITS)]>,
+    pairs: Box<[u8; PAIRS]>,
     threes: Bits,
     fours: Bits,
+}
+
+const PAIRS: usize = 1 << (2 * CLASS_BITS);
+
+/// For each pair of classes, the classes behind it with which a literal may begin, as bits.
+#[derive(Clone, Debug)]
+pub(super) struct Following(Box<[u64; PAIRS]>);
+
+impl Following {
+    /// The first position from `from` on at which a literal may begin, if three bytes at least are left there.
+    pub(super) fn next(&self, value: &[u8], from: usize) -> Option<usize> {
+        let [first, second, behind @ ..] = value.get(from..)? else { return None };
+        let mut pair = pair(*first, *second) as usize;
+        let may_begin = |byte: &u8| {
+            let class = CLASSES[usize::from(*byte)];
+            let following = self.0[pair % PAIRS];
+            pair = pair << CLASS_BITS | usize::from(class);
+            following >> class & 1 == 1
+        };
+        behind.iter().position(may_begin).map(|at| from + at)
+    }
 }
 
 impl Filter {
     /// Of literals of two bytes at least.
     pub(super) fn new<'l>(literals: impl Iterator<Item = &'l [u8]>) -> Self {
-        let mut filter =
-            Self { pairs: Box::new([0; 1 << (2 * CLASS_BITS)]), threes: Bits::new(), fours: Bits::new() };
+        let mut filter = Self {
+            following: Following(Box::new([0; PAIRS])),
+            following_without_twos: Following(Box::new([0; PAIRS])),
+            pairs: Box::new([0; PAIRS]),
+            threes: Bits::new(),
+            fours: Bits::new(),
+        };
         for literal in literals {
             let head = Head::of(literal.len());
             let [first, second, ..] = *literal else { continue };
-            filter.pairs[pair(first, second) as usize] |= head.flag();
+            let pair = pair(first, second) as usize;
+            filter.pairs[pair] |= head.flag();
+            let third = literal.get(2).map(|third| 1 << CLASSES[usize::from(*third)]);
+            filter.following.0[pair] |= third.unwrap_or(u64::MAX);
+            filter.following_without_twos.0[pair] |= third.unwrap_or(0);
             let key = key(literal, head);
             match head {
                 Head::Two => {}
@@ -64,20 +96,17 @@ impl Filter {
         filter
     }
 
-    /// Where the filter keeps what it knows of this literal; others may be kept there, too.
-    pub(super) fn place(literal: &[u8]) -> (u8, usize) {
-        let head = Head::of(literal.len());
-        let key = key(literal, head);
-        (head.flag(), if head == Head::Two { key as usize } else { Bits::bit(key) })
+    /// What may be forgotten of the filter on the way through one value.
+    pub(super) fn following(&self) -> &Following {
+        &self.following
     }
 
-    /// Lets nothing pass any more of which nothing but this head is kept in its place.
-    pub(super) fn forget(&mut self, value: &[u8], head: Head) {
-        let key = key(value, head);
-        match head {
-            Head::Two => self.pairs[key as usize] &= !head.flag(),
-            Head::Three => self.threes.unset(key),
-            Head::Four => self.fours.unset(key),
+    /// Lets positions with this pair of bytes pass no more only because both are a literal: it was found.
+    pub(super) fn forget_two(&self, value: &[u8], following: &mut Following) {
+        let [first, second, ..] = *value else { return };
+        if is_told_apart(first) && is_told_apart(second) {
+            let pair = pair(first, second) as usize;
+            following.0[pair] = self.following_without_twos.0[pair];
         }
     }
 
@@ -115,6 +144,11 @@ impl Heads {
     }
 }
 
+/// Whether a byte has a class of its own, but for its case.
+fn is_told_apart(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !byte.is_ascii_digit()
+}
+
 fn key(literal: &[u8], head: Head) -> u32 {
     literal.iter().take(head.length()).fold(0, |key, byte| longer(key, *byte))
 }
@@ -128,7 +162,7 @@ fn longer(key: u32, byte: u8) -> u32 {
 }
 
 /// Hashed numbers, of which one may be taken for another.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Bits(Box<[u64; 1024]>);
 
 impl Bits {
@@ -139,11 +173,6 @@ impl Bits {
     fn set(&mut self, key: u32) {
         let bit = Self::bit(key);
         self.0[bit >> 6] |= 1 << (bit & 63);
-    }
-
-    fn unset(&mut self, key: u32) {
-        let bit = Self::bit(key);
-        self.0[bit >> 6] &= !(1 << (bit & 63));
     }
 
     fn has(&self, key: u32) -> bool {
@@ -182,6 +211,8 @@ const fn classes() -> [u8; 256] {
 
 #[cfg(test)]
 mod tests {
+    use std::iter::successors;
+
     use proptest::prelude::*;
 
     use super::{CLASSES, Filter, Head};
@@ -204,10 +235,13 @@ mod tests {
         ) {
             let filter = Filter::new(literals.iter().map(String::as_bytes));
             let lower = value.to_ascii_lowercase();
+            let next = |from: &usize| filter.following().next(value.as_bytes(), *from);
+            let candidates: Vec<_> = successors(next(&0), |at| next(&(at + 1))).collect();
             for literal in &literals {
                 for (at, _) in lower.match_indices(literal) {
                     let found = filter.heads(&value.as_bytes()[at..]);
                     prop_assert!(found.iter().any(|head| head == Head::of(literal.len())), "{literal}");
+                    prop_assert!(at + 2 == value.len() || candidates.contains(&at), "{literal}");
                 }
             }
         }

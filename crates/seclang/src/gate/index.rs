@@ -6,13 +6,14 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
-    filter::Filter,
+    filter::{Filter, Head, Heads},
     prefixes::{LONGEST, Prefixes, Window},
+    seen::Seen,
 };
 use crate::{byte_set::ByteSet, error::Problem};
 
-/// In values of this length, what was found is not sought again: a copy of the filter costs less.
-const LONG: usize = 4096;
+/// In values of this length, what was looked at is not looked at again.
+const LONG: usize = 1024;
 
 /// Collects the literals of gates.
 #[derive(Debug, Default)]
@@ -77,23 +78,37 @@ impl GateIndex {
                 open(gates, hits);
             }
         }
-        let mut filter = Cow::Borrowed(&self.filter);
-        let mut rest = value;
-        while rest.len() > 1 {
-            let heads = filter.heads(rest);
-            if !heads.is_empty() {
-                let window = Window::new(rest);
-                for head in heads.iter() {
-                    for found in self.prefixes.at(window, head) {
-                        open(found.gates, hits);
-                        if found.may_be_forgotten && value.len() >= LONG {
-                            filter.to_mut().forget(rest, head);
-                        }
-                    }
-                }
+        let is_long = value.len() >= LONG;
+        let mut following = Cow::Borrowed(self.filter.following());
+        let mut seen = is_long.then(Seen::default);
+        let mut from = 0;
+        while let Some(at) = following.next(value, from) {
+            from = at + 1;
+            let rest = value.get(at..).unwrap_or_default();
+            let heads = self.filter.heads(rest);
+            let window = Window::new(rest);
+            if heads.is_empty() || seen.as_mut().is_some_and(|seen| seen.has_or_adds(window)) {
+                continue;
             }
-            rest = rest.get(1..).unwrap_or_default();
+            if self.open_at(window, heads, hits) && is_long {
+                self.filter.forget_two(rest, following.to_mut());
+            }
         }
+        // Two bytes are left.
+        let rest = value.get(value.len().saturating_sub(2)..).unwrap_or_default();
+        self.open_at(Window::new(rest), self.filter.heads(rest), hits);
+    }
+
+    /// Opens the gates of the literals that stand at the beginning of a window; whether one of them has two bytes.
+    fn open_at(&self, window: Window, heads: Heads, hits: &mut [u64]) -> bool {
+        let mut is_two = false;
+        for head in heads.iter() {
+            for gates in self.prefixes.at(window, head) {
+                open(gates, hits);
+                is_two |= head == Head::Two;
+            }
+        }
+        is_two
     }
 }
 

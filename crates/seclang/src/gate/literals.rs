@@ -31,7 +31,7 @@ const RARE: usize = 5;
 
 /// Literals, of which every match of this pattern in lower case has one. `None` if there are none worth seeking.
 pub(super) fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let literals = needed(hir)?;
+    let literals = Known::of(hir).needed?;
     literals.iter().all(|literal| weight(literal) >= WORTH_SEEKING).then(|| without_longer(literals))
 }
 
@@ -47,26 +47,44 @@ fn without_longer(literals: Literals) -> Vec<Vec<u8>> {
     kept
 }
 
-fn needed(hir: &Hir) -> Option<Literals> {
-    let inner = match hir.kind() {
-        HirKind::Repetition(repetition) if repetition.min > 0 => needed(&repetition.sub),
-        HirKind::Alternation(branches) => any_of(branches),
-        HirKind::Concat(parts) => parts.iter().filter_map(needed).chain(neighbours(parts)).reduce(better),
-        _ => None,
-    };
-    inner
-        .into_iter()
-        .chain(texts(hir))
-        .chain(beginnings(hir))
-        .reduce(better)
-        .filter(|literals| shortest(literals) > 0)
+/// What is known of a part of a pattern, worked out once from what is known of its own parts.
+struct Known {
+    /// All texts that it matches, if they are few.
+    texts: Option<Literals>,
+    /// How every match of it begins, if that is one of few texts.
+    beginnings: Option<Literals>,
+    /// What every match of it has.
+    needed: Option<Literals>,
+}
+
+impl Known {
+    fn of(hir: &Hir) -> Self {
+        let parts: Vec<_> = hir.kind().subs().iter().map(Self::of).collect();
+        let (texts, beginnings) = (texts(hir, &parts), beginnings(hir, &parts));
+        let inner = match hir.kind() {
+            HirKind::Repetition(repetition) if repetition.min > 0 => any_of(&parts),
+            HirKind::Alternation(_) => any_of(&parts),
+            HirKind::Concat(_) => {
+                parts.iter().filter_map(|part| part.needed.clone()).chain(neighbours(&parts)).reduce(better)
+            }
+            _ => None,
+        };
+        let candidates = inner.into_iter().chain(texts.clone()).chain(beginnings.clone());
+        let needed = candidates.reduce(better).filter(|literals| shortest(literals) > 0);
+        Self { texts, beginnings, needed }
+    }
+
+    /// How it begins, and perhaps ends.
+    fn first(&self) -> Option<&Literals> {
+        self.texts.as_ref().or(self.beginnings.as_ref())
+    }
 }
 
 /// What one of these needs.
-fn any_of(branches: &[Hir]) -> Option<Literals> {
+fn any_of(branches: &[Known]) -> Option<Literals> {
     let mut all = Literals::new();
     for branch in branches {
-        all.append(&mut needed(branch)?);
+        all.extend(branch.needed.as_ref()?.iter().cloned());
         if all.len() > MOST {
             return None;
         }
@@ -75,14 +93,13 @@ fn any_of(branches: &[Hir]) -> Option<Literals> {
 }
 
 /// The texts that parts make which stand side by side, from each part on as far as they are few.
-fn neighbours(parts: &[Hir]) -> impl Iterator<Item = Literals> {
+fn neighbours(parts: &[Known]) -> impl Iterator<Item = Literals> {
     (0..parts.len()).filter_map(|first| {
         let mut joined = Literals::from([Vec::new()]);
         for part in parts.get(first..)? {
-            let Some(next) = texts(part).or_else(|| beginnings(part)) else { break };
-            let Some(longer) = product(&joined, &next) else { break };
+            let Some(longer) = part.first().and_then(|next| product(&joined, next)) else { break };
             joined = longer;
-            if texts(part).is_none() || shortest(&joined) >= LONGEST {
+            if part.texts.is_none() || shortest(&joined) >= LONGEST {
                 break;
             }
         }
@@ -91,31 +108,31 @@ fn neighbours(parts: &[Hir]) -> impl Iterator<Item = Literals> {
 }
 
 /// All texts that this matches, if they are few.
-fn texts(hir: &Hir) -> Option<Literals> {
+fn texts(hir: &Hir, parts: &[Known]) -> Option<Literals> {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Some(Literals::from([Vec::new()])),
         HirKind::Literal(literal) => Some(Literals::from([literal.0.to_vec()])),
         HirKind::Class(_) => class(hir),
-        HirKind::Capture(capture) => texts(&capture.sub),
-        HirKind::Repetition(Repetition { min, max: Some(max), sub, .. }) if *max <= 3 => {
-            let one = texts(sub)?;
+        HirKind::Capture(_) => parts.first()?.texts.clone(),
+        HirKind::Repetition(Repetition { min, max: Some(max), .. }) if *max <= 3 => {
+            let one = parts.first()?.texts.as_ref()?;
             let mut all = Literals::new();
             let mut repeated = Literals::from([Vec::new()]);
             for times in 0..=*max {
                 if times >= *min {
                     all.extend(repeated.iter().cloned());
                 }
-                repeated = product(&repeated, &one)?;
+                repeated = product(&repeated, one)?;
             }
             (all.len() <= MOST_IN_PART).then_some(all)
         }
-        HirKind::Concat(parts) => parts
+        HirKind::Concat(_) => parts
             .iter()
-            .try_fold(Literals::from([Vec::new()]), |joined, part| product(&joined, &texts(part)?)),
-        HirKind::Alternation(branches) => {
+            .try_fold(Literals::from([Vec::new()]), |joined, part| product(&joined, part.texts.as_ref()?)),
+        HirKind::Alternation(_) => {
             let mut all = Literals::new();
-            for branch in branches {
-                all.append(&mut texts(branch)?);
+            for branch in parts {
+                all.extend(branch.texts.as_ref()?.iter().cloned());
             }
             (all.len() <= MOST).then_some(all)
         }
@@ -124,34 +141,33 @@ fn texts(hir: &Hir) -> Option<Literals> {
 }
 
 /// How every match of this begins, if that is one of few texts.
-fn beginnings(hir: &Hir) -> Option<Literals> {
+fn beginnings(hir: &Hir, parts: &[Known]) -> Option<Literals> {
     match hir.kind() {
-        HirKind::Capture(capture) => beginnings(&capture.sub),
+        HirKind::Capture(_) => parts.first()?.beginnings.clone(),
         HirKind::Repetition(repetition) if repetition.min > 0 => {
-            let Some(one) = texts(&repetition.sub) else { return beginnings(&repetition.sub) };
+            let sub = parts.first()?;
+            let Some(one) = &sub.texts else { return sub.beginnings.clone() };
             let mut repeated = one.clone();
             for _ in 1..repetition.min.min(4) {
-                repeated = product(&repeated, &one).unwrap_or(repeated);
+                repeated = product(&repeated, one).unwrap_or(repeated);
             }
             Some(repeated)
         }
-        HirKind::Concat(parts) => {
+        HirKind::Concat(_) => {
             let mut joined = Literals::from([Vec::new()]);
             for part in parts {
-                let Some(longer) = texts(part).and_then(|next| product(&joined, &next)) else {
-                    return match beginnings(part).and_then(|next| product(&joined, &next)) {
-                        Some(longer) => Some(longer),
-                        None => Some(joined),
-                    };
+                let Some(longer) = part.texts.as_ref().and_then(|next| product(&joined, next)) else {
+                    let longer = part.beginnings.as_ref().and_then(|next| product(&joined, next));
+                    return Some(longer.unwrap_or(joined));
                 };
                 joined = longer;
             }
             Some(joined)
         }
-        HirKind::Alternation(branches) => {
+        HirKind::Alternation(_) => {
             let mut all = Literals::new();
-            for branch in branches {
-                all.append(&mut texts(branch).or_else(|| beginnings(branch))?);
+            for branch in parts {
+                all.extend(branch.first()?.iter().cloned());
             }
             (all.len() <= MOST).then_some(all)
         }

@@ -1,8 +1,6 @@
 //! The literals themselves, found by how they begin.
 
-use std::collections::HashMap;
-
-use super::filter::{Filter, Head};
+use super::filter::Head;
 
 /// Literals are this long at most, so that one comparison of words tells whether one stands somewhere.
 pub(super) const LONGEST: usize = 8;
@@ -25,22 +23,13 @@ struct Literal {
     length: u32,
     /// Where its gates stand in [`Prefixes::gates`].
     gates: (u32, u32),
-    /// Whether the filter keeps nothing else in its place.
-    alone: bool,
-}
-
-/// A literal that stands somewhere.
-pub(super) struct Found<'p> {
-    /// The gates that it opens.
-    pub(super) gates: &'p [u16],
-    /// Whether the filter may forget it once it was found.
-    pub(super) may_be_forgotten: bool,
 }
 
 /// The bytes from some position of a value on, in lower case, as far as a literal can reach.
 #[derive(Clone, Copy)]
 pub(super) struct Window {
-    text: u64,
+    /// Zeros stand behind the end of the value.
+    pub(super) text: u64,
     length: usize,
 }
 
@@ -67,26 +56,21 @@ impl Prefixes {
     /// Of literals in lower case, each with the gates that it opens.
     pub(super) fn new(literals: &[(Vec<u8>, Vec<u16>)]) -> Self {
         let bits = (literals.len() * 2).next_power_of_two().trailing_zeros().max(1);
-        let mut places = HashMap::new();
-        for (literal, _) in literals {
-            *places.entry(Filter::place(literal)).or_insert(0) += 1;
-        }
         let mut sorted: Vec<_> = literals
             .iter()
             .map(|(literal, gates)| {
-                let (window, head) = (Window::new(literal), Head::of(literal.len()));
-                let alone = places.get(&Filter::place(literal)) == Some(&1);
-                (bucket(window, head, bits), window, gates, alone)
+                let window = Window::new(literal);
+                (bucket(window, Head::of(literal.len()), bits), window, gates)
             })
             .collect();
         sorted.sort_by_key(|(bucket, ..)| *bucket);
         let mut all_gates = Vec::new();
         let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let literals = sorted.iter().map(|(_, window, gates, alone)| {
+        let literals = sorted.iter().map(|(_, window, gates)| {
             let start = narrow(all_gates.len());
             all_gates.extend_from_slice(gates);
             let gates = (start, narrow(all_gates.len()));
-            Literal { text: window.text, length: narrow(window.length), gates, alone: *alone }
+            Literal { text: window.text, length: narrow(window.length), gates }
         });
         let literals = literals.collect();
         let starts = (0..=1_usize << bits)
@@ -95,16 +79,15 @@ impl Prefixes {
         Self { starts, literals, gates: all_gates.into(), bits }
     }
 
-    /// The literals that stand at the beginning of a window, of those with such a head.
+    /// The gates of each literal that stands at the beginning of a window, of those with such a head.
     #[inline]
-    pub(super) fn at(&self, window: Window, head: Head) -> impl Iterator<Item = Found<'_>> {
+    pub(super) fn at(&self, window: Window, head: Head) -> impl Iterator<Item = &[u16]> {
         let bucket = bucket(window, head, self.bits);
         let (start, end) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
         let literals = self.literals.get(start..end).unwrap_or_default();
         literals.iter().filter(move |literal| literal.stands_in(window, head)).map(|literal| {
             let (start, end) = literal.gates;
-            let gates = self.gates.get(start as usize..end as usize).unwrap_or_default();
-            Found { gates, may_be_forgotten: literal.alone }
+            self.gates.get(start as usize..end as usize).unwrap_or_default()
         })
     }
 }

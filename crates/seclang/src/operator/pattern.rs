@@ -61,8 +61,11 @@ impl Pattern {
     }
 
     /// Whether it matches anywhere: that is known sooner than where.
+    ///
+    /// The crate's own `is_match` would do, were it not for patterns that it begins to look for in their middle: once that
+    /// threatens to take quadratic time, it goes on with its slowest engine, and this with an automaton.
     pub(super) fn is_match(&self, value: &[u8]) -> bool {
-        let is_match = self.regex.is_match(value);
+        let is_match = self.regex.shortest_match(value).is_some();
         // Where a line end ends the value, `may_begin` has a say.
         if is_match && self.begins_lines && value.ends_with(b"\n") {
             return self.find(value).is_some();
@@ -83,6 +86,11 @@ impl Pattern {
             groups(&captures).take(CAPTURES).collect()
         };
         Some(found)
+    }
+
+    /// Whether every match has all groups.
+    pub(super) fn captures_all_groups(&self) -> bool {
+        self.regex.static_captures_len() == Some(self.regex.captures_len())
     }
 
     /// The first match, with the groups of all of them numbered on.

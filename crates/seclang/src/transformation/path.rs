@@ -52,6 +52,9 @@ impl Walk {
         let trailing = self.slash_at(last);
         let mut done = false;
         while !done && self.read <= last && self.written <= last {
+            if self.written == 0 || self.at(self.written - 1) == b'/' {
+                self.copy_name();
+            }
             self.turn_slash(self.read);
             self.turn_slash(self.read + 1);
             done = self.read == last;
@@ -66,6 +69,21 @@ impl Walk {
         }
         self.path.truncate(self.written);
         Some(self.path)
+    }
+
+    /// Copies what stands before the last byte of a segment, if that is worth while.
+    fn copy_name(&mut self) {
+        const SHORT: usize = 8;
+        let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+        let rest = self.path.get(self.read..).unwrap_or_default();
+        if rest.iter().take(SHORT).any(is_slash) {
+            return;
+        }
+        let end = memchr::memchr2(b'/', b'\\', rest).unwrap_or(rest.len());
+        let name = end.saturating_sub(1);
+        self.path.copy_within(self.read..self.read + name, self.written);
+        self.read += name;
+        self.written += name;
     }
 
     fn at(&self, position: usize) -> u8 {

@@ -34,20 +34,28 @@ pub(crate) fn profile(value: &[u8]) -> (ByteSet, Transformations) {
     const SHORT: usize = 256;
     let table = &*BY_BYTE;
     let (mut present, mut touching) = (ByteSet::EMPTY, *ALWAYS);
-    let mut note = |byte: u8| {
-        present = present.with(byte);
+    let mut note = |byte: u8, present: &mut ByteSet| {
+        *present = present.with(byte);
         touching |= table[usize::from(byte)];
     };
     if value.len() < SHORT {
-        for byte in value {
-            note(*byte);
+        // Two sets in turns: writing into one need not wait for what was just written into the other.
+        let mut others = ByteSet::EMPTY;
+        let mut pairs = value.chunks_exact(2);
+        for pair in &mut pairs {
+            if let [one, other] = *pair {
+                note(one, &mut present);
+                note(other, &mut others);
+            }
         }
+        pairs.remainder().iter().for_each(|byte| note(*byte, &mut present));
+        present.add(&others);
     } else {
         let mut seen = [false; 256];
         for byte in value {
             seen[usize::from(*byte)] = true;
         }
-        (0..=u8::MAX).filter(|byte| seen[usize::from(*byte)]).for_each(note);
+        (0..=u8::MAX).filter(|byte| seen[usize::from(*byte)]).for_each(|byte| note(byte, &mut present));
     }
     (present, touching)
 }

@@ -31,6 +31,15 @@ pub(super) fn compress(value: &[u8]) -> Option<Vec<u8>> {
 /// White space, and the two bytes with which UTF-8 writes U+00A0, each by itself.
 pub(super) fn remove(value: &[u8]) -> Option<Vec<u8>> {
     let removed = |byte: u8| is_space(byte) || matches!(byte, 0xa0 | 0xc2);
-    value.iter().position(|byte| removed(*byte))?;
-    Some(value.iter().copied().filter(|byte| !removed(*byte)).collect())
+    let first = value.iter().position(|byte| removed(*byte))?;
+    let (mut kept, mut length) = (value.to_vec(), first);
+    for byte in value.get(first..).unwrap_or_default() {
+        // Every byte is written, and what is not kept is written over: no branch is guessed wrongly.
+        if let Some(place) = kept.get_mut(length) {
+            *place = *byte;
+        }
+        length += usize::from(!removed(*byte));
+    }
+    kept.truncate(length);
+    Some(kept)
 }

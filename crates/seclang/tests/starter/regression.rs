@@ -2,77 +2,42 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use bartizan_ftw::{Stage, Test};
 
-use super::request::{Headers, Request};
+use super::request::Request;
 
-/// A file: one rule's tests.
-#[derive(Deserialize)]
-pub(crate) struct Regression {
-    pub(crate) rule_id: u64,
-    pub(crate) tests: Vec<Case>,
+/// All tests in the folders of a folder. (The files beside the folders are of another kind.)
+pub(crate) fn all(folder: &Path) -> Vec<Test> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let folders = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let suites = folders.map(|folder| bartizan_ftw::read(&folder).unwrap_or_else(|error| panic!("{error}")));
+    suites
+        .flat_map(|suite| {
+            assert!(suite.unreadable.is_empty(), "{:?}", suite.unreadable);
+            suite.tests
+        })
+        .collect()
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Case {
-    pub(crate) test_id: u64,
-    stages: [Stage; 1],
+/// What a test sends. The rules are shown what it says, without what go-ftw would add.
+pub(crate) fn request(test: &Test) -> Request {
+    let input = &stage(test).input;
+    let headers = input.headers.iter();
+    let headers = headers.map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    Request::of(&text(&input.method), &text(&input.uri), headers, &text(&input.data))
 }
 
-#[derive(Deserialize)]
-struct Stage {
-    input: Input,
-    output: Output,
+/// Whether its rule is to match; a test says either that or the contrary.
+pub(crate) fn expects(test: &Test) -> bool {
+    let log = &stage(test).output.log;
+    let (expected, unexpected) =
+        (log.expect_ids.contains(&test.rule), log.no_expect_ids.contains(&test.rule));
+    assert_ne!(expected, unexpected, "{}: says nothing, or both", test.name);
+    expected
 }
 
-#[derive(Deserialize)]
-struct Input {
-    method: String,
-    uri: String,
-    headers: Headers,
-    #[serde(default)]
-    data: String,
-}
-
-#[derive(Deserialize)]
-struct Output {
-    log: Log,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Log {
-    #[serde(default)]
-    expect_ids: Vec<u64>,
-    #[serde(default)]
-    no_expect_ids: Vec<u64>,
-}
-
-impl Regression {
-    /// All files in the folders of a folder.
-    pub(crate) fn all(folder: &Path) -> Vec<Self> {
-        let pattern = folder.join("*/*.yaml");
-        let paths = glob::glob(pattern.to_str().unwrap()).unwrap();
-        paths.map(|path| Self::read(&path.unwrap())).collect()
-    }
-
-    fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap();
-        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
-}
-
-impl Case {
-    pub(crate) fn request(&self) -> Request {
-        let [Stage { input, .. }] = &self.stages;
-        Request::of(&input.method, &input.uri, input.headers.clone(), &input.data)
-    }
-
-    /// Whether the rule is to match; a test says either that or the contrary.
-    pub(crate) fn expects(&self, rule: u64) -> bool {
-        let [Stage { output: Output { log }, .. }] = &self.stages;
-        let (expected, unexpected) = (log.expect_ids.contains(&rule), log.no_expect_ids.contains(&rule));
-        assert_ne!(expected, unexpected, "{rule}-{}: says nothing, or both", self.test_id);
-        expected
-    }
+fn stage(test: &Test) -> &Stage {
+    let [stage] = test.stages.as_slice() else { panic!("{}: has not one stage", test.name) };
+    stage
 }
