@@ -38,13 +38,13 @@ impl ByteSet {
     }
 
     pub(crate) fn intersects(&self, other: &Self) -> bool {
-        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
-        a & e | b & f | c & g | d & h != 0
+        let ([a, b, c, d], other) = (self.0, other.0);
+        a & other[0] | b & other[1] | c & other[2] | d & other[3] != 0
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
-        self.0 = [a | e, b | f, c | g, d | h];
+        let ([a, b, c, d], other) = (self.0, other.0);
+        self.0 = [a | other[0], b | other[1], c | other[2], d | other[3]];
     }
 
     /// With the small letter of each capital that is in.

@@ -159,7 +159,9 @@ mod tests {
             let chain = Chain::new(steps);
             let profiles: Vec<_> = values.iter().map(|value| Profile::of(value, 1)).collect();
             let mut together = Profile::default();
-            profiles.iter().for_each(|profile| together.add(profile));
+            for profile in &profiles {
+                together.add(profile);
+            }
             let any = profiles.iter().any(|profile| chain.may_change(profile));
             prop_assert_eq!(chain.may_change(&together), any);
         }

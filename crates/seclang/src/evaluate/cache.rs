@@ -144,7 +144,7 @@ impl Cache {
         let finals = &mut self.finals[number];
         if (finals.version, finals.forgotten) != (version, looked.buffers.forgotten()) {
             (finals.version, finals.forgotten) = (version, looked.buffers.forgotten());
-            let buffers = &mut looked.buffers;
+            let buffers = &mut *looked.buffers;
             finals.known.0.clear();
             finals.known.0.reserve_exact(entries.len());
             finals.known.0.extend(entries.iter().map(|Entry { value, .. }| {

@@ -54,6 +54,11 @@ const PAIRS: usize = 1 << (2 * CLASS_BITS);
 pub(super) struct Following(Box<[u64; PAIRS]>);
 
 impl Following {
+    #[expect(clippy::large_stack_arrays, reason = "only while rules are loaded")]
+    fn new() -> Self {
+        Self(Box::new([0; PAIRS]))
+    }
+
     /// The first position from `from` on at which a literal may begin, if three bytes at least are left there.
     pub(super) fn next(&self, value: &[u8], from: usize) -> Option<usize> {
         let [first, second, behind @ ..] = value.get(from..)? else { return None };
@@ -72,8 +77,8 @@ impl Filter {
     /// Of literals of two bytes at least.
     pub(super) fn new<'l>(literals: impl Iterator<Item = &'l [u8]>) -> Self {
         let mut filter = Self {
-            following: Following(Box::new([0; PAIRS])),
-            following_without_twos: Following(Box::new([0; PAIRS])),
+            following: Following::new(),
+            following_without_twos: Following::new(),
             pairs: Box::new([0; PAIRS]),
             threes: Bits::new(),
             fours: Bits::new(),

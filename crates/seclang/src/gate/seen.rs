@@ -28,7 +28,6 @@ impl Seen {
 }
 
 /// Multiplicative hashing (Knuth, volume 3, section 6.4).
-#[expect(clippy::cast_possible_truncation, reason = "as many bits are left as a place's number has")]
 fn place(text: u64) -> usize {
     (text.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as usize
 }

@@ -57,22 +57,27 @@ pub(super) fn remove(value: &[u8]) -> Option<Vec<u8>> {
 
 /// The marks go, what stands between them stays.
 pub(super) fn remove_marks(value: &[u8]) -> Option<Vec<u8>> {
-    value.iter().position(|byte| matches!(byte, b'/' | b'*' | b'<' | b'-' | b'#'))?;
+    let find = |rest: &[u8]| rest.iter().position(|byte| matches!(byte, b'/' | b'*' | b'<' | b'-' | b'#'));
+    let mut next = find(value)?;
     let mut kept = Vec::with_capacity(value.len());
     let mut rest = value;
-    while let [byte, after @ ..] = rest {
-        rest = match rest {
+    loop {
+        let (text, marked) = rest.split_at(next);
+        kept.extend_from_slice(text);
+        rest = match marked {
             [b'<', b'!', b'-', b'-', after @ ..]
             | [b'-', b'-', b'>', after @ ..]
             | [b'/', b'*', after @ ..]
             | [b'*', b'/', after @ ..]
             | [b'-', b'-', after @ ..]
             | [b'#', after @ ..] => after,
-            _ => {
+            [byte, after @ ..] => {
                 kept.push(*byte);
                 after
             }
+            [] => break,
         };
+        next = find(rest).unwrap_or(rest.len());
     }
     Some(kept)
 }

@@ -58,8 +58,13 @@ impl<'v> Unicode<'v> {
     }
 }
 
+/// Where the next byte stands that means another one. In a value that is encoded as a whole that is at once.
+fn find_encoded(rest: &[u8]) -> Option<usize> {
+    if let [b'%' | b'+', ..] = rest { Some(0) } else { memchr::memchr2(b'%', b'+', rest) }
+}
+
 fn decode_with<'v>(value: &'v [u8], unicode: impl Fn(&'v [u8]) -> Option<Unicode<'v>>) -> Option<Vec<u8>> {
-    let mut next = memchr::memchr2(b'%', b'+', value)?;
+    let mut next = find_encoded(value)?;
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value;
     loop {
@@ -79,7 +84,7 @@ fn decode_with<'v>(value: &'v [u8], unicode: impl Fn(&'v [u8]) -> Option<Unicode
             decoded.push(b'%');
             after
         };
-        next = memchr::memchr2(b'%', b'+', rest).unwrap_or(rest.len());
+        next = find_encoded(rest).unwrap_or(rest.len());
     }
     Some(decoded)
 }

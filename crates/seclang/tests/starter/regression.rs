@@ -24,8 +24,8 @@ pub(crate) fn request(test: &Test) -> Request {
     let input = &stage(test).input;
     let headers = input.headers.iter();
     let headers = headers.map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect();
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    Request::of(&text(&input.method), &text(&input.uri), headers, &text(&input.data))
+    let said = |field: &Option<String>| field.clone().unwrap_or_default();
+    Request::of(&said(&input.method), &said(&input.uri), headers, &said(&input.data))
 }
 
 /// Whether its rule is to match; a test says either that or the contrary.
