@@ -105,6 +105,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(sessions::list_sessions, sessions::end_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(audit::read_audit_trail))
+        .routes(routes!(tokens::list_authorizations))
         .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))

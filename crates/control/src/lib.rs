@@ -81,7 +81,7 @@ pub use api::{
     },
     sessions::{Session, Sessions},
     status::{Listener, ListenerKind, Status},
-    tokens::{RevokedKind, TokenRevocation},
+    tokens::{RevokedKind, TokenAuthorization, TokenAuthorizations, TokenRevocation},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };
 pub use control::Control;

@@ -1,15 +1,15 @@
 //! `bartizan token`: tokens that the gateway has issued.
 
 use anyhow::Result;
-use bartizan_control::{RevokedKind, TokenRevocation};
+use bartizan_control::{RevokedKind, TokenAuthorizations, TokenRevocation};
 use clap::{Args, Subcommand};
 
 use crate::{
     admin::AdminOptions,
-    output::{print, printable},
+    output::{Cell, FAINT, PLAIN, Table, print, printable},
 };
 
-/// End tokens that the gateway has issued.
+/// See what tokens the gateway has issued for, and end them.
 #[derive(Debug, Args)]
 pub(crate) struct Token {
     #[command(subcommand)]
@@ -18,8 +18,22 @@ pub(crate) struct Token {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// List what people have authorised, the newest first.
+    List(List),
     /// End tokens. Every gateway of the store refuses them within a second.
     Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only what this person has authorised, by id or e-mail address.
+    #[arg(long)]
+    user: Option<String>,
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminOptions,
 }
 
 #[derive(Debug, Args)]
@@ -50,8 +64,35 @@ struct What {
 impl Token {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
+            Command::List(command) => command.run().await,
             Command::Revoke(command) => command.run().await,
         }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<()> {
+        let query: Vec<_> = self.user.into_iter().map(|user| ("user", user)).collect();
+        let listed: TokenAuthorizations =
+            self.admin.client()?.get("v1/tokens/authorizations", &query).await?;
+        if self.json {
+            return print(serde_json::to_string_pretty(&listed)?);
+        }
+        if listed.authorizations.is_empty() {
+            return print("nobody has authorised anything");
+        }
+        let mut table = Table::new(&["AUTHORIZATION", "CLIENT", "USER", "BEGAN", "LAST USED", "SCOPE"]);
+        for authorization in &listed.authorizations {
+            table.row([
+                Cell::new(PLAIN, &authorization.id),
+                Cell::new(PLAIN, &authorization.client),
+                Cell::new(FAINT, &authorization.user),
+                Cell::new(PLAIN, authorization.created.to_string()),
+                Cell::new(PLAIN, authorization.seen.to_string()),
+                Cell::new(FAINT, &authorization.scope),
+            ]);
+        }
+        print(table)
     }
 }
 

@@ -291,6 +291,8 @@ async fn what_one_gateway_revokes_the_other_refuses() {
     let tokens = issue(&one, &cookie, &[]).await;
     let bearer = format!("Bearer {}", text(&tokens, "access_token"));
     assert_eq!(reports(&other, &bearer, None).await.status(), 200);
+    let listed = one.cli(["token", "list", "--user", "ada@shop.test"]).await.succeeded();
+    assert!(listed.contains("app") && listed.contains("reports:read"), "{listed}");
     one.cli(["token", "revoke", "--user", "ada@shop.test"]).await.succeeded();
     eventually("the other gateway refuses it", || async {
         reports(&other, &bearer, None).await.status() == 401

@@ -1,22 +1,101 @@
-//! `/v1/tokens/revocations`: ends tokens that the gateway has issued.
+//! `/v1/tokens`: what the gateway has issued tokens for, and their end.
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{Json, extract::State};
 use bartizan_identity::{
     account::{Accounts, PersonId},
-    authorization_server::{AuthorizationServer, Revoked, TokenError},
+    authorization_server::{AuthorizationServer, AuthorizationSummary, Revoked, TokenError},
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    Timestamp,
     control::Shared,
-    extract::JsonBody,
+    extract::{JsonBody, QueryParameters},
     failure::{Failure, FailureCode},
     operator::Operator,
 };
+
+/// Authorisations that have not ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TokenAuthorizations {
+    /// The newest first, a thousand at most.
+    pub authorizations: Vec<TokenAuthorization>,
+}
+
+/// What a person has authorised a client to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TokenAuthorization {
+    /// The `grant_id` of its access tokens.
+    pub id: String,
+    /// The client that has the tokens.
+    pub client: String,
+    /// The id of the person.
+    pub user: String,
+    /// The id of the organisation it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// What the tokens may be used for.
+    pub scope: String,
+    /// Whether they are bound to a key or a certificate.
+    pub bound: bool,
+    /// When it began.
+    pub created: Timestamp,
+    /// When tokens were issued last.
+    pub seen: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// Whose authorisations.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Whose {
+    /// The id or the e-mail address of a person; without it everybody.
+    user: Option<String>,
+}
+
+/// What people have authorised clients to do.
+#[utoipa::path(
+    get,
+    path = "/v1/tokens/authorizations",
+    operation_id = "list_authorizations",
+    tag = "tokens",
+    params(Whose),
+    responses(
+        (status = 200, description = "The newest first.", body = TokenAuthorizations),
+        (status = 404, description = "There is no such person.")
+    )
+)]
+pub(crate) async fn list_authorizations(
+    State(shared): State<Arc<Shared>>,
+    QueryParameters(Whose { user }): QueryParameters<Whose>,
+) -> Result<Json<TokenAuthorizations>, Failure> {
+    let listed = shared.tokens()?.authorizations(user.map(PersonId).as_ref()).await.map_err(failure)?;
+    Ok(Json(TokenAuthorizations {
+        authorizations: listed.into_iter().map(TokenAuthorization::from).collect(),
+    }))
+}
+
+impl From<AuthorizationSummary> for TokenAuthorization {
+    fn from(summary: AuthorizationSummary) -> Self {
+        Self {
+            id: summary.id,
+            client: summary.client,
+            user: summary.user,
+            organization: summary.organization,
+            scope: summary.scope,
+            bound: summary.is_bound,
+            created: summary.created.into(),
+            seen: summary.seen.into(),
+            expires: summary.expires.into(),
+        }
+    }
+}
 
 /// Whose tokens end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

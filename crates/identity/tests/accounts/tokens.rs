@@ -292,8 +292,8 @@ async fn a_life_of_tokens(location: &StoreLocation) {
 
     gateway.node.accounts.add_role(None, &who(&ada), "auditor", OPERATOR, &Visit::default()).await.unwrap();
     Box::pin(machines::machines(&gateway, &session)).await;
-    refused_requests(&gateway, &session, &code).await;
-    at_once(&gateway, &session).await;
+    Box::pin(refused_requests(&gateway, &session, &code)).await;
+    Box::pin(at_once(&gateway, &session)).await;
 }
 
 async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str) {
@@ -347,7 +347,7 @@ async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str)
 /// Requests at the same time get the same successor, and a third authorisation ends the oldest.
 async fn at_once(gateway: &Issuing, session: &SessionToken) {
     let issued = gateway.issue(session, "reports:read").await;
-    let answers = futures_of(gateway, refresh_of(&issued)).await;
+    let answers = Box::pin(futures_of(gateway, refresh_of(&issued))).await;
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "one successor for all");
     let second = gateway.issue(session, "reports:read").await;
     let third = gateway.issue(session, "reports:read").await;
