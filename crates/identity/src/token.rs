@@ -19,11 +19,15 @@ use bartizan_model::{Name, Principal, PrincipalKind};
 use http::HeaderName;
 
 pub use self::header::TokenHeader;
-pub(crate) use self::header::is_key_id;
 use self::{
     cache::{TokenCache, TokenDigest},
     claims::Claims,
+};
+pub(crate) use self::{
+    claims::{check_audience, check_times, multi_factor},
     compact::CompactToken,
+    header::is_key_id,
+    json::Object,
 };
 use crate::{
     Identified, InvalidReason,
@@ -178,7 +182,7 @@ impl TokenVerifier {
 }
 
 /// Whether one of `keys`, chosen by the header, made the signature.
-fn check_signature(
+pub(crate) fn check_signature(
     token: &CompactToken<'_>,
     header: &TokenHeader,
     keys: &KeySet,

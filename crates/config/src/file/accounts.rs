@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::{Entries, OpenIdProvider};
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
     forms::Parsed,
@@ -35,6 +36,8 @@ pub(crate) struct Accounts {
     pub(crate) password: Optional<Passwords>,
     /// How long a login lasts.
     pub(crate) session: Optional<Sessions>,
+    /// Other providers where people can log in.
+    pub(crate) providers: Optional<Entries<OpenIdProvider>>,
     /// API keys that are kept in the store.
     pub(crate) api_keys: Optional<IssuedKeys>,
     /// What happened to accounts.
