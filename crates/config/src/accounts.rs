@@ -1,22 +1,28 @@
 //! People whom the gateway knows itself.
 
+mod mail;
+
 use std::time::Duration;
 
 use bartizan_model::Line;
 
+pub use self::mail::{Mail, MailTransport, SmtpServer, SmtpTls};
+
 /// `accounts:`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Accounts {
     /// Where it stands in the file.
     pub line: Line,
     /// Where the endpoints are: plain segments, `/auth`.
     pub prefix: String,
-    /// Whether strangers may make themselves an account.
+    /// Who may get an account without an operator.
     pub sign_up: SignUp,
     /// What a password must be.
     pub passwords: Passwords,
     /// How long a login lasts.
     pub sessions: Sessions,
+    /// How the gateway writes to people; `None`: it does not.
+    pub mail: Option<Mail>,
 }
 
 /// What a password must be, and what guessing one costs.
@@ -69,7 +75,7 @@ impl Sessions {
     }
 }
 
-/// Whether strangers may make themselves an account.
+/// Who may get an account without an operator.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -78,7 +84,9 @@ pub enum SignUp {
     /// Administrators make accounts.
     #[default]
     Off,
-    /// Everybody may, with the role `user`. The address is not verified.
+    /// Nobody but those whom an administrator of an organisation invites.
+    Invite,
+    /// Everybody who reads the mail of an address, with the role `user`; and those who are invited.
     Open,
 }
 

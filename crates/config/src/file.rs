@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
-    accounts::{Accounts, Passwords, Sessions, Store},
+    accounts::{Accounts, Mail, Passwords, Sessions, Smtp, Store},
     entries::Entries,
     hardening::{Hardening, Http2},
     identity::{ApiKeys, Certificates, Claims, Jwt, Provider, SignatureKey, Signatures, TokenPrincipal},

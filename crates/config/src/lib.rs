@@ -77,7 +77,10 @@ mod word;
 
 use std::sync::Arc;
 
-pub use accounts::{Accounts, PasswordProfile, Passwords, SameSite, Sessions, SignUp};
+pub use accounts::{
+    Accounts, Mail, MailTransport, PasswordProfile, Passwords, SameSite, Sessions, SignUp, SmtpServer,
+    SmtpTls,
+};
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;

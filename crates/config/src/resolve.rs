@@ -57,7 +57,7 @@ pub(crate) fn resolve(
         policies: &mut limits,
         firewalls: &mut firewalls,
     };
-    let accounts = accounts::accounts(document, listen.as_ref(), problems);
+    let accounts = accounts::accounts(document, listen.as_ref(), &files, problems);
     let routes = routes::resolve(document, accounts.as_ref(), named, problems);
     let in_zones: Vec<_> = routes.iter().filter_map(|route| Some((route.zone?, route.policy.line))).collect();
     let zones = policies::zones(&document.zones, &in_zones, problems);

@@ -1,5 +1,7 @@
 //! `accounts:` and `store:`, and the routes that accounts bring with them.
 
+mod mail;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use bartizan_model::{Line, Name};
@@ -25,8 +27,17 @@ const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
 /// The largest body of their endpoints.
 const BODY: usize = 16 * 1024;
-/// Where a password is tried or chosen.
-const PASSWORD_ENDPOINTS: [&str; 3] = ["login", "password", "sign-up"];
+/// Where a secret is tried or chosen, or a message sent.
+const PASSWORD_ENDPOINTS: [&str; 8] = [
+    "login",
+    "password",
+    "password/forgotten",
+    "password/reset",
+    "sign-up",
+    "verify-email",
+    "email",
+    "invitations/accept",
+];
 
 pub(crate) fn store(
     file: &Optional<file::Store>,
@@ -56,15 +67,18 @@ pub(crate) fn store(
 pub(crate) fn accounts(
     document: &Document,
     listen: Option<&Listen>,
+    files: &Files<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Accounts> {
     let file = document.accounts.as_ref()?;
+    mail::check_sign_up(&file.sign_up, &file.mail, problems);
     Some(Accounts {
         line: file.position.line(),
         prefix: prefix(&file.prefix, problems),
         sign_up: file.sign_up.get().unwrap_or_default(),
         passwords: passwords(&file.password, problems),
         sessions: sessions(file, listen, problems),
+        mail: mail::mail(&file.mail, files, problems),
     })
 }
 
