@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use bartizan_config::{Config, StoreLocation};
 use bartizan_control::{AccountClient, AccountsApi};
 use bartizan_gateway::{AccountsDoor, LocalAnswer, LocalService, Visitor};
-use bartizan_identity::account::Accounts;
+use bartizan_identity::account::{Accounts, LinkToken};
 use bytes::Bytes;
 use http::Request;
 
@@ -18,6 +18,12 @@ pub(crate) async fn open(config: &Config, state: &StateDirectory) -> Result<Opti
     let location = location(config, state);
     let accounts = Accounts::open(&location, settings, &config.roles).await;
     Ok(Some(accounts.context("people cannot log in without the store of `accounts`")?))
+}
+
+/// The secret by which the first administrator is made, where nobody is known.
+pub(crate) async fn offer_first_administrator(accounts: Option<&Arc<Accounts>>) -> Result<Option<LinkToken>> {
+    let Some(accounts) = accounts else { return Ok(None) };
+    Ok(accounts.offer_first_administrator().await?)
 }
 
 /// Where the store is: what the configuration says, or a file in the state directory.

@@ -1,12 +1,16 @@
 //! People whom the gateway knows itself.
 
 mod mail;
+mod second_factor;
 
 use std::time::Duration;
 
 use bartizan_model::Line;
 
-pub use self::mail::{Mail, MailTransport, SmtpServer, SmtpTls};
+pub use self::{
+    mail::{Mail, MailTransport, SmtpServer, SmtpTls},
+    second_factor::SecondFactor,
+};
 
 /// `accounts:`.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub struct Accounts {
     pub sessions: Sessions,
     /// How the gateway writes to people; `None`: it does not.
     pub mail: Option<Mail>,
+    /// What people show besides their password.
+    pub second_factor: SecondFactor,
 }
 
 /// What a password must be, and what guessing one costs.

@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
-    accounts::{Accounts, Mail, Passwords, Sessions, Smtp, Store},
+    accounts::{Accounts, Mail, Passwords, SecondFactor, Sessions, Smtp, Store},
     entries::Entries,
     hardening::{Hardening, Http2},
     identity::{ApiKeys, Certificates, Claims, Jwt, Provider, SignatureKey, Signatures, TokenPrincipal},
@@ -34,7 +34,7 @@ pub(crate) use self::{
     policies::{Entity, Policies, RoutePolicy, ZoneTable},
     proposal::{LimitsProposal, ProposedRoute, Version},
     require::{MethodEntry, MethodKey, Require, RequirementSet},
-    route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
+    route::{Body, BodyPolicyName, Cors, CorsTable, Headers, Route, RouteTimeouts},
     shared::{Shared, SharedTls},
     tls::{ClientCertificate, Tls, TlsTable},
     upstream::{Ejection, Health, Retries, Signing, Upstream, UpstreamTls},

@@ -7,6 +7,7 @@ mod address;
 mod dimension;
 mod header;
 mod log_levels;
+mod multi_factor;
 mod name;
 mod operation_pattern;
 mod policy;

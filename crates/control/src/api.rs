@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod addresses;
 pub(crate) mod configuration;
 pub(crate) mod health;
+pub(crate) mod invitations;
 pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod organizations;
@@ -78,8 +79,10 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(people::disable_user))
         .routes(routes!(people::enable_user))
         .routes(routes!(people::unlock_user))
+        .routes(routes!(people::reset_user_factors))
         .routes(routes!(people::set_user_password))
         .routes(routes!(people::add_user_role, people::remove_user_role))
+        .routes(routes!(invitations::invite_user))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
         .routes(routes!(organizations::list_members))
         .routes(routes!(sessions::list_sessions, sessions::end_sessions))

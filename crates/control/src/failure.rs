@@ -87,12 +87,24 @@ codes! {
     WrongCredentials = "wrong_credentials", UNAUTHORIZED;
     /// No session, or one that has ended.
     NoSession = "no_session", UNAUTHORIZED;
+    /// A code of a second factor that is wrong.
+    WrongCode = "wrong_code", UNAUTHORIZED;
+    /// A login that does not wait for its second factor any more.
+    LoginExpired = "login_expired", UNAUTHORIZED;
+    /// A person who was proven too long ago, or not by enough (RFC 9470).
+    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED;
     /// A page of another origin asks.
     CrossOriginRefused = "cross_origin_refused", FORBIDDEN;
     /// Another site asks with a person's cookie.
     CrossSiteRefused = "cross_site_refused", FORBIDDEN;
     /// Administrators make accounts.
     SignUpOff = "sign_up_off", FORBIDDEN;
+    /// A role asks for a second factor that is not there.
+    MfaRequired = "mfa_required", FORBIDDEN;
+    /// No messages can be sent.
+    MailOff = "mail_off", FORBIDDEN;
+    /// The person may not do this.
+    PermissionDenied = "permission_denied", FORBIDDEN;
     /// Nothing there.
     NotFound = "not_found", NOT_FOUND;
     /// Something there, but not for this method.
@@ -113,6 +125,8 @@ codes! {
     AccountsNotConfigured = "accounts_not_configured", CONFLICT;
     /// Something has this name already.
     AlreadyExists = "already_exists", CONFLICT;
+    /// A link that was used, has ended, or never was.
+    LinkGone = "link_gone", GONE;
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not JSON by its own account.
@@ -176,7 +190,14 @@ impl IntoResponse for Failure {
             FailureCode::InvalidAuthenticationToken => {
                 Some(r#"Bearer realm="bartizan", error="invalid_token""#)
             }
-            FailureCode::WrongCredentials | FailureCode::NoSession => Some(r#"Cookie realm="bartizan""#),
+            FailureCode::WrongCredentials
+            | FailureCode::NoSession
+            | FailureCode::WrongCode
+            | FailureCode::LoginExpired => Some(r#"Cookie realm="bartizan""#),
+            // A quarter of an hour: what a change of factors takes.
+            FailureCode::InsufficientUserAuthentication => {
+                Some(r#"Bearer error="insufficient_user_authentication", max_age=900"#)
+            }
             _ => None,
         };
         if let Some(seconds) = self.retry_after {

@@ -36,8 +36,12 @@ mod token;
 mod tests;
 
 pub use accounts::{
-    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions,
-    SignUpRequest, StartedSession,
+    AcceptedInvitation, AccountClient, AccountsApi, ChangedEmail, ChangedPassword, ChangedProfile,
+    ConfirmedEmail, ConfirmedFactor, CurrentSession, EnrolledEmail, EnrolledTotp, FactorKind,
+    FirstAdministrator, ForgottenPassword, Invitation, Invitations, JoinedOrganization, LoginCode,
+    LoginFactor, LoginRequest, NewInvitation, NewTotp, OwnSession, OwnSessions, PendingLogin, Profile,
+    RecoveryCodes, ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind,
+    StepUpRequest, SteppedUp, VerifiedEmail,
 };
 pub use api::{
     access::{
@@ -47,6 +51,7 @@ pub use api::{
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
+    invitations::OperatorInvitation,
     limits::{
         LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus,
         LimitTotals, LimitsStatus,

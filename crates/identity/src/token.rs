@@ -18,15 +18,15 @@ use bartizan_config::JwtProvider;
 use bartizan_model::{Name, Principal, PrincipalKind};
 use http::HeaderName;
 
-pub use self::header::TokenHeader;
 pub(crate) use self::header::is_key_id;
 use self::{
     cache::{TokenCache, TokenDigest},
     claims::Claims,
     compact::CompactToken,
 };
+pub use self::{claims::MULTI_FACTOR_CLASSES, header::TokenHeader};
 use crate::{
-    Identified, InvalidReason,
+    Identified, InvalidReason, Proof,
     identified::{Entitlements, Standing},
     key::KeySet,
     key_source::KeySource,
@@ -172,8 +172,9 @@ impl TokenVerifier {
         let identified =
             self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires));
         let counted = self.entitlements.counted_claims.iter();
+        let proof = Proof { at: claims.auth_time, ..Proof::default() };
         let claims = counted.filter_map(|name| Some((name.clone(), claims.word(name)?))).collect();
-        Identified { claims, ..identified }
+        Identified { claims, proof, ..identified }
     }
 }
 

@@ -32,8 +32,10 @@ pub struct MigrationStatus {
 
 impl Migration {
     /// Every step, in order.
-    pub const ALL: &'static [Self] =
-        &[Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") }];
+    pub const ALL: &'static [Self] = &[
+        Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") },
+        Self { version: 2, name: "people", sql: include_str!("../migrations/0002_people.sql") },
+    ];
 
     fn checksum(&self) -> String {
         let mut text = String::with_capacity(64);

@@ -54,6 +54,7 @@ mod limits_refund;
 mod message_limits;
 mod no_leaks;
 mod path_dodging;
+mod people;
 mod permissions;
 mod policies;
 mod proxies;

@@ -1,13 +1,17 @@
 //! `accounts:` and `store:`.
 
 mod mail;
+mod second_factor;
 
 use std::{num::NonZeroU32, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use self::mail::{Mail, Smtp};
+pub(crate) use self::{
+    mail::{Mail, Smtp},
+    second_factor::SecondFactor,
+};
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
     forms::Parsed,
@@ -41,6 +45,8 @@ pub(crate) struct Accounts {
     /// How the gateway writes to people. Without it addresses are not verified, and a lost password is an operator's
     /// business.
     pub(crate) mail: Optional<Mail>,
+    /// What people show besides their password.
+    pub(crate) second_factor: Optional<SecondFactor>,
 }
 
 /// What a password must be, and what guessing one costs.

@@ -1,6 +1,7 @@
 //! `accounts:` and `store:`, and the routes that accounts bring with them.
 
 mod mail;
+mod second_factor;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -10,7 +11,7 @@ use http::{Method, header::HeaderName};
 use super::{files::Files, limits::LimitedRoute, overlap::Overlaps, routes::Named};
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
-    Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
+    MultiFactor, Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
     StoreLocation,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
@@ -28,8 +29,10 @@ const MOST_MEMORY_KIB: u64 = 1024 * 1024;
 /// The largest body of their endpoints.
 const BODY: usize = 16 * 1024;
 /// Where a secret is tried or chosen, or a message sent.
-const PASSWORD_ENDPOINTS: [&str; 8] = [
+const PASSWORD_ENDPOINTS: [&str; 14] = [
     "login",
+    "login/factor",
+    "login/code",
     "password",
     "password/forgotten",
     "password/reset",
@@ -37,6 +40,10 @@ const PASSWORD_ENDPOINTS: [&str; 8] = [
     "verify-email",
     "email",
     "invitations/accept",
+    "step-up",
+    "step-up/code",
+    "factors/email",
+    "first-administrator",
 ];
 
 pub(crate) fn store(
@@ -79,6 +86,7 @@ pub(crate) fn accounts(
         passwords: passwords(&file.password, problems),
         sessions: sessions(file, listen, problems),
         mail: mail::mail(&file.mail, files, problems),
+        second_factor: second_factor::second_factor(&file.second_factor, problems),
     })
 }
 
@@ -234,7 +242,7 @@ pub(super) fn routes(
             authentication_line: Line::NONE,
             require: Requirements::Nothing,
             require_line: Line::NONE,
-            multi_factor: false,
+            multi_factor: MultiFactor::Off,
             signed: Vec::new(),
             zone: None,
             policy: RoutePolicy { line: position.line(), ..RoutePolicy::default() },

@@ -21,6 +21,13 @@ impl From<AccountError> for Failure {
             AccountError::Taken(_) => FailureCode::AlreadyExists,
             AccountError::Missing(_) => FailureCode::NotFound,
             AccountError::SignUpOff => FailureCode::SignUpOff,
+            AccountError::Link => FailureCode::LinkGone,
+            AccountError::WrongCode => FailureCode::WrongCode,
+            AccountError::Ticket => FailureCode::LoginExpired,
+            AccountError::StepUp => FailureCode::InsufficientUserAuthentication,
+            AccountError::MustEnrol => FailureCode::MfaRequired,
+            AccountError::MailOff => FailureCode::MailOff,
+            AccountError::NotAllowed => FailureCode::PermissionDenied,
             AccountError::Busy => {
                 return Self::new(FailureCode::TooManyLogins, error.to_string()).retry_after(1);
             }

@@ -5,20 +5,32 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use arc_swap::ArcSwap;
-use bartizan_config::{Config, Role, SignUp, StoreLocation};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bartizan_config::{Config, Mail, Role, SecondFactor, SignUp, StoreLocation};
+use bartizan_mail::Mailer;
 use bartizan_policy::{BuiltInRole, RoleTable};
 use bartizan_store::{Statement, Store};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use super::audit::AuditEntry;
-use super::{AccountError, audit, protection::Protection, secret::Secrets};
+use super::{
+    AccountError, audit, background::Background, protection::Protection, seal::FactorKeys, secret::Secrets,
+};
 use crate::session::{LiveSessions, changes::SessionChanges, moment};
 
 /// How often the changes of other gateways are read.
 const FOLLOW: Duration = Duration::from_millis(500);
 /// How often what has ended is removed, in turns of [`FOLLOW`].
 const TIDY: u32 = 1200;
+/// Removes what has ended.
+const ENDED: [&str; 6] = [
+    "DELETE FROM sessions WHERE expires_at <= $1",
+    "DELETE FROM sign_ups WHERE expires_at <= $1",
+    "DELETE FROM one_time_links WHERE expires_at <= $1",
+    "DELETE FROM invitations WHERE expires_at <= $1",
+    "DELETE FROM login_tickets WHERE expires_at <= $1",
+    "DELETE FROM one_time_codes WHERE expires_at <= $1",
+];
 /// How long the audit trail goes back.
 const RETENTION: Duration = Duration::from_hours(90 * 24);
 
@@ -29,18 +41,26 @@ pub struct Accounts {
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) secrets: Secrets,
     pub(crate) protection: Protection,
+    pub(crate) mail: ArcSwapOption<Mailer>,
+    pub(crate) factor_keys: FactorKeys,
+    pub(crate) background: Background,
     settings: ArcSwap<Settings>,
 }
 
 #[derive(Debug)]
 struct Settings {
     sign_up: SignUp,
+    second_factor: SecondFactor,
     roles: RoleTable,
 }
 
 impl Settings {
     fn of(accounts: &bartizan_config::Accounts, roles: &[Role]) -> Self {
-        Self { sign_up: accounts.sign_up, roles: RoleTable::new(roles) }
+        Self {
+            sign_up: accounts.sign_up,
+            second_factor: accounts.second_factor.clone(),
+            roles: RoleTable::new(roles),
+        }
     }
 }
 
@@ -57,9 +77,12 @@ impl Accounts {
     ) -> Result<Arc<Self>, AccountError> {
         let store = Store::open(location).await?;
         let accounts = Arc::new(Self {
-            live: Arc::new(LiveSessions::new(store.clone(), &settings.sessions)),
+            live: Arc::new(LiveSessions::new(store.clone(), settings)),
             protection: Protection::open(&store).await?,
             secrets: Secrets::new(&settings.passwords)?,
+            mail: ArcSwapOption::new(mailer(settings.mail.as_ref())?),
+            factor_keys: FactorKeys::open(&store, &settings.second_factor).await?,
+            background: Background::new(),
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)),
             store,
         });
@@ -71,7 +94,8 @@ impl Accounts {
     pub fn reconfigure(&self, config: &Config) -> Result<(), AccountError> {
         let Some(accounts) = &config.accounts else { return Ok(()) };
         self.secrets.reconfigure(&accounts.passwords)?;
-        self.live.reconfigure(&accounts.sessions);
+        self.live.reconfigure(accounts);
+        self.mail.store(mailer(accounts.mail.as_ref())?);
         self.settings.store(Arc::new(Settings::of(accounts, &config.roles)));
         Ok(())
     }
@@ -86,9 +110,14 @@ impl Accounts {
         self.live.settings()
     }
 
-    /// Whether strangers may make themselves an account.
+    /// Who may get an account without an operator.
     pub fn sign_up_policy(&self) -> SignUp {
         self.settings.load().sign_up
+    }
+
+    /// What is asked of people besides their password.
+    pub(crate) fn second_factor_settings(&self) -> SecondFactor {
+        self.settings.load().second_factor.clone()
     }
 
     /// The newest entries of the audit trail.
@@ -119,9 +148,11 @@ impl Accounts {
 
     async fn tidy(&self) {
         let now = SystemTime::now();
-        let ended = Statement::new("DELETE FROM sessions WHERE expires_at <= $1").integer(moment::now());
+        let ended = |sql| Statement::new(sql).integer(moment::now());
         let tidied = async {
-            self.store.execute(ended).await?;
+            for sql in ENDED {
+                self.store.execute(ended(sql)).await?;
+            }
             SessionChanges::tidy(&self.store).await?;
             audit::tidy(&self.store, moment::milliseconds(now - RETENTION)).await
         };
@@ -129,6 +160,11 @@ impl Accounts {
             tracing::warn!(%error, "what has ended cannot be removed");
         }
     }
+}
+
+/// What waits in an earlier mailer is still sent.
+fn mailer(settings: Option<&Mail>) -> Result<Option<Arc<Mailer>>, AccountError> {
+    Ok(settings.map(Mailer::start).transpose()?.map(Arc::new))
 }
 
 async fn attend(accounts: Weak<Accounts>) {

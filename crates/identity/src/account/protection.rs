@@ -5,16 +5,15 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use bartizan_store::{Statement, Store, StoreError};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use bartizan_store::Store;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{AccountError, Visit};
+use super::{AccountError, Visit, stored_key::stored_key};
 use crate::{
     IdentityError,
     attempts::{
-        Admission, Attempt, DeviceCookies, DeviceId, Factor, LoginGuard, LoginProtection, Origin, Signal,
-        Ticket,
+        Admission, Attempt, DeviceCookies, DeviceId, Factor, LoginGuard, LoginProtection, Origin, ResetGuard,
+        Signal, Ticket,
     },
     password::Password,
 };
@@ -23,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Protection {
     guard: LoginGuard,
+    messages: ResetGuard,
     devices: DeviceCookies,
 }
 
@@ -31,9 +31,13 @@ const LONGEST_ACCOUNT: usize = 254;
 
 impl Protection {
     pub(crate) async fn open(store: &Store) -> Result<Self, AccountError> {
-        let key = device_key(store).await?;
+        let key = stored_key(store, "device_cookie").await?;
         let devices = DeviceCookies::new(&key);
-        Ok(Self { guard: LoginGuard::new(LoginProtection::default())?, devices })
+        Ok(Self {
+            guard: LoginGuard::new(LoginProtection::default())?,
+            messages: ResetGuard::default(),
+            devices,
+        })
     }
 
     /// Asks for an attempt, before anything is checked.
@@ -44,11 +48,33 @@ impl Protection {
         password: Option<&Password>,
         visit: &Visit,
     ) -> Result<Ticket, AccountError> {
+        self.begin_attempt(account, Factor::Password, device, password, visit)
+    }
+
+    /// The same for what is shown besides the password.
+    pub(crate) fn begin_factor(
+        &self,
+        account: &str,
+        factor: Factor,
+        device: Option<&SecretString>,
+        visit: &Visit,
+    ) -> Result<Ticket, AccountError> {
+        self.begin_attempt(account, factor, device, None, visit)
+    }
+
+    fn begin_attempt(
+        &self,
+        account: &str,
+        factor: Factor,
+        device: Option<&SecretString>,
+        password: Option<&Password>,
+        visit: &Visit,
+    ) -> Result<Ticket, AccountError> {
         let account = counted(account);
         let device = device.and_then(|device| self.known(&account, device));
         let attempt = Attempt {
             account: &account,
-            factor: Factor::Password,
+            factor,
             origin: device.map_or(Origin::Stranger, Origin::Known),
             address: visit.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             password,
@@ -57,6 +83,20 @@ impl Protection {
             Admission::Admitted(ticket) => Ok(ticket),
             Admission::Paused { retry_after, .. } => Err(AccountError::Paused(retry_after)),
         }
+    }
+
+    /// Whether to send a message to this address: three an hour, whether it is known or not.
+    pub(crate) fn admits_message(&self, recipient: &str) -> bool {
+        self.messages.admits_message(&counted(recipient), Instant::now())
+    }
+
+    /// Whether to send a link for another password.
+    pub(crate) fn admits_reset(&self, address: &str, device: Option<&SecretString>, visit: &Visit) -> bool {
+        let account = counted(address);
+        let device = device.and_then(|device| self.known(&account, device));
+        let origin = device.map_or(Origin::Stranger, Origin::Known);
+        let from = visit.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        self.messages.admits(&account, origin, from, Instant::now())
     }
 
     pub(crate) fn failed(&self, ticket: Ticket, visit: &Visit) {
@@ -109,19 +149,4 @@ impl Protection {
 /// An account in its one form, whether it exists or not.
 fn counted(account: &str) -> String {
     account.trim().chars().take(LONGEST_ACCOUNT).collect::<String>().to_lowercase()
-}
-
-/// The key of device cookies, the same for every gateway of the store; made by the first.
-async fn device_key(store: &Store) -> Result<Zeroizing<[u8; 32]>, AccountError> {
-    const KEEP: &str =
-        "INSERT INTO secrets (name, value) VALUES ('device_cookie', $1) ON CONFLICT DO NOTHING";
-    const READ: &str = "SELECT value FROM secrets WHERE name = 'device_cookie'";
-    let mut key = Zeroizing::new([0; 32]);
-    aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| IdentityError::Random)?;
-    store.execute(Statement::new(KEEP).text(STANDARD.encode(key.as_slice()))).await?;
-    let nonsense = || StoreError::Nonsense { what: "the key of device cookies" };
-    let kept = Zeroizing::new(store.row(Statement::new(READ)).await?.ok_or_else(nonsense)?.text("value")?);
-    let bytes = Zeroizing::new(STANDARD.decode(kept.as_bytes()).map_err(|_| nonsense())?);
-    key.copy_from_slice(bytes.get(..32).filter(|_| bytes.len() == 32).ok_or_else(nonsense)?);
-    Ok(key)
 }

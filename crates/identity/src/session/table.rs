@@ -16,12 +16,13 @@ use super::{
     changes::REMEMBERED,
     cookie,
     cross_site::CrossSite,
+    home::{Home, Visitor},
     live::{LiveSession, Unavailable},
     token::SessionDigest,
 };
 use crate::{
     AuthenticationError, Identified, InvalidReason, Presented,
-    identified::{Entitlements, Standing},
+    identified::{Entitlements, Proof, Standing},
 };
 
 /// How many sessions are remembered.
@@ -131,17 +132,31 @@ impl SessionTable {
             kind: PrincipalKind::Session,
             organization: session.organization.clone(),
             provider: self.name.clone(),
-            multi_factor: false,
+            multi_factor: session.methods.are_several(),
         };
         let standing = Standing { caller_type: CallerType::User, zone: Zone::Public };
         let (roles, expires) = (session.roles.iter().map(String::as_str), Some(session.expires));
-        self.entitlements.identify(principal, standing, &self.built_in_grants(&session.roles), roles, expires)
+        let own = self.built_in_grants(&session.roles);
+        let identified = self.entitlements.identify(principal, standing, &own, roles, expires);
+        let must_enrol = session.second_factor_due.is_some_and(|due| due <= SystemTime::now());
+        let proof = Proof { at: Some(session.proven), must_enrol, home: Some(Arc::new(session.home())) };
+        Identified { proof, ..identified }
     }
 
     /// What the built-in ones among these roles grant; the configuration may say otherwise of their names.
     fn built_in_grants(&self, roles: &[String]) -> Vec<Grant> {
         let others = roles.iter().filter(|role| !self.entitlements.roles.is_known(role));
         others.filter_map(|role| BuiltInRole::named(role)).flat_map(BuiltInRole::grants).collect()
+    }
+
+    /// Notes it where a session is used from elsewhere.
+    pub(crate) fn follow(&self, home: &Arc<Home>, visitor: Visitor<'_>) {
+        if home.is_elsewhere(visitor.address, visitor.client())
+            && home.mark()
+            && let Some(live) = &self.live
+        {
+            live.mark_moved(home, visitor.visit());
+        }
     }
 
     /// Whether the request may ride on the cookie that it presents.
