@@ -11,6 +11,7 @@ pub use self::{
     mail::{Mail, MailTransport, SmtpServer, SmtpTls},
     second_factor::SecondFactor,
 };
+use crate::OpenIdProvider;
 
 /// `accounts:`.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Accounts {
     pub mail: Option<Mail>,
     /// What people show besides their password.
     pub second_factor: SecondFactor,
+    /// Other providers where people can log in.
+    pub providers: Vec<OpenIdProvider>,
 }
 
 /// What a password must be, and what guessing one costs.
@@ -73,6 +76,11 @@ impl Sessions {
     /// The name of the cookie by which an account knows a device where it was used before. It opens nothing.
     pub fn device_cookie(&self) -> String {
         format!("{}-device", self.cookie)
+    }
+
+    /// The name of the cookie that is kept while somebody logs in at another provider.
+    pub fn errand_cookie(&self) -> String {
+        format!("{}-errand", self.cookie)
     }
 
     /// The name of the cookie that scripts read, to say its value in `x-csrf-token`.

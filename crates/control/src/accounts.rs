@@ -5,6 +5,7 @@
 
 mod document;
 mod endpoints;
+mod external;
 mod factors;
 mod failures;
 mod first_administrator;
@@ -29,6 +30,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
     endpoints::{ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, StartedSession},
+    external::Providers,
     factors::{
         ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, LoginCode, LoginFactor, NewTotp,
         PendingLogin, RecoveryCodes, SecondFactor, SecondFactors,
@@ -112,6 +114,9 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(profile::change_email))
         .routes(routes!(profile::confirm_email))
         .routes(routes!(first_administrator::create_first_administrator))
+        .routes(routes!(external::list_providers))
+        .routes(routes!(external::log_in_at_provider))
+        .routes(routes!(external::come_back_from_provider))
 }
 
 async fn not_found() -> Failure {

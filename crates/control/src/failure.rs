@@ -105,6 +105,12 @@ codes! {
     MailOff = "mail_off", FORBIDDEN;
     /// The person may not do this.
     PermissionDenied = "permission_denied", FORBIDDEN;
+    /// The login at another provider proved nobody.
+    LoginFailed = "login_failed", UNAUTHORIZED;
+    /// Who logged in at another provider has no account here.
+    NoAccount = "no_account", FORBIDDEN;
+    /// Another provider does not do what it should.
+    ProviderFailed = "provider_failed", BAD_GATEWAY;
     /// Nothing there.
     NotFound = "not_found", NOT_FOUND;
     /// Something there, but not for this method.
@@ -139,6 +145,8 @@ codes! {
     WeakPassword = "weak_password", UNPROCESSABLE_ENTITY;
     /// Too many failed attempts.
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS;
+    /// Three messages went to an address in the last hour.
+    TooManyMessages = "too_many_messages", TOO_MANY_REQUESTS;
     /// Our own fault.
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     /// The shared store of the limits does not answer.

@@ -40,8 +40,8 @@ pub use accounts::{
     ConfirmedEmail, ConfirmedFactor, CurrentSession, EnrolledEmail, EnrolledTotp, FactorKind,
     FirstAdministrator, ForgottenPassword, Invitation, Invitations, JoinedOrganization, LoginCode,
     LoginFactor, LoginRequest, NewInvitation, NewTotp, OwnSession, OwnSessions, PendingLogin, Profile,
-    RecoveryCodes, ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind,
-    StepUpRequest, SteppedUp, VerifiedEmail,
+    Providers, RecoveryCodes, ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession,
+    StepUpKind, StepUpRequest, SteppedUp, VerifiedEmail,
 };
 pub use api::{
     access::{

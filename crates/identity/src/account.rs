@@ -9,6 +9,7 @@ mod audit;
 mod background;
 mod email;
 mod error;
+mod external;
 mod factor_check;
 mod factors;
 mod first_administrator;

@@ -18,13 +18,17 @@ use bartizan_config::JwtProvider;
 use bartizan_model::{Name, Principal, PrincipalKind};
 use http::HeaderName;
 
-pub(crate) use self::header::is_key_id;
 use self::{
     cache::{TokenCache, TokenDigest},
     claims::Claims,
-    compact::CompactToken,
 };
 pub use self::{claims::MULTI_FACTOR_CLASSES, header::TokenHeader};
+pub(crate) use self::{
+    claims::{check_audience, check_times, multi_factor},
+    compact::CompactToken,
+    header::is_key_id,
+    json::Object,
+};
 use crate::{
     Identified, InvalidReason, Proof,
     identified::{Entitlements, Standing},
@@ -179,7 +183,7 @@ impl TokenVerifier {
 }
 
 /// Whether one of `keys`, chosen by the header, made the signature.
-fn check_signature(
+pub(crate) fn check_signature(
     token: &CompactToken<'_>,
     header: &TokenHeader,
     keys: &KeySet,

@@ -35,6 +35,11 @@ impl Migration {
     pub const ALL: &'static [Self] = &[
         Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") },
         Self { version: 2, name: "people", sql: include_str!("../migrations/0002_people.sql") },
+        Self {
+            version: 5,
+            name: "external identities",
+            sql: include_str!("../migrations/0005_external_identities.sql"),
+        },
     ];
 
     fn checksum(&self) -> String {

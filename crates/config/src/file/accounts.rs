@@ -12,6 +12,7 @@ pub(crate) use self::{
     mail::{Mail, Smtp},
     second_factor::SecondFactor,
 };
+use super::{Entries, OpenIdProvider};
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
     forms::Parsed,
@@ -47,6 +48,8 @@ pub(crate) struct Accounts {
     pub(crate) mail: Optional<Mail>,
     /// What people show besides their password.
     pub(crate) second_factor: Optional<SecondFactor>,
+    /// Other providers where people can log in.
+    pub(crate) providers: Optional<Entries<OpenIdProvider>>,
 }
 
 /// What a password must be, and what guessing one costs.

@@ -12,6 +12,9 @@ impl From<AccountError> for Failure {
                 let seconds = wait.as_secs().max(1);
                 return Self::new(FailureCode::TooManyAttempts, error.to_string()).retry_after(seconds);
             }
+            AccountError::TooManyMessages => {
+                return Self::new(FailureCode::TooManyMessages, error.to_string()).retry_after(3600);
+            }
             AccountError::NoSession => FailureCode::NoSession,
             AccountError::CrossSite(_) => FailureCode::CrossSiteRefused,
             AccountError::WeakPassword(_) => FailureCode::WeakPassword,
@@ -28,6 +31,12 @@ impl From<AccountError> for Failure {
             AccountError::MustEnrol => FailureCode::MfaRequired,
             AccountError::MailOff => FailureCode::MailOff,
             AccountError::NotAllowed => FailureCode::PermissionDenied,
+            AccountError::Unknown(_) => FailureCode::NoAccount,
+            AccountError::Provider { error, .. } if error.is_providers_fault() => {
+                tracing::warn!(%error, "a login at another provider failed");
+                FailureCode::ProviderFailed
+            }
+            AccountError::Provider { .. } => FailureCode::LoginFailed,
             AccountError::Busy => {
                 return Self::new(FailureCode::TooManyLogins, error.to_string()).retry_after(1);
             }

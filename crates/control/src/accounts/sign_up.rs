@@ -161,7 +161,8 @@ pub(crate) async fn verify_email(
     responses(
         (status = 201, description = "A message is under way.", body = Invitation),
         (status = 403, description = "You may not, or nobody may."),
-        (status = 422, description = "There is no such role.")
+        (status = 422, description = "There is no such role."),
+        (status = 429, description = "Three messages went to this address in the last hour, or a limit.")
     )
 )]
 pub(crate) async fn invite(

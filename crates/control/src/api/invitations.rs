@@ -33,7 +33,8 @@ pub struct OperatorInvitation {
     request_body = OperatorInvitation,
     responses(
         (status = 201, description = "A message is under way.", body = Invitation),
-        (status = 404, description = "There is no such organisation.")
+        (status = 404, description = "There is no such organisation."),
+        (status = 429, description = "Three messages went to this address in the last hour.")
     )
 )]
 pub(crate) async fn invite_user(

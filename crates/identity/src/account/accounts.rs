@@ -16,7 +16,10 @@ pub use super::audit::AuditEntry;
 use super::{
     AccountError, audit, background::Background, protection::Protection, seal::FactorKeys, secret::Secrets,
 };
-use crate::session::{LiveSessions, changes::SessionChanges, moment};
+use crate::{
+    openid::OpenIdProvider,
+    session::{LiveSessions, changes::SessionChanges, moment},
+};
 
 /// How often the changes of other gateways are read.
 const FOLLOW: Duration = Duration::from_millis(500);
@@ -52,15 +55,18 @@ struct Settings {
     sign_up: SignUp,
     second_factor: SecondFactor,
     roles: RoleTable,
+    providers: Vec<Arc<OpenIdProvider>>,
 }
 
 impl Settings {
-    fn of(accounts: &bartizan_config::Accounts, roles: &[Role]) -> Self {
-        Self {
+    fn of(accounts: &bartizan_config::Accounts, roles: &[Role]) -> Result<Self, AccountError> {
+        let providers = accounts.providers.iter().map(|settings| OpenIdProvider::new(settings).map(Arc::new));
+        Ok(Self {
             sign_up: accounts.sign_up,
             second_factor: accounts.second_factor.clone(),
             roles: RoleTable::new(roles),
-        }
+            providers: providers.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -83,7 +89,7 @@ impl Accounts {
             mail: ArcSwapOption::new(mailer(settings.mail.as_ref())?),
             factor_keys: FactorKeys::open(&store, &settings.second_factor).await?,
             background: Background::new(),
-            settings: ArcSwap::from_pointee(Settings::of(settings, roles)),
+            settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,
         });
         tokio::spawn(attend(Arc::downgrade(&accounts)));
@@ -93,10 +99,12 @@ impl Accounts {
     /// Goes on by another configuration. Its store is not looked at: a store changes with a restart only.
     pub fn reconfigure(&self, config: &Config) -> Result<(), AccountError> {
         let Some(accounts) = &config.accounts else { return Ok(()) };
+        let settings = Settings::of(accounts, &config.roles)?;
         self.secrets.reconfigure(&accounts.passwords)?;
+        let mail = mailer(accounts.mail.as_ref())?;
         self.live.reconfigure(accounts);
-        self.mail.store(mailer(accounts.mail.as_ref())?);
-        self.settings.store(Arc::new(Settings::of(accounts, &config.roles)));
+        self.mail.store(mail);
+        self.settings.store(Arc::new(settings));
         Ok(())
     }
 
@@ -118,6 +126,11 @@ impl Accounts {
     /// What is asked of people besides their password.
     pub(crate) fn second_factor_settings(&self) -> SecondFactor {
         self.settings.load().second_factor.clone()
+    }
+
+    /// Where else people can log in.
+    pub fn providers(&self) -> Vec<Arc<OpenIdProvider>> {
+        self.settings.load().providers.clone()
     }
 
     /// The newest entries of the audit trail.

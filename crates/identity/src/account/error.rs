@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bartizan_store::StoreError;
 
-use crate::{CrossSite, IdentityError, password};
+use crate::{CrossSite, IdentityError, openid::OpenIdError, password};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,9 @@ pub enum AccountError {
     /// A role asks for a second factor that is not there.
     #[error("you must have a second factor: enrol one first")]
     MustEnrol,
+    /// Three messages went to an address in the last hour.
+    #[error("three messages went to this address in the last hour: try again later")]
+    TooManyMessages,
     /// No messages can be sent.
     #[error("this needs mail, which is not configured: ask an administrator")]
     MailOff,
@@ -69,6 +72,18 @@ pub enum AccountError {
     /// The way messages take cannot be used.
     #[error(transparent)]
     Mail(#[from] bartizan_mail::MailError),
+    /// Another provider proves nobody.
+    #[error("the login at `{provider}` failed: {error}")]
+    Provider {
+        /// Which one.
+        provider: String,
+        /// Why.
+        #[source]
+        error: OpenIdError,
+    },
+    /// Another provider proves somebody who may not enter here.
+    #[error("nobody here is known by this login at `{0}`: ask whoever runs this service")]
+    Unknown(String),
     /// Every hashing thread is busy.
     #[error("too many logins at once: try again shortly")]
     Busy,

@@ -201,6 +201,9 @@ impl Accounts {
         let mailer = self.mailer()?;
         let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
         self.check_role(role)?;
+        if !self.protection.admits_message(email.as_str()) {
+            return Err(AccountError::TooManyMessages);
+        }
         let (token, now) = (LinkToken::generate()?, moment::now());
         let invitation = Invitation {
             id: uuid::Uuid::now_v7().to_string(),

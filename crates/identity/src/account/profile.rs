@@ -101,6 +101,7 @@ impl Accounts {
     pub async fn confirm_email(&self, token: &SecretString, visit: &Visit) -> Result<(), AccountError> {
         const BEFORE: &str = "SELECT email FROM users WHERE id = $1";
         const CHANGE: &str = "UPDATE users SET email = $2 WHERE id = $1";
+        const FORGET: &str = "DELETE FROM one_time_codes WHERE user_id = $1";
         let token = LinkToken::presented(token)?;
         let mut transaction = self.store.begin().await?;
         let Link { user, email } = Link::take(&mut transaction, LinkPurpose::ChangeEmail, &token).await?;
@@ -113,6 +114,7 @@ impl Accounts {
         })?;
         // What went to the old address opens nothing any more.
         Link::forget(&mut transaction, LinkPurpose::ResetPassword, &user).await?;
+        transaction.execute(Statement::new(FORGET).text(user.as_str())).await?;
         SessionChanges::tell(&mut transaction, &user).await?;
         let details = json!({ "before": before, "after": email });
         done("user.change_email", &user, &user, visit, details).write(&mut transaction).await?;

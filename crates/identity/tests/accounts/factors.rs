@@ -293,19 +293,19 @@ async fn a_first_administrator(location: &StoreLocation) {
     let (one, other) = (Node::open(location).await, Node::open(location).await);
     let offer = async |node: &Node| node.accounts.offer_first_administrator().await.unwrap();
     let (first, second) = (offer(&one).await.unwrap(), offer(&other).await.unwrap());
-    let make = async |node: &Node, token: &SecretString, email: &str, password: &str| {
+    let create = async |node: &Node, token: &SecretString, email: &str, password: &str| {
         let password = Some(password.into());
         let new = NewPerson { email: email.into(), name: "Ada".into(), password, roles: vec![] };
         node.accounts.create_first_administrator(token, new, &from(1)).await
     };
-    let weak = make(&one, first.secret(), "a@shop.test", "short").await;
+    let weak = create(&one, first.secret(), "a@shop.test", "short").await;
     assert!(matches!(weak, Err(AccountError::WeakPassword(_))));
-    let guess = make(&one, &"A".repeat(43).into(), "a@shop.test", PASSWORD).await;
+    let guess = create(&one, &"A".repeat(43).into(), "a@shop.test", PASSWORD).await;
     assert!(matches!(guess, Err(AccountError::Link)));
     // Of two at once, one is the first.
     let (made, late) = tokio::join!(
-        make(&one, first.secret(), "a@shop.test", PASSWORD),
-        make(&other, second.secret(), "b@shop.test", PASSWORD),
+        create(&one, first.secret(), "a@shop.test", PASSWORD),
+        create(&other, second.secret(), "b@shop.test", PASSWORD),
     );
     assert_eq!(usize::from(made.is_ok()) + usize::from(late.is_ok()), 1, "{made:?} {late:?}");
     let session = made.or(late).unwrap();

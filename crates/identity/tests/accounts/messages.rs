@@ -209,6 +209,10 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     assert_eq!(seen.iter().map(|invitation| invitation.id.as_str()).collect::<Vec<_>>(), [made.id.as_str()]);
     accounts.withdraw_invitation(&head, &made.id, &visit).await.unwrap();
     let token = post.token("late@shop.test").await;
+    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    let often = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await;
+    assert!(matches!(often, Err(AccountError::TooManyMessages)));
     let late = accounts.accept_invitation(&token, "Late", &PASSWORD.into(), &visit).await;
     assert!(matches!(late, Err(AccountError::Link)));
 }
