@@ -6,7 +6,10 @@ use anyhow::{Context, Result};
 use bartizan_config::{Config, StoreLocation};
 use bartizan_control::{AccountClient, AccountsApi};
 use bartizan_gateway::{AccountsDoor, LocalAnswer, LocalService, Visitor};
-use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
+use bartizan_identity::{
+    account::{Accounts, LinkToken},
+    authorization_server::AuthorizationServer,
+};
 use bytes::Bytes;
 use http::Request;
 
@@ -28,6 +31,12 @@ pub(crate) async fn open_tokens(
     let (Some(settings), Some(accounts)) = (&config.tokens, accounts) else { return Ok(None) };
     let server = AuthorizationServer::open(accounts, settings).await;
     Ok(Some(server.context("no tokens can be issued")?))
+}
+
+/// The secret by which the first administrator is made, where nobody is known.
+pub(crate) async fn offer_first_administrator(accounts: Option<&Arc<Accounts>>) -> Result<Option<LinkToken>> {
+    let Some(accounts) = accounts else { return Ok(None) };
+    Ok(accounts.offer_first_administrator().await?)
 }
 
 /// Where the store is: what the configuration says, or a file in the state directory.

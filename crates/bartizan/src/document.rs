@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use bartizan_config::{
-    Authentication, Config, ConfigError, Destination, Diagnostic, Loaded, Requirement, Requirements, Route,
-    RulePlaces, Severity, Source,
+    Authentication, Config, ConfigError, Destination, Diagnostic, Loaded, MultiFactor, Requirement,
+    Requirements, Route, RulePlaces, Severity, Source,
 };
 use bartizan_pipeline::Doubt;
 
@@ -148,8 +148,10 @@ fn requirements(route: &Route) -> String {
             .chain(otherwise.iter().map(|requirement| format!("*: {}", words(requirement))))
             .collect(),
     };
-    if route.multi_factor {
-        parts.push("mfa".into());
+    match route.multi_factor {
+        MultiFactor::Off => {}
+        MultiFactor::Required => parts.push("mfa".into()),
+        MultiFactor::Within(age) => parts.push(format!("mfa within {}s", age.as_secs())),
     }
     if parts.is_empty() { "-".into() } else { parts.join("; ") }
 }

@@ -9,6 +9,7 @@ use anyhow::Result;
 use bartizan_config::{Config, Loaded, Watch};
 use bartizan_control::{AdminToken, Control};
 use bartizan_gateway::{ActivatedSockets, Gateway};
+use bartizan_identity::account::LinkToken;
 use bartizan_pipeline::Records;
 use bartizan_reputation::AddressLists;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -61,6 +62,7 @@ pub(crate) struct System {
     watch: Option<Watch>,
     running: Running,
     announcement: Announcement,
+    first_administrator: Option<LinkToken>,
     spans: Spans,
     servers: JoinSet<()>,
     stop_servers: watch::Sender<bool>,
@@ -91,6 +93,7 @@ impl System {
         let spans = Spans::observing(&records);
         spans.export_to(config.telemetry.otlp.as_deref())?;
         let accounts = accounts::open(&config, &state).await?;
+        let first_administrator = accounts::offer_first_administrator(accounts.as_ref()).await?;
         let tokens = accounts::open_tokens(&config, accounts.as_ref()).await?;
         let door = accounts.as_ref().map(|accounts| accounts::door(accounts, tokens.as_ref()));
         let gateway =
@@ -133,6 +136,7 @@ impl System {
             watch,
             running,
             announcement,
+            first_administrator,
             spans,
             servers,
             stop_servers,
@@ -142,6 +146,11 @@ impl System {
     /// The address lists that requests are checked against.
     pub(crate) fn addresses(&self) -> &AddressLists {
         &self.addresses
+    }
+
+    /// By which secret the first administrator is made, where accounts know nobody.
+    pub(crate) fn first_administrator(&self) -> Option<&LinkToken> {
+        self.first_administrator.as_ref()
     }
 
     /// The configuration in use.

@@ -1,9 +1,16 @@
 //! People whom the gateway knows itself.
 
+mod mail;
+mod second_factor;
+
 use std::time::Duration;
 
 use bartizan_model::Line;
 
+pub use self::{
+    mail::{Mail, MailTransport, SmtpServer, SmtpTls},
+    second_factor::SecondFactor,
+};
 use crate::OpenIdProvider;
 
 /// `accounts:`.
@@ -13,12 +20,16 @@ pub struct Accounts {
     pub line: Line,
     /// Where the endpoints are: plain segments, `/auth`.
     pub prefix: String,
-    /// Whether strangers may make themselves an account.
+    /// Who may get an account without an operator.
     pub sign_up: SignUp,
     /// What a password must be.
     pub passwords: Passwords,
     /// How long a login lasts.
     pub sessions: Sessions,
+    /// How the gateway writes to people; `None`: it does not.
+    pub mail: Option<Mail>,
+    /// What people show besides their password.
+    pub second_factor: SecondFactor,
     /// Other providers where people can log in.
     pub providers: Vec<OpenIdProvider>,
     /// What API keys of the store begin with. Default `bzn_live`.
@@ -82,7 +93,7 @@ impl Sessions {
     }
 }
 
-/// Whether strangers may make themselves an account.
+/// Who may get an account without an operator.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -91,7 +102,9 @@ pub enum SignUp {
     /// Administrators make accounts.
     #[default]
     Off,
-    /// Everybody may, with the role `user`. The address is not verified.
+    /// Nobody but those whom an administrator of an organisation invites.
+    Invite,
+    /// Everybody who reads the mail of an address, with the role `user`; and those who are invited.
     Open,
 }
 

@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
-    accounts::{Accounts, Passwords, Sessions, Store},
+    accounts::{Accounts, Mail, Passwords, SecondFactor, Sessions, Smtp, Store},
     entries::Entries,
     hardening::{Hardening, Http2},
     identity::{
@@ -39,7 +39,7 @@ pub(crate) use self::{
     policies::{Entity, Policies, RoutePolicy, ZoneTable},
     proposal::{LimitsProposal, ProposedRoute, Version},
     require::{MethodEntry, MethodKey, Require, RequirementSet},
-    route::{Body, BodyPolicyName, Cors, CorsTable, Headers, MultiFactor, Route, RouteTimeouts},
+    route::{Body, BodyPolicyName, Cors, CorsTable, Headers, Route, RouteTimeouts},
     shared::{Shared, SharedTls},
     tls::{ClientCertificate, Tls, TlsTable},
     tokens::{Dpop, TokenAlgorithm, Tokens},

@@ -79,7 +79,10 @@ mod word;
 
 use std::sync::Arc;
 
-pub use accounts::{Accounts, PasswordProfile, Passwords, SameSite, Sessions, SignUp};
+pub use accounts::{
+    Accounts, Mail, MailTransport, PasswordProfile, Passwords, SameSite, SecondFactor, Sessions, SignUp,
+    SmtpServer, SmtpTls,
+};
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
@@ -98,8 +101,8 @@ pub use policies::{EntityPattern, IdPart, Policies, PolicyFile, PolicyMode, Rout
 pub use proposal::{LimitsProposal, ProposedRoute};
 pub use reference::reference;
 pub use route::{
-    Authentication, BodyPolicy, Cors, Destination, HeaderProfile, Headers, MethodRequirement, Origins,
-    Requirement, Requirements, Route, RouteTimeouts,
+    Authentication, BodyPolicy, Cors, Destination, HeaderProfile, Headers, MethodRequirement, MultiFactor,
+    Origins, Requirement, Requirements, Route, RouteTimeouts,
 };
 pub use schema::schema;
 pub use shared::{OnStoreError, Redis, RedisUrl, Shared, SharedMode, SharedTls};

@@ -35,8 +35,8 @@ pub struct Route {
     pub require: Requirements,
     /// Where `require` stands in the file.
     pub require_line: Line,
-    /// Whether the caller must have used more than one factor.
-    pub multi_factor: bool,
+    /// Whether the caller must have used more than one factor. Default off.
+    pub multi_factor: MultiFactor,
     /// What is asked of the policies.
     pub policy: RoutePolicy,
     /// The zone in which the service is.
@@ -87,6 +87,18 @@ pub enum Authentication {
     Public,
     /// Whoever one of these providers vouches for; never empty.
     Required(Vec<Name>),
+}
+
+/// Whether a caller must have used more than one factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MultiFactor {
+    /// One is enough.
+    #[default]
+    Off,
+    /// More than one, at any time.
+    Required,
+    /// More than one, and not longer ago than this.
+    Within(Duration),
 }
 
 /// Required permissions, by method.

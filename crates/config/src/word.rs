@@ -7,6 +7,7 @@ mod address;
 mod dimension;
 mod header;
 mod log_levels;
+mod multi_factor;
 mod name;
 mod operation_pattern;
 mod policy;
@@ -17,6 +18,7 @@ mod redis_url;
 mod scalar;
 mod secret;
 mod signature;
+mod smtp_url;
 mod store_url;
 mod url;
 mod waf;
@@ -32,7 +34,8 @@ pub(crate) use self::{
     quantity::ByteSize,
     rate::Rate,
     redis_url::RedisUrl,
-    secret::{KeyHash, Secret},
+    secret::{KeyHash, Password, Secret},
+    smtp_url::SmtpUrl,
     store_url::StoreUrl,
     url::{HostPattern, Origin, Url},
     waf::{MediaType, RuleTag, RuleVariable},

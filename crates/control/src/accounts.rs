@@ -6,9 +6,14 @@
 mod document;
 mod endpoints;
 mod external;
+mod factors;
 mod failures;
+mod first_administrator;
 mod keys;
+mod profile;
 mod roles;
+mod sign_up;
+mod step_up;
 pub(crate) mod visitor;
 
 use std::sync::Arc;
@@ -26,11 +31,20 @@ use tower::ServiceExt;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
-    endpoints::{
-        ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest, StartedSession,
-    },
+    endpoints::{ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, StartedSession},
     external::Providers,
+    factors::{
+        ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, LoginCode, LoginFactor, NewTotp,
+        PendingLogin, RecoveryCodes, SecondFactor, SecondFactors,
+    },
+    first_administrator::FirstAdministrator,
     keys::NewOwnApiKey,
+    profile::{ChangedEmail, ChangedProfile, ConfirmedEmail, ForgottenPassword, Profile, ResetPassword},
+    sign_up::{
+        AcceptedInvitation, Invitation, Invitations, JoinedOrganization, NewInvitation, SignUpRequest,
+        VerifiedEmail,
+    },
+    step_up::{StepUpKind, StepUpRequest, SteppedUp},
     visitor::AccountClient,
 };
 use crate::{
@@ -88,7 +102,28 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(endpoints::change_password))
         .routes(routes!(endpoints::list_own_sessions))
         .routes(routes!(endpoints::end_own_session))
-        .routes(routes!(endpoints::sign_up))
+        .routes(routes!(step_up::step_up))
+        .routes(routes!(step_up::send_step_up_code))
+        .routes(routes!(factors::complete_login))
+        .routes(routes!(factors::send_login_code))
+        .routes(routes!(factors::list_factors))
+        .routes(routes!(factors::enrol_totp))
+        .routes(routes!(factors::enrol_email))
+        .routes(routes!(factors::renew_recovery_codes))
+        .routes(routes!(factors::confirm_factor))
+        .routes(routes!(factors::remove_factor))
+        .routes(routes!(sign_up::sign_up))
+        .routes(routes!(sign_up::verify_email))
+        .routes(routes!(sign_up::invite, sign_up::list_invitations))
+        .routes(routes!(sign_up::withdraw_invitation))
+        .routes(routes!(sign_up::accept_invitation))
+        .routes(routes!(sign_up::join))
+        .routes(routes!(profile::read_profile, profile::change_profile))
+        .routes(routes!(profile::forgot_password))
+        .routes(routes!(profile::reset_password))
+        .routes(routes!(profile::change_email))
+        .routes(routes!(profile::confirm_email))
+        .routes(routes!(first_administrator::create_first_administrator))
         .routes(routes!(external::list_providers))
         .routes(routes!(external::log_in_at_provider))
         .routes(routes!(external::come_back_from_provider))

@@ -5,6 +5,7 @@ pub(crate) mod addresses;
 pub(crate) mod audit;
 pub(crate) mod configuration;
 pub(crate) mod health;
+pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod metrics;
@@ -83,8 +84,10 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(people::disable_user))
         .routes(routes!(people::enable_user))
         .routes(routes!(people::unlock_user))
+        .routes(routes!(people::reset_user_factors))
         .routes(routes!(people::set_user_password))
         .routes(routes!(people::add_user_role, people::remove_user_role))
+        .routes(routes!(invitations::invite_user))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
         .routes(routes!(organizations::list_members))
         .routes(routes!(roles::list_roles, roles::create_role, roles::delete_role))

@@ -98,7 +98,7 @@ fn complete(operation: &mut Operation) {
 /// Every refusal of every operation is a problem.
 pub(crate) fn complete_responses(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
-        [&mut item.get, &mut item.post, &mut item.delete]
+        [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
             .into_iter()
             .flatten()
             .for_each(answer_with_problems);

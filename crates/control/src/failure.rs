@@ -89,12 +89,22 @@ codes! {
     WrongCredentials = "wrong_credentials", UNAUTHORIZED;
     /// No session, or one that has ended.
     NoSession = "no_session", UNAUTHORIZED;
+    /// A code of a second factor that is wrong.
+    WrongCode = "wrong_code", UNAUTHORIZED;
+    /// A login that does not wait for its second factor any more.
+    LoginExpired = "login_expired", UNAUTHORIZED;
+    /// A person who was proven too long ago, or not by enough (RFC 9470).
+    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED;
     /// A page of another origin asks.
     CrossOriginRefused = "cross_origin_refused", FORBIDDEN;
     /// Another site asks with a person's cookie.
     CrossSiteRefused = "cross_site_refused", FORBIDDEN;
     /// Administrators make accounts.
     SignUpOff = "sign_up_off", FORBIDDEN;
+    /// A role asks for a second factor that is not there.
+    MfaRequired = "mfa_required", FORBIDDEN;
+    /// No messages can be sent.
+    MailOff = "mail_off", FORBIDDEN;
     /// The login at another provider proved nobody.
     LoginFailed = "login_failed", UNAUTHORIZED;
     /// Who logged in at another provider has no account here.
@@ -127,6 +137,8 @@ codes! {
     AlreadyExists = "already_exists", CONFLICT;
     /// No room for another API key.
     TooManyKeys = "too_many_keys", CONFLICT;
+    /// A link that was used, has ended, or never was.
+    LinkGone = "link_gone", GONE;
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not JSON by its own account.
@@ -139,6 +151,8 @@ codes! {
     WeakPassword = "weak_password", UNPROCESSABLE_ENTITY;
     /// Too many failed attempts.
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS;
+    /// Three messages went to an address in the last hour.
+    TooManyMessages = "too_many_messages", TOO_MANY_REQUESTS;
     /// Our own fault.
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     /// The shared store of the limits does not answer.
@@ -190,7 +204,14 @@ impl IntoResponse for Failure {
             FailureCode::InvalidAuthenticationToken => {
                 Some(r#"Bearer realm="bartizan", error="invalid_token""#)
             }
-            FailureCode::WrongCredentials | FailureCode::NoSession => Some(r#"Cookie realm="bartizan""#),
+            FailureCode::WrongCredentials
+            | FailureCode::NoSession
+            | FailureCode::WrongCode
+            | FailureCode::LoginExpired => Some(r#"Cookie realm="bartizan""#),
+            // A quarter of an hour: what a change of factors takes.
+            FailureCode::InsufficientUserAuthentication => {
+                Some(r#"Bearer error="insufficient_user_authentication", max_age=900"#)
+            }
             _ => None,
         };
         if let Some(seconds) = self.retry_after {

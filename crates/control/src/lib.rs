@@ -37,8 +37,12 @@ mod token;
 mod tests;
 
 pub use accounts::{
-    AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, NewOwnApiKey, OwnSession,
-    OwnSessions, Providers, SignUpRequest, StartedSession,
+    AcceptedInvitation, AccountClient, AccountsApi, ChangedEmail, ChangedPassword, ChangedProfile,
+    ConfirmedEmail, ConfirmedFactor, CurrentSession, EnrolledEmail, EnrolledTotp, FactorKind,
+    FirstAdministrator, ForgottenPassword, Invitation, Invitations, JoinedOrganization, LoginCode,
+    LoginFactor, LoginRequest, NewInvitation, NewOwnApiKey, NewTotp, OwnSession, OwnSessions, PendingLogin,
+    Profile, Providers, RecoveryCodes, ResetPassword, SecondFactor, SecondFactors, SignUpRequest,
+    StartedSession, StepUpKind, StepUpRequest, SteppedUp, VerifiedEmail,
 };
 pub use api::{
     access::{
@@ -49,6 +53,7 @@ pub use api::{
     audit::{AuditEntry, AuditTrail},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
+    invitations::OperatorInvitation,
     keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, NewApiKey, Overlap, Suspension},
     limits::{
         LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus,

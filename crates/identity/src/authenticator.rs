@@ -15,7 +15,7 @@ use bartizan_policy::{PermissionIndex, RoleTable};
 
 use crate::{
     Authenticated, AuthenticationError, CrossSite, Identified, IdentityError, LiveSessions, Presented,
-    Selection, UnreadSession, WriteGuard,
+    Selection, UnreadSession, Visitor, WriteGuard,
     api_key::ApiKeyTable,
     authorization_server::metadata::resource_metadata_url,
     certificate::CertificateTable,
@@ -159,6 +159,15 @@ impl Authenticator {
         match self.providers.get(&identified.principal.provider) {
             Some(Checker::Session(table)) => table.check_write(presented, guard),
             _ => Ok(()),
+        }
+    }
+
+    /// Notes it where a session is used from elsewhere than its person was proven; see [`crate::Home::has_moved`].
+    pub fn follow(&self, identified: &Identified, visitor: Visitor<'_>) {
+        if let Some(home) = &identified.proof.home
+            && let Some(Checker::Session(table)) = self.providers.get(&identified.principal.provider)
+        {
+            table.follow(home, visitor);
         }
     }
 

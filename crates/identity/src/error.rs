@@ -208,6 +208,8 @@ pub enum InvalidReason {
     NotYetValid,
     #[error("issued in the future, or `iat` is not a number")]
     IssuedInFuture,
+    #[error("`auth_time` is not a number, or lies in the future")]
+    AuthTime,
     #[error("the subject is missing, too long or holds control characters")]
     Subject,
     #[error("the organisation is not a text, too long or holds control characters")]

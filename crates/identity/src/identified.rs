@@ -10,7 +10,7 @@ use bartizan_model::{CallerType, Grant, Principal, Zone};
 use bartizan_policy::{Caller, PermissionIndex, PermissionSet, RoleTable};
 use http::HeaderValue;
 
-use crate::ExpectedContent;
+use crate::{ExpectedContent, Home};
 
 /// A proven caller and what it holds.
 #[derive(Debug, Clone)]
@@ -28,6 +28,19 @@ pub struct Identified {
     pub claims: BTreeMap<String, String>,
     /// When the proof ends; `None` for proofs without an end of their own.
     pub expires: Option<SystemTime>,
+    /// What is known of how the person was proven.
+    pub proof: Proof,
+}
+
+/// How a person was proven.
+#[derive(Debug, Clone, Default)]
+pub struct Proof {
+    /// When they were asked last (`auth_time`); `None`: nobody says.
+    pub at: Option<SystemTime>,
+    /// A role asks for a second factor, and the time to enrol one is over.
+    pub must_enrol: bool,
+    /// Where the session is at home, for sessions.
+    pub home: Option<Arc<Home>>,
 }
 
 /// Who it is, and what that holds for.
@@ -99,6 +112,7 @@ impl Entitlements {
             grants: HeaderValue::from_str(&texts.join(" ")).unwrap_or(HeaderValue::from_static("")),
             claims: BTreeMap::new(),
             expires,
+            proof: Proof::default(),
         }
     }
 }

@@ -83,12 +83,12 @@ pub use api_key::{LiveKeys, generate_api_key, hash_api_key};
 pub use authenticator::Authenticator;
 pub use dpop::DpopError;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
-pub use identified::{Authenticated, Identified};
+pub use identified::{Authenticated, Identified, Proof};
 pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
-pub use session::{CrossSite, LiveSessions, SessionToken, UnreadSession, WriteGuard};
+pub use session::{CrossSite, Home, LiveSessions, SessionToken, UnreadSession, Visitor, WriteGuard};
 pub use signature::{
     ExpectedContent, Outgoing, RequestSigner, SignatureFields, SignatureKeyError, Unsigned, content_digest,
 };
-pub use token::TokenHeader;
+pub use token::{MULTI_FACTOR_CLASSES, TokenHeader};

@@ -6,14 +6,17 @@
 //! that is not remembered is neither accepted nor refused: the caller is told to come back.
 
 pub(crate) mod changes;
+mod client_family;
 pub(crate) mod cookie;
 pub(crate) mod cross_site;
+pub(crate) mod home;
 pub(crate) mod live;
 pub(crate) mod moment;
 pub(crate) mod table;
 pub(crate) mod token;
 
 pub use cross_site::{CrossSite, WriteGuard};
+pub use home::{Home, Visitor};
 pub use live::LiveSessions;
 pub use table::UnreadSession;
 pub use token::SessionToken;

@@ -18,11 +18,11 @@ use bartizan_config::{Dpop, JwtProvider};
 use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
 use http::HeaderName;
 
-pub use self::header::TokenHeader;
 use self::{
     cache::{TokenCache, TokenDigest},
     claims::Claims,
 };
+pub use self::{claims::MULTI_FACTOR_CLASSES, header::TokenHeader};
 pub(crate) use self::{
     claims::{check_audience, check_times, multi_factor},
     compact::CompactToken,
@@ -30,7 +30,7 @@ pub(crate) use self::{
     json::Object,
 };
 use crate::{
-    Identified, InvalidReason,
+    Identified, InvalidReason, Proof,
     authorization_server::{OwnTokens, epochs::Subjects},
     confirmation::Confirmation,
     dpop::DpopProofs,
@@ -242,8 +242,9 @@ impl TokenVerifier {
             self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires))
         };
         let counted = self.entitlements.counted_claims.iter();
+        let proof = Proof { at: claims.auth_time, ..Proof::default() };
         let claims = counted.filter_map(|name| Some((name.clone(), claims.word(name)?))).collect();
-        Identified { claims, ..identified }
+        Identified { claims, proof, ..identified }
     }
 }
 

@@ -146,6 +146,9 @@ codes! {
     /// A credential that is not valid.
     InvalidAuthenticationToken = "invalid_authentication_token", UNAUTHORIZED, "Invalid credential",
         "The credential is malformed, expired or not accepted here. Obtain a new one.";
+    /// A person who was proven too long ago, or not by enough (RFC 9470).
+    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "Further authentication required",
+        "Prove again that it is you, with a second factor.";
     /// Credentials cannot be checked at the moment.
     AuthenticationUnavailable = "authentication_unavailable", SERVICE_UNAVAILABLE, "Authentication unavailable",
         "Credentials cannot be checked at the moment. Try again shortly.";

@@ -34,13 +34,14 @@ impl Migration {
     /// Every step, in order.
     pub const ALL: &'static [Self] = &[
         Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") },
+        Self { version: 2, name: "people", sql: include_str!("../migrations/0002_people.sql") },
+        Self { version: 3, name: "machines", sql: include_str!("../migrations/0003_machines.sql") },
+        Self { version: 4, name: "tokens", sql: include_str!("../migrations/0004_tokens.sql") },
         Self {
             version: 5,
             name: "external identities",
             sql: include_str!("../migrations/0005_external_identities.sql"),
         },
-        Self { version: 3, name: "machines", sql: include_str!("../migrations/0003_machines.sql") },
-        Self { version: 4, name: "tokens", sql: include_str!("../migrations/0004_tokens.sql") },
     ];
 
     fn checksum(&self) -> String {

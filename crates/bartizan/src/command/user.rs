@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bartizan_control::{HeldRole, User as Known, Users};
+use bartizan_control::{HeldRole, Invitation, OperatorInvitation, User as Known, Users};
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -25,6 +25,9 @@ enum Command {
     /// Make an account. Without `--password-stdin` the password is made up and shown once.
     #[command(after_help = "Example:\n  bartizan user create ada@shop.test --admin")]
     Create(Create),
+    /// Invite somebody by message. It takes `accounts.mail`.
+    #[command(after_help = "Example:\n  bartizan user invite bob@shop.test --role viewer --org Acme")]
+    Invite(Invite),
     /// List everybody.
     List(List),
     /// Show one person.
@@ -35,6 +38,8 @@ enum Command {
     Enable(One),
     /// Let a person try again at once whose logins are paused after too many failures.
     Unlock(One),
+    /// Remove every second factor of a person who has lost theirs, and end their sessions.
+    ResetFactors(One),
     /// Set another password and end every session of the person.
     SetPassword(SetPassword),
     /// Forget a person: account, password, roles and sessions.
@@ -63,6 +68,20 @@ struct Create {
     password_stdin: bool,
     #[command(flatten)]
     options: RenamedAdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Invite {
+    /// Their e-mail address.
+    email: String,
+    /// What they will be.
+    #[arg(long)]
+    role: String,
+    /// Only in this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
+    #[command(flatten)]
+    admin: AdminOptions,
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +129,7 @@ impl User {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
             Command::Create(command) => command.run().await,
+            Command::Invite(command) => command.run().await,
             Command::List(command) => command.run().await,
             Command::Show(One { user, admin }) => show(&admin.client()?.get(&path(&user, ""), &[]).await?),
             Command::Disable(One { user, admin }) => {
@@ -120,6 +140,13 @@ impl User {
             }
             Command::Unlock(One { user, admin }) => {
                 show(&admin.client()?.post(&path(&user, "/unlock")).await?)
+            }
+            Command::ResetFactors(One { user, admin }) => {
+                let known: Known = admin.client()?.post(&path(&user, "/reset-factors")).await?;
+                print(format_args!(
+                    "{} has no second factor; their sessions have ended",
+                    printable(&known.email)
+                ))
             }
             Command::SetPassword(command) => command.run().await,
             Command::Delete(One { user, admin }) => {
@@ -144,6 +171,20 @@ impl Create {
         let user: Known = client.post_json("v1/users", &new).await?;
         show(&user)?;
         password.tell()
+    }
+}
+
+impl Invite {
+    async fn run(self) -> Result<()> {
+        let Self { email, role, organization, admin } = self;
+        let new = OperatorInvitation { email, role, organization };
+        let made: Invitation = admin.client()?.post_json("v1/invitations", &new).await?;
+        print(format_args!(
+            "{} is invited as {}, until {}",
+            printable(&made.email),
+            printable(&made.role),
+            made.expires
+        ))
     }
 }
 

@@ -57,6 +57,7 @@ mod no_leaks;
 mod other_providers;
 mod own_tokens;
 mod path_dodging;
+mod people;
 mod permissions;
 mod policies;
 mod proxies;

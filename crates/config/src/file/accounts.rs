@@ -1,10 +1,17 @@
 //! `accounts:` and `store:`.
 
+mod mail;
+mod second_factor;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use self::{
+    mail::{Mail, Smtp},
+    second_factor::SecondFactor,
+};
 use super::{Entries, OpenIdProvider, Tokens};
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
@@ -29,13 +36,18 @@ pub(crate) struct Accounts {
     /// Where the endpoints are: `POST /auth/login`, `GET /auth/session` and so on. Plain segments.
     #[schemars(extend("default" = "/auth"))]
     pub(crate) prefix: Optional<Parsed<PathPattern>>,
-    /// Whether strangers may make themselves an account.
+    /// Who may get an account without an operator. All but `off` needs `mail`.
     #[schemars(extend("default" = "off"))]
     pub(crate) sign_up: Optional<SignUp>,
     /// What a password must be, and what guessing one costs.
     pub(crate) password: Optional<Passwords>,
     /// How long a login lasts.
     pub(crate) session: Optional<Sessions>,
+    /// How the gateway writes to people. Without it addresses are not verified, and a lost password is an operator's
+    /// business.
+    pub(crate) mail: Optional<Mail>,
+    /// What people show besides their password.
+    pub(crate) second_factor: Optional<SecondFactor>,
     /// Other providers where people can log in.
     pub(crate) providers: Optional<Entries<OpenIdProvider>>,
     /// Tokens that the gateway issues itself. Without it, it issues none.

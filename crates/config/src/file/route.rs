@@ -15,7 +15,7 @@ use serde::{
 
 use super::{Cost, Entries, Require, RoutePolicy, Waf};
 use crate::{
-    HeaderProfile, PathPattern, SignatureComponent,
+    HeaderProfile, MultiFactor, PathPattern, SignatureComponent,
     forms::{Forms, OneOrMany, Parsed},
     located::{At, Optional},
     suggestion,
@@ -55,10 +55,11 @@ pub(crate) struct Route {
     /// enough.
     #[serde(default)]
     pub(crate) require: Optional<Parsed<Require>>,
-    /// Whether the caller must have used more than one factor (`amr` of the token, RFC 8176).
+    /// Whether the caller must have used more than one factor: a session's person, or whoever a token speaks of (`amr`, RFC
+    /// 8176, or `acr`). `within 15m`: and not longer ago than that (`auth_time`).
     #[serde(default)]
-    #[schemars(extend("default" = "off"))]
-    pub(crate) mfa: Optional<MultiFactor>,
+    #[schemars(extend("default" = "off", "examples" = ["within 15m"]))]
+    pub(crate) mfa: Optional<Parsed<MultiFactor>>,
     /// What is asked of the policies, once the permissions have been found; `off` asks nothing.
     #[serde(default)]
     pub(crate) policy: Optional<Parsed<RoutePolicy>>,
@@ -108,16 +109,6 @@ pub(crate) struct Route {
     /// Timeouts.
     #[serde(default)]
     pub(crate) timeouts: Optional<RouteTimeouts>,
-}
-
-/// Whether more than one factor is required.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum MultiFactor {
-    /// The caller must have used more than one factor.
-    Required,
-    /// One factor is enough.
-    Off,
 }
 
 /// Timeouts of a route.

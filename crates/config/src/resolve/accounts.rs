@@ -1,5 +1,8 @@
 //! `accounts:` and `store:`, and the routes that accounts bring with them.
 
+mod mail;
+mod second_factor;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use bartizan_model::{Line, Name};
@@ -8,7 +11,7 @@ use http::{Method, header::HeaderName};
 use super::{files::Files, limits::LimitedRoute, openid, overlap::Overlaps, routes::Named};
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
-    Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
+    MultiFactor, Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
     StoreLocation, Tokens,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
@@ -33,8 +36,23 @@ const WELL_KNOWN: [&str; 3] = [
     "/.well-known/oauth-protected-resource/**",
     "/.well-known/openid-configuration",
 ];
-/// Where a password is tried or chosen.
-const PASSWORD_ENDPOINTS: [&str; 3] = ["login", "password", "sign-up"];
+/// Where a secret is tried or chosen, or a message sent.
+const PASSWORD_ENDPOINTS: [&str; 14] = [
+    "login",
+    "login/factor",
+    "login/code",
+    "password",
+    "password/forgotten",
+    "password/reset",
+    "sign-up",
+    "verify-email",
+    "email",
+    "invitations/accept",
+    "step-up",
+    "step-up/code",
+    "factors/email",
+    "first-administrator",
+];
 
 pub(crate) fn store(
     file: &Optional<file::Store>,
@@ -64,9 +82,11 @@ pub(crate) fn store(
 pub(crate) fn accounts(
     document: &Document,
     listen: Option<&Listen>,
+    files: &Files<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Accounts> {
     let file = document.accounts.as_ref()?;
+    mail::check_sign_up(&file.sign_up, &file.mail, problems);
     let prefix = prefix(&file.prefix, problems);
     Some(Accounts {
         line: file.position.line(),
@@ -77,6 +97,8 @@ pub(crate) fn accounts(
         sessions: sessions(file, listen, problems),
         key_prefix: key_prefix(file, problems),
         audit_retention: audit_retention(file, problems),
+        mail: mail::mail(&file.mail, files, problems),
+        second_factor: second_factor::second_factor(&file.second_factor, problems),
     })
 }
 
@@ -259,7 +281,7 @@ pub(super) fn routes(
             authentication_line: Line::NONE,
             require: Requirements::Nothing,
             require_line: Line::NONE,
-            multi_factor: false,
+            multi_factor: MultiFactor::Off,
             signed: Vec::new(),
             zone: None,
             policy: RoutePolicy { line: position.line(), ..RoutePolicy::default() },

@@ -136,7 +136,7 @@ impl Providers {
 
     /// Whether the provider's proofs can say that more than one factor was used.
     pub(crate) fn tell_factors(&self, name: &Name) -> bool {
-        self.known.get(name).is_some_and(|facts| facts.kind == Kind::Token)
+        self.known.get(name).is_some_and(|facts| matches!(facts.kind, Kind::Token | Kind::Session))
     }
 
     /// The headers that carry the credentials a route asks for.

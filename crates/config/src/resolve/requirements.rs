@@ -6,8 +6,8 @@ use bartizan_model::Permission;
 
 use super::identity::{NONE, Providers};
 use crate::{
-    Authentication, MethodRequirement, Requirement, Requirements, SignatureComponent,
-    file::{MethodEntry, MethodKey, MultiFactor, Require, RequirementSet, Route},
+    Authentication, MethodRequirement, MultiFactor, Requirement, Requirements, SignatureComponent,
+    file::{MethodEntry, MethodKey, Require, RequirementSet, Route},
     located::At,
     problems::Problems,
 };
@@ -127,18 +127,23 @@ pub(crate) fn multi_factor(
     authentication: Option<&Authentication>,
     providers: &Providers,
     problems: &mut Problems<'_>,
-) -> bool {
-    let Some(mfa) = route.mfa.as_ref().filter(|mfa| mfa.value == MultiFactor::Required) else { return false };
+) -> MultiFactor {
+    let Some(mfa) = problems.read_optional(&route.mfa).filter(|mfa| mfa.value != MultiFactor::Off) else {
+        return MultiFactor::Off;
+    };
     match authentication {
         Some(Authentication::Public) => problems
             .error(mfa.position, "`mfa` on a public route: nobody is authenticated there")
             .help("list identity providers under `auth`, or leave `mfa` out"),
         Some(Authentication::Required(names)) if !names.iter().any(|name| providers.tell_factors(name)) => {
             problems
-                .warning(mfa.position, "nobody can pass: only a token says how many factors were used")
-                .help("list a `jwt` provider under `auth`");
+                .warning(
+                    mfa.position,
+                    "nobody can pass: only tokens and sessions say how many factors were used",
+                )
+                .help("list a `jwt` or `session` provider under `auth`");
         }
         _ => {}
     }
-    true
+    mfa.value
 }

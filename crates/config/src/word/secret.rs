@@ -27,6 +27,28 @@ impl Forms for Secret {
     }
 }
 
+/// What the gateway proves itself with to somebody else's server.
+#[derive(Clone)]
+pub(crate) struct Password(pub(crate) SecretString);
+
+impl Forms for Password {
+    const NAME: &'static str = "Password";
+    const EXPECTED: &'static str = "a password";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "description": "A password. Take it from the environment: `${SMTP_PASSWORD}`.",
+            "examples": ["${SMTP_PASSWORD}"],
+        })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        if word.is_empty() { Err("this password is empty".into()) } else { Ok(Self(word.into())) }
+    }
+}
+
 /// The SHA-256 of an API key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct KeyHash(pub(crate) [u8; 32]);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bartizan_config::{
-    Algorithm, Destination, JwtKeys, PasswordProfile, Provider, SameSite, SignUp, StoreLocation,
+    Algorithm, Destination, JwtKeys, MailTransport, PasswordProfile, Provider, SameSite, SignUp, SmtpTls,
+    StoreLocation,
 };
 
 use crate::{folder, parse_in};
@@ -44,7 +45,11 @@ fn accounts_bring_their_routes_behind_limits() {
     let own: Vec<_> =
         loaded.config.routes.iter().filter(|route| route.destination == Destination::Accounts).collect();
     let paths: Vec<_> = own.iter().map(|route| route.path.as_str()).collect();
-    assert_eq!(paths, ["/id/v1/login", "/id/v1/password", "/id/v1/sign-up", "/id/v1/**"]);
+    for guessed in
+        ["/id/v1/login", "/id/v1/login/factor", "/id/v1/password/reset", "/id/v1/sign-up", "/id/v1/**"]
+    {
+        assert!(paths.contains(&guessed), "{guessed}: {paths:?}");
+    }
     for route in own {
         let names: Vec<_> =
             route.limits.iter().map(|index| loaded.config.limits[index.0].name.as_str()).collect();
@@ -75,6 +80,48 @@ fn stores_are_named_by_a_url() {
 }
 
 #[test]
+fn mail_goes_to_a_server_or_into_a_folder() {
+    let folder = folder();
+    let mail = |rest: &str| {
+        let mail = format!(
+            "mail: {{ from: \"Shop <no-reply@shop.test>\", base_url: \"https://shop.test/account/\", {rest} }}"
+        );
+        let document = document(&format!("{HTTPS}accounts: {{ {mail}, sign_up: open }}"));
+        parse_in(folder.path(), &document).unwrap().config.accounts.unwrap().mail.unwrap()
+    };
+    let sent = mail("smtp: { url: \"smtps://mail.shop.test\", user: shop, password: \"${REDIS_PASSWORD}\" }");
+    assert_eq!(
+        (sent.from.as_str(), sent.base_url.as_str()),
+        ("Shop <no-reply@shop.test>", "https://shop.test/account")
+    );
+    assert!(!format!("{sent:?}").contains(crate::REDIS_PASSWORD));
+    let MailTransport::Smtp(server) = sent.transport else { panic!("{sent:?}") };
+    assert_eq!((server.host.as_str(), server.port, server.tls), ("mail.shop.test", 465, SmtpTls::Implicit));
+    assert_eq!(server.credentials.unwrap().0, "shop");
+    let written = mail("file: ./mail");
+    assert!(matches!(written.transport, MailTransport::Folder(path) if path == folder.path().join("mail")));
+}
+
+#[test]
+fn roles_may_ask_for_a_second_factor() {
+    let folder = folder();
+    let second_factor = |rest: &str| {
+        let document = document(&format!("{HTTPS}accounts: {{ {rest} }}"));
+        parse_in(folder.path(), &document).unwrap().config.accounts.unwrap().second_factor
+    };
+    let default = second_factor("");
+    assert_eq!((default.roles.len(), default.issuer.as_str()), (0, "Bartizan"));
+    assert_eq!(default.grace, Duration::from_hours(30 * 24));
+    assert!(default.key.is_none());
+    let asked = second_factor(
+        "second_factor: { roles: [super_admin], grace: 7d, issuer: Shop, key: \"${JWT_SECRET}\" }",
+    );
+    assert_eq!((asked.roles[0].as_str(), asked.issuer.as_str()), ("super_admin", "Shop"));
+    assert_eq!(asked.grace, Duration::from_hours(7 * 24));
+    assert!(!format!("{asked:?}").contains(crate::LONG_SECRET));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let cases = [
         ("", "`session` needs `accounts`: nobody can log in"),
@@ -86,6 +133,19 @@ fn what_makes_no_sense_is_refused() {
         ("accounts: { password: { argon2: { iterations: 1 } } }", "guessed too cheaply"),
         ("accounts: {}\nstore: { url: \"mysql://db\" }", "this is not the URL of a database"),
         ("accounts: { prefix: /a, sign_up: maybe }", "`maybe` is not known here"),
+        ("accounts: { sign_up: open }", "`sign_up` needs `mail`"),
+        ("accounts: { sign_up: invite }", "`sign_up` needs `mail`"),
+        ("accounts: { mail: { from: a@b.test, base_url: \"https://a\" } }", "needs one of `smtp` and `file`"),
+        (
+            "accounts: { mail: { from: Shop, base_url: \"https://a\", file: ./mail } }",
+            "`from` is neither an address nor a name and an address",
+        ),
+        (
+            "accounts: { mail: { from: a@b.test, base_url: \"https://a\", smtp: { url: \"smtps://a\", user: a } } }",
+            "a login is a `user` and its `password`",
+        ),
+        ("accounts: { second_factor: { key: short } }", "`key` is shorter than 32 bytes"),
+        ("accounts: { second_factor: { issuer: \"a:b\" } }", "`issuer` is 1 to 64 characters"),
     ];
     let folder = folder();
     for (rest, expected) in cases {

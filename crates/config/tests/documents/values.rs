@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bartizan_config::{
     Algorithm, Authentication, BodyPolicy, ClientCertificates, Config, ConfigError, Cors, Hardening,
-    HeaderProfile, Http, JwtKeys, Origins, Provider, ProxyProtocol, Requirement, Requirements, Route, Tls,
-    Upstream,
+    HeaderProfile, Http, JwtKeys, MultiFactor, Origins, Provider, ProxyProtocol, Requirement, Requirements,
+    Route, Tls, Upstream,
 };
 
 use crate::{folder, parse, parse_in, with};
@@ -40,7 +40,7 @@ fn a_bare_route_has_the_documented_defaults() {
         (route.timeouts.response, route.timeouts.idle),
         (Duration::from_mins(1), Duration::from_mins(5))
     );
-    assert!(route.preserve_host && !route.multi_factor);
+    assert!(route.preserve_host && route.multi_factor == MultiFactor::Off);
     assert!(route.hosts.is_empty() && route.methods.is_empty() && route.strip_prefix.is_none());
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use bartizan_config::{SameSite, Sessions};
 use bartizan_identity::{
-    account::{Accounts, Login, NewPerson, NewSession},
+    account::{Accounts, LoggedIn, Login, NewSession},
     attempts::DeviceCookies,
 };
 use http::{HeaderValue, StatusCode, header::SET_COOKIE};
@@ -17,7 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::visitor::{Holder, Visitor};
+use super::{
+    factors::PendingLogin,
+    visitor::{Holder, Visitor},
+};
 use crate::{
     Timestamp,
     extract::{JsonBody, PathParameter},
@@ -37,21 +40,6 @@ pub struct LoginRequest {
     /// For which of their organisations, by id or name; without it the one they joined first.
     #[serde(default)]
     pub organization: Option<String>,
-}
-
-/// Who wants to be known.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignUpRequest {
-    /// By which address.
-    #[schema(example = "ada@shop.test", max_length = 254)]
-    pub email: String,
-    /// What to call them.
-    #[schema(min_length = 1, max_length = 100)]
-    pub name: String,
-    /// What they will prove themselves with.
-    #[schema(value_type = String, format = Password, max_length = 1024)]
-    pub password: SecretString,
 }
 
 /// Another password.
@@ -77,6 +65,8 @@ pub struct StartedSession {
     pub organization: Option<String>,
     /// When it ends, unless it is used.
     pub expires: Timestamp,
+    /// By when its person must have a second factor; afterwards it can only enrol one.
+    pub second_factor_due: Option<Timestamp>,
     /// What writes with its cookie repeat in `X-CSRF-Token`.
     pub csrf_token: String,
 }
@@ -100,6 +90,13 @@ pub struct CurrentSession {
     pub permissions: Vec<String>,
     /// When it ends, unless it is used.
     pub expires: Timestamp,
+    /// When its person was proven last.
+    pub auth_time: Timestamp,
+    /// By what (RFC 8176): `pwd`, `otp`, `mfa`.
+    #[schema(example = json!(["pwd", "otp", "mfa"]))]
+    pub amr: Vec<&'static str>,
+    /// By when its person must have a second factor; afterwards it can only enrol one.
+    pub second_factor_due: Option<Timestamp>,
     /// What writes with its cookie repeat in `X-CSRF-Token`.
     pub csrf_token: String,
 }
@@ -138,6 +135,7 @@ pub struct OwnSession {
     request_body = LoginRequest,
     responses(
         (status = 200, description = "The session; its cookie is set.", body = StartedSession),
+        (status = 202, description = "The password is right; a second factor is asked for.", body = PendingLogin),
         (status = 401, description = "The address or the password is wrong."),
         (status = 429, description = "Too many failed attempts, or a limit."),
         (status = 503, description = "The store does not answer, or too many log in at once.")
@@ -148,8 +146,13 @@ pub(crate) async fn log_in(
     Visitor { visit, device }: Visitor,
     JsonBody(LoginRequest { email, password, organization }): JsonBody<LoginRequest>,
 ) -> Result<Response, Failure> {
-    let session = accounts.log_in(&Login { email, password, organization, device }, &visit).await?;
-    Ok(begun(&session, &accounts.session_settings()))
+    let login = Login { email, password, organization, device };
+    match accounts.log_in(&login, &visit).await? {
+        LoggedIn::Session(session) => begun(&accounts, &session).await,
+        LoggedIn::SecondFactor(pending) => {
+            Ok((StatusCode::ACCEPTED, Json(PendingLogin::from(pending))).into_response())
+        }
+    }
 }
 
 /// Ends the session that asks.
@@ -162,7 +165,7 @@ pub(crate) async fn log_in(
 )]
 pub(crate) async fn log_out(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
 ) -> Result<Response, Failure> {
     accounts.log_out(&token, &visit).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -196,6 +199,9 @@ pub(crate) async fn read_session(
         roles: session.roles,
         permissions: session.permissions,
         expires: session.expires.into(),
+        auth_time: session.proven.into(),
+        amr: session.methods.names(),
+        second_factor_due: session.second_factor_due.map(Timestamp::from),
         csrf_token: token.csrf(),
     }))
 }
@@ -215,11 +221,11 @@ pub(crate) async fn read_session(
 )]
 pub(crate) async fn change_password(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     JsonBody(ChangedPassword { current, new }): JsonBody<ChangedPassword>,
 ) -> Result<Response, Failure> {
     let session = accounts.change_password(&token, &current, &new, &visit).await?;
-    Ok(begun(&session, &accounts.session_settings()))
+    begun(&accounts, &session).await
 }
 
 /// The sessions of the person who asks.
@@ -262,7 +268,7 @@ pub(crate) async fn list_own_sessions(
 )]
 pub(crate) async fn end_own_session(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     PathParameter(session): PathParameter<String>,
 ) -> Result<StatusCode, Failure> {
     let current = accounts.current_session(&token).await?;
@@ -271,40 +277,21 @@ pub(crate) async fn end_own_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes an account, where strangers may, and begins its first session.
-#[utoipa::path(
-    post,
-    path = "/sign-up",
-    operation_id = "sign_up",
-    request_body = SignUpRequest,
-    responses(
-        (status = 200, description = "The session; its cookie is set.", body = StartedSession),
-        (status = 403, description = "Administrators make accounts."),
-        (status = 409, description = "The address is taken."),
-        (status = 422, description = "The password breaks rules.")
-    )
-)]
-pub(crate) async fn sign_up(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, .. }: Visitor,
-    JsonBody(SignUpRequest { email, name, password }): JsonBody<SignUpRequest>,
-) -> Result<Response, Failure> {
-    let new = NewPerson { email, name, password: Some(password), roles: Vec::new() };
-    let session = accounts.sign_up(new, &visit).await?;
-    Ok(begun(&session, &accounts.session_settings()))
-}
-
-fn begun(session: &NewSession, settings: &Sessions) -> Response {
+/// What a login that is complete answers.
+pub(super) async fn begun(accounts: &Accounts, session: &NewSession) -> Result<Response, Failure> {
+    let settings = accounts.session_settings();
+    let second_factor_due = accounts.current_session(&session.token).await?.second_factor_due;
     let mut response = Json(StartedSession {
         session: session.id.to_string(),
         user: session.user.to_string(),
         organization: session.organization.as_ref().map(ToString::to_string),
         expires: session.expires.into(),
+        second_factor_due: second_factor_due.map(Timestamp::from),
         csrf_token: session.token.csrf(),
     })
     .into_response();
-    set_session(&mut response, session, settings);
-    response
+    set_session(&mut response, session, &settings);
+    Ok(response)
 }
 
 /// The cookies of a session that has just begun.

@@ -12,6 +12,9 @@ impl From<AccountError> for Failure {
                 let seconds = wait.as_secs().max(1);
                 return Self::new(FailureCode::TooManyAttempts, error.to_string()).retry_after(seconds);
             }
+            AccountError::TooManyMessages => {
+                return Self::new(FailureCode::TooManyMessages, error.to_string()).retry_after(3600);
+            }
             AccountError::NoSession => FailureCode::NoSession,
             AccountError::CrossSite(_) => FailureCode::CrossSiteRefused,
             AccountError::WeakPassword(_) => FailureCode::WeakPassword,
@@ -24,6 +27,12 @@ impl From<AccountError> for Failure {
             AccountError::Forbidden(_) => FailureCode::InsufficientPermissions,
             AccountError::TooManyKeys(_) => FailureCode::TooManyKeys,
             AccountError::SignUpOff => FailureCode::SignUpOff,
+            AccountError::Link => FailureCode::LinkGone,
+            AccountError::WrongCode => FailureCode::WrongCode,
+            AccountError::Ticket => FailureCode::LoginExpired,
+            AccountError::StepUp => FailureCode::InsufficientUserAuthentication,
+            AccountError::MustEnrol => FailureCode::MfaRequired,
+            AccountError::MailOff => FailureCode::MailOff,
             AccountError::Unknown(_) => FailureCode::NoAccount,
             AccountError::Provider { error, .. } if error.is_providers_fault() => {
                 tracing::warn!(%error, "a login at another provider failed");

@@ -74,7 +74,7 @@ pub(crate) async fn list_own_keys(
 )]
 pub(crate) async fn create_own_key(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     JsonBody(NewOwnApiKey { name, permissions, addresses, expires }): JsonBody<NewOwnApiKey>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
     let new = NewOwnKey { name, permissions, addresses, expires: expires.map(SystemTime::from) };
@@ -97,7 +97,7 @@ pub(crate) async fn create_own_key(
 )]
 pub(crate) async fn rotate_own_key(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     PathParameter(key): PathParameter<String>,
     JsonBody(Overlap { overlap_seconds }): JsonBody<Overlap>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
@@ -121,7 +121,7 @@ pub(crate) async fn rotate_own_key(
 )]
 pub(crate) async fn revoke_own_key(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     PathParameter(key): PathParameter<String>,
 ) -> Result<Json<ApiKey>, Failure> {
     let session = accounts.permitted_session(&token, "api_key:delete").await?;

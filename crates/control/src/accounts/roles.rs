@@ -55,7 +55,7 @@ pub(crate) async fn list_own_roles(
 )]
 pub(crate) async fn create_own_role(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     JsonBody(NewRole { name, permissions }): JsonBody<NewRole>,
 ) -> Result<Json<Role>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn create_own_role(
 )]
 pub(crate) async fn delete_own_role(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     QueryParameters(WhichRole { role }): QueryParameters<WhichRole>,
 ) -> Result<Json<Role>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
@@ -124,7 +124,7 @@ pub(crate) async fn list_own_bindings(
 )]
 pub(crate) async fn bind_own_role(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     JsonBody(new): JsonBody<NewBinding>,
 ) -> Result<StatusCode, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
@@ -148,7 +148,7 @@ pub(crate) async fn bind_own_role(
 )]
 pub(crate) async fn unbind_own_role(
     State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit }: Holder,
+    Holder { token, visit, .. }: Holder,
     QueryParameters(Unbound { user, service, role }): QueryParameters<Unbound>,
 ) -> Result<StatusCode, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;

@@ -48,6 +48,8 @@ pub(crate) struct Visitor {
 pub(crate) struct Holder {
     pub(crate) token: SessionToken,
     pub(crate) visit: Visit,
+    /// The cookie of the device.
+    pub(crate) device: Option<SecretString>,
 }
 
 impl FromRequestParts<Arc<Accounts>> for Visitor {
@@ -69,7 +71,8 @@ impl FromRequestParts<Arc<Accounts>> for Holder {
         let client = client(parts)?;
         let token = accounts.presented(&parts.headers)?;
         WriteGuard::new(parts, client.secure).check(&token).map_err(refuse)?;
-        Ok(Self { token, visit: visit(parts, &client) })
+        let device = accounts.presented_device(&parts.headers);
+        Ok(Self { token, visit: visit(parts, &client), device })
     }
 }
 

@@ -211,6 +211,24 @@ pub(crate) async fn unlock_user(
     Ok(Json(person.await?.into()))
 }
 
+/// Removes every second factor of somebody who has lost theirs, and ends their sessions.
+#[utoipa::path(
+    post,
+    path = "/v1/users/{user}/reset-factors",
+    operation_id = "reset_user_factors",
+    tag = "users",
+    params(("user" = String, Path, description = "The id or the e-mail address.")),
+    responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
+)]
+pub(crate) async fn reset_user_factors(
+    State(shared): State<Arc<Shared>>,
+    operator: Operator,
+    PathParameter(user): PathParameter<String>,
+) -> Result<Json<User>, Failure> {
+    let (who, visit) = (PersonId(user), operator.visit());
+    Ok(Json(shared.accounts()?.reset_factors(&who, Accounts::OPERATOR, &visit).await?.into()))
+}
+
 /// Sets another password and ends every session.
 #[utoipa::path(
     post,

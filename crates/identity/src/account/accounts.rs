@@ -5,14 +5,18 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use arc_swap::ArcSwap;
-use bartizan_config::{Config, Role, SignUp, StoreLocation};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bartizan_config::{Config, Mail, Role, SecondFactor, SignUp, StoreLocation};
+use bartizan_mail::Mailer;
 use bartizan_model::Grant;
 use bartizan_policy::{BuiltInRole, RoleTable};
 use bartizan_store::{Statement, Store, StoreError, Transaction};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{AccountError, audit, protection::Protection, secret::Secrets, shared_secret::SharedSecret};
+use super::{
+    AccountError, audit, background::Background, protection::Protection, seal::FactorKeys, secret::Secrets,
+    shared_secret::SharedSecret,
+};
 use crate::{
     LiveKeys, TokenPrefix,
     api_key::record::Owner,
@@ -29,6 +33,18 @@ const TIDY: u32 = 1200;
 const NOTE_USES: u32 = 10;
 /// How many batches of them at most; the rest waits for the next time.
 const BATCHES: u32 = 10;
+/// Removes what has ended.
+const ENDED: [&str; 9] = [
+    "DELETE FROM sessions WHERE expires_at <= $1",
+    "DELETE FROM sign_ups WHERE expires_at <= $1",
+    "DELETE FROM one_time_links WHERE expires_at <= $1",
+    "DELETE FROM invitations WHERE expires_at <= $1",
+    "DELETE FROM login_tickets WHERE expires_at <= $1",
+    "DELETE FROM one_time_codes WHERE expires_at <= $1",
+    "DELETE FROM used_assertions WHERE expires_at <= $1",
+    "DELETE FROM role_bindings WHERE expires_at <= $1",
+    "DELETE FROM service_roles WHERE expires_at <= $1",
+];
 
 /// The accounts of one store.
 #[derive(Debug)]
@@ -37,12 +53,16 @@ pub struct Accounts {
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) secrets: Secrets,
     pub(crate) protection: Protection,
+    pub(crate) mail: ArcSwapOption<Mailer>,
+    pub(crate) factor_keys: FactorKeys,
+    pub(crate) background: Background,
     settings: ArcSwap<Settings>,
 }
 
 #[derive(Debug)]
 struct Settings {
     sign_up: SignUp,
+    second_factor: SecondFactor,
     roles: RoleTable,
     providers: Vec<Arc<OpenIdProvider>>,
     key_prefix: TokenPrefix,
@@ -54,6 +74,7 @@ impl Settings {
         let providers = accounts.providers.iter().map(|settings| OpenIdProvider::new(settings).map(Arc::new));
         Ok(Self {
             sign_up: accounts.sign_up,
+            second_factor: accounts.second_factor.clone(),
             roles: RoleTable::new(roles),
             providers: providers.collect::<Result<_, _>>()?,
             key_prefix: accounts.key_prefix.parse()?,
@@ -77,9 +98,12 @@ impl Accounts {
         let secret = SharedSecret::MachineSecrets.of(&store).await?;
         let keys = Arc::new(LiveKeys::open(store.clone(), &secret).await?);
         let accounts = Arc::new(Self {
-            live: Arc::new(LiveSessions::new(store.clone(), keys, &settings.sessions)),
+            live: Arc::new(LiveSessions::new(store.clone(), keys, settings)),
             protection: Protection::open(&store).await?,
             secrets: Secrets::new(&settings.passwords)?,
+            mail: ArcSwapOption::new(mailer(settings.mail.as_ref())?),
+            factor_keys: FactorKeys::open(&store, &settings.second_factor).await?,
+            background: Background::new(),
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,
         });
@@ -92,7 +116,9 @@ impl Accounts {
         let Some(accounts) = &config.accounts else { return Ok(()) };
         let settings = Settings::of(accounts, &config.roles)?;
         self.secrets.reconfigure(&accounts.passwords)?;
-        self.live.reconfigure(&accounts.sessions);
+        let mail = mailer(accounts.mail.as_ref())?;
+        self.live.reconfigure(accounts);
+        self.mail.store(mail);
         self.settings.store(Arc::new(settings));
         Ok(())
     }
@@ -107,9 +133,14 @@ impl Accounts {
         self.live.settings()
     }
 
-    /// Whether strangers may make themselves an account.
+    /// Who may get an account without an operator.
     pub fn sign_up_policy(&self) -> SignUp {
         self.settings.load().sign_up
+    }
+
+    /// What is asked of people besides their password.
+    pub(crate) fn second_factor_settings(&self) -> SecondFactor {
+        self.settings.load().second_factor.clone()
     }
 
     /// Where else people can log in.
@@ -182,19 +213,15 @@ impl Accounts {
     }
 
     async fn tidy(&self) {
-        const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE expires_at <= $1";
         // As long as the trail tells of them.
         const REVOKED: &str = "DELETE FROM api_keys WHERE revoked_at < $1";
-        const BINDINGS: &str = "DELETE FROM role_bindings WHERE expires_at <= $1";
-        const SERVICE_ROLES: &str = "DELETE FROM service_roles WHERE expires_at <= $1";
         let now = SystemTime::now();
-        let ended = Statement::new("DELETE FROM sessions WHERE expires_at <= $1").integer(moment::now());
+        let ended = |sql| Statement::new(sql).integer(moment::now());
         let tidied = async {
-            self.store.execute(ended).await?;
-            SessionChanges::tidy(&self.store).await?;
-            for ended in [ASSERTIONS, BINDINGS, SERVICE_ROLES] {
-                self.store.execute(Statement::new(ended).integer(moment::now())).await?;
+            for sql in ENDED {
+                self.store.execute(ended(sql)).await?;
             }
+            SessionChanges::tidy(&self.store).await?;
             let before = moment::milliseconds(now - self.settings.load().audit_retention);
             self.store.execute(Statement::new(REVOKED).integer(before)).await?;
             audit::tidy(&self.store, before).await
@@ -203,6 +230,11 @@ impl Accounts {
             tracing::warn!(%error, "what has ended cannot be removed");
         }
     }
+}
+
+/// What waits in an earlier mailer is still sent.
+fn mailer(settings: Option<&Mail>) -> Result<Option<Arc<Mailer>>, AccountError> {
+    Ok(settings.map(Mailer::start).transpose()?.map(Arc::new))
 }
 
 async fn attend(accounts: Weak<Accounts>) {

@@ -57,13 +57,13 @@ impl Accounts {
         token: &SessionToken,
         permission: &str,
     ) -> Result<CurrentSession, AccountError> {
-        let session = self.current_session(token).await?;
+        let session = self.full_session(token).await?;
         check_may(&session, permission)?;
         Ok(session)
     }
 }
 
-fn check_may(session: &CurrentSession, permission: &str) -> Result<(), AccountError> {
+pub(super) fn check_may(session: &CurrentSession, permission: &str) -> Result<(), AccountError> {
     let forbidden = || AccountError::Forbidden(format!("this takes the permission `{permission}`"));
     let permission: Permission = permission.parse().map_err(|_| forbidden())?;
     let may = granted(session).iter().any(|grant| grant.covers(&permission));

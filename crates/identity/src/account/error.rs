@@ -54,6 +54,30 @@ pub enum AccountError {
     /// Strangers may not make themselves an account.
     #[error("accounts are made by administrators")]
     SignUpOff,
+    /// A link that was used, has ended, or never was.
+    #[error("this link is not good, or no longer: ask for another")]
+    Link,
+    /// A code that is wrong, was used, or has ended.
+    #[error("the code is wrong, or good no longer")]
+    WrongCode,
+    /// A login that does not wait any more.
+    #[error("the login has taken too long: log in again")]
+    Ticket,
+    /// The person was proven too long ago, or not by enough.
+    #[error("prove again that it is you, with a second factor if you have one")]
+    StepUp,
+    /// A role asks for a second factor that is not there.
+    #[error("you must have a second factor: enrol one first")]
+    MustEnrol,
+    /// Three messages went to an address in the last hour.
+    #[error("three messages went to this address in the last hour: try again later")]
+    TooManyMessages,
+    /// No messages can be sent.
+    #[error("this needs mail, which is not configured: ask an administrator")]
+    MailOff,
+    /// The way messages take cannot be used.
+    #[error(transparent)]
+    Mail(#[from] bartizan_mail::MailError),
     /// Another provider proves nobody.
     #[error("the login at `{provider}` failed: {error}")]
     Provider {

@@ -7,7 +7,9 @@ use bartizan_store::{Statement, Transaction};
 use http::HeaderMap;
 use serde_json::json;
 
-use super::{AccountError, Accounts, EmailAddress, NewPerson, NewSession, PersonId, Visit, login::done};
+use super::{
+    AccountError, Accounts, EmailAddress, Methods, NewPerson, NewSession, PersonId, Visit, login::done,
+};
 use crate::{
     openid::{Errand, OpenIdProvider, Proven},
     session::{cookie, moment},
@@ -57,7 +59,8 @@ impl Accounts {
         }
         let email: EmailAddress = person.email.parse().map_err(AccountError::Email)?;
         let mut transaction = self.store.begin().await?;
-        let (session, ended) = self.begin_session(&mut transaction, (&user, &email), None, visit).await?;
+        let (session, ended) =
+            self.begin_session(&mut transaction, (&user, &email), Methods::PROVIDER, None, visit).await?;
         let details = json!({ "session": session.id.as_str(), "provider": name });
         done("login.external", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;

@@ -2,15 +2,16 @@
 
 use std::time::SystemTime;
 
-use bartizan_config::SignUp;
 use bartizan_model::{OrganizationId, SessionId, UserId};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    AccountError, Accounts, EmailAddress, NewPerson, PersonId, Visit,
+    AccountError, Accounts, EmailAddress, LoggedIn, Methods, PersonId, Visit,
     audit::{Entry, Outcome},
+    letters,
+    login_ticket::forget_tickets,
 };
 use crate::authorization_server::family;
 use crate::password::Password;
@@ -51,9 +52,9 @@ pub struct NewSession {
 }
 
 /// What is stored of somebody who wants in.
-struct Credentials {
+pub(crate) struct Credentials {
     user: UserId,
-    hash: Option<String>,
+    pub(crate) hash: Option<String>,
     is_disabled: bool,
 }
 
@@ -64,8 +65,9 @@ impl Accounts {
     /// Begins a session. An unknown account, a wrong password and a person who may not enter are answered alike, after
     /// the same time.
     ///
-    /// After five failures logins are paused, for the account as for the address.
-    pub async fn log_in(&self, login: &Login, visit: &Visit) -> Result<NewSession, AccountError> {
+    /// After five failures logins are paused, for the account as for the address. Whoever has a second factor is asked for
+    /// it before there is a session.
+    pub async fn log_in(&self, login: &Login, visit: &Visit) -> Result<LoggedIn, AccountError> {
         let email: Option<EmailAddress> = login.email.parse().ok();
         let told = email.as_ref().map_or(login.email.as_str(), EmailAddress::as_str);
         let password = Password::new(&login.password).ok();
@@ -95,7 +97,7 @@ impl Accounts {
         email: Option<&EmailAddress>,
         password: Option<Password>,
         visit: &Visit,
-    ) -> Result<NewSession, AccountError> {
+    ) -> Result<LoggedIn, AccountError> {
         let known = match email {
             Some(email) => self.credentials(email).await?,
             None => None,
@@ -110,34 +112,20 @@ impl Accounts {
             const REHASH: &str = "UPDATE password_credentials SET hash = $2 WHERE user_id = $1";
             self.store.execute(Statement::new(REHASH).text(user.as_str()).text(hash.expose())).await?;
         }
-        let mut transaction = self.store.begin().await?;
         let organization = login.organization.as_deref();
-        let (session, ended) =
-            self.begin_session(&mut transaction, (&user, email), organization, visit).await?;
+        let factors = self.factor_kinds(&user).await?;
+        if !factors.is_empty() {
+            return Ok(LoggedIn::SecondFactor(self.pend(&user, factors, organization, visit).await?));
+        }
+        let mut transaction = self.store.begin().await?;
+        let (session, ended) = self
+            .begin_session(&mut transaction, (&user, email), Methods::PASSWORD, organization, visit)
+            .await?;
         let details = json!({ "session": session.id.as_str() });
         done("login", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
-        Ok(session)
-    }
-
-    /// Makes an account for a stranger, where that is allowed, and begins its first session.
-    pub async fn sign_up(&self, new: NewPerson, visit: &Visit) -> Result<NewSession, AccountError> {
-        if self.sign_up_policy() != SignUp::Open {
-            return Err(AccountError::SignUpOff);
-        }
-        let login = Login {
-            email: new.email.clone(),
-            password: new.password.clone().unwrap_or_default(),
-            organization: None,
-            device: None,
-        };
-        if new.password.is_none() {
-            return Err(AccountError::WeakPassword(vec!["no password was given".into()]));
-        }
-        let new = NewPerson { roles: vec!["user".into()], ..new };
-        self.create_person(new, "", visit).await?;
-        self.log_in(&login, visit).await
+        Ok(LoggedIn::Session(session))
     }
 
     /// Ends a session. One that is not there any more is no error.
@@ -163,38 +151,30 @@ impl Accounts {
         new: &SecretString,
         visit: &Visit,
     ) -> Result<NewSession, AccountError> {
-        let session = self.current_session(token).await?;
-        let known = self.credentials(&session.email).await?.ok_or(AccountError::NoSession)?;
-        let current = Password::new(current).ok();
-        let ticket = self.protection.begin(session.email.as_str(), None, current.as_ref(), visit)?;
-        match self.secrets.verify(current, known.hash.as_deref()).await {
-            Ok((true, _)) => self.protection.succeeded(ticket),
-            Ok((false, _)) => {
-                self.protection.failed(ticket, visit);
-                self.refused("password.change", session.email.as_str(), visit).await?;
-                return Err(AccountError::WrongCredentials);
-            }
-            Err(error) => {
-                self.protection.withdrawn(ticket);
-                return Err(error);
-            }
-        }
+        let session = self.prove_password(token, current, "password.change", visit).await?;
         let hash = self.secrets.admit(new, &[session.email.as_str(), &session.name]).await?;
         let user = session.user.as_str();
         let mut transaction = self.store.begin().await?;
         let mut ended = replace_password(&mut transaction, user, hash.expose()).await?;
         let organization = session.organization.as_ref().map(OrganizationId::as_str);
         let (begun, surplus) = self
-            .begin_session(&mut transaction, (&session.user, &session.email), organization, visit)
+            .begin_session(
+                &mut transaction,
+                (&session.user, &session.email),
+                session.methods,
+                organization,
+                visit,
+            )
             .await?;
         ended.extend(surplus);
         done("password.change", user, user, visit, Value::Null).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
+        self.tell(letters::password_changed(&session.email));
         Ok(begun)
     }
 
-    async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, StoreError> {
+    pub(crate) async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, StoreError> {
         let read = |row: Row| {
             Ok(Credentials {
                 user: row.text("id")?.as_str().into(),
@@ -206,17 +186,19 @@ impl Accounts {
     }
 
     /// A session of a person who has proven to be it, and the sessions that had to make room.
-    pub(super) async fn begin_session(
+    pub(crate) async fn begin_session(
         &self,
         transaction: &mut Transaction,
         (user, email): (&UserId, &EmailAddress),
+        methods: Methods,
         organization: Option<&str>,
         visit: &Visit,
     ) -> Result<(NewSession, Vec<String>), AccountError> {
         // Also the lock that lets two logins of one person happen one after the other.
         const ENTER: &str = "UPDATE users SET last_login_at = $2 WHERE id = $1 AND disabled_at IS NULL";
         const BEGIN: &str = "INSERT INTO sessions (id, token_hash, user_id, organization_id, created_at, \
-            renewed_at, expires_at, seen_at, address, client) VALUES ($1, $2, $3, $4, $5, $5, $6, $5, $7, $8)";
+            renewed_at, expires_at, seen_at, address, client, proven_at, methods) \
+            VALUES ($1, $2, $3, $4, $5, $5, $6, $5, $7, $8, $5, $9)";
         let now = moment::now();
         let entered = transaction.execute(Statement::new(ENTER).text(user.as_str()).integer(now)).await?;
         if entered == 0 {
@@ -233,7 +215,8 @@ impl Accounts {
             .integer(now)
             .integer(expires_at)
             .text(visit.address())
-            .text(visit.client());
+            .text(visit.client())
+            .text(methods.stored());
         transaction.execute(begin).await?;
         let ended = make_room(transaction, user, settings.at_most, now).await?;
         let session = NewSession {
@@ -316,6 +299,7 @@ pub(crate) async fn replace_password(
 pub(crate) async fn end_all(transaction: &mut Transaction, user: &str) -> Result<Vec<String>, StoreError> {
     transaction.execute(Statement::new("DELETE FROM sessions WHERE user_id = $1").text(user)).await?;
     family::end_of_person(transaction, user).await?;
+    forget_tickets(transaction, user).await?;
     SessionChanges::tell(transaction, user).await?;
     Ok(vec![user.to_owned()])
 }

@@ -1,6 +1,6 @@
 //! What people see and end of their own sessions, and administrators of theirs.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use bartizan_model::{OrganizationId, SessionId, UserId};
 use bartizan_store::{Row, Statement, StoreError};
@@ -9,10 +9,10 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{
-    AccountError, Accounts, EmailAddress, PersonId, Visit,
+    AccountError, Accounts, EmailAddress, Methods, PersonId, Visit,
     login::{done, end_all, end_session},
 };
-use crate::session::{SessionToken, cookie, live::Unavailable, moment};
+use crate::session::{Home, SessionToken, cookie, live::Unavailable, moment};
 
 /// A session, for the person who holds it.
 #[derive(Debug, Clone)]
@@ -33,6 +33,16 @@ pub struct CurrentSession {
     pub permissions: Vec<String>,
     /// When it ends, unless it is used.
     pub expires: SystemTime,
+    /// When its person was proven last.
+    pub proven: SystemTime,
+    /// By what.
+    pub methods: Methods,
+    /// Whether its person has a second factor.
+    pub has_second_factor: bool,
+    /// By when its person must have one; `None`: nobody asks for it, or it is there.
+    pub second_factor_due: Option<SystemTime>,
+    /// Where its person was proven last.
+    pub home: Arc<Home>,
 }
 
 /// A session in a list.
@@ -78,6 +88,7 @@ impl Accounts {
         let held = self.held_in(&live);
         let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
         Ok(CurrentSession {
+            home: Arc::new(live.home()),
             email: row.text("email")?.parse().map_err(nonsense)?,
             name: row.text("name")?,
             permissions: held.grants.iter().map(ToString::to_string).collect(),
@@ -86,7 +97,20 @@ impl Accounts {
             organization: live.organization,
             roles: held.roles,
             expires: live.expires,
+            proven: live.proven,
+            methods: live.methods,
+            has_second_factor: live.has_second_factor,
+            second_factor_due: live.second_factor_due,
         })
+    }
+
+    /// The same, if its person has the second factor that is asked for, or time to enrol one.
+    pub(crate) async fn full_session(&self, token: &SessionToken) -> Result<CurrentSession, AccountError> {
+        let session = self.current_session(token).await?;
+        if session.second_factor_due.is_some_and(|due| due <= SystemTime::now()) {
+            return Err(AccountError::MustEnrol);
+        }
+        Ok(session)
     }
 
     /// The sessions of one person, or of everybody, the newest first.

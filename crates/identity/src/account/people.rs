@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use bartizan_model::UserId;
-use bartizan_store::{Row, Statement, StoreError};
+use bartizan_store::{Row, Statement, StoreError, Transaction};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::{
     AccountError, Accounts, EmailAddress, Visit,
     login::{done, end_all, replace_password},
 };
-use crate::session::moment;
+use crate::{password::PasswordHash, session::moment};
 
 /// A person to be known.
 #[derive(Debug)]
@@ -71,7 +71,6 @@ impl Accounts {
         actor: &str,
         visit: &Visit,
     ) -> Result<Person, AccountError> {
-        const CREATE: &str = "INSERT INTO users (id, email, name, created_at) VALUES ($1, $2, $3, $4)";
         let email: EmailAddress = new.email.parse().map_err(AccountError::Email)?;
         let name = check_name(&new.name)?;
         for role in &new.roles {
@@ -81,18 +80,14 @@ impl Accounts {
             Some(password) => Some(self.secrets.admit(password, &[email.as_str(), name]).await?),
             None => None,
         };
-        let (id, now) = (UserId::generate(), moment::now());
+        let account = NewAccount { email: &email, name, hash: hash.as_ref().map(PasswordHash::expose) };
         let mut transaction = self.store.begin().await?;
-        let create = Statement::new(CREATE).text(id.as_str()).text(email.as_str()).text(name).integer(now);
-        transaction.execute(create).await.map_err(|error| match error {
+        let id = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{email}`")),
             other => other.into(),
         })?;
         for role in &new.roles {
-            transaction.execute(bind_role(id.as_str(), "", role)).await?;
-        }
-        if let Some(hash) = hash {
-            replace_password(&mut transaction, id.as_str(), hash.expose()).await?;
+            account.bind(&mut transaction, &id, "", role).await?;
         }
         let after = json!({ "email": email.as_str(), "name": name, "roles": new.roles });
         let details = json!({ "before": null, "after": after });
@@ -195,6 +190,40 @@ impl Accounts {
         transaction.commit().await?;
         self.note(&ended);
         Ok(person)
+    }
+}
+
+/// An account that is about to be made, of a person whose address is known to be theirs.
+pub(crate) struct NewAccount<'a> {
+    pub(crate) email: &'a EmailAddress,
+    pub(crate) name: &'a str,
+    /// The hash of the password, if they have one yet.
+    pub(crate) hash: Option<&'a str>,
+}
+
+impl NewAccount<'_> {
+    pub(crate) async fn write(&self, transaction: &mut Transaction) -> Result<UserId, StoreError> {
+        const CREATE: &str = "INSERT INTO users (id, email, name, created_at) VALUES ($1, $2, $3, $4)";
+        const KEEP: &str = "INSERT INTO password_credentials (user_id, hash, changed_at) VALUES ($1, $2, $3)";
+        let (id, now) = (UserId::generate(), moment::now());
+        let create =
+            Statement::new(CREATE).text(id.as_str()).text(self.email.as_str()).text(self.name).integer(now);
+        transaction.execute(create).await?;
+        if let Some(hash) = self.hash {
+            transaction.execute(Statement::new(KEEP).text(id.as_str()).text(hash).integer(now)).await?;
+        }
+        Ok(id)
+    }
+
+    /// Gives it a role, everywhere where `organization` is empty.
+    pub(crate) async fn bind(
+        &self,
+        transaction: &mut Transaction,
+        user: &UserId,
+        organization: &str,
+        role: &str,
+    ) -> Result<(), StoreError> {
+        transaction.execute(bind_role(user.as_str(), organization, role)).await.map(|_| ())
     }
 }
 

@@ -12,8 +12,8 @@ use super::{AccountError, Visit, shared_secret::SharedSecret};
 use crate::{
     IdentityError,
     attempts::{
-        Admission, Attempt, DeviceCookies, DeviceId, Factor, LoginGuard, LoginProtection, Origin, Signal,
-        Ticket,
+        Admission, Attempt, DeviceCookies, DeviceId, Factor, LoginGuard, LoginProtection, Origin, ResetGuard,
+        Signal, Ticket,
     },
     password::Password,
 };
@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Protection {
     guard: LoginGuard,
+    messages: ResetGuard,
     devices: DeviceCookies,
 }
 
@@ -32,7 +33,11 @@ impl Protection {
     pub(crate) async fn open(store: &Store) -> Result<Self, AccountError> {
         let key = SharedSecret::DeviceCookie.of(store).await?;
         let devices = DeviceCookies::new(&key);
-        Ok(Self { guard: LoginGuard::new(LoginProtection::default())?, devices })
+        Ok(Self {
+            guard: LoginGuard::new(LoginProtection::default())?,
+            messages: ResetGuard::default(),
+            devices,
+        })
     }
 
     /// Asks for an attempt, before anything is checked.
@@ -43,11 +48,33 @@ impl Protection {
         password: Option<&Password>,
         visit: &Visit,
     ) -> Result<Ticket, AccountError> {
+        self.begin_attempt(account, Factor::Password, device, password, visit)
+    }
+
+    /// The same for what is shown besides the password.
+    pub(crate) fn begin_factor(
+        &self,
+        account: &str,
+        factor: Factor,
+        device: Option<&SecretString>,
+        visit: &Visit,
+    ) -> Result<Ticket, AccountError> {
+        self.begin_attempt(account, factor, device, None, visit)
+    }
+
+    fn begin_attempt(
+        &self,
+        account: &str,
+        factor: Factor,
+        device: Option<&SecretString>,
+        password: Option<&Password>,
+        visit: &Visit,
+    ) -> Result<Ticket, AccountError> {
         let account = counted(account);
         let device = device.and_then(|device| self.known(&account, device));
         let attempt = Attempt {
             account: &account,
-            factor: Factor::Password,
+            factor,
             origin: device.map_or(Origin::Stranger, Origin::Known),
             address: visit.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             password,
@@ -56,6 +83,20 @@ impl Protection {
             Admission::Admitted(ticket) => Ok(ticket),
             Admission::Paused { retry_after, .. } => Err(AccountError::Paused(retry_after)),
         }
+    }
+
+    /// Whether to send a message to this address: three an hour, whether it is known or not.
+    pub(crate) fn admits_message(&self, recipient: &str) -> bool {
+        self.messages.admits_message(&counted(recipient), Instant::now())
+    }
+
+    /// Whether to send a link for another password.
+    pub(crate) fn admits_reset(&self, address: &str, device: Option<&SecretString>, visit: &Visit) -> bool {
+        let account = counted(address);
+        let device = device.and_then(|device| self.known(&account, device));
+        let origin = device.map_or(Origin::Stranger, Origin::Known);
+        let from = visit.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        self.messages.admits(&account, origin, from, Instant::now())
     }
 
     pub(crate) fn failed(&self, ticket: Ticket, visit: &Visit) {

@@ -14,6 +14,8 @@ pub(crate) enum SharedSecret {
     DeviceCookie,
     /// The hashes of API keys and of the secrets of services.
     MachineSecrets,
+    /// What second factors are encrypted with, where the configuration has no key for it.
+    SecondFactors,
 }
 
 impl SharedSecret {
@@ -21,6 +23,7 @@ impl SharedSecret {
         match self {
             Self::DeviceCookie => "device_cookie",
             Self::MachineSecrets => "machine_secrets",
+            Self::SecondFactors => "second_factor",
         }
     }
 

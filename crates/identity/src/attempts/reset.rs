@@ -41,13 +41,21 @@ impl ResetGuard {
     /// Whether to send a reset message; counts it if so. The client gets the same answer either way, and for
     /// accounts that do not exist.
     pub fn admits(&self, account: &str, origin: Origin, address: IpAddr, now: Instant) -> bool {
-        let now = milliseconds(self.origin, now);
         let stranger = origin == Origin::Stranger;
         let (host, _) = host_and_network(address);
-        let keys = [
-            Some(Key::of(&self.secret, ("account", account, origin))),
-            stranger.then(|| Key::of(&self.secret, ("address", host))),
-        ];
+        let account = Key::of(&self.secret, ("account", account, origin));
+        self.admits_all(account, stranger.then(|| Key::of(&self.secret, ("address", host))), now)
+    }
+
+    /// The same for another message to a mail address, from wherever it is asked for: many people may sign up from one
+    /// address.
+    pub fn admits_message(&self, recipient: &str, now: Instant) -> bool {
+        self.admits_all(Key::of(&self.secret, ("recipient", recipient)), None, now)
+    }
+
+    fn admits_all(&self, key: Key, further: Option<Key>, now: Instant) -> bool {
+        let now = milliseconds(self.origin, now);
+        let keys = [Some(key), further];
         let mut counters = self.counters.lock();
         let mut keys = keys.into_iter().flatten();
         let free = keys.clone().all(|key| {

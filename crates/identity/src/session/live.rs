@@ -6,14 +6,17 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bartizan_config::Sessions;
+use bartizan_config::{Accounts, SecondFactor, Sessions};
 use bartizan_model::{OrganizationId, SessionId, UserId};
 use bartizan_policy::RoleTable;
 use bartizan_store::{Row, Statement, Store, StoreError};
 use tokio::{sync::Semaphore, time::timeout};
 
+use crate::account::{Methods, Visit, moved::mark_moved};
+
 use super::{
     changes::SessionChanges,
+    home::Home,
     moment::{milliseconds, moment, now, span},
     token::SessionDigest,
 };
@@ -33,6 +36,8 @@ const TOUCHES: usize = 8;
 const SEEN: Duration = Duration::from_mins(5);
 
 const READ: &str = "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
+    s.proven_at, s.methods, s.moved_at, s.address, s.client, u.factor_asked_at, \
+    (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) AS factors, \
     r.role AS role, r.organization_id AS role_organization, r.scope AS role_scope, \
     r.expires_at AS role_expires_at, c.permissions AS role_permissions FROM sessions s \
     JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL \
@@ -47,6 +52,7 @@ const TOUCH: &str = "UPDATE sessions SET seen_at = $2, renewed_at = $3, expires_
 pub struct LiveSessions {
     store: Store,
     settings: ArcSwap<Sessions>,
+    second_factor: ArcSwap<SecondFactor>,
     changes: SessionChanges,
     /// The access tokens of the same people, where they are issued.
     own_tokens: OnceLock<Arc<OwnTokens>>,
@@ -66,6 +72,20 @@ pub(crate) struct LiveSession {
     pub(crate) expires: SystemTime,
     /// Before anything was asked of the store.
     pub(crate) read: Instant,
+    /// When the person was proven last.
+    pub(crate) proven: SystemTime,
+    /// By what.
+    pub(crate) methods: Methods,
+    /// Whether the person has a second factor.
+    pub(crate) has_second_factor: bool,
+    /// By when the person must have one; `None`: nobody asks for it, or it is there.
+    pub(crate) second_factor_due: Option<SystemTime>,
+    /// Where the person was proven last.
+    address: String,
+    /// With what client.
+    client: String,
+    /// Whether it was used from elsewhere since.
+    moved: bool,
     renewed_at: i64,
     seen_at: i64,
 }
@@ -75,10 +95,11 @@ pub(crate) struct LiveSession {
 pub(crate) struct Unavailable;
 
 impl LiveSessions {
-    pub(crate) fn new(store: Store, keys: Arc<LiveKeys>, settings: &Sessions) -> Self {
+    pub(crate) fn new(store: Store, keys: Arc<LiveKeys>, settings: &Accounts) -> Self {
         Self {
             store,
-            settings: ArcSwap::from_pointee(settings.clone()),
+            settings: ArcSwap::from_pointee(settings.sessions.clone()),
+            second_factor: ArcSwap::from_pointee(settings.second_factor.clone()),
             changes: SessionChanges::new(),
             own_tokens: OnceLock::new(),
             look_ups: Semaphore::new(LOOK_UPS),
@@ -105,8 +126,9 @@ impl LiveSessions {
         self.settings.load_full()
     }
 
-    pub(crate) fn reconfigure(&self, settings: &Sessions) {
-        self.settings.store(Arc::new(settings.clone()));
+    pub(crate) fn reconfigure(&self, settings: &Accounts) {
+        self.settings.store(Arc::new(settings.sessions.clone()));
+        self.second_factor.store(Arc::new(settings.second_factor.clone()));
     }
 
     pub(crate) fn changes(&self) -> &SessionChanges {
@@ -142,7 +164,23 @@ impl LiveSessions {
         for row in &rows {
             session.bindings.extend(Binding::of(row)?);
         }
+        self.ask_for_second_factor(&mut session, first.optional_integer("factor_asked_at")?);
         Ok(Some(session))
+    }
+
+    /// Whose role asks for a second factor has some time to enrol one, from the moment at which it is asked first.
+    fn ask_for_second_factor(&self, session: &mut LiveSession, asked_at: Option<i64>) {
+        let settings = self.second_factor.load();
+        let asks = |binding: &Binding| settings.roles.iter().any(|asking| asking.as_str() == binding.name());
+        if session.has_second_factor || !session.bindings.iter().any(asks) {
+            return;
+        }
+        if asked_at.is_none() {
+            const ASK: &str =
+                "UPDATE users SET factor_asked_at = $2 WHERE id = $1 AND factor_asked_at IS NULL";
+            self.write_later(Statement::new(ASK).text(session.user.as_str()).integer(now()));
+        }
+        session.second_factor_due = moment(asked_at.unwrap_or_else(now)).checked_add(settings.grace);
     }
 
     /// Prolongs the session if it is time, and remembers that it was used; in the background.
@@ -152,7 +190,6 @@ impl LiveSessions {
         if !is_due && at.saturating_sub(session.seen_at) < span(SEEN) {
             return;
         }
-        let Ok(place) = Arc::clone(&self.touches).try_acquire_owned() else { return };
         let latest = milliseconds(session.created).saturating_add(span(settings.absolute));
         let (renewed_at, expires_at) = if is_due {
             (at, at.saturating_add(span(settings.lifetime)).min(latest))
@@ -164,10 +201,28 @@ impl LiveSessions {
             .integer(at)
             .integer(renewed_at)
             .integer(expires_at);
+        self.write_later(touch);
+    }
+
+    /// Notes that a session is used from elsewhere; in the background.
+    pub(crate) fn mark_moved(&self, home: &Arc<Home>, visit: Visit) {
+        let Ok(place) = Arc::clone(&self.touches).try_acquire_owned() else { return };
+        let (store, home) = (self.store.clone(), Arc::clone(home));
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = mark_moved(&store, &home, &visit).await {
+                tracing::warn!(%error, "that a session is used from elsewhere cannot be noted");
+            }
+        });
+    }
+
+    /// In the background; where too much is written already, the next look-up makes up for it.
+    fn write_later(&self, note: Statement) {
+        let Ok(place) = Arc::clone(&self.touches).try_acquire_owned() else { return };
         let store = self.store.clone();
         tokio::spawn(async move {
             let _place = place;
-            if let Err(error) = store.execute(touch).await {
+            if let Err(error) = store.execute(note).await {
                 tracing::warn!(%error, "the use of a session cannot be noted");
             }
         });
@@ -181,6 +236,11 @@ impl LiveSession {
         holder::held(&self.bindings, organization, roles, now)
     }
 
+    /// Where it is at home.
+    pub(crate) fn home(&self) -> Home {
+        Home::new((self.id.clone(), self.user.clone()), &self.address, self.client.clone(), self.moved)
+    }
+
     fn of(row: &Row, read: Instant) -> Result<Self, StoreError> {
         let organization = row.text("organization_id")?;
         Ok(Self {
@@ -191,6 +251,13 @@ impl LiveSession {
             created: moment(row.integer("created_at")?),
             expires: moment(row.integer("expires_at")?),
             read,
+            proven: moment(row.integer("proven_at")?),
+            methods: Methods::of_stored(&row.text("methods")?),
+            has_second_factor: row.integer("factors")? > 0,
+            second_factor_due: None,
+            address: row.text("address")?,
+            client: row.text("client")?,
+            moved: row.optional_integer("moved_at")?.is_some(),
             renewed_at: row.integer("renewed_at")?,
             seen_at: row.integer("seen_at")?,
         })

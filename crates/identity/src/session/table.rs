@@ -13,12 +13,13 @@ use super::{
     changes::REMEMBERED,
     cookie,
     cross_site::CrossSite,
+    home::{Home, Visitor},
     live::{LiveSession, Unavailable},
     token::SessionDigest,
 };
 use crate::{
     AuthenticationError, Identified, InvalidReason, Presented,
-    identified::{Entitlements, Standing},
+    identified::{Entitlements, Proof, Standing},
 };
 
 /// How many sessions are remembered.
@@ -129,13 +130,27 @@ impl SessionTable {
             kind: PrincipalKind::Session,
             organization: session.organization.clone(),
             provider: self.name.clone(),
-            multi_factor: false,
+            multi_factor: session.methods.are_several(),
         };
         let standing = Standing { caller_type: CallerType::User, zone: Zone::Public };
         let held = session.held(&self.entitlements.roles, SystemTime::now());
         let expires = held.until.map_or(session.expires, |until| until.min(session.expires));
         let roles = held.roles.iter().map(String::as_str);
-        self.entitlements.identify_exactly(principal, standing, &held.grants, roles, Some(expires))
+        let identified =
+            self.entitlements.identify_exactly(principal, standing, &held.grants, roles, Some(expires));
+        let must_enrol = session.second_factor_due.is_some_and(|due| due <= SystemTime::now());
+        let proof = Proof { at: Some(session.proven), must_enrol, home: Some(Arc::new(session.home())) };
+        Identified { proof, ..identified }
+    }
+
+    /// Notes it where a session is used from elsewhere.
+    pub(crate) fn follow(&self, home: &Arc<Home>, visitor: Visitor<'_>) {
+        if home.is_elsewhere(visitor.address, visitor.client())
+            && home.mark()
+            && let Some(live) = &self.live
+        {
+            live.mark_moved(home, visitor.visit());
+        }
     }
 
     /// Whether the request may ride on the cookie that it presents.

@@ -18,8 +18,15 @@ pub(super) struct Claims {
     pub(super) roles: Vec<String>,
     pub(super) expires: SystemTime,
     pub(super) multi_factor: bool,
+    /// When the person was asked last (`OpenID` Connect Core, section 2).
+    pub(super) auth_time: Option<SystemTime>,
     pub(super) members: Object,
 }
+
+/// The authentication context classes that mean more than one factor: that of `OpenID` PAPE, and that of the REFEDS MFA
+/// profile.
+pub const MULTI_FACTOR_CLASSES: [&str; 2] =
+    ["http://schemas.openid.net/pape/policies/2007/06/multi-factor", "https://refeds.org/profile/mfa"];
 
 /// How many permissions, and how many roles, a token may list.
 const MAX_LISTED: usize = 1000;
@@ -47,7 +54,8 @@ impl Claims {
             grants: grants(&members, &names.permissions)?,
             roles: list(&members, &names.roles)?.into_iter().map(str::to_owned).collect(),
             expires,
-            multi_factor: multi_factor(&members),
+            multi_factor: multi_factor(&members) || is_multi_factor_class(&members),
+            auth_time: auth_time(&members, settings.leeway, now)?,
             members,
         })
     }
@@ -114,6 +122,19 @@ pub(crate) fn check_times(
     Ok(expires)
 }
 
+/// `auth_time`, where given, must not lie ahead.
+fn auth_time(
+    members: &Object,
+    leeway: Duration,
+    now: SystemTime,
+) -> Result<Option<SystemTime>, InvalidReason> {
+    let at = time(members, "auth_time", InvalidReason::AuthTime)?;
+    match at {
+        Some(at) if at.duration_since(now).is_ok_and(|ahead| ahead > leeway) => Err(InvalidReason::AuthTime),
+        at => Ok(at),
+    }
+}
+
 /// The last moment that a claim may name, 9999-12-31: far enough for anybody, near enough for every clock.
 const END_OF_TIME: f64 = 253_402_300_799.0;
 
@@ -167,6 +188,11 @@ fn list<'a>(members: &'a Object, name: &str) -> Result<Vec<&'a str>, InvalidReas
         Some(_) => return Err(InvalidReason::Permissions),
     };
     if texts.len() > MAX_LISTED { Err(InvalidReason::Permissions) } else { Ok(texts) }
+}
+
+/// Whether `acr` is one of the classes that stand for several factors.
+fn is_multi_factor_class(members: &Object) -> bool {
+    text(members, "acr").is_some_and(|class| MULTI_FACTOR_CLASSES.contains(&class))
 }
 
 /// Whether `amr` (RFC 8176) proves more than one factor: it says `mfa`, or names methods of two different kinds.

@@ -15,6 +15,9 @@ mod roles;
 mod services;
 mod tokens;
 
+mod factors;
+mod messages;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -23,7 +26,7 @@ use std::{
 use bartizan_config::{Config, Source, StoreLocation};
 use bartizan_identity::{
     AuthenticationError, Authenticator, Identified, InvalidReason, Presented, SessionToken,
-    account::{AccountError, Accounts, Login, NewPerson, NewSession, Person, PersonId, Visit},
+    account::{AccountError, Accounts, LoggedIn, Login, NewPerson, NewSession, Person, PersonId, Visit},
 };
 use bartizan_policy::{Decision, PermissionIndex};
 use http::{Method, Request, header};
@@ -51,10 +54,10 @@ struct Node {
 
 impl Node {
     async fn open(location: &StoreLocation) -> Self {
-        Self::with(location, DOCUMENT).await
+        Self::open_with(location, DOCUMENT).await
     }
 
-    async fn with(location: &StoreLocation, document: &str) -> Self {
+    async fn open_with(location: &StoreLocation, document: &str) -> Self {
         let config = Config::parse(document, &Source::text(".")).unwrap().config;
         let settings = config.accounts.as_ref().unwrap();
         let accounts = Accounts::open(location, settings, &config.roles).await.unwrap();
@@ -73,7 +76,7 @@ impl Node {
     async fn try_log_in(&self, email: &str, password: &str) -> Result<NewSession, AccountError> {
         let login =
             Login { email: email.into(), password: password.into(), organization: None, device: None };
-        self.accounts.log_in(&login, &Visit::default()).await
+        self.accounts.log_in(&login, &Visit::default()).await.map(session)
     }
 
     async fn log_in(&self, email: &str) -> SessionToken {
@@ -107,6 +110,14 @@ impl Node {
     fn may_read_reports(&self, identified: &Identified) -> bool {
         let policy = self.index.compile(&self.config.routes[0].require);
         policy.decide(&Method::GET, &identified.permissions) == Decision::Permitted
+    }
+}
+
+/// What a login leads to for whoever has no second factor.
+fn session(logged_in: LoggedIn) -> NewSession {
+    match logged_in {
+        LoggedIn::Session(session) => session,
+        LoggedIn::SecondFactor(pending) => panic!("a second factor is asked for: {pending:?}"),
     }
 }
 
@@ -261,7 +272,8 @@ async fn strangers_can_pause_strangers_but_not_a_device_that_is_known() {
     let visit = |last: u8| Visit { address: Some([192, 0, 2, last].into()), ..Visit::default() };
     let log_in = async |password: &str, device: Option<SecretString>, last: u8| {
         let (email, password) = ("ada@shop.test".into(), password.into());
-        node.accounts.log_in(&Login { email, password, organization: None, device }, &visit(last)).await
+        let login = Login { email, password, organization: None, device };
+        node.accounts.log_in(&login, &visit(last)).await.map(session)
     };
     let device = log_in(PASSWORD, None, 1).await.unwrap().device;
     for _ in 0..5 {

@@ -67,7 +67,7 @@ impl Issuing {
     pub(crate) async fn with(location: &StoreLocation, grace: &str) -> Self {
         let text = DOCUMENT.replace("GRACE", grace);
         let config = Config::parse(&text, &Source::text(".")).unwrap().config;
-        let node = Node::with(location, &text).await;
+        let node = Node::open_with(location, &text).await;
         let server =
             AuthorizationServer::open(&node.accounts, config.tokens.as_ref().unwrap()).await.unwrap();
         let index = Arc::new(PermissionIndex::new(config.routes.iter().map(|route| &route.require)));

@@ -4,7 +4,7 @@
 //! which is waited for. What rides on a session's cookie must not come from another site. Never falls open.
 
 use bartizan_identity::{
-    Authenticated, AuthenticationError, Authenticator, Presented, Selection, WriteGuard,
+    Authenticated, AuthenticationError, Authenticator, Presented, Selection, Visitor, WriteGuard,
 };
 use http::{HeaderName, HeaderValue, header};
 
@@ -48,12 +48,22 @@ pub(crate) async fn run(
             if let Err(error) = authenticator.check_write(&identified, &presented, guard) {
                 return Err(Refusal::new(Code::CrossSiteRefused, error.to_string()).into());
             }
+            authenticator.follow(&identified, visitor(exchange));
             let principal = &identified.principal;
             let reason = format!("{} by {}", principal.id, principal.provider);
             (exchange.identified, exchange.expected_content) = (Some(identified), content);
             Ok(Passed::because(reason, line))
         }
         Err(error) => Err(refusal(&error, selection).into()),
+    }
+}
+
+/// Where the request comes from.
+fn visitor(exchange: &Exchange) -> Visitor<'_> {
+    Visitor {
+        address: exchange.client.address,
+        headers: &exchange.head.headers,
+        request_id: exchange.id.as_str(),
     }
 }
 

@@ -2,9 +2,15 @@
 //! bit operation per request, and where the route asks policies, some microseconds; whatever is not permitted is denied,
 //! and so is what cannot be evaluated.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use bartizan_config::MultiFactor;
+use bartizan_identity::{Identified, MULTI_FACTOR_CLASSES};
 use bartizan_policy::{Decision, RequestFacts, Ruling};
+use http::{HeaderValue, header};
 
 use super::Passed;
 use crate::{Code, Exchange, Refusal, Stop};
@@ -20,9 +26,7 @@ pub(crate) fn run(exchange: &mut Exchange) -> Result<Passed, Stop> {
             Some(_) => Err(Refusal::new(Code::SecurityCheckFailed, "nobody was identified").into()),
         };
     };
-    if route.config.multi_factor && !identified.principal.multi_factor {
-        return Err(Refusal::new(Code::MfaRequired, "the credential proves one factor only").into());
-    }
+    check_factors(exchange.arrived, route.config.multi_factor, identified)?;
     match route.policy.decide(&exchange.head.method, &identified.permissions) {
         Decision::Permitted if route.policies.is_some() => ask(exchange),
         Decision::Permitted => Ok(Passed::because("permitted", line)),
@@ -32,6 +36,49 @@ pub(crate) fn run(exchange: &mut Exchange) -> Result<Passed, Stop> {
         Decision::MethodNotCovered => {
             Err(Refusal::new(Code::PermissionDenied, "`require` does not cover this method").into())
         }
+    }
+}
+
+/// How many factors prove the caller, and since when.
+fn check_factors(now: SystemTime, asked: MultiFactor, identified: &Identified) -> Result<(), Refusal> {
+    let Identified { principal, proof, .. } = identified;
+    if proof.must_enrol {
+        let reason = "a role asks for a second factor, and the time to enrol one is over";
+        return Err(Refusal::new(Code::MfaRequired, reason));
+    }
+    let has_moved = proof.home.as_ref().is_some_and(|home| home.has_moved());
+    match asked {
+        MultiFactor::Required if !principal.multi_factor => {
+            Err(Refusal::new(Code::MfaRequired, "the credential proves one factor only"))
+        }
+        MultiFactor::Required if has_moved => Err(further_proof(None, "the session is used from elsewhere")),
+        MultiFactor::Off | MultiFactor::Required => Ok(()),
+        MultiFactor::Within(age) => {
+            // A clock that is ahead of this one is no reason to ask again.
+            let is_late = proof.at.is_none_or(|at| now.duration_since(at).is_ok_and(|since| since > age));
+            match (principal.multi_factor, is_late, has_moved) {
+                (false, ..) => Err(further_proof(Some(age), "the credential proves one factor only")),
+                (_, true, _) => Err(further_proof(Some(age), "the person was proven too long ago")),
+                (.., true) => Err(further_proof(Some(age), "the session is used from elsewhere")),
+                (true, false, false) => Ok(()),
+            }
+        }
+    }
+}
+
+/// What RFC 9470 (section 3) says to whoever is to prove themselves again.
+fn further_proof(age: Option<Duration>, reason: &'static str) -> Refusal {
+    let age = age.map(|age| format!(", max_age=\"{}\"", age.as_secs())).unwrap_or_default();
+    let classes = MULTI_FACTOR_CLASSES.join(" ");
+    let challenge = format!(
+        "Bearer realm=\"bartizan\", error=\"insufficient_user_authentication\", \
+         error_description=\"Prove again that it is you, with a second factor\"{age}, acr_values=\"{classes}\""
+    );
+    let refusal = Refusal::new(Code::InsufficientUserAuthentication, reason);
+    match HeaderValue::try_from(challenge) {
+        Ok(challenge) => refusal.with_header(header::WWW_AUTHENTICATE, challenge),
+        // INVARIANT: the challenge is printable ASCII.
+        Err(_) => refusal,
     }
 }
 

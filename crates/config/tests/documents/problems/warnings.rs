@@ -42,7 +42,7 @@ fn what_is_probably_not_meant() {
         (
             with(&format!("identity: {{ a: {{ api_key: {{ keys: [{{ name: n, hash: \"{hash}\" }}] }} }} }}"))
                 .replace("auth: none", "auth: a, mfa: §required"),
-            &[("nobody can pass: only a token says how many factors were used", "jwt")],
+            &[("nobody can pass: only tokens and sessions say how many factors were used", "jwt")],
         ),
     ];
     check(&cases, Severity::Warning);

@@ -1,0 +1,307 @@
+//! What people do for themselves: prove an address, a second factor, themselves again.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use bartizan_identity::second_factor::totp::{Totp, TotpSecret};
+use serde_json::{Value, json};
+
+use crate::{
+    accounts::{CHEAP, PASSWORD, Session, create, log_in_as},
+    harness::{Gateway, PATIENCE},
+    issuer::{self, Issuer},
+    phrases::{ready, refusal, values},
+    upstream::Upstream,
+};
+
+const NEW: &str = "quartz-Lantern-4-violet";
+
+fn document(upstream: &Upstream, accounts: &str) -> String {
+    format!(
+        r#"
+accounts: {{ {CHEAP}, {accounts} mail: {{ from: shop@shop.test, base_url: "https://shop.test", file: ./mail }} }}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+identity: {{ people: {{ session: {{}} }} }}
+routes:
+  - {{ path: /private/**, to: "{upstream}", auth: people }}
+  - {{ path: /payouts/**, to: "{upstream}", auth: people, mfa: within 15m }}
+"#
+    )
+}
+
+/// The text of the one message to this address, which is taken out.
+async fn message(gateway: &Gateway, to: &str) -> String {
+    let inbox = gateway.folder().join("mail");
+    let take = || {
+        let entries = std::fs::read_dir(&inbox).unwrap().filter_map(Result::ok).map(|entry| entry.path());
+        let is_message = |path: &PathBuf| path.extension().is_some_and(|end| end == "eml");
+        entries.filter(is_message).find_map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            text.contains(&format!("To: {to}\r\n")).then(|| {
+                std::fs::remove_file(path).unwrap();
+                text
+            })
+        })
+    };
+    let finding = async {
+        loop {
+            if let Some(text) = take() {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, finding).await.expect("a message comes")
+}
+
+async fn token(gateway: &Gateway, to: &str) -> String {
+    let text = message(gateway, to).await.replace("=\r\n", "").replace("=3D", "=");
+    text.split_once("#token=").unwrap().1.split_whitespace().next().unwrap().to_owned()
+}
+
+async fn post(gateway: &Gateway, path: &str, body: Value) -> reqwest::Response {
+    gateway.client().post(gateway.url(path)).json(&body).send().await.unwrap()
+}
+
+async fn began(response: reqwest::Response) -> Session {
+    assert_eq!(response.status(), 200);
+    let headers = response.headers().clone();
+    Session::of(&response.json().await.unwrap(), &values(&headers, "set-cookie"))
+}
+
+impl Session {
+    async fn ask(&self, gateway: &Gateway, path: &str, body: Value) -> reqwest::Response {
+        let request = self.post(gateway, path).header("x-csrf-token", &self.csrf).json(&body);
+        request.send().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_first_administrator_is_whoever_reads_what_the_gateway_prints() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    let line = gateway.stdout_line("/auth/first-administrator").await;
+    let token = line.split("\"token\": \"").nth(1).unwrap().split('"').next().unwrap();
+    let new = json!({ "token": token, "email": "ada@shop.test", "password": PASSWORD });
+    let session = began(post(&gateway, "/auth/first-administrator", new.clone()).await).await;
+    let seen: Value = session.get(&gateway, "/auth/session").await.json().await.unwrap();
+    assert_eq!((&seen["roles"], &seen["amr"]), (&json!(["super_admin"]), &json!(["pwd"])));
+    let again = post(&gateway, "/auth/first-administrator", new).await;
+    assert_eq!(refusal(again).await, (410, "link_gone".into()));
+    assert!(!gateway.log_text().contains(token));
+    let next = gateway.successor();
+    gateway.stop().await;
+    let gateway = next.start().await;
+    assert!(!gateway.stdout_text().contains("first-administrator"), "somebody is known");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_sign_up_and_people_help_themselves() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "sign_up: open, prefix: /people,")).await;
+    let eve = json!({ "email": "eve@shop.test", "name": "Eve", "password": PASSWORD });
+    assert_eq!(post(&gateway, "/people/sign-up", eve.clone()).await.status(), 202);
+    let link = token(&gateway, "eve@shop.test").await;
+    let wrong = post(&gateway, "/people/verify-email", json!({ "token": link, "password": NEW })).await;
+    assert_eq!(refusal(wrong).await, (401, "wrong_credentials".into()));
+    let right = json!({ "token": link, "password": PASSWORD });
+    let session = began(post(&gateway, "/people/verify-email", right.clone()).await).await;
+    assert_eq!(refusal(post(&gateway, "/people/verify-email", right).await).await, (410, "link_gone".into()));
+    let seen: Value = session.get(&gateway, "/people/session").await.json().await.unwrap();
+    assert_eq!((&seen["email"], &seen["roles"]), (&json!("eve@shop.test"), &json!(["user"])));
+    // Whether there is an account is told by no answer.
+    assert_eq!(post(&gateway, "/people/sign-up", eve.clone()).await.status(), 202);
+    assert!(message(&gateway, "eve@shop.test").await.contains("have an account already"));
+    let weak = json!({ "email": "bob@shop.test", "name": "Bob", "password": "password1234567" });
+    assert_eq!(refusal(post(&gateway, "/people/sign-up", weak).await).await, (422, "weak_password".into()));
+    let evil = gateway.client().post(gateway.url("/people/sign-up")).json(&eve);
+    let evil = evil.header("origin", "https://evil.test").send().await.unwrap();
+    assert_eq!(refusal(evil).await, (403, "cross_site_refused".into()));
+
+    for email in ["eve@shop.test", "nobody@shop.test"] {
+        let forgotten = post(&gateway, "/people/password/forgotten", json!({ "email": email })).await;
+        assert_eq!(forgotten.status(), 202, "{email}");
+    }
+    let link = token(&gateway, "eve@shop.test").await;
+    let reset = json!({ "token": link, "password": NEW });
+    assert_eq!(post(&gateway, "/people/password/reset", reset).await.status(), 204);
+    assert_eq!(session.get(&gateway, "/private/1").await.status(), 401, "every session has ended");
+    let login = json!({ "email": "eve@shop.test", "password": NEW });
+    let session = began(post(&gateway, "/people/login", login).await).await;
+    let url = gateway.url("/people/profile");
+    let rename =
+        gateway.client().patch(url).header("cookie", &session.cookie).json(&json!({ "name": "Eva" }));
+    assert_eq!(refusal(rename.try_clone().unwrap().send().await.unwrap()).await.1, "cross_site_refused");
+    let renamed: Value =
+        rename.header("x-csrf-token", &session.csrf).send().await.unwrap().json().await.unwrap();
+    assert_eq!(renamed["name"], "Eva");
+    let texts = gateway.log_text();
+    assert!(!texts.contains(&link) && !texts.contains(NEW));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_operator_invites_somebody() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "sign_up: invite,")).await;
+    gateway.cli(["org", "create", "Acme"]).await.succeeded();
+    let invited =
+        gateway.cli(["user", "invite", "bob@shop.test", "--role", "org_admin", "--org", "Acme"]).await;
+    assert!(invited.succeeded().starts_with("bob@shop.test is invited as org_admin"));
+    let accept =
+        json!({ "token": token(&gateway, "bob@shop.test").await, "name": "Bob", "password": PASSWORD });
+    let bob = began(post(&gateway, "/auth/invitations/accept", accept).await).await;
+    let invite = json!({ "email": "guest@shop.test", "role": "viewer" });
+    assert_eq!(bob.ask(&gateway, "/auth/invitations", invite).await.status(), 201);
+    token(&gateway, "guest@shop.test").await;
+    let more = json!({ "email": "guest@shop.test", "role": "super_admin" });
+    let more = bob.ask(&gateway, "/auth/invitations", more).await;
+    assert_eq!(refusal(more).await, (403, "insufficient_permissions".into()));
+    let listed: Value = bob.get(&gateway, "/auth/invitations").await.json().await.unwrap();
+    assert_eq!(listed["invitations"][0]["email"], "guest@shop.test");
+    gateway.stop().await;
+}
+
+/// An authenticator app, as it reads what it is shown.
+fn app(enrolled: &Value) -> TotpSecret {
+    let digits = enrolled["secret"].as_str().unwrap().bytes();
+    let bits: Vec<u8> = digits
+        .flat_map(|digit| {
+            let value = if digit.is_ascii_digit() { digit - b'2' + 26 } else { digit - b'A' };
+            (0..5).rev().map(move |bit| value >> bit & 1)
+        })
+        .collect();
+    let bytes: Vec<u8> =
+        bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | bit)).collect();
+    TotpSecret::from_bytes(&bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_second_factor_is_asked_for_where_it_is_enrolled() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    create(&gateway, "ada@shop.test", &[]).await;
+    let session = began(log_in_as(&gateway, "ada@shop.test", PASSWORD).await).await;
+    // One factor is not enough here: RFC 9470.
+    let refused = session.get(&gateway, "/payouts/1").await;
+    let challenge = values(refused.headers(), "www-authenticate").join(" ");
+    for part in ["error=\"insufficient_user_authentication\"", "max_age=\"900\"", "acr_values=\"http"] {
+        assert!(challenge.contains(part), "{part}: {challenge}");
+    }
+    assert_eq!(refusal(refused).await, (401, "insufficient_user_authentication".into()));
+
+    let enrolled = session.ask(&gateway, "/auth/factors/totp", json!({ "name": "phone" })).await;
+    assert_eq!(enrolled.status(), 201);
+    let enrolled: Value = enrolled.json().await.unwrap();
+    assert!(enrolled["uri"].as_str().unwrap().starts_with("otpauth://totp/"));
+    assert!(enrolled["qr"].as_str().unwrap().contains("<svg"));
+    let app = app(&enrolled);
+    let code = |steps: i32| {
+        let now = SystemTime::now();
+        let moment = if steps < 0 { now - Duration::from_secs(30) } else { now + Duration::from_secs(30) };
+        Totp::default().code(&app, if steps == 0 { now } else { moment })
+    };
+    let confirm = format!("/auth/factors/{}/confirm", enrolled["id"].as_str().unwrap());
+    let confirmed = session.ask(&gateway, &confirm, json!({ "code": code(-1) })).await;
+    assert_eq!(confirmed.status(), 200);
+    let confirmed: Value = confirmed.json().await.unwrap();
+    assert_eq!(confirmed["recovery_codes"].as_array().unwrap().len(), 10);
+    assert_eq!(session.get(&gateway, "/payouts/1").await.status(), 200, "it was just shown");
+
+    let pending = log_in_as(&gateway, "ada@shop.test", PASSWORD).await;
+    assert_eq!(pending.status(), 202);
+    assert!(values(pending.headers(), "set-cookie").is_empty());
+    let pending: Value = pending.json().await.unwrap();
+    assert_eq!(pending["factors"], json!(["totp", "recovery_code"]));
+    let factor = |code: &str| json!({ "ticket": pending["ticket"], "factor": "totp", "code": code });
+    let wrong = post(&gateway, "/auth/login/factor", factor("000000")).await;
+    assert_eq!(refusal(wrong).await, (401, "wrong_code".into()));
+    let session = began(post(&gateway, "/auth/login/factor", factor(&code(0))).await).await;
+    assert_eq!(session.get(&gateway, "/payouts/1").await.status(), 200);
+
+    // From another kind of client: asked again where a second factor counts, and nowhere else.
+    let elsewhere = async |path: &str| {
+        let request = gateway.client().get(gateway.url(path)).header("cookie", &session.cookie);
+        request.header("user-agent", "python-requests/2.31").send().await.unwrap()
+    };
+    assert_eq!(elsewhere("/private/1").await.status(), 200);
+    assert_eq!(refusal(elsewhere("/payouts/1").await).await.1, "insufficient_user_authentication");
+    let at_home = session.get(&gateway, "/payouts/1").await;
+    assert_eq!(refusal(at_home).await.1, "insufficient_user_authentication", "until somebody proves it");
+    let password = json!({ "factor": "password", "secret": PASSWORD });
+    let weak = session.ask(&gateway, "/auth/step-up", password).await;
+    assert_eq!(refusal(weak).await, (401, "insufficient_user_authentication".into()));
+    let stepped =
+        session.ask(&gateway, "/auth/step-up", json!({ "factor": "totp", "secret": code(1) })).await;
+    assert_eq!(stepped.json::<Value>().await.unwrap()["amr"], json!(["pwd", "otp", "mfa"]));
+    assert_eq!(session.get(&gateway, "/payouts/1").await.status(), 200);
+
+    let reset = gateway.cli(["user", "reset-factors", "ada@shop.test"]).await.succeeded();
+    assert!(reset.contains("ada@shop.test has no second factor"), "{reset}");
+    assert_eq!(session.get(&gateway, "/private/1").await.status(), 401);
+    let session = began(log_in_as(&gateway, "ada@shop.test", PASSWORD).await).await;
+    assert_eq!(session.get(&gateway, "/private/1").await.status(), 200);
+    let trail: Value = gateway.ask_admin("/v1/audit", None).await.json().await.unwrap();
+    let actions: Vec<&str> =
+        trail["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    for action in ["factor.add", "login.password", "session.moved", "session.step_up", "user.reset_factors"] {
+        assert!(actions.contains(&action), "{action}: {actions:?}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_role_asks_for_a_second_factor() {
+    let upstream = Upstream::start().await;
+    let policy = "second_factor: { roles: [super_admin], grace: 0s },";
+    let gateway = Gateway::start(&document(&upstream, policy)).await;
+    create(&gateway, "ada@shop.test", &["super_admin"]).await;
+    let login = log_in_as(&gateway, "ada@shop.test", PASSWORD).await;
+    let headers = login.headers().clone();
+    let answer: Value = login.json().await.unwrap();
+    assert!(answer["second_factor_due"].is_string(), "{answer}");
+    let session = Session::of(&answer, &values(&headers, "set-cookie"));
+    assert_eq!(refusal(session.get(&gateway, "/private/1").await).await, (403, "mfa_required".into()));
+    let enrolled = session.ask(&gateway, "/auth/factors/totp", json!({ "name": "phone" })).await;
+    let enrolled: Value = enrolled.json().await.unwrap();
+    let confirm = format!("/auth/factors/{}/confirm", enrolled["id"].as_str().unwrap());
+    let code = Totp::default().code(&app(&enrolled), SystemTime::now());
+    assert_eq!(session.ask(&gateway, &confirm, json!({ "code": code })).await.status(), 200);
+    assert_eq!(session.get(&gateway, "/private/1").await.status(), 200);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_says_when_its_person_was_proven() {
+    let (upstream, issuer) = (Upstream::start().await, Issuer::start());
+    let provider = issuer.provider("");
+    let gateway = ready(&format!(
+        "identity: {{ shop-users: {provider} }}\n\
+         routes: [{{ path: /payouts/**, to: \"{upstream}\", auth: shop-users, mfa: within 15m }}]"
+    ))
+    .await;
+    let (now, class) = (issuer::now(), "https://refeds.org/profile/mfa");
+    let cases = [
+        (json!({ "amr": ["pwd", "otp"], "auth_time": now - 60 }), 200, ""),
+        (json!({ "acr": class, "auth_time": now - 60 }), 200, ""),
+        (json!({ "amr": ["pwd", "otp"], "auth_time": now - 3600 }), 401, "insufficient_user_authentication"),
+        (json!({ "amr": ["pwd", "otp"] }), 401, "insufficient_user_authentication"),
+        (json!({ "amr": ["pwd"], "auth_time": now }), 401, "insufficient_user_authentication"),
+        (json!({ "acr": "0", "auth_time": now }), 401, "insufficient_user_authentication"),
+        (json!({ "amr": ["mfa"], "auth_time": now + 3600 }), 401, "invalid_authentication_token"),
+        (json!({ "amr": ["mfa"], "auth_time": "now" }), 401, "invalid_authentication_token"),
+    ];
+    for (claims, status, code) in cases {
+        let token = issuer.token(claims.clone());
+        let request = gateway.client().get(gateway.url("/payouts/1")).bearer_auth(token);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{claims}");
+        if status == 401 {
+            assert_eq!(refusal(response).await.1, code, "{claims}");
+        }
+    }
+    gateway.stop().await;
+}

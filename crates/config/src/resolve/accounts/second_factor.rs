@@ -1,0 +1,42 @@
+//! `accounts.second_factor:`.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use crate::{SecondFactor, file, located::Optional, problems::Problems};
+
+const GRACE: Duration = Duration::from_hours(30 * 24);
+const ISSUER: &str = "Bartizan";
+const LONGEST_ISSUER: usize = 64;
+/// In bytes: as long as what is derived from it.
+const LEAST_KEY: usize = 32;
+
+pub(super) fn second_factor(
+    file: &Optional<file::SecondFactor>,
+    problems: &mut Problems<'_>,
+) -> SecondFactor {
+    let default = file::SecondFactor::default();
+    let file = file.as_ref().map_or(&default, |at| &at.value);
+    let roles = file.roles.as_ref().map(|at| problems.read_all(&at.value)).unwrap_or_default();
+    let issuer = problems.read_optional(&file.issuer);
+    if let Some(at) = issuer
+        .as_ref()
+        .filter(|at| at.contains(':') || at.chars().count() > LONGEST_ISSUER || at.contains(char::is_control))
+    {
+        problems.error(at.position, "`issuer` is 1 to 64 characters without a colon");
+    }
+    let key = problems.read_optional(&file.key);
+    if let Some(at) = key.as_ref().filter(|at| at.0.expose_secret().len() < LEAST_KEY) {
+        problems
+            .error(at.position, "`key` is shorter than 32 bytes")
+            .help("make one with `openssl rand -base64 32`, and take it from the environment");
+    }
+    SecondFactor {
+        roles: roles.into_iter().map(|role| role.value).collect(),
+        // No grace is a choice, too.
+        grace: problems.read_or(&file.grace, GRACE),
+        issuer: issuer.map_or_else(|| ISSUER.into(), |at| at.value),
+        key: key.map(|at| at.value.0),
+    }
+}

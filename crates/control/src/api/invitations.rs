@@ -1,0 +1,48 @@
+//! `/v1/invitations`: people whom an operator invites.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Invitation, control::Shared, extract::JsonBody, failure::Failure, operator::Operator};
+
+/// Somebody whom an operator invites.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorInvitation {
+    /// Their address.
+    #[schema(example = "bob@shop.test", max_length = 254)]
+    pub email: String,
+    /// What they will be.
+    #[schema(example = "viewer")]
+    pub role: String,
+    /// In this organisation, by id or name; without it everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+}
+
+/// Invites somebody by message, whatever `sign_up` says.
+#[utoipa::path(
+    post,
+    path = "/v1/invitations",
+    operation_id = "invite_user",
+    tag = "users",
+    request_body = OperatorInvitation,
+    responses(
+        (status = 201, description = "A message is under way.", body = Invitation),
+        (status = 404, description = "There is no such organisation."),
+        (status = 429, description = "Three messages went to this address in the last hour.")
+    )
+)]
+pub(crate) async fn invite_user(
+    State(shared): State<Arc<Shared>>,
+    operator: Operator,
+    JsonBody(OperatorInvitation { email, role, organization }): JsonBody<OperatorInvitation>,
+) -> Result<(StatusCode, Json<Invitation>), Failure> {
+    let visit = operator.visit();
+    let invitation = shared.accounts()?.invite(&email, organization.as_deref(), &role, &visit).await?;
+    Ok((StatusCode::CREATED, Json(invitation.into())))
+}

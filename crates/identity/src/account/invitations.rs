@@ -1,0 +1,267 @@
+//! Invitations: by operators, and by those who may invite in their organisation.
+
+use std::time::{Duration, SystemTime};
+
+use bartizan_config::SignUp;
+use bartizan_model::OrganizationId;
+use bartizan_store::{Row, Statement, StoreError, Transaction};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::{
+    AccountError, Accounts, Authority, CurrentSession, EmailAddress, LinkToken, Methods, NewSession, Visit,
+    authority::check_may,
+    letters,
+    login::done,
+    people::{NewAccount, bind_role, check_name},
+};
+use crate::session::{
+    SessionToken,
+    changes::SessionChanges,
+    moment::{self, span},
+};
+
+const LIFETIME: Duration = Duration::from_hours(7 * 24);
+/// What somebody must be allowed to invite others.
+const INVITE: &str = "user:invite";
+
+/// An invitation that nobody has accepted yet.
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    /// Its id. No secret: it opens nothing.
+    pub id: String,
+    /// Who is invited.
+    pub email: String,
+    /// To which organisation; `None`: everywhere.
+    pub organization: Option<OrganizationId>,
+    /// As what.
+    pub role: String,
+    /// When it was made.
+    pub created: SystemTime,
+    /// When it ends.
+    pub expires: SystemTime,
+}
+
+/// Who is invited, to what.
+struct Invited {
+    email: EmailAddress,
+    organization: String,
+    role: String,
+}
+
+impl Accounts {
+    /// Invites somebody by message: an operator does, to an organisation by id or name, or everywhere.
+    pub async fn invite(
+        &self,
+        email: &str,
+        organization: Option<&str>,
+        role: &str,
+        visit: &Visit,
+    ) -> Result<Invitation, AccountError> {
+        let organization = match organization {
+            Some(which) => Some(self.organization(which).await?),
+            None => None,
+        };
+        let (id, name) = organization.map(|found| (found.id, found.name)).unzip();
+        self.write_invitation(email, (id, name.as_deref()), role, Self::OPERATOR, visit).await
+    }
+
+    /// Invites somebody to the organisation that this session acts for. Nobody gives away more than they may do
+    /// themselves.
+    pub async fn invite_as(
+        &self,
+        token: &SessionToken,
+        email: &str,
+        role: &str,
+        visit: &Visit,
+    ) -> Result<Invitation, AccountError> {
+        let (session, organization) = self.inviter(token).await?;
+        if self.sign_up_policy() == SignUp::Off {
+            return Err(AccountError::SignUpOff);
+        }
+        self.check_role(role)?;
+        Authority::Manager(&session).check_gift(&self.configured_role(role).unwrap_or_default())?;
+        let name = self.organization(organization.as_str()).await?.name;
+        let place = (Some(organization), Some(name.as_str()));
+        self.write_invitation(email, place, role, session.user.as_str(), visit).await
+    }
+
+    /// The invitations to the organisation that this session acts for.
+    pub async fn invitations(&self, token: &SessionToken) -> Result<Vec<Invitation>, AccountError> {
+        const READ: &str = "SELECT id, email, organization_id, role, created_at, expires_at FROM invitations \
+            WHERE organization_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 1000";
+        let (_, organization) = self.inviter(token).await?;
+        let read = Statement::new(READ).text(organization.as_str()).integer(moment::now());
+        Ok(self.store.rows(read).await?.iter().map(Invitation::of).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes an invitation back.
+    pub async fn withdraw_invitation(
+        &self,
+        token: &SessionToken,
+        id: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        const WITHDRAW: &str =
+            "DELETE FROM invitations WHERE id = $1 AND organization_id = $2 RETURNING email";
+        let (session, organization) = self.inviter(token).await?;
+        let mut transaction = self.store.begin().await?;
+        let withdraw = Statement::new(WITHDRAW).text(id).text(organization.as_str());
+        let row = transaction.row(withdraw).await?;
+        let row = row.ok_or_else(|| AccountError::Missing("invitation with this id".into()))?;
+        let invited = row.text("email")?;
+        let details = json!({ "invitation": id, "organization": organization.as_str() });
+        let entry = done("invitation.withdraw", session.user.as_str(), &invited, visit, details);
+        entry.write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Makes the account of somebody who was invited, and begins its first session. Whoever has an account already joins
+    /// with it: see [`Accounts::join`].
+    pub async fn accept_invitation(
+        &self,
+        token: &SecretString,
+        name: &str,
+        password: &SecretString,
+        visit: &Visit,
+    ) -> Result<NewSession, AccountError> {
+        let token = LinkToken::presented(token)?;
+        let invited = self.invited(&token).await?;
+        let name = check_name(name)?;
+        let hash = self.secrets.admit(password, &[invited.email.as_str(), name]).await?;
+        let account = NewAccount { email: &invited.email, name, hash: Some(hash.expose()) };
+        let mut transaction = self.store.begin().await?;
+        take(&mut transaction, &token).await?;
+        let user = account.write(&mut transaction).await.map_err(|error| match error {
+            StoreError::Duplicate => AccountError::Taken(format!("`{}`", invited.email)),
+            other => other.into(),
+        })?;
+        account.bind(&mut transaction, &user, &invited.organization, &invited.role).await?;
+        let details = json!({ "email": invited.email.as_str(), "role": invited.role,
+            "organization": invited.organization, "by": "invitation" });
+        done("user.create", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
+        let (session, ended) = self
+            .begin_session(&mut transaction, (&user, &invited.email), Methods::PASSWORD, None, visit)
+            .await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(session)
+    }
+
+    /// Accepts an invitation with an account that exists and has the invited address.
+    pub async fn join(
+        &self,
+        session: &SessionToken,
+        token: &SecretString,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let session = self.full_session(session).await?;
+        let token = LinkToken::presented(token)?;
+        let invited = self.invited(&token).await?;
+        if invited.email != session.email {
+            return Err(AccountError::Link);
+        }
+        let user = session.user.as_str();
+        let mut transaction = self.store.begin().await?;
+        take(&mut transaction, &token).await?;
+        let bind = bind_role(user, &invited.organization, &invited.role);
+        transaction.execute(bind).await.map_err(|error| match error {
+            StoreError::Duplicate => AccountError::Taken("the role that you are invited to".into()),
+            other => other.into(),
+        })?;
+        SessionChanges::tell(&mut transaction, user).await?;
+        let details = json!({ "role": invited.role, "organization": invited.organization });
+        done("invitation.accept", user, user, visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&[user.to_owned()]);
+        Ok(())
+    }
+
+    /// Who asks, if they may invite, and to which organisation.
+    async fn inviter(&self, token: &SessionToken) -> Result<(CurrentSession, OrganizationId), AccountError> {
+        let session = self.full_session(token).await?;
+        check_may(&session, INVITE)?;
+        let nowhere = || AccountError::Forbidden("your session acts for no organisation".into());
+        let organization = session.organization.clone().ok_or_else(nowhere)?;
+        Ok((session, organization))
+    }
+
+    async fn write_invitation(
+        &self,
+        email: &str,
+        (organization, name): (Option<OrganizationId>, Option<&str>),
+        role: &str,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Invitation, AccountError> {
+        const WRITE: &str = "INSERT INTO invitations (id, token_hash, email, organization_id, role, invited_by, \
+            created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let mailer = self.mailer()?;
+        let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
+        self.check_role(role)?;
+        if !self.protection.admits_message(email.as_str()) {
+            return Err(AccountError::TooManyMessages);
+        }
+        let (token, now) = (LinkToken::generate()?, moment::now());
+        let invitation = Invitation {
+            id: uuid::Uuid::now_v7().to_string(),
+            email: email.as_str().to_owned(),
+            organization,
+            role: role.to_owned(),
+            created: moment::moment(now),
+            expires: moment::moment(now.saturating_add(span(LIFETIME))),
+        };
+        let place = invitation.organization.as_ref().map_or("", OrganizationId::as_str);
+        let write = Statement::new(WRITE)
+            .text(invitation.id.as_str())
+            .text(token.stored())
+            .text(email.as_str())
+            .text(place)
+            .text(role)
+            .text(actor)
+            .integer(now)
+            .integer(moment::milliseconds(invitation.expires));
+        let mut transaction = self.store.begin().await?;
+        transaction.execute(write).await?;
+        let details = json!({ "invitation": invitation.id, "role": role, "organization": place });
+        done("invitation.create", actor, email.as_str(), visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        mailer.send(letters::invitation(&mailer, &email, name, &token));
+        Ok(invitation)
+    }
+
+    async fn invited(&self, token: &LinkToken) -> Result<Invited, AccountError> {
+        const READ: &str = "SELECT email, organization_id, role FROM invitations \
+            WHERE token_hash = $1 AND expires_at > $2";
+        let read = Statement::new(READ).text(token.stored()).integer(moment::now());
+        let row = self.store.row(read).await?.ok_or(AccountError::Link)?;
+        let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
+        Ok(Invited {
+            email: row.text("email")?.parse().map_err(nonsense)?,
+            organization: row.text("organization_id")?,
+            role: row.text("role")?,
+        })
+    }
+}
+
+/// Uses an invitation up. Of two requests with the same one, one gets it.
+async fn take(transaction: &mut Transaction, token: &LinkToken) -> Result<(), AccountError> {
+    const TAKE: &str = "DELETE FROM invitations WHERE token_hash = $1";
+    let removed = transaction.execute(Statement::new(TAKE).text(token.stored())).await?;
+    if removed == 0 { Err(AccountError::Link) } else { Ok(()) }
+}
+
+impl Invitation {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        let organization = row.text("organization_id")?;
+        Ok(Self {
+            id: row.text("id")?,
+            email: row.text("email")?,
+            organization: (!organization.is_empty()).then(|| organization.as_str().into()),
+            role: row.text("role")?,
+            created: moment::moment(row.integer("created_at")?),
+            expires: moment::moment(row.integer("expires_at")?),
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Another password for those who have forgotten theirs.
+//!
+//! The reset ends every session and begins none: whoever has a second factor is asked for it at the login that follows.
+
+use bartizan_mail::Mailer;
+use bartizan_model::UserId;
+use bartizan_store::{Statement, Store, StoreError};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::{
+    AccountError, Accounts, EmailAddress, LinkToken, PersonId, Visit,
+    audit::{Entry, Outcome},
+    letters,
+    link::{Link, LinkPurpose},
+    login::{done, replace_password},
+};
+
+impl Accounts {
+    /// Sends a message to whoever has forgotten their password: three an hour. The answer, and the work that is done for
+    /// it, are the same whether there is an account with this address or not.
+    pub fn forgot_password(
+        &self,
+        email: &str,
+        device: Option<&SecretString>,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let mailer = self.mailer()?;
+        let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
+        if self.protection.admits_reset(email.as_str(), device, visit) {
+            let (store, visit) = (self.store.clone(), visit.clone());
+            self.background
+                .run("password.forgotten", async move { prepare(&store, &mailer, &email, &visit).await });
+        }
+        Ok(())
+    }
+
+    /// Chooses another password with the link of a message, and ends every session.
+    pub async fn reset_password(
+        &self,
+        token: &SecretString,
+        new: &SecretString,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let token = LinkToken::presented(token)?;
+        let link = Link::read(&self.store, LinkPurpose::ResetPassword, &token).await?;
+        let person = self.person(&PersonId(link.user)).await?;
+        // A link is not used up by a password that breaks rules.
+        let hash = self.secrets.admit(new, &[&person.email, &person.name]).await?;
+        let user = person.id.as_str();
+        let mut transaction = self.store.begin().await?;
+        Link::take(&mut transaction, LinkPurpose::ResetPassword, &token).await?;
+        let ended = replace_password(&mut transaction, user, hash.expose()).await?;
+        done("password.reset", user, user, visit, Value::Null).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        // Whoever reads the mail of an account is let in, however often strangers have guessed.
+        self.protection.recover(&person.email);
+        if let Ok(email) = person.email.parse() {
+            self.tell(letters::password_changed(&email));
+        }
+        Ok(())
+    }
+}
+
+async fn prepare(
+    store: &Store,
+    mailer: &Mailer,
+    email: &EmailAddress,
+    visit: &Visit,
+) -> Result<(), AccountError> {
+    let (action, actor) = ("password.forgotten", "");
+    let Some(user) = enabled(store, email).await? else {
+        let subject = email.as_str();
+        let entry = Entry { action, outcome: Outcome::Refused, actor, subject, visit, details: Value::Null };
+        return Ok(entry.write_alone(store).await?);
+    };
+    let mut transaction = store.begin().await?;
+    let token =
+        Link::make(&mut transaction, LinkPurpose::ResetPassword, Some(user.as_str()), email.as_str()).await?;
+    done(action, actor, user.as_str(), visit, Value::Null).write(&mut transaction).await?;
+    transaction.commit().await?;
+    mailer.send(letters::reset_password(mailer, email, &token));
+    Ok(())
+}
+
+async fn enabled(store: &Store, email: &EmailAddress) -> Result<Option<UserId>, StoreError> {
+    const READ: &str = "SELECT id FROM users WHERE email = $1 AND disabled_at IS NULL";
+    let row = store.row(Statement::new(READ).text(email.as_str())).await?;
+    row.map(|row| Ok(row.text("id")?.as_str().into())).transpose()
+}

@@ -1,0 +1,141 @@
+//! Accounts for strangers.
+//!
+//! Whoever signs up gets a message, and an account once its link is used *with the password that was chosen*. So nobody
+//! can prepare an account for somebody else's address and wait for the owner to confirm it. Until then there is no
+//! account: strangers cannot keep an address from its owner either.
+
+use std::time::Duration;
+
+use bartizan_config::SignUp;
+use bartizan_mail::Mailer;
+use bartizan_store::{Statement, Store, StoreError};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::{
+    AccountError, Accounts, EmailAddress, LinkToken, Methods, NewPerson, NewSession, Visit, letters,
+    login::done,
+    people::{NewAccount, check_name},
+};
+use crate::{
+    password::Password,
+    session::moment::{self, span},
+};
+
+/// How long a sign-up may be confirmed.
+const LIFETIME: Duration = Duration::from_hours(24);
+/// What people are who sign up.
+const ROLE: &str = "user";
+
+/// Somebody who signed up.
+struct SignUpRow {
+    email: EmailAddress,
+    name: String,
+    hash: String,
+}
+
+impl Accounts {
+    /// Sends a message to whoever wants an account, where strangers may have one. The answer is the same whether there is
+    /// one with this address or not.
+    pub async fn sign_up(&self, new: NewPerson) -> Result<(), AccountError> {
+        if self.sign_up_policy() != SignUp::Open {
+            return Err(AccountError::SignUpOff);
+        }
+        let mailer = self.mailer()?;
+        let email: EmailAddress = new.email.parse().map_err(AccountError::Email)?;
+        let name = check_name(&new.name)?.to_owned();
+        let password = new.password.unwrap_or_default();
+        let hash = self.secrets.admit(&password, &[email.as_str(), &name]).await?;
+        if !self.protection.admits_message(email.as_str()) {
+            return Ok(());
+        }
+        let store = self.store.clone();
+        self.background.run("sign_up", async move {
+            prepare(&store, &mailer, &SignUpRow { email, name, hash: hash.expose().to_owned() }).await
+        });
+        Ok(())
+    }
+
+    /// Makes the account of whoever reads the message and knows the password, and begins its first session.
+    pub async fn verify_email(
+        &self,
+        token: &SecretString,
+        password: &SecretString,
+        visit: &Visit,
+    ) -> Result<NewSession, AccountError> {
+        const TAKE: &str = "DELETE FROM sign_ups WHERE token_hash = $1";
+        const OTHERS: &str = "DELETE FROM sign_ups WHERE email = $1";
+        let token = LinkToken::presented(token)?;
+        let waiting = self.waiting(&token).await?;
+        let email = waiting.email.as_str();
+        let password = Password::new(password).ok();
+        let ticket = self.protection.begin(email, None, password.as_ref(), visit)?;
+        match self.secrets.verify(password, Some(&waiting.hash)).await {
+            Ok((true, _)) => self.protection.succeeded(ticket),
+            Ok((false, _)) => {
+                self.protection.failed(ticket, visit);
+                self.refused("user.verify_email", email, visit).await?;
+                return Err(AccountError::WrongCredentials);
+            }
+            Err(error) => {
+                self.protection.withdrawn(ticket);
+                return Err(error);
+            }
+        }
+        let mut transaction = self.store.begin().await?;
+        if transaction.execute(Statement::new(TAKE).text(token.stored())).await? == 0 {
+            return Err(AccountError::Link);
+        }
+        transaction.execute(Statement::new(OTHERS).text(email)).await?;
+        let account = NewAccount { email: &waiting.email, name: &waiting.name, hash: Some(&waiting.hash) };
+        // Somebody else may have made the account meanwhile.
+        let user = account.write(&mut transaction).await.map_err(|error| match error {
+            StoreError::Duplicate => AccountError::Link,
+            other => other.into(),
+        })?;
+        account.bind(&mut transaction, &user, "", ROLE).await?;
+        let details = json!({ "email": email, "roles": [ROLE], "by": "sign-up" });
+        done("user.create", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
+        let (session, ended) = self
+            .begin_session(&mut transaction, (&user, &waiting.email), Methods::PASSWORD, None, visit)
+            .await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(session)
+    }
+
+    async fn waiting(&self, token: &LinkToken) -> Result<SignUpRow, AccountError> {
+        const READ: &str =
+            "SELECT email, name, password_hash FROM sign_ups WHERE token_hash = $1 AND expires_at > $2";
+        let read = Statement::new(READ).text(token.stored()).integer(moment::now());
+        let row = self.store.row(read).await?.ok_or(AccountError::Link)?;
+        let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
+        Ok(SignUpRow {
+            email: row.text("email")?.parse().map_err(nonsense)?,
+            name: row.text("name")?,
+            hash: row.text("password_hash")?,
+        })
+    }
+}
+
+/// Keeps what was said until it is confirmed; or tells the owner of the address that they have an account.
+async fn prepare(store: &Store, mailer: &Mailer, new: &SignUpRow) -> Result<(), AccountError> {
+    const KNOWN: &str = "SELECT id FROM users WHERE email = $1";
+    const KEEP: &str = "INSERT INTO sign_ups (token_hash, email, name, password_hash, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    if store.row(Statement::new(KNOWN).text(new.email.as_str())).await?.is_some() {
+        mailer.send(letters::account_exists(mailer, &new.email));
+        return Ok(());
+    }
+    let (token, now) = (LinkToken::generate()?, moment::now());
+    let keep = Statement::new(KEEP)
+        .text(token.stored())
+        .text(new.email.as_str())
+        .text(new.name.as_str())
+        .text(new.hash.as_str())
+        .integer(now)
+        .integer(now.saturating_add(span(LIFETIME)));
+    store.execute(keep).await?;
+    mailer.send(letters::verify_email(mailer, &new.email, &token));
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! What people do with the messages that they get.
+
+use std::path::{Path, PathBuf};
+
+use bartizan_identity::account::Profile;
+use tempfile::TempDir;
+
+use super::*;
+
+const NEW: &str = "quartz-Lantern-4-violet";
+
+/// A gateway whose messages are written into a folder.
+pub(crate) struct Post {
+    pub(crate) node: Node,
+    inbox: PathBuf,
+    _folder: TempDir,
+}
+
+impl Post {
+    pub(crate) async fn open(location: &StoreLocation, settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = folder.path().join("mail");
+        let mail = format!(
+            "mail: {{ from: \"Shop <no-reply@shop.test>\", base_url: \"https://shop.test/account\", file: \"{}\" }}",
+            inbox.display()
+        );
+        let document = DOCUMENT.replace("accounts: {", &format!("accounts: {{ {mail}, {settings}"));
+        Self { node: Node::open_with(location, &document).await, inbox, _folder: folder }
+    }
+
+    /// The text of the one message to this address, which is taken out.
+    pub(crate) async fn message(&self, to: &str) -> String {
+        let since = Instant::now();
+        loop {
+            if let Some((path, text)) = messages(&self.inbox).into_iter().find(|(_, text)| is_to(text, to)) {
+                std::fs::remove_file(path).unwrap();
+                return text;
+            }
+            assert!(since.elapsed() < Duration::from_secs(20), "no message for {to}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What stands behind `#token=` in the one message to this address.
+    pub(crate) async fn token(&self, to: &str) -> SecretString {
+        // Long lines are folded by a `=` at their end, which is written `=3D` elsewhere.
+        let text = self.message(to).await.replace("=\r\n", "").replace("=3D", "=");
+        let (_, rest) = text.split_once("#token=").unwrap_or_else(|| panic!("no link: {text}"));
+        rest.split_whitespace().next().unwrap().into()
+    }
+
+    /// Nothing more is written to this address for a while.
+    pub(crate) async fn is_silent(&self, to: &str) {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!messages(&self.inbox).iter().any(|(_, text)| is_to(text, to)), "a message for {to}");
+    }
+}
+
+fn messages(inbox: &Path) -> Vec<(PathBuf, String)> {
+    let entries = std::fs::read_dir(inbox).unwrap().filter_map(Result::ok).map(|entry| entry.path());
+    let messages = entries.filter(|path| path.extension().is_some_and(|end| end == "eml"));
+    messages.map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap())).collect()
+}
+
+fn is_to(text: &str, to: &str) -> bool {
+    text.lines().any(|line| line == format!("To: {to}"))
+}
+
+pub(crate) fn from(last: u8) -> Visit {
+    Visit { address: Some([192, 0, 2, last].into()), ..Visit::default() }
+}
+
+fn stranger(email: &str, password: &str) -> NewPerson {
+    NewPerson { email: email.into(), name: "Eve".into(), password: Some(password.into()), roles: vec![] }
+}
+
+/// Signing up, on either database.
+pub(crate) async fn strangers_sign_up(location: &StoreLocation) {
+    let post = Post::open(location, "sign_up: open,").await;
+    let (node, accounts) = (&post.node, &post.node.accounts);
+    accounts.sign_up(stranger("new@shop.test", PASSWORD)).await.unwrap();
+    let token = post.token("new@shop.test").await;
+    // There is no account yet, and the link is worth nothing without the password.
+    assert!(matches!(node.try_log_in("new@shop.test", PASSWORD).await, Err(AccountError::WrongCredentials)));
+    let guess = accounts.verify_email(&token, &NEW.into(), &from(1)).await;
+    assert!(matches!(guess, Err(AccountError::WrongCredentials)));
+    // The owner of the address signs up, too: their password counts for their link only.
+    accounts.sign_up(stranger("new@shop.test", NEW)).await.unwrap();
+    let owned = post.token("new@shop.test").await;
+    let other = accounts.verify_email(&owned, &PASSWORD.into(), &from(2)).await;
+    assert!(matches!(other, Err(AccountError::WrongCredentials)));
+    let session = accounts.verify_email(&owned, &NEW.into(), &from(2)).await.unwrap();
+    let identified = node.enter(&session.token).await.unwrap();
+    assert_eq!(identified.principal.id.as_str(), session.user.as_str());
+    // Links are used up, those of others with them.
+    for link in [&owned, &token] {
+        let again = accounts.verify_email(link, &NEW.into(), &from(2)).await;
+        assert!(matches!(again, Err(AccountError::Link)));
+    }
+    // Whoever signs up with a known address is answered alike; its owner is told.
+    accounts.sign_up(stranger("new@shop.test", PASSWORD)).await.unwrap();
+    let told = post.message("new@shop.test").await;
+    assert!(told.contains("have an account already") && !told.contains("#token"), "{told}");
+    assert!(!told.contains("Eve"), "what strangers type is not repeated");
+    // Three messages an hour for an address.
+    accounts.sign_up(stranger("new@shop.test", PASSWORD)).await.unwrap();
+    post.is_silent("new@shop.test").await;
+}
+
+/// Forgotten passwords and other addresses, on either database.
+pub(crate) async fn people_help_themselves(location: &StoreLocation) {
+    let post = Post::open(location, "").await;
+    let (node, accounts) = (&post.node, &post.node.accounts);
+    let lost = node.person("lost@shop.test", &[]).await;
+    let session = node.log_in("lost@shop.test").await;
+    node.enter(&session).await.unwrap();
+    for address in ["lost@shop.test", "nobody@shop.test"] {
+        accounts.forgot_password(address, None, &from(1)).unwrap();
+    }
+    let first = post.token("lost@shop.test").await;
+    post.is_silent("nobody@shop.test").await;
+    accounts.forgot_password("lost@shop.test", None, &from(2)).unwrap();
+    let second = post.token("lost@shop.test").await;
+    let reset = async |token: &SecretString, password: &str| {
+        accounts.reset_password(token, &password.into(), &from(1)).await
+    };
+    assert!(matches!(reset(&first, NEW).await, Err(AccountError::Link)), "an earlier link");
+    assert!(matches!(reset(&second, "short").await, Err(AccountError::WeakPassword(_))));
+    // Of two at once with the same link, one gets it.
+    let (one, other) = tokio::join!(reset(&second, NEW), reset(&second, NEW));
+    assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1);
+    assert!(node.is_refused(&session).await);
+    assert!(post.message("lost@shop.test").await.contains("was changed"));
+    assert!(node.try_log_in("lost@shop.test", PASSWORD).await.is_err());
+    let session = node.try_log_in("lost@shop.test", NEW).await.unwrap().token;
+    // The fourth in an hour.
+    accounts.forgot_password("lost@shop.test", None, &from(3)).unwrap();
+    post.token("lost@shop.test").await;
+    accounts.forgot_password("lost@shop.test", None, &from(4)).unwrap();
+    post.is_silent("lost@shop.test").await;
+
+    let Profile { name, .. } = accounts.rename(&session, " Ada Lovelace ", &from(1)).await.unwrap();
+    assert_eq!(name, "Ada Lovelace");
+    node.person("taken@shop.test", &[]).await;
+    let change = async |email: &str, password: &str| {
+        accounts.change_email(&session, &password.into(), email, &from(9)).await
+    };
+    assert!(matches!(change("found@shop.test", PASSWORD).await, Err(AccountError::WrongCredentials)));
+    change("taken@shop.test", NEW).await.unwrap();
+    post.is_silent("taken@shop.test").await;
+    change("found@shop.test", NEW).await.unwrap();
+    let token = post.token("found@shop.test").await;
+    accounts.confirm_email(&token, &from(9)).await.unwrap();
+    assert!(post.message("lost@shop.test").await.contains("no longer known by this address"));
+    assert!(matches!(accounts.confirm_email(&token, &from(9)).await, Err(AccountError::Link)));
+    assert_eq!(accounts.profile(&session).await.unwrap().email, "found@shop.test");
+    assert_eq!(accounts.profile(&session).await.unwrap().user, lost.id);
+    node.try_log_in("found@shop.test", NEW).await.unwrap();
+    assert!(node.try_log_in("lost@shop.test", NEW).await.is_err());
+    let trail = accounts.audit(1000).await.unwrap();
+    for action in ["password.forgotten", "password.reset", "user.rename", "user.change_email"] {
+        assert!(trail.iter().any(|entry| entry.action == action && entry.outcome == "done"), "{action}");
+    }
+}
+
+/// Invitations, on either database.
+pub(crate) async fn people_are_invited(location: &StoreLocation) {
+    let post = Post::open(location, "sign_up: invite,").await;
+    let (node, accounts) = (&post.node, &post.node.accounts);
+    let uninvited = accounts.sign_up(stranger("eve@shop.test", PASSWORD)).await;
+    assert!(matches!(uninvited, Err(AccountError::SignUpOff)));
+    let visit = Visit::default();
+    for name in ["Guild", "Rival"] {
+        accounts.create_organization(name, OPERATOR, &visit).await.unwrap();
+    }
+    let head = node.person("head@shop.test", &[]).await;
+    accounts.add_role(Some("Guild"), &who(&head), "org_admin", OPERATOR, &visit).await.unwrap();
+    let head = node.log_in("head@shop.test").await;
+    accounts.invite_as(&head, "guest@shop.test", "viewer", &visit).await.unwrap();
+    let token = post.token("guest@shop.test").await;
+    // Nobody gives away more than they have, and only those invite who may.
+    for role in ["super_admin", "auditor"] {
+        let more = accounts.invite_as(&head, "guest@shop.test", role, &visit).await;
+        assert!(matches!(more, Err(AccountError::Forbidden(_))), "{role}");
+    }
+    let weak = accounts.accept_invitation(&token, "Guest", &"short".into(), &visit).await;
+    assert!(matches!(weak, Err(AccountError::WeakPassword(_))));
+    let guest = accounts.accept_invitation(&token, "Guest", &PASSWORD.into(), &visit).await.unwrap();
+    assert_eq!(accounts.current_session(&guest.token).await.unwrap().roles, ["viewer"]);
+    assert!(guest.organization.is_some());
+    let again = accounts.accept_invitation(&token, "Guest", &PASSWORD.into(), &visit).await;
+    assert!(matches!(again, Err(AccountError::Link)));
+    let viewer = accounts.invite_as(&guest.token, "more@shop.test", "viewer", &visit).await;
+    assert!(matches!(viewer, Err(AccountError::Forbidden(_))));
+
+    // Whoever has an account joins with it, and nobody else does.
+    accounts.invite("guest@shop.test", Some("Rival"), "user", &visit).await.unwrap();
+    let token = post.token("guest@shop.test").await;
+    let second = accounts.accept_invitation(&token, "Guest", &PASSWORD.into(), &visit).await;
+    assert!(matches!(second, Err(AccountError::Taken(_))));
+    assert!(matches!(accounts.join(&head, &token, &visit).await, Err(AccountError::Link)));
+    accounts.join(&guest.token, &token, &visit).await.unwrap();
+    assert_eq!(accounts.members("Rival").await.unwrap().len(), 1);
+
+    // What is taken back opens nothing; that of another organisation is not seen.
+    let made = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    accounts.invite("other@shop.test", Some("Rival"), "viewer", &visit).await.unwrap();
+    let seen = accounts.invitations(&head).await.unwrap();
+    assert_eq!(seen.iter().map(|invitation| invitation.id.as_str()).collect::<Vec<_>>(), [made.id.as_str()]);
+    accounts.withdraw_invitation(&head, &made.id, &visit).await.unwrap();
+    let token = post.token("late@shop.test").await;
+    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    let often = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await;
+    assert!(matches!(often, Err(AccountError::TooManyMessages)));
+    let late = accounts.accept_invitation(&token, "Late", &PASSWORD.into(), &visit).await;
+    assert!(matches!(late, Err(AccountError::Link)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
+    strangers_sign_up(&location).await;
+    people_help_themselves(&location).await;
+    people_are_invited(&location).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_on_postgres() {
+    let server = PostgresServer::start();
+    let location: StoreLocation = server.url().parse().unwrap();
+    strangers_sign_up(&location).await;
+    people_help_themselves(&location).await;
+    people_are_invited(&location).await;
+}
+
+#[tokio::test]
+async fn without_mail_nobody_helps_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::open(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
+    let forgotten = node.accounts.forgot_password("ada@shop.test", None, &from(1));
+    assert!(matches!(forgotten, Err(AccountError::MailOff)));
+    let invited = node.accounts.invite("ada@shop.test", None, "user", &from(1)).await;
+    assert!(matches!(invited, Err(AccountError::MailOff)));
+}
