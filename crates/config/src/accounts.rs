@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bartizan_model::Line;
 
+use crate::OpenIdProvider;
+
 /// `accounts:`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Accounts {
     /// Where it stands in the file.
     pub line: Line,
@@ -21,6 +23,8 @@ pub struct Accounts {
     pub key_prefix: String,
     /// How long the audit trail goes back. Default 90 days.
     pub audit_retention: Duration,
+    /// Other providers where people can log in.
+    pub providers: Vec<OpenIdProvider>,
 }
 
 /// What a password must be, and what guessing one costs.
@@ -65,6 +69,11 @@ impl Sessions {
     /// The name of the cookie by which an account knows a device where it was used before. It opens nothing.
     pub fn device_cookie(&self) -> String {
         format!("{}-device", self.cookie)
+    }
+
+    /// The name of the cookie that is kept while somebody logs in at another provider.
+    pub fn errand_cookie(&self) -> String {
+        format!("{}-errand", self.cookie)
     }
 
     /// The name of the cookie that scripts read, to say its value in `x-csrf-token`.

@@ -9,6 +9,7 @@ mod hardening;
 mod identity;
 mod limits;
 mod listen;
+mod openid;
 mod operation;
 mod policies;
 mod proposal;
@@ -33,6 +34,7 @@ pub(crate) use self::{
     },
     limits::{Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
+    openid::OpenIdProvider,
     operation::{Log, Shutdown, Telemetry},
     policies::{Entity, Policies, RoutePolicy, ZoneTable},
     proposal::{LimitsProposal, ProposedRoute, Version},

@@ -104,7 +104,7 @@ pub enum Algorithm {
     EdDSA,
 }
 
-/// Which claims say what. Values may be a string (space-separated where a list is meant) or an array.
+/// Which claims say what, by name or by JSON Pointer (RFC 6901). Values may be a string (space-separated where a list is meant) or an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimNames {
     /// The subject. Default `sub`.

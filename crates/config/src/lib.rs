@@ -54,6 +54,7 @@ mod limits;
 mod listen;
 mod load;
 mod located;
+mod openid;
 mod operation_pattern;
 mod path_pattern;
 mod policies;
@@ -90,6 +91,7 @@ pub use identity::{
 pub use limits::{Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
 pub use load::Loaded;
+pub use openid::OpenIdProvider;
 pub use operation_pattern::OperationPattern;
 pub use path_pattern::{PathPattern, Segment};
 pub use policies::{EntityPattern, IdPart, Policies, PolicyFile, PolicyMode, RoutePolicy, ZoneRule};

@@ -13,6 +13,7 @@ mod hardening;
 mod identity;
 mod limits;
 mod listen;
+mod openid;
 mod overlap;
 mod policies;
 pub(crate) mod proposal;

@@ -5,6 +5,7 @@
 
 mod document;
 mod endpoints;
+mod external;
 mod failures;
 mod keys;
 mod roles;
@@ -28,6 +29,7 @@ pub use self::{
     endpoints::{
         ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, SignUpRequest, StartedSession,
     },
+    external::Providers,
     keys::NewOwnApiKey,
     visitor::AccountClient,
 };
@@ -92,6 +94,9 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(keys::rotate_own_key))
         .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
         .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
+        .routes(routes!(external::list_providers))
+        .routes(routes!(external::log_in_at_provider))
+        .routes(routes!(external::come_back_from_provider))
 }
 
 async fn not_found() -> Failure {

@@ -97,6 +97,12 @@ codes! {
     SignUpOff = "sign_up_off", FORBIDDEN;
     /// More than whoever asks may do or give.
     InsufficientPermissions = "insufficient_permissions", FORBIDDEN;
+    /// The login at another provider proved nobody.
+    LoginFailed = "login_failed", UNAUTHORIZED;
+    /// Who logged in at another provider has no account here.
+    NoAccount = "no_account", FORBIDDEN;
+    /// Another provider does not do what it should.
+    ProviderFailed = "provider_failed", BAD_GATEWAY;
     /// Nothing there.
     NotFound = "not_found", NOT_FOUND;
     /// Something there, but not for this method.

@@ -38,7 +38,7 @@ mod tests;
 
 pub use accounts::{
     AccountClient, AccountsApi, ChangedPassword, CurrentSession, LoginRequest, NewOwnApiKey, OwnSession,
-    OwnSessions, SignUpRequest, StartedSession,
+    OwnSessions, Providers, SignUpRequest, StartedSession,
 };
 pub use api::{
     access::{

@@ -12,6 +12,7 @@ mod authority;
 mod bindings;
 mod email;
 mod error;
+mod external;
 mod login;
 mod machine_words;
 mod organizations;

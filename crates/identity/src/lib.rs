@@ -68,6 +68,7 @@ mod identified;
 mod key;
 mod key_source;
 mod opaque_token;
+pub mod openid;
 pub mod password;
 mod presented;
 pub mod second_factor;

@@ -18,12 +18,16 @@ use bartizan_config::{Dpop, JwtProvider};
 use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
 use http::HeaderName;
 
-pub(crate) use self::compact::CompactToken;
 pub use self::header::TokenHeader;
-pub(crate) use self::header::is_key_id;
 use self::{
     cache::{TokenCache, TokenDigest},
     claims::Claims,
+};
+pub(crate) use self::{
+    claims::{check_audience, check_times, multi_factor},
+    compact::CompactToken,
+    header::is_key_id,
+    json::Object,
 };
 use crate::{
     Identified, InvalidReason,

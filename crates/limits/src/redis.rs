@@ -132,7 +132,7 @@ impl RedisStore {
         let questions = std::slice::from_ref(question);
         let purpose = Purpose::Lease { least: question.scaled(least) };
         let run = |connection| self.shared.script.run(connection, purpose, questions);
-        self.shared.link.ask(run, |answer| script::granted(question, answer)).await
+        self.shared.link.ask(run, |answer| script::granted(question, &answer)).await
     }
 
     /// Undoes what was leased at `leased_at`, by the clock of Redis. What no longer counts by now is not undone.
@@ -178,7 +178,7 @@ impl Shared {
         questions: &[Question],
     ) -> Result<SmallVec<[Standing; 4]>, LimitsError> {
         let run = |connection| self.script.run(connection, purpose, questions);
-        self.link.ask(run, |answer| standings(questions, answer)).await
+        self.link.ask(run, |answer| standings(questions, &answer)).await
     }
 
     /// One call for each question, all at the same time. Also returns what was taken in vain.

@@ -7,11 +7,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bartizan_config::{Config, Source};
 use bartizan_model::{RequestId, TraceContext};
-use bartizan_pipeline::{
-    BodyFailure, ClientFacts, Exchange, Found, Held, HeldBytes, HoldBody, NormalPath, PathError, Pipeline,
-    Reservation, Verdict,
-};
-use bytes::Bytes;
+use bartizan_pipeline::{ClientFacts, Exchange, Found, NoBody, NormalPath, PathError, Pipeline, Verdict};
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{HeaderMap, Method, Request};
 use tokio::runtime::Runtime;
@@ -68,27 +64,6 @@ fn told(bencher: Bencher) {
         route.limits.tell(&limited.limited, &mut headers);
         headers
     });
-}
-
-/// A request without a body.
-struct NoBody;
-
-impl HoldBody for NoBody {
-    fn held(&self) -> Bytes {
-        Bytes::new()
-    }
-
-    fn reserve(&self) -> Reservation {
-        HeldBytes::new().reserve(u64::MAX)
-    }
-
-    fn declared_length(&self) -> Option<u64> {
-        Some(0)
-    }
-
-    async fn hold(&mut self, _limit: usize) -> Result<Held, BodyFailure> {
-        Ok(Held::Whole(0))
-    }
 }
 
 fn runtime() -> Runtime {

@@ -52,7 +52,7 @@ pub use records::{Record, Records};
 pub use refusal::{Code, Refusal};
 pub use response::{CompiledCors, Nonce, ResponseFacts, SecurityHeaders};
 pub use route_table::{CompiledRoute, Found, RouteIndex, RouteTable};
-pub use stage::body::{BodyFailure, Held, HoldBody};
+pub use stage::body::{BodyFailure, Held, HoldBody, NoBody};
 pub use trace::{Outcome, Reason, Stage, Step, Trace};
 pub use verdict::{Preflight, Stop, Verdict};
 

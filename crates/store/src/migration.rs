@@ -36,6 +36,11 @@ impl Migration {
         Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") },
         Self { version: 3, name: "machines", sql: include_str!("../migrations/0003_machines.sql") },
         Self { version: 4, name: "tokens", sql: include_str!("../migrations/0004_tokens.sql") },
+        Self {
+            version: 5,
+            name: "external identities",
+            sql: include_str!("../migrations/0005_external_identities.sql"),
+        },
     ];
 
     fn checksum(&self) -> String {

@@ -97,17 +97,17 @@ async fn people_make_keys_with_no_more_than_they_have() {
         (cookie, answer["csrf_token"].as_str().unwrap().to_owned())
     };
     let (cookie, csrf) = log_in("ada@shop.test").await;
-    let make = async |cookie: &str, csrf: Option<&str>, permissions: &[&str]| {
+    let create = async |cookie: &str, csrf: Option<&str>, permissions: &[&str]| {
         let body = json!({ "name": "mine", "permissions": permissions });
         let request = gateway.client().post(gateway.url("/auth/keys")).header("cookie", cookie).json(&body);
         let request = csrf.into_iter().fold(request, |request, csrf| request.header("x-csrf-token", csrf));
         request.send().await.unwrap()
     };
-    let forged = refusal(make(&cookie, None, &["reports:read"]).await).await;
+    let forged = refusal(create(&cookie, None, &["reports:read"]).await).await;
     assert_eq!(forged, (403, "cross_site_refused".into()));
-    let beyond = refusal(make(&cookie, Some(&csrf), &["billing:manage"]).await).await;
+    let beyond = refusal(create(&cookie, Some(&csrf), &["billing:manage"]).await).await;
     assert_eq!(beyond, (403, "insufficient_permissions".into()));
-    let made = make(&cookie, Some(&csrf), &["reports:read"]).await;
+    let made = create(&cookie, Some(&csrf), &["reports:read"]).await;
     assert_eq!(made.status(), StatusCode::OK);
     let made: Value = made.json().await.unwrap();
     let (secret, id) = (made["secret"].as_str().unwrap(), made["key"]["id"].as_str().unwrap());
@@ -115,7 +115,7 @@ async fn people_make_keys_with_no_more_than_they_have() {
 
     // A viewer may not make one, and nobody ends somebody else's.
     let (others_cookie, others_csrf) = log_in("vic@shop.test").await;
-    let viewer = refusal(make(&others_cookie, Some(&others_csrf), &["user:read"]).await).await;
+    let viewer = refusal(create(&others_cookie, Some(&others_csrf), &["user:read"]).await).await;
     assert_eq!(viewer, (403, "insufficient_permissions".into()));
     let end = async |cookie: &str, csrf: &str| {
         let path = gateway.url(&format!("/auth/keys/{id}"));

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Tokens;
+use super::{Entries, OpenIdProvider, Tokens};
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
     forms::Parsed,
@@ -36,6 +36,8 @@ pub(crate) struct Accounts {
     pub(crate) password: Optional<Passwords>,
     /// How long a login lasts.
     pub(crate) session: Optional<Sessions>,
+    /// Other providers where people can log in.
+    pub(crate) providers: Optional<Entries<OpenIdProvider>>,
     /// Tokens that the gateway issues itself. Without it, it issues none.
     pub(crate) tokens: Optional<Tokens>,
     /// API keys that are kept in the store.

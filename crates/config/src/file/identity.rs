@@ -121,7 +121,8 @@ pub(crate) enum TokenPrincipal {
     Service,
 }
 
-/// Which claims of a token are read. Where a list is meant, a text separated by spaces is read too.
+/// Which claims of a token are read: by name, or, where one is inside another, by JSON Pointer (RFC 6901):
+/// `/realm_access/roles`. Where a list is meant, a text separated by spaces is read too.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Claims {

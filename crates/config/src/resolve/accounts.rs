@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use bartizan_model::{Line, Name};
 use http::{Method, header::HeaderName};
 
-use super::{files::Files, limits::LimitedRoute, overlap::Overlaps, routes::Named};
+use super::{files::Files, limits::LimitedRoute, openid, overlap::Overlaps, routes::Named};
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
     Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
@@ -67,9 +67,11 @@ pub(crate) fn accounts(
     problems: &mut Problems<'_>,
 ) -> Option<Accounts> {
     let file = document.accounts.as_ref()?;
+    let prefix = prefix(&file.prefix, problems);
     Some(Accounts {
         line: file.position.line(),
-        prefix: prefix(&file.prefix, problems),
+        providers: openid::providers(&file.providers, &prefix, problems),
+        prefix,
         sign_up: file.sign_up.get().unwrap_or_default(),
         passwords: passwords(&file.password, problems),
         sessions: sessions(file, listen, problems),

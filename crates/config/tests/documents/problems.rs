@@ -4,6 +4,7 @@ mod form;
 mod identity;
 mod limits;
 mod listen;
+mod openid;
 mod policies;
 mod rendering;
 mod route;

@@ -295,26 +295,30 @@ pub(crate) async fn sign_up(
 }
 
 fn begun(session: &NewSession, settings: &Sessions) -> Response {
-    let csrf = session.token.csrf();
     let mut response = Json(StartedSession {
         session: session.id.to_string(),
         user: session.user.to_string(),
         organization: session.organization.as_ref().map(ToString::to_string),
         expires: session.expires.into(),
-        csrf_token: csrf.clone(),
+        csrf_token: session.token.csrf(),
     })
     .into_response();
+    set_session(&mut response, session, settings);
+    response
+}
+
+/// The cookies of a session that has just begun.
+pub(super) fn set_session(response: &mut Response, session: &NewSession, settings: &Sessions) {
     let token = session.token.secret().expose_secret();
     // The store decides when it ends; the browser only has to keep it that long.
-    set_cookies(&mut response, settings, token, &csrf, settings.absolute.as_secs());
+    set_cookies(response, settings, token, &session.token.csrf(), settings.absolute.as_secs());
     let secure = if settings.is_secure() { "; Secure" } else { "" };
     let (name, device, seconds) =
         (settings.device_cookie(), session.device.expose_secret(), DeviceCookies::MAX_AGE.as_secs());
     set_cookie(
-        &mut response,
+        response,
         format!("{name}={device}; Path=/; Max-Age={seconds}; SameSite=Strict{secure}; HttpOnly"),
     );
-    response
 }
 
 /// The cookie of the session, which scripts cannot read, and the one of its token for writes, which they must.
@@ -331,7 +335,7 @@ fn set_cookies(response: &mut Response, settings: &Sessions, token: &str, csrf: 
     }
 }
 
-fn set_cookie(response: &mut Response, cookie: String) {
+pub(super) fn set_cookie(response: &mut Response, cookie: String) {
     // INVARIANT: names of cookies are tokens, values base64url.
     if let Ok(mut value) = HeaderValue::try_from(cookie) {
         value.set_sensitive(true);

@@ -24,6 +24,12 @@ impl From<AccountError> for Failure {
             AccountError::Forbidden(_) => FailureCode::InsufficientPermissions,
             AccountError::TooManyKeys(_) => FailureCode::TooManyKeys,
             AccountError::SignUpOff => FailureCode::SignUpOff,
+            AccountError::Unknown(_) => FailureCode::NoAccount,
+            AccountError::Provider { error, .. } if error.is_providers_fault() => {
+                tracing::warn!(%error, "a login at another provider failed");
+                FailureCode::ProviderFailed
+            }
+            AccountError::Provider { .. } => FailureCode::LoginFailed,
             AccountError::Busy => {
                 return Self::new(FailureCode::TooManyLogins, error.to_string()).retry_after(1);
             }

@@ -4,10 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bartizan_config::{Config, Source};
 use bartizan_model::{RequestId, TraceContext};
-use bartizan_pipeline::{
-    BodyFailure, ClientFacts, Exchange, Held, HeldBytes, HoldBody, Pipeline, Record, Reservation, Verdict,
-};
-use bytes::Bytes;
+use bartizan_pipeline::{ClientFacts, Exchange, NoBody, Pipeline, Record, Verdict};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -170,24 +167,4 @@ async fn decide(admin: &Admin, id: &str, target: &str, key: Option<&str>) {
         Verdict::Answer(_) => panic!("no preflight was sent"),
     };
     admin.records.push(Arc::new(Record::of(exchange, status, code)));
-}
-
-struct NoBody;
-
-impl HoldBody for NoBody {
-    fn held(&self) -> Bytes {
-        Bytes::new()
-    }
-
-    fn reserve(&self) -> Reservation {
-        HeldBytes::new().reserve(u64::MAX)
-    }
-
-    fn declared_length(&self) -> Option<u64> {
-        Some(0)
-    }
-
-    async fn hold(&mut self, _: usize) -> Result<Held, BodyFailure> {
-        Ok(Held::Whole(0))
-    }
 }

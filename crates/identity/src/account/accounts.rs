@@ -17,6 +17,7 @@ use crate::{
     LiveKeys, TokenPrefix,
     api_key::record::Owner,
     holder::Held,
+    openid::OpenIdProvider,
     session::{LiveSessions, changes::SessionChanges, live::LiveSession, moment},
 };
 
@@ -45,15 +46,18 @@ struct Settings {
     roles: RoleTable,
     key_prefix: TokenPrefix,
     audit_retention: Duration,
+    providers: Vec<Arc<OpenIdProvider>>,
 }
 
 impl Settings {
     fn of(accounts: &bartizan_config::Accounts, roles: &[Role]) -> Result<Self, AccountError> {
+        let providers = accounts.providers.iter().map(|settings| OpenIdProvider::new(settings).map(Arc::new));
         Ok(Self {
             sign_up: accounts.sign_up,
             roles: RoleTable::new(roles),
             key_prefix: accounts.key_prefix.parse()?,
             audit_retention: accounts.audit_retention,
+            providers: providers.collect::<Result<_, _>>()?,
         })
     }
 }
@@ -126,6 +130,11 @@ impl Accounts {
 
     pub(crate) fn key_prefix(&self) -> TokenPrefix {
         self.settings.load().key_prefix.clone()
+    }
+
+    /// Where else people can log in.
+    pub fn providers(&self) -> Vec<Arc<OpenIdProvider>> {
+        self.settings.load().providers.clone()
     }
 
     pub(crate) fn check_role(&self, role: &str) -> Result<(), AccountError> {

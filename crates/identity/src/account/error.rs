@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bartizan_store::StoreError;
 
-use crate::{CrossSite, IdentityError, password};
+use crate::{CrossSite, IdentityError, openid::OpenIdError, password};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,18 @@ pub enum AccountError {
     /// Strangers may not make themselves an account.
     #[error("accounts are made by administrators")]
     SignUpOff,
+    /// Another provider proves nobody.
+    #[error("the login at `{provider}` failed: {error}")]
+    Provider {
+        /// Which one.
+        provider: String,
+        /// Why.
+        #[source]
+        error: OpenIdError,
+    },
+    /// Another provider proves somebody who may not enter here.
+    #[error("nobody here is known by this login at `{0}`: ask whoever runs this service")]
+    Unknown(String),
     /// Every hashing thread is busy.
     #[error("too many logins at once: try again shortly")]
     Busy,

@@ -206,7 +206,7 @@ impl Accounts {
     }
 
     /// A session of a person who has proven to be it, and the sessions that had to make room.
-    async fn begin_session(
+    pub(super) async fn begin_session(
         &self,
         transaction: &mut Transaction,
         (user, email): (&UserId, &EmailAddress),

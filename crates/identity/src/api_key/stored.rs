@@ -62,29 +62,34 @@ impl StoredKeys {
         let live = self.live.as_ref().filter(|live| live.is_current()).ok_or_else(unavailable)?;
         let digest = live.digest(key);
         let Some(key) = live.find(&digest) else { return Ok(None) };
-        let known = self.known(&digest, &key, now);
-        check(&key, &known.owner, address, now)
+        let owner = key.owner.load_full();
+        check(&key, &owner, address, now)
             .map_err(|reason| AuthenticationError::Invalid { provider: self.provider.clone(), reason })?;
         live.uses().note(&key, now);
-        Ok(Some(Arc::clone(&known.identified)))
+        Ok(Some(self.identified(digest, &key, owner, now)))
     }
 
-    fn known(&self, digest: &KeyDigest, key: &Arc<LiveKey>, now: SystemTime) -> Arc<Known> {
-        let owner = key.owner.load();
+    fn identified(
+        &self,
+        digest: KeyDigest,
+        key: &Arc<LiveKey>,
+        owner: Arc<Owner>,
+        now: SystemTime,
+    ) -> Arc<Identified> {
         let is_current = |known: &Known| {
             Arc::ptr_eq(&known.key, key)
                 && Arc::ptr_eq(&known.owner, &owner)
                 && known.identified.expires.is_none_or(|expires| now < expires)
         };
-        if let Some(known) = self.known.get(digest)
+        if let Some(known) = self.known.get(&digest)
             && is_current(&known)
         {
-            return known;
+            return Arc::clone(&known.identified);
         }
         let identified = Arc::new(self.identify(key, &owner, now));
-        let known = Arc::new(Known { key: Arc::clone(key), owner: Arc::clone(&owner), identified });
-        self.known.insert(*digest, Arc::clone(&known));
-        known
+        let known = Known { key: Arc::clone(key), owner, identified: Arc::clone(&identified) };
+        self.known.insert(digest, Arc::new(known));
+        identified
     }
 
     fn identify(&self, key: &LiveKey, owner: &Owner, now: SystemTime) -> Identified {

@@ -38,7 +38,8 @@ impl Claims {
         let expires = check_times(&members, settings.leeway, now)?;
         let names = &settings.claims;
         Ok(Self {
-            subject: text(&members, &names.subject)
+            subject: claim(&members, &names.subject)
+                .and_then(Value::as_str)
                 .filter(|text| is_identifier(text))
                 .ok_or(InvalidReason::Subject)?
                 .to_owned(),
@@ -53,7 +54,7 @@ impl Claims {
 
     /// The text, number or switch that a claim holds.
     pub(super) fn word(&self, name: &str) -> Option<String> {
-        match self.members.get(name)? {
+        match claim(&self.members, name)? {
             Value::String(text) => Some(text.clone()),
             value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -65,6 +66,13 @@ impl Claims {
 pub(super) fn unverified_issuer(payload: &[u8]) -> Result<String, InvalidReason> {
     let members = json::parse_object(payload).map_err(|_| InvalidReason::Claims)?;
     text(&members, "iss").map(str::to_owned).ok_or(InvalidReason::Issuer)
+}
+
+/// The claim with this name; what begins with a slash is a JSON Pointer (RFC 6901) to one inside another.
+fn claim<'a>(members: &'a Object, name: &str) -> Option<&'a Value> {
+    let Some(pointer) = name.strip_prefix('/') else { return members.get(name) };
+    let (first, rest) = pointer.find('/').map_or((pointer, ""), |slash| pointer.split_at(slash));
+    members.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
 }
 
 pub(crate) fn text<'a>(members: &'a Object, name: &str) -> Option<&'a str> {
@@ -124,7 +132,7 @@ fn is_identifier(text: &str) -> bool {
 }
 
 fn organization(members: &Object, name: &str) -> Result<Option<String>, InvalidReason> {
-    match members.get(name) {
+    match claim(members, name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_str().filter(|text| is_identifier(text)) {
             Some(text) => Ok(Some(text.to_owned())),
@@ -150,7 +158,7 @@ fn grants(members: &Object, names: &[String]) -> Result<Vec<Grant>, InvalidReaso
 
 /// A claim that is an array of texts or one text of words separated by spaces (RFC 8693, section 4.2).
 fn list<'a>(members: &'a Object, name: &str) -> Result<Vec<&'a str>, InvalidReason> {
-    let texts: Vec<&str> = match members.get(name) {
+    let texts: Vec<&str> = match claim(members, name) {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(words)) => words.split(' ').filter(|word| !word.is_empty()).collect(),
         Some(Value::Array(elements)) => {
@@ -163,7 +171,7 @@ fn list<'a>(members: &'a Object, name: &str) -> Result<Vec<&'a str>, InvalidReas
 
 /// Whether `amr` (RFC 8176) proves more than one factor: it says `mfa`, or names methods of two different kinds.
 /// Two passwords are one factor used twice.
-fn multi_factor(members: &Object) -> bool {
+pub(crate) fn multi_factor(members: &Object) -> bool {
     let Some(Value::Array(methods)) = members.get("amr") else { return false };
     let methods: Vec<&str> = methods.iter().filter_map(Value::as_str).collect();
     let uses = |kind: &[&str]| usize::from(methods.iter().any(|method| kind.contains(method)));

@@ -363,6 +363,22 @@ fn claims_may_have_other_names() {
 }
 
 #[test]
+fn claims_may_be_inside_others() {
+    let issuer = Issuer::ed25519("k");
+    let mut rules = rules();
+    rules.claims.roles = "/realm_access/roles".into();
+    rules.claims.subject = "/who~1is/0/~0id".into();
+    let known = verifier_of(KeySet::from_jwks(jwks(&[&issuer]).as_bytes()).unwrap().0, rules);
+    let claims = claims_with(&json!({
+        "scope": null, "roles": ["manager"], "/realm_access/roles": ["manager"],
+        "realm_access": { "roles": ["clerk"] }, "who/is": [{ "~id": "alice" }],
+    }));
+    let identified = check(&known, &issuer.token(&claims)).unwrap();
+    assert_eq!(identified.principal.id.as_str(), "alice");
+    assert_eq!(identified.grants, "invoices:read orders:read", "the role `clerk`, not `manager`");
+}
+
+#[test]
 fn keys_are_not_talked_into_other_algorithms() {
     let rsa = Issuer::rs256("k");
     let public = rsa.jwk();

@@ -21,8 +21,7 @@ pub(super) fn key(limit: &Limit, value: &[u8]) -> String {
     format!("{PREFIX}{{{name}:{value}}}:{kind}:{window}")
 }
 
-/// What the script calls the algorithm.
-pub(super) fn kind(algorithm: Algorithm) -> &'static str {
+fn kind(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::TokenBucket => "bucket",
         Algorithm::SlidingWindow => "sliding",

@@ -1,7 +1,8 @@
 //! The script that decides, what it is asked, and what it may answer.
 //!
-//! An answer is believed only as far as it fits the question: as many whole numbers as were asked for, none
-//! negative, no more units left than there are at all. Everything else is an error, never an admission.
+//! Numbers go to and fro as packed doubles: reading digits is slow on either side. An answer is believed only as far as
+//! it fits the question: as many whole numbers as were asked for, none negative, no more units left than there are at
+//! all. Everything else is an error, never an admission.
 
 use std::{fmt, time::Duration};
 
@@ -46,10 +47,19 @@ impl Script {
 }
 
 fn command(name: &str, script: &str, purpose: Purpose, questions: &[Question]) -> Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(script).arg(questions.len());
+    let mut keys = SmallVec::<[&str; 4]>::new();
+    let mut charges = SmallVec::<[u8; 4 * Question::PACKED]>::new();
     for question in questions {
-        command.arg(&question.key);
+        let known = keys.iter().position(|key| *key == question.key);
+        if known.is_none() {
+            keys.push(&question.key);
+        }
+        question.pack(known.map_or(keys.len(), |known| known + 1), &mut charges);
+    }
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(keys.len());
+    for key in keys {
+        command.arg(key);
     }
     match purpose {
         Purpose::Take => command.arg("take").arg(0),
@@ -58,9 +68,7 @@ fn command(name: &str, script: &str, purpose: Purpose, questions: &[Question]) -
         Purpose::Lease { least } => command.arg("lease").arg(least),
         Purpose::Return { leased_at } => command.arg("return").arg(leased_at),
     };
-    for Question { kind, unit, capacity, cost, longest, .. } in questions {
-        command.arg(kind).arg(unit).arg(capacity).arg(cost).arg(longest);
-    }
+    command.arg(charges.as_slice());
     command
 }
 
@@ -83,7 +91,7 @@ pub(super) enum Purpose {
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
     key: String,
-    kind: &'static str,
+    kind: Algorithm,
     /// For a bucket the nanoseconds that a unit takes to come back, for a window its microseconds.
     unit: u64,
     /// In nanoseconds or in units.
@@ -113,7 +121,7 @@ impl Question {
         };
         Self {
             key: key::key(charge.limit, charge.value),
-            kind: key::kind(algorithm),
+            kind: algorithm,
             unit,
             capacity,
             cost: scaled,
@@ -132,8 +140,25 @@ impl Question {
 
     pub(super) fn scaled(&self, units: u64) -> u64 {
         match self.kind {
-            "bucket" => units.saturating_mul(self.unit),
-            _ => units,
+            Algorithm::TokenBucket => units.saturating_mul(self.unit),
+            Algorithm::SlidingWindow | Algorithm::FixedWindow => units,
+        }
+    }
+
+    /// The bytes of a charge in the last argument of the script.
+    const PACKED: usize = 1 + 2 + 4 * size_of::<f64>();
+
+    /// `slot` says which of the keys it is about, from 1; a script that is asked for one it does not have fails.
+    #[expect(clippy::cast_precision_loss, reason = "the script counts in doubles, whole up to 2^53")]
+    fn pack(&self, slot: usize, to: &mut SmallVec<[u8; 4 * Self::PACKED]>) {
+        to.push(match self.kind {
+            Algorithm::TokenBucket => 0,
+            Algorithm::SlidingWindow => 1,
+            Algorithm::FixedWindow => 2,
+        });
+        to.extend_from_slice(&u16::try_from(slot).unwrap_or(u16::MAX).to_le_bytes());
+        for number in [self.unit, self.capacity, self.cost, self.longest] {
+            to.extend_from_slice(&(number as f64).to_le_bytes());
         }
     }
 
@@ -142,11 +167,14 @@ impl Question {
         standing.remaining = (standing.remaining + self.units).min(self.quota);
     }
 
-    fn standing(&self, wait: u64, remaining: u64, reset: u64) -> Result<Standing, LimitsError> {
+    fn standing(&self, numbers: [[u8; 8]; 3]) -> Result<Standing, LimitsError> {
+        let [wait, remaining, reset] = numbers;
+        let (wait, remaining, reset) = (whole(wait)?, whole(remaining)?, whole(reset)?);
         if remaining > self.quota {
             return Err(LimitsError::Nonsense("more units left than there are"));
         }
-        let longest = if self.kind == "bucket" { self.longest.div_ceil(1000) } else { self.longest };
+        let longest =
+            if self.kind == Algorithm::TokenBucket { self.longest.div_ceil(1000) } else { self.longest };
         if wait.max(reset) > longest.saturating_add(1) {
             return Err(LimitsError::Nonsense("a longer wait than the limit could demand"));
         }
@@ -174,27 +202,20 @@ pub(crate) struct Granted {
 }
 
 /// Reads the answer to a lease.
-pub(super) fn granted(question: &Question, answer: Value) -> Result<Granted, LimitsError> {
-    let Value::Array(mut numbers) = answer else {
-        return Err(LimitsError::Nonsense("not a list"));
+pub(super) fn granted(question: &Question, answer: &Value) -> Result<Granted, LimitsError> {
+    let &[wait, remaining, reset, units, at] = packed(answer)? else {
+        return Err(LimitsError::Nonsense("numbers of another length"));
     };
-    if numbers.len() != 5 {
-        return Err(LimitsError::Nonsense("a list of another length"));
-    }
-    let (units, at) = match numbers.split_off(3).as_slice() {
-        [units, at] => (whole(units)?, whole(at)?),
-        _ => return Err(LimitsError::Nonsense("a list of another length")),
-    };
+    let standing = question.standing([wait, remaining, reset])?;
+    let (units, at) = (whole(units)?, whole(at)?);
     if units > question.units {
         return Err(LimitsError::Nonsense("more units granted than were asked for"));
     }
-    let standings = standings(std::slice::from_ref(question), Value::Array(numbers))?;
-    let standing = standings.first().copied().ok_or(LimitsError::Nonsense("no standing"))?;
     // With units in the window a fixed one is over when it is full again, a sliding one a window later.
     let turn = match question.kind {
-        "bucket" => None,
-        "fixed" => Some(standing.reset),
-        _ => Some(standing.reset.saturating_sub(Duration::from_micros(question.unit))),
+        Algorithm::TokenBucket => None,
+        Algorithm::FixedWindow => Some(standing.reset),
+        Algorithm::SlidingWindow => Some(standing.reset.saturating_sub(Duration::from_micros(question.unit))),
     };
     Ok(Granted { units, at, turn, standing })
 }
@@ -202,24 +223,38 @@ pub(super) fn granted(question: &Question, answer: Value) -> Result<Granted, Lim
 /// Reads the answer to `questions`.
 pub(super) fn standings(
     questions: &[Question],
-    answer: Value,
+    answer: &Value,
 ) -> Result<SmallVec<[Standing; 4]>, LimitsError> {
-    let Value::Array(numbers) = answer else {
-        return Err(LimitsError::Nonsense("not a list"));
-    };
+    let numbers = packed(answer)?;
     if numbers.len() != 3 * questions.len() {
-        return Err(LimitsError::Nonsense("a list of another length"));
+        return Err(LimitsError::Nonsense("numbers of another length"));
     }
-    let standing = |(question, numbers): (&Question, &[Value])| match numbers {
-        [wait, remaining, reset] => question.standing(whole(wait)?, whole(remaining)?, whole(reset)?),
-        _ => Err(LimitsError::Nonsense("a list of another length")),
-    };
-    questions.iter().zip(numbers.chunks(3)).map(standing).collect()
+    let (numbers, _) = numbers.as_chunks();
+    questions.iter().zip(numbers).map(|(question, numbers)| question.standing(*numbers)).collect()
 }
 
-fn whole(value: &Value) -> Result<u64, LimitsError> {
-    let Value::Int(number) = value else { return Err(LimitsError::Nonsense("not a whole number")) };
-    u64::try_from(*number).map_err(|_| LimitsError::Nonsense("a negative number"))
+/// The doubles of an answer, each in its bytes.
+fn packed(answer: &Value) -> Result<&[[u8; 8]], LimitsError> {
+    let Value::BulkString(bytes) = answer else { return Err(LimitsError::Nonsense("not packed numbers")) };
+    match bytes.as_chunks() {
+        (numbers, []) => Ok(numbers),
+        _ => Err(LimitsError::Nonsense("numbers of another length")),
+    }
+}
+
+fn whole(bytes: [u8; 8]) -> Result<u64, LimitsError> {
+    /// 2^53.
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    let number = f64::from_le_bytes(bytes);
+    if !(0.0..=LARGEST).contains(&number) || number.fract() != 0.0 {
+        return Err(LimitsError::Nonsense("no whole number, or a negative one"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, and within 0 to 2^53"
+    )]
+    Ok(number as u64)
 }
 
 #[cfg(test)]
@@ -246,53 +281,61 @@ mod tests {
         assert_eq!((quota, units, window), (20, 3, Duration::from_mins(1)));
     }
 
+    fn packed_of(numbers: &[f64]) -> Value {
+        Value::BulkString(numbers.iter().flat_map(|number| number.to_le_bytes()).collect())
+    }
+
     #[test]
     fn an_answer_is_believed_only_as_far_as_it_fits_the_question() {
-        let list = |numbers: &[i64]| Value::Array(numbers.iter().copied().map(Value::Int).collect());
-        let text = Value::Array(vec![Value::BulkString(b"0".to_vec()), Value::Int(0), Value::Int(0)]);
+        let none = "no whole number, or a negative one";
+        let length = "numbers of another length";
         let cases = [
-            (list(&[0, 20, 0]), Ok((20, None))),
-            (list(&[1, 0, 20_000_000]), Ok((0, Some(Duration::from_micros(1))))),
-            (list(&[0, 21, 0]), Err("more units left than there are")),
-            (list(&[0, -1, 0]), Err("a negative number")),
-            (list(&[-1, 0, 0]), Err("a negative number")),
-            (list(&[0, 0, i64::MAX]), Err("a longer wait than the limit could demand")),
-            (list(&[i64::MAX, 0, 0]), Err("a longer wait than the limit could demand")),
-            (list(&[]), Err("a list of another length")),
-            (list(&[0, 0]), Err("a list of another length")),
-            (list(&[0, 0, 0, 0, 0, 0]), Err("a list of another length")),
-            (text, Err("not a whole number")),
-            (Value::Nil, Err("not a list")),
-            (Value::Okay, Err("not a list")),
-            (Value::Int(0), Err("not a list")),
+            (packed_of(&[0.0, 20.0, 0.0]), Ok((20, None))),
+            (packed_of(&[1.0, 0.0, 20e6]), Ok((0, Some(Duration::from_micros(1))))),
+            (packed_of(&[0.0, 21.0, 0.0]), Err("more units left than there are")),
+            (packed_of(&[0.0, -1.0, 0.0]), Err(none)),
+            (packed_of(&[-1.0, 0.0, 0.0]), Err(none)),
+            (packed_of(&[0.0, 0.5, 0.0]), Err(none)),
+            (packed_of(&[0.0, f64::NAN, 0.0]), Err(none)),
+            (packed_of(&[0.0, 0.0, f64::INFINITY]), Err(none)),
+            (packed_of(&[0.0, 0.0, 2f64.powi(54)]), Err(none)),
+            (packed_of(&[0.0, 0.0, 2f64.powi(53)]), Err("a longer wait than the limit could demand")),
+            (packed_of(&[2f64.powi(53), 0.0, 0.0]), Err("a longer wait than the limit could demand")),
+            (packed_of(&[]), Err(length)),
+            (packed_of(&[0.0, 0.0]), Err(length)),
+            (packed_of(&[0.0; 6]), Err(length)),
+            (Value::BulkString(vec![0; 23]), Err(length)),
+            (Value::BulkString(vec![0; 25]), Err(length)),
+            (Value::Array(vec![Value::Int(0); 3]), Err("not packed numbers")),
+            (Value::Nil, Err("not packed numbers")),
+            (Value::Okay, Err("not packed numbers")),
+            (Value::Int(0), Err("not packed numbers")),
         ];
         for (answer, expected) in cases {
-            let shown = format!("{answer:?}");
             let found =
-                standings(&[question()], answer).map(|found| (found[0].remaining, found[0].retry_after));
-            assert_eq!(found, expected.map_err(LimitsError::Nonsense), "{shown}");
+                standings(&[question()], &answer).map(|found| (found[0].remaining, found[0].retry_after));
+            assert_eq!(found, expected.map_err(LimitsError::Nonsense), "{answer:?}");
         }
     }
 
     #[test]
     fn a_lease_is_believed_only_as_far_as_it_was_asked_for() {
-        let list = |numbers: &[i64]| Value::Array(numbers.iter().copied().map(Value::Int).collect());
+        let none = "no whole number, or a negative one";
+        let length = "numbers of another length";
         let cases = [
-            (list(&[0, 17, 3_000_000, 3, 9]), Ok((3, 9))),
-            (list(&[0, 20, 0, 0, 9]), Ok((0, 9))),
-            (list(&[0, 16, 4_000_000, 4, 9]), Err("more units granted than were asked for")),
-            (list(&[0, 16, 4_000_000, -1, 9]), Err("a negative number")),
-            (list(&[0, 16, 4_000_000, 3, -9]), Err("a negative number")),
-            (list(&[0, 21, 0, 3, 9]), Err("more units left than there are")),
-            (list(&[0, 17, 3_000_000]), Err("a list of another length")),
-            (list(&[0, 17, 3_000_000, 3]), Err("a list of another length")),
-            (list(&[0, 17, 3_000_000, 3, 9, 9]), Err("a list of another length")),
-            (Value::Nil, Err("not a list")),
+            (packed_of(&[0.0, 17.0, 3e6, 3.0, 9.0]), Ok((3, 9))),
+            (packed_of(&[0.0, 20.0, 0.0, 0.0, 9.0]), Ok((0, 9))),
+            (packed_of(&[0.0, 16.0, 4e6, 4.0, 9.0]), Err("more units granted than were asked for")),
+            (packed_of(&[0.0, 16.0, 4e6, -1.0, 9.0]), Err(none)),
+            (packed_of(&[0.0, 16.0, 4e6, 3.0, -9.0]), Err(none)),
+            (packed_of(&[0.0, 21.0, 0.0, 3.0, 9.0]), Err("more units left than there are")),
+            (packed_of(&[0.0, 17.0, 3e6]), Err(length)),
+            (packed_of(&[0.0, 17.0, 3e6, 3.0, 9.0, 9.0]), Err(length)),
+            (Value::Nil, Err("not packed numbers")),
         ];
         for (answer, expected) in cases {
-            let shown = format!("{answer:?}");
-            let found = granted(&question(), answer).map(|granted| (granted.units, granted.at));
-            assert_eq!(found, expected.map_err(LimitsError::Nonsense), "{shown}");
+            let found = granted(&question(), &answer).map(|granted| (granted.units, granted.at));
+            assert_eq!(found, expected.map_err(LimitsError::Nonsense), "{answer:?}");
         }
     }
 }

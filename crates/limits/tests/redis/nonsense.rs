@@ -11,8 +11,16 @@ use crate::{
     store::{charge, connected, decide, limit, settings},
 };
 
+/// The answer that consists of these numbers.
+fn packed(numbers: &[f64]) -> Vec<u8> {
+    let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
+    format!("${}\r\n", 8 * numbers.len()).into_bytes().into_iter().chain(bytes).chain(*b"\r\n").collect()
+}
+
 /// What five units of a fixed window are answered when one is taken.
-const SENSIBLE: &[u8] = b"*3\r\n:0\r\n:4\r\n:3600000000\r\n";
+fn sensible() -> Vec<u8> {
+    packed(&[0.0, 4.0, 3_600_000_000.0])
+}
 
 /// A store that gives this answer to everything but greetings.
 async fn answering(answer: &[u8]) -> String {
@@ -27,10 +35,10 @@ fn patient(node: String) -> RedisSettings {
 
 #[tokio::test]
 async fn an_answer_that_makes_no_sense_is_an_error() {
-    let cases: [&[u8]; 35] = [
+    let others: [&[u8]; 26] = [
         // Of another type.
         b"+OK\r\n",
-        b"$2\r\nOK\r\n",
+        b"+000000004000000000000000\r\n",
         b":0\r\n",
         b":1\r\n",
         b"$-1\r\n",
@@ -41,36 +49,41 @@ async fn an_answer_that_makes_no_sense_is_an_error() {
         b"%1\r\n:0\r\n:4\r\n",
         b"~3\r\n:0\r\n:4\r\n:0\r\n",
         b">3\r\n:0\r\n:4\r\n:0\r\n",
+        b"*3\r\n:0\r\n:4\r\n:0\r\n",
         b"*3\r\n$1\r\n0\r\n$1\r\n4\r\n$1\r\n0\r\n",
-        b"*3\r\n:0\r\n:4\r\n$-1\r\n",
-        b"*3\r\n:0\r\n,4\r\n:0\r\n",
-        b"*1\r\n*3\r\n:0\r\n:4\r\n:0\r\n",
+        b"*1\r\n$24\r\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n",
         // Of another length.
-        b"*0\r\n",
-        b"*2\r\n:0\r\n:4\r\n",
-        b"*4\r\n:0\r\n:4\r\n:0\r\n:0\r\n",
-        b"*5\r\n:0\r\n:4\r\n:0\r\n:1\r\n:1\r\n",
+        b"$2\r\nOK\r\n",
         b"*1000000000\r\n:0\r\n",
         b"$9999999999999\r\n",
-        b"*3\r\n:0\r\n:4\r\n",
-        // Numbers that cannot be.
-        b"*3\r\n:0\r\n:-4\r\n:0\r\n",
-        b"*3\r\n:-1\r\n:4\r\n:0\r\n",
-        b"*3\r\n:0\r\n:4\r\n:-9223372036854775808\r\n",
-        b"*3\r\n:0\r\n:6\r\n:0\r\n",
-        b"*3\r\n:0\r\n:4\r\n:9223372036854775807\r\n",
-        b"*3\r\n:0\r\n:99999999999999999999\r\n:0\r\n",
-        b"*3\r\n:0\r\n:four\r\n:0\r\n",
+        b"$24\r\n\0\0\0\0\r\n",
+        b"$23\r\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n",
         // Another protocol, and errors.
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
         b"\xff\xfe\0\0\r\n",
         b"-ERR no\r\n",
         b"-MOVED 1 127.0.0.1:1\r\n",
         b"-NOSCRIPT no\r\n",
+        b"\r\n",
     ];
+    // Numbers of another number, and such as cannot be.
+    let numbers: [&[f64]; 11] = [
+        &[],
+        &[0.0, 4.0],
+        &[0.0, 4.0, 0.0, 0.0],
+        &[0.0, 4.0, 0.0, 1.0, 1.0],
+        &[0.0, -4.0, 0.0],
+        &[-1.0, 4.0, 0.0],
+        &[0.0, 4.0, f64::NEG_INFINITY],
+        &[0.0, 6.0, 0.0],
+        &[0.0, 4.0, 9e15],
+        &[0.0, f64::NAN, 0.0],
+        &[0.0, 3.5, 0.0],
+    ];
+    let cases = others.into_iter().map(<[u8]>::to_vec).chain(numbers.map(packed));
     let five = limit("login", Algorithm::FixedWindow, 5);
     for answer in cases {
-        let store = connected(&patient(answering(answer).await)).await;
+        let store = connected(&patient(answering(&answer).await)).await;
         for _ in 0..3 {
             let outcome = decide(&store, &five).await;
             assert!(outcome.is_err(), "{}: {outcome:?}", answer.escape_ascii());
@@ -90,7 +103,7 @@ async fn nesting_without_end_is_an_error() {
 #[tokio::test]
 async fn a_sensible_answer_is_believed() {
     // Else the tests above would also pass if nothing ever were.
-    let store = connected(&settings(&[answering(SENSIBLE).await])).await;
+    let store = connected(&settings(&[answering(&sensible()).await])).await;
     let decision = decide(&store, &limit("login", Algorithm::FixedWindow, 5)).await.unwrap();
     assert!(decision.is_admitted());
     assert_eq!(decision.standings[0].remaining, 4);
@@ -98,9 +111,9 @@ async fn a_sensible_answer_is_believed() {
 
 #[tokio::test]
 async fn who_hangs_up_before_or_within_an_answer_is_an_error() {
-    for length in 0..SENSIBLE.len() {
+    for length in 0..sensible().len() {
         let hang_up = move |command: &[String], address| {
-            greeting(command, address).unwrap_or_else(|| Reply::Last(SENSIBLE[..length].to_vec()))
+            greeting(command, address).unwrap_or_else(|| Reply::Last(sensible()[..length].to_vec()))
         };
         let store = connected(&settings(&[fake(hang_up).await])).await;
         let outcome = decide(&store, &limit("login", Algorithm::FixedWindow, 5)).await;
@@ -134,7 +147,7 @@ async fn a_cluster_whose_slots_make_no_sense_is_none() {
     ] {
         let node = fake(move |command, address| match command[0].as_str() {
             "CLUSTER" => Reply::Say(slots.as_bytes().to_vec()),
-            _ => greeting(command, address).unwrap_or_else(|| Reply::Say(SENSIBLE.to_vec())),
+            _ => greeting(command, address).unwrap_or_else(|| Reply::Say(sensible())),
         });
         let settings = RedisSettings { is_cluster: true, ..patient(node.await) };
         let store = bartizan_limits::RedisStore::connect(&settings).unwrap();
@@ -150,22 +163,24 @@ async fn a_cluster_whose_slots_make_no_sense_is_none() {
 
 #[tokio::test]
 async fn a_lease_that_makes_no_sense_is_not_used() {
-    let cases: [(&[u8], bool); 8] = [
-        (b"*5\r\n:0\r\n:9990\r\n:3600000000\r\n:4\r\n:1790000000000000\r\n", true),
-        (b"*5\r\n:0\r\n:9990\r\n:3600000000\r\n:9999\r\n:1790000000000000\r\n", false),
-        (b"*5\r\n:0\r\n:9990\r\n:3600000000\r\n:-4\r\n:1790000000000000\r\n", false),
-        (b"*5\r\n:0\r\n:10001\r\n:3600000000\r\n:4\r\n:1790000000000000\r\n", false),
-        (b"*3\r\n:0\r\n:9990\r\n:3600000000\r\n", false),
-        (b"*6\r\n:0\r\n:9990\r\n:3600000000\r\n:4\r\n:1790000000000000\r\n:0\r\n", false),
-        (b":4\r\n", false),
-        (b"-ERR no\r\n", false),
+    let at = 1_790_000_000_000_000.0;
+    let cases = [
+        (packed(&[0.0, 9990.0, 36e8, 4.0, at]), true),
+        (packed(&[0.0, 9990.0, 36e8, 9999.0, at]), false),
+        (packed(&[0.0, 9990.0, 36e8, -4.0, at]), false),
+        (packed(&[0.0, 10001.0, 36e8, 4.0, at]), false),
+        (packed(&[0.0, 9990.0, 36e8]), false),
+        (packed(&[0.0, 9990.0, 36e8, 4.0, at, 0.0]), false),
+        (b":4\r\n".to_vec(), false),
+        (b"-ERR no\r\n".to_vec(), false),
     ];
     for (answer, is_used) in cases {
+        let shown = answer.escape_ascii().to_string();
         let node = fake(move |command, address| {
             let purpose = command.get(4).map(String::as_str);
             greeting(command, address).unwrap_or_else(|| match purpose {
-                Some("lease") => Reply::Say(answer.to_vec()),
-                _ => Reply::Say(b"*3\r\n:0\r\n:9994\r\n:3600000000\r\n".to_vec()),
+                Some("lease") => Reply::Say(answer.clone()),
+                _ => Reply::Say(packed(&[0.0, 9994.0, 36e8])),
             })
         });
         let store = LeasedStore::new(connected(&patient(node.await)).await);
@@ -180,6 +195,6 @@ async fn a_lease_that_makes_no_sense_is_not_used() {
             if is_used { asked.1 > 0 } else { asked.0 > 20 }
         })
         .await;
-        assert_eq!(asked.1 > 0, is_used, "{}: {asked:?}", answer.escape_ascii());
+        assert_eq!(asked.1 > 0, is_used, "{shown}: {asked:?}");
     }
 }

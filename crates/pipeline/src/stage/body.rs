@@ -10,7 +10,7 @@ use bartizan_identity::ExpectedContent;
 use bytes::Bytes;
 
 use super::{Passed, authenticate};
-use crate::{Code, Exchange, NoRoom, Refusal, Reservation, Stop};
+use crate::{Code, Exchange, HeldBytes, NoRoom, Refusal, Reservation, Stop};
 
 /// Bytes held of a body that the route streams, where a signature speaks of it.
 const HELD_OF_STREAMS: usize = 64 * 1024;
@@ -28,6 +28,28 @@ pub trait HoldBody: Send {
 
     /// Room beside it, for what is made of it: nothing yet, under the same limit.
     fn reserve(&self) -> Reservation;
+}
+
+/// The body of a request that has none.
+#[derive(Debug, Clone, Copy)]
+pub struct NoBody;
+
+impl HoldBody for NoBody {
+    fn declared_length(&self) -> Option<u64> {
+        Some(0)
+    }
+
+    async fn hold(&mut self, _limit: usize) -> Result<Held, BodyFailure> {
+        Ok(Held::Whole(0))
+    }
+
+    fn held(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    fn reserve(&self) -> Reservation {
+        HeldBytes::new().reserve(u64::MAX)
+    }
 }
 
 /// How far holding came.

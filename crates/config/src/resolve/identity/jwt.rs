@@ -13,7 +13,7 @@ use crate::{
     Algorithm, ClaimNames, JwtKeys, JwtProvider,
     file::{Claims, Jwt, TokenPrincipal},
     forms::{Forms, OneOrMany, Parsed},
-    located::At,
+    located::{At, Position},
     problems::Problems,
     resolve::{files::Files, tokens},
     word::Url,
@@ -208,11 +208,33 @@ fn fetch_keys_only(file: &Jwt, keys: &str, problems: &mut Problems<'_>) {
 
 fn claims(file: &Claims, problems: &mut Problems<'_>) -> ClaimNames {
     let default = ClaimNames::default();
+    if let Some(permissions) = file.permissions.as_ref() {
+        refuse_writable(permissions.position, &texts(permissions, problems), problems);
+    }
+    for at in [&file.roles, &file.organization, &file.subject] {
+        if let Some(claim) = problems.read_optional(at) {
+            refuse_writable(claim.position, &[claim.value], problems);
+        }
+    }
     ClaimNames {
         subject: problems.read_or(&file.subject, default.subject),
         permissions: file.permissions.as_ref().map_or(default.permissions, |at| texts(at, problems)),
         roles: problems.read_or(&file.roles, default.roles),
         organization: problems.read_or(&file.organization, default.organization),
+    }
+}
+
+/// What the users of well-known providers may write themselves.
+const WRITABLE: [&str; 3] = ["user_metadata", "unsafe_metadata", "unsafeMetadata"];
+
+fn refuse_writable(position: Position, names: &[String], problems: &mut Problems<'_>) {
+    for name in names {
+        let first = name.strip_prefix('/').unwrap_or(name).split('/').next().unwrap_or_default();
+        if WRITABLE.contains(&first) {
+            problems
+                .error(position, format!("users write `{first}` themselves: they would choose what they may"))
+                .help("take a claim that only the provider writes, such as `/app_metadata/roles`");
+        }
     }
 }
 

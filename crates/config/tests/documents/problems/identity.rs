@@ -12,7 +12,7 @@ fn mistakes_of_providers() {
         with(&format!("identity: {{ a: {{ api_key: {{ keys: [{keys}] }} }} }}"))
             .replace("auth: none", "auth: a")
     };
-    let cases: [Case<'_>; 22] = [
+    let cases: [Case<'_>; 24] = [
         (
             jwt("secret: §\"${SHORT_SECRET}\""),
             &[("the secret is 15 bytes long, and HS256 needs at least 32", "openssl rand")],
@@ -57,6 +57,20 @@ fn mistakes_of_providers() {
         (
             jwt("secret: \"${JWT_SECRET}\", ca: §ca.pem"),
             &[("`ca` is about fetching keys, and they come from a `secret`", "leave it out")],
+        ),
+        (
+            jwt("jwks: \"https://i\", claims: { roles: §/user_metadata/roles }"),
+            &[(
+                "users write `user_metadata` themselves: they would choose what they may",
+                "/app_metadata/roles",
+            )],
+        ),
+        (
+            jwt("jwks: \"https://i\", claims: { permissions: §[scope, unsafe_metadata] }"),
+            &[(
+                "users write `unsafe_metadata` themselves: they would choose what they may",
+                "/app_metadata/roles",
+            )],
         ),
         (jwt("jwks: \"https://i\", refresh: §0s"), &[("`refresh` must be longer than zero", "")]),
         (jwt("jwks: \"https://i\", max_bytes: §0"), &[("`max_bytes` must be greater than zero", "")]),

@@ -4,10 +4,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use bartizan_config::{Config, Source};
 use bartizan_model::{RequestId, TraceContext};
-use bartizan_pipeline::{
-    BodyFailure, ClientFacts, Exchange, Held, HeldBytes, HoldBody, Pipeline, Record, Reservation,
-};
-use bytes::Bytes;
+use bartizan_pipeline::{ClientFacts, Exchange, NoBody, Pipeline, Record};
 use http::{Request, StatusCode};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
@@ -119,26 +116,6 @@ limits:
 routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: partners, limit: each }]
 ";
 const KEY: &str = "shop_0123456789abcdef0123456789abcdef";
-
-struct NoBody;
-
-impl HoldBody for NoBody {
-    fn held(&self) -> Bytes {
-        Bytes::new()
-    }
-
-    fn reserve(&self) -> Reservation {
-        HeldBytes::new().reserve(u64::MAX)
-    }
-
-    fn declared_length(&self) -> Option<u64> {
-        Some(0)
-    }
-
-    async fn hold(&mut self, _: usize) -> Result<Held, BodyFailure> {
-        Ok(Held::Whole(0))
-    }
-}
 
 /// A request from `address`, decided.
 async fn decided(pipeline: &Pipeline, address: IpAddr, tenant: &str) -> Record {

@@ -1,0 +1,45 @@
+//! `accounts.providers:`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    forms::Parsed,
+    located::{At, Optional},
+    word::{Secret, Url},
+};
+
+/// A provider where people log in (`OpenID` Connect).
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["issuer", "client_id", "redirect_uri"]))]
+pub(crate) struct OpenIdProvider {
+    /// Its `iss`: the URL under which it describes itself at `/.well-known/openid-configuration`. `https:`, or `http:` on
+    /// loopback.
+    #[schemars(extend("examples" = ["https://id.company.test"]))]
+    pub(crate) issuer: At<Parsed<Url>>,
+    /// What the gateway is called there.
+    pub(crate) client_id: At<Parsed<String>>,
+    /// What the gateway proves itself with there. Without it, PKCE alone protects the login.
+    #[serde(default)]
+    pub(crate) client_secret: Optional<Parsed<Secret>>,
+    /// Where people come back to, as it is registered there: a URL of this gateway that ends with the prefix of accounts
+    /// and `/providers/NAME/callback`.
+    #[schemars(extend("examples" = ["https://shop.test/auth/providers/company/callback"]))]
+    pub(crate) redirect_uri: At<Parsed<Url>>,
+    /// What it is asked for.
+    #[serde(default)]
+    #[schemars(extend("default" = ["openid", "email", "profile"]))]
+    pub(crate) scopes: Optional<Vec<At<Parsed<String>>>>,
+    /// For whose addresses it speaks: who logs in there with a verified address of one of these domains is the person with
+    /// that address here. Without it people are known by what they are called there alone.
+    #[serde(default)]
+    pub(crate) domains: Optional<Vec<At<Parsed<String>>>>,
+    /// Whether people who have no account here get one.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub(crate) sign_up: Optional<Parsed<bool>>,
+    /// The organisation that those join, by name or id.
+    #[serde(default)]
+    pub(crate) organization: Optional<Parsed<String>>,
+}

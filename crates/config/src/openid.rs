@@ -1,0 +1,27 @@
+//! Providers where people log in (`OpenID` Connect).
+
+use bartizan_model::Name;
+use secrecy::SecretString;
+
+/// `accounts.providers.NAME:`.
+#[derive(Debug, Clone)]
+pub struct OpenIdProvider {
+    /// Its name here.
+    pub name: Name,
+    /// Its `iss`, from which everything else about it is fetched.
+    pub issuer: String,
+    /// What the gateway is called there.
+    pub client_id: String,
+    /// What it proves itself with there; `None`: PKCE alone.
+    pub client_secret: Option<SecretString>,
+    /// Where people come back to: `…/PREFIX/providers/NAME/callback`.
+    pub redirect_uri: String,
+    /// What it is asked for. Default `openid`, `email` and `profile`.
+    pub scopes: Vec<String>,
+    /// For whose addresses it speaks, in lower case: who has one of these is the person with this address here.
+    pub domains: Vec<String>,
+    /// Whether people who have no account here get one.
+    pub sign_up: bool,
+    /// The organisation that those join with the role `user`, by name or id.
+    pub organization: Option<String>,
+}

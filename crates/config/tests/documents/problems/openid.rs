@@ -1,0 +1,51 @@
+//! Mistakes of `accounts.providers`.
+
+use bartizan_config::Severity;
+
+use super::{Case, check};
+use crate::with;
+
+fn provider(text: &str) -> String {
+    with(&format!("accounts: {{ session: {{ cookie: __Host-a }}, providers: {{ company: {{ {text} }} }} }}"))
+}
+
+const ISSUER: &str = "issuer: \"https://id.test\", client_id: gateway";
+const BACK: &str = "redirect_uri: \"https://shop.test/auth/providers/company/callback\"";
+
+#[test]
+fn mistakes_of_providers() {
+    let cases: [Case<'_>; 6] = [
+        (
+            provider(&format!("issuer: §\"http://id.test\", client_id: gateway, {BACK}")),
+            &[("whoever listens could log in as anybody: write `https`", "")],
+        ),
+        (
+            provider(&format!(
+                "{ISSUER}, redirect_uri: §\"http://shop.test/auth/providers/company/callback\""
+            )),
+            &[("whoever listens could log in as anybody: write `https`", "")],
+        ),
+        (
+            provider(&format!(
+                "{ISSUER}, redirect_uri: §\"https://shop.test/auth/providers/other/callback\""
+            )),
+            &[(
+                "`https://shop.test/auth/providers/other/callback` does not lead back to this login",
+                "/auth/providers/company/callback",
+            )],
+        ),
+        (
+            provider(&format!("{ISSUER}, {BACK}, scopes: §[email]")),
+            &[("without the scope `openid` no provider says who somebody is", "")],
+        ),
+        (
+            provider(&format!("{ISSUER}, {BACK}, domains: [§\"@shop.test\"]")),
+            &[("`@shop.test` is not the domain of addresses", "company.test")],
+        ),
+        (
+            provider(&format!("{ISSUER}, {BACK}, domains: [§localhost]")),
+            &[("`localhost` is not the domain of addresses", "company.test")],
+        ),
+    ];
+    check(&cases, Severity::Error);
+}

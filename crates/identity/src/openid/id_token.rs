@@ -1,0 +1,95 @@
+//! What a provider says about a person (`OpenID` Connect Core 1.0, section 2).
+
+use std::time::{Duration, SystemTime};
+
+use bartizan_config::Algorithm;
+use serde_json::Value;
+
+use super::OpenIdError;
+use crate::{
+    InvalidReason,
+    key::KeySet,
+    token::{
+        CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, json, multi_factor,
+    },
+};
+
+/// The longest ID token that is read.
+const MAX_BYTES: usize = 32 * 1024;
+/// How far clocks may differ.
+const LEEWAY: Duration = Duration::from_mins(1);
+/// The longest subject (section 2: 255 characters).
+const LONGEST_SUBJECT: usize = 255;
+
+/// Who somebody is at a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    /// By which id. The provider never gives it to somebody else.
+    pub subject: String,
+    /// Their address, where the provider has verified it.
+    pub verified_email: Option<String>,
+    /// What they are called.
+    pub name: Option<String>,
+    /// Whether they proved more than one factor there (RFC 8176).
+    pub multi_factor: bool,
+}
+
+/// What an ID token must fit.
+pub(super) struct Expected<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) client_id: &'a str,
+    pub(super) nonce: &'a str,
+}
+
+impl Expected<'_> {
+    /// Believes the token, or says why not (section 3.1.3.7).
+    pub(super) fn check(&self, token: &str, keys: &KeySet, now: SystemTime) -> Result<Proven, OpenIdError> {
+        if token.len() > MAX_BYTES {
+            return Err(InvalidReason::TooLong.into());
+        }
+        let token = CompactToken::parse(token.as_bytes())?;
+        let header = TokenHeader::parse(&token.header)?;
+        // Whoever knows the client's secret or public key must not be able to make one up.
+        if matches!(header.algorithm(), Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) {
+            return Err(InvalidReason::Algorithm.into());
+        }
+        if !matches!(header.token_type(), None | Some("jwt")) {
+            return Err(InvalidReason::Type.into());
+        }
+        check_signature(&token, &header, keys)?;
+        let members = json::parse_object(&token.payload).map_err(|_| InvalidReason::Claims)?;
+        self.check_claims(&members, now)?;
+        proven(&members)
+    }
+
+    fn check_claims(&self, members: &Object, now: SystemTime) -> Result<(), OpenIdError> {
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        if text("iss") != Some(self.issuer) {
+            return Err(InvalidReason::Issuer.into());
+        }
+        check_audience(members, &[self.client_id.to_owned()])?;
+        // Issued to another client that is allowed to name us: not a login here.
+        let several = members.get("aud").and_then(Value::as_array).is_some_and(|all| all.len() > 1);
+        match members.get("azp") {
+            None if several => return Err(InvalidReason::Audience.into()),
+            Some(party) if party != self.client_id => return Err(InvalidReason::Audience.into()),
+            _ => {}
+        }
+        check_times(members, LEEWAY, now)?;
+        if text("nonce") == Some(self.nonce) { Ok(()) } else { Err(OpenIdError::Nonce) }
+    }
+}
+
+fn proven(members: &Object) -> Result<Proven, OpenIdError> {
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    let subject = text("sub").filter(|subject| {
+        (1..=LONGEST_SUBJECT).contains(&subject.len()) && !subject.contains(char::is_control)
+    });
+    let verified = members.get("email_verified") == Some(&Value::Bool(true));
+    Ok(Proven {
+        subject: subject.ok_or(InvalidReason::Subject)?.to_owned(),
+        verified_email: text("email").filter(|_| verified).map(str::to_owned),
+        name: text("name").or_else(|| text("preferred_username")).map(str::to_owned),
+        multi_factor: multi_factor(members),
+    })
+}
