@@ -1,6 +1,11 @@
 //! Accounts on real databases, and the road's view of their sessions.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so"
+)]
 
 mod api_keys;
 mod audit;
