@@ -160,8 +160,8 @@ async fn delegation(location: &StoreLocation) {
     // Nor do they take away what outranks them.
     node.bind("Mine", bound(&member, "super_admin"), &operator).await.unwrap();
     let holder = RoleHolder::Person(who(&member));
-    let taken = accounts.unbind_role("Mine", &holder, "super_admin", &chiefs, &visit).await;
-    forbidden(taken, "taking everything away");
+    let removal = accounts.unbind_role("Mine", &holder, "super_admin", &chiefs, &visit).await;
+    forbidden(removal, "taking everything away");
 
     // A session for the other organisation manages neither.
     let token = node.log_in_for("chief@shop.test", "Theirs").await;

@@ -8,6 +8,7 @@ use bartizan_identity::{
     ClientCertificate,
     account::{AccountError, NewCredential, NewService, ServiceProof, ServiceStanding, Visit},
 };
+use bartizan_model::Grant;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -75,7 +76,7 @@ async fn a_life_of_services(location: &StoreLocation) {
     let standing = node.prove(&service.id, ServiceProof::Secret(&secret)).await.unwrap();
     assert_eq!(standing.organization, acme.id);
     assert_eq!(standing.name, "payment-service");
-    let grants: Vec<&str> = standing.grants.iter().map(|grant| grant.as_str()).collect();
+    let grants: Vec<&str> = standing.grants.iter().map(Grant::as_str).collect();
     assert_eq!(grants, ["payment:read", "payment:write"]);
 
     secrets_are_compared(&node, &service.id, &secret).await;
@@ -177,8 +178,8 @@ async fn assertions(node: &Node, id: &str) {
         ("no jti", changed(|claims| claims["jti"] = Value::Null)),
         ("another type", signer.sign(&json!({ "alg": "EdDSA", "typ": "at+jwt" }), &claims("typ"))),
         ("no signature", {
-            let signed = signer.sign(&json!({ "alg": "none" }), &claims("none"));
-            signed.rsplit_once('.').unwrap().0.to_owned() + "."
+            let unsigned = signer.sign(&json!({ "alg": "none" }), &claims("none"));
+            unsigned.rsplit_once('.').unwrap().0.to_owned() + "."
         }),
     ];
     for (what, assertion) in wrong {
