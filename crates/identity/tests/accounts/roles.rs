@@ -8,7 +8,7 @@ use bartizan_identity::{
     account::{AccountError, Authority, Login, NewBinding, NewOwnKey, NewService, Person, RoleHolder, Visit},
 };
 
-use crate::{Node, OPERATOR, PASSWORD, postgres_server::PostgresServer, who};
+use crate::{Node, OPERATOR, PASSWORD, postgres_server::PostgresServer, session, who};
 
 impl Node {
     /// What this session may do.
@@ -23,7 +23,7 @@ impl Node {
             organization: Some(organization.into()),
             device: None,
         };
-        self.accounts.log_in(&login, &Visit::default()).await.unwrap().token
+        session(self.accounts.log_in(&login, &Visit::default()).await.unwrap()).token
     }
 
     async fn bind(
