@@ -1,10 +1,10 @@
--- Who somebody is at another provider.
+-- Who somebody is at another provider, which is known by its issuer: a name of the configuration may come to mean another.
 CREATE TABLE external_identities (
-    provider TEXT NOT NULL,
+    issuer TEXT NOT NULL,
     subject TEXT NOT NULL,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     created_at BIGINT NOT NULL,
-    PRIMARY KEY (provider, subject)
+    PRIMARY KEY (issuer, subject)
 );
 
 CREATE INDEX external_identities_by_user ON external_identities (user_id);

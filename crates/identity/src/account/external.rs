@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bartizan_model::UserId;
-use bartizan_store::{Statement, Transaction};
+use bartizan_store::{Statement, StoreError, Transaction};
 use http::HeaderMap;
 use serde_json::json;
 
@@ -48,7 +48,7 @@ impl Accounts {
                 return Err(AccountError::Provider { provider: name.to_owned(), error });
             }
         };
-        let user = match self.known_as(name, &proven.subject).await? {
+        let user = match self.known_as(&provider.settings().issuer, &proven.subject).await? {
             Some(user) => user,
             None => self.acquainted(provider, &proven, visit).await?,
         };
@@ -68,9 +68,9 @@ impl Accounts {
         Ok(session)
     }
 
-    async fn known_as(&self, provider: &str, subject: &str) -> Result<Option<UserId>, AccountError> {
-        const READ: &str = "SELECT user_id FROM external_identities WHERE provider = $1 AND subject = $2";
-        let row = self.store.row(Statement::new(READ).text(provider).text(subject)).await?;
+    async fn known_as(&self, issuer: &str, subject: &str) -> Result<Option<UserId>, AccountError> {
+        const READ: &str = "SELECT user_id FROM external_identities WHERE issuer = $1 AND subject = $2";
+        let row = self.store.row(Statement::new(READ).text(issuer).text(subject)).await?;
         Ok(row.map(|row| row.text("user_id")).transpose()?.map(|id| id.as_str().into()))
     }
 
@@ -106,7 +106,11 @@ impl Accounts {
             Err(error) => return Err(error),
         };
         let mut transaction = self.store.begin().await?;
-        link(&mut transaction, (name, &proven.subject), &user).await?;
+        match link(&mut transaction, (&settings.issuer, &proven.subject), &user).await {
+            // They came twice at once.
+            Err(StoreError::Duplicate) => return Ok(user),
+            linked => linked?,
+        }
         let details = json!({ "provider": name, "subject": proven.subject });
         done("user.link", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -146,12 +150,12 @@ impl Accounts {
 
 async fn link(
     transaction: &mut Transaction,
-    (provider, subject): (&str, &str),
+    (issuer, subject): (&str, &str),
     user: &UserId,
-) -> Result<(), AccountError> {
+) -> Result<(), StoreError> {
     const LINK: &str =
-        "INSERT INTO external_identities (provider, subject, user_id, created_at) VALUES ($1, $2, $3, $4)";
-    let link = Statement::new(LINK).text(provider).text(subject).text(user.as_str()).integer(moment::now());
+        "INSERT INTO external_identities (issuer, subject, user_id, created_at) VALUES ($1, $2, $3, $4)";
+    let link = Statement::new(LINK).text(issuer).text(subject).text(user.as_str()).integer(moment::now());
     transaction.execute(link).await?;
     Ok(())
 }
