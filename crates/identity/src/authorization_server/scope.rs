@@ -58,6 +58,24 @@ impl Scope {
         Ok(self)
     }
 
+    /// What of this scope is among `allowed` as well (empty: anything). Nothing is added; it fails where nothing is left.
+    pub(crate) fn within(&self, allowed: &[Grant]) -> Result<Self, TokenError> {
+        if allowed.is_empty() {
+            return Ok(self.clone());
+        }
+        let scope = self.held(allowed);
+        if scope.grants.is_empty() && !self.grants.is_empty() {
+            let why = "the client may have nothing of this scope any longer";
+            return Err(TokenError::refused(OAuthError::InvalidScope, why));
+        }
+        Ok(scope)
+    }
+
+    /// This scope for somebody who holds these grants: all that a token may say of it.
+    pub(crate) fn held(&self, held: &[Grant]) -> Self {
+        Self { words: self.words.clone(), grants: self.permissions(held).into_iter().collect() }
+    }
+
     /// A part of this scope; what is not in it cannot be asked for.
     pub(crate) fn narrowed(&self, asked: Self) -> Result<Self, TokenError> {
         if asked == Self::default() {
@@ -141,6 +159,21 @@ mod tests {
             );
         }
         assert!(Scope::parse(&"a:b ".repeat(MOST + 1)).is_err());
+    }
+
+    #[test]
+    fn what_was_given_stays_within_what_the_client_may_have_now() {
+        for (given, allowed, expected) in [
+            ("openid", "orders:read", Some("openid")),
+            ("", "orders:read", Some("")),
+            ("openid orders:*", "orders:read", Some("openid orders:read")),
+            ("orders:write", "", Some("orders:write")),
+            ("orders:write", "orders:read", None),
+        ] {
+            let within = Scope::parse(given).unwrap().within(&grants(allowed));
+            assert_eq!(within.ok().map(|scope| scope.to_string()).as_deref(), expected, "{given} {allowed}");
+        }
+        assert_eq!(Scope::parse("openid *:*").unwrap().held(&[]).to_string(), "openid");
     }
 
     #[test]
