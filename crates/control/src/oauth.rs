@@ -28,12 +28,16 @@ pub(crate) fn router(server: Arc<AuthorizationServer>) -> Router {
 /// What the handlers say of themselves.
 pub(crate) fn document() -> OpenApi {
     let mut document = operations().into_openapi();
-    for (path, item) in &mut document.paths.paths {
+    let mut paths = std::mem::take(&mut document.paths.paths);
+    for (path, mut item) in std::mem::take(&mut paths) {
         if path.starts_with("/.well-known") {
             // Not under the prefix.
             item.servers = Some(vec![Server::new("/")]);
         }
+        // A parameter of several segments has a star for the router only.
+        paths.insert(path.replace("{*", "{"), item);
     }
+    document.paths.paths = paths;
     document
 }
 
