@@ -54,3 +54,17 @@ fn operations() -> OpenApiRouter<Arc<AuthorizationServer>> {
         .routes(routes!(metadata::read_resource_metadata))
         .routes(routes!(metadata::read_resource_metadata_with_path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_may_have_a_path_of_several_segments() {
+        let routed = operations().into_openapi().paths.paths;
+        assert!(routed.contains_key("/.well-known/oauth-protected-resource/{*resource}"));
+        let told = document().paths.paths;
+        assert!(told.contains_key("/.well-known/oauth-protected-resource/{resource}"));
+        assert!(told.keys().all(|path| !path.contains('*')) && told.len() == routed.len());
+    }
+}

@@ -22,7 +22,8 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Reads words that are separated by single spaces.
+    /// Reads words that are separated by single spaces. Plain words that are unknown here say nothing (`OpenID` Connect Core
+    /// 1.0, section 3.1.2.1).
     pub(crate) fn parse(text: &str) -> Result<Self, TokenError> {
         let refuse = |what: String| TokenError::refused(OAuthError::InvalidScope, what);
         let mut scope = Self::default();
@@ -32,7 +33,7 @@ impl Scope {
             }
             if WORDS.contains(&word) {
                 scope.words.insert(word.to_owned());
-            } else {
+            } else if !is_plain(word) {
                 let grant = word.parse().map_err(|_| {
                     refuse("a word of the scope is no permission such as `orders:read`".to_owned())
                 })?;
@@ -106,6 +107,11 @@ impl Scope {
     }
 }
 
+/// Whether a word is of the kind of `openid`, and no permission that is misspelt.
+fn is_plain(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
 impl std::fmt::Display for Scope {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let words = self.words.iter().map(String::as_str).chain(self.grants.iter().map(Grant::as_str));
@@ -148,7 +154,8 @@ mod tests {
             ("orders:write", "", Some("orders:write")),
             ("orders:* openid", "orders:read", Some("openid orders:read")),
             ("orders:write", "orders:read", None),
-            ("nonsense", "", None),
+            ("openid phone", "orders:read", Some("openid orders:read")),
+            ("Nonsense", "", None),
             ("a:b:c", "", None),
         ] {
             let given = Scope::parse(asked).and_then(|scope| scope.for_client(&grants(allowed)));

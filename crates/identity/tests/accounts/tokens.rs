@@ -338,6 +338,10 @@ async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str)
     assert_eq!(told(request("invoices:write"), Some(session)).await, "invalid_scope");
     let target = AuthorizationRequest { resources: vec!["https://elsewhere.test".into()], ..good.clone() };
     assert_eq!(told(target, Some(session)).await, "invalid_target");
+    // Who has just logged in is not asked again and again.
+    let at_once = AuthorizationRequest { max_age: Some(0), ..good.clone() };
+    let location = gateway.authorize(&at_once, Some(session)).await;
+    assert!(parameter(&location, "code").is_some(), "{location}");
     // Nobody is sent where nobody registered.
     for uri in ["https://app.test/back/", "https://app.test/back?a", "https://evil.test/", ""] {
         let request = AuthorizationRequest { redirect_uri: uri.into(), ..good.clone() };
