@@ -28,12 +28,16 @@ pub(crate) fn router(server: Arc<AuthorizationServer>) -> Router {
 /// What the handlers say of themselves.
 pub(crate) fn document() -> OpenApi {
     let mut document = operations().into_openapi();
-    for (path, item) in &mut document.paths.paths {
+    let mut paths = std::mem::take(&mut document.paths.paths);
+    for (path, mut item) in std::mem::take(&mut paths) {
         if path.starts_with("/.well-known") {
             // Not under the prefix.
             item.servers = Some(vec![Server::new("/")]);
         }
+        // A parameter of several segments has a star for the router only.
+        paths.insert(path.replace("{*", "{"), item);
     }
+    document.paths.paths = paths;
     document
 }
 
@@ -49,4 +53,18 @@ fn operations() -> OpenApiRouter<Arc<AuthorizationServer>> {
         .routes(routes!(metadata::read_openid_configuration))
         .routes(routes!(metadata::read_resource_metadata))
         .routes(routes!(metadata::read_resource_metadata_with_path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_may_have_a_path_of_several_segments() {
+        let routed = operations().into_openapi().paths.paths;
+        assert!(routed.contains_key("/.well-known/oauth-protected-resource/{*resource}"));
+        let told = document().paths.paths;
+        assert!(told.contains_key("/.well-known/oauth-protected-resource/{resource}"));
+        assert!(told.keys().all(|path| !path.contains('*')) && told.len() == routed.len());
+    }
 }

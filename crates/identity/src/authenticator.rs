@@ -103,7 +103,11 @@ impl Authenticator {
         (sessions, tokens): (Option<&Arc<LiveSessions>>, Option<&Tokens>),
         previous: Option<&Self>,
     ) -> Result<Self, IdentityError> {
-        let nonce_key = sessions.and_then(|sessions| sessions.own_tokens()).map(|own| own.nonce_key.clone());
+        let own = sessions.and_then(|sessions| sessions.own_tokens());
+        if let (Some(own), Some(tokens)) = (own, tokens) {
+            own.check(tokens)?;
+        }
+        let nonce_key = own.map(|own| own.nonce_key.clone());
         let proofs = previous.map(|previous| Arc::clone(&previous.proofs));
         let proofs = proofs.unwrap_or_else(|| Arc::new(DpopProofs::new(nonce_key)));
         let live = Live { sessions, tokens, proofs: &proofs };
@@ -209,11 +213,14 @@ impl Authenticator {
 
 impl Live<'_> {
     /// What verifies own tokens, if these keys are meant.
-    fn own(&self, keys: &JwtKeys) -> Option<Own> {
-        let tokens = self.sessions.filter(|_| matches!(keys, JwtKeys::Own))?.own_tokens()?;
+    fn own(&self, settings: &JwtProvider) -> Option<Own> {
+        let tokens = self.sessions.filter(|_| matches!(settings.keys, JwtKeys::Own))?.own_tokens()?;
+        let has_metadata =
+            |audience: &&String| self.tokens.is_some_and(|own| own.resources.contains(audience));
+        let resource = settings.audiences.iter().find(has_metadata);
         Some(Own {
             tokens: Arc::clone(tokens),
-            resource_metadata: self.tokens.and_then(resource_metadata_url),
+            resource_metadata: resource.and_then(|resource| resource_metadata_url(resource)),
         })
     }
 }
@@ -229,7 +236,7 @@ impl Checker {
         Ok(match &entry.provider {
             Provider::Jwt(settings) => {
                 let earlier = previous.and_then(|authenticator| authenticator.key_source(name));
-                let own = live.own(&settings.keys);
+                let own = live.own(settings);
                 let source = match &own {
                     Some(own) => Arc::clone(own.tokens.keys()),
                     None => key_source(name, settings, earlier)?,

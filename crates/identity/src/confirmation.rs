@@ -75,18 +75,15 @@ impl Confirmation {
             (None, _) => Ok(()),
             (Some(_), Scheme::Bearer) => Err(InvalidReason::Dpop(DpopError::Scheme)),
             (Some(key), Scheme::Dpop | Scheme::Bare) => {
-                let proven = proofs.check(&presented.head.headers, &request(presented, token), policy, now);
-                if proven.map_err(InvalidReason::Dpop)? == *key {
-                    Ok(())
-                } else {
-                    Err(InvalidReason::Dpop(DpopError::OtherKey))
-                }
+                let request = request(presented, token, key);
+                let proven = proofs.check(&presented.head.headers, &request, policy, now);
+                proven.map(|_| ()).map_err(InvalidReason::Dpop)
             }
         }
     }
 }
 
-fn request<'a>(presented: &Presented<'a>, token: &'a [u8]) -> ProvenRequest<'a> {
+fn request<'a>(presented: &Presented<'a>, token: &'a [u8], key: &'a str) -> ProvenRequest<'a> {
     let head = presented.head;
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let authority = host.or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
@@ -95,6 +92,7 @@ fn request<'a>(presented: &Presented<'a>, token: &'a [u8]) -> ProvenRequest<'a> 
         method: head.method.as_str(),
         target: (scheme, authority.unwrap_or_default(), head.uri.path()),
         token: Some(token),
+        key: Some(key),
     }
 }
 

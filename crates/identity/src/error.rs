@@ -12,6 +12,11 @@ pub enum IdentityError {
     /// A route names a provider that `identity:` does not have.
     #[error("`{0}` is not an entry of `identity`")]
     UnknownProvider(Name),
+    /// Another configuration changes what the tokens that were issued depend on.
+    #[error(
+        "`accounts.tokens.{0}` changes with a restart only, for every token that was issued depends on it: put back what it was, or restart the gateway"
+    )]
+    TokensChanged(&'static str),
     /// Two token providers of one route look for tokens of the same issuer in the same header.
     #[error(
         "`{0}` and `{1}` read the same header and trust the same issuer: list only one of them in `auth`"

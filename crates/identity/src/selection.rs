@@ -26,6 +26,7 @@ pub struct Selection {
     slots: Vec<Slot>,
     challenges: Vec<HeaderValue>,
     challenges_after_invalid_token: Vec<HeaderValue>,
+    challenges_after_unfit_token: Vec<HeaderValue>,
     challenges_after_invalid_proof: Vec<HeaderValue>,
     challenges_for_a_nonce: Vec<HeaderValue>,
 }
@@ -54,6 +55,7 @@ impl Selection {
         Ok(Self {
             challenges: challenges(None),
             challenges_after_invalid_token: challenges(Some(Fault::Token)),
+            challenges_after_unfit_token: challenges(Some(Fault::Binding)),
             challenges_after_invalid_proof: challenges(Some(Fault::Proof)),
             challenges_for_a_nonce: challenges(Some(Fault::Nonce)),
             slots,
@@ -70,6 +72,11 @@ impl Selection {
             AuthenticationError::Invalid { reason: InvalidReason::Dpop(DpopError::Nonce), .. } => {
                 &self.challenges_for_a_nonce
             }
+            // What is wrong with the token and not with the proof is answered as RFC 6750 says.
+            AuthenticationError::Invalid {
+                reason: InvalidReason::Dpop(DpopError::Scheme | DpopError::Unbound | DpopError::OtherKey),
+                ..
+            } => &self.challenges_after_unfit_token,
             AuthenticationError::Invalid { reason: InvalidReason::Dpop(_), .. } => {
                 &self.challenges_after_invalid_proof
             }
@@ -203,6 +210,8 @@ impl Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Token,
+    /// The token, for what it is bound to, or not.
+    Binding,
     Proof,
     Nonce,
 }
@@ -220,14 +229,14 @@ fn token_challenges(
     let error = |name: &str| format!(", error=\"{name}\"");
     let (bearer, proof) = match fault {
         None => (String::new(), String::new()),
-        Some(Fault::Token) => (error("invalid_token"), error("invalid_token")),
+        Some(Fault::Token | Fault::Binding) => (error("invalid_token"), error("invalid_token")),
         Some(Fault::Proof) => (String::new(), error("invalid_dpop_proof")),
         Some(Fault::Nonce) => (String::new(), error("use_dpop_nonce")),
     };
     let policies = || verifiers.iter().map(|verifier| (verifier.demands().1, verifier.resource_metadata()));
     let takes_bearer = policies().any(|(policy, _)| !policy.required);
     let takes_proofs = policies().any(|(policy, own)| policy.required || policy.nonce || own.is_some());
-    let is_about_proofs = matches!(fault, Some(Fault::Proof | Fault::Nonce));
+    let is_about_proofs = matches!(fault, Some(Fault::Binding | Fault::Proof | Fault::Nonce));
     let mut texts = Vec::new();
     if takes_bearer {
         texts.push(format!("Bearer realm=\"bartizan\"{place}{bearer}{metadata}"));

@@ -26,7 +26,7 @@ pub use fields::SignatureFields;
 pub use key::SignatureKeyError;
 pub(crate) use legacy::LegacyTable;
 pub(crate) use message::Message;
-pub(crate) use nonce::{Nonces, Use};
+pub(crate) use nonce::Use;
 pub use signer::{Outgoing, RequestSigner, Unsigned};
 pub(crate) use table::{Clients, SignatureTable};
 

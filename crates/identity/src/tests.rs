@@ -13,8 +13,8 @@ use secrecy::ExposeSecret;
 
 use self::issuer::{Issuer, claims, claims_with, jwks, now, provider, settings};
 use crate::{
-    Authenticated, AuthenticationError, Authenticator, ClientCertificate, IdentityError, InvalidReason,
-    Presented, Selection, generate_api_key, hash_api_key, key_source::tests::JwksServer,
+    Authenticated, AuthenticationError, Authenticator, ClientCertificate, DpopError, IdentityError,
+    InvalidReason, Presented, Selection, generate_api_key, hash_api_key, key_source::tests::JwksServer,
 };
 
 const ALICE_KEY: &str = "alice_0123456789";
@@ -276,6 +276,15 @@ async fn challenges_say_what_to_bring() {
     let cases = [
         (both, AuthenticationError::Missing, vec![bearer, api_key]),
         (both, invalid("users", InvalidReason::Expired), vec![bearer_again, api_key]),
+        (
+            both,
+            invalid("users", InvalidReason::Dpop(DpopError::Scheme)),
+            vec![
+                bearer_again,
+                "DPoP realm=\"bartizan\", error=\"invalid_token\", algs=\"EdDSA ES256 ES384 PS256 PS384 PS512 RS256 RS384 RS512\"",
+                api_key,
+            ],
+        ),
         (both, invalid("staff", InvalidReason::Signature), vec![bearer_again, api_key]),
         (both, invalid("partners", InvalidReason::UnknownApiKey), vec![bearer, api_key]),
         (&["edge"], AuthenticationError::Missing, vec!["Bearer realm=\"bartizan\", header=\"x-token\""]),

@@ -44,7 +44,7 @@ pub(crate) async fn read_server_metadata(
 /// The same for an issuer with a path.
 #[utoipa::path(
     get,
-    path = "/.well-known/oauth-authorization-server/{issuer}",
+    path = "/.well-known/oauth-authorization-server/{*issuer}",
     operation_id = "read_server_metadata_with_path",
     params(("issuer" = String, Path, description = "The path of the issuer.")),
     responses(
@@ -89,7 +89,7 @@ pub(crate) async fn read_resource_metadata(
 /// The same for a resource with a path.
 #[utoipa::path(
     get,
-    path = "/.well-known/oauth-protected-resource/{resource}",
+    path = "/.well-known/oauth-protected-resource/{*resource}",
     operation_id = "read_resource_metadata_with_path",
     params(("resource" = String, Path, description = "The path of the resource.")),
     responses(

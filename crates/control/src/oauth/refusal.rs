@@ -44,6 +44,11 @@ impl From<TokenError> for OAuthRefusal {
             TokenError::Refused(error, why) => return Self::of(error, why),
             TokenError::Account(error) => error.into(),
             TokenError::Store(error) => bartizan_identity::account::AccountError::Store(error).into(),
+            TokenError::NoRoom | TokenError::NoKey | TokenError::Unavailable => {
+                tracing::error!(%error, "tokens cannot be issued");
+                let detail = "tokens cannot be issued at the moment: try again shortly";
+                Failure::new(FailureCode::NotReady, detail).retry_after(5)
+            }
             error => {
                 tracing::error!(%error, "tokens failed inside");
                 Failure::new(FailureCode::InternalError, "this failed inside: see the log")

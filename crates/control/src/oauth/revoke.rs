@@ -26,6 +26,10 @@ pub(crate) struct NamedToken {
     /// Its secret, where it has one and does not say so by HTTP Basic.
     #[schema(format = Password)]
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with `client_assertion`.
+    client_assertion_type: Option<String>,
+    /// What a service has signed in the place of a secret (RFC 7523).
+    client_assertion: Option<String>,
 }
 
 /// Ends a token of the client that asks; with a refresh token, everything that came of the same authorisation.
@@ -48,11 +52,11 @@ pub(crate) async fn revoke_token(
     ClientForm { client, form }: ClientForm,
 ) -> Result<StatusCode, OAuthRefusal> {
     let token = SecretString::from(form.required("token")?);
-    server.revoke_own(&client, &token, &connection.visit).await?;
+    server.revoke_own((&client, connection.client.certificate.as_deref()), &token, &connection.visit).await?;
     Ok(StatusCode::OK)
 }
 
-/// What a token says, for clients with a secret.
+/// What a token says, for clients with a secret and for services.
 #[utoipa::path(
     post,
     path = "/introspect",
@@ -68,8 +72,10 @@ pub(crate) async fn revoke_token(
 )]
 pub(crate) async fn introspect_token(
     State(server): State<Arc<AuthorizationServer>>,
+    connection: Connection,
     ClientForm { client, form }: ClientForm,
 ) -> Result<Json<Value>, OAuthRefusal> {
     let token = SecretString::from(form.required("token")?);
-    Ok(Json(server.introspect(&client, &token).await?))
+    let client = (&client, connection.client.certificate.as_deref());
+    Ok(Json(server.introspect(client, &token, &connection.visit).await?))
 }

@@ -116,6 +116,10 @@ fn grant(form: &Parameters) -> Result<Grant, OAuthRefusal> {
         }
         "client_credentials" => Ok(Grant::ClientCredentials { scope: form.text("scope")? }),
         "urn:ietf:params:oauth:grant-type:token-exchange" => {
+            if form.optional("audience")?.is_some() {
+                let why = "name what the token is for by `resource`: no `audience` is known here";
+                return Err(OAuthRefusal::of(OAuthError::InvalidTarget, why));
+            }
             let is_known = |kind: &str| kind == ACCESS_TOKEN;
             if !is_known(form.required("subject_token_type")?)
                 || !form.optional("requested_token_type")?.is_none_or(is_known)

@@ -192,7 +192,8 @@ fn is_sha256(text: &str) -> bool {
 fn is_fresh(session: &LiveSession, request: &AuthorizationRequest) -> bool {
     let age = SystemTime::now().duration_since(session.created).unwrap_or_default();
     let asked = request.prompt.split(' ').any(|word| word == "login").then_some(JUST_NOW);
-    let most = request.max_age.map(Duration::from_secs);
+    // Who is sent back from the login has taken a moment for it, also where the client asks for none.
+    let most = request.max_age.map(|seconds| Duration::from_secs(seconds).max(JUST_NOW));
     asked.into_iter().chain(most).all(|most| age <= most)
 }
 

@@ -3,11 +3,12 @@
 //! A token says for its person and its organisation which epoch it was issued in. Whoever revokes begins another epoch of
 //! one subject: a person, an organisation, a session, an authorisation or one token. Every gateway reads the new epochs
 //! twice a second and keeps them in memory, as long as a token from before may live. An epoch is a moment in
-//! milliseconds, or one more than the last, so clocks only need to agree to within an hour.
+//! milliseconds, or one more than the last, so clocks only need to agree to within an hour. Where they differ by more than
+//! a minute, what was revoked is seen within seconds: every few reads begin where nothing can have been missed.
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -38,6 +39,8 @@ const CURRENT: &str = "SELECT epoch FROM token_epochs WHERE subject = $1";
 pub(crate) struct TokenEpochs {
     known: RwLock<Known>,
     is_empty: AtomicBool,
+    /// When the last read that succeeded began: what is older was read by then.
+    read_at: AtomicI64,
     capacity: usize,
 }
 
@@ -64,7 +67,12 @@ impl TokenEpochs {
     }
 
     fn holding(capacity: usize) -> Self {
-        Self { known: RwLock::default(), is_empty: AtomicBool::new(true), capacity }
+        Self {
+            known: RwLock::default(),
+            is_empty: AtomicBool::new(true),
+            read_at: AtomicI64::new(0),
+            capacity,
+        }
     }
 
     /// Whether a token with these subjects has been revoked.
@@ -96,20 +104,24 @@ impl TokenEpochs {
 
     /// Reads every epoch that may matter.
     pub(crate) async fn load(&self, store: &Store) -> Result<(), StoreError> {
-        self.read_since(store, milliseconds(SystemTime::now() - KEPT)).await
+        let now = now();
+        self.read_since(store, now.saturating_sub(span(KEPT)), now).await
     }
 
-    /// Reads what is new.
+    /// Reads what is new since the last read that succeeded, however long ago that was.
     pub(crate) async fn follow(&self, store: &Store) -> Result<(), StoreError> {
-        self.read_since(store, milliseconds(SystemTime::now() - OVERLAP)).await
+        let now = now();
+        let since = self.read_at.load(Ordering::Acquire).min(now).saturating_sub(span(OVERLAP));
+        self.read_since(store, since.max(now.saturating_sub(span(KEPT))), now).await
     }
 
-    async fn read_since(&self, store: &Store, since: i64) -> Result<(), StoreError> {
+    async fn read_since(&self, store: &Store, since: i64, began: i64) -> Result<(), StoreError> {
         let rows = store.rows(Statement::new(READ).integer(since)).await?;
         for row in &rows {
             self.note(&row.text("subject")?, row.integer("epoch")?);
         }
-        self.forget(now());
+        self.forget(began);
+        self.read_at.store(began, Ordering::Release);
         Ok(())
     }
 
@@ -170,6 +182,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// A store in which `subject` was revoked `ago`.
+    async fn revoked(folder: &tempfile::TempDir, subject: &str, ago: Duration) -> Store {
+        let location = bartizan_config::StoreLocation::Sqlite(folder.path().join("bartizan.db"));
+        let store = Store::open(&location).await.unwrap();
+        let at = now() - span(ago);
+        store.execute(Statement::new(ADVANCE).text(subject).integer(at)).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn what_was_revoked_while_the_store_was_out_of_reach_is_read_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = revoked(&folder, "ada", Duration::from_mins(10)).await;
+        let epochs = TokenEpochs::new();
+        epochs.read_at.store(now() - span(Duration::from_mins(20)), Ordering::Release);
+        let token = subjects(&json!({ "sub": "ada", "iat": 0 }));
+        epochs.follow(&store).await.unwrap();
+        assert!(epochs.revoke(&token), "the last read was before");
+        let later = TokenEpochs::new();
+        later.read_at.store(now(), Ordering::Release);
+        later.follow(&store).await.unwrap();
+        assert!(!later.revoke(&token), "it was read already, or a clock differs");
+        later.load(&store).await.unwrap();
+        assert!(later.revoke(&token));
+    }
 
     fn subjects(claims: &Value) -> Subjects {
         Subjects::of(claims.as_object().unwrap())

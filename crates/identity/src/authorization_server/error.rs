@@ -24,6 +24,12 @@ pub enum TokenError {
     /// No key to sign with has been read yet.
     #[error("there is no key to sign with yet")]
     NoKey,
+    /// The store does not answer in time.
+    #[error("the store does not answer in time")]
+    Unavailable,
+    /// More proofs come than can be remembered.
+    #[error("there is no room to remember another proof: try again shortly")]
+    NoRoom,
     /// A key cannot be made or used.
     #[error("the cryptography failed: no key could be made, or none could sign")]
     Cryptography,

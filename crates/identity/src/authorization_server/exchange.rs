@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{
     AuthorizationServer, OAuthError, TokenError, TokenResponse,
     access_token::{AccessToken, Binding, Subject},
-    client,
     scope::Scope,
+    token_request::part_of,
 };
 use crate::token::json::Object;
 
@@ -40,8 +40,9 @@ impl AuthorizationServer {
         }
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let scope = Scope::parse(text("scope").ok_or_else(invalid)?)?.narrowed(asked)?;
+        let scope = scope.within(&client.scopes)?;
         let subject = subject(&claims).ok_or_else(invalid)?;
-        let resources = client::targets(tokens, resources)?;
+        let resources = part_of(&audience(&claims), resources)?;
         let mut actor = json!({ "sub": client.id.as_str() });
         if let Some(earlier) = claims.get("act") {
             actor["act"] = earlier.clone();
@@ -71,6 +72,15 @@ impl AuthorizationServer {
             id_token: None,
             is_exchanged: true,
         })
+    }
+}
+
+/// What a token is for.
+fn audience(claims: &Object) -> Vec<String> {
+    match claims.get("aud") {
+        Some(Value::String(only)) => vec![only.clone()],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
     }
 }
 

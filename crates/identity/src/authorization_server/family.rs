@@ -1,7 +1,7 @@
 //! Refresh tokens: every use gives another one, and an old one ends the authorisation (RFC 9700, section 4.14.2).
 //!
-//! A token that was used still gets the same successor for a few seconds, because answers are lost. Whoever uses it later
-//! has stolen it, or somebody else has; nobody can say who, so both lose it.
+//! A token that was used still gets the same successor for a few seconds, because answers are lost: until the successor
+//! is used. Whoever uses it later has stolen it, or somebody else has; nobody can say who, so both lose it.
 
 use bartizan_config::{TokenClient, Tokens};
 use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
@@ -54,7 +54,7 @@ pub(crate) struct KnownToken {
 pub(crate) enum Turn {
     /// This one counts from now on.
     Next(SecretString),
-    /// It was used before; its family has ended.
+    /// It was used before: its family is to end.
     Reused,
 }
 
@@ -194,11 +194,19 @@ impl AuthorizationServer {
         if let Some(sealed) = used.successor.as_ref().filter(|_| now() < until) {
             let text = self.sealing.open(&used.hash, sealed)?;
             let text = std::str::from_utf8(&text).map_err(|_| TokenError::Sealed)?;
-            return Ok(Turn::Next(text.into()));
+            // An answer that was lost has not been used: who comes after its use walks behind somebody.
+            if is_unused(text, transaction).await? {
+                return Ok(Turn::Next(text.into()));
+            }
         }
-        end_family(transaction, &used.family.id).await?;
         Ok(Turn::Reused)
     }
+}
+
+async fn is_unused(token: &str, transaction: &mut Transaction) -> Result<bool, TokenError> {
+    const UNUSED: &str = "SELECT family_id FROM refresh_tokens WHERE token_hash = $1 AND used_at IS NULL";
+    let token = parse(token).ok_or(TokenError::Sealed)?;
+    Ok(transaction.row(Statement::new(UNUSED).text(stored(&token.hash()))).await?.is_some())
 }
 
 fn next_end(tokens: &Tokens, family: &Family) -> i64 {

@@ -6,11 +6,10 @@ use bartizan_config::Tokens;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{
-    AuthorizationServer, ClientProof, OAuthError, OwnTokens, TokenError, client, epochs::Subjects, family,
-};
+use super::{AuthorizationServer, ClientProof, OAuthError, OwnTokens, TokenError, epochs::Subjects, family};
 use crate::{
-    TokenHeader,
+    ClientCertificate, TokenHeader,
+    account::Visit,
     session::moment::{milliseconds, now},
     token::{CompactToken, check_signature, json as strict_json, json::Object},
 };
@@ -35,11 +34,15 @@ const TOLD: [&str; 15] = [
 ];
 
 impl AuthorizationServer {
-    /// What a token says, or `{"active": false}`. Only clients with a secret may ask: others could try tokens out.
-    pub async fn introspect(&self, client: &ClientProof, token: &SecretString) -> Result<Value, TokenError> {
+    /// What a token says, or `{"active": false}`. Only clients with a secret and services may ask: others could try tokens out.
+    pub async fn introspect(
+        &self,
+        (client, certificate): (&ClientProof, Option<&ClientCertificate>),
+        token: &SecretString,
+        visit: &Visit,
+    ) -> Result<Value, TokenError> {
         let tokens = self.settings();
-        let client = client::authenticate(&tokens, client)?;
-        if client.secret.is_none() {
+        if !self.caller(&tokens, (client, certificate), visit).await? {
             return Err(TokenError::refused(OAuthError::InvalidClient, "only clients with a secret may ask"));
         }
         let inactive = || json!({ "active": false });
@@ -49,7 +52,7 @@ impl AuthorizationServer {
         };
         let known = family::find(&self.store, &refresh).await?;
         let own = known.filter(|known| {
-            known.family.client == client.id.as_str() && !known.is_used() && known.expires_at() > now()
+            known.family.client == client.id && !known.is_used() && known.expires_at() > now()
         });
         Ok(own.map_or_else(inactive, |known| {
             json!({

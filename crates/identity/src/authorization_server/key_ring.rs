@@ -1,6 +1,9 @@
 //! The keys of one store that sign tokens: read from there, unsealed, rotated by whichever gateway comes first.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bartizan_config::{Algorithm, Tokens};
@@ -19,6 +22,8 @@ use crate::{key_source::KeySource, session::moment::milliseconds};
 
 const READ: &str = "SELECT id, algorithm, public_key, sealed, created_at, activated_at, retired_at \
     FROM signing_keys ORDER BY created_at, id";
+/// The longest that an access token can be configured to last: it may have lasted that long when it was issued.
+const LONGEST_ACCESS: Duration = Duration::from_hours(1);
 /// Gateways that want to change something wait here for one another.
 const TAKE_TURN: &str = "INSERT INTO secrets (name, value) VALUES ('signing keys', '') \
     ON CONFLICT (name) DO UPDATE SET value = ''";
@@ -84,7 +89,7 @@ impl KeyRing {
         let rotation = Rotation {
             algorithm: settings.algorithm,
             every: settings.rotate_keys,
-            longest_token: settings.access,
+            longest_token: LONGEST_ACCESS,
         };
         let now = milliseconds(now);
         let keys = read(&self.store.rows(Statement::new(READ)).await?)?;

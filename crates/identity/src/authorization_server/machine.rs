@@ -4,14 +4,15 @@
 use bartizan_config::{TokenClient, Tokens};
 
 use super::{
-    AuthorizationServer, Grant, OAuthError, Proofs, TokenError, TokenRequest, TokenResponse,
+    AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenError, TokenRequest, TokenResponse,
     access_token::{AccessToken, Binding, Subject},
     client,
     scope::Scope,
     token_request::Bound,
 };
 use crate::{
-    account::{AccountError, ServiceProof, Visit},
+    ClientCertificate,
+    account::{AccountError, ServiceProof, ServiceStanding, Visit},
     holder::Held,
 };
 
@@ -42,21 +43,8 @@ impl AuthorizationServer {
         visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
         let id = request.client.id.as_str();
-        let audiences = [tokens.issuer.clone(), format!("{}/token", tokens.endpoints)];
-        let (proof, certificate) =
-            match (&request.client.assertion, &request.client.secret, proofs.certificate) {
-                (Some(assertion), ..) => {
-                    (ServiceProof::Assertion { assertion, audiences: &audiences }, false)
-                }
-                (None, Some(secret), _) => (ServiceProof::Secret(secret), false),
-                (None, None, Some(certificate)) => (ServiceProof::Certificate(certificate), true),
-                (None, None, None) => return Err(client::unknown()),
-            };
-        let proven = self.accounts.authenticate_service(id, proof, visit).await;
-        let proven = proven.map_err(|error| match error {
-            AccountError::WrongCredentials => client::unknown(),
-            error => error.into(),
-        })?;
+        let (proven, certificate) =
+            self.proven_service(tokens, (&request.client, proofs.certificate), visit).await?;
         let Grant::ClientCredentials { scope } = &request.grant else {
             return Err(TokenError::refused(
                 OAuthError::UnauthorizedClient,
@@ -73,6 +61,41 @@ impl AuthorizationServer {
         self.of_its_own(tokens, &subject, (Scope::parse(scope)?, &request.resources), &binding)
     }
 
+    /// A service of the store by its secret, its assertion, or (then it is said) its certificate.
+    async fn proven_service(
+        &self,
+        tokens: &Tokens,
+        (client, certificate): (&ClientProof, Option<&ClientCertificate>),
+        visit: &Visit,
+    ) -> Result<(ServiceStanding, bool), TokenError> {
+        let audiences = [tokens.issuer.clone(), format!("{}/token", tokens.endpoints)];
+        let (proof, by_certificate) = match (&client.assertion, &client.secret, certificate) {
+            (Some(assertion), ..) => (ServiceProof::Assertion { assertion, audiences: &audiences }, false),
+            (None, Some(secret), _) => (ServiceProof::Secret(secret), false),
+            (None, None, Some(certificate)) => (ServiceProof::Certificate(certificate), true),
+            (None, None, None) => return Err(client::unknown()),
+        };
+        let proven = self.accounts.authenticate_service(&client.id, proof, visit).await;
+        let proven = proven.map_err(|error| match error {
+            AccountError::WrongCredentials => client::unknown(),
+            error => error.into(),
+        })?;
+        Ok((proven, by_certificate))
+    }
+
+    /// Who asks about a token: a client of the configuration, or a service. Whether it has proven to be itself.
+    pub(crate) async fn caller(
+        &self,
+        tokens: &Tokens,
+        (client, certificate): (&ClientProof, Option<&ClientCertificate>),
+        visit: &Visit,
+    ) -> Result<bool, TokenError> {
+        if client::known(tokens, &client.id).is_some() {
+            return Ok(client::authenticate(tokens, client)?.secret.is_some());
+        }
+        self.proven_service(tokens, (client, certificate), visit).await.map(|_| true)
+    }
+
     fn of_its_own(
         &self,
         tokens: &Tokens,
@@ -80,6 +103,11 @@ impl AuthorizationServer {
         (asked, resources): (Scope, &[String]),
         binding: &Binding,
     ) -> Result<TokenResponse, TokenError> {
+        if subject.permissions.is_empty() {
+            // An empty list would mean everything below.
+            let why = "this service has no permissions: an operator gives them";
+            return Err(TokenError::refused(OAuthError::UnauthorizedClient, why));
+        }
         let scope = asked.for_client(&subject.permissions)?;
         let resources = client::targets(tokens, resources)?;
         let token = AccessToken {

@@ -1,7 +1,6 @@
 //! What clients learn by asking: about the authorization server (RFC 8414, `OpenID` Connect Discovery 1.0), and about what
 //! its tokens are for (RFC 9728).
 
-use bartizan_config::Tokens;
 use serde_json::{Value, json};
 
 use super::{AuthorizationServer, signing_key::algorithm_name};
@@ -46,10 +45,14 @@ impl AuthorizationServer {
         });
         let methods =
             ["client_secret_basic", "client_secret_post", "none", "private_key_jwt", "tls_client_auth"];
-        metadata["token_endpoint_auth_methods_supported"] = json!(methods);
-        metadata["token_endpoint_auth_signing_alg_values_supported"] = json!(PROOF_ALGORITHMS);
-        metadata["revocation_endpoint_auth_methods_supported"] = json!(methods[..3]);
-        metadata["introspection_endpoint_auth_methods_supported"] = json!(methods[..2]);
+        let proven = methods.into_iter().filter(|method| *method != "none").collect::<Vec<_>>();
+        for (endpoint, methods) in
+            [("token", &methods[..]), ("revocation", &methods), ("introspection", &proven)]
+        {
+            metadata[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(methods);
+            metadata[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] =
+                json!(PROOF_ALGORITHMS);
+        }
         metadata
     }
 
@@ -61,7 +64,6 @@ impl AuthorizationServer {
         Some(json!({
             "resource": resource,
             "authorization_servers": [tokens.issuer],
-            "jwks_uri": format!("{}/jwks", tokens.endpoints),
             "bearer_methods_supported": ["header"],
             "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
             "tls_client_certificate_bound_access_tokens": true,
@@ -76,8 +78,7 @@ fn path_of(url: &str) -> &str {
 }
 
 /// Where the metadata of a resource is (RFC 9728, section 3.1), for the challenge of a refusal.
-pub(crate) fn resource_metadata_url(tokens: &Tokens) -> Option<String> {
-    let resource = tokens.resources.first()?;
+pub(crate) fn resource_metadata_url(resource: &str) -> Option<String> {
     let origin_end = resource.find("://").map(|at| at + 3)?;
     let rest = resource.get(origin_end..)?;
     let host_end = rest.find('/').map_or(resource.len(), |at| origin_end + at);
@@ -88,6 +89,16 @@ pub(crate) fn resource_metadata_url(tokens: &Tokens) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_of_a_resource_is_at_its_origin() {
+        for (resource, url) in [
+            ("https://shop.test", "https://shop.test/.well-known/oauth-protected-resource"),
+            ("https://shop.test/a/b/", "https://shop.test/.well-known/oauth-protected-resource/a/b"),
+        ] {
+            assert_eq!(resource_metadata_url(resource).as_deref(), Some(url));
+        }
+    }
 
     #[test]
     fn paths_of_resources() {

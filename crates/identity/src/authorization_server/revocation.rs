@@ -4,8 +4,11 @@ use bartizan_store::Transaction;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{AuthorizationServer, ClientProof, OAuthError, TokenError, client, epochs::TokenEpochs, family};
-use crate::account::{Accounts, PersonId, Visit};
+use super::{AuthorizationServer, ClientProof, OAuthError, TokenError, epochs::TokenEpochs, family};
+use crate::{
+    ClientCertificate,
+    account::{Accounts, PersonId, Visit},
+};
 
 /// Whose tokens end.
 #[derive(Debug, Clone)]
@@ -21,36 +24,37 @@ pub enum Revoked {
 }
 
 impl AuthorizationServer {
-    /// Ends the token of a client (RFC 7009, section 2). One that is unknown is no error.
+    /// Ends the token of a client or a service (RFC 7009, section 2). One that is unknown is no error.
     pub async fn revoke_own(
         &self,
-        client: &ClientProof,
+        (client, certificate): (&ClientProof, Option<&ClientCertificate>),
         token: &SecretString,
         visit: &Visit,
     ) -> Result<(), TokenError> {
         let tokens = self.settings();
-        let client = client::authenticate(&tokens, client)?;
+        self.caller(&tokens, (client, certificate), visit).await?;
+        let id = client.id.as_str();
         let others = || TokenError::refused(OAuthError::InvalidGrant, "the token is another client's");
         if let Some(refresh) = family::parse(token.expose_secret()) {
             let Some(known) = family::find(&self.store, &refresh).await? else { return Ok(()) };
-            if known.family.client != client.id.as_str() {
+            if known.family.client != id {
                 return Err(others());
             }
             let mut transaction = self.store.begin().await?;
             family::end_family(&mut transaction, &known.family.id).await?;
-            let details = json!({ "client": client.id.as_str(), "grant": known.family.id });
+            let details = json!({ "client": id, "grant": known.family.id });
             self.ended(transaction, &known.family.user, &known.family.user, details, visit).await
         } else {
             let Some(claims) = self.own.verified(token.expose_secret().as_bytes(), &tokens) else {
                 return Ok(());
             };
             let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
-            if text("client_id") != client.id.as_str() {
+            if text("client_id") != id {
                 return Err(others());
             }
             let mut transaction = self.store.begin().await?;
             TokenEpochs::advance(&mut transaction, text("jti")).await?;
-            let details = json!({ "client": client.id.as_str(), "token": text("jti") });
+            let details = json!({ "client": id, "token": text("jti") });
             self.ended(transaction, text("sub"), text("sub"), details, visit).await
         }
     }

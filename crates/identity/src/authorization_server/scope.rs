@@ -22,7 +22,8 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Reads words that are separated by single spaces.
+    /// Reads words that are separated by single spaces. Plain words that are unknown here say nothing (`OpenID` Connect Core
+    /// 1.0, section 3.1.2.1).
     pub(crate) fn parse(text: &str) -> Result<Self, TokenError> {
         let refuse = |what: String| TokenError::refused(OAuthError::InvalidScope, what);
         let mut scope = Self::default();
@@ -32,7 +33,7 @@ impl Scope {
             }
             if WORDS.contains(&word) {
                 scope.words.insert(word.to_owned());
-            } else {
+            } else if !is_plain(word) {
                 let grant = word.parse().map_err(|_| {
                     refuse("a word of the scope is no permission such as `orders:read`".to_owned())
                 })?;
@@ -56,6 +57,24 @@ impl Scope {
             ));
         }
         Ok(self)
+    }
+
+    /// What of this scope is among `allowed` as well (empty: anything). Nothing is added; it fails where nothing is left.
+    pub(crate) fn within(&self, allowed: &[Grant]) -> Result<Self, TokenError> {
+        if allowed.is_empty() {
+            return Ok(self.clone());
+        }
+        let scope = self.held(allowed);
+        if scope.grants.is_empty() && !self.grants.is_empty() {
+            let why = "the client may have nothing of this scope any longer";
+            return Err(TokenError::refused(OAuthError::InvalidScope, why));
+        }
+        Ok(scope)
+    }
+
+    /// This scope for somebody who holds these grants: all that a token may say of it.
+    pub(crate) fn held(&self, held: &[Grant]) -> Self {
+        Self { words: self.words.clone(), grants: self.permissions(held).into_iter().collect() }
     }
 
     /// A part of this scope; what is not in it cannot be asked for.
@@ -86,6 +105,11 @@ impl Scope {
     pub(crate) fn names(&self, word: &str) -> bool {
         self.words.contains(word)
     }
+}
+
+/// Whether a word is of the kind of `openid`, and no permission that is misspelt.
+fn is_plain(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 impl std::fmt::Display for Scope {
@@ -130,7 +154,8 @@ mod tests {
             ("orders:write", "", Some("orders:write")),
             ("orders:* openid", "orders:read", Some("openid orders:read")),
             ("orders:write", "orders:read", None),
-            ("nonsense", "", None),
+            ("openid phone", "orders:read", Some("openid orders:read")),
+            ("Nonsense", "", None),
             ("a:b:c", "", None),
         ] {
             let given = Scope::parse(asked).and_then(|scope| scope.for_client(&grants(allowed)));
@@ -141,6 +166,21 @@ mod tests {
             );
         }
         assert!(Scope::parse(&"a:b ".repeat(MOST + 1)).is_err());
+    }
+
+    #[test]
+    fn what_was_given_stays_within_what_the_client_may_have_now() {
+        for (given, allowed, expected) in [
+            ("openid", "orders:read", Some("openid")),
+            ("", "orders:read", Some("")),
+            ("openid orders:*", "orders:read", Some("openid orders:read")),
+            ("orders:write", "", Some("orders:write")),
+            ("orders:write", "orders:read", None),
+        ] {
+            let within = Scope::parse(given).unwrap().within(&grants(allowed));
+            assert_eq!(within.ok().map(|scope| scope.to_string()).as_deref(), expected, "{given} {allowed}");
+        }
+        assert_eq!(Scope::parse("openid *:*").unwrap().held(&[]).to_string(), "openid");
     }
 
     #[test]

@@ -8,18 +8,24 @@ use std::{
 use arc_swap::ArcSwap;
 use bartizan_config::{Config, Tokens};
 use bartizan_store::{Statement, Store, StoreError};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use subtle::ConstantTimeEq;
 use tokio::{
     sync::Notify,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{TokenError, epochs::TokenEpochs, key_ring::KeyRing, sealing::Sealing};
-use crate::{account::Accounts, dpop::DpopProofs, key_source::KeySource, session::moment};
+use crate::{IdentityError, account::Accounts, dpop::DpopProofs, key_source::KeySource, session::moment};
 
 /// How often what other gateways revoke is read.
 const FOLLOW: Duration = Duration::from_millis(500);
-/// How often keys are looked at, in turns of [`FOLLOW`].
+/// How long the store may take to say it; then it is asked again.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The same for keys, which are made in between, and for what is removed.
+const PATIENCE_WITH_UPKEEP: Duration = Duration::from_secs(20);
+/// How often keys are looked at, and everything that may have been revoked is read, in turns of [`FOLLOW`].
 const KEYS: u32 = 10;
 /// How often what has ended is removed, in turns of [`FOLLOW`].
 const TIDY: u32 = 1200;
@@ -38,6 +44,9 @@ pub struct AuthorizationServer {
 /// What verifies the tokens: the published keys, and what has been revoked.
 #[derive(Debug)]
 pub struct OwnTokens {
+    /// Whose the tokens are, until a restart.
+    issuer: String,
+    secret: SecretString,
     pub(crate) keys: KeyRing,
     pub(crate) epochs: TokenEpochs,
     /// What makes the nonces that proofs must hold.
@@ -52,6 +61,8 @@ impl AuthorizationServer {
         let store = accounts.store.clone();
         let sealing = Arc::new(Sealing::new(&settings.secret)?);
         let own = Arc::new(OwnTokens {
+            issuer: settings.issuer.clone(),
+            secret: settings.secret.clone(),
             keys: KeyRing::open(&store, Arc::clone(&sealing), settings).await?,
             epochs: TokenEpochs::new(),
             nonce_key: super::sealing::nonce_key(&settings.secret)?,
@@ -71,13 +82,12 @@ impl AuthorizationServer {
         Ok(server)
     }
 
-    /// Goes on by another configuration. Issuer and secret change with a restart only: what was issued depends on them.
+    /// Goes on by another configuration. Issuer and secret change with a restart only: no [`crate::Authenticator`] is made
+    /// for others.
     pub fn reconfigure(&self, config: &Config) {
-        let Some(tokens) = &config.tokens else { return };
-        let mut tokens = Tokens::clone(tokens);
-        let known = self.settings.load();
-        (tokens.issuer, tokens.secret) = (known.issuer.clone(), known.secret.clone());
-        self.settings.store(Arc::new(tokens));
+        if let Some(tokens) = config.tokens.as_ref().filter(|tokens| self.own.check(tokens).is_ok()) {
+            self.settings.store(Arc::clone(tokens));
+        }
     }
 
     /// What the configuration says.
@@ -120,6 +130,19 @@ impl OwnTokens {
         self.keys.published()
     }
 
+    /// Refuses a configuration with which no token that was issued would count any longer.
+    pub(crate) fn check(&self, tokens: &Tokens) -> Result<(), IdentityError> {
+        if tokens.issuer != self.issuer {
+            return Err(IdentityError::TokensChanged("issuer"));
+        }
+        let (secret, known) = (tokens.secret.expose_secret(), self.secret.expose_secret());
+        if bool::from(secret.as_bytes().ct_eq(known.as_bytes())) {
+            Ok(())
+        } else {
+            Err(IdentityError::TokensChanged("secret"))
+        }
+    }
+
     /// Something has been revoked here: it is read at once.
     pub(crate) fn look_now(&self) {
         self.hurry.notify_one();
@@ -153,12 +176,19 @@ async fn attend(server: Weak<AuthorizationServer>) {
 }
 
 async fn follow(server: &AuthorizationServer, turn: u32) -> Result<(), TokenError> {
-    server.own.epochs.follow(&server.store).await?;
-    if turn.is_multiple_of(KEYS) {
-        server.rotate_keys_at(SystemTime::now()).await?;
-    }
-    if turn.is_multiple_of(TIDY) {
-        server.tidy().await?;
-    }
-    Ok(())
+    let (epochs, store) = (&server.own.epochs, &server.store);
+    let read = async {
+        if turn.is_multiple_of(KEYS) { epochs.load(store).await } else { epochs.follow(store).await }
+    };
+    timeout(PATIENCE, read).await.map_err(|_| TokenError::Unavailable)??;
+    let upkeep = async {
+        if turn.is_multiple_of(KEYS) {
+            server.rotate_keys_at(SystemTime::now()).await?;
+        }
+        if turn.is_multiple_of(TIDY) {
+            server.tidy().await?;
+        }
+        Ok(())
+    };
+    timeout(PATIENCE_WITH_UPKEEP, upkeep).await.map_err(|_| TokenError::Unavailable)?
 }

@@ -148,12 +148,13 @@ impl AuthorizationServer {
             let uri: Uri = url.parse().map_err(|_| TokenError::Cryptography)?;
             let authority = uri.authority().map_or("", http::uri::Authority::as_str);
             let target = (uri.scheme_str().unwrap_or_default(), authority, uri.path());
-            let proven = ProvenRequest { method: "POST", target, token: None };
+            let proven = ProvenRequest { method: "POST", target, token: None, key: None };
             let key = self.proofs.check(proofs.headers, &proven, Dpop::default(), SystemTime::now());
             let key = key.map_err(|error| match error {
                 DpopError::Missing => {
                     TokenError::refused(OAuthError::InvalidDpopProof, "this client must prove a key (DPoP)")
                 }
+                DpopError::NoRoom => TokenError::NoRoom,
                 error => TokenError::refused(OAuthError::InvalidDpopProof, error.to_string()),
             })?;
             binding.dpop_key = Some(key);
@@ -190,11 +191,7 @@ impl AuthorizationServer {
         let mut transaction = self.store.begin().await?;
         person::enter(&known.family.user, &mut transaction).await?;
         if known.is_used {
-            // RFC 6749, section 4.1.2: what came of it ends, for somebody has stolen the code.
-            family::end_family(&mut transaction, &known.family.id).await?;
-            self.report("token.reuse", &known.family, visit, &mut transaction).await?;
-            transaction.commit().await?;
-            self.own.look_now();
+            self.end_reused(&known.family, visit, transaction).await?;
             return Err(unknown());
         }
         if known.expires_at <= now() {
@@ -210,7 +207,13 @@ impl AuthorizationServer {
         if !known.dpop_key.is_empty() && binding.dpop_key.as_ref() != Some(&known.dpop_key) {
             return Err(refuse("the code is bound to a key, and this is not it"));
         }
+        // Nothing after the use may fail for what the client has asked, or the code would be lost to it.
+        let resources = part_of(&known.family.resources, resources)?;
+        self.own.keys.active()?;
+        enter_session(&known.family.session, &mut transaction).await?;
         if transaction.execute(Statement::new(USE).text(hash).integer(now())).await? == 0 {
+            // Somebody else was faster, with the same code.
+            self.end_reused(&known.family, visit, transaction).await?;
             return Err(unknown());
         }
         let ends_at = now().saturating_add(span(tokens.absolute));
@@ -219,7 +222,6 @@ impl AuthorizationServer {
         self.report("token.issue", &family, visit, &mut transaction).await?;
         let id_token = self.id_token(tokens, &known, &mut transaction).await?;
         transaction.commit().await?;
-        let resources = part_of(&family.resources, resources)?;
         let issued = Issued { subject, scope: &family.scope, resources: &resources, binding: &binding };
         let answer = self.answer(tokens, &family, &issued, Some(refresh))?;
         Ok(TokenResponse { id_token, ..answer })
@@ -239,16 +241,14 @@ impl AuthorizationServer {
         let known = family::find(&self.store, &token).await?.ok_or_else(unknown)?;
         known.check(client, &binding)?;
         let family = &known.family;
-        let scope = family.scope.narrowed(scope)?;
+        let scope = family.scope.narrowed(scope)?.within(&client.scopes)?;
         let resources = part_of(&family.resources, resources)?;
         let subject = self.person(&family.user, &family.organization).await?;
         let mut transaction = self.store.begin().await?;
         person::enter(&family.user, &mut transaction).await?;
         let turn = self.turn(tokens, &known, &mut transaction).await?;
         let Turn::Next(next) = turn else {
-            self.report("token.reuse", family, visit, &mut transaction).await?;
-            transaction.commit().await?;
-            self.own.look_now();
+            self.end_reused(family, visit, transaction).await?;
             let why =
                 "the refresh token was used before: everything that came of this authorisation has ended";
             return Err(TokenError::refused(OAuthError::InvalidGrant, why));
@@ -258,6 +258,21 @@ impl AuthorizationServer {
         self.answer(tokens, family, &issued, Some(next))
     }
 
+    /// What came of a code or of a refresh token that was used again ends, for somebody has stolen it (RFC 6749, section
+    /// 4.1.2).
+    async fn end_reused(
+        &self,
+        family: &Family,
+        visit: &Visit,
+        mut transaction: Transaction,
+    ) -> Result<(), TokenError> {
+        family::end_family(&mut transaction, &family.id).await?;
+        self.report("token.reuse", family, visit, &mut transaction).await?;
+        transaction.commit().await?;
+        self.own.look_now();
+        Ok(())
+    }
+
     fn answer(
         &self,
         tokens: &Tokens,
@@ -265,10 +280,12 @@ impl AuthorizationServer {
         issued: &Issued<'_>,
         refresh_token: Option<SecretString>,
     ) -> Result<TokenResponse, TokenError> {
+        // The scope says no more than the person may do.
+        let scope = issued.scope.held(&issued.subject.permissions);
         let token = AccessToken {
             subject: &issued.subject,
             client: &family.client,
-            scope: issued.scope,
+            scope: &scope,
             resources: issued.resources,
             session: Some(&family.session),
             family: Some(&family.id),
@@ -283,7 +300,7 @@ impl AuthorizationServer {
             is_dpop: issued.binding.dpop_key.is_some(),
             expires_in,
             refresh_token,
-            scope: issued.scope.to_string(),
+            scope: scope.to_string(),
             id_token: None,
             is_exchanged: false,
         })
@@ -339,8 +356,18 @@ struct Issued<'a> {
     binding: &'a Binding,
 }
 
+/// Fails where the session that a code came of has ended, and holds its end back meanwhile: then that ends this, too.
+async fn enter_session(session: &str, transaction: &mut Transaction) -> Result<(), TokenError> {
+    const ENTER: &str = "UPDATE sessions SET seen_at = seen_at WHERE id = $1";
+    if !session.is_empty() && transaction.execute(Statement::new(ENTER).text(session)).await? == 0 {
+        let why = "the session that the code came of has ended";
+        return Err(TokenError::refused(OAuthError::InvalidGrant, why));
+    }
+    Ok(())
+}
+
 /// Those of the granted resources that are asked for; all where none is (RFC 8707, section 2.2).
-fn part_of(granted: &[String], asked: &[String]) -> Result<Vec<String>, TokenError> {
+pub(crate) fn part_of(granted: &[String], asked: &[String]) -> Result<Vec<String>, TokenError> {
     if asked.is_empty() {
         return Ok(granted.to_vec());
     }

@@ -11,7 +11,7 @@ use crate::tests::issuer::Issuer;
 const TOKEN: &[u8] = b"token";
 
 fn request() -> ProvenRequest<'static> {
-    ProvenRequest { method: "POST", target: ("https", "shop.test", "/orders"), token: Some(TOKEN) }
+    ProvenRequest { method: "POST", target: ("https", "shop.test", "/orders"), token: Some(TOKEN), key: None }
 }
 
 fn claims(now: SystemTime) -> Value {
@@ -83,6 +83,19 @@ fn a_proof_counts_once() {
     check(&signed(&Issuer::ed25519("k"), &claims), now).expect("the same id by another key");
     let before = now - Duration::from_secs(30);
     assert_eq!(check(&signed(&issuer, &self::claims(before)), now), Err(DpopError::BeforeMemory));
+}
+
+#[test]
+fn a_proof_by_another_key_takes_no_room() {
+    let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
+    let proof = signed(&issuer, &claims(now));
+    let check = |key| {
+        let request = ProvenRequest { key, ..request() };
+        proofs.check(&headers(&[&proof]), &request, Dpop::default(), now)
+    };
+    assert_eq!(check(Some("another")), Err(DpopError::OtherKey));
+    let thumbprint = check(None).expect("it was not used up");
+    assert_eq!(check(Some(&thumbprint)), Err(DpopError::Replay));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod keys;
 mod machines;
+mod refusals;
 mod revoking;
 
 use std::{
@@ -43,7 +44,7 @@ accounts:
       app: { redirect_uris: ["https://app.test/back"], scopes: ["reports:*", "user:read"] }
       bound: { redirect_uris: ["https://bound.test/back"], certificate_bound: true }
       other: { redirect_uris: ["https://other.test/back"] }
-      watcher: { secret: "sha256:0e7f3c5c909ce8afb978a208d639e85af2171df2ec0003a07f13ad97878ef053", permissions: ["reports:read", "users:*"], exchange: true }
+      watcher: { secret: "sha256:0e7f3c5c909ce8afb978a208d639e85af2171df2ec0003a07f13ad97878ef053", scopes: ["reports:read"], permissions: ["reports:read", "users:*"], exchange: true }
 identity: { own: { token: {} }, people: { session: {} } }
 roles: { auditor: ["reports:read"], editor: ["reports:write", "invoices:write"] }
 routes: [{ path: /reports, to: "http://localhost:1", auth: [own, people], require: ["reports:read"] }]
@@ -95,8 +96,17 @@ impl Issuing {
     }
 
     pub(crate) async fn ask(&self, client: &str, grant: Grant) -> Result<TokenResponse, TokenError> {
+        self.ask_for(client, grant, &[]).await
+    }
+
+    pub(crate) async fn ask_for(
+        &self,
+        client: &str,
+        grant: Grant,
+        resources: &[String],
+    ) -> Result<TokenResponse, TokenError> {
         let client = ClientProof { id: client.into(), secret: None, assertion: None };
-        let request = TokenRequest { client, grant, resources: Vec::new() };
+        let request = TokenRequest { client, grant, resources: resources.to_vec() };
         let headers = HeaderMap::new();
         let proofs = Proofs { headers: &headers, certificate: None };
         self.server.token(&request, &proofs, &Visit::default()).await
@@ -109,6 +119,17 @@ impl Issuing {
 
     pub(crate) async fn issue(&self, session: &SessionToken, scope: &str) -> TokenResponse {
         let code = self.code(session, scope).await;
+        self.exchange("app", &code).await.unwrap()
+    }
+
+    pub(crate) async fn issue_for(
+        &self,
+        session: &SessionToken,
+        scope: &str,
+        resources: &[String],
+    ) -> TokenResponse {
+        let request = AuthorizationRequest { resources: resources.to_vec(), ..request(scope) };
+        let code = parameter(&self.authorize(&request, Some(session)).await, "code").unwrap();
         self.exchange("app", &code).await.unwrap()
     }
 
@@ -317,6 +338,10 @@ async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str)
     assert_eq!(told(request("invoices:write"), Some(session)).await, "invalid_scope");
     let target = AuthorizationRequest { resources: vec!["https://elsewhere.test".into()], ..good.clone() };
     assert_eq!(told(target, Some(session)).await, "invalid_target");
+    // Who has just logged in is not asked again and again.
+    let at_once = AuthorizationRequest { max_age: Some(0), ..good.clone() };
+    let location = gateway.authorize(&at_once, Some(session)).await;
+    assert!(parameter(&location, "code").is_some(), "{location}");
     // Nobody is sent where nobody registered.
     for uri in ["https://app.test/back/", "https://app.test/back?a", "https://evil.test/", ""] {
         let request = AuthorizationRequest { redirect_uri: uri.into(), ..good.clone() };

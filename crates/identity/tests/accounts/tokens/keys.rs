@@ -54,7 +54,7 @@ async fn keys_that_sign_no_more_still_verify() {
         assert!(ids.contains(&key(token).as_str()));
         gateway.enter(token).unwrap();
     }
-    gateway.server.rotate_keys_at(SystemTime::now() + 31 * day + Duration::from_hours(1)).await.unwrap();
+    gateway.server.rotate_keys_at(SystemTime::now() + 31 * day + Duration::from_hours(2)).await.unwrap();
     let error = gateway.enter(&before.access_token).unwrap_err();
     assert!(
         matches!(error, AuthenticationError::Invalid { reason: InvalidReason::UnknownKey, .. }),

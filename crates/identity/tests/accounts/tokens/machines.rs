@@ -34,9 +34,37 @@ async fn services(gateway: &Issuing) {
     is_refused(ask(&"x".repeat(60).into(), own("")).await, OAuthError::InvalidClient);
     let exchange = Grant::TokenExchange { subject: issued.access_token.clone(), scope: String::new() };
     is_refused(ask(&secret, exchange).await, OAuthError::UnauthorizedClient);
+    about_its_tokens(gateway, &service.id, &secret, &issued.access_token).await;
+    let issued = ask(&secret, own("payment:read")).await.unwrap();
+    let new = NewService { organization: organization.to_string(), name: "idle".into(), permissions: vec![] };
+    let (idle, secret_of_idle) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+    let client = ClientProof { id: idle.id, secret: Some(secret_of_idle), assertion: None };
+    let request = TokenRequest { client, grant: own(""), resources: Vec::new() };
+    let proofs = Proofs { headers: &HeaderMap::new(), certificate: None };
+    let nothing = gateway.server.token(&request, &proofs, &visit).await;
+    is_refused(nothing, OAuthError::UnauthorizedClient);
     accounts.suspend_service(&service.id, Some("leaked"), OPERATOR, &visit).await.unwrap();
     gateway.revoked(&issued.access_token).await;
     is_refused(ask(&secret, own("")).await, OAuthError::InvalidClient);
+}
+
+/// A service may ask about tokens and end its own, but only with its secret.
+async fn about_its_tokens(gateway: &Issuing, id: &str, secret: &SecretString, token: &SecretString) {
+    let (server, visit) = (&gateway.server, Visit::default());
+    let proof = |secret: Option<&SecretString>| ClientProof {
+        id: id.into(),
+        secret: secret.cloned(),
+        assertion: None,
+    };
+    let own = proof(Some(secret));
+    assert_eq!(server.introspect((&own, None), token, &visit).await.unwrap()["active"], true);
+    for wrong in [proof(None), proof(Some(&"x".repeat(60).into()))] {
+        is_refused(server.introspect((&wrong, None), token, &visit).await, OAuthError::InvalidClient);
+        is_refused(server.revoke_own((&wrong, None), token, &visit).await, OAuthError::InvalidClient);
+    }
+    server.revoke_own((&own, None), token, &visit).await.unwrap();
+    gateway.revoked(token).await;
+    assert_eq!(server.introspect((&own, None), token, &visit).await.unwrap()["active"], false);
 }
 
 /// A machine's own tokens, and those that it gets for tokens that it was called with.
@@ -62,12 +90,13 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
     is_refused(ask("app", own(""), &[]).await, OAuthError::UnauthorizedClient);
 
     services(gateway).await;
-    let person = gateway.issue(session, "reports:read reports:write").await;
+    let billing = "http://localhost:8080/billing";
+    let resources = ["http://localhost:8080".to_owned(), billing.to_owned()];
+    let person = gateway.issue_for(session, "reports:read reports:write", &resources).await;
     let exchange = |scope: &str| {
         let subject = person.access_token.clone();
         Grant::TokenExchange { subject, scope: scope.into() }
     };
-    let billing = "http://localhost:8080/billing";
     let next = ask("watcher", exchange("reports:read"), &[billing]).await.unwrap();
     let (before, after) = (claims(&person.access_token), claims(&next.access_token));
     assert_eq!(
@@ -79,7 +108,14 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
     assert!(after["exp"].as_i64() <= before["exp"].as_i64() && after["jti"] != before["jti"]);
     let again = Grant::TokenExchange { subject: next.access_token.clone(), scope: String::new() };
     let again = claims(&ask("watcher", again, &[]).await.unwrap().access_token);
+    assert_eq!(again["aud"], billing, "no audience is added");
     assert_eq!(again["act"], serde_json::json!({ "sub": "watcher", "act": { "sub": "watcher" } }));
+    let all = ask("watcher", exchange(""), &[]).await.unwrap();
+    assert_eq!(all.scope, "reports:read", "the client may have no more");
+    assert_eq!(claims(&all.access_token)["aud"], before["aud"]);
+    let again = Grant::TokenExchange { subject: next.access_token.clone(), scope: String::new() };
+    is_refused(ask("watcher", again, &["http://localhost:8080"]).await, OAuthError::InvalidTarget);
+    is_refused(ask("watcher", exchange("reports:write"), &[]).await, OAuthError::InvalidScope);
     is_refused(ask("watcher", exchange("reports:*"), &[]).await, OAuthError::InvalidScope);
     is_refused(ask("app", exchange(""), &[]).await, OAuthError::UnauthorizedClient);
     is_refused(ask("watcher", exchange(""), &["https://elsewhere.test"]).await, OAuthError::InvalidTarget);

@@ -26,17 +26,21 @@ pub(super) async fn everything_that_revokes(location: &StoreLocation) {
     let sibling = gateway.refresh(refresh_of(&one)).await.unwrap();
     let stranger = ClientProof { id: "other".into(), secret: None, assertion: None };
     is_refused(
-        gateway.server.revoke_own(&stranger, &one.access_token, &visit).await,
+        gateway.server.revoke_own((&stranger, None), &one.access_token, &visit).await,
         OAuthError::InvalidGrant,
     );
-    gateway.server.revoke_own(&app(), &one.access_token, &visit).await.unwrap();
+    gateway.server.revoke_own((&app(), None), &one.access_token, &visit).await.unwrap();
     gateway.revoked(&one.access_token).await;
     gateway.enter(&sibling.access_token).expect("the others go on");
     // A refresh token, and all that came of it.
-    gateway.server.revoke_own(&app(), refresh_of(&sibling), &visit).await.unwrap();
+    gateway.server.revoke_own((&app(), None), refresh_of(&sibling), &visit).await.unwrap();
     gateway.revoked(&sibling.access_token).await;
     is_refused(gateway.refresh(refresh_of(&sibling)).await, OAuthError::InvalidGrant);
-    gateway.server.revoke_own(&app(), &"nonsense".into(), &visit).await.expect("RFC 7009, section 2.2");
+    gateway
+        .server
+        .revoke_own((&app(), None), &"nonsense".into(), &visit)
+        .await
+        .expect("RFC 7009, section 2.2");
 
     // A session, a person, an organisation.
     let one = gateway.issue(&session, "reports:read").await;
@@ -72,20 +76,23 @@ pub(super) async fn everything_that_revokes(location: &StoreLocation) {
     let session = gateway.node.log_in("bob@shop.test").await;
     let one = gateway.issue(&session, "reports:read").await;
     let watcher = ClientProof { id: "watcher".into(), secret: Some("watcher".into()), assertion: None };
-    let told = gateway.server.introspect(&watcher, &one.access_token).await.unwrap();
+    let told = gateway.server.introspect((&watcher, None), &one.access_token, &visit).await.unwrap();
     assert_eq!(
         (&told["active"], &told["client_id"], &told["scope"]),
         (&true.into(), &"app".into(), &"reports:read".into())
     );
     assert_eq!(
-        gateway.server.introspect(&watcher, refresh_of(&one)).await.unwrap()["active"],
+        gateway.server.introspect((&watcher, None), refresh_of(&one), &visit).await.unwrap()["active"],
         false,
         "another client's"
     );
-    is_refused(gateway.server.introspect(&app(), &one.access_token).await, OAuthError::InvalidClient);
+    is_refused(
+        gateway.server.introspect((&app(), None), &one.access_token, &visit).await,
+        OAuthError::InvalidClient,
+    );
     gateway.node.accounts.log_out(&session, &visit).await.unwrap();
     gateway.revoked(&one.access_token).await;
-    let told = gateway.server.introspect(&watcher, &one.access_token).await.unwrap();
+    let told = gateway.server.introspect((&watcher, None), &one.access_token, &visit).await.unwrap();
     assert_eq!(told, serde_json::json!({ "active": false }));
 }
 
@@ -100,7 +107,7 @@ pub(super) async fn two_gateways(location: &StoreLocation) {
     other.enter(&issued.access_token).unwrap();
     one.server
         .revoke_own(
-            &ClientProof { id: "app".into(), secret: None, assertion: None },
+            (&ClientProof { id: "app".into(), secret: None, assertion: None }, None),
             refresh_of(&issued),
             &Visit::default(),
         )
