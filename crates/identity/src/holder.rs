@@ -56,6 +56,15 @@ impl Binding {
         }
     }
 
+    fn is_live(&self, now: SystemTime) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+
+    fn counts(&self, organization: Option<&str>, now: SystemTime) -> bool {
+        let is_here = self.organization.is_empty() || organization == Some(&*self.organization);
+        is_here && self.is_live(now)
+    }
+
     fn grants(&self, roles: &RoleTable) -> Vec<Grant> {
         let whole = if self.role.starts_with(CUSTOM) {
             self.custom.to_vec()
@@ -68,6 +77,15 @@ impl Binding {
     }
 }
 
+/// Whether somebody with these bindings belongs to an organisation at `now`. What they are everywhere does not count.
+pub(crate) fn is_member<'b>(
+    bindings: impl IntoIterator<Item = &'b Binding>,
+    organization: &str,
+    now: SystemTime,
+) -> bool {
+    bindings.into_iter().any(|binding| *binding.organization == *organization && binding.is_live(now))
+}
+
 /// What these bindings give in an organisation (`None`: for none), at `now`.
 pub(crate) fn held<'b>(
     bindings: impl IntoIterator<Item = &'b Binding>,
@@ -77,8 +95,7 @@ pub(crate) fn held<'b>(
 ) -> Held {
     let mut held = Held::default();
     for binding in bindings {
-        let is_here = binding.organization.is_empty() || organization == Some(&*binding.organization);
-        if !is_here || binding.expires.is_some_and(|expires| expires <= now) {
+        if !binding.counts(organization, now) {
             continue;
         }
         held.until = match (held.until, binding.expires) {
@@ -134,5 +151,11 @@ mod tests {
         assert_eq!(inside.until, Some(UNIX_EPOCH + Duration::from_secs(100)));
         assert_eq!(written(&at(Some("acme"), 100).grants), "user:read");
         assert_eq!(written(&at(Some("other"), 0).grants), "*:* user:read");
+
+        let is_member = |organization, seconds| {
+            is_member(&bindings, organization, UNIX_EPOCH + Duration::from_secs(seconds))
+        };
+        assert!(is_member("acme", 99) && is_member("other", 100));
+        assert!(!is_member("acme", 100) && !is_member("elsewhere", 0));
     }
 }

@@ -8,7 +8,7 @@ use crate::holder::{Binding, grants};
 macro_rules! people {
     ($which:literal) => {
         concat!(
-            "SELECT u.id, u.disabled_at AS barred_at, '' AS own, b.role AS role, \
+            "SELECT u.id, u.disabled_at AS barred_at, CAST(1 AS BIGINT) AS is_person, '' AS own, b.role AS role, \
              b.organization_id AS role_organization, b.scope AS role_scope, b.expires_at AS role_expires_at, \
              c.permissions AS role_permissions FROM users u LEFT JOIN role_bindings b ON b.user_id = u.id \
              LEFT JOIN custom_roles c ON c.organization_id = b.organization_id AND b.role = 'custom/' || c.name \
@@ -21,7 +21,7 @@ macro_rules! people {
 macro_rules! services {
     ($which:literal) => {
         concat!(
-            "SELECT u.id, u.suspended_at AS barred_at, u.permissions AS own, b.role AS role, \
+            "SELECT u.id, u.suspended_at AS barred_at, CAST(0 AS BIGINT) AS is_person, u.permissions AS own, b.role AS role, \
              u.organization_id AS role_organization, b.scope AS role_scope, b.expires_at AS role_expires_at, \
              c.permissions AS role_permissions FROM services u LEFT JOIN service_roles b ON b.service_id = u.id \
              LEFT JOIN custom_roles c ON c.organization_id = u.organization_id AND b.role = 'custom/' || c.name \
@@ -87,6 +87,7 @@ fn owner_of(rows: &[Row]) -> Result<Owner, StoreError> {
     let Some(first) = rows.first() else { return Ok(Owner::gone()) };
     Ok(Owner {
         is_barred: first.optional_integer("barred_at")?.is_some(),
+        is_person: first.integer("is_person")? != 0,
         own: grants(&first.text("own")?)?.into_vec(),
         bindings: rows.iter().map(Binding::of).filter_map(Result::transpose).collect::<Result<_, _>>()?,
     })

@@ -19,7 +19,7 @@ use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
 
 impl Node {
     /// What the road says. It never asks the store.
-    fn enter_with_key(&self, key: &SecretString, from: &str) -> Result<Arc<Identified>, AuthenticationError> {
+    pub(crate) fn enter_with_key(&self, key: &SecretString, from: &str) -> Result<Arc<Identified>, AuthenticationError> {
         let (head, ()) =
             Request::get("/").header("x-api-key", key.expose_secret()).body(()).unwrap().into_parts();
         let selection = self.authenticator.select(&["machines".parse().unwrap()], &[]).unwrap();
@@ -29,7 +29,7 @@ impl Node {
         self.authenticator.authenticate(&selection, &presented).map(|proven| proven.identified)
     }
 
-    fn refusal(&self, key: &SecretString) -> Option<InvalidReason> {
+    pub(crate) fn refusal(&self, key: &SecretString) -> Option<InvalidReason> {
         match self.enter_with_key(key, "192.0.2.1") {
             Err(AuthenticationError::Invalid { reason, .. }) => Some(reason),
             Err(error) => panic!("{error}"),
@@ -37,18 +37,18 @@ impl Node {
         }
     }
 
-    async fn key(&self, owner: KeyOwner, permissions: &[&str]) -> (ApiKey, SecretString) {
+    pub(crate) async fn key(&self, owner: KeyOwner, permissions: &[&str]) -> (ApiKey, SecretString) {
         self.accounts.create_api_key(new(owner, permissions), OPERATOR, &Visit::default()).await.unwrap()
     }
 }
 
-fn new(owner: KeyOwner, permissions: &[&str]) -> NewApiKey {
+pub(crate) fn new(owner: KeyOwner, permissions: &[&str]) -> NewApiKey {
     let permissions = permissions.iter().map(|text| (*text).to_owned()).collect();
     NewApiKey { name: "nightly".into(), owner, permissions, addresses: Vec::new(), expires: None }
 }
 
 /// Until `is_so`, twice as long as the period of the changes: the machine may be busy.
-async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < Duration::from_secs(2), "{what}");

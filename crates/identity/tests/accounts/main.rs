@@ -16,6 +16,7 @@ mod services;
 mod tokens;
 
 mod factors;
+mod membership;
 mod messages;
 
 use std::{

@@ -12,11 +12,11 @@ use crate::{Node, OPERATOR, PASSWORD, postgres_server::PostgresServer, session, 
 
 impl Node {
     /// What this session may do.
-    async fn grants(&self, token: &SessionToken) -> String {
+    pub(crate) async fn grants(&self, token: &SessionToken) -> String {
         self.enter(token).await.unwrap().grants.to_str().unwrap().to_owned()
     }
 
-    async fn log_in_for(&self, email: &str, organization: &str) -> SessionToken {
+    pub(crate) async fn log_in_for(&self, email: &str, organization: &str) -> SessionToken {
         let login = Login {
             email: email.into(),
             password: PASSWORD.into(),
@@ -26,7 +26,7 @@ impl Node {
         session(self.accounts.log_in(&login, &Visit::default()).await.unwrap()).token
     }
 
-    async fn bind(
+    pub(crate) async fn bind(
         &self,
         organization: &str,
         new: NewBinding,
@@ -36,7 +36,7 @@ impl Node {
     }
 }
 
-fn bound(person: &Person, role: &str) -> NewBinding {
+pub(crate) fn bound(person: &Person, role: &str) -> NewBinding {
     NewBinding {
         holder: RoleHolder::Person(who(person)),
         role: role.into(),
@@ -45,7 +45,7 @@ fn bound(person: &Person, role: &str) -> NewBinding {
     }
 }
 
-fn texts(texts: &[&str]) -> Vec<String> {
+pub(crate) fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
