@@ -28,10 +28,18 @@ pub(crate) struct Binding {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) grants: Vec<Grant>,
-    /// Their names, those of an organisation's own as `ORGANISATION/NAME`.
+    /// The names of those that are not cut down, those of an organisation's own as `ORGANISATION/NAME`.
     pub(crate) roles: Vec<String>,
     /// When less of it will be true.
     pub(crate) until: Option<SystemTime>,
+}
+
+/// What somebody may do until a moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Term {
+    pub(crate) grants: Vec<Grant>,
+    /// `None`: for good.
+    pub(crate) ends: Option<SystemTime>,
 }
 
 impl Binding {
@@ -103,11 +111,25 @@ pub(crate) fn held<'b>(
             (one, other) => one.or(other),
         };
         held.grants.extend(binding.grants(roles));
-        held.roles.push(binding.name());
+        // Policies that let a role do something mean all of it.
+        if binding.scope.is_empty() {
+            held.roles.push(binding.name());
+        }
     }
     held.grants.sort();
     held.grants.dedup();
     held
+}
+
+/// The same, binding by binding.
+pub(crate) fn terms<'b>(
+    bindings: impl IntoIterator<Item = &'b Binding>,
+    organization: Option<&str>,
+    roles: &RoleTable,
+    now: SystemTime,
+) -> Vec<Term> {
+    let counting = bindings.into_iter().filter(|binding| binding.counts(organization, now));
+    counting.map(|binding| Term { grants: binding.grants(roles), ends: binding.expires }).collect()
 }
 
 /// Grants as the store has them.
@@ -147,7 +169,7 @@ mod tests {
         assert_eq!(written(&at(None, 0).grants), "user:read");
         let inside = at(Some("acme"), 99);
         assert_eq!(written(&inside.grants), "orders:read tickets:* user:read");
-        assert_eq!(inside.roles, ["viewer", "acme/support"]);
+        assert_eq!(inside.roles, ["acme/support"], "the other one is cut down");
         assert_eq!(inside.until, Some(UNIX_EPOCH + Duration::from_secs(100)));
         assert_eq!(written(&at(Some("acme"), 100).grants), "user:read");
         assert_eq!(written(&at(Some("other"), 0).grants), "*:* user:read");

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     LiveKeys, TokenPrefix,
     api_key::record::Owner,
-    holder::Held,
+    holder::{Held, Term},
     openid::OpenIdProvider,
     session::{LiveSessions, changes::SessionChanges, live::LiveSession, moment},
 };
@@ -185,6 +185,11 @@ impl Accounts {
     /// What a session may do now.
     pub(crate) fn held_in(&self, session: &LiveSession) -> Held {
         session.held(&self.settings.load().roles, SystemTime::now())
+    }
+
+    /// The same, and how long.
+    pub(crate) fn terms_of(&self, session: &LiveSession) -> Vec<Term> {
+        session.terms(&self.settings.load().roles, SystemTime::now())
     }
 
     /// Takes over what other gateways have changed.

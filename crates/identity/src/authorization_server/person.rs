@@ -64,7 +64,10 @@ fn barred() -> TokenError {
 }
 
 fn removed() -> TokenError {
-    TokenError::refused(OAuthError::InvalidGrant, "the person does not belong to this organisation any longer")
+    TokenError::refused(
+        OAuthError::InvalidGrant,
+        "the person does not belong to this organisation any longer",
+    )
 }
 
 impl Subject {

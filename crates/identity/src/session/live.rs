@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api_key::LiveKeys,
     authorization_server::OwnTokens,
-    holder::{self, Binding, Held},
+    holder::{self, Binding, Held, Term},
 };
 
 /// How long a request waits for the store.
@@ -235,6 +235,12 @@ impl LiveSession {
     pub(crate) fn held(&self, roles: &RoleTable, now: SystemTime) -> Held {
         let organization = self.organization.as_ref().map(OrganizationId::as_str);
         holder::held(&self.bindings, organization, roles, now)
+    }
+
+    /// The same, and how long.
+    pub(crate) fn terms(&self, roles: &RoleTable, now: SystemTime) -> Vec<Term> {
+        let organization = self.organization.as_ref().map(OrganizationId::as_str);
+        holder::terms(&self.bindings, organization, roles, now)
     }
 
     /// Whoever has been removed from the organisation since the login acts for none.

@@ -19,7 +19,11 @@ use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
 
 impl Node {
     /// What the road says. It never asks the store.
-    pub(crate) fn enter_with_key(&self, key: &SecretString, from: &str) -> Result<Arc<Identified>, AuthenticationError> {
+    pub(crate) fn enter_with_key(
+        &self,
+        key: &SecretString,
+        from: &str,
+    ) -> Result<Arc<Identified>, AuthenticationError> {
         let (head, ()) =
             Request::get("/").header("x-api-key", key.expose_secret()).body(()).unwrap().into_parts();
         let selection = self.authenticator.select(&["machines".parse().unwrap()], &[]).unwrap();
