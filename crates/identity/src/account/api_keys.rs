@@ -248,6 +248,7 @@ impl Accounts {
         let details = json!({ "before": shown(before), "after": shown(after) });
         done(action, actor, &key.id, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(self.live.keys().reread(&key.id).await?)
+        self.live.keys().reread(&key.id).await;
+        Ok(())
     }
 }

@@ -174,7 +174,7 @@ impl Accounts {
             }
             (None, _) => {}
         }
-        SessionChanges::tell(&mut transaction, &id).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, &id).await?;
         let action = if bound.is_some() { "role.bind" } else { "role.unbind" };
         let shown = |bound: Option<&Bound>| bound.map_or(Value::Null, Bound::audited);
         let details = json!({
@@ -184,7 +184,8 @@ impl Accounts {
         done(action, authority.actor(), &id, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[id]);
-        Ok(self.live.keys().reread_owner(&owner).await?)
+        self.live.keys().reread_owner(&owner).await;
+        Ok(())
     }
 
     /// What a role grants now; of an organisation's own, until the transaction ends. `None`: it is known no longer.

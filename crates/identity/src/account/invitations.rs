@@ -170,7 +170,7 @@ impl Accounts {
             StoreError::Duplicate => AccountError::Taken("the role that you are invited to".into()),
             other => other.into(),
         })?;
-        SessionChanges::tell(&mut transaction, user).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, user).await?;
         let details = json!({ "role": invited.role, "organization": invited.organization });
         done("invitation.accept", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;

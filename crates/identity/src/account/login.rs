@@ -279,7 +279,7 @@ pub(crate) fn done<'a>(
 pub(crate) async fn end_session(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
     transaction.execute(Statement::new("DELETE FROM sessions WHERE id = $1").text(id)).await?;
     family::end_of_session(transaction, id).await?;
-    SessionChanges::tell(transaction, id).await
+    SessionChanges::tell_and_revoke(transaction, id).await
 }
 
 /// Stores another password and ends the sessions that began with the old one. Returns what is to be noted.
@@ -300,7 +300,7 @@ pub(crate) async fn end_all(transaction: &mut Transaction, user: &str) -> Result
     transaction.execute(Statement::new("DELETE FROM sessions WHERE user_id = $1").text(user)).await?;
     family::end_of_person(transaction, user).await?;
     forget_tickets(transaction, user).await?;
-    SessionChanges::tell(transaction, user).await?;
+    SessionChanges::tell_and_revoke(transaction, user).await?;
     Ok(vec![user.to_owned()])
 }
 

@@ -148,7 +148,7 @@ impl Accounts {
             Ok(0) => return Err(AccountError::Missing(format!("role `{role}` of `{}` there", who.0))),
             changed => changed?,
         };
-        SessionChanges::tell(&mut transaction, user.as_str()).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, user.as_str()).await?;
         let held = |held: bool| held.then_some(role);
         let details = json!({
             "role": role, "organization": organization,

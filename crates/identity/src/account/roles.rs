@@ -141,7 +141,7 @@ async fn tell_holders(
     let rows = transaction.rows(Statement::new(HOLDERS).text(organization).text(role)).await?;
     let holders = rows.iter().map(|row| row.text("holder")).collect::<Result<Vec<_>, _>>()?;
     for holder in &holders {
-        SessionChanges::tell(transaction, holder).await?;
+        SessionChanges::tell_and_revoke(transaction, holder).await?;
     }
     Ok(holders)
 }

@@ -42,7 +42,12 @@ const SERVICE_PAGE: &str = services!(
      ORDER BY service_id LIMIT 500) ORDER BY u.id"
 );
 
-type Kind = fn(Box<str>) -> OwnerId;
+/// Who is read in pages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Page {
+    People,
+    Services,
+}
 
 /// One owner; `None` for an organisation, of which there is nothing to read.
 pub(crate) async fn read(store: &Store, id: &OwnerId) -> Result<Option<Owner>, StoreError> {
@@ -55,20 +60,30 @@ pub(crate) async fn read(store: &Store, id: &OwnerId) -> Result<Option<Owner>, S
     owner_of(&rows).map(Some)
 }
 
-/// Every owner of a key, in pages.
-pub(crate) async fn read_all(store: &Store, mut take: impl FnMut(OwnerId, Owner)) -> Result<(), StoreError> {
-    for (page, kind) in [(PEOPLE_PAGE, OwnerId::Person as Kind), (SERVICE_PAGE, OwnerId::Service)] {
-        let mut after = String::new();
-        loop {
-            let rows = store.rows(Statement::new(page).text(after.as_str())).await?;
-            let Some(last) = rows.last() else { break };
-            after = last.text("id")?;
-            for (id, rows) in by_id(&rows)? {
-                take(kind(id.into()), owner_of(rows)?);
-            }
+/// Owners of keys, those with the next ids.
+pub(crate) async fn read_page(
+    store: &Store,
+    page: Page,
+    after: &str,
+) -> Result<Vec<(String, Owner)>, StoreError> {
+    let rows = store.rows(Statement::new(page.sql()).text(after)).await?;
+    by_id(&rows)?.into_iter().map(|(id, rows)| Ok((id, owner_of(rows)?))).collect()
+}
+
+impl Page {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::People => PEOPLE_PAGE,
+            Self::Services => SERVICE_PAGE,
         }
     }
-    Ok(())
+
+    pub(crate) fn owner(self, id: &str) -> OwnerId {
+        match self {
+            Self::People => OwnerId::Person(id.into()),
+            Self::Services => OwnerId::Service(id.into()),
+        }
+    }
 }
 
 /// Rows of one id stand together.

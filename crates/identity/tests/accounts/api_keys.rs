@@ -233,6 +233,22 @@ async fn two_nodes(location: &StoreLocation) {
     assert_eq!(third.accounts.keys().len(), one.accounts.keys().len());
 }
 
+/// A change by a gateway whose clock is minutes behind.
+async fn late_clocks(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let ada = node.person("late@shop.test", &["auditor"]).await;
+    let (key, secret) = node.key(KeyOwner::Person(who(&ada), None), &["*"]).await;
+    let at = SystemTime::now() - Duration::from_mins(5);
+    let at = i64::try_from(at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let store = Store::open(location).await.unwrap();
+    let suspend = Statement::new("UPDATE api_keys SET suspended_at = $2 WHERE id = $1");
+    store.execute(suspend.text(key.id.as_str()).integer(at)).await.unwrap();
+    let tell = Statement::new("INSERT INTO session_changes (id, at, subject) VALUES ($1, $2, $3)");
+    let tell = tell.text("late").integer(at).text(format!("key:{}", key.id));
+    store.execute(tell).await.unwrap();
+    soon("the change is missed", || node.refusal(&secret) == Some(InvalidReason::KeySuspended)).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
@@ -240,6 +256,7 @@ async fn keys_on_sqlite() {
     a_life_of_keys(&location).await;
     limits_of_a_key(&location).await;
     two_nodes(&location).await;
+    late_clocks(&location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -249,6 +266,7 @@ async fn keys_on_postgres() {
     a_life_of_keys(&location).await;
     limits_of_a_key(&location).await;
     two_nodes(&location).await;
+    late_clocks(&location).await;
 }
 
 /// Wrong keys cost a hash and a look-up in memory: with the store gone they are refused all the same, and right ones go on.
