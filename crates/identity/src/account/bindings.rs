@@ -61,9 +61,10 @@ pub struct RoleBinding {
 const LIST: &str = "SELECT b.user_id AS user_id, NULL AS service_id, u.email AS name, b.role AS role, \
     b.scope AS scope, b.created_at AS created_at, b.expires_at AS expires_at \
     FROM role_bindings b JOIN users u ON u.id = b.user_id WHERE b.organization_id = $1 \
+    AND (b.expires_at IS NULL OR b.expires_at > $2) \
     UNION ALL SELECT NULL, r.service_id, s.name, r.role, r.scope, r.created_at, r.expires_at \
     FROM service_roles r JOIN services s ON s.id = r.service_id WHERE s.organization_id = $1 \
-    ORDER BY 3, 4 LIMIT 10000";
+    AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY 3, 4 LIMIT 10000";
 
 /// The tables of bindings, by the kind of their holder.
 struct Table {
@@ -138,7 +139,8 @@ impl Accounts {
     /// Who has which role in an organisation, by name.
     pub async fn bindings(&self, organization: &str) -> Result<Vec<RoleBinding>, AccountError> {
         let organization = self.organization(organization).await?.id;
-        let rows = self.store.rows(Statement::new(LIST).text(organization.as_str())).await?;
+        let rows =
+            self.store.rows(Statement::new(LIST).text(organization.as_str()).integer(moment::now())).await?;
         Ok(rows.iter().map(RoleBinding::of).collect::<Result<_, _>>()?)
     }
 
@@ -204,9 +206,13 @@ impl Accounts {
     }
 
     async fn is_member(&self, user: &str, organization: &str) -> Result<bool, StoreError> {
-        const READ: &str =
-            "SELECT role FROM role_bindings WHERE user_id = $1 AND organization_id = $2 LIMIT 1";
-        Ok(self.store.row(Statement::new(READ).text(user).text(organization)).await?.is_some())
+        const READ: &str = "SELECT role FROM role_bindings WHERE user_id = $1 AND organization_id = $2 \
+            AND (expires_at IS NULL OR expires_at > $3) LIMIT 1";
+        Ok(self
+            .store
+            .row(Statement::new(READ).text(user).text(organization).integer(moment::now()))
+            .await?
+            .is_some())
     }
 
     async fn resolve_holder(

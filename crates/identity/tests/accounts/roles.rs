@@ -88,6 +88,16 @@ async fn a_life_of_roles(location: &StoreLocation) {
     tokio::time::sleep(Duration::from_millis(450)).await;
     assert_eq!(node.grants(&token).await, "", "the role has ended");
 
+    assert!(
+        accounts.members("Roles Ltd").await.unwrap().is_empty()
+            && accounts.bindings("Roles Ltd").await.unwrap().is_empty()
+    );
+    accounts.add_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
+    accounts.remove_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
+    let other = accounts.organization("Other Ltd").await.unwrap().id;
+    let confusing = accounts.create_organization(other.as_str(), OPERATOR, &visit).await;
+    assert!(matches!(confusing, Err(AccountError::Name(_))), "the id of another: {confusing:?}");
+
     // A scoped role of the configuration, and a key of its holder.
     let scoped = NewBinding { scope: texts(&["orders:*"]), ..bound(&ada, "auditor") };
     let empty = node.bind("Roles Ltd", scoped, &operator).await;
@@ -106,7 +116,7 @@ async fn a_life_of_roles(location: &StoreLocation) {
     node.bind("Roles Ltd", of_service, &operator).await.unwrap();
     let standing = accounts.service_standing(&service.id).await.unwrap().unwrap();
     assert_eq!(standing.grants.len(), 2);
-    assert_eq!(accounts.bindings("Roles Ltd").await.unwrap().len(), 3);
+    assert_eq!(accounts.bindings("Roles Ltd").await.unwrap().len(), 2, "one has ended");
 
     // Who loses a role loses it everywhere.
     accounts.delete_custom_role("Roles Ltd", "support", &operator, &visit).await.unwrap();
