@@ -28,10 +28,18 @@ pub(crate) struct Binding {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) grants: Vec<Grant>,
-    /// Their names, those of an organisation's own as `ORGANISATION/NAME`.
+    /// The names of those that are not cut down, those of an organisation's own as `ORGANISATION/NAME`.
     pub(crate) roles: Vec<String>,
     /// When less of it will be true.
     pub(crate) until: Option<SystemTime>,
+}
+
+/// What somebody may do until a moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Term {
+    pub(crate) grants: Vec<Grant>,
+    /// `None`: for good.
+    pub(crate) ends: Option<SystemTime>,
 }
 
 impl Binding {
@@ -56,6 +64,15 @@ impl Binding {
         }
     }
 
+    fn is_live(&self, now: SystemTime) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+
+    fn counts(&self, organization: Option<&str>, now: SystemTime) -> bool {
+        let is_here = self.organization.is_empty() || organization == Some(&*self.organization);
+        is_here && self.is_live(now)
+    }
+
     fn grants(&self, roles: &RoleTable) -> Vec<Grant> {
         let whole = if self.role.starts_with(CUSTOM) {
             self.custom.to_vec()
@@ -68,6 +85,15 @@ impl Binding {
     }
 }
 
+/// Whether somebody with these bindings belongs to an organisation at `now`. What they are everywhere does not count.
+pub(crate) fn is_member<'b>(
+    bindings: impl IntoIterator<Item = &'b Binding>,
+    organization: &str,
+    now: SystemTime,
+) -> bool {
+    bindings.into_iter().any(|binding| *binding.organization == *organization && binding.is_live(now))
+}
+
 /// What these bindings give in an organisation (`None`: for none), at `now`.
 pub(crate) fn held<'b>(
     bindings: impl IntoIterator<Item = &'b Binding>,
@@ -77,8 +103,7 @@ pub(crate) fn held<'b>(
 ) -> Held {
     let mut held = Held::default();
     for binding in bindings {
-        let is_here = binding.organization.is_empty() || organization == Some(&*binding.organization);
-        if !is_here || binding.expires.is_some_and(|expires| expires <= now) {
+        if !binding.counts(organization, now) {
             continue;
         }
         held.until = match (held.until, binding.expires) {
@@ -86,11 +111,25 @@ pub(crate) fn held<'b>(
             (one, other) => one.or(other),
         };
         held.grants.extend(binding.grants(roles));
-        held.roles.push(binding.name());
+        // Policies that let a role do something mean all of it.
+        if binding.scope.is_empty() {
+            held.roles.push(binding.name());
+        }
     }
     held.grants.sort();
     held.grants.dedup();
     held
+}
+
+/// The same, binding by binding.
+pub(crate) fn terms<'b>(
+    bindings: impl IntoIterator<Item = &'b Binding>,
+    organization: Option<&str>,
+    roles: &RoleTable,
+    now: SystemTime,
+) -> Vec<Term> {
+    let counting = bindings.into_iter().filter(|binding| binding.counts(organization, now));
+    counting.map(|binding| Term { grants: binding.grants(roles), ends: binding.expires }).collect()
 }
 
 /// Grants as the store has them.
@@ -130,9 +169,15 @@ mod tests {
         assert_eq!(written(&at(None, 0).grants), "user:read");
         let inside = at(Some("acme"), 99);
         assert_eq!(written(&inside.grants), "orders:read tickets:* user:read");
-        assert_eq!(inside.roles, ["viewer", "acme/support"]);
+        assert_eq!(inside.roles, ["acme/support"], "the other one is cut down");
         assert_eq!(inside.until, Some(UNIX_EPOCH + Duration::from_secs(100)));
         assert_eq!(written(&at(Some("acme"), 100).grants), "user:read");
         assert_eq!(written(&at(Some("other"), 0).grants), "*:* user:read");
+
+        let is_member = |organization, seconds| {
+            is_member(&bindings, organization, UNIX_EPOCH + Duration::from_secs(seconds))
+        };
+        assert!(is_member("acme", 99) && is_member("other", 100));
+        assert!(!is_member("acme", 100) && !is_member("elsewhere", 0));
     }
 }

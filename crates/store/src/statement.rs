@@ -33,7 +33,7 @@ impl Statement {
 
     /// The same, where `None` is `NULL`.
     pub fn optional_text(mut self, text: Option<impl Into<String>>) -> Self {
-        self.values.push(Value::Text(text.map(Into::into)));
+        self.values.push(Value::Text(text.map(Into::into).map(without_nul)));
         self
     }
 
@@ -58,6 +58,12 @@ impl Statement {
             Value::Integer(integer) => query.bind(integer),
         })
     }
+}
+
+/// PostgreSQL has no NUL in texts and refuses the statement. Whoever sends one is not to look like a failure of the store,
+/// and what it becomes (U+FFFD) is no text that somebody else could mean.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 impl fmt::Debug for Statement {

@@ -11,7 +11,7 @@ use bartizan_mail::Mailer;
 use bartizan_model::Grant;
 use bartizan_policy::{BuiltInRole, RoleTable};
 use bartizan_store::{Statement, Store, StoreError, Transaction};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
     AccountError, audit, background::Background, protection::Protection, seal::FactorKeys, secret::Secrets,
@@ -20,17 +20,21 @@ use super::{
 use crate::{
     LiveKeys, TokenPrefix,
     api_key::record::Owner,
-    holder::Held,
+    holder::{Held, Term},
     openid::OpenIdProvider,
     session::{LiveSessions, changes::SessionChanges, live::LiveSession, moment},
 };
 
 /// How often the changes of other gateways are read.
 const FOLLOW: Duration = Duration::from_millis(500);
-/// How often what has ended is removed, in turns of [`FOLLOW`].
-const TIDY: u32 = 1200;
-/// How often it is noted when keys were used, in turns of [`FOLLOW`].
-const NOTE_USES: u32 = 10;
+/// How long the changes of other gateways may take to read.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is noted when keys were used.
+const NOTE_USES: Duration = Duration::from_secs(5);
+/// How often every key is read again, whatever has been told: in turns of [`NOTE_USES`].
+const READ_ALL: u32 = 60;
+/// How often what has ended is removed, in turns of [`NOTE_USES`].
+const TIDY: u32 = 120;
 /// How many batches of them at most; the rest waits for the next time.
 const BATCHES: u32 = 10;
 /// Removes what has ended.
@@ -108,6 +112,7 @@ impl Accounts {
             store,
         });
         tokio::spawn(attend(Arc::downgrade(&accounts)));
+        tokio::spawn(keep_house(Arc::downgrade(&accounts)));
         Ok(accounts)
     }
 
@@ -187,10 +192,16 @@ impl Accounts {
         session.held(&self.settings.load().roles, SystemTime::now())
     }
 
+    /// The same, and how long.
+    pub(crate) fn terms_of(&self, session: &LiveSession) -> Vec<Term> {
+        session.terms(&self.settings.load().roles, SystemTime::now())
+    }
+
     /// Takes over what other gateways have changed.
     async fn follow(&self) -> Result<(), StoreError> {
         let began = Instant::now();
-        let told = self.live.changes().follow(&self.store).await?;
+        let late = |_| Err(StoreError::Busy { store: self.store.label().to_owned() });
+        let told = timeout(PATIENCE, self.live.changes().follow(&self.store)).await.unwrap_or_else(late)?;
         self.live.keys().follow(began, &told).await
     }
 
@@ -237,11 +248,12 @@ fn mailer(settings: Option<&Mail>) -> Result<Option<Arc<Mailer>>, AccountError> 
     Ok(settings.map(Mailer::start).transpose()?.map(Arc::new))
 }
 
+/// Follows what other gateways change.
 async fn attend(accounts: Weak<Accounts>) {
     let mut tick = interval(FOLLOW);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_cut_off = false;
-    for turn in 0_u32.. {
+    loop {
         tick.tick().await;
         let Some(accounts) = accounts.upgrade() else { return };
         match accounts.follow().await {
@@ -255,11 +267,24 @@ async fn attend(accounts: Weak<Accounts>) {
             Ok(()) => {}
         }
         is_cut_off = false;
-        if turn.is_multiple_of(NOTE_USES) {
-            accounts.note_uses().await;
-        }
+    }
+}
+
+/// What takes its time, and must not hold up what other gateways change.
+async fn keep_house(accounts: Weak<Accounts>) {
+    let mut tick = interval(NOTE_USES);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for turn in 0_u32.. {
+        tick.tick().await;
+        let Some(accounts) = accounts.upgrade() else { return };
+        accounts.note_uses().await;
         if turn.is_multiple_of(TIDY) {
             accounts.tidy().await;
+        }
+        if turn % READ_ALL == READ_ALL - 1
+            && let Err(error) = accounts.keys().read_all().await
+        {
+            tracing::warn!(%error, "the API keys cannot be read again: trying later");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! API keys in the store: made, shown once, rotated, suspended, revoked.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bartizan_model::UserId;
 use bartizan_store::{Statement, StoreError, Transaction};
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     LiveKeys, OpaqueToken,
+    api_key::{owners, record::OwnerId},
     holder::written,
     session::{changes::SessionChanges, moment},
 };
@@ -179,7 +180,7 @@ impl Accounts {
             KeyOwner::Person(person, organization) => {
                 let user = self.resolve(person).await?;
                 let organization = match organization {
-                    Some(which) => Some(self.organization(which).await?.id.to_string()),
+                    Some(which) => Some(self.organization_of(&user, which).await?),
                     None => None,
                 };
                 (Some(user.to_string()), None, organization)
@@ -192,6 +193,18 @@ impl Accounts {
                 (None, None, Some(self.organization(which).await?.id.to_string()))
             }
         })
+    }
+
+    /// The organisation, if the person belongs to it.
+    async fn organization_of(&self, user: &UserId, which: &str) -> Result<String, AccountError> {
+        let organization = self.organization(which).await?.id;
+        let owner = owners::read(&self.store, &OwnerId::Person(user.as_str().into())).await?;
+        if owner.is_some_and(|owner| owner.belongs(Some(organization.as_str()), SystemTime::now())) {
+            return Ok(organization.to_string());
+        }
+        Err(AccountError::Invalid(format!(
+            "the person does not belong to `{which}`: give them a role there first, or make a key of the organisation"
+        )))
     }
 
     async fn add_secret(
@@ -235,6 +248,7 @@ impl Accounts {
         let details = json!({ "before": shown(before), "after": shown(after) });
         done(action, actor, &key.id, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(self.live.keys().reread(&key.id).await?)
+        self.live.keys().reread(&key.id).await;
+        Ok(())
     }
 }

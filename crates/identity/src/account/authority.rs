@@ -1,10 +1,12 @@
 //! On whose authority something is given: an operator's, or a person's in their organisation.
 
+use std::time::SystemTime;
+
 use bartizan_model::{Grant, OrganizationId, Permission};
 use bartizan_policy::beyond;
 
 use super::{AccountError, Accounts, CurrentSession};
-use crate::SessionToken;
+use crate::{SessionToken, holder::Term};
 
 /// Who gives roles, and what they may give.
 #[derive(Debug)]
@@ -38,14 +40,30 @@ impl Authority<'_> {
         }
     }
 
-    /// Whether it may give this, or take it away.
-    pub(crate) fn check_gift(&self, grants: &[Grant]) -> Result<(), AccountError> {
+    /// Whether it may give this for so long (`None`: for good). What somebody has for a while they give for a while.
+    pub(crate) fn check_gift(&self, grants: &[Grant], until: Option<SystemTime>) -> Result<(), AccountError> {
+        let outlasts = |term: &&Term| term.ends.is_none_or(|ends| until.is_some_and(|until| until <= ends));
+        self.check_within(grants, outlasts, "give", "you do not have it, or not for so long")
+    }
+
+    /// Whether it may take this away, or hand a part of itself to a key.
+    pub(crate) fn check_reach(&self, grants: &[Grant]) -> Result<(), AccountError> {
+        self.check_within(grants, |_| true, "give or take", "you do not have it")
+    }
+
+    fn check_within(
+        &self,
+        grants: &[Grant],
+        counts: impl Fn(&&Term) -> bool,
+        verb: &str,
+        reason: &str,
+    ) -> Result<(), AccountError> {
         let Self::Manager(session) = self else { return Ok(()) };
-        match beyond(grants, &granted(session)) {
+        let held: Vec<Grant> =
+            session.terms.iter().filter(counts).flat_map(|term| term.grants.iter().cloned()).collect();
+        match beyond(grants, &held) {
             None => Ok(()),
-            Some(grant) => {
-                Err(AccountError::Forbidden(format!("you cannot give or take `{grant}`: you do not have it")))
-            }
+            Some(grant) => Err(AccountError::Forbidden(format!("you cannot {verb} `{grant}`: {reason}"))),
         }
     }
 }

@@ -4,13 +4,16 @@ use std::time::SystemTime;
 
 use bartizan_model::Grant;
 use bartizan_policy::intersection;
-use bartizan_store::{Row, Statement, StoreError};
+use bartizan_store::{Row, Statement, StoreError, Transaction};
 use serde_json::{Value, json};
 
-use super::{AccountError, Accounts, Authority, PersonId, Visit, login::done, machine_words::parse_grants};
+use super::{
+    AccountError, Accounts, Authority, PersonId, Visit, login::done, machine_words::parse_grants,
+    roles::lock_one,
+};
 use crate::{
     api_key::record::OwnerId,
-    holder::{grants, written},
+    holder::{CUSTOM, grants, written},
     session::{changes::SessionChanges, moment},
 };
 
@@ -58,24 +61,29 @@ pub struct RoleBinding {
 const LIST: &str = "SELECT b.user_id AS user_id, NULL AS service_id, u.email AS name, b.role AS role, \
     b.scope AS scope, b.created_at AS created_at, b.expires_at AS expires_at \
     FROM role_bindings b JOIN users u ON u.id = b.user_id WHERE b.organization_id = $1 \
+    AND (b.expires_at IS NULL OR b.expires_at > $2) \
     UNION ALL SELECT NULL, r.service_id, s.name, r.role, r.scope, r.created_at, r.expires_at \
     FROM service_roles r JOIN services s ON s.id = r.service_id WHERE s.organization_id = $1 \
-    ORDER BY 3, 4 LIMIT 10000";
+    AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY 3, 4 LIMIT 10000";
 
 /// The tables of bindings, by the kind of their holder.
 struct Table {
+    lock: &'static str,
     bind: &'static str,
     unbind: &'static str,
     read: &'static str,
 }
 
 const PEOPLE: Table = Table {
+    lock: "UPDATE role_bindings SET role = role WHERE user_id = $1 AND organization_id = $2 AND role = $3",
     bind: "INSERT INTO role_bindings (user_id, organization_id, role, scope, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6)",
     unbind: "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3",
     read: "SELECT scope, expires_at FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3",
 };
 const SERVICES: Table = Table {
+    lock: "UPDATE service_roles SET role = role WHERE service_id = $1 AND role = $3 \
+        AND service_id IN (SELECT id FROM services WHERE organization_id = $2)",
     bind: "INSERT INTO service_roles (service_id, role, scope, created_at, expires_at) \
         SELECT id, $3, $4, $5, $6 FROM services WHERE id = $1 AND organization_id = $2",
     unbind: "DELETE FROM service_roles WHERE service_id = $1 AND role = $3 \
@@ -96,16 +104,15 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let organization = self.organization(organization).await?.id;
         authority.check(&organization)?;
-        let (role, grants) = self.role_in(organization.as_str(), &new.role).await?;
+        let (role, _) = self.role_in(organization.as_str(), &new.role).await?;
         let scope = if new.scope.is_empty() { Vec::new() } else { parse_grants(&new.scope)? };
-        let given = if scope.is_empty() { grants } else { intersection(&grants, &scope) };
-        authority.check_gift(&given)?;
-        let expires = new.expires.map(moment::milliseconds);
-        if expires.is_some_and(|expires| expires <= moment::now()) {
+        // As exactly as the store has it.
+        let expires = new.expires.map(|expires| moment::moment(moment::milliseconds(expires)));
+        if expires.is_some_and(|expires| expires <= SystemTime::now()) {
             return Err(AccountError::Invalid("a role cannot end before it begins".into()));
         }
         let place = (organization.as_str(), role.as_str());
-        let bound = Bound { scope: written(&scope), expires };
+        let bound = Bound { scope, expires };
         self.change_binding(&new.holder, place, Some(bound), authority, visit).await
     }
 
@@ -120,12 +127,11 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let organization = self.organization(organization).await?.id;
         authority.check(&organization)?;
-        let (role, grants) = match self.role_in(organization.as_str(), role).await {
+        let role = match self.role_in(organization.as_str(), role).await {
             // What the configuration knows no longer can still be taken away.
-            Err(AccountError::UnknownRole(_)) => (role.to_owned(), Vec::new()),
-            known => known?,
+            Err(AccountError::UnknownRole(_)) => role.to_owned(),
+            known => known?.0,
         };
-        authority.check_gift(&grants)?;
         let place = (organization.as_str(), role.as_str());
         self.change_binding(holder, place, None, authority, visit).await
     }
@@ -133,7 +139,8 @@ impl Accounts {
     /// Who has which role in an organisation, by name.
     pub async fn bindings(&self, organization: &str) -> Result<Vec<RoleBinding>, AccountError> {
         let organization = self.organization(organization).await?.id;
-        let rows = self.store.rows(Statement::new(LIST).text(organization.as_str())).await?;
+        let rows =
+            self.store.rows(Statement::new(LIST).text(organization.as_str()).integer(moment::now())).await?;
         Ok(rows.iter().map(RoleBinding::of).collect::<Result<_, _>>()?)
     }
 
@@ -148,16 +155,28 @@ impl Accounts {
         let (id, table, owner) = self.resolve_holder(holder, organization, authority).await?;
         let at = |sql| Statement::new(sql).text(id.as_str()).text(organization).text(role);
         let mut transaction = self.store.begin().await?;
-        let before = transaction.row(at(table.read)).await?.as_ref().map(Bound::of).transpose()?;
-        if before.is_none() && bound.is_none() {
-            return Err(AccountError::Missing("such role of theirs there".into()));
+        let whole = self.lock_role(&mut transaction, organization, role).await?;
+        // Also the lock: what is checked here is what is taken away.
+        let before = match transaction.execute(at(table.lock)).await? {
+            0 => None,
+            _ => transaction.row(at(table.read)).await?.as_ref().map(Bound::of).transpose()?,
+        };
+        if let Some(before) = &before {
+            authority.check_reach(&before.part_of(whole.as_deref().unwrap_or_default()))?;
+            transaction.execute(at(table.unbind)).await?;
         }
-        transaction.execute(at(table.unbind)).await?;
-        if let Some(Bound { scope, expires }) = &bound {
-            let bind = at(table.bind).text(scope.as_str()).integer(moment::now()).optional_integer(*expires);
-            transaction.execute(bind).await?;
+        match (&bound, &whole) {
+            (Some(bound), Some(whole)) => {
+                bound.check(whole, authority)?;
+                bind(&mut transaction, at(table.bind), bound).await?;
+            }
+            (Some(_), None) => return Err(AccountError::UnknownRole(role.into())),
+            (None, _) if before.is_none() => {
+                return Err(AccountError::Missing("such role of theirs there".into()));
+            }
+            (None, _) => {}
         }
-        SessionChanges::tell(&mut transaction, &id).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, &id).await?;
         let action = if bound.is_some() { "role.bind" } else { "role.unbind" };
         let shown = |bound: Option<&Bound>| bound.map_or(Value::Null, Bound::audited);
         let details = json!({
@@ -167,13 +186,33 @@ impl Accounts {
         done(action, authority.actor(), &id, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[id]);
-        Ok(self.live.keys().reread_owner(&owner).await?)
+        self.live.keys().reread_owner(&owner).await;
+        Ok(())
+    }
+
+    /// What a role grants now; of an organisation's own, until the transaction ends. `None`: it is known no longer.
+    async fn lock_role(
+        &self,
+        transaction: &mut Transaction,
+        organization: &str,
+        role: &str,
+    ) -> Result<Option<Vec<Grant>>, AccountError> {
+        let Some(name) = role.strip_prefix(CUSTOM) else { return Ok(self.configured_role(role)) };
+        match lock_one(transaction, organization, name).await {
+            Ok(role) => Ok(Some(role.permissions)),
+            Err(AccountError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn is_member(&self, user: &str, organization: &str) -> Result<bool, StoreError> {
-        const READ: &str =
-            "SELECT role FROM role_bindings WHERE user_id = $1 AND organization_id = $2 LIMIT 1";
-        Ok(self.store.row(Statement::new(READ).text(user).text(organization)).await?.is_some())
+        const READ: &str = "SELECT role FROM role_bindings WHERE user_id = $1 AND organization_id = $2 \
+            AND (expires_at IS NULL OR expires_at > $3) LIMIT 1";
+        Ok(self
+            .store
+            .row(Statement::new(READ).text(user).text(organization).integer(moment::now()))
+            .await?
+            .is_some())
     }
 
     async fn resolve_holder(
@@ -202,19 +241,47 @@ impl Accounts {
     }
 }
 
+/// Writes a binding that is not there.
+async fn bind(transaction: &mut Transaction, at: Statement, bound: &Bound) -> Result<(), AccountError> {
+    let expires = bound.expires.map(moment::milliseconds);
+    let bind = at.text(written(&bound.scope)).integer(moment::now()).optional_integer(expires);
+    match transaction.execute(bind).await {
+        Ok(1) => Ok(()),
+        Ok(_) => Err(AccountError::Missing("such service in this organisation".into())),
+        Err(StoreError::Duplicate) => Err(AccountError::Taken("the role".into())),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// How a role is bound.
 struct Bound {
-    scope: String,
-    expires: Option<i64>,
+    /// Empty: whole.
+    scope: Vec<Grant>,
+    expires: Option<SystemTime>,
 }
 
 impl Bound {
     fn of(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { scope: row.text("scope")?, expires: row.optional_integer("expires_at")? })
+        let expires = row.optional_integer("expires_at")?.map(moment::moment);
+        Ok(Self { scope: grants(&row.text("scope")?)?.into_vec(), expires })
+    }
+
+    /// What it gives of a role.
+    fn part_of(&self, whole: &[Grant]) -> Vec<Grant> {
+        if self.scope.is_empty() { whole.to_vec() } else { intersection(whole, &self.scope) }
+    }
+
+    /// Whether it gives something, and nothing that whoever gives it does not have.
+    fn check(&self, whole: &[Grant], authority: &Authority<'_>) -> Result<(), AccountError> {
+        let given = self.part_of(whole);
+        if given.is_empty() && !self.scope.is_empty() {
+            return Err(AccountError::Invalid("the role grants nothing of this scope".into()));
+        }
+        authority.check_gift(&given, self.expires)
     }
 
     fn audited(&self) -> Value {
-        json!({ "scope": self.scope, "expires": self.expires })
+        json!({ "scope": written(&self.scope), "expires": self.expires.map(moment::milliseconds) })
     }
 }
 

@@ -168,7 +168,7 @@ impl Accounts {
         // Whoever confirms it has just shown it.
         let methods = session.methods.and(Methods::ONE_TIME_CODE);
         prove(&mut transaction, &session, methods, visit).await?;
-        SessionChanges::tell(&mut transaction, user).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, user).await?;
         let details = json!({ "factor": id, "kind": kind.map(FactorKind::name) });
         done("factor.add", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -226,7 +226,7 @@ impl Accounts {
         let row = transaction.row(Statement::new(REMOVE).text(id).text(user)).await?;
         let row = row.ok_or_else(|| AccountError::Missing("factor of yours with this id".into()))?;
         transaction.execute(Statement::new(PAPER).text(user)).await?;
-        SessionChanges::tell(&mut transaction, user).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, user).await?;
         let details = json!({ "factor": id, "kind": row.text("kind")? });
         done("factor.remove", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -322,7 +322,7 @@ pub(crate) async fn prove(
         .text(visit.address())
         .text(visit.client());
     transaction.execute(prove).await?;
-    SessionChanges::tell(transaction, session.id.as_str()).await
+    SessionChanges::tell_and_revoke(transaction, session.id.as_str()).await
 }
 
 async fn write_recovery_codes(

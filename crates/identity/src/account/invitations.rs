@@ -80,7 +80,7 @@ impl Accounts {
             return Err(AccountError::SignUpOff);
         }
         self.check_role(role)?;
-        Authority::Manager(&session).check_gift(&self.configured_role(role).unwrap_or_default())?;
+        Authority::Manager(&session).check_gift(&self.configured_role(role).unwrap_or_default(), None)?;
         let name = self.organization(organization.as_str()).await?.name;
         let place = (Some(organization), Some(name.as_str()));
         self.write_invitation(email, place, role, session.user.as_str(), visit).await
@@ -170,7 +170,7 @@ impl Accounts {
             StoreError::Duplicate => AccountError::Taken("the role that you are invited to".into()),
             other => other.into(),
         })?;
-        SessionChanges::tell(&mut transaction, user).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, user).await?;
         let details = json!({ "role": invited.role, "organization": invited.organization });
         done("invitation.accept", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;

@@ -58,6 +58,9 @@ pub(crate) struct Credentials {
     is_disabled: bool,
 }
 
+/// As long as an address can be (RFC 5321, section 4.5.3.1.3).
+const LONGEST_SUBJECT: usize = 254;
+
 const FIND: &str = "SELECT u.id, u.disabled_at, p.hash FROM users u \
     LEFT JOIN password_credentials p ON p.user_id = u.id WHERE u.email = $1";
 
@@ -70,12 +73,14 @@ impl Accounts {
     pub async fn log_in(&self, login: &Login, visit: &Visit) -> Result<LoggedIn, AccountError> {
         let email: Option<EmailAddress> = login.email.parse().ok();
         let told = email.as_ref().map_or(login.email.as_str(), EmailAddress::as_str);
+        // Some type their password there: what is no address stays out of the trail.
+        let audited = email.as_ref().map_or("", EmailAddress::as_str);
         let password = Password::new(&login.password).ok();
         let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit);
         let ticket = match begun {
             Ok(ticket) => ticket,
             Err(error) => {
-                self.refused("login", told, visit).await?;
+                self.refused("login", audited, visit).await?;
                 return Err(error);
             }
         };
@@ -84,7 +89,7 @@ impl Accounts {
             Ok(_) => self.protection.succeeded(ticket),
             Err(AccountError::WrongCredentials) => {
                 self.protection.failed(ticket, visit);
-                self.refused("login", told, visit).await?;
+                self.refused("login", audited, visit).await?;
             }
             Err(_) => self.protection.withdrawn(ticket),
         }
@@ -230,15 +235,16 @@ impl Accounts {
         Ok((session, ended))
     }
 
-    /// An attempt that failed.
+    /// An attempt that failed. The subject is what somebody said, of any length.
     pub(crate) async fn refused(
         &self,
         action: &'static str,
         subject: &str,
         visit: &Visit,
     ) -> Result<(), StoreError> {
-        let entry =
-            Entry { action, outcome: Outcome::Refused, actor: "", subject, visit, details: Value::Null };
+        let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
+        let (outcome, details) = (Outcome::Refused, Value::Null);
+        let entry = Entry { action, outcome, actor: "", subject: &subject, visit, details };
         entry.write_alone(&self.store).await
     }
 
@@ -279,7 +285,7 @@ pub(crate) fn done<'a>(
 pub(crate) async fn end_session(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
     transaction.execute(Statement::new("DELETE FROM sessions WHERE id = $1").text(id)).await?;
     family::end_of_session(transaction, id).await?;
-    SessionChanges::tell(transaction, id).await
+    SessionChanges::tell_and_revoke(transaction, id).await
 }
 
 /// Stores another password and ends the sessions that began with the old one. Returns what is to be noted.
@@ -300,7 +306,7 @@ pub(crate) async fn end_all(transaction: &mut Transaction, user: &str) -> Result
     transaction.execute(Statement::new("DELETE FROM sessions WHERE user_id = $1").text(user)).await?;
     family::end_of_person(transaction, user).await?;
     forget_tickets(transaction, user).await?;
-    SessionChanges::tell(transaction, user).await?;
+    SessionChanges::tell_and_revoke(transaction, user).await?;
     Ok(vec![user.to_owned()])
 }
 

@@ -14,7 +14,7 @@ pub(crate) async fn mark_moved(store: &Store, home: &Home, visit: &Visit) -> Res
     if transaction.execute(Statement::new(MARK).text(session).integer(moment::now())).await? == 0 {
         return Ok(());
     }
-    SessionChanges::tell(&mut transaction, session).await?;
+    SessionChanges::tell_and_revoke(&mut transaction, session).await?;
     let details = json!({ "session": session });
     done("session.moved", user, user, visit, details).write(&mut transaction).await?;
     transaction.commit().await

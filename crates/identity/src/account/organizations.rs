@@ -48,6 +48,11 @@ impl Accounts {
     ) -> Result<Organization, AccountError> {
         const CREATE: &str = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
         let name = check_name(name)?;
+        if uuid::Uuid::try_parse(name).is_ok() {
+            return Err(AccountError::Name(
+                "a name that looks like an id stands for two organisations: take another",
+            ));
+        }
         let (id, now) = (OrganizationId::generate(), moment::now());
         let mut transaction = self.store.begin().await?;
         let create = Statement::new(CREATE).text(id.as_str()).text(name).integer(now);
@@ -76,7 +81,8 @@ impl Accounts {
 
     /// The organisation with this id or name.
     pub async fn organization(&self, which: &str) -> Result<Organization, AccountError> {
-        const READ: &str = "SELECT id, name, created_at FROM organizations WHERE id = $1 OR name = $1";
+        const READ: &str = "SELECT id, name, created_at FROM organizations WHERE id = $1 OR name = $1 \
+            ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END";
         let row = self.store.row(Statement::new(READ).text(which)).await?;
         let row = row.ok_or_else(|| AccountError::Missing(format!("organisation `{which}`")))?;
         Ok(Organization::of(&row)?)
@@ -85,9 +91,12 @@ impl Accounts {
     /// Who is what in an organisation.
     pub async fn members(&self, which: &str) -> Result<Vec<Membership>, AccountError> {
         const READ: &str = "SELECT u.id, u.email, r.role FROM role_bindings r JOIN users u ON u.id = r.user_id \
-            WHERE r.organization_id = $1 ORDER BY u.email, r.role LIMIT 10000";
+            WHERE r.organization_id = $1 AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY u.email, r.role LIMIT 10000";
         let organization = self.organization(which).await?;
-        let rows = self.store.rows(Statement::new(READ).text(organization.id.as_str())).await?;
+        let rows = self
+            .store
+            .rows(Statement::new(READ).text(organization.id.as_str()).integer(moment::now()))
+            .await?;
         let member = |row: &Row| {
             Ok(Membership { user: row.text("id")?, email: row.text("email")?, role: row.text("role")? })
         };
@@ -140,6 +149,7 @@ impl Accounts {
         let role = role.as_str();
         let user = self.resolve(who).await?;
         let mut transaction = self.store.begin().await?;
+        transaction.execute(forget_ended(user.as_str(), &organization, role)).await?;
         let changed = transaction.execute(statement(user.as_str(), &organization, role)).await;
         match changed {
             Err(StoreError::Duplicate) => {
@@ -148,7 +158,7 @@ impl Accounts {
             Ok(0) => return Err(AccountError::Missing(format!("role `{role}` of `{}` there", who.0))),
             changed => changed?,
         };
-        SessionChanges::tell(&mut transaction, user.as_str()).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, user.as_str()).await?;
         let held = |held: bool| held.then_some(role);
         let details = json!({
             "role": role, "organization": organization,
@@ -159,6 +169,13 @@ impl Accounts {
         self.note(&[user.as_str().to_owned()]);
         Ok(())
     }
+}
+
+/// A role that has ended is not in the way of the same role.
+fn forget_ended(user: &str, organization: &str, role: &str) -> Statement {
+    const FORGET: &str = "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3 \
+        AND expires_at <= $4";
+    Statement::new(FORGET).text(user).text(organization).text(role).integer(moment::now())
 }
 
 fn unbind_role(user: &str, organization: &str, role: &str) -> Statement {

@@ -35,7 +35,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(ApiKey, SecretString), AccountError> {
         let session = self.permitted_session(token, "api_key:create").await?;
-        Authority::Manager(&session).check_gift(&parse_grants(&new.permissions)?)?;
+        Authority::Manager(&session).check_reach(&parse_grants(&new.permissions)?)?;
         let who = PersonId(session.user.to_string());
         let mine = KeyFilter { user: Some(who.clone()), ..KeyFilter::default() };
         if self.api_keys(&mine).await?.len() >= MOST {

@@ -12,7 +12,10 @@ use super::{
     AccountError, Accounts, EmailAddress, Methods, PersonId, Visit,
     login::{done, end_all, end_session},
 };
-use crate::session::{Home, SessionToken, cookie, live::Unavailable, moment};
+use crate::{
+    holder::Term,
+    session::{Home, SessionToken, cookie, live::Unavailable, moment},
+};
 
 /// A session, for the person who holds it.
 #[derive(Debug, Clone)]
@@ -43,6 +46,8 @@ pub struct CurrentSession {
     pub second_factor_due: Option<SystemTime>,
     /// Where its person was proven last.
     pub home: Arc<Home>,
+    /// What its person may do, and how long.
+    pub(crate) terms: Vec<Term>,
 }
 
 /// A session in a list.
@@ -89,6 +94,7 @@ impl Accounts {
         let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
         Ok(CurrentSession {
             home: Arc::new(live.home()),
+            terms: self.terms_of(&live),
             email: row.text("email")?.parse().map_err(nonsense)?,
             name: row.text("name")?,
             permissions: held.grants.iter().map(ToString::to_string).collect(),

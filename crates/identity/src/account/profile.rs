@@ -115,7 +115,7 @@ impl Accounts {
         // What went to the old address opens nothing any more.
         Link::forget(&mut transaction, LinkPurpose::ResetPassword, &user).await?;
         transaction.execute(Statement::new(FORGET).text(user.as_str())).await?;
-        SessionChanges::tell(&mut transaction, &user).await?;
+        SessionChanges::tell_and_revoke(&mut transaction, &user).await?;
         let details = json!({ "before": before, "after": email });
         done("user.change_email", &user, &user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;

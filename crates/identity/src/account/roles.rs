@@ -50,7 +50,7 @@ impl Accounts {
             return Err(AccountError::Taken(format!("`{name}` stands for another role and")));
         }
         let permissions = parse_grants(permissions)?;
-        authority.check_gift(&permissions)?;
+        authority.check_gift(&permissions, None)?;
         if self.custom_roles(organization.as_str()).await?.len() >= MOST {
             return Err(AccountError::Invalid(format!("an organisation has {MOST} roles at most")));
         }
@@ -98,8 +98,8 @@ impl Accounts {
         let name = name.strip_prefix(CUSTOM).unwrap_or(name);
         let bound = format!("{CUSTOM}{name}");
         let (which, mut transaction) = (organization.as_str(), self.store.begin().await?);
-        let before = read_one(&mut transaction, which, name).await?;
-        authority.check_gift(&before.permissions)?;
+        let before = lock_one(&mut transaction, which, name).await?;
+        authority.check_reach(&before.permissions)?;
         let changed = tell_holders(&mut transaction, which, &bound).await?;
         transaction.execute(Statement::new(UNBIND).text(which).text(bound.as_str())).await?;
         transaction.execute(Statement::new(UNBIND_SERVICES).text(which).text(bound)).await?;
@@ -141,7 +141,7 @@ async fn tell_holders(
     let rows = transaction.rows(Statement::new(HOLDERS).text(organization).text(role)).await?;
     let holders = rows.iter().map(|row| row.text("holder")).collect::<Result<Vec<_>, _>>()?;
     for holder in &holders {
-        SessionChanges::tell(transaction, holder).await?;
+        SessionChanges::tell_and_revoke(transaction, holder).await?;
     }
     Ok(holders)
 }
@@ -156,6 +156,17 @@ async fn read_one(
         AccountError::Missing(format!("role `{}` there", name.chars().take(64).collect::<String>()))
     })?;
     Ok(CustomRole::of(&row)?)
+}
+
+/// The same, and nobody else binds or deletes it until the transaction ends.
+pub(super) async fn lock_one(
+    transaction: &mut Transaction,
+    organization: &str,
+    name: &str,
+) -> Result<CustomRole, AccountError> {
+    const LOCK: &str = "UPDATE custom_roles SET name = name WHERE organization_id = $1 AND name = $2";
+    transaction.execute(Statement::new(LOCK).text(organization).text(name)).await?;
+    read_one(transaction, organization, name).await
 }
 
 impl CustomRole {

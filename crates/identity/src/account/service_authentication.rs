@@ -3,16 +3,20 @@
 //! What is wrong is not told: an unknown client, a wrong proof and a suspended service are the same to whoever asks. Of
 //! secrets they cost the same, too: where there is none, the one that is presented is compared with one that nobody has.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use bartizan_model::{Grant, OrganizationId};
 use bartizan_store::{Row, Statement, StoreError};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{AccountError, Accounts, CredentialKind, Visit};
+use super::{AccountError, Accounts, CredentialKind, Visit, login::done};
 use crate::{
     ClientCertificate, InvalidReason, TokenHeader,
     api_key::{owners, record::OwnerId},
@@ -26,7 +30,7 @@ use crate::{
 };
 
 /// How a service proves itself.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum ServiceProof<'a> {
     /// Its secret, as `client_secret_basic` and `client_secret_post` bring it (RFC 6749, section 2.3.1).
     Secret(&'a SecretString),
@@ -39,6 +43,17 @@ pub enum ServiceProof<'a> {
     },
     /// The certificate of its connection, verified by the listener (`tls_client_auth`, RFC 8705, section 2.1).
     Certificate(&'a ClientCertificate),
+}
+
+/// Without what proves: an assertion is good until it was used.
+impl fmt::Debug for ServiceProof<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secret(_) => "Secret(***)",
+            Self::Assertion { .. } => "Assertion(***)",
+            Self::Certificate(_) => "Certificate",
+        })
+    }
 }
 
 /// A service that has proven itself, and what it may do now.
@@ -86,6 +101,8 @@ impl Accounts {
         };
         let standing = if proven { self.service_standing(client_id).await? } else { None };
         if let Some(standing) = standing {
+            let entry = done("service.authenticate", client_id, client_id, visit, Value::Null);
+            entry.write_alone(&self.store).await?;
             return Ok(standing);
         }
         let subject: String = client_id.chars().take(64).collect();

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use bartizan_model::Grant;
+use bartizan_policy::beyond;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -157,7 +158,7 @@ impl Accounts {
         let (mut transaction, before) = self.begin_service_change(id).await?;
         transaction.execute(Statement::new(DELETE).text(id)).await?;
         changed(transaction, ("service.delete", Some(&before), None), actor, visit).await?;
-        self.follow_service(id).await?;
+        self.follow_service(id).await;
         Ok(before)
     }
 
@@ -174,7 +175,7 @@ impl Accounts {
         transaction.execute(change).await?;
         let after = read_service(&mut transaction, id).await?;
         changed(transaction, (action, Some(&before), Some(&after)), actor, visit).await?;
-        self.follow_service(id).await?;
+        self.follow_service(id).await;
         Ok(after)
     }
 
@@ -192,9 +193,9 @@ impl Accounts {
         Ok((transaction, before))
     }
 
-    async fn follow_service(&self, id: &str) -> Result<(), AccountError> {
+    async fn follow_service(&self, id: &str) {
         self.note(&[id.to_owned()]);
-        Ok(self.live.keys().reread_owner(&OwnerId::Service(id.into())).await?)
+        self.live.keys().reread_owner(&OwnerId::Service(id.into())).await;
     }
 }
 
@@ -211,7 +212,11 @@ pub(crate) async fn changed(
     visit: &Visit,
 ) -> Result<(), AccountError> {
     let Some(service) = after.or(before) else { return Ok(()) };
-    SessionChanges::tell(&mut transaction, &service.id).await?;
+    if after.is_none_or(|after| before.is_some_and(|before| after.has_less_than(before))) {
+        SessionChanges::tell_and_revoke(&mut transaction, &service.id).await?;
+    } else {
+        SessionChanges::tell(&mut transaction, &service.id).await?;
+    }
     let shown = |service: Option<&Service>| service.map_or(Value::Null, Service::audited);
     let details = json!({ "before": shown(before), "after": shown(after) });
     done(action, actor, &service.id, visit, details).write(&mut transaction).await?;
@@ -245,6 +250,11 @@ impl Service {
             }
         }
         Ok(services)
+    }
+
+    /// Whether tokens that were issued before say too much. Other credentials issue no other tokens.
+    fn has_less_than(&self, before: &Self) -> bool {
+        self.suspended.is_some() || beyond(&before.permissions, &self.permissions).is_some()
     }
 
     fn audited(&self) -> Value {

@@ -2,7 +2,7 @@
 //!
 //! Everything is read once at the start, in pages. After that the changes that gateways tell each other
 //! ([`SessionChanges`](crate::session::changes::SessionChanges)) say what to read again: one key, or one owner. After
-//! a silence that may have swallowed a change, everything is read again; while the store is silent, keys are good for half
+//! a silence that may have swallowed a change, and every few minutes, everything is read again; while the store is silent, keys are good for half
 //! a minute, and after that nobody can say whether they still are.
 
 use std::{
@@ -17,18 +17,20 @@ use std::{
 use aws_lc_rs::hmac;
 use bartizan_store::{Row, Statement, Store, StoreError};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     index::{KeyDigest, KeyIndex},
-    owners::{self, by_id},
+    owners::{self, Page, by_id},
     record::{LiveKey, OwnerId},
     uses::Uses,
 };
-use crate::session::changes::{OVERLAP, REMEMBERED};
+use crate::session::changes::{OVERLAP, REMEMBERED, Told};
 
 /// Changes read one by one; where there are more, everything is read again.
 const MANY: usize = 1000;
+/// How long one page of the store may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// What the changes call a key.
 const KEY: &str = "key:";
 
@@ -56,6 +58,8 @@ pub struct LiveKeys {
     uses: Uses,
     /// One after the other: of two readings of a key, the later one must count.
     reading: Mutex<()>,
+    /// Everything is read by one at a time: what it knows of owners waits for their keys.
+    reading_all: Mutex<()>,
     /// When it was last sure that nothing had been missed, in milliseconds after `epoch`.
     confirmed: AtomicU64,
     epoch: Instant,
@@ -73,6 +77,7 @@ impl LiveKeys {
             index: KeyIndex::default(),
             uses: Uses::default(),
             reading: Mutex::new(()),
+            reading_all: Mutex::new(()),
             confirmed: AtomicU64::new(0),
             epoch: began,
             is_whole: AtomicBool::new(true),
@@ -123,40 +128,62 @@ impl LiveKeys {
     }
 
     /// Takes over what has been told since the last time, as of `began`.
-    pub(crate) async fn follow(&self, began: Instant, told: &[String]) -> Result<(), StoreError> {
-        let _alone = self.reading.lock().await;
-        let is_behind = self.unconfirmed() >= OVERLAP / 2 || !self.is_whole.load(Ordering::Acquire);
-        let read =
-            if is_behind || told.len() > MANY { self.read_all().await } else { self.read_each(told).await };
-        self.is_whole.store(read.is_ok(), Ordering::Release);
-        read?;
+    pub(crate) async fn follow(&self, began: Instant, told: &Told) -> Result<(), StoreError> {
+        // A change that cannot be read again meanwhile takes it back, for the next time.
+        let was_whole = self.is_whole.swap(true, Ordering::AcqRel);
+        let is_behind = !was_whole || told.may_lack || self.unconfirmed() >= OVERLAP / 2;
+        let read = if is_behind || told.subjects.len() > MANY {
+            self.read_all().await
+        } else {
+            self.read_each(&told.subjects).await
+        };
+        if let Err(error) = read {
+            self.is_whole.store(false, Ordering::Release);
+            return Err(error);
+        }
         let confirmed = began.saturating_duration_since(self.epoch).as_millis();
         self.confirmed.store(u64::try_from(confirmed).unwrap_or(u64::MAX), Ordering::Release);
         Ok(())
     }
 
     /// Reads one key again, which has just been changed here.
-    pub(crate) async fn reread(&self, key: &str) -> Result<(), StoreError> {
+    pub(crate) async fn reread(&self, key: &str) {
         let _alone = self.reading.lock().await;
-        self.read_key(key).await
+        self.make_up_for(self.in_time(self.read_key(key)).await);
     }
 
     /// Reads again what somebody's keys may do, where they have any.
-    pub(crate) async fn reread_owner(&self, owner: &OwnerId) -> Result<(), StoreError> {
+    pub(crate) async fn reread_owner(&self, owner: &OwnerId) {
         let _alone = self.reading.lock().await;
-        if self.index.has_owner(owner) { self.read_owner(owner).await } else { Ok(()) }
+        if self.index.has_owner(owner) {
+            self.make_up_for(self.in_time(self.read_owner(owner)).await);
+        }
+    }
+
+    /// The change has happened, so it is no failure of the change: everything is read again soon.
+    fn make_up_for(&self, read: Result<(), StoreError>) {
+        if let Err(error) = read {
+            tracing::error!(%error, "an API key that was changed cannot be read again: trying until it can");
+            self.is_whole.store(false, Ordering::Release);
+        }
+    }
+
+    async fn in_time<T>(&self, read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let late = |_| Err(StoreError::Busy { store: self.store.label().to_owned() });
+        timeout(PATIENCE, read).await.unwrap_or_else(late)
     }
 
     async fn read_each(&self, told: &[String]) -> Result<(), StoreError> {
+        let _alone = self.reading.lock().await;
         for subject in told {
             if let Some(key) = subject.strip_prefix(KEY) {
-                self.read_key(key).await?;
+                self.in_time(self.read_key(key)).await?;
                 continue;
             }
             for owner in [OwnerId::Person(subject.as_str().into()), OwnerId::Service(subject.as_str().into())]
             {
                 if self.index.has_owner(&owner) {
-                    self.read_owner(&owner).await?;
+                    self.in_time(self.read_owner(&owner)).await?;
                 }
             }
         }
@@ -180,11 +207,18 @@ impl LiveKeys {
         Ok(())
     }
 
-    async fn read_all(&self) -> Result<(), StoreError> {
-        owners::read_all(&self.store, |id, owner| self.index.set_owner(&id, owner)).await?;
+    /// Reads everything, in pages. Between two of them others may read what has just changed.
+    pub(crate) async fn read_all(&self) -> Result<(), StoreError> {
+        let _only = self.reading_all.lock().await;
+        for page in [Page::People, Page::Services] {
+            self.read_owners(page).await?;
+        }
+        let known = self.index.ids();
         let (mut after, mut seen) = (String::new(), HashSet::new());
         loop {
-            let rows = self.store.rows(Statement::new(KEY_PAGE).text(after.as_str())).await?;
+            let _alone = self.reading.lock().await;
+            let page = Statement::new(KEY_PAGE).text(after.as_str());
+            let rows = self.in_time(self.store.rows(page)).await?;
             let Some(last) = rows.last() else { break };
             after = last.text("id")?;
             for (id, rows) in by_id(&rows)? {
@@ -194,11 +228,27 @@ impl LiveKeys {
             }
             tokio::task::yield_now().await;
         }
-        for id in self.index.ids().into_iter().filter(|id| !seen.contains(&**id)) {
+        let _alone = self.reading.lock().await;
+        // Those made meanwhile were not known before; no key comes back.
+        for id in known.into_iter().filter(|id| !seen.contains(&**id)) {
             self.index.replace(&id, Vec::new());
         }
         self.index.forget_strangers();
         Ok(())
+    }
+
+    async fn read_owners(&self, page: Page) -> Result<(), StoreError> {
+        let mut after = String::new();
+        loop {
+            let _alone = self.reading.lock().await;
+            let owners = self.in_time(owners::read_page(&self.store, page, &after)).await?;
+            let Some((last, _)) = owners.last() else { return Ok(()) };
+            after.clone_from(last);
+            for (id, owner) in owners {
+                self.index.set_owner(&page.owner(&id), owner);
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     fn secret_of(&self, row: &Row) -> Result<(KeyDigest, LiveKey), StoreError> {

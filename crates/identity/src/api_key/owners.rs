@@ -8,7 +8,7 @@ use crate::holder::{Binding, grants};
 macro_rules! people {
     ($which:literal) => {
         concat!(
-            "SELECT u.id, u.disabled_at AS barred_at, '' AS own, b.role AS role, \
+            "SELECT u.id, u.disabled_at AS barred_at, CAST(1 AS BIGINT) AS is_person, '' AS own, b.role AS role, \
              b.organization_id AS role_organization, b.scope AS role_scope, b.expires_at AS role_expires_at, \
              c.permissions AS role_permissions FROM users u LEFT JOIN role_bindings b ON b.user_id = u.id \
              LEFT JOIN custom_roles c ON c.organization_id = b.organization_id AND b.role = 'custom/' || c.name \
@@ -21,7 +21,7 @@ macro_rules! people {
 macro_rules! services {
     ($which:literal) => {
         concat!(
-            "SELECT u.id, u.suspended_at AS barred_at, u.permissions AS own, b.role AS role, \
+            "SELECT u.id, u.suspended_at AS barred_at, CAST(0 AS BIGINT) AS is_person, u.permissions AS own, b.role AS role, \
              u.organization_id AS role_organization, b.scope AS role_scope, b.expires_at AS role_expires_at, \
              c.permissions AS role_permissions FROM services u LEFT JOIN service_roles b ON b.service_id = u.id \
              LEFT JOIN custom_roles c ON c.organization_id = u.organization_id AND b.role = 'custom/' || c.name \
@@ -42,7 +42,12 @@ const SERVICE_PAGE: &str = services!(
      ORDER BY service_id LIMIT 500) ORDER BY u.id"
 );
 
-type Kind = fn(Box<str>) -> OwnerId;
+/// Who is read in pages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Page {
+    People,
+    Services,
+}
 
 /// One owner; `None` for an organisation, of which there is nothing to read.
 pub(crate) async fn read(store: &Store, id: &OwnerId) -> Result<Option<Owner>, StoreError> {
@@ -55,20 +60,30 @@ pub(crate) async fn read(store: &Store, id: &OwnerId) -> Result<Option<Owner>, S
     owner_of(&rows).map(Some)
 }
 
-/// Every owner of a key, in pages.
-pub(crate) async fn read_all(store: &Store, mut take: impl FnMut(OwnerId, Owner)) -> Result<(), StoreError> {
-    for (page, kind) in [(PEOPLE_PAGE, OwnerId::Person as Kind), (SERVICE_PAGE, OwnerId::Service)] {
-        let mut after = String::new();
-        loop {
-            let rows = store.rows(Statement::new(page).text(after.as_str())).await?;
-            let Some(last) = rows.last() else { break };
-            after = last.text("id")?;
-            for (id, rows) in by_id(&rows)? {
-                take(kind(id.into()), owner_of(rows)?);
-            }
+/// Owners of keys, those with the next ids.
+pub(crate) async fn read_page(
+    store: &Store,
+    page: Page,
+    after: &str,
+) -> Result<Vec<(String, Owner)>, StoreError> {
+    let rows = store.rows(Statement::new(page.sql()).text(after)).await?;
+    by_id(&rows)?.into_iter().map(|(id, rows)| Ok((id, owner_of(rows)?))).collect()
+}
+
+impl Page {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::People => PEOPLE_PAGE,
+            Self::Services => SERVICE_PAGE,
         }
     }
-    Ok(())
+
+    pub(crate) fn owner(self, id: &str) -> OwnerId {
+        match self {
+            Self::People => OwnerId::Person(id.into()),
+            Self::Services => OwnerId::Service(id.into()),
+        }
+    }
 }
 
 /// Rows of one id stand together.
@@ -87,6 +102,7 @@ fn owner_of(rows: &[Row]) -> Result<Owner, StoreError> {
     let Some(first) = rows.first() else { return Ok(Owner::gone()) };
     Ok(Owner {
         is_barred: first.optional_integer("barred_at")?.is_some(),
+        is_person: first.integer("is_person")? != 0,
         own: grants(&first.text("own")?)?.into_vec(),
         bindings: rows.iter().map(Binding::of).filter_map(Result::transpose).collect::<Result<_, _>>()?,
     })

@@ -51,6 +51,8 @@ pub(crate) enum OwnerId {
 pub(crate) struct Owner {
     /// A disabled person, a suspended service, or nobody any more.
     pub(crate) is_barred: bool,
+    /// People act for an organisation as long as they belong to it. Services and organisations are part of theirs.
+    pub(crate) is_person: bool,
     /// Beside roles.
     pub(crate) own: Vec<Grant>,
     pub(crate) bindings: Vec<Binding>,
@@ -102,6 +104,12 @@ impl Owner {
     /// Nobody.
     pub(crate) fn gone() -> Self {
         Self { is_barred: true, ..Self::default() }
+    }
+
+    /// Whether it may act for an organisation (`None`: for none).
+    pub(crate) fn belongs(&self, organization: Option<&str>, now: SystemTime) -> bool {
+        let is_member = |organization| holder::is_member(&self.bindings, organization, now);
+        !self.is_person || organization.is_none_or(is_member)
     }
 
     /// What it may do for an organisation.

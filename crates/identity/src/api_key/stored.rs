@@ -63,10 +63,11 @@ impl StoredKeys {
         let digest = live.digest(key);
         let Some(key) = live.find(&digest) else { return Ok(None) };
         let owner = key.owner.load_full();
-        check(&key, &owner, address, now)
-            .map_err(|reason| AuthenticationError::Invalid { provider: self.provider.clone(), reason })?;
+        let invalid = |reason| AuthenticationError::Invalid { provider: self.provider.clone(), reason };
+        check(&key, &owner, address, now).map_err(invalid)?;
+        let identified = self.identified(digest, &key, owner, now).map_err(invalid)?;
         live.uses().note(&key, now);
-        Ok(Some(self.identified(digest, &key, owner, now)))
+        Ok(Some(identified))
     }
 
     fn identified(
@@ -75,7 +76,7 @@ impl StoredKeys {
         key: &Arc<LiveKey>,
         owner: Arc<Owner>,
         now: SystemTime,
-    ) -> Arc<Identified> {
+    ) -> Result<Arc<Identified>, InvalidReason> {
         let is_current = |known: &Known| {
             Arc::ptr_eq(&known.key, key)
                 && Arc::ptr_eq(&known.owner, &owner)
@@ -84,12 +85,16 @@ impl StoredKeys {
         if let Some(known) = self.known.get(&digest)
             && is_current(&known)
         {
-            return Arc::clone(&known.identified);
+            return Ok(Arc::clone(&known.identified));
+        }
+        // Whoever is known above belongs to it: that ends with a binding, as does what is known.
+        if !owner.belongs(key.organization.as_ref().map(OrganizationId::as_str), now) {
+            return Err(InvalidReason::KeyOwner);
         }
         let identified = Arc::new(self.identify(key, &owner, now));
         let known = Known { key: Arc::clone(key), owner, identified: Arc::clone(&identified) };
         self.known.insert(digest, Arc::new(known));
-        identified
+        Ok(identified)
     }
 
     fn identify(&self, key: &LiveKey, owner: &Owner, now: SystemTime) -> Identified {

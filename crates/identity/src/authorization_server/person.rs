@@ -1,5 +1,7 @@
 //! Whom a token is about: what the store says of them at the moment of its issue.
 
+use std::time::SystemTime;
+
 use bartizan_store::{Statement, Transaction};
 
 use super::{AuthorizationServer, OAuthError, TokenError, access_token::Subject, epochs::TokenEpochs};
@@ -22,7 +24,11 @@ impl AuthorizationServer {
         let epochs = self.epochs(user, organization).await?;
         let owner = owners::read(&self.store, &OwnerId::Person(user.into())).await?;
         let owner = owner.filter(|owner| !owner.is_barred).ok_or_else(barred)?;
-        let held = self.accounts.held_by(&owner, (!organization.is_empty()).then_some(organization));
+        let place = (!organization.is_empty()).then_some(organization);
+        if !owner.belongs(place, SystemTime::now()) {
+            return Err(removed());
+        }
+        let held = self.accounts.held_by(&owner, place);
         Ok(Subject::holding(user, organization, epochs, held))
     }
 
@@ -55,6 +61,13 @@ pub(crate) async fn enter(user: &str, transaction: &mut Transaction) -> Result<(
 
 fn barred() -> TokenError {
     TokenError::refused(OAuthError::InvalidGrant, "the person may not enter any longer")
+}
+
+fn removed() -> TokenError {
+    TokenError::refused(
+        OAuthError::InvalidGrant,
+        "the person does not belong to this organisation any longer",
+    )
 }
 
 impl Subject {

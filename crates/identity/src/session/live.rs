@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api_key::LiveKeys,
     authorization_server::OwnTokens,
-    holder::{self, Binding, Held},
+    holder::{self, Binding, Held, Term},
 };
 
 /// How long a request waits for the store.
@@ -164,6 +164,7 @@ impl LiveSessions {
         for row in &rows {
             session.bindings.extend(Binding::of(row)?);
         }
+        session.leave_lost_organization(SystemTime::now());
         self.ask_for_second_factor(&mut session, first.optional_integer("factor_asked_at")?);
         Ok(Some(session))
     }
@@ -234,6 +235,18 @@ impl LiveSession {
     pub(crate) fn held(&self, roles: &RoleTable, now: SystemTime) -> Held {
         let organization = self.organization.as_ref().map(OrganizationId::as_str);
         holder::held(&self.bindings, organization, roles, now)
+    }
+
+    /// The same, and how long.
+    pub(crate) fn terms(&self, roles: &RoleTable, now: SystemTime) -> Vec<Term> {
+        let organization = self.organization.as_ref().map(OrganizationId::as_str);
+        holder::terms(&self.bindings, organization, roles, now)
+    }
+
+    /// Whoever has been removed from the organisation since the login acts for none.
+    fn leave_lost_organization(&mut self, now: SystemTime) {
+        let bindings = &self.bindings;
+        self.organization.take_if(|lost| !holder::is_member(bindings, lost.as_str(), now));
     }
 
     /// Where it is at home.

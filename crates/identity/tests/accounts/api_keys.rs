@@ -19,7 +19,11 @@ use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
 
 impl Node {
     /// What the road says. It never asks the store.
-    fn enter_with_key(&self, key: &SecretString, from: &str) -> Result<Arc<Identified>, AuthenticationError> {
+    pub(crate) fn enter_with_key(
+        &self,
+        key: &SecretString,
+        from: &str,
+    ) -> Result<Arc<Identified>, AuthenticationError> {
         let (head, ()) =
             Request::get("/").header("x-api-key", key.expose_secret()).body(()).unwrap().into_parts();
         let selection = self.authenticator.select(&["machines".parse().unwrap()], &[]).unwrap();
@@ -29,7 +33,7 @@ impl Node {
         self.authenticator.authenticate(&selection, &presented).map(|proven| proven.identified)
     }
 
-    fn refusal(&self, key: &SecretString) -> Option<InvalidReason> {
+    pub(crate) fn refusal(&self, key: &SecretString) -> Option<InvalidReason> {
         match self.enter_with_key(key, "192.0.2.1") {
             Err(AuthenticationError::Invalid { reason, .. }) => Some(reason),
             Err(error) => panic!("{error}"),
@@ -37,18 +41,18 @@ impl Node {
         }
     }
 
-    async fn key(&self, owner: KeyOwner, permissions: &[&str]) -> (ApiKey, SecretString) {
+    pub(crate) async fn key(&self, owner: KeyOwner, permissions: &[&str]) -> (ApiKey, SecretString) {
         self.accounts.create_api_key(new(owner, permissions), OPERATOR, &Visit::default()).await.unwrap()
     }
 }
 
-fn new(owner: KeyOwner, permissions: &[&str]) -> NewApiKey {
+pub(crate) fn new(owner: KeyOwner, permissions: &[&str]) -> NewApiKey {
     let permissions = permissions.iter().map(|text| (*text).to_owned()).collect();
     NewApiKey { name: "nightly".into(), owner, permissions, addresses: Vec::new(), expires: None }
 }
 
 /// Until `is_so`, twice as long as the period of the changes: the machine may be busy.
-async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < Duration::from_secs(2), "{what}");
@@ -229,6 +233,22 @@ async fn two_nodes(location: &StoreLocation) {
     assert_eq!(third.accounts.keys().len(), one.accounts.keys().len());
 }
 
+/// A change by a gateway whose clock is minutes behind.
+async fn late_clocks(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let ada = node.person("late@shop.test", &["auditor"]).await;
+    let (key, secret) = node.key(KeyOwner::Person(who(&ada), None), &["*"]).await;
+    let at = SystemTime::now() - Duration::from_mins(5);
+    let at = i64::try_from(at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let store = Store::open(location).await.unwrap();
+    let suspend = Statement::new("UPDATE api_keys SET suspended_at = $2 WHERE id = $1");
+    store.execute(suspend.text(key.id.as_str()).integer(at)).await.unwrap();
+    let tell = Statement::new("INSERT INTO session_changes (id, at, subject) VALUES ($1, $2, $3)");
+    let tell = tell.text("late").integer(at).text(format!("key:{}", key.id));
+    store.execute(tell).await.unwrap();
+    soon("the change is missed", || node.refusal(&secret) == Some(InvalidReason::KeySuspended)).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
@@ -236,6 +256,7 @@ async fn keys_on_sqlite() {
     a_life_of_keys(&location).await;
     limits_of_a_key(&location).await;
     two_nodes(&location).await;
+    late_clocks(&location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -245,6 +266,7 @@ async fn keys_on_postgres() {
     a_life_of_keys(&location).await;
     limits_of_a_key(&location).await;
     two_nodes(&location).await;
+    late_clocks(&location).await;
 }
 
 /// Wrong keys cost a hash and a look-up in memory: with the store gone they are refused all the same, and right ones go on.

@@ -20,6 +20,12 @@ async fn a_trail(location: &StoreLocation) {
     accounts.set_password(&who(&ada), &"quartz-Lantern-4-violet".into(), OPERATOR, &visit).await.unwrap();
     node.try_log_in("audit@shop.test", PASSWORD).await.unwrap_err();
 
+    // What is no address may be a password.
+    node.try_log_in("typed-into-the-wrong-field", "x").await.unwrap_err();
+    let typed = AuditFilter { action: Some("login".into()), limit: 1, ..AuditFilter::default() };
+    let typed = accounts.audit_trail(&typed).await.unwrap();
+    assert_eq!((typed[0].outcome.as_str(), typed[0].subject.as_str()), ("refused", ""));
+
     let wanted = |change: fn(&mut AuditFilter)| {
         let mut filter = AuditFilter { limit: 100, ..AuditFilter::default() };
         change(&mut filter);
@@ -34,7 +40,7 @@ async fn a_trail(location: &StoreLocation) {
     assert_eq!(actions(wanted(|filter| filter.action = Some("user.create".into()))).await, ["user.create"]);
     assert!(actions(wanted(|filter| filter.action = Some("use".into()))).await.is_empty());
     let refused = actions(wanted(|filter| filter.outcome = Some("refused".into()))).await;
-    assert_eq!(refused, ["login"]);
+    assert_eq!(refused, ["login", "login"]);
     // By address: what was done to the person, and what failed under that address.
     let about = actions(wanted(|filter| filter.subject = Some("audit@shop.test".into()))).await;
     assert_eq!(about.len(), 6, "{about:?}");

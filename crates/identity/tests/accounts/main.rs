@@ -16,6 +16,7 @@ mod services;
 mod tokens;
 
 mod factors;
+mod membership;
 mod messages;
 
 use std::{
@@ -157,6 +158,18 @@ async fn a_life(location: &StoreLocation) {
     assert!(node.may_read_reports(&identified));
     let unknown = node.accounts.add_role(None, &who(&ada), "root", OPERATOR, &visit).await.unwrap_err();
     assert!(matches!(unknown, AccountError::UnknownRole(_)), "{unknown}");
+
+    // What no database takes is no failure of it.
+    let login = Login {
+        email: "ada@shop.test".into(),
+        password: PASSWORD.into(),
+        organization: Some("Ac\0me".into()),
+        device: None,
+    };
+    let nul = node.accounts.log_in(&login, &visit).await.unwrap_err();
+    assert!(matches!(nul, AccountError::Missing(_)), "{nul}");
+    let nul = node.accounts.organization("Ac\0me").await.unwrap_err();
+    assert!(matches!(nul, AccountError::Missing(_)), "{nul}");
 
     // The oldest makes room: three at most here.
     let third = node.log_in("ada@shop.test").await;

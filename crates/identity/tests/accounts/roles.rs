@@ -12,11 +12,11 @@ use crate::{Node, OPERATOR, PASSWORD, postgres_server::PostgresServer, session, 
 
 impl Node {
     /// What this session may do.
-    async fn grants(&self, token: &SessionToken) -> String {
+    pub(crate) async fn grants(&self, token: &SessionToken) -> String {
         self.enter(token).await.unwrap().grants.to_str().unwrap().to_owned()
     }
 
-    async fn log_in_for(&self, email: &str, organization: &str) -> SessionToken {
+    pub(crate) async fn log_in_for(&self, email: &str, organization: &str) -> SessionToken {
         let login = Login {
             email: email.into(),
             password: PASSWORD.into(),
@@ -26,7 +26,7 @@ impl Node {
         session(self.accounts.log_in(&login, &Visit::default()).await.unwrap()).token
     }
 
-    async fn bind(
+    pub(crate) async fn bind(
         &self,
         organization: &str,
         new: NewBinding,
@@ -36,7 +36,7 @@ impl Node {
     }
 }
 
-fn bound(person: &Person, role: &str) -> NewBinding {
+pub(crate) fn bound(person: &Person, role: &str) -> NewBinding {
     NewBinding {
         holder: RoleHolder::Person(who(person)),
         role: role.into(),
@@ -45,7 +45,7 @@ fn bound(person: &Person, role: &str) -> NewBinding {
     }
 }
 
-fn texts(texts: &[&str]) -> Vec<String> {
+pub(crate) fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
@@ -88,9 +88,20 @@ async fn a_life_of_roles(location: &StoreLocation) {
     tokio::time::sleep(Duration::from_millis(450)).await;
     assert_eq!(node.grants(&token).await, "", "the role has ended");
 
+    assert!(
+        accounts.members("Roles Ltd").await.unwrap().is_empty()
+            && accounts.bindings("Roles Ltd").await.unwrap().is_empty()
+    );
+    accounts.add_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
+    accounts.remove_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
+    let other = accounts.organization("Other Ltd").await.unwrap().id;
+    let confusing = accounts.create_organization(other.as_str(), OPERATOR, &visit).await;
+    assert!(matches!(confusing, Err(AccountError::Name(_))), "the id of another: {confusing:?}");
+
     // A scoped role of the configuration, and a key of its holder.
     let scoped = NewBinding { scope: texts(&["orders:*"]), ..bound(&ada, "auditor") };
-    node.bind("Roles Ltd", scoped, &operator).await.unwrap();
+    let empty = node.bind("Roles Ltd", scoped, &operator).await;
+    assert!(matches!(empty, Err(AccountError::Invalid(_))), "nothing is left of it: {empty:?}");
     assert!(!node.may_read_reports(&node.enter(&token).await.unwrap()));
     node.bind("Roles Ltd", bound(&ada, "auditor"), &operator).await.unwrap();
     assert!(node.may_read_reports(&node.enter(&token).await.unwrap()));
@@ -105,7 +116,7 @@ async fn a_life_of_roles(location: &StoreLocation) {
     node.bind("Roles Ltd", of_service, &operator).await.unwrap();
     let standing = accounts.service_standing(&service.id).await.unwrap().unwrap();
     assert_eq!(standing.grants.len(), 2);
-    assert_eq!(accounts.bindings("Roles Ltd").await.unwrap().len(), 3);
+    assert_eq!(accounts.bindings("Roles Ltd").await.unwrap().len(), 2, "one has ended");
 
     // Who loses a role loses it everywhere.
     accounts.delete_custom_role("Roles Ltd", "support", &operator, &visit).await.unwrap();
@@ -154,6 +165,9 @@ async fn delegation(location: &StoreLocation) {
     forbidden(reports.map(|_| ()), "a role with everything");
     let scoped = NewBinding { scope: texts(&["user:read"]), ..bound(&member, "super_admin") };
     node.bind("Mine", scoped, &chiefs).await.unwrap();
+    let members = node.log_in_for("member@shop.test", "Mine").await;
+    let held = accounts.current_session(&members).await.unwrap().roles;
+    assert!(!held.contains(&"super_admin".into()), "a part of a role is not called like the whole: {held:?}");
     let missing = node.bind("Mine", bound(&stranger, "viewer"), &chiefs).await;
     assert!(matches!(missing, Err(AccountError::Missing(_))), "a stranger: {missing:?}");
 
@@ -162,6 +176,8 @@ async fn delegation(location: &StoreLocation) {
     let holder = RoleHolder::Person(who(&member));
     let removal = accounts.unbind_role("Mine", &holder, "super_admin", &chiefs, &visit).await;
     forbidden(removal, "taking everything away");
+    let part = NewBinding { scope: texts(&["user:read"]), ..bound(&member, "super_admin") };
+    forbidden(node.bind("Mine", part, &chiefs).await, "leaving a part of everything");
 
     // A session for the other organisation manages neither.
     let token = node.log_in_for("chief@shop.test", "Theirs").await;
@@ -188,6 +204,32 @@ async fn delegation(location: &StoreLocation) {
     assert!(trail.iter().any(|entry| entry.action == "role.bind" && entry.actor == chief.id.as_str()));
 }
 
+/// What somebody has for a while they give for a while.
+async fn time_limited_managers(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit, operator) = (&node.accounts, Visit::default(), Authority::Operator);
+    accounts.create_organization("Briefly", OPERATOR, &visit).await.unwrap();
+    let chief = node.person("deputy@shop.test", &[]).await;
+    let hour = Some(SystemTime::now() + Duration::from_hours(1));
+    let for_an_hour = |role: &str| NewBinding { expires: hour, ..bound(&chief, role) };
+    node.bind("Briefly", for_an_hour("org_admin"), &operator).await.unwrap();
+    node.bind("Briefly", bound(&chief, "viewer"), &operator).await.unwrap();
+    let token = node.log_in_for("deputy@shop.test", "Briefly").await;
+    let session = accounts.current_session(&token).await.unwrap();
+    let deputy = Authority::Manager(&session);
+    let later =
+        NewBinding { expires: hour.map(|end| end + Duration::from_mins(1)), ..bound(&chief, "org_admin") };
+    for lasting in [bound(&chief, "org_admin"), bound(&chief, "user"), later] {
+        let refused = node.bind("Briefly", lasting, &deputy).await;
+        assert!(matches!(refused, Err(AccountError::Forbidden(_))), "{refused:?}");
+    }
+    let manage = texts(&["organization:manage"]);
+    let own = accounts.create_custom_role("Briefly", "own", &manage, &deputy, &visit).await;
+    assert!(matches!(own, Err(AccountError::Forbidden(_))), "a role stays");
+    node.bind("Briefly", for_an_hour("user"), &deputy).await.unwrap();
+    node.bind("Briefly", bound(&chief, "viewer"), &deputy).await.unwrap();
+}
+
 async fn session_organization(node: &Node, token: &SessionToken) -> Option<String> {
     let session = node.accounts.current_session(token).await.unwrap();
     session.organization.map(|organization| organization.to_string())
@@ -199,6 +241,7 @@ async fn roles_on_sqlite() {
     let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
     a_life_of_roles(&location).await;
     delegation(&location).await;
+    time_limited_managers(&location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,4 +250,5 @@ async fn roles_on_postgres() {
     let location: StoreLocation = server.url().parse().unwrap();
     a_life_of_roles(&location).await;
     delegation(&location).await;
+    time_limited_managers(&location).await;
 }

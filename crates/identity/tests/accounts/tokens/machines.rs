@@ -1,5 +1,7 @@
 //! Tokens of machines, and those that they get for tokens that they were called with.
 
+use std::time::Duration;
+
 use bartizan_identity::{
     AuthenticationError, ClientCertificate, InvalidReason, SessionToken,
     account::{NewService, Visit},
@@ -34,6 +36,18 @@ async fn services(gateway: &Issuing) {
     is_refused(ask(&"x".repeat(60).into(), own("")).await, OAuthError::InvalidClient);
     let exchange = Grant::TokenExchange { subject: issued.access_token.clone(), scope: String::new() };
     is_refused(ask(&secret, exchange).await, OAuthError::UnauthorizedClient);
+
+    // Another secret, or more permissions, end no tokens; fewer do.
+    let (_, second) =
+        accounts.rotate_service_secret(&service.id, Duration::from_hours(1), OPERATOR, &visit).await.unwrap();
+    let more: Vec<String> = ["payment:read", "payment:write", "users:read"].map(Into::into).into();
+    accounts.set_service_permissions(&service.id, &more, OPERATOR, &visit).await.unwrap();
+    let later = ask(&second, own("payment:read")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    gateway.enter(&issued.access_token).unwrap();
+    accounts.set_service_permissions(&service.id, &more[..1], OPERATOR, &visit).await.unwrap();
+    gateway.revoked(&later.access_token).await;
+    let issued = ask(&secret, own("payment:read")).await.unwrap();
     about_its_tokens(gateway, &service.id, &secret, &issued.access_token).await;
     let issued = ask(&secret, own("payment:read")).await.unwrap();
     let new = NewService { organization: organization.to_string(), name: "idle".into(), permissions: vec![] };
