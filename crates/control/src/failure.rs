@@ -135,6 +135,8 @@ codes! {
     TokensNotConfigured = "tokens_not_configured", CONFLICT;
     /// Something has this name already.
     AlreadyExists = "already_exists", CONFLICT;
+    /// Without this person nobody could do everything.
+    LastAdministrator = "last_administrator", CONFLICT;
     /// No room for another API key.
     TooManyKeys = "too_many_keys", CONFLICT;
     /// A link that was used, has ended, or never was.

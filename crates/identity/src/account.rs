@@ -18,6 +18,7 @@ mod factor_check;
 mod factors;
 mod first_administrator;
 mod invitations;
+mod last_administrator;
 mod letters;
 mod link;
 mod login;

@@ -25,6 +25,7 @@ impl From<AccountError> for Failure {
             AccountError::Taken(_) => FailureCode::AlreadyExists,
             AccountError::Missing(_) => FailureCode::NotFound,
             AccountError::Forbidden(_) => FailureCode::InsufficientPermissions,
+            AccountError::LastAdministrator => FailureCode::LastAdministrator,
             AccountError::TooManyKeys(_) => FailureCode::TooManyKeys,
             AccountError::SignUpOff => FailureCode::SignUpOff,
             AccountError::Link => FailureCode::LinkGone,

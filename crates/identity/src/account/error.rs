@@ -34,6 +34,9 @@ pub enum AccountError {
     /// More than whoever asks may do or give.
     #[error("{0}")]
     Forbidden(String),
+    /// Without this person nobody could do everything.
+    #[error("this is the last `super_admin`: make somebody else one first")]
+    LastAdministrator,
     /// No room for another API key.
     #[error("there are {0} API keys already: revoke some")]
     TooManyKeys(usize),

@@ -3,11 +3,13 @@
 use std::time::SystemTime;
 
 use bartizan_model::OrganizationId;
+use bartizan_policy::BuiltInRole;
 use bartizan_store::{Row, Statement, StoreError};
 use serde_json::json;
 
 use super::{
     AccountError, Accounts, PersonId, Visit,
+    last_administrator::spare_the_last,
     login::done,
     people::{bind_role, check_name},
 };
@@ -149,6 +151,9 @@ impl Accounts {
         let role = role.as_str();
         let user = self.resolve(who).await?;
         let mut transaction = self.store.begin().await?;
+        if action == "role.remove" && organization.is_empty() && role == BuiltInRole::SuperAdmin.name() {
+            spare_the_last(&mut transaction, user.as_str()).await?;
+        }
         transaction.execute(forget_ended(user.as_str(), &organization, role)).await?;
         let changed = transaction.execute(statement(user.as_str(), &organization, role)).await;
         match changed {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     AccountError, Accounts, EmailAddress, Visit,
+    last_administrator::spare_the_last,
     login::{done, end_all, replace_password},
 };
 use crate::{password::PasswordHash, session::moment};
@@ -122,6 +123,9 @@ impl Accounts {
         let before = self.person(who).await?;
         let user = &before.id;
         let mut transaction = self.store.begin().await?;
+        if disabled {
+            spare_the_last(&mut transaction, user.as_str()).await?;
+        }
         let at = disabled.then(moment::now);
         transaction.execute(Statement::new(DISABLE).text(user.as_str()).optional_integer(at)).await?;
         let ended = end_all(&mut transaction, user.as_str()).await?;
@@ -181,6 +185,7 @@ impl Accounts {
         let person = self.person(who).await?;
         let id = person.id.as_str();
         let mut transaction = self.store.begin().await?;
+        spare_the_last(&mut transaction, id).await?;
         let ended = end_all(&mut transaction, id).await?;
         transaction.execute(Statement::new("DELETE FROM users WHERE id = $1").text(id)).await?;
         // Who they were is to be forgotten here, too.

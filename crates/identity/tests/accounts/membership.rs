@@ -68,12 +68,31 @@ async fn removed_clients(location: &StoreLocation) {
     is_refused(gateway.refresh(refresh_of(&issued)).await, OAuthError::InvalidGrant);
 }
 
+/// Nobody is left who may do everything.
+async fn last_administrators(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit) = (&node.accounts, Visit::default());
+    let ada = node.person("last@shop.test", &["super_admin"]).await;
+    let is_spared =
+        |error: AccountError| assert!(matches!(error, AccountError::LastAdministrator), "{error}");
+    is_spared(accounts.disable_person(&who(&ada), true, OPERATOR, &visit).await.unwrap_err());
+    is_spared(accounts.delete_person(&who(&ada), OPERATOR, &visit).await.unwrap_err());
+    is_spared(accounts.remove_role(None, &who(&ada), "super_admin", OPERATOR, &visit).await.unwrap_err());
+    let bob = node.person("next@shop.test", &["super_admin"]).await;
+    accounts.disable_person(&who(&bob), true, OPERATOR, &visit).await.unwrap();
+    is_spared(accounts.remove_role(None, &who(&ada), "super_admin", OPERATOR, &visit).await.unwrap_err());
+    accounts.disable_person(&who(&bob), false, OPERATOR, &visit).await.unwrap();
+    accounts.remove_role(None, &who(&ada), "super_admin", OPERATOR, &visit).await.unwrap();
+    accounts.delete_person(&who(&ada), OPERATOR, &visit).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn membership_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
     removed_members(&location).await;
     removed_clients(&location).await;
+    last_administrators(&location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,4 +101,5 @@ async fn membership_on_postgres() {
     let location: StoreLocation = server.url().parse().unwrap();
     removed_members(&location).await;
     removed_clients(&location).await;
+    last_administrators(&location).await;
 }

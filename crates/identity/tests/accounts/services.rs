@@ -110,6 +110,10 @@ async fn a_life_of_services(location: &StoreLocation) {
     accounts.delete_service(&service.id, OPERATOR, &visit).await.unwrap();
     assert!(!node.by_secret(&service.id, &fourth).await);
     let refused = accounts.audit(1000).await.unwrap();
+    let proven = |outcome: &str| {
+        refused.iter().any(|entry| entry.action == "service.authenticate" && entry.outcome == outcome)
+    };
+    assert!(proven("done") && proven("refused"));
     let refused = refused.iter().filter(|entry| entry.action == "service.authenticate");
     assert!(refused.count() > 10);
 }
