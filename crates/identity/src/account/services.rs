@@ -252,9 +252,14 @@ impl Service {
         Ok(services)
     }
 
-    /// Whether tokens that were issued before say too much. Other credentials issue no other tokens.
+    /// Whether tokens that were issued before may say too much: also where a credential is gone, for that is what is done
+    /// with one that has leaked. A further one, or one that is given an end, changes no tokens.
     fn has_less_than(&self, before: &Self) -> bool {
-        self.suspended.is_some() || beyond(&before.permissions, &self.permissions).is_some()
+        let is_gone =
+            |old: &ServiceCredential| self.credentials.iter().all(|credential| credential.id != old.id);
+        self.suspended.is_some()
+            || beyond(&before.permissions, &self.permissions).is_some()
+            || before.credentials.iter().any(is_gone)
     }
 
     fn audited(&self) -> Value {

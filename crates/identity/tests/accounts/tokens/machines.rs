@@ -57,9 +57,15 @@ async fn services(gateway: &Issuing) {
     let proofs = Proofs { headers: &HeaderMap::new(), certificate: None };
     let nothing = gateway.server.token(&request, &proofs, &visit).await;
     is_refused(nothing, OAuthError::UnauthorizedClient);
-    accounts.suspend_service(&service.id, Some("leaked"), OPERATOR, &visit).await.unwrap();
+    // A secret that goes at once takes along what it got.
+    let (_, third) =
+        accounts.rotate_service_secret(&service.id, Duration::ZERO, OPERATOR, &visit).await.unwrap();
     gateway.revoked(&issued.access_token).await;
     is_refused(ask(&secret, own("")).await, OAuthError::InvalidClient);
+    let issued = ask(&third, own("payment:read")).await.unwrap();
+    accounts.suspend_service(&service.id, Some("leaked"), OPERATOR, &visit).await.unwrap();
+    gateway.revoked(&issued.access_token).await;
+    is_refused(ask(&third, own("")).await, OAuthError::InvalidClient);
 }
 
 /// A service may ask about tokens and end its own, but only with its secret.
