@@ -10,7 +10,7 @@ use bartizan_identity::account::{
     Accounts, ApiKey as Known, KeyFilter, KeyOwner, NewApiKey as New, PersonId,
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use crate::{
@@ -123,7 +123,15 @@ pub struct NewApiKey {
 pub struct Overlap {
     /// In seconds; 0 ends it at once.
     #[schema(minimum = 0, maximum = 2_592_000, example = 3600)]
+    #[serde(deserialize_with = "whole_seconds")]
     pub overlap_seconds: u64,
+}
+
+/// In JSON Schema `1.0` is an integer, too.
+fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = Duration::try_from_secs_f64(f64::deserialize(deserializer)?);
+    let whole = seconds.ok().filter(|seconds| seconds.subsec_nanos() == 0);
+    whole.map(|seconds| seconds.as_secs()).ok_or_else(|| D::Error::custom("whole seconds are 0 or more"))
 }
 
 /// Why something is suspended.
