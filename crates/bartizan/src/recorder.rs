@@ -68,6 +68,12 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("bartizan_upstream_ejections_total", Kind::Counter, "Times a target was left alone because it failed"),
     ("bartizan_upstream_connections", Kind::Gauge, "Open connections to a target"),
     ("bartizan_upstream_healthy", Kind::Gauge, "Whether a target passes its health checks: 1 or 0"),
+    ("bartizan_login_pauses_total", Kind::Counter, "Pauses of logins that began, by scope"),
+    (
+        "bartizan_login_stuffing_total",
+        Kind::Counter,
+        "Times that one network or password was seen to fail for many accounts, by what they had in common",
+    ),
     ("bartizan_mail_total", Kind::Counter, "Messages to people, by result"),
     ("bartizan_jwks_refresh_total", Kind::Counter, "Fetches of a JWK set, by identity provider and result"),
     (

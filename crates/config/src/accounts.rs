@@ -1,14 +1,16 @@
 //! People whom the gateway knows itself.
 
 mod mail;
+mod protection;
 mod second_factor;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bartizan_model::Line;
 
 pub use self::{
     mail::{Mail, MailTransport, SmtpServer, SmtpTls},
+    protection::LoginProtection,
     second_factor::SecondFactor,
 };
 use crate::OpenIdProvider;
@@ -28,6 +30,8 @@ pub struct Accounts {
     pub sessions: Sessions,
     /// How the gateway writes to people; `None`: it does not.
     pub mail: Option<Mail>,
+    /// How often somebody may guess.
+    pub protection: LoginProtection,
     /// What people show besides their password.
     pub second_factor: SecondFactor,
     /// Other providers where people can log in.
@@ -49,6 +53,10 @@ pub struct Passwords {
     pub iterations: u32,
     /// Lanes. Default 1.
     pub parallelism: u32,
+    /// A file of passwords that nobody may choose.
+    pub blocklist: Option<PathBuf>,
+    /// Words that no password may consist of.
+    pub context_words: Vec<String>,
 }
 
 /// How long a login lasts.
@@ -66,15 +74,19 @@ pub struct Sessions {
     pub same_site: SameSite,
     /// The name of the cookie. Default `__Host-bartizan`.
     pub cookie: String,
+    /// The domain whose hosts all get the cookie; `None`: this host alone.
+    pub domain: Option<String>,
 }
 
 /// The name of cookies that browsers bind to one host and to TLS (RFC 6265bis, section 4.1.3.2).
 const HOST_PREFIX: &str = "__Host-";
+/// The same for cookies that browsers bind to TLS alone (section 4.1.3.1).
+const SECURE_PREFIX: &str = "__Secure-";
 
 impl Sessions {
     /// Whether the cookie travels over TLS only.
     pub fn is_secure(&self) -> bool {
-        self.cookie.starts_with(HOST_PREFIX)
+        [HOST_PREFIX, SECURE_PREFIX].iter().any(|prefix| self.cookie.starts_with(prefix))
     }
 
     /// The name of the cookie by which an account knows a device where it was used before. It opens nothing.

@@ -80,8 +80,8 @@ mod word;
 use std::sync::Arc;
 
 pub use accounts::{
-    Accounts, Mail, MailTransport, PasswordProfile, Passwords, SameSite, SecondFactor, Sessions, SignUp,
-    SmtpServer, SmtpTls,
+    Accounts, LoginProtection, Mail, MailTransport, PasswordProfile, Passwords, SameSite, SecondFactor,
+    Sessions, SignUp, SmtpServer, SmtpTls,
 };
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};

@@ -49,7 +49,7 @@ pub(crate) fn resolve(
     let listen = listen::resolve(document, problems);
     let tls = tls::resolve(&document.tls, &mut files, problems);
     let mut roles = Roles::resolve(&document.roles, problems);
-    let accounts = accounts::accounts(document, listen.as_ref(), &files, problems);
+    let accounts = accounts::accounts(document, listen.as_ref(), &mut files, problems);
     let prefix = accounts.as_ref().map_or("", |accounts| accounts.prefix.as_str());
     let tokens = tokens::tokens(document, prefix, problems);
     let mut providers = identity::resolve(document, tokens.as_ref(), &mut roles, &mut files, problems);

@@ -100,7 +100,7 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(endpoints::log_out))
         .routes(routes!(endpoints::read_session))
         .routes(routes!(endpoints::change_password))
-        .routes(routes!(endpoints::list_own_sessions))
+        .routes(routes!(endpoints::list_own_sessions, endpoints::end_other_sessions))
         .routes(routes!(endpoints::end_own_session))
         .routes(routes!(step_up::step_up))
         .routes(routes!(step_up::send_step_up_code))

@@ -137,6 +137,8 @@ codes! {
     AlreadyExists = "already_exists", CONFLICT;
     /// Without this person nobody could do everything.
     LastAdministrator = "last_administrator", CONFLICT;
+    /// Without a second factor this password would be too weak.
+    PasswordTooWeakAlone = "password_too_weak_alone", CONFLICT;
     /// No room for another API key.
     TooManyKeys = "too_many_keys", CONFLICT;
     /// A link that was used, has ended, or never was.

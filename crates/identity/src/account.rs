@@ -34,6 +34,8 @@ mod people;
 mod profile;
 mod proof;
 mod protection;
+mod recovery;
+mod refusal;
 mod roles;
 mod seal;
 mod secret;

@@ -3,7 +3,8 @@
 //! Failures are counted apart for every *factor*, so failed passkeys never lock the password; for every *account*,
 //! apart for strangers and for each device that logged in before ([`DeviceCookies`]); and for every *address*. What
 //! strangers do to an account so never keeps its owner out on a known device, whom the address does not hold up
-//! either. Elsewhere the owner comes back through another factor, or an administrator: [`LoginGuard::recover`].
+//! either. Elsewhere the owner comes back through another factor ([`Factor::PasswordAndFactor`]), or an administrator:
+//! [`LoginGuard::recover`].
 //!
 //! An attempt is counted when it begins and given back when it succeeds, so a thousand at once are not a thousand
 //! guesses. Many accounts tried from one network, or one password tried on many accounts, is credential stuffing:
@@ -45,7 +46,7 @@ use std::{
 
 pub use device::{DeviceCookies, DeviceId};
 pub use guard::{Admission, LoginGuard, Ticket};
-pub use reset::ResetGuard;
+pub use reset::{ResetGuard, ResetRate};
 
 use crate::password::Password;
 
@@ -58,10 +59,9 @@ pub enum Factor {
     Passkey,
     RecoveryCode,
     OneTimeCode,
-}
-
-impl Factor {
-    const ALL: [Self; 5] = [Self::Password, Self::Totp, Self::Passkey, Self::RecoveryCode, Self::OneTimeCode];
+    /// A password and a second factor at once, while passwords alone are paused. For strangers each address is counted
+    /// by itself, so nobody can use up what brings the owner back.
+    PasswordAndFactor,
 }
 
 /// Where an attempt comes from, as the account sees it.

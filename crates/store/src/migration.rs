@@ -42,6 +42,7 @@ impl Migration {
             name: "external identities",
             sql: include_str!("../migrations/0005_external_identities.sql"),
         },
+        Self { version: 9, name: "protection", sql: include_str!("../migrations/0009_protection.sql") },
     ];
 
     fn checksum(&self) -> String {

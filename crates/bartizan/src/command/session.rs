@@ -21,7 +21,7 @@ pub(crate) struct Session {
 enum Command {
     /// List sessions that have not ended, the newest first.
     List(List),
-    /// End a session, or every session of a person. It is refused from then on.
+    /// End a session, or every session of a person or for an organisation. It is refused from then on.
     Revoke(Revoke),
 }
 
@@ -44,6 +44,9 @@ struct Revoke {
     /// Every session of this person, by id or e-mail address.
     #[arg(long, conflicts_with = "session")]
     user: Option<String>,
+    /// Every session that acts for this organisation, by id or name.
+    #[arg(long, conflicts_with_all = ["session", "user"])]
+    org: Option<String>,
     #[command(flatten)]
     admin: AdminOptions,
 }
@@ -84,18 +87,25 @@ impl List {
 
 impl Revoke {
     async fn run(self) -> Result<()> {
-        let Self { session, user, admin } = self;
+        let Self { session, user, org, admin } = self;
         let client = admin.client()?;
-        match (session, user) {
-            (Some(session), _) => {
+        match (session, user, org) {
+            (Some(session), ..) => {
                 client.delete::<()>(&format!("v1/sessions/{}", segment(&session)), &[]).await?;
                 print("the session has ended")
             }
-            (None, Some(user)) => {
+            (None, Some(user), _) => {
                 client.delete::<()>("v1/sessions", &[("user", user.clone())]).await?;
                 print(format_args!("every session of {} has ended", printable(&user)))
             }
-            (None, None) => Err(Misuse("name a session, or a person with `--user`".into()).into()),
+            (None, None, Some(org)) => {
+                client.delete::<()>("v1/sessions", &[("organization", org.clone())]).await?;
+                print(format_args!("every session for {} has ended", printable(&org)))
+            }
+            (None, None, None) => {
+                let usage = "name a session, a person with `--user`, or an organisation with `--org`";
+                Err(Misuse(usage.into()).into())
+            }
         }
     }
 }

@@ -270,6 +270,47 @@ async fn guessing_is_paused_and_an_operator_ends_the_pause() {
     assert!(paused.headers().contains_key("retry-after"));
     assert_eq!(refusal(paused).await, (429, "too_many_attempts".into()));
     gateway.cli(["user", "unlock", "ada@shop.test"]).await.succeeded();
+    assert_eq!(log_in_as(&gateway, "ada@shop.test", PASSWORD).await.status(), 200, "from the same address");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn sessions_end_all_but_one_and_for_an_organisation() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    create(&gateway, "ada@shop.test", &["user"]).await;
+    gateway.cli(["org", "create", "Acme"]).await.succeeded();
+    gateway.cli(["org", "member", "add", "Acme", "ada@shop.test", "--role", "viewer"]).await.succeeded();
+    let (first, second) = (log_in(&gateway, PASSWORD).await, log_in(&gateway, PASSWORD).await);
+    let end = gateway.client().delete(gateway.url("/auth/sessions")).header("cookie", &second.cookie);
+    assert_eq!(end.header("x-csrf-token", &second.csrf).send().await.unwrap().status(), 204);
+    assert_eq!(first.get(&gateway, "/private/1").await.status(), 401);
+    assert_eq!(second.get(&gateway, "/private/1").await.status(), 200);
+    let ended = gateway.cli(["session", "revoke", "--org", "Acme"]).await.succeeded();
+    assert!(ended.contains("every session for Acme has ended"), "{ended}");
+    assert_eq!(second.get(&gateway, "/private/1").await.status(), 401);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_has_moved_leaves_nothing_behind() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    create(&gateway, "ada@shop.test", &["user"]).await;
+    let session = log_in(&gateway, PASSWORD).await;
+    let make = async |client: &str| {
+        let key = json!({ "name": "build", "permissions": ["user:read"] });
+        let request = session.post(&gateway, "/auth/keys").header("x-csrf-token", &session.csrf);
+        request.header("user-agent", client).json(&key).send().await.unwrap()
+    };
+    let moved = make("python-requests/2.31").await;
+    assert!(values(moved.headers(), "www-authenticate").join(" ").contains("max_age=900"));
+    assert_eq!(refusal(moved).await, (401, "insufficient_user_authentication".into()));
+    let proof = json!({ "factor": "password", "secret": PASSWORD });
+    let proven = session.post(&gateway, "/auth/step-up").header("x-csrf-token", &session.csrf);
+    let proven = proven.header("user-agent", "python-requests/2.31").json(&proof).send().await.unwrap();
+    assert_eq!(proven.status(), 200);
+    assert_eq!(make("python-requests/2.31").await.status(), 200, "it is at home there now");
     gateway.stop().await;
 }
 

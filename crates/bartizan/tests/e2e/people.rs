@@ -254,6 +254,53 @@ async fn a_second_factor_is_asked_for_where_it_is_enrolled() {
 }
 
 #[tokio::test]
+async fn whoever_is_paused_comes_back_by_password_and_code_at_once() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    create(&gateway, "ada@shop.test", &[]).await;
+    let session = began(log_in_as(&gateway, "ada@shop.test", PASSWORD).await).await;
+    let enrolled = session.ask(&gateway, "/auth/factors/totp", json!({ "name": "phone" })).await;
+    let enrolled: Value = enrolled.json().await.unwrap();
+    let app = app(&enrolled);
+    let confirm = format!("/auth/factors/{}/confirm", enrolled["id"].as_str().unwrap());
+    let earlier = Totp::default().code(&app, SystemTime::now() - Duration::from_secs(30));
+    assert_eq!(session.ask(&gateway, &confirm, json!({ "code": earlier })).await.status(), 200);
+    for _ in 0..5 {
+        log_in_as(&gateway, "ada@shop.test", "not-the-password-at-all").await;
+    }
+    let code = Totp::default().code(&app, SystemTime::now());
+    let both = async |password: &str, code: &str| {
+        let body = json!({ "email": "ada@shop.test", "password": password, "factor": "totp", "code": code });
+        post(&gateway, "/auth/login", body).await
+    };
+    for (password, code) in [("not-the-password-at-all", code.as_str()), (PASSWORD, "000000")] {
+        assert_eq!(refusal(both(password, code).await).await, (429, "too_many_attempts".into()));
+    }
+    let alone = log_in_as(&gateway, "ada@shop.test", PASSWORD).await;
+    assert_eq!(refusal(alone).await, (429, "too_many_attempts".into()));
+    let session = began(both(PASSWORD, &code).await).await;
+    assert_eq!(session.get(&gateway, "/payouts/1").await.status(), 200, "proven by two");
+    assert_eq!(log_in_as(&gateway, "ada@shop.test", PASSWORD).await.status(), 202, "the pause has ended");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn administrators_are_asked_for_a_second_factor_by_default() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    for (email, role, is_asked) in [
+        ("ada@shop.test", "super_admin", true),
+        ("bob@shop.test", "org_admin", true),
+        ("eve@shop.test", "user", false),
+    ] {
+        create(&gateway, email, &[role]).await;
+        let answer: Value = log_in_as(&gateway, email, PASSWORD).await.json().await.unwrap();
+        assert_eq!(answer["second_factor_due"].is_string(), is_asked, "{role}: {answer}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_role_asks_for_a_second_factor() {
     let upstream = Upstream::start().await;
     let policy = "second_factor: { roles: [super_admin], grace: 0s },";

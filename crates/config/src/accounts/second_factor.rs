@@ -8,7 +8,7 @@ use secrecy::SecretString;
 /// `accounts.second_factor:`.
 #[derive(Debug, Clone)]
 pub struct SecondFactor {
-    /// The roles whose people must have one.
+    /// The roles whose people must have one. Default `super_admin` and `org_admin`.
     pub roles: Vec<Name>,
     /// How long these people may go on without. Default 30 days.
     pub grace: Duration,

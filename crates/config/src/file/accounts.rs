@@ -1,15 +1,17 @@
 //! `accounts:` and `store:`.
 
 mod mail;
+mod protection;
 mod second_factor;
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
     mail::{Mail, Smtp},
+    protection::Protection,
     second_factor::SecondFactor,
 };
 use super::{Entries, OpenIdProvider, Tokens};
@@ -46,6 +48,8 @@ pub(crate) struct Accounts {
     /// How the gateway writes to people. Without it addresses are not verified, and a lost password is an operator's
     /// business.
     pub(crate) mail: Optional<Mail>,
+    /// How often somebody may guess, and ask for messages.
+    pub(crate) protection: Optional<Protection>,
     /// What people show besides their password.
     pub(crate) second_factor: Optional<SecondFactor>,
     /// Other providers where people can log in.
@@ -83,6 +87,14 @@ pub(crate) struct Passwords {
     /// The rules.
     #[schemars(extend("default" = "nist"))]
     pub(crate) profile: Optional<PasswordProfile>,
+    /// A file of passwords that nobody may choose: one a line, ten million at most; or SHA-1 hashes in upper-case
+    /// hexadecimal, sorted, with or without `:` and a count, as the downloader of Have I Been Pwned writes them, as many as
+    /// there are. It is read at the start, and when the document is read again.
+    pub(crate) blocklist: Optional<Parsed<PathBuf>>,
+    /// Words that no password may consist of, as it may not of the names of the service and of the person: up to 16 of 3 to
+    /// 64 characters.
+    #[schemars(extend("examples" = [["acme", "rocket"]]))]
+    pub(crate) context_words: Optional<Vec<At<Parsed<String>>>>,
     /// How passwords are hashed.
     pub(crate) argon2: Optional<Argon2>,
 }
@@ -121,9 +133,15 @@ pub(crate) struct Sessions {
     /// What browsers do with the cookie when another site leads here.
     #[schemars(extend("default" = "lax"))]
     pub(crate) same_site: Optional<SameSite>,
-    /// The name of the cookie. One that begins with `__Host-` is sent over TLS only, and by this host only.
+    /// The name of the cookie. One that begins with `__Host-` is sent over TLS only, and to this host only; one that begins
+    /// with `__Secure-` over TLS only.
     ///
-    /// Where the gateway serves plain HTTP on a loopback address alone, the default is `bartizan`.
+    /// With a `domain` the default is `__Secure-bartizan`. Where the gateway serves plain HTTP on a loopback address alone,
+    /// it is `bartizan`.
     #[schemars(extend("default" = "__Host-bartizan"))]
     pub(crate) cookie: Optional<Parsed<String>>,
+    /// The domain whose hosts all get the cookie, for services beside the gateway that it leads to. Without it the host of
+    /// the gateway alone does, which is safer: a cookie of a `domain` can be set by every host of it.
+    #[schemars(extend("examples" = ["shop.test"]))]
+    pub(crate) domain: Optional<Parsed<String>>,
 }

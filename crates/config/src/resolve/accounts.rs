@@ -1,6 +1,7 @@
 //! `accounts:` and `store:`, and the routes that accounts bring with them.
 
 mod mail;
+mod protection;
 mod second_factor;
 
 use std::{num::NonZeroU32, time::Duration};
@@ -23,11 +24,14 @@ const DAY: Duration = Duration::from_hours(24);
 const KEY_PREFIX: &str = "bzn_live";
 const AUDIT_RETENTION: Duration = Duration::from_hours(90 * 24);
 const COOKIE: &str = "__Host-bartizan";
+const DOMAIN_COOKIE: &str = "__Secure-bartizan";
 const PLAIN_COOKIE: &str = "bartizan";
 const MEMORY_KIB: u32 = 19 * 1024;
 /// In KiB, over all iterations: what OWASP asks for at the least.
 const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
+/// Of the operator's own.
+const CONTEXT_WORDS: usize = 16;
 /// The largest body of their endpoints.
 const BODY: usize = 16 * 1024;
 /// Where clients learn about the tokens (RFC 8414, RFC 9728, `OpenID` Connect Discovery 1.0).
@@ -82,7 +86,7 @@ pub(crate) fn store(
 pub(crate) fn accounts(
     document: &Document,
     listen: Option<&Listen>,
-    files: &Files<'_>,
+    files: &mut Files<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Accounts> {
     let file = document.accounts.as_ref()?;
@@ -93,10 +97,11 @@ pub(crate) fn accounts(
         providers: openid::providers(&file.providers, &prefix, problems),
         prefix,
         sign_up: file.sign_up.get().unwrap_or_default(),
-        passwords: passwords(&file.password, problems),
+        passwords: passwords(&file.password, files, problems),
         sessions: sessions(file, listen, problems),
         key_prefix: key_prefix(file, problems),
         audit_retention: audit_retention(file, problems),
+        protection: protection::protection(&file.protection, problems),
         mail: mail::mail(&file.mail, files, problems),
         second_factor: second_factor::second_factor(&file.second_factor, problems),
     })
@@ -136,7 +141,11 @@ fn prefix(file: &Optional<Parsed<PathPattern>>, problems: &mut Problems<'_>) -> 
     prefix.as_str().trim_end_matches('/').to_owned()
 }
 
-fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> Passwords {
+fn passwords(
+    file: &Optional<file::Passwords>,
+    files: &mut Files<'_>,
+    problems: &mut Problems<'_>,
+) -> Passwords {
     let file = file.as_ref().map(|at| &at.value);
     let argon2 = file.and_then(|file| file.argon2.as_ref()).map(|at| &at.value);
     let mut number = |optional: Option<&Optional<Parsed<NonZeroU32>>>,
@@ -176,7 +185,25 @@ fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> P
         memory_kib,
         iterations,
         parallelism,
+        blocklist: file.and_then(|file| files.optional(&file.blocklist, problems)),
+        context_words: file.map(|file| context_words(&file.context_words, problems)).unwrap_or_default(),
     }
+}
+
+fn context_words(file: &Optional<Vec<At<Parsed<String>>>>, problems: &mut Problems<'_>) -> Vec<String> {
+    let Some(at) = file.as_ref() else { return Vec::new() };
+    if at.value.len() > CONTEXT_WORDS {
+        problems
+            .error(at.position, format!("`context_words` has more than {CONTEXT_WORDS} words"))
+            .help("put further ones into a file, and name it as `blocklist`");
+    }
+    let words = problems.read_all(&at.value);
+    for word in &words {
+        if !(3..=64).contains(&word.chars().count()) {
+            problems.error(word.position, format!("`{}`: a word has 3 to 64 characters", word.value));
+        }
+    }
+    words.into_iter().map(|word| word.value).collect()
 }
 
 fn sessions(file: &At<file::Accounts>, listen: Option<&Listen>, problems: &mut Problems<'_>) -> Sessions {
@@ -197,19 +224,25 @@ fn sessions(file: &At<file::Accounts>, listen: Option<&Listen>, problems: &mut P
     if let Some(at) = at_most.as_ref().filter(|at| at.value.get() > 1000) {
         problems.error(at.position, "`at_most` is 1 to 1000");
     }
+    let domain = problems.read_optional(&session.domain);
+    if let Some(at) = &domain {
+        check_domain(at, problems);
+    }
     Sessions {
         lifetime,
         renew_after,
         absolute,
         at_most: at_most.map_or(5, |at| at.value.get()),
         same_site: session.same_site.get().unwrap_or_default(),
-        cookie: cookie(&session.cookie, file.position, listen, problems),
+        cookie: cookie(&session.cookie, domain.as_ref(), file.position, listen, problems),
+        domain: domain.map(|at| at.value.to_ascii_lowercase()),
     }
 }
 
 /// `__Host-` cookies need TLS, which a gateway for development has not.
 fn cookie(
     file: &Optional<Parsed<String>>,
+    domain: Option<&At<String>>,
     position: Position,
     listen: Option<&Listen>,
     problems: &mut Problems<'_>,
@@ -218,7 +251,13 @@ fn cookie(
         let is_name = HeaderName::try_from(cookie.value.as_str()).is_ok() && cookie.len() <= 64;
         if !is_name {
             problems.error(cookie.position, format!("`{}` is not the name of a cookie", cookie.value));
-        } else if !cookie.starts_with("__Host-") {
+        } else if cookie.starts_with("__Host-") {
+            if let Some(domain) = domain {
+                problems
+                    .error(domain.position, "browsers take no `__Host-` cookie with a `domain`")
+                    .help("leave `domain` out, or call the cookie `__Secure-bartizan`");
+            }
+        } else if !cookie.starts_with("__Secure-") {
             problems
                 .warning(cookie.position, "this cookie travels without TLS, too, and subdomains can set it")
                 .help("write `__Host-bartizan`");
@@ -235,7 +274,23 @@ fn cookie(
             .help("listen with `https`; or, where TLS ends in front of the gateway, name that proxy in `listen.trusted_proxies`");
         return PLAIN_COOKIE.into();
     }
-    COOKIE.into()
+    if domain.is_some() { DOMAIN_COOKIE.into() } else { COOKIE.into() }
+}
+
+/// Of at least two labels (RFC 1123, section 2.1): browsers take no cookie for a top-level domain.
+fn check_domain(domain: &At<String>, problems: &mut Problems<'_>) {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_number = domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    if domain.len() > 253 || !domain.contains('.') || !domain.split('.').all(is_label) || is_number {
+        problems
+            .error(domain.position, format!("`{}` is not a domain that cookies can have", domain.value))
+            .help("write for example `shop.test`, without a dot before it");
+    }
 }
 
 /// The routes that lead to the endpoints of accounts.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bartizan_config::{
-    Algorithm, Destination, JwtKeys, MailTransport, PasswordProfile, Provider, SameSite, SignUp, SmtpTls,
-    StoreLocation,
+    Algorithm, Destination, JwtKeys, LoginProtection, MailTransport, PasswordProfile, Provider, SameSite,
+    SignUp, SmtpTls, StoreLocation,
 };
 
 use crate::{folder, parse_in};
@@ -34,7 +34,36 @@ fn accounts_have_defaults() {
     assert_eq!(sessions.absolute, Duration::from_hours(30 * 24));
     assert_eq!((sessions.at_most, sessions.same_site), (5, SameSite::Lax));
     assert_eq!((sessions.cookie.as_str(), sessions.is_secure()), ("__Host-bartizan", true));
+    assert_eq!(sessions.domain, None);
     assert_eq!(loaded.config.store, None);
+    let asked: Vec<_> = accounts.second_factor.roles.iter().map(bartizan_model::Name::as_str).collect();
+    assert_eq!(asked, ["super_admin", "org_admin"], "administrators");
+    let LoginProtection { failures, window, pause, resets, resets_window } = accounts.protection;
+    assert_eq!((failures, resets, resets_window), (5, 3, Duration::from_hours(1)));
+    assert_eq!((window, pause), (Duration::from_mins(15), Duration::from_mins(30)));
+}
+
+#[test]
+fn accounts_take_other_numbers_words_and_cookies() {
+    let folder = folder();
+    std::fs::write(folder.path().join("known.txt"), "123456\n").unwrap();
+    let text = format!(
+        "{HTTPS}accounts: {{ protection: {{ failures: 3, window: 5min, pause: 1h, resets: 5/d }}, \
+         session: {{ domain: Shop.test }}, second_factor: {{ roles: [] }}, \
+         password: {{ blocklist: ./known.txt, context_words: [zeppelin] }} }}"
+    );
+    let loaded = parse_in(folder.path(), &document(&text)).unwrap();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let accounts = loaded.config.accounts.unwrap();
+    let LoginProtection { failures, window, pause, resets, resets_window } = accounts.protection;
+    assert_eq!((failures, resets, resets_window), (3, 5, Duration::from_hours(24)));
+    assert_eq!((window, pause), (Duration::from_mins(5), Duration::from_hours(1)));
+    assert!(accounts.second_factor.roles.is_empty());
+    assert_eq!(accounts.passwords.blocklist, Some(folder.path().join("known.txt")));
+    assert_eq!(accounts.passwords.context_words, ["zeppelin"]);
+    let sessions = accounts.sessions;
+    assert_eq!(sessions.domain.as_deref(), Some("shop.test"));
+    assert_eq!((sessions.cookie.as_str(), sessions.is_secure()), ("__Secure-bartizan", true));
 }
 
 #[test]
@@ -110,7 +139,7 @@ fn roles_may_ask_for_a_second_factor() {
         parse_in(folder.path(), &document).unwrap().config.accounts.unwrap().second_factor
     };
     let default = second_factor("");
-    assert_eq!((default.roles.len(), default.issuer.as_str()), (0, "Bartizan"));
+    assert_eq!((default.roles.len(), default.issuer.as_str()), (2, "Bartizan"));
     assert_eq!(default.grace, Duration::from_hours(30 * 24));
     assert!(default.key.is_none());
     let asked = second_factor(
@@ -144,6 +173,18 @@ fn what_makes_no_sense_is_refused() {
             "accounts: { mail: { from: a@b.test, base_url: \"https://a\", smtp: { url: \"smtps://a\", user: a } } }",
             "a login is a `user` and its `password`",
         ),
+        (
+            "accounts: { session: { domain: shop.test, cookie: __Host-id } }",
+            "no `__Host-` cookie with a `domain`",
+        ),
+        ("accounts: { session: { domain: test } }", "`test` is not a domain that cookies can have"),
+        ("accounts: { session: { domain: 192.0.2.7 } }", "`192.0.2.7` is not a domain that cookies can have"),
+        ("accounts: { protection: { failures: 101 } }", "`failures` is 1 to 100"),
+        ("accounts: { protection: { window: 10s } }", "`window` is 1min to 1d"),
+        ("accounts: { protection: { pause: 2d } }", "`pause` is 1min to 1d"),
+        ("accounts: { protection: { resets: 3/7d } }", "`resets` is up to 100 in 1min to 1d"),
+        ("accounts: { password: { blocklist: ./none.txt } }", "none.txt"),
+        ("accounts: { password: { context_words: [ab] } }", "a word has 3 to 64 characters"),
         ("accounts: { second_factor: { key: short } }", "`key` is shorter than 32 bytes"),
         ("accounts: { second_factor: { issuer: \"a:b\" } }", "`issuer` is 1 to 64 characters"),
     ];

@@ -9,7 +9,7 @@ use axum::{
 };
 use bartizan_config::{SameSite, Sessions};
 use bartizan_identity::{
-    account::{Accounts, LoggedIn, Login, NewSession},
+    account::{Accounts, LoggedIn, Login, NewSession, ShownFactor},
     attempts::DeviceCookies,
 };
 use http::{HeaderValue, StatusCode, header::SET_COOKIE};
@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    factors::PendingLogin,
+    factors::{FactorKind, PendingLogin},
     visitor::{Holder, Visitor},
 };
 use crate::{
     Timestamp,
     extract::{JsonBody, PathParameter},
-    failure::Failure,
+    failure::{Failure, FailureCode},
 };
 
 /// Who wants in.
@@ -40,6 +40,14 @@ pub struct LoginRequest {
     /// For which of their organisations, by id or name; without it the one they joined first.
     #[serde(default)]
     pub organization: Option<String>,
+    /// A second factor at once, with its `code`. It lets its owner in even while logins are paused. Codes that are sent are
+    /// not among these: a link for another password does the same.
+    #[serde(default)]
+    pub factor: Option<FactorKind>,
+    /// The code.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, max_length = 64)]
+    pub code: Option<SecretString>,
 }
 
 /// Another password.
@@ -136,7 +144,8 @@ pub struct OwnSession {
     responses(
         (status = 200, description = "The session; its cookie is set.", body = StartedSession),
         (status = 202, description = "The password is right; a second factor is asked for.", body = PendingLogin),
-        (status = 401, description = "The address or the password is wrong."),
+        (status = 401, description = "The address or the password is wrong, or the code."),
+        (status = 422, description = "A factor without a code, or a code without a factor."),
         (status = 429, description = "Too many failed attempts, or a limit."),
         (status = 503, description = "The store does not answer, or too many log in at once.")
     )
@@ -144,10 +153,19 @@ pub struct OwnSession {
 pub(crate) async fn log_in(
     State(accounts): State<Arc<Accounts>>,
     Visitor { visit, device }: Visitor,
-    JsonBody(LoginRequest { email, password, organization }): JsonBody<LoginRequest>,
+    JsonBody(LoginRequest { email, password, organization, factor, code }): JsonBody<LoginRequest>,
 ) -> Result<Response, Failure> {
+    let shown = match (factor, code) {
+        (None, None) => None,
+        (Some(factor), Some(code)) => Some(ShownFactor { kind: factor.into(), code, device: device.clone() }),
+        _ => return Err(Failure::new(FailureCode::InvalidValue, "`factor` and `code` belong together")),
+    };
     let login = Login { email, password, organization, device };
-    match accounts.log_in(&login, &visit).await? {
+    let logged_in = match shown {
+        Some(shown) => accounts.log_in_with_factor(&login, &shown, &visit).await?,
+        None => accounts.log_in(&login, &visit).await?,
+    };
+    match logged_in {
         LoggedIn::Session(session) => begun(&accounts, &session).await,
         LoggedIn::SecondFactor(pending) => {
             Ok((StatusCode::ACCEPTED, Json(PendingLogin::from(pending))).into_response())
@@ -254,6 +272,22 @@ pub(crate) async fn list_own_sessions(
     Ok(Json(OwnSessions { sessions: listed.into_iter().map(session).collect() }))
 }
 
+/// Ends every session of the person who asks but the one that asks.
+#[utoipa::path(
+    delete,
+    path = "/sessions",
+    operation_id = "end_other_sessions",
+    security(("session" = [])),
+    responses((status = 204, description = "They have ended."))
+)]
+pub(crate) async fn end_other_sessions(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit, .. }: Holder,
+) -> Result<StatusCode, Failure> {
+    accounts.revoke_other_sessions(&token, &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Ends a session of the person who asks.
 #[utoipa::path(
     delete,
@@ -299,13 +333,10 @@ pub(super) fn set_session(response: &mut Response, session: &NewSession, setting
     let token = session.token.secret().expose_secret();
     // The store decides when it ends; the browser only has to keep it that long.
     set_cookies(response, settings, token, &session.token.csrf(), settings.absolute.as_secs());
-    let secure = if settings.is_secure() { "; Secure" } else { "" };
+    let place = placed(settings);
     let (name, device, seconds) =
         (settings.device_cookie(), session.device.expose_secret(), DeviceCookies::MAX_AGE.as_secs());
-    set_cookie(
-        response,
-        format!("{name}={device}; Path=/; Max-Age={seconds}; SameSite=Strict{secure}; HttpOnly"),
-    );
+    set_cookie(response, format!("{name}={device}; {place}; Max-Age={seconds}; SameSite=Strict; HttpOnly"));
 }
 
 /// The cookie of the session, which scripts cannot read, and the one of its token for writes, which they must.
@@ -314,12 +345,18 @@ fn set_cookies(response: &mut Response, settings: &Sessions, token: &str, csrf: 
         SameSite::Lax => "Lax",
         SameSite::Strict => "Strict",
     };
-    let secure = if settings.is_secure() { "; Secure" } else { "" };
-    let common = format!("Path=/; Max-Age={seconds}; SameSite={same_site}{secure}");
+    let common = format!("{}; Max-Age={seconds}; SameSite={same_site}", placed(settings));
     let session = format!("{}={token}; {common}; HttpOnly", settings.cookie);
     for cookie in [session, format!("{}={csrf}; {common}", settings.csrf_cookie())] {
         set_cookie(response, cookie);
     }
+}
+
+/// Which hosts get a cookie, and how.
+pub(super) fn placed(settings: &Sessions) -> String {
+    let domain = settings.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+    let secure = if settings.is_secure() { "; Secure" } else { "" };
+    format!("Path=/{domain}{secure}")
 }
 
 pub(super) fn set_cookie(response: &mut Response, cookie: String) {

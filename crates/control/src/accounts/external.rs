@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    endpoints::{set_cookie, set_session},
+    endpoints::{placed, set_cookie, set_session},
     visitor::Visitor,
 };
 use crate::{
@@ -134,12 +134,8 @@ fn see_other(location: &str) -> Result<Response, Failure> {
 
 /// Another site leads back, so it cannot be `SameSite=Strict`.
 fn set_errand(response: &mut Response, settings: &Sessions, value: &str, seconds: u64) {
-    let secure = if settings.is_secure() { "; Secure" } else { "" };
-    let name = settings.errand_cookie();
-    set_cookie(
-        response,
-        format!("{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax{secure}; HttpOnly"),
-    );
+    let (place, name) = (placed(settings), settings.errand_cookie());
+    set_cookie(response, format!("{name}={value}; {place}; Max-Age={seconds}; SameSite=Lax; HttpOnly"));
 }
 
 fn return_to(query: &str) -> Option<String> {

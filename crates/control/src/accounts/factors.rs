@@ -284,7 +284,8 @@ pub(crate) async fn confirm_factor(
     responses(
         (status = 204, description = "It counts no longer."),
         (status = 401, description = "There is no session, or its person must be proven again."),
-        (status = 404, description = "There is none of yours with this id.")
+        (status = 404, description = "There is none of yours with this id."),
+        (status = 409, description = "It is the last one, and the password is too weak to be asked for alone.")
     )
 )]
 pub(crate) async fn remove_factor(

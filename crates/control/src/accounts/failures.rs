@@ -18,6 +18,7 @@ impl From<AccountError> for Failure {
             AccountError::NoSession => FailureCode::NoSession,
             AccountError::CrossSite(_) => FailureCode::CrossSiteRefused,
             AccountError::WeakPassword(_) => FailureCode::WeakPassword,
+            AccountError::PasswordTooWeakAlone => FailureCode::PasswordTooWeakAlone,
             AccountError::Email(_)
             | AccountError::Name(_)
             | AccountError::UnknownRole(_)

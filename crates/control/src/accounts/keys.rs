@@ -67,6 +67,7 @@ pub(crate) async fn list_own_keys(
     request_body = NewOwnApiKey,
     responses(
         (status = 200, description = "The key and its secret.", body = IssuedApiKey),
+        (status = 401, description = "There is no session, or its person must be proven again."),
         (status = 403, description = "Without the permission, or the key would have one that the session has not."),
         (status = 409, description = "A person has a hundred keys at most."),
         (status = 422, description = "Something makes no sense.")
@@ -91,6 +92,7 @@ pub(crate) async fn create_own_key(
     request_body = Overlap,
     responses(
         (status = 200, description = "The key and its new secret.", body = IssuedApiKey),
+        (status = 401, description = "There is no session, or its person must be proven again."),
         (status = 403, description = "Without the permission."),
         (status = 404, description = "There is none of yours with this id, or it is revoked.")
     )
@@ -101,7 +103,7 @@ pub(crate) async fn rotate_own_key(
     PathParameter(key): PathParameter<String>,
     JsonBody(Overlap { overlap_seconds }): JsonBody<Overlap>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
-    let session = accounts.permitted_session(&token, "api_key:update").await?;
+    let session = accounts.fresh_permitted_session(&token, "api_key:update", &visit).await?;
     let (user, overlap) = (&session.user, Duration::from_secs(overlap_seconds));
     Ok(Json(accounts.rotate_api_key(&key, Some(user), overlap, user.as_str(), &visit).await?.into()))
 }

@@ -48,6 +48,7 @@ pub(crate) async fn list_own_roles(
     request_body = NewRole,
     responses(
         (status = 200, description = "The role.", body = Role),
+        (status = 401, description = "There is no session, or its person must be proven again."),
         (status = 403, description = "Without the permission, or the role would have one that the session has not."),
         (status = 409, description = "The name is taken."),
         (status = 422, description = "Something makes no sense.")
@@ -58,7 +59,7 @@ pub(crate) async fn create_own_role(
     Holder { token, visit, .. }: Holder,
     JsonBody(NewRole { name, permissions }): JsonBody<NewRole>,
 ) -> Result<Json<Role>, Failure> {
-    let session = accounts.permitted_session(&token, MANAGE).await?;
+    let session = accounts.fresh_permitted_session(&token, MANAGE, &visit).await?;
     let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
     let made = accounts.create_custom_role(organization, &name, &permissions, &authority, &visit).await?;
     Ok(Json(made.into()))
@@ -117,6 +118,7 @@ pub(crate) async fn list_own_bindings(
     request_body = NewBinding,
     responses(
         (status = 204, description = "They have it."),
+        (status = 401, description = "There is no session, or its person must be proven again."),
         (status = 403, description = "Without the permission, or the role has one that the session has not."),
         (status = 404, description = "There is no such member or service."),
         (status = 422, description = "Something makes no sense.")
@@ -127,7 +129,7 @@ pub(crate) async fn bind_own_role(
     Holder { token, visit, .. }: Holder,
     JsonBody(new): JsonBody<NewBinding>,
 ) -> Result<StatusCode, Failure> {
-    let session = accounts.permitted_session(&token, MANAGE).await?;
+    let session = accounts.fresh_permitted_session(&token, MANAGE, &visit).await?;
     let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
     accounts.bind_role(organization, &new.read()?, &authority, &visit).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -218,7 +218,11 @@ pub(crate) async fn unlock_user(
     operation_id = "reset_user_factors",
     tag = "users",
     params(("user" = String, Path, description = "The id or the e-mail address.")),
-    responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
+    responses(
+        (status = 200, description = "The person.", body = User),
+        (status = 404, description = "Nobody."),
+        (status = 409, description = "The password is too weak to be asked for alone: set another one first.")
+    )
 )]
 pub(crate) async fn reset_user_factors(
     State(shared): State<Arc<Shared>>,

@@ -12,7 +12,7 @@ use crate::{
     Timestamp,
     control::Shared,
     extract::{PathParameter, QueryParameters},
-    failure::Failure,
+    failure::{Failure, FailureCode},
     operator::Operator,
 };
 
@@ -51,13 +51,15 @@ pub(crate) struct Whose {
     user: Option<String>,
 }
 
-/// Whose sessions are to end.
+/// Whose sessions are to end: one of both.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OneOwner {
     /// The id or the e-mail address of a person.
-    user: String,
+    user: Option<String>,
+    /// The id or the name of an organisation: those that act for it.
+    organization: Option<String>,
 }
 
 /// Sessions that have not ended.
@@ -100,22 +102,34 @@ pub(crate) async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ends every session of somebody.
+/// Ends every session of somebody, or for an organisation.
 #[utoipa::path(
     delete,
     path = "/v1/sessions",
     operation_id = "end_sessions",
     tag = "sessions",
     params(OneOwner),
-    responses((status = 204, description = "They have ended."), (status = 404, description = "Nobody."))
+    responses(
+        (status = 204, description = "They have ended."),
+        (status = 404, description = "Nobody, or no such organisation."),
+        (status = 422, description = "Neither a person nor an organisation, or both.")
+    )
 )]
 pub(crate) async fn end_sessions(
     State(shared): State<Arc<Shared>>,
     operator: Operator,
-    QueryParameters(OneOwner { user }): QueryParameters<OneOwner>,
+    QueryParameters(owner): QueryParameters<OneOwner>,
 ) -> Result<StatusCode, Failure> {
-    let accounts = shared.accounts()?;
-    accounts.revoke_sessions_of(&PersonId(user), Accounts::OPERATOR, &operator.visit()).await?;
+    let (accounts, actor, visit) = (shared.accounts()?, Accounts::OPERATOR, operator.visit());
+    match owner {
+        OneOwner { user: Some(user), organization: None } => {
+            accounts.revoke_sessions_of(&PersonId(user), actor, &visit).await?;
+        }
+        OneOwner { user: None, organization: Some(organization) } => {
+            accounts.revoke_sessions_for(&organization, actor, &visit).await?;
+        }
+        _ => return Err(Failure::new(FailureCode::InvalidValue, "name a `user` or an `organization`")),
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -103,8 +103,8 @@ impl Accounts {
         let keys = Arc::new(LiveKeys::open(store.clone(), &secret).await?);
         let accounts = Arc::new(Self {
             live: Arc::new(LiveSessions::new(store.clone(), keys, settings)),
-            protection: Protection::open(&store).await?,
-            secrets: Secrets::new(&settings.passwords)?,
+            protection: Protection::open(&store, &settings.protection).await?,
+            secrets: Secrets::new(settings)?,
             mail: ArcSwapOption::new(mailer(settings.mail.as_ref())?),
             factor_keys: FactorKeys::open(&store, &settings.second_factor).await?,
             background: Background::new(),
@@ -120,8 +120,9 @@ impl Accounts {
     pub fn reconfigure(&self, config: &Config) -> Result<(), AccountError> {
         let Some(accounts) = &config.accounts else { return Ok(()) };
         let settings = Settings::of(accounts, &config.roles)?;
-        self.secrets.reconfigure(&accounts.passwords)?;
+        self.secrets.reconfigure(accounts)?;
         let mail = mailer(accounts.mail.as_ref())?;
+        self.protection.reconfigure(&accounts.protection);
         self.live.reconfigure(accounts);
         self.mail.store(mail);
         self.settings.store(Arc::new(settings));
@@ -202,6 +203,7 @@ impl Accounts {
         let began = Instant::now();
         let late = |_| Err(StoreError::Busy { store: self.store.label().to_owned() });
         let told = timeout(PATIENCE, self.live.changes().follow(&self.store)).await.unwrap_or_else(late)?;
+        self.follow_recoveries(&told.subjects).await?;
         self.live.keys().follow(began, &told).await
     }
 

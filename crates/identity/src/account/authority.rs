@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bartizan_model::{Grant, OrganizationId, Permission};
 use bartizan_policy::beyond;
 
-use super::{AccountError, Accounts, CurrentSession};
+use super::{AccountError, Accounts, CurrentSession, Visit};
 use crate::{SessionToken, holder::Term};
 
 /// Who gives roles, and what they may give.
@@ -77,6 +77,19 @@ impl Accounts {
     ) -> Result<CurrentSession, AccountError> {
         let session = self.full_session(token).await?;
         check_may(&session, permission)?;
+        Ok(session)
+    }
+
+    /// The same for what outlives the session: its person was proven lately, and from where it is used, as for a change of
+    /// second factors (RFC 9470). Whoever has got hold of a session so leaves nothing behind.
+    pub async fn fresh_permitted_session(
+        &self,
+        token: &SessionToken,
+        permission: &str,
+        visit: &Visit,
+    ) -> Result<CurrentSession, AccountError> {
+        let session = self.permitted_session(token, permission).await?;
+        self.fresh(token, visit).await?;
         Ok(session)
     }
 }

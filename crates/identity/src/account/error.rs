@@ -105,6 +105,12 @@ pub enum AccountError {
     /// Passwords cannot be hashed with these settings.
     #[error("passwords cannot be hashed: {0}")]
     Hashing(String),
+    /// The list of passwords that nobody may choose.
+    #[error(transparent)]
+    Blocklist(#[from] password::BlocklistError),
+    /// Without a second factor this password would be too weak.
+    #[error("the password is too weak to be asked for alone: choose another of at least 15 characters first")]
+    PasswordTooWeakAlone,
     /// No random numbers.
     #[error(transparent)]
     Identity(#[from] IdentityError),

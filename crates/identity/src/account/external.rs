@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     AccountError, Accounts, EmailAddress, Methods, NewPerson, NewSession, PersonId, Visit, login::done,
+    refusal::RefusalReason,
 };
 use crate::{
     openid::{Errand, OpenIdProvider, Proven},
@@ -54,7 +55,7 @@ impl Accounts {
         };
         let person = self.person(&PersonId(user.as_str().into())).await?;
         if person.disabled.is_some() {
-            self.refused("login.external", user.as_str(), visit).await?;
+            self.refused_because(RefusalReason::Disabled, "login.external", user.as_str(), visit).await?;
             return Err(AccountError::Unknown(name.to_owned()));
         }
         let email: EmailAddress = person.email.parse().map_err(AccountError::Email)?;
@@ -85,13 +86,13 @@ impl Accounts {
         let name = settings.name.as_str();
         let email: Option<EmailAddress> = proven.verified_email.as_ref().and_then(|email| email.parse().ok());
         let Some(email) = email else {
-            self.refused("login.external", name, visit).await?;
+            self.refused_because(RefusalReason::Unverified, "login.external", name, visit).await?;
             return Err(AccountError::Unknown(name.to_owned()));
         };
         let domain = email.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
         let speaks_for = settings.domains.iter().any(|own| own == domain);
         if !settings.domains.is_empty() && !speaks_for {
-            self.refused("login.external", email.as_str(), visit).await?;
+            self.refused_because(RefusalReason::Unknown, "login.external", email.as_str(), visit).await?;
             return Err(AccountError::Unknown(name.to_owned()));
         }
         let user = match self.person(&PersonId(email.as_str().into())).await {
@@ -100,7 +101,7 @@ impl Accounts {
                 self.admit_from(provider, proven, &email, visit).await?
             }
             Ok(_) | Err(AccountError::Missing(_)) => {
-                self.refused("login.external", email.as_str(), visit).await?;
+                self.refused_because(RefusalReason::Unknown, "login.external", email.as_str(), visit).await?;
                 return Err(AccountError::Unknown(name.to_owned()));
             }
             Err(error) => return Err(error),

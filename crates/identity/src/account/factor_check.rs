@@ -126,6 +126,41 @@ impl Accounts {
         }
     }
 
+    /// Whether a code would be right, without using it up. Of those who have no such factor, and of nobody, it asks the
+    /// store the same.
+    pub(crate) async fn would_fit(&self, user: &UserId, shown: &ShownFactor) -> Result<bool, AccountError> {
+        const APPS: &str = "SELECT id, secret, used_step FROM second_factors \
+            WHERE user_id = $1 AND kind = 'totp' AND confirmed_at IS NOT NULL";
+        const PAPER: &str = "SELECT COUNT(*) AS count FROM recovery_codes WHERE user_id = $1 AND hash = $2";
+        let typed = shown.code.expose_secret();
+        match shown.kind {
+            FactorKind::Totp => {
+                for row in self.store.rows(Statement::new(APPS).text(user.as_str())).await? {
+                    if self.totp_step(&row, typed)?.is_some() {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            FactorKind::RecoveryCode => {
+                let Some(hash) = RecoveryCodeHash::of(user.as_str(), typed) else { return Ok(false) };
+                let count = Statement::new(PAPER).text(user.as_str());
+                let row = self.store.row(count.text(STANDARD_NO_PAD.encode(hash.as_bytes()))).await?;
+                Ok(row.map(|row| row.integer("count")).transpose()?.unwrap_or_default() > 0)
+            }
+            // Whoever reads the mail of an account comes back by a link for another password.
+            FactorKind::Email => Ok(false),
+        }
+    }
+
+    /// A code that is known to be wrong, shown with the right password.
+    pub(crate) fn count_wrong_code(&self, email: &EmailAddress, shown: &ShownFactor, visit: &Visit) {
+        let (factor, device) = (shown.kind.counted(), shown.device.as_ref());
+        if let Ok(ticket) = self.protection.begin_factor(email.as_str(), factor, device, visit) {
+            self.protection.failed(ticket, visit);
+        }
+    }
+
     async fn uses_totp(&self, user: &UserId, typed: &str) -> Result<bool, AccountError> {
         const READ: &str = "SELECT id, secret, used_step FROM second_factors \
             WHERE user_id = $1 AND kind = 'totp' AND confirmed_at IS NOT NULL";
@@ -141,15 +176,16 @@ impl Accounts {
     pub(crate) async fn uses_totp_of(&self, row: &Row, typed: &str) -> Result<bool, AccountError> {
         const USE: &str =
             "UPDATE second_factors SET used_step = $2, used_at = $3 WHERE id = $1 AND used_step < $2";
-        let id = row.text("id")?;
-        let secret = self.factor_keys.unseal(&id, &row.text("secret")?)?;
-        let used = u64::try_from(row.integer("used_step")?).ok().map(TotpStep);
-        let Ok(TotpStep(step)) = Totp::default().verify(&secret, typed, SystemTime::now(), used) else {
-            return Ok(false);
-        };
+        let Some(TotpStep(step)) = self.totp_step(row, typed)? else { return Ok(false) };
         let step = i64::try_from(step).unwrap_or(i64::MAX);
-        let using = Statement::new(USE).text(id).integer(step).integer(moment::now());
+        let using = Statement::new(USE).text(row.text("id")?).integer(step).integer(moment::now());
         Ok(self.store.execute(using).await? == 1)
+    }
+
+    fn totp_step(&self, row: &Row, typed: &str) -> Result<Option<TotpStep>, AccountError> {
+        let secret = self.factor_keys.unseal(&row.text("id")?, &row.text("secret")?)?;
+        let used = u64::try_from(row.integer("used_step")?).ok().map(TotpStep);
+        Ok(Totp::default().verify(&secret, typed, SystemTime::now(), used).ok())
     }
 
     /// Whether it is the code that was sent. A try is taken before anything is compared.

@@ -17,6 +17,7 @@ use super::{
     letters,
     login::{done, end_all},
     people::check_name,
+    protection::Recovery,
 };
 use crate::{
     attempts::Factor,
@@ -226,6 +227,7 @@ impl Accounts {
         let row = transaction.row(Statement::new(REMOVE).text(id).text(user)).await?;
         let row = row.ok_or_else(|| AccountError::Missing("factor of yours with this id".into()))?;
         transaction.execute(Statement::new(PAPER).text(user)).await?;
+        check_password_alone(&mut transaction, user).await?;
         SessionChanges::tell_and_revoke(&mut transaction, user).await?;
         let details = json!({ "factor": id, "kind": row.text("kind")? });
         done("factor.remove", user, user, visit, details).write(&mut transaction).await?;
@@ -276,7 +278,9 @@ impl Accounts {
         for sql in RESET {
             transaction.execute(Statement::new(sql).text(user)).await?;
         }
+        check_password_alone(&mut transaction, user).await?;
         let ended = end_all(&mut transaction, user).await?;
+        Recovery::tell(&mut transaction, user).await?;
         let details = json!({ "before": before });
         done("user.reset_factors", actor, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -323,6 +327,16 @@ pub(crate) async fn prove(
         .text(visit.client());
     transaction.execute(prove).await?;
     SessionChanges::tell_and_revoke(transaction, session.id.as_str()).await
+}
+
+/// Whether the password of a person may be all that is asked for, where it is now.
+async fn check_password_alone(transaction: &mut Transaction, user: &str) -> Result<(), AccountError> {
+    const COUNT: &str = "SELECT COUNT(*) AS count FROM password_credentials p \
+        WHERE p.user_id = $1 AND p.needs_second_factor <> 0 AND NOT EXISTS \
+        (SELECT 1 FROM second_factors f WHERE f.user_id = $1 AND f.confirmed_at IS NOT NULL)";
+    let row = transaction.row(Statement::new(COUNT).text(user)).await?;
+    let is_weak = row.map(|row| row.integer("count")).transpose()?.unwrap_or_default() > 0;
+    if is_weak { Err(AccountError::PasswordTooWeakAlone) } else { Ok(()) }
 }
 
 async fn write_recovery_codes(

@@ -76,6 +76,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<Invitation, AccountError> {
         let (session, organization) = self.inviter(token).await?;
+        self.fresh(token, visit).await?;
         if self.sign_up_policy() == SignUp::Off {
             return Err(AccountError::SignUpOff);
         }
@@ -129,7 +130,11 @@ impl Accounts {
         let token = LinkToken::presented(token)?;
         let invited = self.invited(&token).await?;
         let name = check_name(name)?;
-        let hash = self.secrets.admit(password, &[invited.email.as_str(), name]).await?;
+        let organization = match invited.organization.as_str() {
+            "" => String::new(),
+            id => self.organization(id).await?.name,
+        };
+        let hash = self.secrets.admit(password, &[invited.email.as_str(), name, &organization]).await?;
         let account = NewAccount { email: &invited.email, name, hash: Some(hash.expose()) };
         let mut transaction = self.store.begin().await?;
         take(&mut transaction, &token).await?;

@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 use super::{
     AccountError, Accounts, EmailAddress, LoggedIn, Methods, PersonId, Visit,
     audit::{Entry, Outcome},
+    factor_check::ShownFactor,
     letters,
     login_ticket::forget_tickets,
+    refusal::RefusalReason,
+    secret::Admitted,
 };
 use crate::authorization_server::family;
 use crate::password::Password;
@@ -53,13 +56,16 @@ pub struct NewSession {
 
 /// What is stored of somebody who wants in.
 pub(crate) struct Credentials {
-    user: UserId,
+    pub(super) user: UserId,
     pub(crate) hash: Option<String>,
-    is_disabled: bool,
+    pub(super) is_disabled: bool,
 }
 
-/// As long as an address can be (RFC 5321, section 4.5.3.1.3).
-const LONGEST_SUBJECT: usize = 254;
+/// What a login came to that was not paused.
+enum Entered {
+    In(LoggedIn),
+    Refused(RefusalReason),
+}
 
 const FIND: &str = "SELECT u.id, u.disabled_at, p.hash FROM users u \
     LEFT JOIN password_credentials p ON p.user_id = u.id WHERE u.email = $1";
@@ -71,29 +77,69 @@ impl Accounts {
     /// After five failures logins are paused, for the account as for the address. Whoever has a second factor is asked for
     /// it before there is a session.
     pub async fn log_in(&self, login: &Login, visit: &Visit) -> Result<LoggedIn, AccountError> {
+        self.attempt(login, None, visit).await
+    }
+
+    /// The same with a second factor at once, which also lets its owner in while passwords alone are paused: see
+    /// `recovery`.
+    pub async fn log_in_with_factor(
+        &self,
+        login: &Login,
+        shown: &ShownFactor,
+        visit: &Visit,
+    ) -> Result<LoggedIn, AccountError> {
+        match self.attempt(login, Some(shown), visit).await? {
+            LoggedIn::SecondFactor(pending) => {
+                self.complete_login(pending.ticket.secret(), shown, visit).await.map(LoggedIn::Session)
+            }
+            session @ LoggedIn::Session(_) => Ok(session),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        login: &Login,
+        shown: Option<&ShownFactor>,
+        visit: &Visit,
+    ) -> Result<LoggedIn, AccountError> {
         let email: Option<EmailAddress> = login.email.parse().ok();
         let told = email.as_ref().map_or(login.email.as_str(), EmailAddress::as_str);
         // Some type their password there: what is no address stays out of the trail.
         let audited = email.as_ref().map_or("", EmailAddress::as_str);
         let password = Password::new(&login.password).ok();
         let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit);
-        let ticket = match begun {
-            Ok(ticket) => ticket,
-            Err(error) => {
-                self.refused("login", audited, visit).await?;
+        let ticket = match (begun, shown) {
+            (Ok(ticket), _) => ticket,
+            (Err(AccountError::Paused(pause)), Some(shown)) => {
+                return self.come_back(login, password, shown, pause, visit).await;
+            }
+            (Err(error), _) => {
+                self.refused_because(RefusalReason::Paused, "login", audited, visit).await?;
                 return Err(error);
             }
         };
-        let entered = self.enter(login, email.as_ref(), password, visit).await;
-        match &entered {
-            Ok(_) => self.protection.succeeded(ticket),
-            Err(AccountError::WrongCredentials) => {
-                self.protection.failed(ticket, visit);
-                self.refused("login", audited, visit).await?;
+        // Without mail nobody can be asked for more: right or wrong, they wait.
+        let suspect = ticket.suspect();
+        let stopped = suspect.filter(|_| self.mailer().is_err());
+        match self.enter(login, email.as_ref(), password, suspect.is_some(), visit).await {
+            Ok(Entered::In(logged_in)) => {
+                self.protection.succeeded(ticket);
+                Ok(logged_in)
             }
-            Err(_) => self.protection.withdrawn(ticket),
+            Ok(Entered::Refused(reason)) => {
+                if reason == RefusalReason::Suspect {
+                    self.protection.withdrawn(ticket);
+                } else {
+                    self.protection.failed(ticket, visit);
+                }
+                self.refused_because(reason, "login", audited, visit).await?;
+                Err(stopped.map_or(AccountError::WrongCredentials, AccountError::Paused))
+            }
+            Err(error) => {
+                self.protection.withdrawn(ticket);
+                Err(error)
+            }
         }
-        entered
     }
 
     async fn enter(
@@ -101,36 +147,45 @@ impl Accounts {
         login: &Login,
         email: Option<&EmailAddress>,
         password: Option<Password>,
+        is_suspect: bool,
         visit: &Visit,
-    ) -> Result<LoggedIn, AccountError> {
+    ) -> Result<Entered, AccountError> {
         let known = match email {
             Some(email) => self.credentials(email).await?,
             None => None,
         };
         let hash = known.as_ref().and_then(|known| known.hash.as_deref());
         let (matches, renewed) = self.secrets.verify(password, hash).await?;
-        let entered = known.filter(|known| matches && !known.is_disabled);
-        let Some((Credentials { user, .. }, email)) = entered.zip(email) else {
-            return Err(AccountError::WrongCredentials);
+        let proven = known.as_ref().filter(|known| matches && !known.is_disabled);
+        let Some((Credentials { user, .. }, email)) = proven.zip(email) else {
+            return Ok(Entered::Refused(self.why_refused(email, known.as_ref(), matches).await?));
         };
         if let Some(hash) = renewed {
             const REHASH: &str = "UPDATE password_credentials SET hash = $2 WHERE user_id = $1";
             self.store.execute(Statement::new(REHASH).text(user.as_str()).text(hash.expose())).await?;
         }
         let organization = login.organization.as_deref();
-        let factors = self.factor_kinds(&user).await?;
+        let factors = self.factor_kinds(user).await?;
         if !factors.is_empty() {
-            return Ok(LoggedIn::SecondFactor(self.pend(&user, factors, organization, visit).await?));
+            let pending = self.pend(user, factors, organization, visit).await?;
+            return Ok(Entered::In(LoggedIn::SecondFactor(pending)));
+        }
+        if is_suspect {
+            if self.mailer().is_err() {
+                return Ok(Entered::Refused(RefusalReason::Suspect));
+            }
+            let pending = self.challenge(user, organization, visit).await?;
+            return Ok(Entered::In(LoggedIn::SecondFactor(pending)));
         }
         let mut transaction = self.store.begin().await?;
         let (session, ended) = self
-            .begin_session(&mut transaction, (&user, email), Methods::PASSWORD, organization, visit)
+            .begin_session(&mut transaction, (user, email), Methods::PASSWORD, organization, visit)
             .await?;
         let details = json!({ "session": session.id.as_str() });
         done("login", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
-        Ok(LoggedIn::Session(session))
+        Ok(Entered::In(LoggedIn::Session(session)))
     }
 
     /// Ends a session. One that is not there any more is no error.
@@ -157,10 +212,14 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<NewSession, AccountError> {
         let session = self.prove_password(token, current, "password.change", visit).await?;
-        let hash = self.secrets.admit(new, &[session.email.as_str(), &session.name]).await?;
+        let organizations = self.organization_names(&session.user).await?;
+        let context = [session.email.as_str(), &session.name].into_iter();
+        let context: Vec<&str> = context.chain(organizations.iter().map(String::as_str)).collect();
+        let factors = self.factors_beside(&session.user).await?;
+        let admitted = self.secrets.admit_with(factors, new, &context).await?;
         let user = session.user.as_str();
         let mut transaction = self.store.begin().await?;
-        let mut ended = replace_password(&mut transaction, user, hash.expose()).await?;
+        let mut ended = replace_password(&mut transaction, user, &admitted).await?;
         let organization = session.organization.as_ref().map(OrganizationId::as_str);
         let (begun, surplus) = self
             .begin_session(
@@ -235,19 +294,6 @@ impl Accounts {
         Ok((session, ended))
     }
 
-    /// An attempt that failed. The subject is what somebody said, of any length.
-    pub(crate) async fn refused(
-        &self,
-        action: &'static str,
-        subject: &str,
-        visit: &Visit,
-    ) -> Result<(), StoreError> {
-        let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
-        let (outcome, details) = (Outcome::Refused, Value::Null);
-        let entry = Entry { action, outcome, actor: "", subject: &subject, visit, details };
-        entry.write_alone(&self.store).await
-    }
-
     /// Nothing that is remembered of these counts any longer.
     pub(crate) fn note(&self, subjects: &[String]) {
         for subject in subjects {
@@ -292,12 +338,14 @@ pub(crate) async fn end_session(transaction: &mut Transaction, id: &str) -> Resu
 pub(crate) async fn replace_password(
     transaction: &mut Transaction,
     user: &str,
-    hash: &str,
+    Admitted { hash, needs_second_factor }: &Admitted,
 ) -> Result<Vec<String>, StoreError> {
     const FORGET: &str = "DELETE FROM password_credentials WHERE user_id = $1";
-    const KEEP: &str = "INSERT INTO password_credentials (user_id, hash, changed_at) VALUES ($1, $2, $3)";
+    const KEEP: &str = "INSERT INTO password_credentials \
+        (user_id, hash, changed_at, needs_second_factor) VALUES ($1, $2, $3, $4)";
     transaction.execute(Statement::new(FORGET).text(user)).await?;
-    transaction.execute(Statement::new(KEEP).text(user).text(hash).integer(moment::now())).await?;
+    let keep = Statement::new(KEEP).text(user).text(hash.expose()).integer(moment::now());
+    transaction.execute(keep.integer(i64::from(*needs_second_factor))).await?;
     end_all(transaction, user).await
 }
 

@@ -41,6 +41,8 @@ struct Waiting {
     user: UserId,
     email: EmailAddress,
     organization: String,
+    /// It waits for a code by e-mail, whatever its person has enrolled.
+    is_challenge: bool,
 }
 
 impl Accounts {
@@ -52,8 +54,29 @@ impl Accounts {
         organization: Option<&str>,
         visit: &Visit,
     ) -> Result<PendingLogin, AccountError> {
-        const WRITE: &str = "INSERT INTO login_tickets (token_hash, user_id, organization, created_at, expires_at) \
-            VALUES ($1, $2, $3, $4, $5)";
+        self.write_ticket(user, factors, false, organization, visit).await
+    }
+
+    /// Lets a login that looks like credential stuffing wait for a code by e-mail, of a person without a second factor.
+    pub(crate) async fn challenge(
+        &self,
+        user: &UserId,
+        organization: Option<&str>,
+        visit: &Visit,
+    ) -> Result<PendingLogin, AccountError> {
+        self.write_ticket(user, vec![FactorKind::Email], true, organization, visit).await
+    }
+
+    async fn write_ticket(
+        &self,
+        user: &UserId,
+        factors: Vec<FactorKind>,
+        is_challenge: bool,
+        organization: Option<&str>,
+        visit: &Visit,
+    ) -> Result<PendingLogin, AccountError> {
+        const WRITE: &str = "INSERT INTO login_tickets (token_hash, user_id, organization, created_at, expires_at, \
+            is_challenge) VALUES ($1, $2, $3, $4, $5, $6)";
         let (ticket, now) = (LinkToken::generate()?, moment::now());
         let expires = now.saturating_add(span(LIFETIME));
         let write = Statement::new(WRITE)
@@ -61,7 +84,8 @@ impl Accounts {
             .text(user.as_str())
             .text(organization.unwrap_or_default())
             .integer(now)
-            .integer(expires);
+            .integer(expires)
+            .integer(i64::from(is_challenge));
         let mut transaction = self.store.begin().await?;
         transaction.execute(write).await?;
         done("login.password", user.as_str(), user.as_str(), visit, json!({}))
@@ -80,14 +104,17 @@ impl Accounts {
     ) -> Result<NewSession, AccountError> {
         const TAKE: &str = "DELETE FROM login_tickets WHERE token_hash = $1";
         let ticket = LinkToken::presented(ticket).map_err(|_| AccountError::Ticket)?;
-        let Waiting { user, email, organization } = self.waiting_login(&ticket).await?;
-        self.check_factor(Owner { user: &user, email: &email }, shown, "login", visit).await?;
+        let Waiting { user, email, organization, is_challenge } = self.waiting_login(&ticket).await?;
+        let owner = Owner { user: &user, email: &email };
+        // Whoever answers a challenge has shown that they read the mail, and has no second factor for it.
+        let second = if is_challenge { Methods::PASSWORD } else { Methods::ONE_TIME_CODE };
+        self.check_factor(owner, shown, "login", visit).await?;
         let mut transaction = self.store.begin().await?;
         if transaction.execute(Statement::new(TAKE).text(ticket.stored())).await? == 0 {
             return Err(AccountError::Ticket);
         }
         let organization = Some(organization.as_str()).filter(|organization| !organization.is_empty());
-        let methods = Methods::PASSWORD.and(Methods::ONE_TIME_CODE);
+        let methods = Methods::PASSWORD.and(second);
         let (session, ended) =
             self.begin_session(&mut transaction, (&user, &email), methods, organization, visit).await?;
         let details = json!({ "session": session.id.as_str(), "factor": shown.kind.name() });
@@ -100,15 +127,15 @@ impl Accounts {
     /// Sends a code to the address of a login that waits, if it is one of its factors.
     pub async fn send_login_code(&self, ticket: &SecretString) -> Result<(), AccountError> {
         let ticket = LinkToken::presented(ticket).map_err(|_| AccountError::Ticket)?;
-        let Waiting { user, email, .. } = self.waiting_login(&ticket).await?;
-        if !self.factor_kinds(&user).await?.contains(&FactorKind::Email) {
+        let Waiting { user, email, is_challenge, .. } = self.waiting_login(&ticket).await?;
+        if !is_challenge && !self.factor_kinds(&user).await?.contains(&FactorKind::Email) {
             return Err(AccountError::Missing("second factor of yours that codes are sent to".into()));
         }
         self.send_code(Owner { user: &user, email: &email }).await
     }
 
     async fn waiting_login(&self, ticket: &LinkToken) -> Result<Waiting, AccountError> {
-        const READ: &str = "SELECT t.user_id, t.organization, u.email FROM login_tickets t \
+        const READ: &str = "SELECT t.user_id, t.organization, t.is_challenge, u.email FROM login_tickets t \
             JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL WHERE t.token_hash = $1 AND t.expires_at > $2";
         let read = Statement::new(READ).text(ticket.stored()).integer(moment::now());
         let row = self.store.row(read).await?.ok_or(AccountError::Ticket)?;
@@ -117,6 +144,7 @@ impl Accounts {
             user: row.text("user_id")?.as_str().into(),
             email: row.text("email")?.parse().map_err(nonsense)?,
             organization: row.text("organization")?,
+            is_challenge: row.integer("is_challenge")? != 0,
         })
     }
 }

@@ -34,7 +34,7 @@ impl Accounts {
         new: NewOwnKey,
         visit: &Visit,
     ) -> Result<(ApiKey, SecretString), AccountError> {
-        let session = self.permitted_session(token, "api_key:create").await?;
+        let session = self.fresh_permitted_session(token, "api_key:create", visit).await?;
         Authority::Manager(&session).check_reach(&parse_grants(&new.permissions)?)?;
         let who = PersonId(session.user.to_string());
         let mine = KeyFilter { user: Some(who.clone()), ..KeyFilter::default() };

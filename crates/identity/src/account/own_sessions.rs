@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bartizan_model::{OrganizationId, SessionId, UserId};
-use bartizan_store::{Row, Statement, StoreError};
+use bartizan_store::{Row, Statement, StoreError, Transaction};
 use http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::json;
@@ -149,6 +149,45 @@ impl Accounts {
         Ok(())
     }
 
+    /// Ends every session of the person of this one but this one.
+    pub async fn revoke_other_sessions(
+        &self,
+        token: &SessionToken,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        const OTHERS: &str = "SELECT id FROM sessions WHERE user_id = $1 AND id <> $2";
+        let session = self.current_session(token).await?;
+        let user = session.user.as_str();
+        let mut transaction = self.store.begin().await?;
+        let others = Statement::new(OTHERS).text(user).text(session.id.as_str());
+        let ended = end_each(&mut transaction, others).await?;
+        let details = json!({ "sessions": "others", "ended": ended.len() });
+        done("session.revoke", user, user, visit, details).write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(())
+    }
+
+    /// Ends every session that acts for an organisation, by its id or name. Their people may log in again.
+    pub async fn revoke_sessions_for(
+        &self,
+        organization: &str,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        const ALL: &str = "SELECT id FROM sessions WHERE organization_id = $1";
+        let organization = self.organization(organization).await?.id;
+        let mut transaction = self.store.begin().await?;
+        let all = Statement::new(ALL).text(organization.as_str());
+        let ended = end_each(&mut transaction, all).await?;
+        let details = json!({ "sessions": "all", "ended": ended.len() });
+        let entry = done("session.revoke", actor, organization.as_str(), visit, details);
+        entry.write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&ended);
+        Ok(())
+    }
+
     /// Ends every session of a person.
     pub async fn revoke_sessions_of(
         &self,
@@ -165,6 +204,16 @@ impl Accounts {
         self.note(&ended);
         Ok(())
     }
+}
+
+/// Ends the sessions that are found. Returns what is to be noted.
+async fn end_each(transaction: &mut Transaction, found: Statement) -> Result<Vec<String>, StoreError> {
+    let rows = transaction.rows(found).await?;
+    let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+    for id in &ids {
+        end_session(transaction, id).await?;
+    }
+    Ok(ids)
 }
 
 impl SessionSummary {

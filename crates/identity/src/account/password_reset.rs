@@ -14,6 +14,7 @@ use super::{
     letters,
     link::{Link, LinkPurpose},
     login::{done, replace_password},
+    protection::Recovery,
 };
 
 impl Accounts {
@@ -46,11 +47,16 @@ impl Accounts {
         let link = Link::read(&self.store, LinkPurpose::ResetPassword, &token).await?;
         let person = self.person(&PersonId(link.user)).await?;
         // A link is not used up by a password that breaks rules.
-        let hash = self.secrets.admit(new, &[&person.email, &person.name]).await?;
+        let organizations = self.organization_names(&person.id).await?;
+        let context = [person.email.as_str(), &person.name].into_iter();
+        let context: Vec<&str> = context.chain(organizations.iter().map(String::as_str)).collect();
+        let factors = self.factors_beside(&person.id).await?;
+        let admitted = self.secrets.admit_with(factors, new, &context).await?;
         let user = person.id.as_str();
         let mut transaction = self.store.begin().await?;
         Link::take(&mut transaction, LinkPurpose::ResetPassword, &token).await?;
-        let ended = replace_password(&mut transaction, user, hash.expose()).await?;
+        let ended = replace_password(&mut transaction, user, &admitted).await?;
+        Recovery::tell(&mut transaction, user).await?;
         done("password.reset", user, user, visit, Value::Null).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);

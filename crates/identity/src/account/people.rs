@@ -11,8 +11,12 @@ use super::{
     AccountError, Accounts, EmailAddress, Visit,
     last_administrator::spare_the_last,
     login::{done, end_all, replace_password},
+    protection::Recovery,
 };
-use crate::{password::PasswordHash, session::moment};
+use crate::{
+    password::{Factors, PasswordHash},
+    session::moment,
+};
 
 /// A person to be known.
 #[derive(Debug)]
@@ -148,9 +152,14 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         let person = self.person(who).await?;
-        let hash = self.secrets.admit(password, &[&person.email, &person.name]).await?;
+        let organizations = self.organization_names(&person.id).await?;
+        let context = [person.email.as_str(), &person.name].into_iter();
+        let context: Vec<&str> = context.chain(organizations.iter().map(String::as_str)).collect();
+        // Good enough alone, so that their factors can be reset.
+        let admitted = self.secrets.admit_with(Factors::Alone, password, &context).await?;
         let mut transaction = self.store.begin().await?;
-        let ended = replace_password(&mut transaction, person.id.as_str(), hash.expose()).await?;
+        let ended = replace_password(&mut transaction, person.id.as_str(), &admitted).await?;
+        Recovery::tell(&mut transaction, person.id.as_str()).await?;
         let details = json!({ "before": { "password": "***" }, "after": { "password": "***" } });
         let entry = done("user.set_password", actor, person.id.as_str(), visit, details);
         entry.write(&mut transaction).await?;
@@ -160,7 +169,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Lets a person try again at once whose logins are paused. Their address may still be.
+    /// Lets a person try again at once whose logins are paused, from wherever they have tried, at every gateway.
     pub async fn unlock_person(
         &self,
         who: &PersonId,
@@ -168,10 +177,11 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<Person, AccountError> {
         let person = self.person(who).await?;
-        self.protection.recover(&person.email);
         let mut transaction = self.store.begin().await?;
+        Recovery::tell(&mut transaction, person.id.as_str()).await?;
         done("user.unlock", actor, person.id.as_str(), visit, Value::Null).write(&mut transaction).await?;
         transaction.commit().await?;
+        self.protection.recover(&person.email);
         Ok(person)
     }
 

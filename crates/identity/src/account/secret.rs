@@ -1,19 +1,21 @@
 //! Passwords: judged, hashed and checked on threads of their own.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use bartizan_config::Passwords;
+use bartizan_model::UserId;
+use bartizan_store::{Statement, StoreError};
 use secrecy::SecretString;
 
-use super::AccountError;
+use super::{AccountError, Accounts};
 use crate::password::{
-    Argon2Parameters, Factors, HashingLimits, Password, PasswordContext, PasswordHash, PasswordHasher,
-    PasswordProfile, PasswordRules,
+    Argon2Parameters, Blocklist, Factors, HashingLimits, Password, PasswordContext, PasswordHash,
+    PasswordHasher, PasswordProfile, PasswordRules, Violation,
 };
 
 /// What the gateway itself is called, which no password may consist of.
-const SERVICE: [&str; 1] = ["bartizan"];
+const SERVICE: &str = "bartizan";
 
 /// The rules and the hashing threads.
 #[derive(Debug)]
@@ -21,44 +23,70 @@ pub(crate) struct Secrets(ArcSwap<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    settings: Passwords,
+    asked: Asked,
     hasher: PasswordHasher,
     rules: Arc<PasswordRules>,
 }
 
+/// What rules and threads are made of.
+#[derive(Debug, PartialEq)]
+struct Asked {
+    settings: Passwords,
+    /// Names that everybody knows.
+    service: Vec<String>,
+    /// When the blocklist was written.
+    written: Option<SystemTime>,
+}
+
+/// A new password that keeps the rules.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) hash: PasswordHash,
+    /// It is too weak to open the account alone.
+    pub(crate) needs_second_factor: bool,
+}
+
 impl Secrets {
-    pub(crate) fn new(settings: &Passwords) -> Result<Self, AccountError> {
-        Ok(Self(ArcSwap::from_pointee(Inner::new(settings)?)))
+    pub(crate) fn new(settings: &bartizan_config::Accounts) -> Result<Self, AccountError> {
+        Ok(Self(ArcSwap::from_pointee(Inner::new(Asked::of(settings))?)))
     }
 
-    /// Threads are started anew only for other settings.
-    pub(crate) fn reconfigure(&self, settings: &Passwords) -> Result<(), AccountError> {
-        if self.0.load().settings != *settings {
-            self.0.store(Arc::new(Inner::new(settings)?));
+    /// Threads are started and the blocklist read anew only for other settings.
+    pub(crate) fn reconfigure(&self, settings: &bartizan_config::Accounts) -> Result<(), AccountError> {
+        let asked = Asked::of(settings);
+        if self.0.load().asked != asked {
+            self.0.store(Arc::new(Inner::new(asked)?));
         }
         Ok(())
     }
 
-    /// The hash of a new password that keeps the rules.
+    /// The hash of a new password that is good enough alone.
     pub(crate) async fn admit(
         &self,
         typed: &SecretString,
         context: &[&str],
     ) -> Result<PasswordHash, AccountError> {
+        Ok(self.admit_with(Factors::Alone, typed, context).await?.hash)
+    }
+
+    /// The hash of a new password that is good enough for whoever shows these factors.
+    pub(crate) async fn admit_with(
+        &self,
+        factors: Factors,
+        typed: &SecretString,
+        context: &[&str],
+    ) -> Result<Admitted, AccountError> {
         let inner = self.0.load_full();
         let weak = |reason: String| AccountError::WeakPassword(vec![reason]);
         let password = Password::new(typed).map_err(|error| weak(error.to_string()))?;
-        let judged = inner.hasher.check(
-            Arc::clone(&inner.rules),
-            password.clone(),
-            Factors::Alone,
-            PasswordContext::new(context),
-        );
-        let violations = judged.await?.map_err(|error| AccountError::Hashing(error.to_string()))?;
+        let violations = inner.judge(&password, factors, context).await?;
         if !violations.is_empty() {
-            return Err(AccountError::WeakPassword(violations.iter().map(ToString::to_string).collect()));
+            let told = violations.iter().map(|violation| format!("{violation} ({})", violation.code()));
+            return Err(AccountError::WeakPassword(told.collect()));
         }
-        Ok(inner.hasher.hash(password).await?)
+        let needs_second_factor = factors == Factors::WithSecondFactor
+            && !inner.judge(&password, Factors::Alone, context).await?.is_empty();
+        Ok(Admitted { hash: inner.hasher.hash(password).await?, needs_second_factor })
     }
 
     /// Whether `typed` is the password behind `stored`, and its new hash where it is time for one. Without `stored` it
@@ -81,19 +109,71 @@ impl Secrets {
     }
 }
 
+impl Asked {
+    fn of(accounts: &bartizan_config::Accounts) -> Self {
+        let settings = accounts.passwords.clone();
+        let mut service = vec![SERVICE.to_owned(), accounts.second_factor.issuer.clone()];
+        if let Some(mail) = &accounts.mail {
+            service.extend([&mail.base_url, &mail.from].map(|text| host(text).to_owned()));
+        }
+        service.extend(settings.context_words.iter().cloned());
+        let written = settings.blocklist.as_deref().and_then(written);
+        Self { settings, service, written }
+    }
+}
+
+/// Of a URL, or of an address with or without a name.
+fn host(text: &str) -> &str {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    text.split(['/', ':', '>']).next().unwrap_or_default()
+}
+
+fn written(blocklist: &Path) -> Option<SystemTime> {
+    blocklist.metadata().and_then(|metadata| metadata.modified()).ok()
+}
+
 impl Inner {
-    fn new(settings: &Passwords) -> Result<Self, AccountError> {
-        let Passwords { memory_kib, iterations, parallelism, profile } = *settings;
+    fn new(asked: Asked) -> Result<Self, AccountError> {
+        let Passwords { memory_kib, iterations, parallelism, profile, .. } = asked.settings;
         let parameters = Argon2Parameters::new(memory_kib, iterations, parallelism)
             .map_err(|error| AccountError::Hashing(error.to_string()))?;
         let profile = match profile {
             bartizan_config::PasswordProfile::Nist => PasswordProfile::Nist,
             bartizan_config::PasswordProfile::CharacterClasses => PasswordProfile::CharacterClasses,
         };
-        Ok(Self {
-            settings: settings.clone(),
-            hasher: PasswordHasher::start(parameters, HashingLimits::default())?,
-            rules: Arc::new(PasswordRules::new(profile, SERVICE)),
-        })
+        let rules = PasswordRules::new(profile, &asked.service);
+        let rules = match &asked.settings.blocklist {
+            Some(path) => rules.with_blocklist(Blocklist::open(path)?),
+            None => rules,
+        };
+        let hasher = PasswordHasher::start(parameters, HashingLimits::default())?;
+        Ok(Self { asked, hasher, rules: Arc::new(rules) })
+    }
+
+    async fn judge(
+        &self,
+        password: &Password,
+        factors: Factors,
+        context: &[&str],
+    ) -> Result<Vec<Violation>, AccountError> {
+        let (rules, context) = (Arc::clone(&self.rules), PasswordContext::new(context));
+        Ok(self.hasher.check(rules, password.clone(), factors, context).await??)
+    }
+}
+
+impl Accounts {
+    /// Which rules another password of a person has to keep.
+    pub(super) async fn factors_beside(&self, user: &UserId) -> Result<Factors, StoreError> {
+        let has_none = self.factor_kinds(user).await?.is_empty();
+        Ok(if has_none { Factors::Alone } else { Factors::WithSecondFactor })
+    }
+
+    /// What the organisations of a person are called.
+    pub(super) async fn organization_names(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        const READ: &str = "SELECT DISTINCT o.name FROM role_bindings r \
+            JOIN organizations o ON o.id = r.organization_id WHERE r.user_id = $1 ORDER BY o.name LIMIT 8";
+        let rows = self.store.rows(Statement::new(READ).text(user.as_str())).await?;
+        rows.iter().map(|row| row.text("name")).collect()
     }
 }

@@ -12,18 +12,17 @@ use parking_lot::Mutex;
 use secrecy::zeroize::Zeroizing;
 
 use super::{
-    Attempt, DeviceId, Factor, LoginProtection, Origin, PausedScope, Signal,
-    counter::{Counter, Rules, Wait},
+    Attempt, Factor, LoginProtection, Origin, PausedScope, Signal,
+    counter::{Begun, Counter, Rules, Wait},
     milliseconds,
     stuffing::Accounts,
     table::{Key, Table},
 };
 use crate::{IdentityError, password::Password};
 
-/// Counts attempts. Shared by reference; a call holds a lock for well under a microsecond's work.
+/// Counts attempts. Shared by reference; a call holds a lock for well under a microsecond's work, but for
+/// [`LoginGuard::recover`], which looks at every counter.
 pub struct LoginGuard {
-    rules: Rules,
-    stuffed_accounts: usize,
     origin: Instant,
     secret: RandomState,
     fingerprints: hmac::Key,
@@ -32,6 +31,8 @@ pub struct LoginGuard {
 
 #[derive(Debug)]
 struct State {
+    rules: Rules,
+    stuffed_accounts: usize,
     accounts: Table<Counter>,
     addresses: Table<Counter>,
     networks: Table<Accounts>,
@@ -57,19 +58,19 @@ pub enum Admission {
 #[derive(Debug)]
 #[must_use]
 pub struct Ticket {
-    began: u64,
-    account: Key,
+    began: Begun,
     counted: Key,
     /// For strangers alone.
     address: Option<Key>,
     network: Key,
     password: Option<Key>,
-    suspect: bool,
+    suspect: Option<Duration>,
 }
 
 impl Ticket {
-    /// Whether it looks like credential stuffing: ask for a challenge before the credential is checked.
-    pub fn suspect(&self) -> bool {
+    /// For how long attempts such as this one look like credential stuffing, if they do: a password alone should not be
+    /// enough.
+    pub fn suspect(&self) -> Option<Duration> {
         self.suspect
     }
 }
@@ -82,12 +83,12 @@ impl LoginGuard {
         aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| IdentityError::Random)?;
         let each = protection.counters / 4;
         Ok(Self {
-            rules: Rules::of(&protection),
-            stuffed_accounts: usize::from(protection.stuffed_accounts.max(2)),
             origin: Instant::now(),
             secret: RandomState::new(),
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()),
             state: Mutex::new(State {
+                rules: Rules::of(&protection),
+                stuffed_accounts: stuffed(&protection),
                 accounts: Table::new(each),
                 addresses: Table::new(each),
                 networks: Table::new(each),
@@ -96,27 +97,38 @@ impl LoginGuard {
         })
     }
 
+    /// Goes on by other numbers. What was counted stays; how many counters there may be changes with a restart.
+    pub fn reconfigure(&self, protection: &LoginProtection) {
+        let mut state = self.state.lock();
+        state.rules = Rules::of(protection);
+        state.stuffed_accounts = stuffed(protection);
+    }
+
     /// Asks for an attempt, before anything is checked.
     pub fn begin(&self, attempt: &Attempt<'_>, now: Instant) -> Admission {
         let mut ticket = self.ticket(attempt, milliseconds(self.origin, now));
         let mut state = self.state.lock();
-        let now = ticket.began;
-        let State { accounts, addresses, networks, passwords } = &mut *state;
+        let now = ticket.began.at;
+        let State { rules, accounts, addresses, networks, passwords, .. } = &mut *state;
         let paused =
             |Wait(wait), scope| Admission::Paused { retry_after: Duration::from_millis(wait), scope };
         let counter = accounts.entry(ticket.counted, now);
         let address = ticket.address.and_then(|address| addresses.entry(address, now));
         let mut counters = [(counter, PausedScope::Account), (address, PausedScope::Address)];
         for (counter, scope) in &mut counters {
-            if let Some(wait) = counter.as_mut().and_then(|counter| counter.wait(&self.rules, now)) {
+            if let Some(wait) = counter.as_mut().and_then(|counter| counter.wait(rules, now)) {
                 return paused(wait, *scope);
             }
         }
-        counters.into_iter().filter_map(|(counter, _)| counter).for_each(|counter| counter.begin(now));
-        let suspect_network = networks.get_mut(ticket.network).is_some_and(|network| network.is_suspect(now));
+        counters
+            .into_iter()
+            .filter_map(|(counter, _)| counter)
+            .for_each(|counter| counter.begin(ticket.began));
+        let network = networks.get_mut(ticket.network);
         let password = ticket.password.and_then(|password| passwords.get_mut(password));
-        let suspect_password = password.is_some_and(|password| password.is_suspect(now));
-        ticket.suspect = ticket.address.is_some() && (suspect_network || suspect_password);
+        let suspect =
+            [network, password].into_iter().flatten().filter_map(|tried| tried.suspect_for(now)).max();
+        ticket.suspect = suspect.filter(|_| ticket.address.is_some()).map(Duration::from_millis);
         Admission::Admitted(ticket)
     }
 
@@ -124,16 +136,16 @@ impl LoginGuard {
     pub fn failed(&self, ticket: Ticket, now: Instant) -> Vec<Signal> {
         let now = milliseconds(self.origin, now);
         let mut state = self.state.lock();
-        let State { accounts, addresses, networks, passwords } = &mut *state;
+        let State { rules, stuffed_accounts, accounts, addresses, networks, passwords } = &mut *state;
         let mut signals = Vec::new();
         let counter = accounts.entry(ticket.counted, now);
         let address = ticket.address.and_then(|address| addresses.entry(address, now));
         for (counter, scope) in [(counter, PausedScope::Account), (address, PausedScope::Address)] {
-            let pause = counter.and_then(|counter| counter.fail(&self.rules, ticket.began, now));
+            let pause = counter.and_then(|counter| counter.fail(rules, ticket.began, now));
             signals.extend(pause.map(|pause| Signal::Paused { scope, pause }));
         }
         let fail = |accounts: Option<&mut Accounts>| {
-            accounts?.fail(ticket.account, self.stuffed_accounts, self.rules.window, now)
+            accounts?.fail(ticket.began.account, *stuffed_accounts, rules.window, now)
         };
         let network = fail(networks.entry(ticket.network, now));
         let password = fail(ticket.password.and_then(|password| passwords.entry(password, now)));
@@ -159,23 +171,23 @@ impl LoginGuard {
         Self::give_back_address(&mut state, &ticket);
     }
 
-    /// Ends the pauses of an account for strangers and for `device`: its owner proved another factor, or an
-    /// administrator said so. Also after the password was changed.
-    pub fn recover(&self, account: &str, device: Option<DeviceId>) {
+    /// Forgets every failure of an account, wherever they were: its owner proved another factor, an administrator said so,
+    /// or its password was changed. An address that was paused for them tries on; one that failed for others as well keeps
+    /// those failures.
+    pub fn recover(&self, account: &str, now: Instant) {
+        let (account, now) = (Key::of(&self.secret, account), milliseconds(self.origin, now));
         let mut state = self.state.lock();
-        let origins = [Some(Origin::Stranger), device.map(Origin::Known)];
-        for origin in origins.into_iter().flatten() {
-            for factor in Factor::ALL {
-                state.accounts.remove(self.counted(account, factor, origin));
-            }
-        }
-    }
-
-    /// Ends the pauses of an address: an administrator said so.
-    pub fn recover_address(&self, address: IpAddr) {
-        let mut state = self.state.lock();
-        for factor in Factor::ALL {
-            state.addresses.remove(self.counted_address(address, factor));
+        let State { rules, accounts, addresses, networks, passwords, .. } = &mut *state;
+        accounts.retain(|counter| !counter.concerns(account));
+        addresses.retain(|counter| {
+            counter.absolve(account, rules, now);
+            true
+        });
+        for tried in [networks, passwords] {
+            tried.retain(|tried| {
+                tried.absolve(account);
+                true
+            });
         }
     }
 
@@ -193,20 +205,17 @@ impl LoginGuard {
 
     fn ticket(&self, attempt: &Attempt<'_>, began: u64) -> Ticket {
         let stranger = attempt.origin == Origin::Stranger;
-        let (_, network) = host_and_network(attempt.address);
+        let (host, network) = host_and_network(attempt.address);
+        // What strangers cannot use up for the owner: each address has its own.
+        let place = (stranger && attempt.factor == Factor::PasswordAndFactor).then_some(host);
         Ticket {
-            began,
-            account: Key::of(&self.secret, attempt.account),
-            counted: self.counted(attempt.account, attempt.factor, attempt.origin),
+            began: Begun { at: began, account: Key::of(&self.secret, attempt.account) },
+            counted: Key::of(&self.secret, (attempt.account, attempt.factor, attempt.origin, place)),
             address: stranger.then(|| self.counted_address(attempt.address, attempt.factor)),
             network: Key::of(&self.secret, network),
             password: attempt.password.map(|password| self.fingerprint(password)),
-            suspect: false,
+            suspect: None,
         }
-    }
-
-    fn counted(&self, account: &str, factor: Factor, origin: Origin) -> Key {
-        Key::of(&self.secret, (account, factor, origin))
     }
 
     fn counted_address(&self, address: IpAddr, factor: Factor) -> Key {
@@ -223,8 +232,12 @@ impl LoginGuard {
 
 impl fmt::Debug for LoginGuard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LoginGuard").field("rules", &self.rules).finish_non_exhaustive()
+        formatter.debug_struct("LoginGuard").finish_non_exhaustive()
     }
+}
+
+fn stuffed(protection: &LoginProtection) -> usize {
+    usize::from(protection.stuffed_accounts.max(2))
 }
 
 /// What counts as one client (an IPv4 address, an IPv6 /64) and as one network (/24, /48).

@@ -1,43 +1,71 @@
 //! How often a password reset may be asked for.
 
-use std::{hash::RandomState, net::IpAddr, time::Instant};
+use std::{
+    hash::RandomState,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 
 use super::{
     Origin,
-    counter::{Counter, Rules},
+    counter::{Begun, Counter, Rules},
     guard::host_and_network,
     milliseconds,
     table::{Key, Table},
 };
 
-const RESETS: usize = 3;
-const HOUR: u64 = 3_600_000;
 const COUNTERS: usize = 65_536;
 
-/// Three resets an hour for an account and for an address. A known device has its own three, so strangers cannot
-/// use up the owner's.
+/// How often a message may be asked for: three an hour by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetRate {
+    /// So many,
+    pub resets: usize,
+    /// in this time.
+    pub window: Duration,
+}
+
+impl Default for ResetRate {
+    fn default() -> Self {
+        Self { resets: 3, window: Duration::from_hours(1) }
+    }
+}
+
+/// So many resets for an account and for an address. A known device has its own, so strangers cannot use up the
+/// owner's.
 #[derive(Debug)]
 pub struct ResetGuard {
-    rules: Rules,
     origin: Instant,
     secret: RandomState,
-    counters: Mutex<Table<Counter>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    rules: Rules,
+    counters: Table<Counter>,
 }
 
 impl Default for ResetGuard {
     fn default() -> Self {
-        Self {
-            rules: Rules { failures: RESETS, window: HOUR, pause: 0, longest_pause: 0, undecided: u64::MAX },
-            origin: Instant::now(),
-            secret: RandomState::new(),
-            counters: Mutex::new(Table::new(COUNTERS)),
-        }
+        Self::new(ResetRate::default())
     }
 }
 
 impl ResetGuard {
+    /// A guard without a past.
+    pub fn new(rate: ResetRate) -> Self {
+        let state = State { rules: rules(rate), counters: Table::new(COUNTERS) };
+        Self { origin: Instant::now(), secret: RandomState::new(), state: Mutex::new(state) }
+    }
+
+    /// Goes on by another rate. What was counted stays.
+    pub fn reconfigure(&self, rate: ResetRate) {
+        self.state.lock().rules = rules(rate);
+    }
+
     /// Whether to send a reset message; counts it if so. The client gets the same answer either way, and for
     /// accounts that do not exist.
     pub fn admits(&self, account: &str, origin: Origin, address: IpAddr, now: Instant) -> bool {
@@ -56,18 +84,24 @@ impl ResetGuard {
     fn admits_all(&self, key: Key, further: Option<Key>, now: Instant) -> bool {
         let now = milliseconds(self.origin, now);
         let keys = [Some(key), further];
-        let mut counters = self.counters.lock();
+        let mut state = self.state.lock();
+        let State { rules, counters } = &mut *state;
         let mut keys = keys.into_iter().flatten();
-        let free = keys.clone().all(|key| {
-            counters.entry(key, now).is_none_or(|counter| counter.wait(&self.rules, now).is_none())
-        });
+        let free = keys
+            .clone()
+            .all(|key| counters.entry(key, now).is_none_or(|counter| counter.wait(rules, now).is_none()));
         if free {
             keys.by_ref().for_each(|key| {
                 if let Some(counter) = counters.entry(key, now) {
-                    counter.begin(now);
+                    counter.begin(Begun { at: now, account: key });
                 }
             });
         }
         free
     }
+}
+
+fn rules(ResetRate { resets, window }: ResetRate) -> Rules {
+    let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+    Rules { failures: resets.max(1), window, pause: 0, longest_pause: 0, undecided: u64::MAX }
 }

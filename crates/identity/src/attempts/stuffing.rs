@@ -28,6 +28,16 @@ impl Accounts {
         (!known).then_some(accounts)
     }
 
+    /// An account has nothing to do with it.
+    pub(super) fn absolve(&mut self, account: Key) {
+        self.failed.retain(|(other, _)| *other != account.number());
+    }
+
+    /// Milliseconds until it is suspect no longer.
+    pub(super) fn suspect_for(&self, now: u64) -> Option<u64> {
+        self.suspect_until.checked_sub(now).filter(|left| *left > 0)
+    }
+
     pub(super) fn is_suspect(&self, now: u64) -> bool {
         self.suspect_until > now
     }

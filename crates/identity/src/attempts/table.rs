@@ -53,6 +53,11 @@ impl<T: Held + Default> Table<T> {
         }
     }
 
+    /// Looks at every value: for what seldom happens.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
+        self.sets.iter_mut().for_each(|set| set.retain_mut(|(_, value)| keep(value)));
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.sets.iter().map(Vec::len).sum()

@@ -114,8 +114,11 @@ fn an_address_is_paused_whatever_accounts_it_tries_and_cannot_be_washed() {
     assert_eq!(gate.fail(&by("e", 7)), Ok(vec![Signal::Paused { scope: PausedScope::Address, pause }]));
     assert_eq!(gate.succeed(&by("mallory", 7)), Err((PausedScope::Address, 30)));
     assert_eq!(gate.succeed(&by("a", 8)), Ok(()), "another address");
-    gate.guard.recover_address(by("a", 7).address);
-    assert_eq!(gate.succeed(&by("mallory", 7)), Ok(()));
+    gate.guard.recover("nobody", gate.now);
+    assert_eq!(gate.succeed(&by("mallory", 7)), Err((PausedScope::Address, 30)), "who had no part in it");
+    gate.guard.recover("a", gate.now);
+    assert_eq!(gate.succeed(&by("mallory", 7)), Ok(()), "four failures are left");
+    assert_eq!(gate.fail(&by("mallory", 7)), Ok(vec![Signal::Paused { scope: PausedScope::Address, pause }]));
 }
 
 #[test]
@@ -137,6 +140,55 @@ fn strangers_never_keep_the_owner_out_of_a_known_device() {
 }
 
 #[test]
+fn recovery_reaches_every_device_and_every_address() {
+    let gate = Gate::open();
+    let (device, other) = (device(), device());
+    for origin in [Origin::Stranger, device, other] {
+        for _ in 0..5 {
+            gate.fail(&Attempt { origin, ..by("alice", 7) }).unwrap();
+        }
+        assert!(gate.begin(&Attempt { origin, ..by("alice", 7) }).is_err());
+    }
+    for _ in 0..4 {
+        gate.fail(&by("bob", 9)).unwrap();
+    }
+    gate.guard.recover("alice", gate.now);
+    for origin in [Origin::Stranger, device, other] {
+        assert_eq!(gate.succeed(&Attempt { origin, ..by("alice", 7) }), Ok(()));
+    }
+    let pause = MINUTE * 30;
+    assert!(
+        gate.fail(&by("bob", 9)).unwrap().contains(&Signal::Paused { scope: PausedScope::Account, pause }),
+        "what others did stays"
+    );
+}
+
+#[test]
+fn nobody_uses_up_what_brings_the_owner_back() {
+    let gate = Gate::open();
+    let both = |host| Attempt { factor: Factor::PasswordAndFactor, ..by("alice", host) };
+    for host in 0..50 {
+        for _ in 0..5 {
+            gate.fail(&both(host)).unwrap();
+        }
+        assert!(gate.begin(&both(host)).is_err(), "an address has five");
+    }
+    assert_eq!(gate.succeed(&both(51)), Ok(()));
+    assert_eq!(gate.succeed(&by("alice", 0)), Ok(()), "passwords are counted apart");
+}
+
+#[test]
+fn other_numbers_count_at_once() {
+    let gate = Gate::open();
+    gate.fail(&by("alice", 7)).unwrap();
+    let protection =
+        LoginProtection { failures: 2, pause: MINUTE, longest_pause: MINUTE, ..LoginProtection::default() };
+    gate.guard.reconfigure(&protection);
+    let signals = gate.fail(&by("alice", 8)).unwrap();
+    assert_eq!(signals, [Signal::Paused { scope: PausedScope::Account, pause: MINUTE }]);
+}
+
+#[test]
 fn factors_are_counted_apart_and_recover_each_other() {
     let gate = Gate::open();
     for factor in [Factor::Passkey, Factor::Totp, Factor::RecoveryCode, Factor::OneTimeCode] {
@@ -154,7 +206,7 @@ fn factors_are_counted_apart_and_recover_each_other() {
     }
     let passkey = Attempt { factor: Factor::Passkey, ..by("alice", 8) };
     assert_eq!(gate.succeed(&passkey), Ok(()), "the owner proves another factor");
-    gate.guard.recover("alice", None);
+    gate.guard.recover("alice", gate.now);
     assert_eq!(gate.succeed(&by("alice", 8)), Ok(()));
 }
 
@@ -187,10 +239,10 @@ fn stuffing_is_told_once_and_marks_strangers() {
         signals.extend(gate.fail(&by(account, host)).unwrap());
     }
     assert_eq!(signals, [Signal::ManyAccountsFromNetwork { accounts: 10 }]);
-    assert!(gate.begin(&by("alice", 200)).unwrap().suspect());
-    assert!(!gate.begin(&Attempt { origin: device(), ..by("alice", 200) }).unwrap().suspect());
+    assert!(gate.begin(&by("alice", 200)).unwrap().suspect().is_some());
+    assert!(gate.begin(&Attempt { origin: device(), ..by("alice", 200) }).unwrap().suspect().is_none());
     let elsewhere = Attempt { address: "198.51.100.1".parse().unwrap(), ..by("alice", 0) };
-    assert!(!gate.begin(&elsewhere).unwrap().suspect());
+    assert!(gate.begin(&elsewhere).unwrap().suspect().is_none());
 
     let password = Password::new(&"Summer2026!".into()).unwrap();
     let other = Password::new(&"Winter2026!".into()).unwrap();
@@ -203,10 +255,10 @@ fn stuffing_is_told_once_and_marks_strangers() {
     }
     assert_eq!(signals, [Signal::OnePasswordForManyAccounts { accounts: 10 }]);
     let with = |password| Attempt { password: Some(password), ..elsewhere };
-    assert!(gate.begin(&with(&password)).unwrap().suspect());
-    assert!(!gate.begin(&with(&other)).unwrap().suspect());
+    assert!(gate.begin(&with(&password)).unwrap().suspect().is_some());
+    assert!(gate.begin(&with(&other)).unwrap().suspect().is_none());
     gate.after(16);
-    assert!(!gate.begin(&with(&password)).unwrap().suspect());
+    assert!(gate.begin(&with(&password)).unwrap().suspect().is_none());
     assert!(!format!("{:?}", gate.guard).contains("Summer"));
 }
 

@@ -53,6 +53,20 @@ pub enum BlocklistError {
 }
 
 impl Blocklist {
+    /// A list of whichever form its first line has.
+    pub fn open(path: &Path) -> Result<Self, BlocklistError> {
+        let failed = |source| BlocklistError::File { path: path.to_owned(), source };
+        let mut head = Vec::with_capacity(HASH_LINE_BYTES);
+        let file = File::open(path).map_err(failed)?;
+        io::Read::read_to_end(&mut io::Read::take(file, HASH_LINE_BYTES as u64), &mut head)
+            .map_err(failed)?;
+        let is_hash = head.split_first_chunk::<HASH_DIGITS>().is_some_and(|(hash, rest)| {
+            hash.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'))
+                && matches!(rest.first(), None | Some(b':' | b'\r' | b'\n'))
+        });
+        if is_hash { Self::sorted_sha1(path) } else { Self::passwords(path) }
+    }
+
     /// A list with one password a line, in UTF-8, at most ten million: eight bytes of memory each. Case does not
     /// matter.
     pub fn passwords(path: &Path) -> Result<Self, BlocklistError> {

@@ -21,6 +21,8 @@ const LEAST_BESIDE_CONTEXT: usize = 8;
 /// Shorter names occur inside other words.
 const LEAST_CONTEXT_WORD: usize = 3;
 const MOST_CONTEXT_WORDS: usize = 16;
+/// Names of the service come from the configuration, some words each.
+const MOST_SERVICE_WORDS: usize = 64;
 const MOST_CONTEXT_CHARACTERS: usize = 64;
 /// The estimate grows with the square of the length, and a password is not weaker for what follows.
 const ESTIMATED_CHARACTERS: usize = 72;
@@ -69,7 +71,7 @@ pub struct PasswordContext(Vec<String>);
 impl PasswordContext {
     /// Takes each text apart into words; of an e-mail address its local part counts.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
-        Self(words(texts))
+        Self(words(texts, MOST_CONTEXT_WORDS))
     }
 }
 
@@ -90,7 +92,7 @@ pub struct PasswordRules {
 impl PasswordRules {
     /// Rules of one profile; `service` are names that everybody knows: the product, the organisation that runs it.
     pub fn new<T: AsRef<str>>(profile: PasswordProfile, service: impl IntoIterator<Item = T>) -> Self {
-        Self { profile, service: words(service), blocklist: None }
+        Self { profile, service: words(service, MOST_SERVICE_WORDS), blocklist: None }
     }
 
     /// Refuses the passwords of this list too.
@@ -219,7 +221,7 @@ fn without(lower: &str, words: &[String]) -> (Zeroizing<String>, bool) {
 }
 
 /// Lower-case words of at least three characters, the longest first, bounded in number and length.
-fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Vec<String> {
+fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, most: usize) -> Vec<String> {
     let mut words = Vec::new();
     for text in texts {
         let text = text.as_ref();
@@ -231,6 +233,6 @@ fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Vec<String> {
     words.retain(|word| word.chars().count() >= LEAST_CONTEXT_WORD);
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     words.dedup();
-    words.truncate(MOST_CONTEXT_WORDS);
+    words.truncate(most);
     words
 }

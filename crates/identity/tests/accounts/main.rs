@@ -11,6 +11,7 @@ mod api_keys;
 mod audit;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
+mod protection;
 mod roles;
 mod services;
 mod tokens;

@@ -16,8 +16,8 @@ use crate::{
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SecondFactor {
-    /// The roles whose people must have a second factor. Without it everybody decides for themselves.
-    #[schemars(extend("examples" = [["super_admin", "org_admin"]]))]
+    /// The roles whose people must have a second factor. With an empty list everybody decides for themselves.
+    #[schemars(extend("default" = ["super_admin", "org_admin"]))]
     pub(crate) roles: Optional<Vec<At<Parsed<Name>>>>,
     /// How long these people may go on without one, from the first login at which one is asked for. Afterwards they can do
     /// nothing but enrol one.

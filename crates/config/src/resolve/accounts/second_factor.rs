@@ -7,6 +7,8 @@ use secrecy::ExposeSecret;
 use crate::{SecondFactor, file, located::Optional, problems::Problems};
 
 const GRACE: Duration = Duration::from_hours(30 * 24);
+/// Whoever may change what others may do.
+const ADMINISTRATORS: [&str; 2] = ["super_admin", "org_admin"];
 const ISSUER: &str = "Bartizan";
 const LONGEST_ISSUER: usize = 64;
 /// In bytes: as long as what is derived from it.
@@ -18,7 +20,10 @@ pub(super) fn second_factor(
 ) -> SecondFactor {
     let default = file::SecondFactor::default();
     let file = file.as_ref().map_or(&default, |at| &at.value);
-    let roles = file.roles.as_ref().map(|at| problems.read_all(&at.value)).unwrap_or_default();
+    let roles = match file.roles.as_ref() {
+        Some(at) => problems.read_all(&at.value).into_iter().map(|role| role.value).collect(),
+        None => ADMINISTRATORS.iter().filter_map(|role| role.parse().ok()).collect(),
+    };
     let issuer = problems.read_optional(&file.issuer);
     if let Some(at) = issuer
         .as_ref()
@@ -33,7 +38,7 @@ pub(super) fn second_factor(
             .help("make one with `openssl rand -base64 32`, and take it from the environment");
     }
     SecondFactor {
-        roles: roles.into_iter().map(|role| role.value).collect(),
+        roles,
         // No grace is a choice, too.
         grace: problems.read_or(&file.grace, GRACE),
         issuer: issuer.map_or_else(|| ISSUER.into(), |at| at.value),

@@ -1,0 +1,89 @@
+//! Why an attempt was refused: for the audit trail alone, whoever tried learns none of it.
+
+use bartizan_store::{Statement, StoreError};
+use serde_json::json;
+
+use super::{
+    AccountError, Accounts, EmailAddress, Visit,
+    audit::{Entry, Outcome},
+    login::Credentials,
+};
+use crate::session::moment;
+
+/// Why an attempt was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusalReason {
+    /// What was shown is wrong.
+    Wrong,
+    /// Nobody is known by this name.
+    Unknown,
+    /// Nobody yet: somebody signed up with this address and has not followed the link.
+    Unverified,
+    /// The person may not enter.
+    Disabled,
+    /// Too many failed before.
+    Paused,
+    /// It was right, and looks like credential stuffing.
+    Suspect,
+}
+
+impl RefusalReason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Unknown => "unknown",
+            Self::Unverified => "unverified",
+            Self::Disabled => "disabled",
+            Self::Paused => "paused",
+            Self::Suspect => "suspect",
+        }
+    }
+}
+
+/// As long as an address can be (RFC 5321, section 4.5.3.1.3).
+const LONGEST_SUBJECT: usize = 254;
+
+impl Accounts {
+    /// An attempt that failed. The subject is what somebody said, of any length.
+    pub(crate) async fn refused(
+        &self,
+        action: &'static str,
+        subject: &str,
+        visit: &Visit,
+    ) -> Result<(), StoreError> {
+        self.refused_because(RefusalReason::Wrong, action, subject, visit).await
+    }
+
+    /// The same for another reason than that it was wrong.
+    pub(crate) async fn refused_because(
+        &self,
+        reason: RefusalReason,
+        action: &'static str,
+        subject: &str,
+        visit: &Visit,
+    ) -> Result<(), StoreError> {
+        let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
+        let details = json!({ "reason": reason.name() });
+        let entry = Entry { action, outcome: Outcome::Refused, actor: "", subject: &subject, visit, details };
+        entry.write_alone(&self.store).await
+    }
+
+    /// Why a login with this address was wrong. Looks into the store the same way for everybody.
+    pub(super) async fn why_refused(
+        &self,
+        email: Option<&EmailAddress>,
+        known: Option<&Credentials>,
+        matches: bool,
+    ) -> Result<RefusalReason, AccountError> {
+        const WAITS: &str = "SELECT COUNT(*) AS count FROM sign_ups WHERE email = $1 AND expires_at > $2";
+        let email = email.map_or("", EmailAddress::as_str);
+        let row = self.store.row(Statement::new(WAITS).text(email).integer(moment::now())).await?;
+        let waits = row.map(|row| row.integer("count")).transpose()?.unwrap_or_default() > 0;
+        Ok(match known {
+            None if waits => RefusalReason::Unverified,
+            None => RefusalReason::Unknown,
+            Some(known) if known.is_disabled && matches => RefusalReason::Disabled,
+            Some(_) => RefusalReason::Wrong,
+        })
+    }
+}
