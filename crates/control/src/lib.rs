@@ -19,6 +19,7 @@
 //! with `audit=true`.
 
 mod accounts;
+mod administration;
 mod api;
 mod control;
 mod document;

@@ -1,18 +1,15 @@
 //! `/v1/organizations`: organisations and who is what in them.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
+use axum::Json;
 use bartizan_identity::account::{Accounts, Organization as Known};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
-    control::Shared,
+    administration::{Administration, KnownAccounts},
     extract::{JsonBody, PathParameter},
     failure::Failure,
-    operator::Operator,
 };
 
 /// Every organisation.
@@ -69,9 +66,9 @@ pub struct Member {
     responses((status = 200, description = "Every organisation, by name.", body = Organizations))
 )]
 pub(crate) async fn list_organizations(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
 ) -> Result<Json<Organizations>, Failure> {
-    let known = shared.accounts()?.organizations().await?;
+    let known = accounts.organizations().await?;
     Ok(Json(Organizations { organizations: known.into_iter().map(Organization::from).collect() }))
 }
 
@@ -88,12 +85,10 @@ pub(crate) async fn list_organizations(
     )
 )]
 pub(crate) async fn create_organization(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     JsonBody(NewOrganization { name }): JsonBody<NewOrganization>,
 ) -> Result<Json<Organization>, Failure> {
-    let visit = operator.visit();
-    let made = shared.accounts()?.create_organization(&name, Accounts::OPERATOR, &visit).await?;
+    let made = accounts.create_organization(&name, Accounts::OPERATOR, &visit).await?;
     Ok(Json(made.into()))
 }
 
@@ -107,10 +102,10 @@ pub(crate) async fn create_organization(
     responses((status = 200, description = "Its members.", body = Members), (status = 404, description = "None."))
 )]
 pub(crate) async fn list_members(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     PathParameter(organization): PathParameter<String>,
 ) -> Result<Json<Members>, Failure> {
-    let members = shared.accounts()?.members(&organization).await?;
+    let members = accounts.members(&organization).await?;
     let members =
         members.into_iter().map(|known| Member { user: known.user, email: known.email, role: known.role });
     Ok(Json(Members { members: members.collect() }))
