@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     admin::{AdminClient, AdminOptions, RenamedAdminOptions, segment},
+    asking::{Asking, list},
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
 
@@ -81,16 +82,13 @@ struct Invite {
     #[arg(long = "org", value_name = "NAME")]
     organization: Option<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
 struct List {
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -98,7 +96,7 @@ struct One {
     /// Their id or e-mail address.
     user: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -131,27 +129,29 @@ impl User {
             Command::Create(command) => command.run().await,
             Command::Invite(command) => command.run().await,
             Command::List(command) => command.run().await,
-            Command::Show(One { user, admin }) => show(&admin.client()?.get(&path(&user, ""), &[]).await?),
-            Command::Disable(One { user, admin }) => {
-                show(&admin.client()?.post(&path(&user, "/disable")).await?)
+            Command::Show(One { user, asking }) => {
+                asking.print(&asking.client()?.get(&path(&user, ""), &[]).await?, show)
             }
-            Command::Enable(One { user, admin }) => {
-                show(&admin.client()?.post(&path(&user, "/enable")).await?)
+            Command::Disable(One { user, asking }) => {
+                asking.print(&asking.client()?.post(&path(&user, "/disable")).await?, show)
             }
-            Command::Unlock(One { user, admin }) => {
-                show(&admin.client()?.post(&path(&user, "/unlock")).await?)
+            Command::Enable(One { user, asking }) => {
+                asking.print(&asking.client()?.post(&path(&user, "/enable")).await?, show)
             }
-            Command::ResetFactors(One { user, admin }) => {
-                let known: Known = admin.client()?.post(&path(&user, "/reset-factors")).await?;
-                print(format_args!(
-                    "{} has no second factor; their sessions have ended",
-                    printable(&known.email)
-                ))
+            Command::Unlock(One { user, asking }) => {
+                asking.print(&asking.client()?.post(&path(&user, "/unlock")).await?, show)
+            }
+            Command::ResetFactors(One { user, asking }) => {
+                let known: Known = asking.client()?.post(&path(&user, "/reset-factors")).await?;
+                asking.print(&known, |known| {
+                    let email = printable(&known.email);
+                    print(format_args!("{email} has no second factor; their sessions have ended"))
+                })
             }
             Command::SetPassword(command) => command.run().await,
-            Command::Delete(One { user, admin }) => {
-                let gone: Known = admin.client()?.delete(&path(&user, ""), &[]).await?;
-                print(format_args!("{} is forgotten", printable(&gone.email)))
+            Command::Delete(One { user, asking }) => {
+                let gone: Known = asking.client()?.delete(&path(&user, ""), &[]).await?;
+                asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.email))))
             }
             Command::AddRole(role) => role.change(true).await,
             Command::RemoveRole(role) => role.change(false).await,
@@ -176,38 +176,32 @@ impl Create {
 
 impl Invite {
     async fn run(self) -> Result<()> {
-        let Self { email, role, organization, admin } = self;
+        let Self { email, role, organization, asking } = self;
         let new = OperatorInvitation { email, role, organization };
-        let made: Invitation = admin.client()?.post_json("v1/invitations", &new).await?;
-        print(format_args!(
-            "{} is invited as {}, until {}",
-            printable(&made.email),
-            printable(&made.role),
-            made.expires
-        ))
+        let made: Invitation = asking.client()?.post_json("v1/invitations", &new).await?;
+        asking.print(&made, |made| {
+            let (email, role) = (printable(&made.email), printable(&made.role));
+            print(format_args!("{email} is invited as {role}, until {}", made.expires))
+        })
     }
 }
 
 impl List {
     async fn run(self) -> Result<()> {
-        let listed: Users = self.admin.client()?.get("v1/users", &[]).await?;
-        if self.json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        if listed.users.is_empty() {
-            return print("nobody: make an account with `bartizan user create EMAIL --admin`");
-        }
-        let mut table = Table::new(&["EMAIL", "NAME", "ROLES", "STATE", "ID"]);
-        for user in &listed.users {
-            table.row([
-                Cell::new(PLAIN, &user.email),
-                Cell::new(PLAIN, &user.name),
-                Cell::new(PLAIN, user.roles.join(", ")),
-                state(user),
-                Cell::new(FAINT, &user.id),
-            ]);
-        }
-        print(table)
+        let Self { asking } = self;
+        let listed: Users = asking.client()?.get("v1/users", &[]).await?;
+        let none = "nobody: make an account with `bartizan user create EMAIL --admin`";
+        asking.print(&listed, |listed| {
+            list(&listed.users, none, ["EMAIL", "NAME", "ROLES", "STATE", "ID"], |user| {
+                [
+                    Cell::new(PLAIN, &user.email),
+                    Cell::new(PLAIN, &user.name),
+                    Cell::new(PLAIN, user.roles.join(", ")),
+                    state(user),
+                    Cell::new(FAINT, &user.id),
+                ]
+            })
+        })
     }
 }
 
