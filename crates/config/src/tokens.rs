@@ -7,6 +7,9 @@ use secrecy::SecretString;
 
 use crate::Algorithm;
 
+/// The longest that an access token can be configured to last.
+pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(1);
+
 /// `accounts.tokens:`.
 #[derive(Debug, Clone)]
 pub struct Tokens {

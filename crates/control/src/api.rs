@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod addresses;
 pub(crate) mod audit;
+pub(crate) mod components;
 pub(crate) mod configuration;
 pub(crate) mod health;
 pub(crate) mod invitations;
@@ -64,6 +65,7 @@ pub(crate) fn document() -> OpenApi {
 fn operations() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::default()
         .routes(routes!(status::read_status))
+        .routes(routes!(components::read_components))
         .routes(routes!(configuration::read_configuration))
         .routes(routes!(configuration::reload_configuration))
         .routes(routes!(requests::list_requests))

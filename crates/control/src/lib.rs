@@ -52,6 +52,7 @@ pub use api::{
     },
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
     audit::{AuditEntry, AuditTrail},
+    components::{ActiveSigningKey, ComponentHealth, Components, SigningKeysHealth},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
     invitations::OperatorInvitation,

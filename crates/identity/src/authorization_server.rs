@@ -37,6 +37,7 @@ mod token_request;
 pub use authorization::{Authorization, AuthorizationRequest};
 pub use client::ClientProof;
 pub use error::{OAuthError, TokenError};
+pub use key_ring::SigningKeys;
 pub use listing::AuthorizationSummary;
 pub use revocation::Revoked;
 pub use server::{AuthorizationServer, OwnTokens};

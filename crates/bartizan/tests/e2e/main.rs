@@ -40,6 +40,7 @@ mod callers;
 mod check_errors;
 mod connection_limits;
 mod demo;
+mod doctor;
 mod explain;
 mod forecast;
 mod http2_and_grpc;

@@ -141,6 +141,10 @@ async fn an_application_gets_tokens_and_calls_a_route() {
     let resource: Value = gateway.get("/.well-known/oauth-protected-resource").await.json().await.unwrap();
     assert_eq!(resource["authorization_servers"], json!(["http://localhost:8080"]));
     let keys: Value = gateway.get("/auth/jwks").await.json().await.unwrap();
+    let components: Value = gateway.ask_admin("/v1/components", None).await.json().await.unwrap();
+    assert_eq!(components["store"], "working");
+    let active = &components["signing_keys"]["active"];
+    assert!(keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == active["id"]), "{components}");
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
 
     let refused = gateway.get("/reports/1").await;

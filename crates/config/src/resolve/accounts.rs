@@ -171,8 +171,14 @@ fn passwords(file: &Optional<file::Passwords>, problems: &mut Problems<'_>) -> P
             )
             .help("leave both out for 19MiB with 2 iterations, or write 7MiB with 5");
     }
+    let profile = file.and_then(|file| file.profile.as_ref());
+    if let Some(at) = profile.filter(|at| at.value == PasswordProfile::CharacterClasses) {
+        problems
+            .warning(at.position, "these rules do not comply with NIST SP 800-63B-4, which forbids rules about kinds of characters")
+            .help("leave `profile` out, or write `profile: nist`");
+    }
     Passwords {
-        profile: file.and_then(|file| file.profile.get()).unwrap_or_default(),
+        profile: profile.map_or_else(PasswordProfile::default, |at| at.value),
         memory_kib,
         iterations,
         parallelism,

@@ -6,7 +6,7 @@ use http::Uri;
 use secrecy::ExposeSecret;
 
 use crate::{
-    Algorithm, ClaimNames, Dpop, JwtKeys, JwtProvider, TokenClient, Tokens,
+    Algorithm, ClaimNames, Dpop, JwtKeys, JwtProvider, LONGEST_ACCESS_TOKEN, TokenClient, Tokens,
     file::{self, Document, TokenAlgorithm},
     forms::{Forms, Parsed},
     located::{At, Optional, Position},
@@ -15,7 +15,6 @@ use crate::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
-const LONGEST_ACCESS: Duration = Duration::from_hours(1);
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 const LONGEST_PROOF: Duration = Duration::from_mins(10);
 const SECRET_BYTES: usize = 32;
@@ -31,7 +30,7 @@ pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<
         check_secret(file.secret.position, secret.0.expose_secret().len(), problems);
     }
     let resources = resources(file, issuer.as_deref(), problems);
-    let access = bounded("access", &file.access, Duration::from_mins(15), LONGEST_ACCESS, problems);
+    let access = bounded("access", &file.access, Duration::from_mins(15), LONGEST_ACCESS_TOKEN, problems);
     let refresh = problems.duration("refresh", &file.refresh, 7 * DAY);
     let absolute = problems.duration("absolute", &file.absolute, (30 * DAY).max(refresh));
     if let Some(at) = file.absolute.as_ref().filter(|_| absolute < refresh) {

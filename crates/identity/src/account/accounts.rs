@@ -197,6 +197,13 @@ impl Accounts {
         session.terms(&self.settings.load().roles, SystemTime::now())
     }
 
+    /// Whether the store answers within two seconds.
+    pub async fn store_answers(&self) -> Result<(), StoreError> {
+        let late = |_| Err(StoreError::Busy { store: self.store.label().to_owned() });
+        let asked = timeout(PATIENCE, self.store.row(Statement::new("SELECT 1 AS answer")));
+        asked.await.unwrap_or_else(late).map(|_| ())
+    }
+
     /// Takes over what other gateways have changed.
     async fn follow(&self) -> Result<(), StoreError> {
         let began = Instant::now();

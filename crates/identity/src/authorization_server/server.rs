@@ -16,7 +16,12 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{TokenError, epochs::TokenEpochs, key_ring::KeyRing, sealing::Sealing};
+use super::{
+    TokenError,
+    epochs::TokenEpochs,
+    key_ring::{KeyRing, SigningKeys},
+    sealing::Sealing,
+};
 use crate::{IdentityError, account::Accounts, dpop::DpopProofs, key_source::KeySource, session::moment};
 
 /// How often what other gateways revoke is read.
@@ -103,6 +108,11 @@ impl AuthorizationServer {
     /// The published keys (RFC 7517, section 5).
     pub fn jwks(&self) -> Arc<Value> {
         self.own.keys.document()
+    }
+
+    /// How the keys stand in the store.
+    pub async fn signing_keys(&self) -> Result<SigningKeys, TokenError> {
+        self.own.keys.standing(&self.settings()).await
     }
 
     /// Does with the keys what is due at a moment. The server does so by itself every few seconds.
