@@ -11,8 +11,8 @@ use http::{Method, header::HeaderName};
 use super::{files::Files, limits::LimitedRoute, openid, overlap::Overlaps, routes::Named};
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
-    MultiFactor, Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
-    StoreLocation, Tokens,
+    MultiFactor, PasswordProfile, Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts,
+    Segment, Sessions, StoreLocation, Tokens,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
