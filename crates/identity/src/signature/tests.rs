@@ -4,6 +4,7 @@ mod policy;
 mod property;
 mod standards;
 mod upstream;
+mod wycheproof;
 
 use std::{
     path::{Path, PathBuf},
