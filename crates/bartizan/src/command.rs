@@ -97,7 +97,7 @@ impl Command {
             Self::Audit(command) => ask(command.run()).map(done),
             Self::Key(command) => ask(command.run()).map(done),
             Self::Service(command) => ask(command.run()).map(done),
-            Self::Migrate(command) => ask(command.run()).map(done),
+            Self::Migrate(command) => ask(command.run()),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),
             Self::Version(command) => command.run().map(done),

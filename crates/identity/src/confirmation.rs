@@ -50,6 +50,12 @@ impl Confirmation {
         Ok(confirmation)
     }
 
+    /// Whether what has been proven, the thumbprints of a key and of a certificate, is all that the token is bound to.
+    pub(crate) fn is_proven_by(&self, dpop_key: Option<&str>, certificate: Option<&str>) -> bool {
+        let is_met = |expected: &Option<String>, proven| expected.is_none() || expected.as_deref() == proven;
+        is_met(&self.dpop_key, dpop_key) && is_met(&self.certificate, certificate)
+    }
+
     /// Whether the request proves what the token is bound to.
     pub(crate) fn check(
         &self,
@@ -98,15 +104,29 @@ fn request<'a>(presented: &Presented<'a>, token: &'a [u8], key: &'a str) -> Prov
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::{Value, json};
+    use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::ClientCertificate;
 
     #[test]
     fn a_binding_that_is_not_understood_is_not_ignored() {
         let of = |claims: Value| Confirmation::of(claims.as_object().unwrap());
         assert_eq!(of(json!({})), Ok(Confirmation::default()));
         let both = of(json!({ "cnf": { "jkt": "a", "x5t#S256": "b" } })).unwrap();
+        assert!(both.is_proven_by(Some("a"), Some("b")));
+        for (key, certificate) in [
+            (None, None),
+            (Some("a"), None),
+            (None, Some("b")),
+            (Some("a"), Some("c")),
+            (Some("c"), Some("b")),
+        ] {
+            assert!(!both.is_proven_by(key, certificate), "{key:?} {certificate:?}");
+        }
+        assert!(Confirmation::default().is_proven_by(Some("a"), None), "more than there needs to be");
         assert_eq!((both.dpop_key.as_deref(), both.certificate.as_deref()), (Some("a"), Some("b")));
         for unknown in [
             json!(null),
@@ -118,5 +138,33 @@ mod tests {
         ] {
             assert_eq!(of(json!({ "cnf": unknown })), Err(InvalidReason::Confirmation), "{unknown}");
         }
+    }
+
+    /// The certificate and the token of RFC 8705, appendix A.
+    #[test]
+    fn the_certificate_of_rfc_8705() {
+        let certificate = "MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzEN\
+             MAsGA1UEAwwEbXRsczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/co\
+             ZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWU\
+             VeORWz83AiEA5x2eXZOVbUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=";
+        let certificate = STANDARD.decode(certificate).unwrap();
+        let claims = json!({ "cnf": { "x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0" } });
+        let bound = Confirmation::of(claims.as_object().unwrap()).unwrap();
+        let check = |certificate: &[u8]| {
+            let fingerprint = Sha256::digest(certificate).into();
+            let client = ClientCertificate { fingerprint, ..ClientCertificate::default() };
+            let head = http::Request::new(()).into_parts().0;
+            let presented = Presented {
+                head: &head,
+                secure: true,
+                address: None,
+                client_certificate: Some(&client),
+                content: None,
+            };
+            let (proofs, now) = (DpopProofs::new(None), SystemTime::now());
+            bound.check(&presented, (Scheme::Bearer, b"token"), (&proofs, Dpop::default()), now)
+        };
+        assert_eq!(check(&certificate), Ok(()));
+        assert_eq!(check(&certificate[1..]), Err(InvalidReason::OtherCertificate));
     }
 }

@@ -1,4 +1,5 @@
 pub(crate) mod issuer;
+pub(crate) mod wycheproof;
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 

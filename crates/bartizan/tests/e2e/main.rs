@@ -54,6 +54,7 @@ mod limits_race;
 mod limits_refund;
 mod machines;
 mod message_limits;
+mod migrations;
 mod no_leaks;
 mod other_providers;
 mod own_tokens;

@@ -1,6 +1,11 @@
 //! Tokens that the gateway issues: a person logs in, an application takes it from there.
 
-use std::{net::TcpListener, path::Path, process::Stdio};
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -17,6 +22,7 @@ use crate::{
     harness::{Gateway, PATIENCE},
     phrases::{refusal, values},
     postgres_server::PostgresServer,
+    redis_server::{Server, programs},
     upstream::Upstream,
 };
 
@@ -35,7 +41,7 @@ accounts:
     secret: "{SECRET}"
     clients:
       app: {{ redirect_uris: ["{BACK}"] }}
-      watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566" }}
+      watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566", exchange: true }}
 {store}
 limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
 identity: {{ own: {{ token: {{ dpop: {{ {dpop} }} }} }}, people: {{ session: {{}} }} }}
@@ -285,23 +291,93 @@ async fn a_stolen_token_is_of_no_use_without_its_key() {
     gateway.stop().await;
 }
 
+/// Swaps a token, as the service that was called with it (RFC 8693).
+async fn exchange(gateway: &Gateway, token: &str, proof: Option<&str>) -> reqwest::Response {
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("client_id", "watcher"),
+        ("client_secret", "watcher's secret"),
+        ("subject_token", token),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+    ];
+    let headers: Vec<_> = proof.into_iter().map(|proof| ("dpop", proof)).collect();
+    post(gateway, "/auth/token", &form, &headers).await
+}
+
+/// What an access token is bound to.
+fn bound_to(tokens: &Value) -> Value {
+    let payload = text(tokens, "access_token").split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    claims["cnf"]["jkt"].clone()
+}
+
+#[tokio::test]
+async fn an_exchange_keeps_the_key_that_the_token_is_bound_to() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "", "")).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let (holder, thief) = (Holder::new(), Holder::new());
+    let proof = |holder: &Holder| holder.proof("POST", "http://localhost:8080/auth/token", None, None);
+    let tokens = issue(&gateway, &cookie, &[("dpop", &proof(&holder))]).await;
+    let token = text(&tokens, "access_token");
+    for wrong in [None, Some(proof(&thief))] {
+        let refused = exchange(&gateway, token, wrong.as_deref()).await;
+        assert_eq!(refused.status(), 400, "{wrong:?}");
+        assert_eq!(refused.json::<Value>().await.unwrap()["error"], "invalid_request");
+    }
+    let next: Value = exchange(&gateway, token, Some(&proof(&holder))).await.json().await.unwrap();
+    assert_eq!(text(&next, "token_type"), "DPoP");
+    assert!(bound_to(&next).is_string() && bound_to(&next) == bound_to(&tokens));
+
+    // What is bound to nothing may be bound, and stays so.
+    let unbound = issue(&gateway, &cookie, &[]).await;
+    let unbound = text(&unbound, "access_token");
+    let bound: Value = exchange(&gateway, unbound, Some(&proof(&thief))).await.json().await.unwrap();
+    assert!(bound_to(&bound).is_string() && bound_to(&bound) != bound_to(&tokens));
+    assert_eq!(exchange(&gateway, text(&bound, "access_token"), None).await.status(), 400);
+    gateway.stop().await;
+}
+
+/// How long after this moment a gateway still lets a token in.
+async fn refused(gateway: &Gateway, bearer: &str) -> Duration {
+    let since = Instant::now();
+    eventually("the token is refused", || async { reports(gateway, bearer, None).await.status() == 401 })
+        .await;
+    since.elapsed()
+}
+
 #[tokio::test]
 async fn what_one_gateway_revokes_the_other_refuses() {
-    let server = PostgresServer::start();
+    // Promised is a second; the rest is for a machine that has other things to do.
+    const BOUND: Duration = Duration::from_secs(3);
+    let (server, redis) = (PostgresServer::start(), Server::start(&programs()[0], &[]));
     let upstream = Upstream::start().await;
-    let document = document(&upstream, &format!("store: {{ url: \"{}\" }}", server.url()), "");
+    let shared = format!(
+        "store: {{ url: \"{}\" }}\nshared: {{ redis: \"{}\", on_error: deny, timeout: 500ms }}",
+        server.url(),
+        redis.url()
+    );
+    let document = document(&upstream, &shared, "");
     let (one, other) = (Gateway::start(&document).await, Gateway::start(&document).await);
     let cookie = log_in(&one, "ada@shop.test").await;
+    let tokens = issue(&one, &cookie, &[]).await;
+    let bearer = format!("Bearer {}", text(&tokens, "access_token"));
+    eventually("both have reached Redis", || async { reports(&other, &bearer, None).await.status() == 200 })
+        .await;
+    let form = [("token", text(&tokens, "refresh_token")), ("client_id", "app")];
+    assert_eq!(post(&one, "/auth/revoke", &form, &[]).await.status(), 200);
+    let took = refused(&other, &bearer).await;
+    println!("refused by the other gateway {} ms after the answer to the revocation", took.as_millis());
+    assert!(took < BOUND, "{took:?}");
+
     let tokens = issue(&one, &cookie, &[]).await;
     let bearer = format!("Bearer {}", text(&tokens, "access_token"));
     assert_eq!(reports(&other, &bearer, None).await.status(), 200);
     let listed = one.cli(["token", "list", "--user", "ada@shop.test"]).await.succeeded();
     assert!(listed.contains("app") && listed.contains("reports:read"), "{listed}");
     one.cli(["token", "revoke", "--user", "ada@shop.test"]).await.succeeded();
-    eventually("the other gateway refuses it", || async {
-        reports(&other, &bearer, None).await.status() == 401
-    })
-    .await;
+    let took = refused(&other, &bearer).await;
+    assert!(took < BOUND, "{took:?}");
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", "app"),

@@ -12,7 +12,7 @@ use crate::{
     Algorithm, NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProfile, SubjectAlternativeName,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
-    word::{ByteSize, KeyHash, Secret, Url},
+    word::{ByteSize, KeyHash, Secret, SigningSecret, Url},
 };
 
 /// One kind of proof.
@@ -267,9 +267,9 @@ pub(crate) struct SignatureKey {
     /// The file with the public key (PEM).
     #[serde(default)]
     pub(crate) public_key: Optional<Parsed<PathBuf>>,
-    /// The secret shared with the sender, for `hmac-sha256`.
+    /// The secret shared with the sender, for `hmac-sha256`: text, or `base64:` and the base64 of its bytes.
     #[serde(default)]
-    pub(crate) secret: Optional<Parsed<Secret>>,
+    pub(crate) secret: Optional<Parsed<SigningSecret>>,
     /// What its holder may do.
     #[serde(default)]
     pub(crate) permissions: Optional<Vec<At<Parsed<Grant>>>>,

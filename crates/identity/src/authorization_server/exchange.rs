@@ -1,7 +1,8 @@
 //! A service that was called with a token gets another one to call on with (RFC 8693): for the same person, never for more
 //! than the first token, and with the name of the service in it (`act`).
 //!
-//! A token that is bound to something gives only tokens that are bound, too. Who revokes the person, the session or the
+//! A token that is bound to something gives only tokens that are bound to the same, and only to whoever proves to have it
+//! (RFC 9449, section 5; RFC 8705, section 3): stolen without its key it gives nothing, whatever key the thief has. Who revokes the person, the session or the
 //! authorisation behind the first token revokes these as well.
 
 use bartizan_config::{TokenClient, Tokens};
@@ -14,7 +15,7 @@ use super::{
     scope::Scope,
     token_request::part_of,
 };
-use crate::token::json::Object;
+use crate::{confirmation::Confirmation, token::json::Object};
 
 impl AuthorizationServer {
     pub(crate) fn exchange(
@@ -34,8 +35,9 @@ impl AuthorizationServer {
         let invalid =
             || TokenError::refused(OAuthError::InvalidRequest, "the subject token does not count here");
         let claims = claims.ok_or_else(invalid)?;
-        if claims.contains_key("cnf") && binding.is_none() {
-            let why = "the subject token is bound to a key: prove one that the next token will be bound to";
+        let bound = Confirmation::of(&claims).map_err(|_| invalid())?;
+        if !bound.is_proven_by(binding.dpop_key.as_deref(), binding.certificate.as_deref()) {
+            let why = "the subject token is bound to a key or a certificate: prove that very one";
             return Err(TokenError::refused(OAuthError::InvalidRequest, why));
         }
         let text = |name: &str| claims.get(name).and_then(Value::as_str);

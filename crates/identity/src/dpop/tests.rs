@@ -5,7 +5,9 @@ use bartizan_config::Dpop;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use super::{DpopError, DpopProofs, ProvenRequest, base64_sha256, is_target, seconds};
+use super::{
+    DpopError, DpopProofs, NonceMaker, ProofMemory, ProvenRequest, ROOM, base64_sha256, is_target, seconds,
+};
 use crate::tests::issuer::Issuer;
 
 const TOKEN: &[u8] = b"token";
@@ -169,4 +171,50 @@ fn targets_are_compared_as_urls() {
         assert_eq!(is_target(url, target), expected, "{url}");
     }
     assert!(is_target("http://shop.test", ("http", "shop.test:80", "")));
+}
+
+/// The proofs of RFC 9449, sections 4.1 and 7.1, and the thumbprint of their key in section 6.1.
+#[test]
+fn examples_of_rfc_9449() {
+    const HEADER: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZ\
+         OXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIs\
+         ImNydiI6IlAtMjU2In19";
+    const KEY: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    // A gateway of that summer.
+    let used = ProofMemory::since(1_562_262_000, ROOM);
+    let proofs = DpopProofs { used, nonces: NonceMaker::new(None) };
+    let check = |payload: &str, signature: &str, request: &ProvenRequest<'_>, now| {
+        proofs.check(
+            &headers(&[&format!("{HEADER}.{payload}.{signature}")]),
+            request,
+            Dpop::default(),
+            at(now),
+        )
+    };
+    let payload = "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rv\
+         a2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ";
+    let signature = "2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
+    let request = ProvenRequest {
+        method: "POST",
+        target: ("https", "server.example.com", "/token"),
+        token: None,
+        key: None,
+    };
+    assert_eq!(check(payload, signature, &request, 1_562_262_616).as_deref(), Ok(KEY));
+    assert_eq!(check(payload, signature, &request, 1_562_262_617), Err(DpopError::Replay));
+
+    let payload = "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9w\
+         cm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlp\
+         S0NBcWtzbVFFbyJ9";
+    let signature = "2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
+    let request = ProvenRequest {
+        method: "GET",
+        target: ("https", "resource.example.org", "/protectedresource"),
+        token: Some(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"),
+        key: Some(KEY),
+    };
+    let other = ProvenRequest { token: Some(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxV"), ..request };
+    assert_eq!(check(payload, signature, &other, 1_562_262_620), Err(DpopError::TokenHash));
+    assert_eq!(check(payload, signature, &request, 1_562_262_620).as_deref(), Ok(KEY));
 }

@@ -51,11 +51,11 @@ pub(crate) fn new(owner: KeyOwner, permissions: &[&str]) -> NewApiKey {
     NewApiKey { name: "nightly".into(), owner, permissions, addresses: Vec::new(), expires: None }
 }
 
-/// Until `is_so`, twice as long as the period of the changes: the machine may be busy.
+/// Until `is_so`: with the next reading of changes, unless the machine is busy.
 pub(crate) async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
-        assert!(since.elapsed() < Duration::from_secs(2), "{what}");
+        assert!(since.elapsed() < Duration::from_secs(10), "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -217,7 +217,7 @@ async fn limits_of_a_key(location: &StoreLocation) {
     assert!(node.accounts.api_key(&bound.id, None).await.unwrap().uses <= 10, "refused uses do not count");
 }
 
-/// What one gateway makes another accepts, what it ends another refuses, within a second.
+/// What one gateway makes another accepts, what it ends another refuses.
 async fn two_nodes(location: &StoreLocation) {
     let (one, other) = (Node::open(location).await, Node::open(location).await);
     let ada = one.person("two-keys@shop.test", &["auditor"]).await;
