@@ -30,6 +30,7 @@ pub struct Limiter {
     concurrency: Concurrency,
     clock: Clock,
     statistics: Arc<Statistics>,
+    overall: Arc<RuleStatistics>,
     allowances: Arc<Allowances>,
     shared: Option<Arc<SharedStore>>,
 }
@@ -99,6 +100,7 @@ impl Limiter {
                 concurrency: Concurrency::new(MAX_IN_FLIGHT),
                 clock: Clock::monotonic(),
                 statistics: Arc::default(),
+                overall: Arc::default(),
                 allowances: Arc::default(),
                 shared,
             },
@@ -200,6 +202,12 @@ impl Limiter {
     /// What the rule with this name has seen; `None` when no configuration in use has it.
     pub fn seen(&self, rule: &str) -> Option<Arc<RuleStatistics>> {
         self.statistics.find(rule)
+    }
+
+    /// What all rules together have seen, to add to it: each request that any of them counted or refused, once, by its
+    /// address.
+    pub fn overall(&self) -> &RuleStatistics {
+        &self.overall
     }
 
     /// Who is not counted for a while.

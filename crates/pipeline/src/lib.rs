@@ -49,7 +49,7 @@ pub use limits::{
 pub use path::{NormalPath, PathError};
 pub use policies::{AskedPolicies, DryRun, JudgedDifferently, dry_run};
 pub use records::{Record, Records};
-pub use refusal::{Code, Refusal};
+pub use refusal::{Code, ProblemType, Refusal};
 pub use response::{CompiledCors, Nonce, ResponseFacts, SecurityHeaders};
 pub use route_table::{CompiledRoute, Found, RouteIndex, RouteTable};
 pub use stage::body::{BodyFailure, Held, HoldBody, NoBody};

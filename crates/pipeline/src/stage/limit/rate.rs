@@ -6,7 +6,7 @@ use bartizan_limits::{Charge, Counted, Decision, Factors, Limit, Limiter, Outcom
 use http::{HeaderValue, header};
 use smallvec::SmallVec;
 
-use super::refuse;
+use super::{Violated, refuse};
 use crate::{
     Code, Exchange, LimitEffect, Refusal, Stop,
     limits::{CompiledRule, RuleReference, RuleStanding, Value, Whom},
@@ -80,7 +80,7 @@ fn refused(exchange: &mut Exchange, limiter: &Limiter, rates: &[Rate<'_>], decis
     let refused = refused.filter_map(|(rate, standing)| Some((rate, standing.retry_after?)));
     let (mut violated, mut wait) = (Vec::new(), Duration::ZERO);
     for (rate, longer) in refused {
-        violated.push((rate.rule, &rate.value));
+        violated.push(Violated { rule: rate.rule, value: &rate.value, factors: rate.factors });
         wait = wait.max(longer);
     }
     refuse(exchange, limiter, &violated, wait)
