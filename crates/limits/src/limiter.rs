@@ -39,6 +39,7 @@ pub struct Limiter {
 struct SharedStore {
     settings: Shared,
     store: Store,
+    since: Instant,
     failures: Counter,
     trouble: Trouble,
 }
@@ -51,6 +52,8 @@ struct Trouble {
     last: AtomicU64,
 }
 
+/// How long the first connection to a store is waited for.
+const FIRST_CONNECTION: Duration = Duration::from_secs(1);
 /// A store that has failed works again when it has not failed for so long.
 const RECOVERED: Duration = Duration::from_secs(1);
 
@@ -231,6 +234,22 @@ impl Limiter {
         self.memory.sweep(self.clock.now())
     }
 
+    /// Waits for the first connection to the shared store, a second at most; without one not at all. What is decided before
+    /// is decided as while the store is away.
+    pub async fn reach_store(&self) {
+        if let Some(shared) = &self.shared {
+            // Whether it was reached or not: what follows knows what to do without it.
+            let _ = tokio::time::timeout(shared.patience(), shared.store.redis().reached()).await;
+        }
+    }
+
+    /// Whether there is no need to wait for the shared store any more: it has been reached, or was given the time for it.
+    pub fn is_ready(&self) -> bool {
+        self.shared
+            .as_ref()
+            .is_none_or(|shared| shared.store.redis().was_reached() || shared.patience().is_zero())
+    }
+
     /// Whether the shared store can be reached and has not failed to decide within the last second that it was asked;
     /// `None` without one.
     pub fn store_decides(&self) -> Option<bool> {
@@ -248,7 +267,13 @@ impl SharedStore {
         let redis = RedisStore::connect(&RedisSettings { nodes, is_cluster, password: None, tls, timeout })?;
         let store = Store::new(redis, settings.mode);
         let failures = counter!("bartizan_limits_store_failures_total");
-        Ok(Self { settings: settings.clone(), store, failures, trouble: Trouble::default() })
+        let (since, trouble) = (Instant::now(), Trouble::default());
+        Ok(Self { settings: settings.clone(), store, since, failures, trouble })
+    }
+
+    /// How much longer its first connection is waited for.
+    fn patience(&self) -> Duration {
+        FIRST_CONNECTION.saturating_sub(self.since.elapsed())
     }
 
     fn works(&self, now: Nanos) {

@@ -90,6 +90,16 @@ impl RedisStore {
         self.shared.link.is_connected()
     }
 
+    /// Whether there has ever been a connection.
+    pub fn was_reached(&self) -> bool {
+        self.shared.link.was_reached()
+    }
+
+    /// Waits for the first connection, however long that takes.
+    pub async fn reached(&self) {
+        self.shared.link.reached().await;
+    }
+
     /// Charges all or nothing. Takes no longer than the timeout, and no time at all without a connection.
     pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
         self.ask(Purpose::Take, charges).await

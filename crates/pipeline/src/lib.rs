@@ -212,8 +212,8 @@ impl Pipeline {
         self.recorder.history()
     }
 
-    /// Whether every identity provider has the keys it needs.
+    /// Whether every identity provider has the keys it needs, and the shared store was reached or given the time for it.
     pub fn ready(&self) -> bool {
-        self.authenticator.ready()
+        self.authenticator.ready() && self.limiter.is_ready()
     }
 }

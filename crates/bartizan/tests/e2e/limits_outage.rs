@@ -19,7 +19,7 @@ use crate::{
     eventually::eventually,
     harness::Gateway,
     redis_server::{Server, programs},
-    sharing::{ask, connected, failures},
+    sharing::{ask, failures},
     upstream::Upstream,
 };
 
@@ -155,7 +155,7 @@ async fn story(trouble: Trouble) {
         for (on_error, status, few) in POLICIES {
             let what = format!("{trouble:?}, {on_error}");
             let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
-            let gateway = connected(&document(&upstream, &server, on_error), "/plenty").await;
+            let gateway = Gateway::start(&document(&upstream, &server, on_error)).await;
             let port = server.port;
             assert_eq!(four(&gateway, "before").await, [200, 200, 200, 429], "{what}");
             let (load, free) = (Load::start(&gateway, "/plenty"), Load::start(&gateway, "/free"));
@@ -247,7 +247,7 @@ async fn a_store_that_has_no_memory_left() {
 async fn a_store_that_is_emptied_and_forgets_the_script_goes_on() {
     for program in programs() {
         let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
-        let gateway = connected(&document(&upstream, &server, "deny"), "/plenty").await;
+        let gateway = Gateway::start(&document(&upstream, &server, "deny")).await;
         let failed = failures(&gateway).await;
         let load = Load::start(&gateway, "/plenty");
         for _ in 0..5 {
@@ -275,7 +275,7 @@ async fn an_operator_waits_once_for_a_store_that_is_paused_whatever_the_number_o
         {
             let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
             let document = document(&upstream, &server, on_error).replace("limits:\n", &many);
-            let gateway = connected(&document, "/plenty").await;
+            let gateway = Gateway::start(&document).await;
             let _server = Trouble::Paused.begins(Some(server)).await;
             let began = Instant::now();
             let status = gateway.ask_admin(path, body).await.status();

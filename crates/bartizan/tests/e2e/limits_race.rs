@@ -6,7 +6,7 @@ use crate::{
     eventually::eventually,
     harness::Gateway,
     redis_server::{Server, programs},
-    sharing::{ask, connected},
+    sharing::ask,
     upstream::Upstream,
 };
 
@@ -35,7 +35,7 @@ fn document(upstream: &Upstream, server: &Server, mode: &str, units: usize) -> S
 async fn gateways(document: &str) -> Vec<Gateway> {
     let mut gateways = Vec::new();
     for _ in 0..4 {
-        gateways.push(connected(document, "/fixed-window").await);
+        gateways.push(Gateway::start(document).await);
     }
     gateways
 }
