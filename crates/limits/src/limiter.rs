@@ -113,9 +113,19 @@ impl Limiter {
     /// Decides all charges together. An error means that the shared store did not answer and that requests are to be
     /// refused then; where they are to be counted here or to pass instead, that is what the answer says.
     pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<(Decision, Counted), LimitsError> {
+        self.decide_after(Duration::ZERO, charges).await
+    }
+
+    /// As [`decide`](Self::decide), for a request that has `waited` so long for an earlier decision: for all of them
+    /// together the store is waited for no longer than its timeout.
+    pub async fn decide_after(
+        &self,
+        waited: Duration,
+        charges: &[Charge<'_>],
+    ) -> Result<(Decision, Counted), LimitsError> {
         let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
         let asked = Instant::now();
-        match shared.store.decide(charges).await {
+        match shared.store.decide(waited, charges).await {
             Ok((decision, was_asked)) => {
                 if was_asked {
                     self.heard(shared, charges, &decision);
@@ -131,6 +141,11 @@ impl Limiter {
                 }
             }
         }
+    }
+
+    /// Whether a decision may have to wait for a shared store.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 
     /// What the store has said is where this gateway counts on when it has to count for itself: else whoever has used

@@ -193,7 +193,7 @@ impl Pipeline {
 
     /// What about the firewalls is probably not meant.
     pub fn doubts(&self) -> Vec<Doubt> {
-        let firewalls = self.routes.routes().iter().filter_map(|route| route.firewall.as_deref());
+        let firewalls = self.routes.routes().iter().filter_map(|route| route.firewall.as_ref());
         firewall::doubts(&firewalls.collect::<Vec<_>>())
     }
 

@@ -128,10 +128,11 @@ async fn a_release_that_is_known_needs_no_checksum_and_others_one_beside_them() 
         assert!(installed.join("rules/REQUEST-901-INITIALIZATION.conf").exists());
         assert!(!installed.join("plugins").exists());
     }
-    files[0].1.push(b'\n');
+    let changed = files.iter().position(|(path, _)| path.ends_with(".data")).unwrap();
+    files[changed].1.push(b'\n');
     fs::write(&archive, packed("coreruleset-4.28.0", &files)).unwrap();
     install("4.28.0", "d").await.failed_with(1);
-    files[0].1.pop();
+    files[changed].1.pop();
     files.push(("rules/REQUEST-000-MORE.conf".into(), b"SecRuleEngine Off\n".to_vec()));
     fs::write(&archive, packed("coreruleset-4.28.0", &files)).unwrap();
     install("4.28.0", "d").await.failed_with(1);
@@ -174,7 +175,32 @@ async fn rules_are_looked_up_and_tried_out() {
     let file = write("bad.yaml", &format!("{head}{}{bad}", good.concat()));
     let complaint = cli(["rules", "test", &file, "--rules", "starter"]).await.failed_with(1);
     assert!(complaint.contains("1 of 3 tests failed"), "{complaint}");
+    let logged = [
+        test(
+            4,
+            attacked,
+            &format!("log: {{ expect_ids: [{id}], match_regex: 'id \"{id}\"', no_match_regex: 'id \"1\"' }}"),
+        ),
+        test(5, "/", "response_contains: x"),
+    ];
+    let file = write("logged.yaml", &format!("{head}{}", logged.concat()));
+    let said = cli(["rules", "test", &file, "--rules", "starter", "--json"]).await.succeeded();
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let outcomes: Vec<_> =
+        said.as_array().unwrap().iter().map(|said| said["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["passed", "skipped"], "{said}");
+    let wrong = test(6, attacked, "log: { match_regex: 'id \"1\"' }");
+    let file = write("wrong.yaml", &format!("{head}{wrong}"));
+    cli(["rules", "test", &file, "--rules", "starter"]).await.failed_with(1);
     let unknown = write("unknown.yaml", &format!("{head}{}", test(1, "/", "response_contains: x")));
     let complaint = cli(["rules", "test", &unknown, "--rules", "starter"]).await.failed_with(1);
-    assert!(complaint.contains("response_contains"), "{complaint}");
+    assert!(complaint.contains("none of these tests could be judged"), "{complaint}");
+
+    let rule = "SecRule ARGS:a \"@streq b\" \"id:100,phase:1,deny,status:404\"\n";
+    write("own.conf", rule);
+    let document = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\nwaf: { include: own.conf }\n\
+                    routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: none }]\n";
+    let config = write("bartizan.yaml", document);
+    let file = write("own.yaml", &format!("rule_id: 100\ntests:\n{}", test(1, "/?a=b", "status: 404")));
+    cli(["rules", "test", &file, "-c", &config]).await.succeeded();
 }

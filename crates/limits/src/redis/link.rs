@@ -75,10 +75,12 @@ impl Link {
         matches!(**self.presence.load(), Presence::Connected(_))
     }
 
-    /// Does `work` on the connection, for as long as a decision may take, and reads the answer. A connection that
-    /// brought an answer nobody can read is not used any more: the next ones may belong to other questions.
+    /// Does `work` on the connection, for as long as a decision may take that has `waited` so long before, and reads the
+    /// answer. A connection that brought an answer nobody can read is not used any more: the next ones may belong to other
+    /// questions.
     pub(super) async fn ask<W, T>(
         &self,
+        waited: Duration,
         work: impl FnOnce(Connection) -> W,
         read: impl FnOnce(Value) -> Result<T, LimitsError>,
     ) -> Result<T, LimitsError>
@@ -89,7 +91,12 @@ impl Link {
             Presence::Connected(connected) => Arc::clone(connected),
             Presence::Absent(cause) => return Err(LimitsError::NotConnected(Arc::clone(cause))),
         };
-        match timeout(self.timeout, work(connected.connection.clone())).await {
+        let left = self.timeout.saturating_sub(waited);
+        if left.is_zero() {
+            // It was not asked, so it has not failed to answer.
+            return Err(LimitsError::TimedOut(self.timeout));
+        }
+        match timeout(left, work(connected.connection.clone())).await {
             Ok(Ok(value)) => {
                 connected.answered();
                 read(value).inspect_err(|_| connected.lost.notify_one())
