@@ -98,6 +98,7 @@ impl System {
         let door = accounts.as_ref().map(|accounts| accounts::door(accounts, tokens.as_ref()));
         let gateway =
             Gateway::start(config, Arc::clone(&addresses), door, Arc::clone(&records), &mut sockets)?;
+        gateway.limiter().reach_store().await;
         if let Some(path) = &document {
             configuration::log_warnings(&document::doubts(path, gateway.doubts()).collect::<Vec<_>>());
         }

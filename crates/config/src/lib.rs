@@ -91,7 +91,7 @@ pub use identity::{
     Algorithm, ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, ClaimNames, IdentityProvider,
     JwtKeys, JwtProvider, Provider, Role, SubjectAlternativeName,
 };
-pub use limits::{Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
+pub use limits::{AllowedNetwork, Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
 pub use load::Loaded;
 pub use openid::OpenIdProvider;

@@ -58,8 +58,8 @@ pub use api::{
     invitations::OperatorInvitation,
     keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, NewApiKey, Overlap, Suspension},
     limits::{
-        LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus,
-        LimitTotals, LimitsStatus,
+        LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitOverall, LimitPolicyStatus, LimitQuota,
+        LimitRuleStatus, LimitTotals, LimitsStatus,
         allow::{LimitAllowance, NewLimitAllowance},
         forecast::{
             LimitForecast, LimitNotForecast, LimitProposal, LimitRuleForecast, LimitTerms, LimitValueForecast,

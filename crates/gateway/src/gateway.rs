@@ -77,6 +77,7 @@ impl Gateway {
         let listeners: Vec<_> =
             bound.iter().map(|(kind, listener)| (*kind, listener.local_address())).collect();
         let generation = Generation::compile(Arc::new(config), &addresses, accounts, None)?;
+        let limiter = generation.pipeline.limiter().clone();
         let generation = Arc::new(ArcSwap::from_pointee(generation));
         let (shutdown, stopping) = watch::channel(false);
         let service = Arc::new(Service::new(Arc::clone(&generation), records, stopping.clone()));
@@ -91,7 +92,12 @@ impl Gateway {
                     tasks.spawn(listener.serve(settings, admission, Arc::clone(&redirect), stopping))
                 }
                 ListenerKind::Https | ListenerKind::Http => {
-                    tasks.spawn(listener.serve(settings, admission, Arc::clone(&service), stopping))
+                    let (service, limiter) = (Arc::clone(&service), limiter.clone());
+                    // Clients can connect meanwhile. What they asked before would not be counted in the store.
+                    tasks.spawn(async move {
+                        limiter.reach_store().await;
+                        listener.serve(settings, admission, service, stopping).await;
+                    })
                 }
             };
         }
@@ -134,6 +140,8 @@ impl Gateway {
         };
         let generation =
             tokio::task::spawn_blocking(compile).await.map_err(|_| GatewayError::Compilation)??;
+        // Until another store can be reached, the one before decides.
+        generation.pipeline.limiter().reach_store().await;
         shared.settings.store(Arc::new(settings));
         shared.generation.store(Arc::new(generation));
         Ok(())
@@ -169,7 +177,8 @@ impl Gateway {
         self.shared.listeners.clone()
     }
 
-    /// Whether requests can be served: not draining, and every identity provider has its keys.
+    /// Whether requests can be served: not draining, every identity provider has its keys, and the shared store was reached
+    /// or given a second for it.
     pub fn ready(&self) -> bool {
         !self.is_draining() && self.shared.generation.load().pipeline.ready()
     }
