@@ -46,8 +46,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
-//! their failures. [`OpaqueToken`] is what sessions and keys are made of.
+//! What people prove themselves with has modules of its own: [`password`], [`passkey`] and [`second_factor`]; [`attempts`]
+//! counts their failures. [`OpaqueToken`] is what sessions and keys are made of.
 //!
 //! [`authorization_server`] issues tokens. HTTP handlers are not here.
 //!
@@ -69,6 +69,7 @@ mod key;
 mod key_source;
 mod opaque_token;
 pub mod openid;
+pub mod passkey;
 pub mod password;
 mod presented;
 pub mod second_factor;

@@ -1,0 +1,1 @@
+//! Passkeys against the specification.
