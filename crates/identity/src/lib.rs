@@ -51,7 +51,8 @@
 //!
 //! [`authorization_server`] issues tokens. HTTP handlers are not here.
 //!
-//! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
+//! Metrics: `bartizan_sms_total{result}` counts messages to telephones; `result` is `sent` or `failed`.
+//! `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
 
 pub mod account;
