@@ -56,6 +56,7 @@ mod message_limits;
 mod no_leaks;
 mod other_providers;
 mod own_tokens;
+mod passkeys;
 mod path_dodging;
 mod people;
 mod permissions;
