@@ -96,16 +96,12 @@ impl Accounts {
                 return Err(error);
             }
         };
-        let checked = match known.as_ref() {
-            Some(known) => self.uses_passkey(asked, known, shown, visit).await,
-            None => Err(PasskeyError::Unknown.into()),
-        };
-        match (checked, known) {
-            (Ok(methods), Some(KnownPasskey { user, email, .. })) => {
+        match self.uses_passkey(asked, known.as_ref(), shown).await {
+            Ok(proven) => {
                 self.protection.succeeded(ticket);
-                Ok(ProvenByPasskey { user, email, methods })
+                Ok(proven)
             }
-            (Err(AccountError::Passkey(reason)), known) => {
+            Err(AccountError::Passkey(reason)) => {
                 tracing::info!(%reason, request_id = visit.request_id, "a passkey was refused");
                 self.protection.failed(ticket, visit);
                 self.refused(asked.action, account, visit).await?;
@@ -114,13 +110,9 @@ impl Accounts {
                 }
                 Err(AccountError::WrongPasskey)
             }
-            (Err(error), _) => {
+            Err(error) => {
                 self.protection.withdrawn(ticket);
                 Err(error)
-            }
-            (Ok(_), None) => {
-                self.protection.withdrawn(ticket);
-                Err(AccountError::WrongPasskey)
             }
         }
     }
@@ -128,10 +120,10 @@ impl Accounts {
     async fn uses_passkey(
         &self,
         asked: Asked<'_>,
-        known: &KnownPasskey,
+        known: Option<&KnownPasskey>,
         shown: &ShownPasskey,
-        visit: &Visit,
-    ) -> Result<Methods, AccountError> {
+    ) -> Result<ProvenByPasskey, AccountError> {
+        let known = known.ok_or(PasskeyError::Unknown)?;
         let party = self.passkeys()?;
         let client_data = ClientData::read(&shown.client_data, Ceremony::Get, &party)?;
         let challenges = self.factor_keys.challenges();
@@ -153,8 +145,11 @@ impl Accounts {
             let stored = known.credential.sign_count;
             return Err(PasskeyError::Counter { stored, found: proof.sign_count }.into());
         }
-        tracing::debug!(factor = known.factor, request_id = visit.request_id, "a passkey was used");
-        Ok(Methods::passkey(proof.user_verified))
+        Ok(ProvenByPasskey {
+            user: known.user.clone(),
+            email: known.email.clone(),
+            methods: Methods::passkey(proof.user_verified),
+        })
     }
 
     /// A challenge is good once, on every gateway. Only those that were answered rightly are remembered.
