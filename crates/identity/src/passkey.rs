@@ -8,7 +8,7 @@
 //! people before they tell. A statement by which a key signs for itself (`packed` without certificates) is checked,
 //! because some browsers leave it in.
 //!
-//! Keys are ES256, EdDSA and RS256, which is what authenticators have.
+//! Keys are ES256, `EdDSA` and RS256, which is what authenticators have.
 
 mod authenticator_data;
 mod challenge;
@@ -18,7 +18,7 @@ mod error;
 mod proof;
 mod registration;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub use challenge::{ChallengeKey, ChallengePurpose, OpenedChallenge};
 pub use client_data::{Ceremony, ClientData};

@@ -49,20 +49,24 @@ impl UserValidationMethod for Willing {
 }
 
 /// A browser with a passkey in it.
-struct Browser(Client<Option<Passkey>, Willing, RustCryptoBackend>);
+#[derive(Default)]
+struct Browser(Option<Passkey>);
 
 impl Browser {
-    fn new() -> Self {
-        let mut authenticator = Authenticator::new(Aaguid::new_empty(), None, Willing, RustCryptoBackend);
+    fn authenticator(&self) -> Authenticator<Option<Passkey>, Willing, RustCryptoBackend> {
+        let mut authenticator =
+            Authenticator::new(Aaguid::new_empty(), self.0.clone(), Willing, RustCryptoBackend);
         authenticator.set_make_credentials_with_signature_counter(true);
-        Self(Client::new(authenticator))
+        authenticator
     }
 
     /// `navigator.credentials.create(options)`, and `toJSON` of what comes of it.
     async fn create(&mut self, options: &Value) -> Value {
         let options: CredentialCreationOptions = serde_json::from_value(options.clone()).unwrap();
         let origin: Url = ORIGIN.parse().unwrap();
-        let made = self.0.register(&origin, options, DefaultClientData).await.unwrap();
+        let mut client = Client::new(self.authenticator());
+        let made = client.register(&origin, options, DefaultClientData).await.unwrap();
+        self.0.clone_from(client.authenticator().store());
         serde_json::to_value(made).unwrap()
     }
 
@@ -71,7 +75,9 @@ impl Browser {
         let options = json!({ "publicKey": options["publicKey"] });
         let options: CredentialRequestOptions = serde_json::from_value(options).unwrap();
         let origin: Url = origin.parse().unwrap();
-        let used = self.0.authenticate(&origin, options, DefaultClientData).await.unwrap();
+        let mut client = Client::new(self.authenticator());
+        let used = client.authenticate(&origin, options, DefaultClientData).await.unwrap();
+        self.0.clone_from(client.authenticator().store());
         serde_json::to_value(used).unwrap()
     }
 
@@ -119,7 +125,7 @@ async fn a_passkey_of_another_house_lets_its_holder_in() {
     create(&gateway, "ada@shop.test", &[]).await;
     let session = began(log_in_as(&gateway, "ada@shop.test", PASSWORD).await).await;
     assert_eq!(session.get(&gateway, "/payouts/1").await.status(), 401);
-    let mut browser = Browser::new();
+    let mut browser = Browser::default();
     enrol(&gateway, &session, &mut browser).await;
     assert_eq!(session.get(&gateway, "/payouts/1").await.status(), 200, "it was just shown");
 

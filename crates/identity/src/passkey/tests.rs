@@ -1,6 +1,6 @@
 //! Ceremonies as they should be, and everything that must not pass for one.
 
-pub(crate) mod authenticator;
+mod authenticator;
 
 use std::time::{Duration, SystemTime};
 
@@ -104,8 +104,8 @@ fn the_vectors_of_the_standard() {
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().map(|digit| char::from(digit).to_digit(16).unwrap() as u8).collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let digits: Vec<u32> = text.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+    digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
 }
 
 #[test]
