@@ -69,6 +69,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("bartizan_upstream_connections", Kind::Gauge, "Open connections to a target"),
     ("bartizan_upstream_healthy", Kind::Gauge, "Whether a target passes its health checks: 1 or 0"),
     ("bartizan_mail_total", Kind::Counter, "Messages to people, by result"),
+    ("bartizan_sms_total", Kind::Counter, "Messages to telephones, by result"),
     ("bartizan_jwks_refresh_total", Kind::Counter, "Fetches of a JWK set, by identity provider and result"),
     (
         "bartizan_config_reloads_total",

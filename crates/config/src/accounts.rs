@@ -1,7 +1,9 @@
 //! People whom the gateway knows itself.
 
 mod mail;
+mod passkeys;
 mod second_factor;
+mod sms;
 
 use std::time::Duration;
 
@@ -9,7 +11,9 @@ use bartizan_model::Line;
 
 pub use self::{
     mail::{Mail, MailTransport, SmtpServer, SmtpTls},
+    passkeys::Passkeys,
     second_factor::SecondFactor,
+    sms::Sms,
 };
 use crate::OpenIdProvider;
 
@@ -30,6 +34,10 @@ pub struct Accounts {
     pub mail: Option<Mail>,
     /// What people show besides their password.
     pub second_factor: SecondFactor,
+    /// Who passkeys are for; `None`: there are none.
+    pub passkeys: Option<Passkeys>,
+    /// Where codes go that are sent to telephones; `None`: none are.
+    pub sms: Option<Sms>,
     /// Other providers where people can log in.
     pub providers: Vec<OpenIdProvider>,
     /// What API keys of the store begin with. Default `bzn_live`.

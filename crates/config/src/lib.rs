@@ -80,8 +80,8 @@ mod word;
 use std::sync::Arc;
 
 pub use accounts::{
-    Accounts, Mail, MailTransport, PasswordProfile, Passwords, SameSite, SecondFactor, Sessions, SignUp,
-    SmtpServer, SmtpTls,
+    Accounts, Mail, MailTransport, Passkeys, PasswordProfile, Passwords, SameSite, SecondFactor, Sessions,
+    SignUp, Sms, SmtpServer, SmtpTls,
 };
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};

@@ -58,10 +58,12 @@ pub enum Factor {
     Passkey,
     RecoveryCode,
     OneTimeCode,
+    Sms,
 }
 
 impl Factor {
-    const ALL: [Self; 5] = [Self::Password, Self::Totp, Self::Passkey, Self::RecoveryCode, Self::OneTimeCode];
+    const ALL: [Self; 6] =
+        [Self::Password, Self::Totp, Self::Passkey, Self::RecoveryCode, Self::OneTimeCode, Self::Sms];
 }
 
 /// Where an attempt comes from, as the account sees it.

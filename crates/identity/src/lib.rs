@@ -46,12 +46,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
-//! their failures. [`OpaqueToken`] is what sessions and keys are made of.
+//! What people prove themselves with has modules of its own: [`password`], [`passkey`] and [`second_factor`]; [`attempts`]
+//! counts their failures. [`OpaqueToken`] is what sessions and keys are made of.
 //!
 //! [`authorization_server`] issues tokens. HTTP handlers are not here.
 //!
-//! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
+//! Metrics: `bartizan_sms_total{result}` counts messages to telephones; `result` is `sent` or `failed`.
+//! `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
 
 pub mod account;
@@ -69,6 +70,7 @@ mod key;
 mod key_source;
 mod opaque_token;
 pub mod openid;
+pub mod passkey;
 pub mod password;
 mod presented;
 pub mod second_factor;

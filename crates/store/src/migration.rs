@@ -42,6 +42,7 @@ impl Migration {
             name: "external identities",
             sql: include_str!("../migrations/0005_external_identities.sql"),
         },
+        Self { version: 6, name: "passkeys", sql: include_str!("../migrations/0006_passkeys.sql") },
     ];
 
     fn checksum(&self) -> String {

@@ -58,6 +58,7 @@ mod migrations;
 mod no_leaks;
 mod other_providers;
 mod own_tokens;
+mod passkeys;
 mod path_dodging;
 mod people;
 mod permissions;

@@ -1,7 +1,9 @@
 //! `accounts:` and `store:`.
 
 mod mail;
+mod passkeys;
 mod second_factor;
+mod sms;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -10,7 +12,9 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     mail::{Mail, Smtp},
+    passkeys::Passkeys,
     second_factor::SecondFactor,
+    sms::Sms,
 };
 use super::{Entries, OpenIdProvider, Tokens};
 use crate::{
@@ -48,6 +52,11 @@ pub(crate) struct Accounts {
     pub(crate) mail: Optional<Mail>,
     /// What people show besides their password.
     pub(crate) second_factor: Optional<SecondFactor>,
+    /// Who passkeys are for. Default: the host of `tokens.issuer`, else of `mail.base_url`, where that is a name; without
+    /// any of them there are no passkeys.
+    pub(crate) passkeys: Optional<Passkeys>,
+    /// How codes are sent to telephones. Without it, none are.
+    pub(crate) sms: Optional<Sms>,
     /// Other providers where people can log in.
     pub(crate) providers: Optional<Entries<OpenIdProvider>>,
     /// Tokens that the gateway issues itself. Without it, it issues none.

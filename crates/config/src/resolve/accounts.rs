@@ -1,7 +1,9 @@
 //! `accounts:` and `store:`, and the routes that accounts bring with them.
 
 mod mail;
+mod passkeys;
 mod second_factor;
+mod sms;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -37,10 +39,13 @@ const WELL_KNOWN: [&str; 3] = [
     "/.well-known/openid-configuration",
 ];
 /// Where a secret is tried or chosen, or a message sent.
-const PASSWORD_ENDPOINTS: [&str; 14] = [
+const PASSWORD_ENDPOINTS: [&str; 21] = [
     "login",
     "login/factor",
+    "login/factor/passkey/confirm",
     "login/code",
+    "login/sms",
+    "login/passkey/confirm",
     "password",
     "password/forgotten",
     "password/reset",
@@ -50,7 +55,11 @@ const PASSWORD_ENDPOINTS: [&str; 14] = [
     "invitations/accept",
     "step-up",
     "step-up/code",
+    "step-up/sms",
+    "step-up/passkey/confirm",
     "factors/email",
+    "factors/passkey/confirm",
+    "factors/sms",
     "first-administrator",
 ];
 
@@ -99,6 +108,8 @@ pub(crate) fn accounts(
         audit_retention: audit_retention(file, problems),
         mail: mail::mail(&file.mail, files, problems),
         second_factor: second_factor::second_factor(&file.second_factor, problems),
+        passkeys: passkeys::passkeys(file, problems),
+        sms: sms::sms(&file.sms, problems),
     })
 }
 

@@ -122,6 +122,43 @@ fn roles_may_ask_for_a_second_factor() {
 }
 
 #[test]
+fn passkeys_are_for_the_public_url_unless_it_is_said() {
+    let folder = folder();
+    let passkeys = |rest: &str| {
+        let document = document(&format!("{HTTPS}accounts: {{ {rest} }}"));
+        parse_in(folder.path(), &document).unwrap().config.accounts.unwrap().passkeys
+    };
+    let found = |rest: &str| passkeys(rest).map(|passkeys| (passkeys.id, passkeys.origins.join(" ")));
+    let party = |id: &str, origins: &str| Some((id.to_owned(), origins.to_owned()));
+    let mail = "mail: { from: a@b.test, base_url: \"https://shop.test:8443/account\", file: ./mail }";
+    assert_eq!(found(""), None);
+    assert_eq!(found(mail), party("shop.test", "https://shop.test:8443"));
+    assert_eq!(found(&mail.replace("shop.test", "192.0.2.1")), None, "browsers take no addresses");
+    assert_eq!(
+        found(&format!("passkeys: {{ id: Example.test }}, {mail}")),
+        party("example.test", "https://example.test")
+    );
+    let several = "passkeys: { id: shop.test, origins: [\"https://shop.test\", \"https://my.shop.test\"] }";
+    assert_eq!(found(several), party("shop.test", "https://shop.test https://my.shop.test"));
+    let local = "passkeys: { id: localhost, origins: \"http://localhost:8080\" }";
+    assert_eq!(found(local), party("localhost", "http://localhost:8080"));
+}
+
+#[test]
+fn codes_by_sms_go_to_a_webhook() {
+    let folder = folder();
+    let text =
+        "accounts: { sms: { webhook: \"https://messages.shop.test/sms\", secret: \"${JWT_SECRET}\" } }";
+    let config = parse_in(folder.path(), &document(&format!("{HTTPS}{text}"))).unwrap().config;
+    let sms = config.accounts.unwrap().sms.unwrap();
+    assert_eq!(
+        (sms.webhook.as_str(), sms.timeout),
+        ("https://messages.shop.test/sms", Duration::from_secs(5))
+    );
+    assert!(!format!("{sms:?}").contains(crate::LONG_SECRET));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let cases = [
         ("", "`session` needs `accounts`: nobody can log in"),
@@ -146,6 +183,29 @@ fn what_makes_no_sense_is_refused() {
         ),
         ("accounts: { second_factor: { key: short } }", "`key` is shorter than 32 bytes"),
         ("accounts: { second_factor: { issuer: \"a:b\" } }", "`issuer` is 1 to 64 characters"),
+        ("accounts: { passkeys: { id: 192.0.2.1 } }", "`192.0.2.1` is no domain"),
+        ("accounts: { passkeys: { id: \"*.shop.test\" } }", "`*.shop.test` is no domain"),
+        (
+            "accounts: { passkeys: { id: shop.test, origins: \"https://evilshop.test\" } }",
+            "`https://evilshop.test` is neither `shop.test` nor a host under it",
+        ),
+        (
+            "accounts: { passkeys: { id: shop.test, origins: \"http://shop.test\" } }",
+            "browsers have no passkeys for pages without TLS",
+        ),
+        ("accounts: { passkeys: { id: shop.test, origins: [] } }", "`origins` is empty"),
+        (
+            "accounts: { sms: { webhook: \"http://messages.test\", secret: \"${JWT_SECRET}\" } }",
+            "codes would travel in clear",
+        ),
+        (
+            "accounts: { sms: { webhook: \"https://messages.test\", secret: short } }",
+            "the secret is 5 bytes long, and `hmac-sha256` needs at least 32",
+        ),
+        (
+            "accounts: { sms: { webhook: \"https://messages.test\", secret: \"${JWT_SECRET}\", timeout: 1min } }",
+            "`timeout` is at most 30 s",
+        ),
     ];
     let folder = folder();
     for (rest, expected) in cases {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bartizan_config::{Config, Mail, Role, SecondFactor, SignUp, StoreLocation};
+use bartizan_config::{Config, Mail, Passkeys, Role, SecondFactor, SignUp, StoreLocation};
 use bartizan_mail::Mailer;
 use bartizan_model::Grant;
 use bartizan_policy::{BuiltInRole, RoleTable};
@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
     AccountError, audit, background::Background, protection::Protection, seal::FactorKeys, secret::Secrets,
-    shared_secret::SharedSecret,
+    shared_secret::SharedSecret, text_messages::TextMessages,
 };
 use crate::{
     LiveKeys, TokenPrefix,
@@ -67,6 +67,8 @@ pub struct Accounts {
 struct Settings {
     sign_up: SignUp,
     second_factor: SecondFactor,
+    passkeys: Option<Arc<Passkeys>>,
+    text_messages: Option<Arc<TextMessages>>,
     roles: RoleTable,
     providers: Vec<Arc<OpenIdProvider>>,
     key_prefix: TokenPrefix,
@@ -79,6 +81,8 @@ impl Settings {
         Ok(Self {
             sign_up: accounts.sign_up,
             second_factor: accounts.second_factor.clone(),
+            passkeys: accounts.passkeys.clone().map(Arc::new),
+            text_messages: accounts.sms.as_ref().map(TextMessages::new).transpose()?.map(Arc::new),
             roles: RoleTable::new(roles),
             providers: providers.collect::<Result<_, _>>()?,
             key_prefix: accounts.key_prefix.parse()?,
@@ -146,6 +150,16 @@ impl Accounts {
     /// What is asked of people besides their password.
     pub(crate) fn second_factor_settings(&self) -> SecondFactor {
         self.settings.load().second_factor.clone()
+    }
+
+    /// Who passkeys are for.
+    pub(crate) fn passkeys(&self) -> Result<Arc<Passkeys>, AccountError> {
+        self.settings.load().passkeys.clone().ok_or(AccountError::PasskeysOff)
+    }
+
+    /// What takes messages to telephones.
+    pub(crate) fn text_messages(&self) -> Result<Arc<TextMessages>, AccountError> {
+        self.settings.load().text_messages.clone().ok_or(AccountError::SmsOff)
     }
 
     /// Where else people can log in.

@@ -37,9 +37,9 @@ pub struct PendingLogin {
 }
 
 /// Whose login waits.
-struct Waiting {
-    user: UserId,
-    email: EmailAddress,
+pub(crate) struct Waiting {
+    pub(crate) user: UserId,
+    pub(crate) email: EmailAddress,
     organization: String,
 }
 
@@ -78,19 +78,31 @@ impl Accounts {
         shown: &ShownFactor,
         visit: &Visit,
     ) -> Result<NewSession, AccountError> {
-        const TAKE: &str = "DELETE FROM login_tickets WHERE token_hash = $1";
         let ticket = LinkToken::presented(ticket).map_err(|_| AccountError::Ticket)?;
-        let Waiting { user, email, organization } = self.waiting_login(&ticket).await?;
-        self.check_factor(Owner { user: &user, email: &email }, shown, "login", visit).await?;
+        let waiting = self.waiting_login(&ticket).await?;
+        let owner = Owner { user: &waiting.user, email: &waiting.email };
+        self.check_factor(owner, shown, "login", visit).await?;
+        self.enter_waiting(&ticket, &waiting, (shown.kind, shown.kind.methods()), visit).await
+    }
+
+    /// Begins the session of a login whose second factor was right.
+    pub(crate) async fn enter_waiting(
+        &self,
+        ticket: &LinkToken,
+        Waiting { user, email, organization }: &Waiting,
+        (kind, shown): (FactorKind, Methods),
+        visit: &Visit,
+    ) -> Result<NewSession, AccountError> {
+        const TAKE: &str = "DELETE FROM login_tickets WHERE token_hash = $1";
         let mut transaction = self.store.begin().await?;
         if transaction.execute(Statement::new(TAKE).text(ticket.stored())).await? == 0 {
             return Err(AccountError::Ticket);
         }
         let organization = Some(organization.as_str()).filter(|organization| !organization.is_empty());
-        let methods = Methods::PASSWORD.and(Methods::ONE_TIME_CODE);
+        let methods = Methods::PASSWORD.and(shown);
         let (session, ended) =
-            self.begin_session(&mut transaction, (&user, &email), methods, organization, visit).await?;
-        let details = json!({ "session": session.id.as_str(), "factor": shown.kind.name() });
+            self.begin_session(&mut transaction, (user, email), methods, organization, visit).await?;
+        let details = json!({ "session": session.id.as_str(), "factor": kind.name() });
         done("login", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
@@ -107,7 +119,7 @@ impl Accounts {
         self.send_code(Owner { user: &user, email: &email }).await
     }
 
-    async fn waiting_login(&self, ticket: &LinkToken) -> Result<Waiting, AccountError> {
+    pub(crate) async fn waiting_login(&self, ticket: &LinkToken) -> Result<Waiting, AccountError> {
         const READ: &str = "SELECT t.user_id, t.organization, u.email FROM login_tickets t \
             JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL WHERE t.token_hash = $1 AND t.expires_at > $2";
         let read = Statement::new(READ).text(ticket.stored()).integer(moment::now());

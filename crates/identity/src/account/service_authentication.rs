@@ -169,7 +169,7 @@ impl Accounts {
     }
 
     /// Whether this is the first time, on any gateway.
-    async fn use_once(&self, id: &str, expires: SystemTime) -> Result<bool, AccountError> {
+    pub(crate) async fn use_once(&self, id: &str, expires: SystemTime) -> Result<bool, AccountError> {
         const USE: &str = "INSERT INTO used_assertions (id, expires_at) VALUES ($1, $2)";
         let until = moment::milliseconds(expires + LEEWAY);
         match self.store.execute(Statement::new(USE).text(id).integer(until)).await {

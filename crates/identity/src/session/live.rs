@@ -38,6 +38,8 @@ const SEEN: Duration = Duration::from_mins(5);
 const READ: &str = "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
     s.proven_at, s.methods, s.moved_at, s.address, s.client, u.factor_asked_at, \
     (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) AS factors, \
+    (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL \
+        AND f.kind NOT IN ('email', 'sms')) AS strong_factors, \
     r.role AS role, r.organization_id AS role_organization, r.scope AS role_scope, \
     r.expires_at AS role_expires_at, c.permissions AS role_permissions FROM sessions s \
     JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL \
@@ -78,6 +80,8 @@ pub(crate) struct LiveSession {
     pub(crate) methods: Methods,
     /// Whether the person has a second factor.
     pub(crate) has_second_factor: bool,
+    /// One that is enough where a role asks.
+    pub(crate) has_strong_factor: bool,
     /// By when the person must have one; `None`: nobody asks for it, or it is there.
     pub(crate) second_factor_due: Option<SystemTime>,
     /// Where the person was proven last.
@@ -173,7 +177,7 @@ impl LiveSessions {
     fn ask_for_second_factor(&self, session: &mut LiveSession, asked_at: Option<i64>) {
         let settings = self.second_factor.load();
         let asks = |binding: &Binding| settings.roles.iter().any(|asking| asking.as_str() == binding.name());
-        if session.has_second_factor || !session.bindings.iter().any(asks) {
+        if session.has_strong_factor || !session.bindings.iter().any(asks) {
             return;
         }
         if asked_at.is_none() {
@@ -267,6 +271,7 @@ impl LiveSession {
             proven: moment(row.integer("proven_at")?),
             methods: Methods::of_stored(&row.text("methods")?),
             has_second_factor: row.integer("factors")? > 0,
+            has_strong_factor: row.integer("strong_factors")? > 0,
             second_factor_due: None,
             address: row.text("address")?,
             client: row.text("client")?,

@@ -9,6 +9,8 @@
 
 mod api_keys;
 mod audit;
+#[path = "../../src/passkey/tests/authenticator.rs"]
+mod authenticator;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
 mod roles;
@@ -18,6 +20,8 @@ mod tokens;
 mod factors;
 mod membership;
 mod messages;
+mod passkeys;
+mod telephones;
 
 use std::{
     sync::Arc,
