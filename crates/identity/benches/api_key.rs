@@ -85,7 +85,7 @@ impl Shop {
         let accounts = runtime.block_on(async {
             // The first opening makes the secret of the hashes.
             drop(Accounts::open(&location, settings, &config.roles).await.unwrap());
-            fill(&Store::open(&location).await.unwrap(), &keys).await;
+            fill(&Store::open(&location).await.unwrap().everywhere(), &keys).await;
             Accounts::open(&location, settings, &config.roles).await.unwrap()
         });
         let index = Arc::new(PermissionIndex::from_config(&config));

@@ -82,7 +82,7 @@ impl Accounts {
         let ticket = LinkToken::presented(ticket).map_err(|_| AccountError::Ticket)?;
         let Waiting { user, email, organization } = self.waiting_login(&ticket).await?;
         self.check_factor(Owner { user: &user, email: &email }, shown, "login", visit).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(TAKE).text(ticket.stored())).await? == 0 {
             return Err(AccountError::Ticket);
         }

@@ -13,6 +13,7 @@ mod audit;
 mod postgres_server;
 mod roles;
 mod services;
+mod statements;
 mod tokens;
 
 mod factors;
@@ -237,22 +238,22 @@ async fn refused_soon(node: &Node, token: &SessionToken) {
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
 }
 
+async fn stories(location: &StoreLocation) {
+    a_life(location).await;
+    two_nodes(location).await;
+    logins_at_once(location).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_life_of_accounts_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    a_life(&location).await;
-    two_nodes(&location).await;
-    logins_at_once(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_life_of_accounts_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    a_life(&location).await;
-    two_nodes(&location).await;
-    logins_at_once(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }
 
 /// Logins of one person happen one after the other, also where the store has many writers. More than five at once would be

@@ -86,20 +86,20 @@ async fn last_administrators(location: &StoreLocation) {
     accounts.delete_person(&who(&ada), OPERATOR, &visit).await.unwrap();
 }
 
+pub(crate) async fn stories(location: &StoreLocation) {
+    removed_members(location).await;
+    removed_clients(location).await;
+    last_administrators(location).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn membership_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    removed_members(&location).await;
-    removed_clients(&location).await;
-    last_administrators(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn membership_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    removed_members(&location).await;
-    removed_clients(&location).await;
-    last_administrators(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }

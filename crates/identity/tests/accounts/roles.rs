@@ -235,20 +235,20 @@ async fn session_organization(node: &Node, token: &SessionToken) -> Option<Strin
     session.organization.map(|organization| organization.to_string())
 }
 
+pub(crate) async fn stories(location: &StoreLocation) {
+    a_life_of_roles(location).await;
+    delegation(location).await;
+    time_limited_managers(location).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    a_life_of_roles(&location).await;
-    delegation(&location).await;
-    time_limited_managers(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    a_life_of_roles(&location).await;
-    delegation(&location).await;
-    time_limited_managers(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }
