@@ -27,6 +27,7 @@ mod machine_words;
 mod members;
 mod methods;
 pub(crate) mod moved;
+mod narrowed_roles;
 mod organizations;
 mod own_keys;
 mod own_sessions;

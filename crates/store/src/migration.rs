@@ -104,12 +104,11 @@ pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
     // A step that changes rows changes everybody's.
     let mut transaction = store.everywhere().begin().await?;
     transaction.lock_schema().await?;
-    let applied = match applied(&mut transaction, store.label()).await? {
-        Some(applied) => applied,
-        None => {
-            transaction.run(CREATE).await?;
-            Vec::new()
-        }
+    let applied = if let Some(applied) = applied(&mut transaction, store.label()).await? {
+        applied
+    } else {
+        transaction.run(CREATE).await?;
+        Vec::new()
     };
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     for migration in Migration::ALL.iter().filter(|migration| !applied.contains(&migration.version)) {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use crate::{
     admin::{AdminOptions, segment},
     command::user::change_role,
-    output::{Cell, FAINT, PLAIN, Table, print, printable},
+    output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
 
 /// Make and show organisations, and say who is what in them.
@@ -92,11 +92,14 @@ impl Member {
             Self::List(One { organization, admin }) => {
                 let path = format!("v1/organizations/{}/members", segment(&organization));
                 let listed: Members = admin.client()?.get(&path, &[]).await?;
-                let mut table = Table::new(&["EMAIL", "ROLE", "ID"]);
+                let mut table = Table::new(&["EMAIL", "ROLE", "STATE", "ID"]);
                 for member in &listed.members {
+                    let is_suspended = member.suspended.is_some();
+                    let (style, state) = if is_suspended { (BAD, "suspended") } else { (GOOD, "active") };
                     table.row([
                         Cell::new(PLAIN, &member.email),
                         Cell::new(PLAIN, &member.role),
+                        Cell::new(style, state),
                         Cell::new(FAINT, &member.user),
                     ]);
                 }

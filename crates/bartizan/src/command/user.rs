@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bartizan_control::{HeldRole, Invitation, OperatorInvitation, User as Known, Users};
-use clap::{Args, Subcommand};
+use bartizan_control::{HeldRole, Invitation, OperatorInvitation, Suspension, User as Known, Users};
+use clap::{Args, Subcommand, builder::ArgPredicate};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -32,18 +32,21 @@ enum Command {
     List(List),
     /// Show one person.
     Show(One),
-    /// Let a person in no longer, and end their sessions.
-    Disable(One),
-    /// Let a person in again.
-    Enable(One),
+    /// Let a person in no longer, and end their sessions; with `--org` suspend them there only.
+    #[command(
+        after_help = "Examples:\n  bartizan user disable bob@shop.test\n  bartizan user disable bob@shop.test --org Acme --reason 'has left the team'"
+    )]
+    Disable(Disable),
+    /// Let a person in again; with `--org` give them their roles there back.
+    Enable(Placed),
     /// Let a person try again at once whose logins are paused after too many failures.
     Unlock(One),
     /// Remove every second factor of a person who has lost theirs, and end their sessions.
     ResetFactors(One),
     /// Set another password and end every session of the person.
     SetPassword(SetPassword),
-    /// Forget a person: account, password, roles and sessions.
-    Delete(One),
+    /// Forget a person: account, password, roles and sessions; with `--org` take them out of it only.
+    Delete(Placed),
     /// Give a person a role.
     AddRole(Held),
     /// Take a role from a person.
@@ -102,6 +105,30 @@ struct One {
 }
 
 #[derive(Debug, Args)]
+struct Placed {
+    /// Their id or e-mail address.
+    user: String,
+    /// Only in this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+struct Disable {
+    #[command(flatten)]
+    who: Placed,
+    /// Why they are suspended in the organisation.
+    #[arg(
+        long,
+        requires = "organization",
+        default_value_if("organization", ArgPredicate::IsPresent, "suspended by an operator")
+    )]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct SetPassword {
     /// Their id or e-mail address.
     user: String,
@@ -132,11 +159,17 @@ impl User {
             Command::Invite(command) => command.run().await,
             Command::List(command) => command.run().await,
             Command::Show(One { user, admin }) => show(&admin.client()?.get(&path(&user, ""), &[]).await?),
-            Command::Disable(One { user, admin }) => {
-                show(&admin.client()?.post(&path(&user, "/disable")).await?)
-            }
-            Command::Enable(One { user, admin }) => {
+            Command::Disable(command) => command.run().await,
+            Command::Enable(Placed { user, organization: None, admin }) => {
                 show(&admin.client()?.post(&path(&user, "/enable")).await?)
+            }
+            Command::Enable(Placed { user, organization: Some(organization), admin }) => {
+                admin.client()?.post::<()>(&member(&organization, &user, "/resume")).await?;
+                print(format_args!(
+                    "{} has their roles in {} back",
+                    printable(&user),
+                    printable(&organization)
+                ))
             }
             Command::Unlock(One { user, admin }) => {
                 show(&admin.client()?.post(&path(&user, "/unlock")).await?)
@@ -149,7 +182,11 @@ impl User {
                 ))
             }
             Command::SetPassword(command) => command.run().await,
-            Command::Delete(One { user, admin }) => {
+            Command::Delete(Placed { user, organization: Some(organization), admin }) => {
+                admin.client()?.delete::<()>(&member(&organization, &user, ""), &[]).await?;
+                print(format_args!("{} belongs to {} no longer", printable(&user), printable(&organization)))
+            }
+            Command::Delete(Placed { user, organization: None, admin }) => {
                 let gone: Known = admin.client()?.delete(&path(&user, ""), &[]).await?;
                 print(format_args!("{} is forgotten", printable(&gone.email)))
             }
@@ -211,6 +248,19 @@ impl List {
     }
 }
 
+impl Disable {
+    async fn run(self) -> Result<()> {
+        let Self { who: Placed { user, organization, admin }, reason } = self;
+        let client = admin.client()?;
+        let Some(organization) = organization else {
+            return show(&client.post(&path(&user, "/disable")).await?);
+        };
+        let reason = Suspension { reason: reason.unwrap_or_default() };
+        client.post_json::<()>(&member(&organization, &user, "/suspend"), &reason).await?;
+        print(format_args!("{} is suspended in {}", printable(&user), printable(&organization)))
+    }
+}
+
 impl SetPassword {
     async fn run(self) -> Result<()> {
         let Self { user, password_stdin, admin } = self;
@@ -227,6 +277,11 @@ impl Held {
         let Self { user, role, organization, admin } = self;
         change_role(&admin.client()?, &user, role, organization, give).await
     }
+}
+
+/// The path of a member of an organisation.
+fn member(organization: &str, user: &str, what: &str) -> String {
+    format!("v1/organizations/{}/members/{}{what}", segment(organization), segment(user))
 }
 
 /// Gives or takes a role.

@@ -14,8 +14,14 @@ use bartizan_store::{Statement, Store, StoreError, Transaction};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    AccountError, audit, background::Background, protection::Protection, refusals::RefusalBudget,
-    seal::FactorKeys, secret::Secrets, shared_secret::SharedSecret,
+    AccountError, audit,
+    background::Background,
+    narrowed_roles::{end_tokens, narrowed},
+    protection::Protection,
+    refusals::RefusalBudget,
+    seal::FactorKeys,
+    secret::Secrets,
+    shared_secret::SharedSecret,
 };
 use crate::{
     LiveKeys, TokenPrefix,
@@ -127,7 +133,11 @@ impl Accounts {
         let mail = mailer(accounts.mail.as_ref())?;
         self.live.reconfigure(accounts);
         self.mail.store(mail);
+        let narrowed = narrowed(&self.settings.load().roles, &settings.roles);
         self.settings.store(Arc::new(settings));
+        if !narrowed.is_empty() {
+            self.background.run("role.narrow", end_tokens(self.store.clone(), narrowed));
+        }
         Ok(())
     }
 

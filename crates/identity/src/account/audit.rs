@@ -5,7 +5,10 @@ use std::time::SystemTime;
 use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
 use serde_json::{Value, json};
 
-use super::{AccountError, Accounts, Authority, PersonId, Visit, login::LONGEST_SUBJECT};
+use super::{
+    AccountError, Accounts, Authority, PersonId, Visit,
+    login::{LONGEST_SUBJECT, done},
+};
 use crate::session::moment;
 
 const WRITE: &str = "INSERT INTO audit_entries \
@@ -178,6 +181,17 @@ impl Accounts {
             if organization.is_empty() { self.store.everywhere() } else { self.store.within(&organization) };
         let rows = store.rows(read).await?;
         Ok(rows.iter().map(AuditEntry::of).collect::<Result<_, _>>()?)
+    }
+
+    /// An entry of what an operator has done to something else than accounts.
+    pub async fn record_operation(
+        &self,
+        action: &'static str,
+        subject: &str,
+        details: Value,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        Ok(done(action, Self::OPERATOR, subject, visit, details).write_alone(&self.store).await?)
     }
 
     /// An entry of what somebody who manages an organisation was refused there. What went wrong otherwise is none.

@@ -181,6 +181,17 @@ async fn a_life(location: &StoreLocation) {
     }
     assert_eq!(node.accounts.sessions_of(Some(&ada.id)).await.unwrap().len(), 3);
 
+    // An operator ends one of them; nobody ends another's.
+    let ended = node.accounts.current_session(&fourth).await.unwrap().id;
+    let other = node.person("stranger@shop.test", &[]).await;
+    let theirs = node.accounts.revoke_session(ended.as_str(), Some(&other.id), "", &visit).await;
+    assert!(matches!(theirs, Err(AccountError::Missing(_))), "{theirs:?}");
+    node.enter(&fourth).await.unwrap();
+    node.accounts.revoke_session(ended.as_str(), None, OPERATOR, &visit).await.unwrap();
+    assert!(node.is_refused(&fourth).await);
+    let fourth = node.log_in("ada@shop.test").await;
+    node.accounts.delete_person(&who(&other), OPERATOR, &visit).await.unwrap();
+
     // Logout, another password, a closed account.
     node.accounts.log_out(&third, &visit).await.unwrap();
     assert!(node.is_refused(&third).await);

@@ -239,6 +239,7 @@ pub(crate) async fn stories(location: &StoreLocation) {
     Box::pin(a_life_of_tokens(location)).await;
     Box::pin(revoking::everything_that_revokes(location)).await;
     Box::pin(revoking::two_gateways(location)).await;
+    Box::pin(revoking::roles_that_grant_less(location)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
