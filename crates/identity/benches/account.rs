@@ -94,7 +94,9 @@ fn refresh(bencher: Bencher<'_, '_>, database: Database) {
 #[divan::bench(args = [10, 10_000])]
 fn session_that_is_remembered(bencher: Bencher<'_, '_>, count: usize) {
     let (shop, heads) = Shop::with_sessions(Database::Sqlite, count);
-    heads.iter().for_each(|head| shop.look_up(head));
+    for head in &heads {
+        shop.look_up(head);
+    }
     let mut next = 0_usize;
     bencher.bench_local(|| {
         next = (next + 7919) % heads.len();

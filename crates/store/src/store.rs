@@ -22,8 +22,8 @@ impl Store {
     /// PostgreSQL lets bypass row-level security is refused.
     pub async fn open(location: &StoreLocation) -> Result<Self, StoreError> {
         let store = Self::with(Pools::open(location).await?, location);
-        role::check(&store).await?;
-        migration::apply(&store).await?;
+        Box::pin(role::check(&store)).await?;
+        Box::pin(migration::apply(&store)).await?;
         Ok(store)
     }
 

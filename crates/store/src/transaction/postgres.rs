@@ -54,7 +54,7 @@ impl PostgresTransaction {
         loop {
             let open = self.open.take().ok_or(sqlx::Error::PoolClosed)?;
             match open.commit().await {
-                Err(error) if is_conflict(&error) => self.repeat(error).await?,
+                Err(error) if is_conflict(&error) => Box::pin(self.repeat(error)).await?,
                 decided => return decided,
             }
         }
@@ -68,7 +68,7 @@ impl PostgresTransaction {
                     self.course.0.push((asked, answer.told()));
                     return Ok(answer);
                 }
-                Err(error) if is_conflict(&error) => self.repeat(error).await?,
+                Err(error) if is_conflict(&error) => Box::pin(self.repeat(error)).await?,
                 Err(error) => return Err(error),
             }
         }
