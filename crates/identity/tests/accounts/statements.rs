@@ -41,8 +41,8 @@ const WRITES_THE_TRAIL: &str = "INSERT INTO audit_entries ";
 /// Statements of the whole system: what happens before it is known for which organisation, and what is no organisation's
 /// to do. Whoever adds one here says that it is to see every organisation's rows.
 const EVERYWHERE: &str = include_str!("statements/everywhere.txt");
-/// Statements in the scope of an organisation that SQLite does not hold to it, because they name their row by its id alone.
-/// Each follows, in its transaction, a statement that has found the row in the organisation.
+/// Statements in the scope of an organisation that SQLite does not hold to it, because they do not name it: they know the id
+/// of a row that an earlier statement found in the organisation, or its secret.
 const BY_ID: &str = include_str!("statements/by_id.txt");
 /// What time alone brings about, for which no test waits. All of it is the whole system's.
 const BY_TIME: [&str; 4] = [
@@ -143,15 +143,6 @@ fn named(list: &str, file: &str, is_so: &dyn Fn(&Sent) -> bool, sent: &[&Sent]) 
     let listed: BTreeSet<&str> = list.lines().collect();
     let found: BTreeSet<&str> =
         sent.iter().filter(|sent| is_so(sent)).map(|sent| sent.sql.as_str()).collect();
-    if std::env::var("WRITE_LISTS").is_ok() {
-        let text: String = found.iter().map(|sql| format!("{sql}\n")).collect();
-        std::fs::write(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accounts/statements").join(file),
-            text,
-        )
-        .unwrap();
-        return;
-    }
     let unlisted: Vec<&str> = found.difference(&listed).copied().collect();
     assert!(unlisted.is_empty(), "not in tests/accounts/statements/{file}:\n{}", unlisted.join("\n"));
 }
