@@ -10,6 +10,7 @@ mod factors;
 mod failures;
 mod first_administrator;
 mod keys;
+mod members;
 mod passkey_json;
 mod passkeys;
 mod profile;
@@ -154,6 +155,10 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(keys::list_own_keys, keys::create_own_key))
         .routes(routes!(keys::revoke_own_key))
         .routes(routes!(keys::rotate_own_key))
+        .routes(routes!(members::list_own_members))
+        .routes(routes!(members::remove_own_member))
+        .routes(routes!(members::suspend_own_member))
+        .routes(routes!(members::resume_own_member))
         .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
         .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
 }

@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod members;
 pub(crate) mod metrics;
 pub(crate) mod organizations;
 pub(crate) mod people;
@@ -91,7 +92,10 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(people::add_user_role, people::remove_user_role))
         .routes(routes!(invitations::invite_user))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
-        .routes(routes!(organizations::list_members))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::remove_member))
+        .routes(routes!(members::suspend_member))
+        .routes(routes!(members::resume_member))
         .routes(routes!(roles::list_roles, roles::create_role, roles::delete_role))
         .routes(routes!(roles::list_bindings, roles::bind_role, roles::unbind_role))
         .routes(routes!(keys::list_keys, keys::create_key))

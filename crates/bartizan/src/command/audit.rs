@@ -45,6 +45,9 @@ struct List {
     /// To whom or what: an id or an e-mail address.
     #[arg(long)]
     subject: Option<String>,
+    /// What concerns this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
     /// How it went.
     #[arg(long)]
     outcome: Option<Outcome>,
@@ -70,7 +73,7 @@ impl Audit {
 
 impl List {
     async fn run(self) -> Result<()> {
-        let Self { action, actor, subject, outcome, duration, after, limit, asking } = self;
+        let Self { action, actor, subject, organization, outcome, duration, after, limit, asking } = self;
         let since = duration.and_then(|duration| SystemTime::now().checked_sub(duration));
         let outcome = outcome.map(|outcome| match outcome {
             Outcome::Done => "done".to_owned(),
@@ -80,6 +83,7 @@ impl List {
             ("action", action),
             ("actor", actor),
             ("subject", subject),
+            ("organization", organization),
             ("outcome", outcome),
             ("since", since.map(|since| Timestamp::from(since).to_string())),
             ("after", after),

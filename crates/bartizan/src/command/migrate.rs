@@ -33,7 +33,7 @@ impl Migrate {
         let location = accounts::location(&loaded.config, &state);
         if !self.dry_run {
             state.create()?;
-            Store::open(&location).await?.close().await;
+            Store::migrate(&location).await?;
         }
         let mut table = Table::new(&["VERSION", "NAME", "STATE"]);
         let mut is_whole = true;

@@ -8,7 +8,7 @@ use crate::{
     admin::{AdminOptions, segment},
     asking::{Asking, list},
     command::user::change_role,
-    output::{Cell, FAINT, PLAIN, print, printable},
+    output::{BAD, Cell, FAINT, GOOD, PLAIN, print, printable},
 };
 
 /// Make and show organisations, and say who is what in them.
@@ -98,10 +98,13 @@ impl Member {
                 let listed: Members = asking.client()?.get(&path, &[]).await?;
                 let none = "no members: add one with `bartizan org member add`";
                 asking.print(&listed, |listed| {
-                    list(&listed.members, none, ["EMAIL", "ROLE", "ID"], |member| {
+                    list(&listed.members, none, ["EMAIL", "ROLE", "STATE", "ID"], |member| {
+                        let is_suspended = member.suspended.is_some();
+                        let (style, state) = if is_suspended { (BAD, "suspended") } else { (GOOD, "active") };
                         [
                             Cell::new(PLAIN, &member.email),
                             Cell::new(PLAIN, &member.role),
+                            Cell::new(style, state),
                             Cell::new(FAINT, &member.user),
                         ]
                     })

@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bartizan_control::{HeldRole, Invitation, OperatorInvitation, User as Known, Users};
-use clap::{Args, Subcommand};
+use bartizan_control::{HeldRole, Invitation, OperatorInvitation, Suspension, User as Known, Users};
+use clap::{Args, Subcommand, builder::ArgPredicate};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -33,18 +33,21 @@ enum Command {
     List(List),
     /// Show one person.
     Show(One),
-    /// Let a person in no longer, and end their sessions.
-    Disable(One),
-    /// Let a person in again.
-    Enable(One),
+    /// Let a person in no longer, and end their sessions; with `--org` suspend them there only.
+    #[command(
+        after_help = "Examples:\n  bartizan user disable bob@shop.test\n  bartizan user disable bob@shop.test --org Acme --reason 'has left the team'"
+    )]
+    Disable(Disable),
+    /// Let a person in again; with `--org` give them their roles there back.
+    Enable(Placed),
     /// Let a person try again at once whose logins are paused after too many failures.
     Unlock(One),
     /// Remove every second factor of a person who has lost theirs, and end their sessions.
     ResetFactors(One),
     /// Set another password and end every session of the person.
     SetPassword(SetPassword),
-    /// Forget a person: account, password, roles and sessions.
-    Delete(One),
+    /// Forget a person: account, password, roles and sessions; with `--org` take them out of it only.
+    Delete(Placed),
     /// Give a person a role.
     AddRole(Held),
     /// Take a role from a person.
@@ -100,6 +103,30 @@ struct One {
 }
 
 #[derive(Debug, Args)]
+struct Placed {
+    /// Their id or e-mail address.
+    user: String,
+    /// Only in this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct Disable {
+    #[command(flatten)]
+    who: Placed,
+    /// Why they are suspended in the organisation.
+    #[arg(
+        long,
+        requires = "organization",
+        default_value_if("organization", ArgPredicate::IsPresent, "suspended by an operator")
+    )]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct SetPassword {
     /// Their id or e-mail address.
     user: String,
@@ -132,11 +159,14 @@ impl User {
             Command::Show(One { user, asking }) => {
                 asking.print(&asking.client()?.get(&path(&user, ""), &[]).await?, show)
             }
-            Command::Disable(One { user, asking }) => {
-                asking.print(&asking.client()?.post(&path(&user, "/disable")).await?, show)
-            }
-            Command::Enable(One { user, asking }) => {
+            Command::Disable(command) => command.run().await,
+            Command::Enable(Placed { user, organization: None, asking }) => {
                 asking.print(&asking.client()?.post(&path(&user, "/enable")).await?, show)
+            }
+            Command::Enable(Placed { user, organization: Some(organization), asking }) => {
+                asking.client()?.post::<()>(&member(&organization, &user, "/resume")).await?;
+                let (user, organization) = (printable(&user), printable(&organization));
+                print(format_args!("{user} has their roles in {organization} back"))
             }
             Command::Unlock(One { user, asking }) => {
                 asking.print(&asking.client()?.post(&path(&user, "/unlock")).await?, show)
@@ -149,7 +179,11 @@ impl User {
                 })
             }
             Command::SetPassword(command) => command.run().await,
-            Command::Delete(One { user, asking }) => {
+            Command::Delete(Placed { user, organization: Some(organization), asking }) => {
+                asking.client()?.delete::<()>(&member(&organization, &user, ""), &[]).await?;
+                print(format_args!("{} belongs to {} no longer", printable(&user), printable(&organization)))
+            }
+            Command::Delete(Placed { user, organization: None, asking }) => {
                 let gone: Known = asking.client()?.delete(&path(&user, ""), &[]).await?;
                 asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.email))))
             }
@@ -205,6 +239,19 @@ impl List {
     }
 }
 
+impl Disable {
+    async fn run(self) -> Result<()> {
+        let Self { who: Placed { user, organization, asking }, reason } = self;
+        let client = asking.client()?;
+        let Some(organization) = organization else {
+            return asking.print(&client.post(&path(&user, "/disable")).await?, show);
+        };
+        let reason = Suspension { reason: reason.unwrap_or_default() };
+        client.post_json::<()>(&member(&organization, &user, "/suspend"), &reason).await?;
+        print(format_args!("{} is suspended in {}", printable(&user), printable(&organization)))
+    }
+}
+
 impl SetPassword {
     async fn run(self) -> Result<()> {
         let Self { user, password_stdin, admin } = self;
@@ -221,6 +268,11 @@ impl Held {
         let Self { user, role, organization, admin } = self;
         change_role(&admin.client()?, &user, role, organization, give).await
     }
+}
+
+/// The path of a member of an organisation.
+fn member(organization: &str, user: &str, what: &str) -> String {
+    format!("v1/organizations/{}/members/{}{what}", segment(organization), segment(user))
 }
 
 /// Gives or takes a role.

@@ -62,6 +62,8 @@ pub(crate) struct Wanted {
     subject: Option<String>,
     /// `done` or `refused`.
     outcome: Option<String>,
+    /// What concerns this organisation, by id or name.
+    organization: Option<String>,
     /// Not before this.
     since: Option<Timestamp>,
     /// Before this.
@@ -93,12 +95,12 @@ pub(crate) async fn read_audit_trail(
     KnownAccounts(accounts): KnownAccounts,
     QueryParameters(wanted): QueryParameters<Wanted>,
 ) -> Result<Json<AuditTrail>, Failure> {
-    let Wanted { action, actor, subject, outcome, since, until, after, limit } = wanted;
+    let Wanted { action, actor, subject, outcome, organization, since, until, after, limit } = wanted;
     if !(1..=1000).contains(&limit) {
         return Err(Failure::new(FailureCode::MalformedRequest, "`limit` must be 1 to 1000"));
     }
     let (since, until) = (since.map(SystemTime::from), until.map(SystemTime::from));
-    let filter = AuditFilter { action, actor, subject, outcome, since, until, after, limit };
+    let filter = AuditFilter { action, actor, subject, outcome, since, until, after, organization, limit };
     let entries = accounts.audit_trail(&filter).await?;
     Ok(Json(AuditTrail { entries: entries.into_iter().map(AuditEntry::from).collect() }))
 }

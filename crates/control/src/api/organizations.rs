@@ -1,14 +1,14 @@
 //! `/v1/organizations`: organisations and who is what in them.
 
 use axum::Json;
-use bartizan_identity::account::{Accounts, Organization as Known};
+use bartizan_identity::account::{Accounts, Membership, Organization as Known};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
     administration::{Administration, KnownAccounts},
-    extract::{JsonBody, PathParameter},
+    extract::JsonBody,
     failure::Failure,
 };
 
@@ -55,6 +55,9 @@ pub struct Member {
     pub email: String,
     /// What they are.
     pub role: String,
+    /// Since when they are suspended there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Timestamp>,
 }
 
 /// Every organisation.
@@ -92,23 +95,16 @@ pub(crate) async fn create_organization(
     Ok(Json(made.into()))
 }
 
-/// Who is what in an organisation.
-#[utoipa::path(
-    get,
-    path = "/v1/organizations/{organization}/members",
-    operation_id = "list_members",
-    tag = "organizations",
-    params(("organization" = String, Path, description = "The id or the name.")),
-    responses((status = 200, description = "Its members.", body = Members), (status = 404, description = "None."))
-)]
-pub(crate) async fn list_members(
-    KnownAccounts(accounts): KnownAccounts,
-    PathParameter(organization): PathParameter<String>,
-) -> Result<Json<Members>, Failure> {
-    let members = accounts.members(&organization).await?;
-    let members =
-        members.into_iter().map(|known| Member { user: known.user, email: known.email, role: known.role });
-    Ok(Json(Members { members: members.collect() }))
+impl From<Vec<Membership>> for Members {
+    fn from(known: Vec<Membership>) -> Self {
+        let member = |known: Membership| Member {
+            user: known.user,
+            email: known.email,
+            role: known.role,
+            suspended: known.suspended.map(Timestamp::from),
+        };
+        Self { members: known.into_iter().map(member).collect() }
+    }
 }
 
 impl From<Known> for Organization {

@@ -14,8 +14,15 @@ use bartizan_store::{Statement, Store, StoreError, Transaction};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    AccountError, audit, background::Background, protection::Protection, seal::FactorKeys, secret::Secrets,
-    shared_secret::SharedSecret, text_messages::TextMessages,
+    AccountError, audit,
+    background::Background,
+    narrowed_roles::{end_tokens, narrowed},
+    protection::Protection,
+    refusals::RefusalBudget,
+    seal::FactorKeys,
+    secret::Secrets,
+    shared_secret::SharedSecret,
+    text_messages::TextMessages,
 };
 use crate::{
     LiveKeys, TokenPrefix,
@@ -38,7 +45,7 @@ const TIDY: u32 = 120;
 /// How many batches of them at most; the rest waits for the next time.
 const BATCHES: u32 = 10;
 /// Removes what has ended.
-const ENDED: [&str; 9] = [
+const ENDED: [&str; 10] = [
     "DELETE FROM sessions WHERE expires_at <= $1",
     "DELETE FROM sign_ups WHERE expires_at <= $1",
     "DELETE FROM one_time_links WHERE expires_at <= $1",
@@ -47,6 +54,7 @@ const ENDED: [&str; 9] = [
     "DELETE FROM one_time_codes WHERE expires_at <= $1",
     "DELETE FROM used_assertions WHERE expires_at <= $1",
     "DELETE FROM role_bindings WHERE expires_at <= $1",
+    "DELETE FROM suspended_bindings WHERE expires_at <= $1",
     "DELETE FROM service_roles WHERE expires_at <= $1",
 ];
 
@@ -60,6 +68,7 @@ pub struct Accounts {
     pub(crate) mail: ArcSwapOption<Mailer>,
     pub(crate) factor_keys: FactorKeys,
     pub(crate) background: Background,
+    pub(crate) refusals: RefusalBudget,
     settings: ArcSwap<Settings>,
 }
 
@@ -112,6 +121,7 @@ impl Accounts {
             mail: ArcSwapOption::new(mailer(settings.mail.as_ref())?),
             factor_keys: FactorKeys::open(&store, &settings.second_factor).await?,
             background: Background::new(),
+            refusals: RefusalBudget::default(),
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,
         });
@@ -128,7 +138,11 @@ impl Accounts {
         let mail = mailer(accounts.mail.as_ref())?;
         self.live.reconfigure(accounts);
         self.mail.store(mail);
+        let narrowed = narrowed(&self.settings.load().roles, &settings.roles);
         self.settings.store(Arc::new(settings));
+        if !narrowed.is_empty() {
+            self.background.run("role.narrow", end_tokens(self.store.clone(), narrowed));
+        }
         Ok(())
     }
 
@@ -251,11 +265,11 @@ impl Accounts {
         let ended = |sql| Statement::new(sql).integer(moment::now());
         let tidied = async {
             for sql in ENDED {
-                self.store.execute(ended(sql)).await?;
+                self.store.everywhere().execute(ended(sql)).await?;
             }
             SessionChanges::tidy(&self.store).await?;
             let before = moment::milliseconds(now - self.settings.load().audit_retention);
-            self.store.execute(Statement::new(REVOKED).integer(before)).await?;
+            self.store.everywhere().execute(Statement::new(REVOKED).integer(before)).await?;
             audit::tidy(&self.store, before).await
         };
         if let Err(error) = tidied.await {

@@ -151,7 +151,7 @@ impl Accounts {
         let row = row.ok_or_else(|| AccountError::Missing("factor with this id to confirm".into()))?;
         let kind = FactorKind::named(&row.text("kind")?);
         self.check_confirmation(&session, &row, kind, code, visit).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(CONFIRM).text(id).integer(moment::now())).await? == 0 {
             return Err(AccountError::Missing("factor with this id to confirm".into()));
         }
@@ -284,7 +284,7 @@ impl Accounts {
         let user = person.id.as_str();
         let before: Vec<_> =
             self.factors_of(&person.id).await?.factors.iter().map(|factor| factor.kind.name()).collect();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         for sql in RESET {
             transaction.execute(Statement::new(sql).text(user)).await?;
         }

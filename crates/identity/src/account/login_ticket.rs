@@ -94,7 +94,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<NewSession, AccountError> {
         const TAKE: &str = "DELETE FROM login_tickets WHERE token_hash = $1";
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(TAKE).text(ticket.stored())).await? == 0 {
             return Err(AccountError::Ticket);
         }

@@ -124,7 +124,7 @@ impl Accounts {
         const READ: &str = "SELECT id, user_id, created_at, seen_at, expires_at, address, client FROM sessions \
             WHERE expires_at > $1 AND ($2 = '' OR user_id = $2) ORDER BY created_at DESC, id DESC LIMIT 1000";
         let read = Statement::new(READ).integer(moment::now()).text(user.map_or("", UserId::as_str));
-        let rows = self.store.rows(read).await?;
+        let rows = self.store.everywhere().rows(read).await?;
         Ok(rows.iter().map(SessionSummary::of).collect::<Result<_, _>>()?)
     }
 
@@ -137,7 +137,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         const READ: &str = "SELECT user_id FROM sessions WHERE id = $1 AND ($2 = '' OR user_id = $2)";
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let read = Statement::new(READ).text(id).text(owner.map_or("", UserId::as_str));
         let found = transaction.row(read).await?;
         let user =
@@ -157,7 +157,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         let user = self.resolve(who).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let ended = end_all(&mut transaction, user.as_str()).await?;
         let entry = done("session.revoke", actor, user.as_str(), visit, json!({ "sessions": "all" }));
         entry.write(&mut transaction).await?;

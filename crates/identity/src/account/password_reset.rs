@@ -48,7 +48,7 @@ impl Accounts {
         // A link is not used up by a password that breaks rules.
         let hash = self.secrets.admit(new, &[&person.email, &person.name]).await?;
         let user = person.id.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         Link::take(&mut transaction, LinkPurpose::ResetPassword, &token).await?;
         let ended = replace_password(&mut transaction, user, hash.expose()).await?;
         done("password.reset", user, user, visit, Value::Null).write(&mut transaction).await?;

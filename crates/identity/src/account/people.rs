@@ -82,7 +82,7 @@ impl Accounts {
             None => None,
         };
         let account = NewAccount { email: &email, name, hash: hash.as_ref().map(PasswordHash::expose) };
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within("").begin().await?;
         let id = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{email}`")),
             other => other.into(),
@@ -100,13 +100,13 @@ impl Accounts {
 
     /// Everybody, by address; ten thousand at most.
     pub async fn people(&self) -> Result<Vec<Person>, AccountError> {
-        Ok(Person::all(&self.store.rows(Statement::new(READ).text("")).await?)?)
+        Ok(Person::all(&self.store.within("").rows(Statement::new(READ).text("")).await?)?)
     }
 
     /// One person.
     pub async fn person(&self, who: &PersonId) -> Result<Person, AccountError> {
         let user = self.resolve(who).await?;
-        let rows = self.store.rows(Statement::new(READ).text(user.as_str())).await?;
+        let rows = self.store.within("").rows(Statement::new(READ).text(user.as_str())).await?;
         let missing = || AccountError::Missing(format!("person `{}`", who.0));
         Person::all(&rows)?.pop().ok_or_else(missing)
     }
@@ -122,7 +122,7 @@ impl Accounts {
         const DISABLE: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
         let before = self.person(who).await?;
         let user = &before.id;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if disabled {
             spare_the_last(&mut transaction, user.as_str()).await?;
         }
@@ -149,7 +149,7 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let person = self.person(who).await?;
         let hash = self.secrets.admit(password, &[&person.email, &person.name]).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let ended = replace_password(&mut transaction, person.id.as_str(), hash.expose()).await?;
         let details = json!({ "before": { "password": "***" }, "after": { "password": "***" } });
         let entry = done("user.set_password", actor, person.id.as_str(), visit, details);
@@ -169,7 +169,7 @@ impl Accounts {
     ) -> Result<Person, AccountError> {
         let person = self.person(who).await?;
         self.protection.recover(&person.email);
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         done("user.unlock", actor, person.id.as_str(), visit, Value::Null).write(&mut transaction).await?;
         transaction.commit().await?;
         Ok(person)
@@ -184,7 +184,7 @@ impl Accounts {
     ) -> Result<Person, AccountError> {
         let person = self.person(who).await?;
         let id = person.id.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         spare_the_last(&mut transaction, id).await?;
         let ended = end_all(&mut transaction, id).await?;
         transaction.execute(Statement::new("DELETE FROM users WHERE id = $1").text(id)).await?;

@@ -82,7 +82,7 @@ impl Accounts {
                 return Err(error);
             }
         }
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(TAKE).text(token.stored())).await? == 0 {
             return Err(AccountError::Link);
         }

@@ -51,7 +51,7 @@ impl Accounts {
             }
         };
         let user = session.user.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         prove(&mut transaction, &session, methods, visit).await?;
         let details = json!({ "session": session.id.as_str(), "by": by });
         done(StepUp::ACTION, user, user, visit, details).write(&mut transaction).await?;

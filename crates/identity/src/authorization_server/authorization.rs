@@ -130,12 +130,13 @@ impl AuthorizationServer {
             authenticated_at, expires_at) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let code = OpaqueToken::generate(&CODE_PREFIX.parse()?)?;
+        let place = session.organization.as_ref().map_or("", bartizan_model::OrganizationId::as_str);
         let keep = Statement::new(KEEP)
             .text(stored(&code.hash()))
             .text(uuid::Uuid::now_v7().to_string())
             .text(client.id.as_str())
             .text(session.user.as_str())
-            .text(session.organization.as_ref().map_or("", bartizan_model::OrganizationId::as_str))
+            .text(place)
             .text(session.id.as_str())
             .text(request.redirect_uri.as_str())
             .text(request.code_challenge.as_str())
@@ -145,7 +146,7 @@ impl AuthorizationServer {
             .text(request.dpop_key.as_str())
             .integer(milliseconds(session.created))
             .integer(now().saturating_add(span(CODE)));
-        self.store.execute(keep).await?;
+        self.store.within(place).execute(keep).await?;
         Ok(code)
     }
 }

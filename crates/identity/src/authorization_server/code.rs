@@ -20,7 +20,7 @@ impl KnownCode {
         const FIND: &str = "SELECT family_id, client_id, user_id, organization_id, session_id, redirect_uri, \
             challenge, scope, resources, nonce, dpop_key, authenticated_at, expires_at, used_at \
             FROM authorization_codes WHERE code_hash = $1";
-        let row = store.row(Statement::new(FIND).text(hash)).await?;
+        let row = store.everywhere().row(Statement::new(FIND).text(hash)).await?;
         row.as_ref().map(Self::of).transpose()
     }
 

@@ -65,7 +65,7 @@ pub(crate) fn parse(text: &str) -> Option<OpaqueToken> {
 
 /// The refresh token with its family.
 pub(crate) async fn find(store: &Store, token: &OpaqueToken) -> Result<Option<KnownToken>, TokenError> {
-    let row = store.row(Statement::new(FIND).text(stored(&token.hash()))).await?;
+    let row = store.everywhere().row(Statement::new(FIND).text(stored(&token.hash()))).await?;
     row.as_ref().map(KnownToken::of).transpose()
 }
 

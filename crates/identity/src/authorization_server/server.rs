@@ -129,7 +129,7 @@ impl AuthorizationServer {
         // A code that is used a second time is still known for a while: it ends what came of it.
         let before = moment::now().saturating_sub(moment::span(Duration::from_hours(1)));
         for sql in ENDED {
-            self.store.execute(Statement::new(sql).integer(before)).await?;
+            self.store.everywhere().execute(Statement::new(sql).integer(before)).await?;
         }
         TokenEpochs::tidy(&self.store).await
     }

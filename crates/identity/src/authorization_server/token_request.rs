@@ -188,7 +188,7 @@ impl AuthorizationServer {
             return Err(unknown());
         }
         let subject = self.person(&known.family.user, &known.family.organization).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         person::enter(&known.family.user, &mut transaction).await?;
         if known.is_used {
             self.end_reused(&known.family, visit, transaction).await?;
@@ -244,7 +244,7 @@ impl AuthorizationServer {
         let scope = family.scope.narrowed(scope)?.within(&client.scopes)?;
         let resources = part_of(&family.resources, resources)?;
         let subject = self.person(&family.user, &family.organization).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         person::enter(&family.user, &mut transaction).await?;
         let turn = self.turn(tokens, &known, &mut transaction).await?;
         let Turn::Next(next) = turn else {

@@ -162,7 +162,8 @@ impl LiveSessions {
         // INVARIANT: nobody closes the semaphore.
         let _place = self.look_ups.acquire().await.ok();
         let read = Instant::now();
-        let rows = self.store.rows(Statement::new(READ).text(digest.stored()).integer(now())).await?;
+        let rows =
+            self.store.everywhere().rows(Statement::new(READ).text(digest.stored()).integer(now())).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut session = LiveSession::of(first, read)?;
         for row in &rows {
@@ -227,7 +228,7 @@ impl LiveSessions {
         let store = self.store.clone();
         tokio::spawn(async move {
             let _place = place;
-            if let Err(error) = store.execute(note).await {
+            if let Err(error) = store.everywhere().execute(note).await {
                 tracing::warn!(%error, "the use of a session cannot be noted");
             }
         });

@@ -15,6 +15,7 @@ mod authenticator;
 mod postgres_server;
 mod roles;
 mod services;
+mod statements;
 mod tokens;
 
 mod factors;
@@ -184,6 +185,17 @@ async fn a_life(location: &StoreLocation) {
     }
     assert_eq!(node.accounts.sessions_of(Some(&ada.id)).await.unwrap().len(), 3);
 
+    // An operator ends one of them; nobody ends another's.
+    let ended = node.accounts.current_session(&fourth).await.unwrap().id;
+    let other = node.person("stranger@shop.test", &[]).await;
+    let theirs = node.accounts.revoke_session(ended.as_str(), Some(&other.id), "", &visit).await;
+    assert!(matches!(theirs, Err(AccountError::Missing(_))), "{theirs:?}");
+    node.enter(&fourth).await.unwrap();
+    node.accounts.revoke_session(ended.as_str(), None, OPERATOR, &visit).await.unwrap();
+    assert!(node.is_refused(&fourth).await);
+    let fourth = node.log_in("ada@shop.test").await;
+    node.accounts.delete_person(&who(&other), OPERATOR, &visit).await.unwrap();
+
     // Logout, another password, a closed account.
     node.accounts.log_out(&third, &visit).await.unwrap();
     assert!(node.is_refused(&third).await);
@@ -239,22 +251,22 @@ async fn refused_soon(node: &Node, token: &SessionToken) {
     }
 }
 
+async fn stories(location: &StoreLocation) {
+    a_life(location).await;
+    two_nodes(location).await;
+    logins_at_once(location).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_life_of_accounts_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    a_life(&location).await;
-    two_nodes(&location).await;
-    logins_at_once(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_life_of_accounts_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    a_life(&location).await;
-    two_nodes(&location).await;
-    logins_at_once(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }
 
 /// Logins of one person happen one after the other, also where the store has many writers. More than five at once would be

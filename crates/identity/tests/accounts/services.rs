@@ -61,7 +61,7 @@ fn seconds_from_now(seconds: i64) -> i64 {
     i64::try_from(now).unwrap() + seconds
 }
 
-async fn a_life_of_services(location: &StoreLocation) {
+pub(crate) async fn a_life_of_services(location: &StoreLocation) {
     let node = Node::open(location).await;
     let (accounts, visit) = (&node.accounts, Visit::default());
     let acme = accounts.create_organization("Services Ltd", OPERATOR, &visit).await.unwrap();

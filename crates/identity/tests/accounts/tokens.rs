@@ -235,21 +235,23 @@ pub(crate) fn is_refused<T: std::fmt::Debug>(outcome: Result<T, TokenError>, exp
     }
 }
 
+pub(crate) async fn stories(location: &StoreLocation) {
+    Box::pin(a_life_of_tokens(location)).await;
+    Box::pin(revoking::everything_that_revokes(location)).await;
+    Box::pin(revoking::two_gateways(location)).await;
+    Box::pin(revoking::roles_that_grant_less(location)).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    Box::pin(a_life_of_tokens(&location)).await;
-    Box::pin(revoking::everything_that_revokes(&location)).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_on_postgres() {
     let server = PostgresServer::start();
-    let location = server.url().parse().unwrap();
-    Box::pin(a_life_of_tokens(&location)).await;
-    Box::pin(revoking::everything_that_revokes(&location)).await;
-    Box::pin(revoking::two_gateways(&location)).await;
+    stories(&server.url().parse().unwrap()).await;
 }
 
 async fn a_life_of_tokens(location: &StoreLocation) {

@@ -7,6 +7,7 @@ use bartizan_config::Dimension;
 use bartizan_limits::{Allowance, Nanos, Whom};
 use bartizan_model::Name;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use utoipa::{
     ToSchema,
     openapi::{
@@ -83,6 +84,9 @@ pub(crate) async fn allow_limit(
     let limits = shared.system.limits();
     let now = limits.limiter.now();
     let asked = new.parse(now).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
+    let is_same = |known: &Allowance| known.policy == asked.policy && known.whom == asked.whom;
+    let before = limits.limiter.allowances().list(now).into_iter().find(is_same);
+    let before = before.map(|before| LimitAllowance::of(&before, now));
     let allowance =
         if asked.until > now { limits.allow(now, asked)? } else { limits.count_again(now, asked)? };
     let stands = LimitAllowance::of(&allowance, now);
@@ -97,6 +101,9 @@ pub(crate) async fn allow_limit(
         request_id = %operator.request_id,
         "an operator changed who is not counted"
     );
+    shared
+        .record("limits.allow", &stands.policy, json!({ "before": before, "after": stands }), &operator)
+        .await;
     Ok(Json(stands))
 }
 

@@ -8,6 +8,7 @@ use bartizan_limits::{Limit, LimitsError};
 use bartizan_model::Name;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{Which, check_value, value};
@@ -81,6 +82,8 @@ pub(crate) async fn reset_limit(
         request_id = %operator.request_id,
         "an operator reset limits"
     );
+    let change = json!({ "value": reset.value, "rules": rules, "failed_rules": failed_rules });
+    shared.record("limits.reset", reset.policy.as_str(), change, &operator).await;
     match failure {
         None => Ok(Json(LimitsForgotten { rules })),
         Some(error) => {
