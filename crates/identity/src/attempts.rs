@@ -61,7 +61,8 @@ pub enum Factor {
 }
 
 impl Factor {
-    const ALL: [Self; 5] = [Self::Password, Self::Totp, Self::Passkey, Self::RecoveryCode, Self::OneTimeCode];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Password, Self::Totp, Self::Passkey, Self::RecoveryCode, Self::OneTimeCode];
 }
 
 /// Where an attempt comes from, as the account sees it.

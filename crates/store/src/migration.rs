@@ -42,6 +42,11 @@ impl Migration {
             name: "external identities",
             sql: include_str!("../migrations/0005_external_identities.sql"),
         },
+        Self {
+            version: 8,
+            name: "methods of tokens",
+            sql: include_str!("../migrations/0008_token_methods.sql"),
+        },
     ];
 
     fn checksum(&self) -> String {

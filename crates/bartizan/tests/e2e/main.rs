@@ -54,6 +54,7 @@ mod limits_refund;
 mod machines;
 mod message_limits;
 mod no_leaks;
+mod once_everywhere;
 mod other_providers;
 mod own_tokens;
 mod path_dodging;

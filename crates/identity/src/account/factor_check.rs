@@ -102,7 +102,7 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let email = owner.email.as_str();
         let ticket =
-            self.protection.begin_factor(email, shown.kind.counted(), shown.device.as_ref(), visit)?;
+            self.protection.begin_factor(email, shown.kind.counted(), shown.device.as_ref(), visit).await?;
         let typed = shown.code.expose_secret();
         let checked = match shown.kind {
             FactorKind::Totp => self.uses_totp(owner.user, typed).await,

@@ -18,7 +18,7 @@ use super::{
 const STEP: Duration = Duration::from_secs(30);
 
 /// An authenticator app. A code is good once, so each use needs one of another step.
-struct App(TotpSecret);
+pub(crate) struct App(TotpSecret);
 
 impl App {
     fn new(enrolled: &EnrolledTotp) -> Self {
@@ -72,7 +72,7 @@ impl Node {
     }
 
     /// Enrols an app with a code of the step before this one.
-    async fn enrol(&self, token: &SessionToken) -> (App, Vec<SecretString>) {
+    pub(crate) async fn enrol(&self, token: &SessionToken) -> (App, Vec<SecretString>) {
         let enrolled = self.accounts.enrol_totp(token, "phone", &from(1)).await.unwrap();
         let app = App::new(&enrolled);
         let code = app.earlier().code;
