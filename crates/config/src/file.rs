@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
-    accounts::{Accounts, Mail, Passwords, SecondFactor, Sessions, Smtp, Store},
+    accounts::{Accounts, EndpointLimits, Mail, Passwords, SecondFactor, Sessions, Smtp, Store},
     entries::Entries,
     hardening::{Hardening, Http2},
     identity::{

@@ -1,5 +1,6 @@
 //! `accounts:` and `store:`.
 
+mod limits;
 mod mail;
 mod second_factor;
 
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
+    limits::EndpointLimits,
     mail::{Mail, Smtp},
     second_factor::SecondFactor,
 };
@@ -56,6 +58,8 @@ pub(crate) struct Accounts {
     pub(crate) api_keys: Optional<IssuedKeys>,
     /// What happened to accounts.
     pub(crate) audit: Optional<Audit>,
+    /// How much may be asked of the endpoints.
+    pub(crate) limits: Optional<EndpointLimits>,
 }
 
 /// API keys that are kept in the store.
