@@ -127,11 +127,11 @@ impl KeySource {
         let _ = self.shared.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Waits for other keys than those of this epoch.
-    pub(crate) async fn wait_after(&self, epoch: u64) -> Arc<KeySet> {
+    /// Waits until keys have been obtained after these, be they the same.
+    pub(crate) async fn wait_after(&self, known: &Arc<KeySet>) -> Arc<KeySet> {
         let mut adopted = self.shared.ready.subscribe();
         loop {
-            if let Some(keys) = self.keys().clone().filter(|keys| keys.epoch() != epoch) {
+            if let Some(keys) = self.keys().clone().filter(|keys| !Arc::ptr_eq(keys, known)) {
                 return keys;
             }
             // INVARIANT: the sender lives as long as `self`.

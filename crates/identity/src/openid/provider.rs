@@ -135,7 +135,7 @@ impl OpenIdProvider {
         // The provider may have begun to sign with another key. The token came from it directly, and the schedule of the
         // keys keeps this from being done often.
         known.keys.request_refresh();
-        match timeout(self.patience_for_keys, known.keys.wait_after(keys.epoch())).await {
+        match timeout(self.patience_for_keys, known.keys.wait_after(&keys)).await {
             Ok(later) => check(&later),
             Err(_) => checked,
         }
