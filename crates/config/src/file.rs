@@ -26,7 +26,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
-    accounts::{Accounts, Mail, Passkeys, Passwords, SecondFactor, Sessions, Sms, Smtp, Store},
+    accounts::{
+        Accounts, EndpointLimits, Mail, Passkeys, Passwords, SecondFactor, Sessions, Sms, Smtp, Store,
+    },
     entries::Entries,
     hardening::{Hardening, Http2},
     identity::{

@@ -114,7 +114,7 @@ pub use source::{Environment, RulePlaces, Source};
 pub use store::{PostgresUrl, StoreLocation};
 pub use suggestion::nearest;
 pub use telemetry::{Log, LogFormat, Telemetry};
-pub use tokens::{Dpop, LONGEST_ACCESS_TOKEN, TokenClient, Tokens};
+pub use tokens::{Dpop, LONGEST_ACCESS_TOKEN, Origin, TokenClient, Tokens};
 pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
 };

@@ -80,6 +80,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(limits::forecast::forecast_limits))
         .routes(routes!(policies::list_policies))
         .routes(routes!(policies::dry_run_policies))
+        .routes(routes!(access::read_access_configuration))
         .routes(routes!(access::evaluate_access))
         .routes(routes!(access::evaluate_access_several))
         .routes(routes!(people::list_users, people::create_user))

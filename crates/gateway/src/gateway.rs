@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -35,6 +35,17 @@ const SWEEP: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone)]
 pub struct Gateway {
     shared: Arc<Shared>,
+}
+
+/// The limiter of the configuration in force, for those whom the gateway itself holds.
+#[derive(Debug, Clone)]
+pub struct CurrentLimiter(Weak<Shared>);
+
+impl CurrentLimiter {
+    /// `None` once the gateway is gone.
+    pub fn get(&self) -> Option<Limiter> {
+        Some(self.0.upgrade()?.generation.load().pipeline.limiter().clone())
+    }
 }
 
 #[derive(Debug)]
@@ -160,6 +171,11 @@ impl Gateway {
     /// The policies behind the permissions; `None`: there are none.
     pub fn policies(&self) -> Option<Arc<Policies>> {
         self.shared.generation.load().pipeline.policies().cloned()
+    }
+
+    /// The limiter of whatever configuration is in force when it is asked for.
+    pub fn current_limiter(&self) -> CurrentLimiter {
+        CurrentLimiter(Arc::downgrade(&self.shared))
     }
 
     /// What counts the requests of limited routes.

@@ -62,7 +62,7 @@ pub enum Factor {
 }
 
 impl Factor {
-    const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Password, Self::Totp, Self::Passkey, Self::RecoveryCode, Self::OneTimeCode, Self::Sms];
 }
 

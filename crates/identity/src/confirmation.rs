@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use bartizan_config::Dpop;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::header;
+use smallvec::SmallVec;
 use subtle::ConstantTimeEq;
 
 use crate::{
-    DpopError, InvalidReason, Presented,
+    DpopError, InvalidReason, Presented, Spent,
     dpop::{DpopProofs, ProvenRequest},
     token::json::Object,
 };
@@ -56,14 +57,14 @@ impl Confirmation {
         is_met(&self.dpop_key, dpop_key) && is_met(&self.certificate, certificate)
     }
 
-    /// Whether the request proves what the token is bound to.
+    /// Whether the request proves what the token is bound to, and what that has used up.
     pub(crate) fn check(
         &self,
         presented: &Presented<'_>,
         (scheme, token): (Scheme, &[u8]),
-        (proofs, policy): (&DpopProofs, Dpop),
+        (proofs, policy): (&DpopProofs, &Dpop),
         now: SystemTime,
-    ) -> Result<(), InvalidReason> {
+    ) -> Result<Option<Spent>, InvalidReason> {
         if let Some(expected) = &self.certificate {
             let fingerprint = presented.client_certificate.map(|certificate| certificate.fingerprint);
             let is_same = fingerprint.is_some_and(|fingerprint| {
@@ -78,25 +79,37 @@ impl Confirmation {
             (None, _) if policy.required && self.certificate.is_none() => {
                 Err(InvalidReason::Dpop(DpopError::Unbound))
             }
-            (None, _) => Ok(()),
+            (None, _) => Ok(None),
             (Some(_), Scheme::Bearer) => Err(InvalidReason::Dpop(DpopError::Scheme)),
             (Some(key), Scheme::Dpop | Scheme::Bare) => {
-                let request = request(presented, token, key);
+                let request = request(presented, token, key, policy);
                 let proven = proofs.check(&presented.head.headers, &request, policy, now);
-                proven.map(|_| ()).map_err(InvalidReason::Dpop)
+                proven.map(|proven| Some(proven.spent)).map_err(InvalidReason::Dpop)
             }
         }
     }
 }
 
-fn request<'a>(presented: &Presented<'a>, token: &'a [u8], key: &'a str) -> ProvenRequest<'a> {
+/// The origin is what the configuration says, where it says one: a proxy in front may have changed `Host`.
+fn request<'a>(
+    presented: &Presented<'a>,
+    token: &'a [u8],
+    key: &'a str,
+    policy: &'a Dpop,
+) -> ProvenRequest<'a> {
     let head = presented.head;
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let authority = host.or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
     let scheme = if presented.secure { "https" } else { "http" };
+    let mut origins: SmallVec<[_; 1]> =
+        policy.origins.iter().map(|origin| (origin.scheme, origin.authority.as_str())).collect();
+    if origins.is_empty() {
+        origins.push((scheme, authority.unwrap_or_default()));
+    }
     ProvenRequest {
         method: head.method.as_str(),
-        target: (scheme, authority.unwrap_or_default(), head.uri.path()),
+        origins,
+        path: head.uri.path(),
         token: Some(token),
         key: Some(key),
     }

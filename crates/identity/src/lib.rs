@@ -68,6 +68,7 @@ mod holder;
 mod identified;
 mod key;
 mod key_source;
+mod lease;
 mod opaque_token;
 pub mod openid;
 pub mod passkey;
@@ -79,6 +80,7 @@ mod session;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod together;
 mod token;
 
 pub use api_key::{LiveKeys, generate_api_key, hash_api_key};
@@ -86,6 +88,7 @@ pub use authenticator::Authenticator;
 pub use dpop::DpopError;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::{Authenticated, Identified, Proof};
+pub use lease::Lease;
 pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
@@ -93,4 +96,5 @@ pub use session::{CrossSite, Home, LiveSessions, SessionToken, UnreadSession, Vi
 pub use signature::{
     ExpectedContent, Outgoing, RequestSigner, SignatureFields, SignatureKeyError, Unsigned, content_digest,
 };
+pub use together::{Spent, Together, Told};
 pub use token::{MULTI_FACTOR_CLASSES, TokenHeader};

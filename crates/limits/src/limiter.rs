@@ -1,6 +1,7 @@
 //! One answer for every limit: from the store that several gateways share, or from this one's memory.
 
 mod store;
+mod together;
 
 use std::{
     sync::{

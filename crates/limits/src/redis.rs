@@ -33,6 +33,7 @@ mod refunds;
 mod script;
 #[cfg(test)]
 pub(crate) mod tests;
+mod together;
 
 use std::{
     sync::Arc,
@@ -51,7 +52,7 @@ use self::{
     refunds::{Refund, Refunds},
     script::{Purpose, Script, standings},
 };
-pub use self::{endpoint::RedisSettings, error::LimitsError};
+pub use self::{endpoint::RedisSettings, error::LimitsError, together::Tries};
 use crate::{Charge, Decision, Limit, Standing};
 
 /// Limits in Redis. Dropping it ends its connection, as soon as what is to be given back was.

@@ -152,7 +152,7 @@ impl Pipeline {
         exchange.conclude(Stage::CrossOrigin, found)?;
         let found = limit::coarse(exchange, &self.limiter).await;
         exchange.conclude(Stage::CoarseLimit, found)?;
-        let found = authenticate::run(exchange, &self.authenticator, body).await;
+        let found = authenticate::run(exchange, &self.authenticator, &self.limiter, body).await;
         exchange.conclude(Stage::Authenticate, found)?;
         let found = limit::fine(exchange, &self.limiter).await;
         exchange.conclude(Stage::FineLimit, found)?;

@@ -40,13 +40,14 @@ impl Migration {
         Self::portable(3, "machines", include_str!("../migrations/0003_machines.sql")),
         Self::portable(4, "tokens", include_str!("../migrations/0004_tokens.sql")),
         Self::portable(5, "external identities", include_str!("../migrations/0005_external_identities.sql")),
+        Self::portable(6, "passkeys", include_str!("../migrations/0006_passkeys.sql")),
         Self {
             version: 7,
             name: "organizations apart",
             sql: include_str!("../migrations/0007_organizations_apart.sql"),
             postgres: include_str!("../migrations/0007_organizations_apart.postgres.sql"),
         },
-        Self { version: 6, name: "passkeys", sql: include_str!("../migrations/0006_passkeys.sql") },
+        Self::portable(8, "methods of tokens", include_str!("../migrations/0008_token_methods.sql")),
     ];
 
     const fn portable(version: i64, name: &'static str, sql: &'static str) -> Self {

@@ -56,6 +56,7 @@ mod machines;
 mod message_limits;
 mod migrations;
 mod no_leaks;
+mod once_everywhere;
 mod other_providers;
 mod own_tokens;
 mod passkeys;

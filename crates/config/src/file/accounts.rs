@@ -1,5 +1,6 @@
 //! `accounts:` and `store:`.
 
+mod limits;
 mod mail;
 mod passkeys;
 mod second_factor;
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
+    limits::EndpointLimits,
     mail::{Mail, Smtp},
     passkeys::Passkeys,
     second_factor::SecondFactor,
@@ -65,6 +67,8 @@ pub(crate) struct Accounts {
     pub(crate) api_keys: Optional<IssuedKeys>,
     /// What happened to accounts.
     pub(crate) audit: Optional<Audit>,
+    /// How much may be asked of the endpoints.
+    pub(crate) limits: Optional<EndpointLimits>,
 }
 
 /// API keys that are kept in the store.

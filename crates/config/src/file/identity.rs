@@ -138,6 +138,9 @@ pub(crate) struct Claims {
     /// The organisation.
     #[schemars(extend("default" = "org_id"))]
     pub(crate) organization: Optional<Parsed<String>>,
+    /// Claims that the issuer lets its users write themselves, such as their profile: none of the claims above may be one
+    /// of them or inside one. Those of well-known providers (`user_metadata`, `unsafe_metadata`) always are.
+    pub(crate) user_writable: Optional<Vec<At<Parsed<String>>>>,
 }
 
 /// API keys.

@@ -1,22 +1,21 @@
-//! `accounts:` and `store:`, and the routes that accounts bring with them.
+//! `accounts:` and `store:`.
 
 mod mail;
 mod passkeys;
+mod routes;
 mod second_factor;
 mod sms;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use bartizan_model::{Line, Name};
-use http::{Method, header::HeaderName};
+use http::header::HeaderName;
 
-use super::{files::Files, limits::LimitedRoute, openid, overlap::Overlaps, routes::Named};
+pub(super) use self::routes::routes;
+use super::{files::Files, openid};
 use crate::{
-    Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
-    MultiFactor, PasswordProfile, Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts,
-    Segment, Sessions, StoreLocation, Tokens,
+    Accounts, Http, Listen, PasswordProfile, Passwords, PathPattern, Segment, Sessions, StoreLocation,
     file::{self, Document},
-    forms::{OneOrMany, Parsed},
+    forms::Parsed,
     located::{At, Optional, Position},
     problems::Problems,
 };
@@ -30,39 +29,6 @@ const MEMORY_KIB: u32 = 19 * 1024;
 /// In KiB, over all iterations: what OWASP asks for at the least.
 const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
-/// The largest body of their endpoints.
-const BODY: usize = 16 * 1024;
-/// Where clients learn about the tokens (RFC 8414, RFC 9728, `OpenID` Connect Discovery 1.0).
-const WELL_KNOWN: [&str; 3] = [
-    "/.well-known/oauth-authorization-server/**",
-    "/.well-known/oauth-protected-resource/**",
-    "/.well-known/openid-configuration",
-];
-/// Where a secret is tried or chosen, or a message sent.
-const PASSWORD_ENDPOINTS: [&str; 21] = [
-    "login",
-    "login/factor",
-    "login/factor/passkey/confirm",
-    "login/code",
-    "login/sms",
-    "login/passkey/confirm",
-    "password",
-    "password/forgotten",
-    "password/reset",
-    "sign-up",
-    "verify-email",
-    "email",
-    "invitations/accept",
-    "step-up",
-    "step-up/code",
-    "step-up/sms",
-    "step-up/passkey/confirm",
-    "factors/email",
-    "factors/passkey/confirm",
-    "factors/sms",
-    "first-administrator",
-];
-
 pub(crate) fn store(
     file: &Optional<file::Store>,
     files: &Files<'_>,
@@ -253,66 +219,4 @@ fn cookie(
         return PLAIN_COOKIE.into();
     }
     COOKIE.into()
-}
-
-/// The routes that lead to the endpoints of accounts.
-pub(super) fn routes(
-    (accounts, tokens): (&Accounts, Option<&Tokens>),
-    position: Position,
-    overlaps: &mut Overlaps,
-    named: &mut Named<'_, '_>,
-    problems: &mut Problems<'_>,
-) -> Vec<Route> {
-    let Named { providers, policies, firewalls, .. } = named;
-    let mut routes = Vec::new();
-    let tried =
-        PASSWORD_ENDPOINTS.map(|name| (format!("{}/{name}", accounts.prefix), vec![Method::POST], "auth"));
-    let others = (format!("{}/**", accounts.prefix), Vec::new(), "api");
-    let prefix: Option<PathPattern> = accounts.prefix.parse().ok();
-    let endpoints = tried.into_iter().chain([others]).map(|place| (place, prefix.clone()));
-    let described = tokens.into_iter().flat_map(|_| WELL_KNOWN);
-    let described = described.map(|path| ((path.to_owned(), vec![Method::GET], "api"), None));
-    for ((path, methods, limit), strip_prefix) in endpoints.chain(described) {
-        // A prefix with a problem of its own has been told already.
-        let Ok(path) = path.parse::<PathPattern>() else { continue };
-        overlaps.claim(&path, &[], &methods, position, problems);
-        let limited = LimitedRoute {
-            path: &path,
-            methods: &methods,
-            authentication: Some(&Authentication::Public),
-            authentication_line: Line::NONE,
-        };
-        let limit: Option<Name> = limit.parse().ok();
-        let limit =
-            limit.map(|name| Optional::unplaced(Parsed(Ok(OneOrMany::One(name))))).unwrap_or_default();
-        let limits = policies.of_route(&limit, &limited, providers, problems);
-        let waf = firewalls.of_route(&Optional::default(), problems);
-        routes.push(Route {
-            line: position.line(),
-            hosts: Vec::new(),
-            methods,
-            destination: Destination::Accounts,
-            strip_prefix,
-            preserve_host: true,
-            authentication: Authentication::Public,
-            authentication_line: Line::NONE,
-            require: Requirements::Nothing,
-            require_line: Line::NONE,
-            multi_factor: MultiFactor::Off,
-            signed: Vec::new(),
-            zone: None,
-            policy: RoutePolicy { line: position.line(), ..RoutePolicy::default() },
-            limits,
-            costs: Costs::default(),
-            cors: Cors::SameOrigin,
-            headers: Headers { profile: HeaderProfile::Api, content_security_policy: None, set: Vec::new() },
-            body: BodyPolicy::Refuse { limit: BODY },
-            max_body: BODY as u64,
-            waf,
-            upgrade: Vec::new(),
-            timeouts: RouteTimeouts { response: Duration::from_mins(1), idle: Duration::from_mins(5) },
-            path,
-        });
-    }
-    routes
 }

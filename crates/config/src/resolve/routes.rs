@@ -59,7 +59,7 @@ pub(crate) fn resolve(
     let mut routes: Vec<_> =
         routes.filter_map(|entry| route(entry, &mut overlaps, &mut named, problems)).collect();
     if let (Some(accounts), Some(file)) = (accounts, document.accounts.as_ref()) {
-        let own = accounts::routes((accounts, tokens), file.position, &mut overlaps, &mut named, problems);
+        let own = accounts::routes((accounts, tokens), file, &mut overlaps, &mut named, problems);
         routes.extend(own);
     }
     routes

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bartizan_config::{
-    Algorithm, Destination, JwtKeys, MailTransport, PasswordProfile, Provider, SameSite, SignUp, SmtpTls,
-    StoreLocation,
+    Algorithm, Cors, Destination, JwtKeys, MailTransport, Origins, PasswordProfile, Provider, SameSite,
+    SignUp, SmtpTls, StoreLocation,
 };
 
 use crate::{folder, parse_in};
@@ -53,7 +53,58 @@ fn accounts_bring_their_routes_behind_limits() {
     for route in own {
         let names: Vec<_> =
             route.limits.iter().map(|index| loaded.config.limits[index.0].name.as_str()).collect();
-        assert_eq!(names, if route.path.as_str().ends_with("**") { ["api"] } else { ["auth"] });
+        let expected = match route.path.as_str().trim_start_matches("/id/v1/") {
+            "**" => "api",
+            "keys/**" | "roles/**" | "bindings/**" | "invitations/**" => "admin",
+            _ => "auth",
+        };
+        assert_eq!(names, [expected], "{}", route.path.as_str());
+    }
+}
+
+#[test]
+fn endpoints_of_accounts_have_the_limits_that_are_named() {
+    let folder = folder();
+    let text = document(&format!(
+        "{HTTPS}limits: {{ few: [{{ per: address, rate: 1/h }}], more: [{{ per: address, rate: 9/h }}] }}\n\
+         accounts: {{ limits: {{ login: few, keys: [few, more], others: more }} }}"
+    ));
+    let config = parse_in(folder.path(), &text).unwrap().config;
+    let limits_of = |path: &str| -> Vec<&str> {
+        let route = config.routes.iter().find(|route| route.path.as_str() == path).unwrap();
+        route.limits.iter().map(|index| config.limits[index.0].name.as_str()).collect()
+    };
+    assert_eq!(limits_of("/auth/login"), ["few"]);
+    assert_eq!(limits_of("/auth/keys/**"), ["few", "more"]);
+    assert_eq!(limits_of("/auth/roles/**"), ["admin"]);
+    assert_eq!(limits_of("/auth/**"), ["more"]);
+    let unknown = text.replace("others: more", "others: none-such");
+    assert!(parse_in(folder.path(), &unknown).is_err());
+}
+
+#[test]
+fn pages_of_named_origins_may_ask_for_tokens_without_cookies() {
+    let folder = folder();
+    let text = document(&format!(
+        "{HTTPS}accounts: {{ tokens: {{ issuer: \"https://id.shop.test\", \
+         secret: \"0123456789abcdef0123456789abcdef\", \
+         cors: {{ origins: [\"https://app.test\"], credentials: true }} }} }}"
+    ));
+    let config = parse_in(folder.path(), &text).unwrap().config;
+    let cors_of = |path: &str| {
+        let route = config.routes.iter().find(|route| route.path.as_str() == path);
+        route.unwrap_or_else(|| panic!("no `{path}`")).cors.clone()
+    };
+    for path in ["/auth/token", "/auth/revoke", "/auth/jwks", "/.well-known/openid-configuration"] {
+        let Cors::Allow { origins, headers, expose, credentials, .. } = cors_of(path) else {
+            panic!("{path} is for pages of its own origin");
+        };
+        assert_eq!(origins, Origins::List(vec!["https://app.test".into()]), "{path}");
+        assert!(headers.iter().any(|name| name == "dpop") && expose.iter().any(|name| name == "dpop-nonce"));
+        assert!(!credentials, "{path}");
+    }
+    for path in ["/auth/introspect", "/auth/login", "/auth/**"] {
+        assert_eq!(cors_of(path), Cors::SameOrigin, "{path}");
     }
 }
 

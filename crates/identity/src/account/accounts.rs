@@ -104,6 +104,11 @@ impl Accounts {
     /// Who changes something with the admin token: every operator has the same one.
     pub const OPERATOR: &str = "operator";
 
+    /// From now on attempts to log in are counted together with the gateways that share this memory.
+    pub fn count_with(&self, together: Arc<dyn crate::Together>) {
+        self.protection.count_with(together);
+    }
+
     /// Opens the store, brings its schema up to date, and follows what other gateways change there, until the last
     /// handle is dropped. Takes the time of a password's hash.
     pub async fn open(

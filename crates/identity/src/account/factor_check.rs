@@ -89,7 +89,7 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let email = owner.email.as_str();
         let ticket =
-            self.protection.begin_factor(email, shown.kind.counted(), shown.device.as_ref(), visit)?;
+            self.protection.begin_factor(email, shown.kind.counted(), shown.device.as_ref(), visit).await?;
         let typed = shown.code.expose_secret();
         let checked = self.uses_code(owner.user, shown.kind, typed).await;
         match checked {

@@ -76,7 +76,7 @@ impl Accounts {
         // Some type their password there: what is no address stays out of the trail.
         let audited = email.as_ref().map_or("", EmailAddress::as_str);
         let password = Password::new(&login.password).ok();
-        let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit);
+        let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit).await;
         let ticket = match begun {
             Ok(ticket) => ticket,
             Err(error) => {

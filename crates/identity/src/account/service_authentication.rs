@@ -78,7 +78,7 @@ pub struct ServiceStanding {
 }
 
 /// The furthest that the end of an assertion may lie ahead.
-const LONGEST: Duration = Duration::from_mins(10);
+const LONGEST: Duration = Duration::from_mins(61);
 /// How far the clocks of a service and of the gateway may differ.
 const LEEWAY: Duration = Duration::from_secs(30);
 const LONGEST_ASSERTION: usize = 8192;

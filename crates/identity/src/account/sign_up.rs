@@ -69,7 +69,7 @@ impl Accounts {
         let waiting = self.waiting(&token).await?;
         let email = waiting.email.as_str();
         let password = Password::new(password).ok();
-        let ticket = self.protection.begin(email, None, password.as_ref(), visit)?;
+        let ticket = self.protection.begin(email, None, password.as_ref(), visit).await?;
         match self.secrets.verify(password, Some(&waiting.hash)).await {
             Ok((true, _)) => self.protection.succeeded(ticket),
             Ok((false, _)) => {

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::{
     AuthorizationServer, OAuthError, TokenError, TokenResponse,
-    access_token::{AccessToken, Binding, Subject},
+    access_token::{AccessToken, Binding, Subject, is_machine},
+    authentication,
+    epochs::Epochs,
     scope::Scope,
     token_request::part_of,
 };
@@ -56,10 +58,7 @@ impl AuthorizationServer {
             resources: &resources,
             session: text("sid"),
             family: text("grant_id"),
-            authenticated_at: claims
-                .get("auth_time")
-                .and_then(Value::as_i64)
-                .map(|at| at.saturating_mul(1000)),
+            authentication: authentication::repeated(&claims),
             binding,
             actor: Some(actor),
             latest: claims.get("exp").and_then(Value::as_i64),
@@ -92,15 +91,13 @@ fn subject(claims: &Object) -> Option<Subject> {
         let values = claims.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         values.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
-    let epoch = |name: &str| {
-        claims.get("epochs").and_then(|epochs| epochs.get(name)).and_then(Value::as_i64).unwrap_or(0)
-    };
     Some(Subject {
         id: claims.get("sub")?.as_str()?.to_owned(),
         organization: claims.get("org_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
         roles: list("roles"),
         permissions: list("permissions").iter().filter_map(|text| text.parse().ok()).collect(),
         until: None,
-        epochs: (epoch("sub"), epoch("org_id")),
+        is_machine: is_machine(claims),
+        epochs: Epochs::of(claims),
     })
 }

@@ -1,7 +1,7 @@
 //! The authorization server of one store: its keys, its settings, and what goes on in its background.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -22,7 +22,10 @@ use super::{
     key_ring::{KeyRing, SigningKeys},
     sealing::Sealing,
 };
-use crate::{IdentityError, account::Accounts, dpop::DpopProofs, key_source::KeySource, session::moment};
+use crate::{
+    IdentityError, Spent, Together, account::Accounts, dpop::DpopProofs, key_source::KeySource,
+    session::moment,
+};
 
 /// How often what other gateways revoke is read.
 const FOLLOW: Duration = Duration::from_millis(500);
@@ -44,6 +47,8 @@ pub struct AuthorizationServer {
     pub(crate) own: Arc<OwnTokens>,
     pub(crate) proofs: DpopProofs,
     settings: ArcSwap<Tokens>,
+    /// What other gateways have seen.
+    together: OnceLock<Arc<dyn Together>>,
 }
 
 /// What verifies the tokens: the published keys, and what has been revoked.
@@ -79,6 +84,7 @@ impl AuthorizationServer {
             accounts: Arc::clone(accounts),
             proofs: DpopProofs::new(Some(own.nonce_key.clone())),
             settings: ArcSwap::new(Arc::clone(settings)),
+            together: OnceLock::new(),
             store,
             sealing,
             own,
@@ -92,6 +98,19 @@ impl AuthorizationServer {
     pub fn reconfigure(&self, config: &Config) {
         if let Some(tokens) = config.tokens.as_ref().filter(|tokens| self.own.check(tokens).is_ok()) {
             self.settings.store(Arc::clone(tokens));
+        }
+    }
+
+    /// From now on proofs count once for all gateways that share this memory.
+    pub fn remember_with(&self, together: Arc<dyn Together>) {
+        // INVARIANT: a process has one such memory; a second one would change nothing.
+        let _ = self.together.set(together);
+    }
+
+    pub(crate) async fn is_used_elsewhere(&self, spent: &Spent) -> bool {
+        match self.together.get() {
+            Some(together) => together.use_once(spent).await == Some(false),
+            None => false,
         }
     }
 

@@ -12,8 +12,9 @@ use crate::tests::issuer::Issuer;
 
 const TOKEN: &[u8] = b"token";
 
-fn request() -> ProvenRequest<'static> {
-    ProvenRequest { method: "POST", target: ("https", "shop.test", "/orders"), token: Some(TOKEN), key: None }
+fn request<'a>() -> ProvenRequest<'a> {
+    let origins = smallvec::smallvec![("https", "shop.test")];
+    ProvenRequest { method: "POST", origins, path: "/orders", token: Some(TOKEN), key: None }
 }
 
 fn claims(now: SystemTime) -> Value {
@@ -36,6 +37,17 @@ fn signed(issuer: &Issuer, claims: &Value) -> String {
     issuer.sign(&header.to_string(), &claims.to_string())
 }
 
+/// The thumbprint of the key, where the proof counts.
+fn check(
+    proofs: &DpopProofs,
+    headers: &HeaderMap,
+    request: &ProvenRequest<'_>,
+    policy: &Dpop,
+    now: SystemTime,
+) -> Result<String, DpopError> {
+    proofs.check(headers, request, policy, now).map(|proven| proven.thumbprint)
+}
+
 fn key() -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, b"nonces")
 }
@@ -46,7 +58,7 @@ fn a_proof_is_for_one_request_and_one_token() {
     for issuer in [Issuer::ed25519("k"), Issuer::p256("k"), Issuer::rs256("k")] {
         let proofs = DpopProofs::new(Some(key()));
         let check = |claims: &Value| {
-            proofs.check(&headers(&[&signed(&issuer, claims)]), &request(), Dpop::default(), now)
+            check(&proofs, &headers(&[&signed(&issuer, claims)]), &request(), &Dpop::default(), now)
         };
         let mut thumbprints = (0..2).map(|_| check(&claims(now)).unwrap());
         assert_eq!(thumbprints.next(), thumbprints.next(), "the same key has the same thumbprint");
@@ -77,7 +89,7 @@ fn a_proof_counts_once() {
     let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
     let claims = claims(now);
     let proof = signed(&issuer, &claims);
-    let check = |proof: &str, at| proofs.check(&headers(&[proof]), &request(), Dpop::default(), at);
+    let check = |proof: &str, at| check(&proofs, &headers(&[proof]), &request(), &Dpop::default(), at);
     check(&proof, now).unwrap();
     assert_eq!(check(&proof, now), Err(DpopError::Replay));
     assert_eq!(check(&proof, now + Duration::from_mins(1)), Err(DpopError::Replay));
@@ -93,7 +105,7 @@ fn a_proof_by_another_key_takes_no_room() {
     let proof = signed(&issuer, &claims(now));
     let check = |key| {
         let request = ProvenRequest { key, ..request() };
-        proofs.check(&headers(&[&proof]), &request, Dpop::default(), now)
+        check(&proofs, &headers(&[&proof]), &request, &Dpop::default(), now)
     };
     assert_eq!(check(Some("another")), Err(DpopError::OtherKey));
     let thumbprint = check(None).expect("it was not used up");
@@ -108,7 +120,7 @@ fn a_nonce_of_the_gateway_keeps_proofs_from_being_made_beforehand() {
     let check = |nonce: Option<&str>, at: SystemTime| {
         let mut claims = claims(at);
         claims["nonce"] = nonce.into();
-        proofs.check(&headers(&[&signed(&issuer, &claims)]), &request(), policy, at)
+        check(&proofs, &headers(&[&signed(&issuer, &claims)]), &request(), &policy, at)
     };
     assert_eq!(check(None, now), Err(DpopError::Nonce));
     assert_eq!(check(Some("invented"), now), Err(DpopError::Nonce));
@@ -122,9 +134,25 @@ fn a_nonce_of_the_gateway_keeps_proofs_from_being_made_beforehand() {
 }
 
 #[test]
+fn a_proof_may_be_for_any_of_the_origins_that_are_configured() {
+    let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
+    let check = |url: &str| {
+        let origins = smallvec::smallvec![("https", "api.shop.test"), ("http", "localhost:8080")];
+        let mut claims = claims(now);
+        claims["htu"] = url.into();
+        let headers = headers(&[&signed(&issuer, &claims)]);
+        check(&proofs, &headers, &ProvenRequest { origins, ..request() }, &Dpop::default(), now).map(drop)
+    };
+    assert_eq!(check("https://api.shop.test/orders"), Ok(()));
+    assert_eq!(check("http://localhost:8080/orders"), Ok(()));
+    assert_eq!(check("https://shop.test/orders"), Err(DpopError::Target), "what the request says itself");
+    assert_eq!(check("http://api.shop.test/orders"), Err(DpopError::Target));
+}
+
+#[test]
 fn what_is_no_proof() {
     let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
-    let check = |values: &[&str]| proofs.check(&headers(values), &request(), Dpop::default(), now);
+    let check = |values: &[&str]| check(&proofs, &headers(values), &request(), &Dpop::default(), now);
     let with = |header: &Value| issuer.sign(&header.to_string(), &claims(now).to_string());
     let good = signed(&issuer, &claims(now));
     assert_eq!(check(&[]), Err(DpopError::Missing));

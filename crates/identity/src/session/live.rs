@@ -141,21 +141,26 @@ impl LiveSessions {
 
     /// Asks the store, and notes there that the session is in use.
     pub(crate) async fn read(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, Unavailable> {
-        let session = match timeout(PATIENCE, self.find(digest)).await {
-            Ok(Ok(session)) => session,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a session cannot be looked up");
-                return Err(Unavailable);
-            }
-            Err(_) => {
-                tracing::error!(store = self.store.label(), "a session cannot be looked up in time");
-                return Err(Unavailable);
-            }
-        };
+        let session = self.look(digest).await?;
         if let Some(session) = &session {
             self.touch(session);
         }
         Ok(session)
+    }
+
+    /// Asks the store.
+    pub(crate) async fn look(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, Unavailable> {
+        match timeout(PATIENCE, self.find(digest)).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a session cannot be looked up");
+                Err(Unavailable)
+            }
+            Err(_) => {
+                tracing::error!(store = self.store.label(), "a session cannot be looked up in time");
+                Err(Unavailable)
+            }
+        }
     }
 
     async fn find(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, StoreError> {

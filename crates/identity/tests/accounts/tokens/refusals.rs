@@ -24,7 +24,7 @@ async fn gateway(folder: &tempfile::TempDir) -> (Issuing, SessionToken) {
     (gateway, session)
 }
 
-fn config(text: &str) -> Config {
+pub(super) fn config(text: &str) -> Config {
     Config::parse(&text.replace("GRACE", "10s"), &Source::text(".")).unwrap().config
 }
 
