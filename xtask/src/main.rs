@@ -11,6 +11,7 @@ mod command;
 mod compare;
 mod cpu;
 mod figures;
+mod fuzz;
 mod gateway;
 mod lint;
 mod machine;
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Test the admin API of a running gateway against the description it serves of itself.
     Schemathesis,
+    /// Fuzz every target for a while.
+    Fuzz(fuzz::Fuzz),
     /// Check formatting, lints and licences.
     Lint,
     /// Write the generated reference and build the manual.
@@ -66,6 +69,7 @@ fn main() -> Result<()> {
         Command::Test(suite) => suite.run(),
         Command::Crs { arguments } => suite::crs(&arguments),
         Command::Schemathesis => schemathesis::run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Lint => lint::run(),
         Command::Docs(docs) => docs.run(),
         Command::Bench(bench) => bench.run(),

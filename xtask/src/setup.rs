@@ -32,6 +32,9 @@ pub(crate) struct Setup {
     /// Also cargo-deny, for `lint`.
     #[arg(long)]
     lint: bool,
+    /// Also cargo-fuzz and a nightly toolchain, for `fuzz`.
+    #[arg(long)]
+    fuzz: bool,
     /// Say what is missing and stop.
     #[arg(long)]
     dry_run: bool,
@@ -58,6 +61,10 @@ impl Setup {
         Self { build: true, lint: true, ..Self::default() }
     }
 
+    pub(crate) fn for_fuzzing() -> Self {
+        Self { build: true, fuzz: true, ..Self::default() }
+    }
+
     pub(crate) fn run(self) -> Result<()> {
         let missing = Missing::find(&self);
         if missing.is_empty() {
@@ -74,6 +81,9 @@ impl Setup {
         install_debian_packages(&missing.debian)?;
         for component in &missing.components {
             command::run(command("rustup", &["component", "add", component]))?;
+        }
+        if let Some(toolchain) = missing.toolchain {
+            command::run(command("rustup", &["toolchain", "install", toolchain, "--profile", "minimal"]))?;
         }
         for tool in &missing.tools {
             // A debug build of a tool does the same work and is there in a third of the time.

@@ -5,6 +5,7 @@ mod api_key;
 mod audit;
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod key;
 mod limits;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Check(check::Check),
+    Doctor(doctor::Doctor),
     Schema(schema::Schema),
     Status(status::Status),
     Requests(requests::Requests),
@@ -74,6 +76,7 @@ impl Command {
             Self::Run(command) => serve(command.run()).map(done),
             Self::Demo(command) => serve(command.run()),
             Self::Check(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Schema(command) => command.run().map(done),
             Self::Status(command) => ask(command.run()).map(done),
             Self::Requests(command) => ask(command.run()).map(done),
@@ -94,7 +97,7 @@ impl Command {
             Self::Audit(command) => ask(command.run()).map(done),
             Self::Key(command) => ask(command.run()).map(done),
             Self::Service(command) => ask(command.run()).map(done),
-            Self::Migrate(command) => ask(command.run()).map(done),
+            Self::Migrate(command) => ask(command.run()),
             Self::ApiKey(command) => command.run().map(done),
             Self::Openapi(command) => command.run().map(done),
             Self::Version(command) => command.run().map(done),

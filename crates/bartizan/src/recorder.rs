@@ -75,6 +75,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Times that one network or password was seen to fail for many accounts, by what they had in common",
     ),
     ("bartizan_mail_total", Kind::Counter, "Messages to people, by result"),
+    ("bartizan_sms_total", Kind::Counter, "Messages to telephones, by result"),
     ("bartizan_jwks_refresh_total", Kind::Counter, "Fetches of a JWK set, by identity provider and result"),
     (
         "bartizan_config_reloads_total",

@@ -2,6 +2,7 @@
 
 mod asked;
 mod listeners;
+mod together;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -98,6 +99,8 @@ impl System {
         let door = accounts.as_ref().map(|accounts| accounts::door(accounts, tokens.as_ref()));
         let gateway =
             Gateway::start(config, Arc::clone(&addresses), door, Arc::clone(&records), &mut sockets)?;
+        together::join(gateway.current_limiter(), accounts.as_ref(), tokens.as_ref());
+        gateway.limiter().reach_store().await;
         if let Some(path) = &document {
             configuration::log_warnings(&document::doubts(path, gateway.doubts()).collect::<Vec<_>>());
         }

@@ -1,8 +1,10 @@
 //! People whom the gateway knows itself.
 
 mod mail;
+mod passkeys;
 mod protection;
 mod second_factor;
+mod sms;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,8 +12,10 @@ use bartizan_model::Line;
 
 pub use self::{
     mail::{Mail, MailTransport, SmtpServer, SmtpTls},
+    passkeys::Passkeys,
     protection::LoginProtection,
     second_factor::SecondFactor,
+    sms::Sms,
 };
 use crate::OpenIdProvider;
 
@@ -34,6 +38,10 @@ pub struct Accounts {
     pub protection: LoginProtection,
     /// What people show besides their password.
     pub second_factor: SecondFactor,
+    /// Who passkeys are for; `None`: there are none.
+    pub passkeys: Option<Passkeys>,
+    /// Where codes go that are sent to telephones; `None`: none are.
+    pub sms: Option<Sms>,
     /// Other providers where people can log in.
     pub providers: Vec<OpenIdProvider>,
     /// What API keys of the store begin with. Default `bzn_live`.

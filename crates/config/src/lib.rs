@@ -80,8 +80,8 @@ mod word;
 use std::sync::Arc;
 
 pub use accounts::{
-    Accounts, LoginProtection, Mail, MailTransport, PasswordProfile, Passwords, SameSite, SecondFactor,
-    Sessions, SignUp, SmtpServer, SmtpTls,
+    Accounts, LoginProtection, Mail, MailTransport, Passkeys, PasswordProfile, Passwords, SameSite,
+    SecondFactor, Sessions, SignUp, Sms, SmtpServer, SmtpTls,
 };
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
@@ -91,7 +91,7 @@ pub use identity::{
     Algorithm, ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, ClaimNames, IdentityProvider,
     JwtKeys, JwtProvider, Provider, Role, SubjectAlternativeName,
 };
-pub use limits::{Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
+pub use limits::{AllowedNetwork, Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
 pub use load::Loaded;
 pub use openid::OpenIdProvider;
@@ -114,7 +114,7 @@ pub use source::{Environment, RulePlaces, Source};
 pub use store::{PostgresUrl, StoreLocation};
 pub use suggestion::nearest;
 pub use telemetry::{Log, LogFormat, Telemetry};
-pub use tokens::{Dpop, TokenClient, Tokens};
+pub use tokens::{Dpop, LONGEST_ACCESS_TOKEN, Origin, TokenClient, Tokens};
 pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
 };

@@ -1,6 +1,6 @@
 //! How much may be asked: policies that routes list under `limit`.
 
-use std::{fmt, num::NonZeroU32};
+use std::{fmt, net::IpAddr, num::NonZeroU32, time::SystemTime};
 
 use bartizan_model::{Line, Name, Quota};
 use http::{HeaderName, Method};
@@ -24,7 +24,16 @@ pub struct LimitPolicy {
     /// Requests for these paths are not counted.
     pub skip: Vec<PathPattern>,
     /// Requests from these networks are not counted.
-    pub allow: Vec<IpNet>,
+    pub allow: Vec<AllowedNetwork>,
+}
+
+/// A network whose requests a policy does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedNetwork {
+    /// Which.
+    pub network: IpNet,
+    /// From when on it is counted again; `None`: never.
+    pub expires: Option<SystemTime>,
 }
 
 /// One rule of a policy.
@@ -77,7 +86,7 @@ pub enum Enforcement {
 pub enum Dimension {
     /// The client's address; of IPv6 its /64.
     Address,
-    /// The network of the client's address: IPv4 /24, IPv6 /64.
+    /// The network of the client's address: IPv4 /24, IPv6 /48.
     Prefix,
     /// Who asks.
     User,
@@ -102,10 +111,17 @@ impl LimitPolicy {
     }
 
     /// The rules that count on a route with this authentication: the enabled ones, and where nobody is
-    /// authenticated only those that need no identity. (Built-in policies alone may have others there.)
+    /// authenticated only those that need no identity.
     pub fn rules_under(&self, authentication: &Authentication) -> impl Iterator<Item = &LimitRule> {
         let is_public = *authentication == Authentication::Public;
         self.rules.iter().filter(move |rule| rule.enabled && !(is_public && rule.needs_identity()))
+    }
+}
+
+impl AllowedNetwork {
+    /// Whether requests from `address` are not counted at this time. An IPv4-mapped IPv6 address is an IPv4 address.
+    pub fn allows(&self, address: IpAddr, now: impl FnOnce() -> SystemTime) -> bool {
+        self.network.contains(&address.to_canonical()) && self.expires.is_none_or(|expires| now() < expires)
     }
 }
 

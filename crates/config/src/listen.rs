@@ -19,6 +19,8 @@ pub struct Listen {
     pub proxy_protocol: ProxyProtocol,
     /// Peers whose `Forwarded`, `X-Forwarded-For` and PROXY header are believed. Nobody else's are.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether trusted proxies say by `Client-Cert` which certificate their client has shown (RFC 9440). Default no.
+    pub client_cert: bool,
     /// `SO_REUSEPORT`: lets a new process listen before the old one has stopped.
     pub reuse_port: bool,
 }

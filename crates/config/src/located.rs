@@ -67,6 +67,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
 
 /// A key that may be left out. A key without a value is an error: `require:` with everything below it
 /// commented out must not mean that nothing is required.
+#[derive(Clone)]
 pub(crate) struct Optional<T>(Option<At<T>>);
 
 impl<T> Optional<T> {

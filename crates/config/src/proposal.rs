@@ -4,15 +4,16 @@
 //! Nothing of it is ever in force. [`LimitsProposal::document`] writes it down again, without anything else that a
 //! configuration may hold, so that it can be handed to a running gateway.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use bartizan_model::{Algorithm, Name};
 use http::Method;
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 
 use crate::{
-    Amount, Config, ConfigError, Costs, Diagnostic, LimitPolicy, LimitRule, Loaded, PathPattern, Route,
-    Source, document,
+    AllowedNetwork, Amount, Config, ConfigError, Costs, Diagnostic, LimitPolicy, LimitRule, Loaded,
+    PathPattern, Route, Source, document,
     file::{self, Version},
     interpolation, load,
     problems::Problems,
@@ -107,8 +108,22 @@ fn is_whole(text: &str) -> bool {
 fn policy_value(policy: &LimitPolicy) -> Value {
     let rules: Vec<_> = policy.rules.iter().map(rule_value).collect();
     let skip: Vec<_> = policy.skip.iter().map(PathPattern::as_str).collect();
-    let allow: Vec<_> = policy.allow.iter().map(ToString::to_string).collect();
+    let allow: Vec<_> = policy.allow.iter().map(allowed_value).collect();
     json!({ "rules": rules, "skip": skip, "allow": allow })
+}
+
+fn allowed_value(allowed: &AllowedNetwork) -> Value {
+    let network = allowed.network.to_string();
+    match allowed.expires {
+        None => json!(network),
+        Some(expires) => json!({ "network": network, "expires": day(expires) }),
+    }
+}
+
+/// As a document writes it.
+fn day(moment: SystemTime) -> String {
+    let date = OffsetDateTime::from(moment).date();
+    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
 fn rule_value(rule: &LimitRule) -> Value {

@@ -8,6 +8,7 @@ mod accounts;
 mod bounds;
 mod cors;
 mod costs;
+mod expiry;
 mod files;
 mod hardening;
 mod identity;

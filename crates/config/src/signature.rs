@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use bartizan_model::{Grant, Name, OrganizationId, Zone};
 use http::HeaderName;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice};
 
 /// Requests signed by their sender.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ pub enum VerifyingMaterial {
     /// A file with the public key (PEM, `SubjectPublicKeyInfo`).
     PublicKey(PathBuf),
     /// A shared secret of at least 32 bytes, for HMAC.
-    Secret(SecretString),
+    Secret(SecretSlice<u8>),
 }
 
 /// What the gateway signs requests to an upstream with (RFC 9421).
@@ -140,7 +140,7 @@ pub enum SigningMaterial {
     /// A file with the private key (PEM, PKCS #8).
     PrivateKey(PathBuf),
     /// A shared secret of at least 32 bytes, for HMAC.
-    Secret(SecretString),
+    Secret(SecretSlice<u8>),
 }
 
 impl PartialEq for SigningMaterial {

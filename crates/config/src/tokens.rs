@@ -7,6 +7,9 @@ use secrecy::SecretString;
 
 use crate::Algorithm;
 
+/// The longest that an access token can be configured to last.
+pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(1);
+
 /// `accounts.tokens:`.
 #[derive(Debug, Clone)]
 pub struct Tokens {
@@ -34,6 +37,8 @@ pub struct Tokens {
     pub rotate_keys: Duration,
     /// Where people are sent to log in; `None`: the client is told that they must.
     pub login_page: Option<String>,
+    /// Whether proofs at the token endpoint must hold a nonce of the gateway (RFC 9449, section 8). Default no.
+    pub dpop_nonce: bool,
     /// Who may ask for tokens.
     pub clients: Vec<TokenClient>,
 }
@@ -60,7 +65,7 @@ pub struct TokenClient {
 }
 
 /// What a token's holder must prove besides having it (RFC 9449).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dpop {
     /// Whether tokens that are bound to nothing are refused.
     pub required: bool,
@@ -68,10 +73,21 @@ pub struct Dpop {
     pub nonce: bool,
     /// How old a proof may be. Default 1 min.
     pub max_age: Duration,
+    /// Under which origins clients reach the gateway; none: whatever the request says.
+    pub origins: Vec<Origin>,
+}
+
+/// The beginning of a URL (RFC 6454).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// `https` or `http`.
+    pub scheme: &'static str,
+    /// Host and port.
+    pub authority: String,
 }
 
 impl Default for Dpop {
     fn default() -> Self {
-        Self { required: false, nonce: false, max_age: Duration::from_mins(1) }
+        Self { required: false, nonce: false, max_age: Duration::from_mins(1), origins: Vec::new() }
     }
 }

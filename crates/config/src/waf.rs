@@ -52,6 +52,10 @@ pub struct Waf {
     pub rules: RuleSetIndex,
     /// The paranoia level, 1 to 4. Default 1.
     pub paranoia: u8,
+    /// Where that is written; [`Line::NONE`] where it is not.
+    pub paranoia_line: Line,
+    /// The paranoia level up to which rules look without refusing, at least [`Self::paranoia`], which is the default.
+    pub detection_paranoia: u8,
     /// The anomaly scores from which it refuses.
     pub threshold: Threshold,
     /// The most of a request body that is looked at, in bytes. Default 1 MiB.

@@ -34,7 +34,7 @@ pub(crate) use self::{
     quantity::ByteSize,
     rate::Rate,
     redis_url::RedisUrl,
-    secret::{KeyHash, Password, Secret},
+    secret::{KeyHash, Password, Secret, SigningSecret},
     smtp_url::SmtpUrl,
     store_url::StoreUrl,
     url::{HostPattern, Origin, Url},

@@ -10,10 +10,14 @@ mod factors;
 mod failures;
 mod first_administrator;
 mod keys;
+mod members;
+mod passkey_json;
+mod passkeys;
 mod profile;
 mod roles;
 mod sign_up;
 mod step_up;
+mod telephones;
 pub(crate) mod visitor;
 
 use std::sync::Arc;
@@ -34,17 +38,27 @@ pub use self::{
     endpoints::{ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, StartedSession},
     external::Providers,
     factors::{
-        ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, LoginCode, LoginFactor, NewTotp,
+        CodeKind, ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, LoginCode, LoginFactor, NewTotp,
         PendingLogin, RecoveryCodes, SecondFactor, SecondFactors,
     },
     first_administrator::FirstAdministrator,
     keys::NewOwnApiKey,
+    passkey_json::{
+        AssertionResponse, AttestationResponse, AuthenticatorSelection, Base64Url, CredentialDescriptor,
+        KeyParameters, MadeCredential, PasskeyCreationOptions, PasskeyRequestOptions, PasskeyUser,
+        RelyingParty, UsedCredential,
+    },
+    passkeys::{
+        EnrolledPasskey, LoginPasskey, MadePasskey, PasskeyLogin, PasskeyToMake, PasskeyToUse, StepUpPasskey,
+        UsedPasskey,
+    },
     profile::{ChangedEmail, ChangedProfile, ConfirmedEmail, ForgottenPassword, Profile, ResetPassword},
     sign_up::{
         AcceptedInvitation, Invitation, Invitations, JoinedOrganization, NewInvitation, SignUpRequest,
         VerifiedEmail,
     },
     step_up::{StepUpKind, StepUpRequest, SteppedUp},
+    telephones::{EnrolledTelephone, NewTelephone},
     visitor::AccountClient,
 };
 use crate::{
@@ -110,6 +124,17 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(factors::enrol_totp))
         .routes(routes!(factors::enrol_email))
         .routes(routes!(factors::renew_recovery_codes))
+        .routes(routes!(passkeys::begin_passkey))
+        .routes(routes!(passkeys::enrol_passkey))
+        .routes(routes!(passkeys::begin_passkey_login))
+        .routes(routes!(passkeys::log_in_by_passkey))
+        .routes(routes!(passkeys::begin_login_passkey))
+        .routes(routes!(passkeys::complete_login_by_passkey))
+        .routes(routes!(passkeys::begin_step_up_passkey))
+        .routes(routes!(passkeys::step_up_by_passkey))
+        .routes(routes!(telephones::enrol_telephone))
+        .routes(routes!(telephones::send_login_sms))
+        .routes(routes!(telephones::send_step_up_sms))
         .routes(routes!(factors::confirm_factor))
         .routes(routes!(factors::remove_factor))
         .routes(routes!(sign_up::sign_up))
@@ -130,6 +155,10 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(keys::list_own_keys, keys::create_own_key))
         .routes(routes!(keys::revoke_own_key))
         .routes(routes!(keys::rotate_own_key))
+        .routes(routes!(members::list_own_members))
+        .routes(routes!(members::remove_own_member))
+        .routes(routes!(members::suspend_own_member))
+        .routes(routes!(members::resume_own_member))
         .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
         .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
 }

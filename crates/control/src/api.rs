@@ -3,11 +3,13 @@
 pub(crate) mod access;
 pub(crate) mod addresses;
 pub(crate) mod audit;
+pub(crate) mod components;
 pub(crate) mod configuration;
 pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod members;
 pub(crate) mod metrics;
 pub(crate) mod organizations;
 pub(crate) mod people;
@@ -64,6 +66,7 @@ pub(crate) fn document() -> OpenApi {
 fn operations() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::default()
         .routes(routes!(status::read_status))
+        .routes(routes!(components::read_components))
         .routes(routes!(configuration::read_configuration))
         .routes(routes!(configuration::reload_configuration))
         .routes(routes!(requests::list_requests))
@@ -77,6 +80,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(limits::forecast::forecast_limits))
         .routes(routes!(policies::list_policies))
         .routes(routes!(policies::dry_run_policies))
+        .routes(routes!(access::read_access_configuration))
         .routes(routes!(access::evaluate_access))
         .routes(routes!(access::evaluate_access_several))
         .routes(routes!(people::list_users, people::create_user))
@@ -89,7 +93,10 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(people::add_user_role, people::remove_user_role))
         .routes(routes!(invitations::invite_user))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
-        .routes(routes!(organizations::list_members))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::remove_member))
+        .routes(routes!(members::suspend_member))
+        .routes(routes!(members::resume_member))
         .routes(routes!(roles::list_roles, roles::create_role, roles::delete_role))
         .routes(routes!(roles::list_bindings, roles::bind_role, roles::unbind_role))
         .routes(routes!(keys::list_keys, keys::create_key))

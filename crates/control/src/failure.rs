@@ -91,6 +91,8 @@ codes! {
     NoSession = "no_session", UNAUTHORIZED;
     /// A code of a second factor that is wrong.
     WrongCode = "wrong_code", UNAUTHORIZED;
+    /// A passkey that proves nobody; why, the log tells.
+    WrongPasskey = "wrong_passkey", UNAUTHORIZED;
     /// A login that does not wait for its second factor any more.
     LoginExpired = "login_expired", UNAUTHORIZED;
     /// A person who was proven too long ago, or not by enough (RFC 9470).
@@ -105,6 +107,12 @@ codes! {
     MfaRequired = "mfa_required", FORBIDDEN;
     /// No messages can be sent.
     MailOff = "mail_off", FORBIDDEN;
+    /// It is not known who passkeys would be for.
+    PasskeysOff = "passkeys_off", FORBIDDEN;
+    /// No codes are sent to telephones.
+    SmsOff = "sms_off", FORBIDDEN;
+    /// The service that sends messages to telephones did not take one.
+    MessageNotSent = "message_not_sent", BAD_GATEWAY;
     /// The login at another provider proved nobody.
     LoginFailed = "login_failed", UNAUTHORIZED;
     /// Who logged in at another provider has no account here.

@@ -19,6 +19,7 @@
 //! with `audit=true`.
 
 mod accounts;
+mod administration;
 mod api;
 mod control;
 mod document;
@@ -37,12 +38,16 @@ mod token;
 mod tests;
 
 pub use accounts::{
-    AcceptedInvitation, AccountClient, AccountsApi, ChangedEmail, ChangedPassword, ChangedProfile,
-    ConfirmedEmail, ConfirmedFactor, CurrentSession, EnrolledEmail, EnrolledTotp, FactorKind,
-    FirstAdministrator, ForgottenPassword, Invitation, Invitations, JoinedOrganization, LoginCode,
-    LoginFactor, LoginRequest, NewInvitation, NewOwnApiKey, NewTotp, OwnSession, OwnSessions, PendingLogin,
-    Profile, Providers, RecoveryCodes, ResetPassword, SecondFactor, SecondFactors, SignUpRequest,
-    StartedSession, StepUpKind, StepUpRequest, SteppedUp, VerifiedEmail,
+    AcceptedInvitation, AccountClient, AccountsApi, AssertionResponse, AttestationResponse,
+    AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword, ChangedProfile, CodeKind,
+    ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail, EnrolledPasskey,
+    EnrolledTelephone, EnrolledTotp, FactorKind, FirstAdministrator, ForgottenPassword, Invitation,
+    Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor, LoginPasskey, LoginRequest,
+    MadeCredential, MadePasskey, NewInvitation, NewOwnApiKey, NewTelephone, NewTotp, OwnSession, OwnSessions,
+    PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions, PasskeyToMake, PasskeyToUse, PasskeyUser,
+    PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty, ResetPassword, SecondFactor,
+    SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey, StepUpRequest, SteppedUp,
+    UsedCredential, UsedPasskey, VerifiedEmail,
 };
 pub use api::{
     access::{
@@ -51,13 +56,14 @@ pub use api::{
     },
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
     audit::{AuditEntry, AuditTrail},
+    components::{ActiveSigningKey, ComponentHealth, Components, SigningKeysHealth},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
     invitations::OperatorInvitation,
     keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, NewApiKey, Overlap, Suspension},
     limits::{
-        LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitPolicyStatus, LimitQuota, LimitRuleStatus,
-        LimitTotals, LimitsStatus,
+        LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitOverall, LimitPolicyStatus, LimitQuota,
+        LimitRuleStatus, LimitTotals, LimitsStatus,
         allow::{LimitAllowance, NewLimitAllowance},
         forecast::{
             LimitForecast, LimitNotForecast, LimitProposal, LimitRuleForecast, LimitTerms, LimitValueForecast,

@@ -43,7 +43,7 @@ pub(crate) fn document() -> OpenApi {
 
 fn operations() -> OpenApiRouter<Arc<AuthorizationServer>> {
     OpenApiRouter::default()
-        .routes(routes!(authorize::authorize))
+        .routes(routes!(authorize::authorize, authorize::authorize_by_form))
         .routes(routes!(token::issue_tokens))
         .routes(routes!(revoke::revoke_token))
         .routes(routes!(revoke::introspect_token))

@@ -9,6 +9,7 @@ use http::request::Parts;
 use tracing::field::{DisplayValue, display};
 
 use crate::{
+    control::Shared,
     failure::{Failure, FailureCode},
     guard::Connection,
 };
@@ -33,6 +34,23 @@ impl Operator {
     /// The other end of the connection.
     pub(crate) fn peer(&self) -> Option<DisplayValue<SocketAddr>> {
         self.peer.map(display)
+    }
+}
+
+impl Shared {
+    /// An entry of the audit trail, where there are accounts. What was done is done: a store that does not answer leaves a
+    /// line in the log.
+    pub(crate) async fn record(
+        &self,
+        action: &'static str,
+        subject: &str,
+        change: serde_json::Value,
+        operator: &Operator,
+    ) {
+        let Some(accounts) = &self.accounts else { return };
+        if let Err(error) = accounts.record_operation(action, subject, change, &operator.visit()).await {
+            tracing::error!(%error, action, subject, "the audit trail misses an entry");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     body::{ClientBody, Pace, Room},
     connection::ConnectionFacts,
     forwarded::Forwarded,
+    tls::client_certificate,
     wire::Violation,
 };
 
@@ -67,7 +68,12 @@ fn client(head: &Parts, connection: &ConnectionFacts, config: &Config) -> Client
         local: connection.local,
         secure: forwarded.and_then(|forwarded| forwarded.secure).unwrap_or(tls.is_some()),
         is_disputed: forwarded.is_some_and(|forwarded| forwarded.is_disputed),
-        certificate: tls.and_then(|tls| tls.client_certificate.clone()),
+        certificate: match forwarded {
+            Some(_) => {
+                client_certificate::behind_proxy(&head.headers, config.listen.client_cert).map(Arc::new)
+            }
+            None => tls.and_then(|tls| tls.client_certificate.clone()),
+        },
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) use request_headers::{strip_hop_by_hop, strip_trailers};
 
 use std::sync::Arc;
 
+use bartizan_identity::Lease;
 use bartizan_pipeline::{Code, Exchange, HeldBytes, Nonce, Outcome, Reason, Refusal, Stage};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
@@ -92,7 +93,9 @@ impl Forwarder<'_> {
                 // From here on it is no HTTP.
                 exchange.inspection = None;
                 let places = exchange.limited.take_places();
-                let switched = upgrading.switch(&mut response, self, route.timeouts.idle, places)?;
+                let lease = exchange.identified.as_ref().map(|identified| identified.lease());
+                let held = (places, lease);
+                let switched = upgrading.switch(&mut response, self, route.timeouts.idle, held)?;
                 return Ok((switched, format!("{target} switched protocols").into()));
             }
             _ if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -130,7 +133,7 @@ impl Upgrading {
         response: &mut Response<UpstreamBody>,
         forwarder: &Forwarder<'_>,
         idle: std::time::Duration,
-        places: Places,
+        (places, lease): (Places, Option<Lease>),
     ) -> Result<Response<ResponseBody>, Refusal> {
         let agreed = response.headers().get(header::UPGRADE);
         if !agreed.is_some_and(|agreed| agreed.as_bytes().eq_ignore_ascii_case(self.protocol.as_bytes())) {
@@ -142,7 +145,12 @@ impl Upgrading {
         // What is limited in number is so until the tunnel ends.
         tokio::spawn(async move {
             let _places = places;
-            tunnel.await;
+            tokio::select! {
+                () = tunnel => {}
+                () = upgrade::ended(lease) => {
+                    tracing::debug!("an upgraded connection ended with what its caller was proven by");
+                }
+            }
         });
         let mut switched = Response::new(ResponseBody::EMPTY);
         *switched.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -35,6 +35,17 @@ const SWEEP: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone)]
 pub struct Gateway {
     shared: Arc<Shared>,
+}
+
+/// The limiter of the configuration in force, for those whom the gateway itself holds.
+#[derive(Debug, Clone)]
+pub struct CurrentLimiter(Weak<Shared>);
+
+impl CurrentLimiter {
+    /// `None` once the gateway is gone.
+    pub fn get(&self) -> Option<Limiter> {
+        Some(self.0.upgrade()?.generation.load().pipeline.limiter().clone())
+    }
 }
 
 #[derive(Debug)]
@@ -77,6 +88,7 @@ impl Gateway {
         let listeners: Vec<_> =
             bound.iter().map(|(kind, listener)| (*kind, listener.local_address())).collect();
         let generation = Generation::compile(Arc::new(config), &addresses, accounts, None)?;
+        let limiter = generation.pipeline.limiter().clone();
         let generation = Arc::new(ArcSwap::from_pointee(generation));
         let (shutdown, stopping) = watch::channel(false);
         let service = Arc::new(Service::new(Arc::clone(&generation), records, stopping.clone()));
@@ -91,7 +103,12 @@ impl Gateway {
                     tasks.spawn(listener.serve(settings, admission, Arc::clone(&redirect), stopping))
                 }
                 ListenerKind::Https | ListenerKind::Http => {
-                    tasks.spawn(listener.serve(settings, admission, Arc::clone(&service), stopping))
+                    let (service, limiter) = (Arc::clone(&service), limiter.clone());
+                    // Clients can connect meanwhile. What they asked before would not be counted in the store.
+                    tasks.spawn(async move {
+                        limiter.reach_store().await;
+                        listener.serve(settings, admission, service, stopping).await;
+                    })
                 }
             };
         }
@@ -134,6 +151,8 @@ impl Gateway {
         };
         let generation =
             tokio::task::spawn_blocking(compile).await.map_err(|_| GatewayError::Compilation)??;
+        // Until another store can be reached, the one before decides.
+        generation.pipeline.limiter().reach_store().await;
         shared.settings.store(Arc::new(settings));
         shared.generation.store(Arc::new(generation));
         Ok(())
@@ -154,6 +173,11 @@ impl Gateway {
         self.shared.generation.load().pipeline.policies().cloned()
     }
 
+    /// The limiter of whatever configuration is in force when it is asked for.
+    pub fn current_limiter(&self) -> CurrentLimiter {
+        CurrentLimiter(Arc::downgrade(&self.shared))
+    }
+
     /// What counts the requests of limited routes.
     pub fn limiter(&self) -> Limiter {
         self.shared.generation.load().pipeline.limiter().clone()
@@ -169,7 +193,8 @@ impl Gateway {
         self.shared.listeners.clone()
     }
 
-    /// Whether requests can be served: not draining, and every identity provider has its keys.
+    /// Whether requests can be served: not draining, every identity provider has its keys, and the shared store was reached
+    /// or given a second for it.
     pub fn ready(&self) -> bool {
         !self.is_draining() && self.shared.generation.load().pipeline.ready()
     }

@@ -26,7 +26,7 @@ mod wire;
 
 pub use connection::ListenerKind;
 pub use error::GatewayError;
-pub use gateway::Gateway;
+pub use gateway::{CurrentLimiter, Gateway};
 pub use listener::{ActivatedSockets, listen};
 pub use local::{AccountsDoor, LocalAnswer, LocalService, Visitor};
 pub use tls::server_config;

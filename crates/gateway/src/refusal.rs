@@ -1,9 +1,7 @@
 //! A refusal as the client sees it: RFC 9457 problem details that reveal nothing of the inside.
 
-use std::borrow::Cow;
-
 use bartizan_model::RequestId;
-use bartizan_pipeline::{Code, Refusal};
+use bartizan_pipeline::Refusal;
 use http::{HeaderValue, Response, header};
 use serde::Serialize;
 
@@ -23,17 +21,12 @@ struct Problem<'a> {
     violated_policies: Vec<&'a str>,
 }
 
-/// The problem type of an exceeded limit that the same draft registers.
-const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-
 /// The answer to a refused request.
 pub(crate) fn respond(refusal: &Refusal, id: &RequestId) -> Response<ResponseBody> {
     let code = refusal.code;
-    let own_type = || format!("urn:bartizan:problem:{}", code.as_str()).into();
-    let problem_type =
-        if code == Code::RateLimitExceeded { Cow::Borrowed(QUOTA_EXCEEDED) } else { own_type() };
+    let kind = refusal.problem.uri();
     let problem = Problem {
-        r#type: &problem_type,
+        r#type: &kind,
         title: code.title(),
         status: refusal.status().as_u16(),
         detail: code.detail(),

@@ -4,7 +4,7 @@
 //! that stand keep what they negotiated. There is no early data: it can be replayed.
 
 mod certificates;
-mod client_certificate;
+pub(crate) mod client_certificate;
 
 use std::{path::Path, sync::Arc};
 

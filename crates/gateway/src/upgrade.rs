@@ -7,9 +7,10 @@ use std::{
     pin::{Pin, pin},
     sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
+use bartizan_identity::Lease;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use metrics::Gauge;
@@ -22,6 +23,9 @@ use tokio::{
 /// Once the gateway drains, a tunnel without traffic for this long is closed: its client can come back to
 /// another instance.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the caller still counts.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Joins both sides until both have ended, nothing has passed either way for `idle`, or the gateway is gone.
 ///
@@ -43,6 +47,14 @@ pub(crate) async fn tunnel(
     };
     if let Err(error) = ended.await {
         tracing::debug!(%error, "an upgraded connection ended");
+    }
+}
+
+/// Waits until what a caller was proven by does not count any longer: a token or a session that was revoked or has lapsed.
+pub(crate) async fn ended(lease: Option<Lease>) {
+    let Some(mut lease) = lease else { return std::future::pending().await };
+    while lease.counts(SystemTime::now()).await {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use bartizan_config::{Config, Source, StoreLocation};
 use bartizan_identity::{Authenticator, Presented, Selection, account::Accounts};
 use bartizan_policy::PermissionIndex;
-use bartizan_store::{Statement, Store};
+use bartizan_store::{Scoped, Statement, Store};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -85,7 +85,7 @@ impl Shop {
         let accounts = runtime.block_on(async {
             // The first opening makes the secret of the hashes.
             drop(Accounts::open(&location, settings, &config.roles).await.unwrap());
-            fill(&Store::open(&location).await.unwrap(), &keys).await;
+            fill(&Store::open(&location).await.unwrap().everywhere(), &keys).await;
             Accounts::open(&location, settings, &config.roles).await.unwrap()
         });
         let index = Arc::new(PermissionIndex::from_config(&config));
@@ -105,7 +105,7 @@ impl Shop {
 }
 
 /// Keys as `bartizan key create` leaves them, of an organisation.
-async fn fill(store: &Store, keys: &[String]) {
+async fn fill(store: &Scoped, keys: &[String]) {
     const SECRET: &str = "SELECT value FROM secrets WHERE name = 'machine_secrets'";
     const ORGANIZATION: &str = "INSERT INTO organizations (id, name, created_at) VALUES ('acme', 'Acme', 0)";
     const KEY: &str = "INSERT INTO api_keys (id, name, hint, organization_id, permissions, addresses, created_at, \

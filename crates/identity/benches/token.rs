@@ -123,7 +123,7 @@ fn partner(algorithm: SignatureAlgorithm) -> (RequestSigner, Authenticator, Sele
             pair(key.to_pkcs8v1().unwrap().as_ref(), key.public_key().as_der().unwrap())
         }
         SignatureAlgorithm::HmacSha256 => {
-            let secret = "0123456789abcdef".repeat(4);
+            let secret = b"0123456789abcdef".repeat(4);
             (SigningMaterial::Secret(secret.clone().into()), VerifyingMaterial::Secret(secret.into()))
         }
         _ => {

@@ -1,7 +1,7 @@
 //! People whom the gateway knows itself: their accounts, passwords, roles, sessions, and the trail of what happened.
 //!
 //! [`Accounts`] is one open store. What a visitor does for themselves is in `login`, `sign_up`, `password_reset`,
-//! `factors`, `profile` and `own_sessions`; what an administrator does is in `people`, `organizations` and `invitations`. Everything that changes something leaves an entry in the
+//! `factors`, `passkeys`, `telephones`, `profile` and `own_sessions`; what an administrator does is in `people`, `organizations` and `invitations`. Everything that changes something leaves an entry in the
 //! audit trail, in the same transaction.
 
 mod accounts;
@@ -15,6 +15,7 @@ mod email;
 mod error;
 mod external;
 mod factor_check;
+mod factor_kind;
 mod factors;
 mod first_administrator;
 mod invitations;
@@ -24,18 +25,25 @@ mod link;
 mod login;
 mod login_ticket;
 mod machine_words;
+mod members;
 mod methods;
 pub(crate) mod moved;
+mod narrowed_roles;
 mod organizations;
 mod own_keys;
 mod own_sessions;
+mod passkey_check;
+mod passkey_login;
+mod passkeys;
 mod password_reset;
 mod people;
+mod phone_number;
 mod profile;
 mod proof;
 mod protection;
 mod recovery;
 mod refusal;
+mod refusals;
 mod roles;
 mod seal;
 mod secret;
@@ -45,26 +53,33 @@ mod services;
 mod shared_secret;
 mod sign_up;
 mod step_up;
+mod telephones;
+mod text_messages;
 mod visit;
 
 pub use accounts::Accounts;
-pub use api_key_row::{ApiKey, KeyFilter, KeyOwner, NewApiKey};
+pub use api_key_row::{ApiKey, KeyFilter, KeyHolder, KeyOwner, NewApiKey};
 pub use audit::{AuditEntry, AuditFilter};
 pub use authority::Authority;
 pub use bindings::{NewBinding, RoleBinding, RoleHolder};
 pub use email::EmailAddress;
 pub use error::AccountError;
-pub use factor_check::{FactorKind, ShownFactor};
+pub use factor_check::ShownFactor;
+pub use factor_kind::{FactorKind, FactorStrength};
 pub use factors::{EnrolledTotp, SecondFactor, SecondFactors};
 pub use invitations::Invitation;
 pub use link::LinkToken;
 pub use login::{Login, NewSession};
 pub use login_ticket::{LoggedIn, PendingLogin};
+pub use members::MemberChange;
 pub use methods::Methods;
 pub use organizations::{Membership, Organization};
 pub use own_keys::NewOwnKey;
 pub use own_sessions::{CurrentSession, SessionSummary};
+pub use passkey_check::ShownPasskey;
+pub use passkeys::{EnrolledPasskey, NewPasskey, PasskeyCreation, PasskeyDescriptor, PasskeyRequest};
 pub use people::{NewPerson, Person, PersonId};
+pub use phone_number::PhoneNumber;
 pub use profile::Profile;
 pub use roles::CustomRole;
 pub use service_authentication::{ServiceProof, ServiceStanding};

@@ -59,9 +59,22 @@ pub enum Factor {
     Passkey,
     RecoveryCode,
     OneTimeCode,
+    Sms,
     /// A password and a second factor at once, while passwords alone are paused. For strangers each address is counted
     /// by itself, so nobody can use up what brings the owner back.
     PasswordAndFactor,
+}
+
+impl Factor {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Password,
+        Self::Totp,
+        Self::Passkey,
+        Self::RecoveryCode,
+        Self::OneTimeCode,
+        Self::Sms,
+        Self::PasswordAndFactor,
+    ];
 }
 
 /// Where an attempt comes from, as the account sees it.

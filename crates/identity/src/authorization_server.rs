@@ -11,7 +11,8 @@
 //! Access tokens are verified without asking anybody ([`OwnTokens`]): by published keys that rotate (`rotation`), against
 //! epochs that every gateway reads twice a second (`epochs`). Refresh tokens stand in the store, as hashes.
 
-mod access_token;
+pub(crate) mod access_token;
+mod authentication;
 mod authorization;
 mod client;
 mod code;
@@ -22,9 +23,11 @@ pub(crate) mod family;
 mod introspection;
 mod key_ring;
 mod listing;
+mod login_demand;
 mod machine;
 pub(crate) mod metadata;
 mod person;
+mod redirect_uri;
 mod revocation;
 mod rotation;
 mod scope;
@@ -34,10 +37,12 @@ mod signing_key;
 pub(crate) mod thumbprint;
 mod token_request;
 
-pub use authorization::{Authorization, AuthorizationRequest};
+pub use authorization::{Authorization, AuthorizationRequest, RequestObject};
 pub use client::ClientProof;
 pub use error::{OAuthError, TokenError};
+pub use key_ring::SigningKeys;
 pub use listing::AuthorizationSummary;
+pub use login_demand::PARAMETER as LOGIN_DEMANDED;
 pub use revocation::Revoked;
 pub use server::{AuthorizationServer, OwnTokens};
 pub use token_request::{Grant, Proofs, TokenRequest, TokenResponse};

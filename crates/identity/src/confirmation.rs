@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use bartizan_config::Dpop;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::header;
+use smallvec::SmallVec;
 use subtle::ConstantTimeEq;
 
 use crate::{
-    DpopError, InvalidReason, Presented,
+    DpopError, InvalidReason, Presented, Spent,
     dpop::{DpopProofs, ProvenRequest},
     token::json::Object,
 };
@@ -50,14 +51,20 @@ impl Confirmation {
         Ok(confirmation)
     }
 
-    /// Whether the request proves what the token is bound to.
+    /// Whether what has been proven, the thumbprints of a key and of a certificate, is all that the token is bound to.
+    pub(crate) fn is_proven_by(&self, dpop_key: Option<&str>, certificate: Option<&str>) -> bool {
+        let is_met = |expected: &Option<String>, proven| expected.is_none() || expected.as_deref() == proven;
+        is_met(&self.dpop_key, dpop_key) && is_met(&self.certificate, certificate)
+    }
+
+    /// Whether the request proves what the token is bound to, and what that has used up.
     pub(crate) fn check(
         &self,
         presented: &Presented<'_>,
         (scheme, token): (Scheme, &[u8]),
-        (proofs, policy): (&DpopProofs, Dpop),
+        (proofs, policy): (&DpopProofs, &Dpop),
         now: SystemTime,
-    ) -> Result<(), InvalidReason> {
+    ) -> Result<Option<Spent>, InvalidReason> {
         if let Some(expected) = &self.certificate {
             let fingerprint = presented.client_certificate.map(|certificate| certificate.fingerprint);
             let is_same = fingerprint.is_some_and(|fingerprint| {
@@ -72,25 +79,37 @@ impl Confirmation {
             (None, _) if policy.required && self.certificate.is_none() => {
                 Err(InvalidReason::Dpop(DpopError::Unbound))
             }
-            (None, _) => Ok(()),
+            (None, _) => Ok(None),
             (Some(_), Scheme::Bearer) => Err(InvalidReason::Dpop(DpopError::Scheme)),
             (Some(key), Scheme::Dpop | Scheme::Bare) => {
-                let request = request(presented, token, key);
+                let request = request(presented, token, key, policy);
                 let proven = proofs.check(&presented.head.headers, &request, policy, now);
-                proven.map(|_| ()).map_err(InvalidReason::Dpop)
+                proven.map(|proven| Some(proven.spent)).map_err(InvalidReason::Dpop)
             }
         }
     }
 }
 
-fn request<'a>(presented: &Presented<'a>, token: &'a [u8], key: &'a str) -> ProvenRequest<'a> {
+/// The origin is what the configuration says, where it says one: a proxy in front may have changed `Host`.
+fn request<'a>(
+    presented: &Presented<'a>,
+    token: &'a [u8],
+    key: &'a str,
+    policy: &'a Dpop,
+) -> ProvenRequest<'a> {
     let head = presented.head;
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let authority = host.or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
     let scheme = if presented.secure { "https" } else { "http" };
+    let mut origins: SmallVec<[_; 1]> =
+        policy.origins.iter().map(|origin| (origin.scheme, origin.authority.as_str())).collect();
+    if origins.is_empty() {
+        origins.push((scheme, authority.unwrap_or_default()));
+    }
     ProvenRequest {
         method: head.method.as_str(),
-        target: (scheme, authority.unwrap_or_default(), head.uri.path()),
+        origins,
+        path: head.uri.path(),
         token: Some(token),
         key: Some(key),
     }
@@ -98,15 +117,29 @@ fn request<'a>(presented: &Presented<'a>, token: &'a [u8], key: &'a str) -> Prov
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::{Value, json};
+    use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::ClientCertificate;
 
     #[test]
     fn a_binding_that_is_not_understood_is_not_ignored() {
         let of = |claims: Value| Confirmation::of(claims.as_object().unwrap());
         assert_eq!(of(json!({})), Ok(Confirmation::default()));
         let both = of(json!({ "cnf": { "jkt": "a", "x5t#S256": "b" } })).unwrap();
+        assert!(both.is_proven_by(Some("a"), Some("b")));
+        for (key, certificate) in [
+            (None, None),
+            (Some("a"), None),
+            (None, Some("b")),
+            (Some("a"), Some("c")),
+            (Some("c"), Some("b")),
+        ] {
+            assert!(!both.is_proven_by(key, certificate), "{key:?} {certificate:?}");
+        }
+        assert!(Confirmation::default().is_proven_by(Some("a"), None), "more than there needs to be");
         assert_eq!((both.dpop_key.as_deref(), both.certificate.as_deref()), (Some("a"), Some("b")));
         for unknown in [
             json!(null),
@@ -118,5 +151,33 @@ mod tests {
         ] {
             assert_eq!(of(json!({ "cnf": unknown })), Err(InvalidReason::Confirmation), "{unknown}");
         }
+    }
+
+    /// The certificate and the token of RFC 8705, appendix A.
+    #[test]
+    fn the_certificate_of_rfc_8705() {
+        let certificate = "MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzEN\
+             MAsGA1UEAwwEbXRsczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/co\
+             ZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWU\
+             VeORWz83AiEA5x2eXZOVbUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=";
+        let certificate = STANDARD.decode(certificate).unwrap();
+        let claims = json!({ "cnf": { "x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0" } });
+        let bound = Confirmation::of(claims.as_object().unwrap()).unwrap();
+        let check = |certificate: &[u8]| {
+            let fingerprint = Sha256::digest(certificate).into();
+            let client = ClientCertificate { fingerprint, ..ClientCertificate::default() };
+            let head = http::Request::new(()).into_parts().0;
+            let presented = Presented {
+                head: &head,
+                secure: true,
+                address: None,
+                client_certificate: Some(&client),
+                content: None,
+            };
+            let (proofs, now) = (DpopProofs::new(None), SystemTime::now());
+            bound.check(&presented, (Scheme::Bearer, b"token"), (&proofs, Dpop::default()), now)
+        };
+        assert_eq!(check(&certificate), Ok(()));
+        assert_eq!(check(&certificate[1..]), Err(InvalidReason::OtherCertificate));
     }
 }

@@ -1,7 +1,7 @@
 //! Proofs that whoever sends a token holds the key that it is bound to (`DPoP`, RFC 9449).
 //!
 //! A proof is a small token that the sender signs for one request. It is accepted once: what was seen is remembered in
-//! memory, by this gateway alone, until the proof would be too old anyway. A nonce of the gateway, where it is demanded,
+//! memory until the proof would be too old anyway, and by all gateways that share a store ([`crate::Together`]). A nonce of the gateway, where it is demanded,
 //! keeps proofs from being made beforehand.
 
 mod error;
@@ -17,6 +17,7 @@ use aws_lc_rs::{hmac, rand::SystemRandom};
 use bartizan_config::Dpop;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 pub use self::error::DpopError;
 use self::{
@@ -24,7 +25,7 @@ use self::{
     nonce::NonceMaker,
     proof::Proof,
 };
-use crate::signature::Use;
+use crate::{InvalidReason, Spent, signature::Use};
 
 /// Carries the proof (RFC 9449, section 4.1).
 const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -41,15 +42,23 @@ pub(crate) struct DpopProofs {
 }
 
 /// What a proof must be for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct ProvenRequest<'a> {
     pub(crate) method: &'a str,
-    /// Scheme, authority and path.
-    pub(crate) target: (&'a str, &'a str, &'a str),
+    /// Scheme and authority; one of them.
+    pub(crate) origins: SmallVec<[(&'a str, &'a str); 1]>,
+    pub(crate) path: &'a str,
     /// The token that comes with it.
     pub(crate) token: Option<&'a [u8]>,
     /// The thumbprint of the key that the token is bound to.
     pub(crate) key: Option<&'a str>,
+}
+
+/// The key of a proof that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProvenKey {
+    pub(crate) thumbprint: String,
+    pub(crate) spent: Spent,
 }
 
 impl DpopProofs {
@@ -60,14 +69,14 @@ impl DpopProofs {
         Self { used, nonces: NonceMaker::new(key.or_else(random)) }
     }
 
-    /// The thumbprint of the key that signed the proof in these headers (RFC 9449, section 4.3).
+    /// The key that signed the proof in these headers (RFC 9449, section 4.3).
     pub(crate) fn check(
         &self,
         headers: &HeaderMap,
         request: &ProvenRequest<'_>,
-        policy: Dpop,
+        policy: &Dpop,
         now: SystemTime,
-    ) -> Result<String, DpopError> {
+    ) -> Result<ProvenKey, DpopError> {
         let now = seconds(now);
         let mut values = headers.get_all(DPOP).iter();
         let proof = match (values.next(), values.next()) {
@@ -82,7 +91,11 @@ impl DpopProofs {
         if proof.text("htm") != Some(request.method) {
             return Err(DpopError::Method);
         }
-        if !proof.text("htu").is_some_and(|url| is_target(url, request.target)) {
+        let is_for = |url: &str| {
+            let mut origins = request.origins.iter();
+            origins.any(|(scheme, authority)| is_target(url, (scheme, authority, request.path)))
+        };
+        if !proof.text("htu").is_some_and(is_for) {
             return Err(DpopError::Target);
         }
         if let Some(token) = request.token
@@ -106,7 +119,12 @@ impl DpopProofs {
             return Err(DpopError::BeforeMemory);
         }
         match self.used.spend(&proof.thumbprint, id, until, now) {
-            Use::First => Ok(proof.thumbprint),
+            Use::First => {
+                let parts = ["dpop", proof.thumbprint.as_str(), id];
+                let again = InvalidReason::Dpop(DpopError::Replay);
+                let spent = Spent::new(&parts, until.saturating_sub(now), again);
+                Ok(ProvenKey { thumbprint: proof.thumbprint, spent })
+            }
             Use::Again => Err(DpopError::Replay),
             Use::NoRoom => Err(DpopError::NoRoom),
         }

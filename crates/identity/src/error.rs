@@ -96,6 +96,14 @@ pub enum IdentityError {
     /// The operating system gives no random bytes.
     #[error("no random bytes to make a key of")]
     Random,
+    /// A webhook that nothing can be posted to.
+    #[error("nothing can be posted to `{url}`: {reason}")]
+    Webhook {
+        /// Where it is.
+        url: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why a document is not a usable JWK set (RFC 7517).

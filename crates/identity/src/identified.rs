@@ -10,7 +10,7 @@ use bartizan_model::{CallerType, Grant, Principal, Zone};
 use bartizan_policy::{Caller, PermissionIndex, PermissionSet, RoleTable};
 use http::HeaderValue;
 
-use crate::{ExpectedContent, Home};
+use crate::{ExpectedContent, Home, Lease, Spent, lease::Basis};
 
 /// A proven caller and what it holds.
 #[derive(Debug, Clone)]
@@ -41,6 +41,15 @@ pub struct Proof {
     pub must_enrol: bool,
     /// Where the session is at home, for sessions.
     pub home: Option<Arc<Home>>,
+    /// What can end it early.
+    pub(crate) basis: Basis,
+}
+
+impl Identified {
+    /// For what outlives the request.
+    pub fn lease(&self) -> Lease {
+        Lease::new(self.expires, self.proof.basis.clone())
+    }
 }
 
 /// Who it is, and what that holds for.
@@ -50,11 +59,13 @@ pub struct Authenticated {
     pub identified: Arc<Identified>,
     /// What the content must be for the caller to be proven; `None`: anything.
     pub content: Option<ExpectedContent>,
+    /// What the proof has used up at this gateway; others may know that it was before.
+    pub spent: Option<Spent>,
 }
 
 impl From<Arc<Identified>> for Authenticated {
     fn from(identified: Arc<Identified>) -> Self {
-        Self { identified, content: None }
+        Self { identified, content: None, spent: None }
     }
 }
 

@@ -126,6 +126,18 @@ impl KeySource {
         // INVARIANT: the sender lives as long as `self`, so waiting ends only when it is ready.
         let _ = self.shared.ready.subscribe().wait_for(|ready| *ready).await;
     }
+
+    /// Waits until keys have been obtained after these, be they the same.
+    pub(crate) async fn wait_after(&self, known: &Arc<KeySet>) -> Arc<KeySet> {
+        let mut adopted = self.shared.ready.subscribe();
+        loop {
+            if let Some(keys) = self.keys().clone().filter(|keys| !Arc::ptr_eq(keys, known)) {
+                return keys;
+            }
+            // INVARIANT: the sender lives as long as `self`.
+            let _ = adopted.changed().await;
+        }
+    }
 }
 
 impl Drop for KeySource {

@@ -46,12 +46,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What people prove themselves with has modules of its own: [`password`] and [`second_factor`]; [`attempts`] counts
-//! their failures. [`OpaqueToken`] is what sessions and keys are made of.
+//! What people prove themselves with has modules of its own: [`password`], [`passkey`] and [`second_factor`]; [`attempts`]
+//! counts their failures. [`OpaqueToken`] is what sessions and keys are made of.
 //!
 //! [`authorization_server`] issues tokens. HTTP handlers are not here.
 //!
-//! Metrics: `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
+//! Metrics: `bartizan_sms_total{result}` counts messages to telephones; `result` is `sent` or `failed`.
+//! `bartizan_jwks_refresh_total{provider, result}` counts fetches of JWK sets; `result` is `ok` or
 //! `error`.
 
 pub mod account;
@@ -67,8 +68,10 @@ mod holder;
 mod identified;
 mod key;
 mod key_source;
+mod lease;
 mod opaque_token;
 pub mod openid;
+pub mod passkey;
 pub mod password;
 mod presented;
 pub mod second_factor;
@@ -77,6 +80,7 @@ mod session;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod together;
 mod token;
 
 pub use api_key::{LiveKeys, generate_api_key, hash_api_key};
@@ -84,6 +88,7 @@ pub use authenticator::Authenticator;
 pub use dpop::DpopError;
 pub use error::{AuthenticationError, IdentityError, InvalidReason, JwksError};
 pub use identified::{Authenticated, Identified, Proof};
+pub use lease::Lease;
 pub use opaque_token::{OpaqueToken, TokenFormError, TokenHash, TokenPrefix};
 pub use presented::{ClientCertificate, Presented};
 pub use selection::Selection;
@@ -91,4 +96,5 @@ pub use session::{CrossSite, Home, LiveSessions, SessionToken, UnreadSession, Vi
 pub use signature::{
     ExpectedContent, Outgoing, RequestSigner, SignatureFields, SignatureKeyError, Unsigned, content_digest,
 };
+pub use together::{Spent, Together, Told};
 pub use token::{MULTI_FACTOR_CLASSES, TokenHeader};

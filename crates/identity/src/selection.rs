@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bartizan_config::SignatureComponent;
-use bartizan_model::Name;
+use bartizan_model::{Name, Principal, PrincipalKind};
 use http::{HeaderName, HeaderValue, header, request::Parts};
 
 use crate::{
@@ -29,6 +29,7 @@ pub struct Selection {
     challenges_after_unfit_token: Vec<HeaderValue>,
     challenges_after_invalid_proof: Vec<HeaderValue>,
     challenges_for_a_nonce: Vec<HeaderValue>,
+    challenges_for_another_scope: Vec<HeaderValue>,
 }
 
 /// A place where a credential may be, and everybody who would accept one from there.
@@ -58,6 +59,7 @@ impl Selection {
             challenges_after_unfit_token: challenges(Some(Fault::Binding)),
             challenges_after_invalid_proof: challenges(Some(Fault::Proof)),
             challenges_for_a_nonce: challenges(Some(Fault::Nonce)),
+            challenges_for_another_scope: slots.iter().flat_map(Slot::scope_challenges).collect(),
             slots,
         })
     }
@@ -87,6 +89,14 @@ impl Selection {
         }
     }
 
+    /// The values of `WWW-Authenticate` for a 403 to whoever was proven by a token that gives them too little (RFC 6750,
+    /// section 3.1); none for others. What would be enough is not told.
+    pub fn insufficient_scope(&self, principal: &Principal) -> &[HeaderValue] {
+        let is_by_token =
+            principal.kind == PrincipalKind::Token && self.is_token_provider(&principal.provider);
+        if is_by_token { &self.challenges_for_another_scope } else { &[] }
+    }
+
     /// The nonce that the next proof must hold, where `error` says that it must (RFC 9449, section 9).
     pub fn nonce(&self, error: &AuthenticationError) -> Option<HeaderValue> {
         let AuthenticationError::Invalid { reason: InvalidReason::Dpop(DpopError::Nonce), .. } = error else {
@@ -96,7 +106,7 @@ impl Selection {
             Slot::Token { verifiers, .. } => verifiers.as_slice(),
             _ => &[],
         });
-        verifiers.next().and_then(|verifier| verifier.demands().0.nonce(SystemTime::now()))
+        verifiers.next().and_then(|verifier| verifier.proofs().nonce(SystemTime::now()))
     }
 
     /// Whether the request's content must be at hand before anything can be said about its sender: what carries a
@@ -190,6 +200,13 @@ impl Slot {
         }
     }
 
+    fn scope_challenges(&self) -> Vec<HeaderValue> {
+        match self {
+            Self::Token { header, verifiers } => token_challenges(header, verifiers, Some(Fault::Scope)),
+            _ => Vec::new(),
+        }
+    }
+
     fn challenges(&self, fault: Option<Fault>) -> Vec<HeaderValue> {
         let text = match self {
             Self::Token { header, verifiers } => return token_challenges(header, verifiers, fault),
@@ -214,6 +231,8 @@ enum Fault {
     Binding,
     Proof,
     Nonce,
+    /// The token gives too little.
+    Scope,
 }
 
 /// RFC 6750, section 3; RFC 9449, section 7.1; RFC 9728, section 5.1.
@@ -230,10 +249,11 @@ fn token_challenges(
     let (bearer, proof) = match fault {
         None => (String::new(), String::new()),
         Some(Fault::Token | Fault::Binding) => (error("invalid_token"), error("invalid_token")),
+        Some(Fault::Scope) => (error("insufficient_scope"), error("insufficient_scope")),
         Some(Fault::Proof) => (String::new(), error("invalid_dpop_proof")),
         Some(Fault::Nonce) => (String::new(), error("use_dpop_nonce")),
     };
-    let policies = || verifiers.iter().map(|verifier| (verifier.demands().1, verifier.resource_metadata()));
+    let policies = || verifiers.iter().map(|verifier| (verifier.dpop(), verifier.resource_metadata()));
     let takes_bearer = policies().any(|(policy, _)| !policy.required);
     let takes_proofs = policies().any(|(policy, own)| policy.required || policy.nonce || own.is_some());
     let is_about_proofs = matches!(fault, Some(Fault::Binding | Fault::Proof | Fault::Nonce));
@@ -272,9 +292,17 @@ fn authenticate_token(
         }
     });
     Some(verified.and_then(|(verifier, accepted)| {
-        let proven = accepted.confirmation.check(presented, (scheme, token), verifier.demands(), now);
+        let proven = accepted.confirmation.check(
+            presented,
+            (scheme, token),
+            (verifier.proofs(), verifier.dpop()),
+            now,
+        );
         match proven {
-            Ok(()) => Ok(Arc::clone(&accepted.identified).into()),
+            Ok(spent) => {
+                let identified = Arc::clone(&accepted.identified);
+                Ok(Authenticated { identified, content: None, spent })
+            }
             Err(InvalidReason::Dpop(DpopError::NoRoom)) => {
                 Err(AuthenticationError::Exhausted { provider: verifier.name().clone() })
             }

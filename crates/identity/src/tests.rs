@@ -1,4 +1,5 @@
 pub(crate) mod issuer;
+pub(crate) mod wycheproof;
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
@@ -6,7 +7,7 @@ use bartizan_config::{
     ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, IdentityProvider, JwtKeys, JwtProvider,
     Provider, Requirement, Requirements, Role, SubjectAlternativeName,
 };
-use bartizan_model::{Line, Name, PrincipalKind, Zone};
+use bartizan_model::{Line, Name, Principal, PrincipalKind, Zone};
 use bartizan_policy::{Decision, PermissionIndex};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header, request::Parts};
 use secrecy::ExposeSecret;
@@ -293,6 +294,26 @@ async fn challenges_say_what_to_bring() {
     for (providers, error, expected) in cases {
         assert_eq!(shop.select(providers).challenges(&error), expected, "{providers:?} {error}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_gives_too_little_is_told_so() {
+    let shop = Shop::open();
+    let selection = shop.select(&["users", "staff", "partners"]);
+    let told = |kind, provider: &str| {
+        let principal = Principal {
+            id: "ada".into(),
+            kind,
+            organization: None,
+            provider: provider.parse().unwrap(),
+            multi_factor: false,
+        };
+        selection.insufficient_scope(&principal).to_vec()
+    };
+    let challenge = "Bearer realm=\"bartizan\", error=\"insufficient_scope\"";
+    assert_eq!(told(PrincipalKind::Token, "users"), [challenge]);
+    assert_eq!(told(PrincipalKind::ApiKey, "partners"), [""; 0]);
+    assert_eq!(told(PrincipalKind::Token, "elsewhere"), [""; 0]);
 }
 
 #[tokio::test]

@@ -31,12 +31,13 @@ pub(crate) use self::{
 };
 use crate::{
     Identified, InvalidReason, Proof,
-    authorization_server::{OwnTokens, epochs::Subjects},
+    authorization_server::{OwnTokens, access_token::is_machine, epochs::Subjects},
     confirmation::Confirmation,
     dpop::DpopProofs,
     identified::{Entitlements, Standing},
     key::KeySet,
     key_source::KeySource,
+    lease::Basis,
 };
 
 /// Why a token was not accepted.
@@ -91,7 +92,7 @@ pub(crate) struct Accepted {
     pub(crate) identified: Arc<Identified>,
     pub(crate) confirmation: Confirmation,
     /// What it can be revoked by, if it is one of our own.
-    subjects: Option<Subjects>,
+    subjects: Option<Arc<Subjects>>,
 }
 
 /// What there is besides for the tokens that this gateway has issued.
@@ -151,9 +152,14 @@ impl TokenVerifier {
         &self.source
     }
 
-    /// What is asked of whoever sends a token, and what remembers their proofs.
-    pub(crate) fn demands(&self) -> (&DpopProofs, Dpop) {
-        (&self.proofs, self.settings.dpop)
+    /// What is asked of whoever sends a token.
+    pub(crate) fn dpop(&self) -> &Dpop {
+        &self.settings.dpop
+    }
+
+    /// What remembers their proofs.
+    pub(crate) fn proofs(&self) -> &DpopProofs {
+        &self.proofs
     }
 
     /// Where the metadata of what our own tokens are for is (RFC 9728).
@@ -195,10 +201,11 @@ impl TokenVerifier {
         })?;
         let claims = Claims::check(&token.payload, &self.settings, now)?;
 
+        let subjects = self.own.is_some().then(|| Arc::new(Subjects::of(&claims.members)));
         let accepted = Arc::new(Accepted {
             confirmation: Confirmation::of(&claims.members)?,
-            subjects: self.own.is_some().then(|| Subjects::of(&claims.members)),
-            identified: Arc::new(self.identify(&claims)),
+            identified: Arc::new(self.identify(&claims, subjects.as_ref())),
+            subjects,
         });
         let until = claims.expires.checked_add(self.settings.leeway).unwrap_or(claims.expires);
         self.verified.keep(digest, &accepted, keys.epoch(), until);
@@ -216,7 +223,7 @@ impl TokenVerifier {
         Ok(())
     }
 
-    fn identify(&self, claims: &Claims) -> Identified {
+    fn identify(&self, claims: &Claims, subjects: Option<&Arc<Subjects>>) -> Identified {
         let principal = Principal {
             id: claims.subject.as_str().into(),
             kind: PrincipalKind::Token,
@@ -225,9 +232,8 @@ impl TokenVerifier {
             multi_factor: claims.multi_factor,
         };
         let roles = claims.roles.iter().map(String::as_str);
-        // RFC 9068, section 2.2: nobody but the client itself is behind such a token.
-        let is_client = self.own.is_some() && claims.word("client_id").as_ref() == Some(&claims.subject);
-        let caller_type = if is_client { CallerType::Service } else { self.settings.principal };
+        let is_machine = self.own.is_some() && is_machine(&claims.members);
+        let caller_type = if is_machine { CallerType::Service } else { self.settings.principal };
         let standing = Standing { caller_type, zone: self.settings.zone };
         let identified = if self.own.is_some() {
             // What the roles gave is in the token, as far as its scope allows it.
@@ -242,7 +248,13 @@ impl TokenVerifier {
             self.entitlements.identify(principal, standing, &claims.grants, roles, Some(claims.expires))
         };
         let counted = self.entitlements.counted_claims.iter();
-        let proof = Proof { at: claims.auth_time, ..Proof::default() };
+        let basis = match (&self.own, subjects) {
+            (Some(own), Some(subjects)) => {
+                Basis::Token { tokens: Arc::clone(&own.tokens), subjects: Arc::clone(subjects) }
+            }
+            _ => Basis::Unending,
+        };
+        let proof = Proof { at: claims.auth_time, basis, ..Proof::default() };
         let claims = counted.filter_map(|name| Some((name.clone(), claims.word(name)?))).collect();
         Identified { claims, proof, ..identified }
     }

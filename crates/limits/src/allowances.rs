@@ -27,8 +27,8 @@ pub struct Allowances {
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
-    /// The policy that does not count it.
-    pub policy: Name,
+    /// The policy that does not count it; `None`: none does.
+    pub policy: Option<Name>,
     /// Whose requests.
     pub whom: Whom,
     /// Until when.
@@ -56,7 +56,7 @@ impl Allowances {
     /// Adds an entry, or replaces the one for the same policy and the same value or network.
     pub fn set(&self, now: Nanos, new: Allowance) -> Result<(), AllowancesFull> {
         let mut entries = self.entries.write();
-        entries.retain(|entry| entry.until > now && !entry.is_for(&new.policy, &new.whom));
+        entries.retain(|entry| entry.until > now && !entry.is_for(new.policy.as_ref(), &new.whom));
         if entries.len() >= Self::MOST {
             return Err(AllowancesFull);
         }
@@ -65,12 +65,15 @@ impl Allowances {
         Ok(())
     }
 
-    /// Removes an entry before its time.
-    pub fn remove(&self, now: Nanos, policy: &Name, whom: &Whom) -> Option<Allowance> {
+    /// Removes the entry of this policy before its time; without a policy, all entries for the value or network. Returns
+    /// one of what was removed.
+    pub fn remove(&self, now: Nanos, policy: Option<&Name>, whom: &Whom) -> Option<Allowance> {
         let mut entries = self.entries.write();
         entries.retain(|entry| entry.until > now);
-        let place = entries.iter().position(|entry| entry.is_for(policy, whom));
-        let removed = place.map(|place| entries.remove(place));
+        let is_meant = |entry: &mut Allowance| {
+            entry.whom == *whom && (policy.is_none() || entry.policy.as_ref() == policy)
+        };
+        let removed = entries.extract_if(.., is_meant).last();
         self.any.store(!entries.is_empty(), Ordering::Release);
         removed
     }
@@ -101,14 +104,16 @@ impl Allowances {
             Whom::Network(network) => address.is_some_and(|address| network.contains(&address)),
         };
         let entries = self.entries.read();
-        let meant = entries.iter().filter(|entry| entry.policy == *policy && is_meant(&entry.whom));
+        let meant = entries.iter().filter(|entry| {
+            entry.policy.as_ref().is_none_or(|allowing| allowing == policy) && is_meant(&entry.whom)
+        });
         meant.map(|entry| entry.until).filter(|until| *until > now).max()
     }
 }
 
 impl Allowance {
-    fn is_for(&self, policy: &Name, whom: &Whom) -> bool {
-        self.policy == *policy && self.whom == *whom
+    fn is_for(&self, policy: Option<&Name>, whom: &Whom) -> bool {
+        self.policy.as_ref() == policy && self.whom == *whom
     }
 }
 
@@ -117,7 +122,7 @@ mod tests {
     use super::*;
 
     fn allowance(policy: &str, whom: Whom, until: u64) -> Allowance {
-        Allowance { policy: policy.parse().unwrap(), whom, until: Nanos::new(until) }
+        Allowance { policy: Some(policy.parse().unwrap()), whom, until: Nanos::new(until) }
     }
 
     fn value(value: &str) -> Whom {
@@ -149,9 +154,31 @@ mod tests {
         }
         assert_eq!(allowances.list(Nanos::new(10)), [allowance("api", network.clone(), 20)]);
         let api = "api".parse().unwrap();
-        assert!(allowances.remove(Nanos::new(10), &api, &value("ada")).is_none(), "it has ended");
-        assert!(allowances.remove(Nanos::new(10), &api, &network).is_some());
+        assert!(allowances.remove(Nanos::new(10), Some(&api), &value("ada")).is_none(), "it has ended");
+        assert!(allowances.remove(Nanos::new(10), Some(&api), &network).is_some());
         assert_eq!(allowances.until(|| unreachable!("nothing is left"), &api, None, b"ada"), None);
+    }
+
+    #[test]
+    fn an_entry_without_a_policy_is_for_every_one_and_ends_those_of_single_ones() {
+        let (allowances, now) = (Allowances::default(), Nanos::new(0));
+        let everywhere = Allowance { policy: None, ..allowance("api", value("ada"), 10) };
+        for entry in [allowance("api", value("ada"), 20), everywhere, allowance("api", value("grace"), 5)] {
+            allowances.set(now, entry).unwrap();
+        }
+        let until = |policy: &str, value: &[u8]| {
+            let policy = policy.parse().unwrap();
+            allowances.until(|| now, &policy, None, value).map(Nanos::get)
+        };
+        assert_eq!((until("api", b"ada"), until("login", b"ada")), (Some(20), Some(10)));
+        assert_eq!((until("api", b"grace"), until("login", b"grace")), (Some(5), None));
+        let login: Name = "login".parse().unwrap();
+        assert!(allowances.remove(now, Some(&login), &value("ada")).is_none(), "it has none of its own");
+        assert!(allowances.remove(now, None, &value("ada")).is_some());
+        assert_eq!(
+            (until("api", b"ada"), until("login", b"ada"), until("api", b"grace")),
+            (None, None, Some(5))
+        );
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Factors {
         nanoseconds / u64::from(Self::ONE) * u64::from(self.window)
     }
 
+    /// Whether they admit less than without them.
+    pub fn are_strict(self) -> bool {
+        self.quota < Self::ONE || self.cost > Self::ONE || self.window > Self::ONE
+    }
+
     /// The smaller quota, the higher cost and the longer window of the two.
     #[must_use]
     pub fn stricter(self, other: Self) -> Self {

@@ -37,7 +37,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use smallvec::SmallVec;
 use tokio::sync::{Notify, oneshot};
@@ -91,6 +94,16 @@ impl LeasedStore {
     /// Charges all or nothing, and says whether the store had to be asked. Without that it takes no time; else no
     /// longer than the store's timeout.
     pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<(Decision, bool), LimitsError> {
+        self.decide_after(Duration::ZERO, charges).await
+    }
+
+    /// As [`decide`](Self::decide), for a request that has `waited` so long for an earlier decision: both together take no
+    /// longer than the timeout.
+    pub async fn decide_after(
+        &self,
+        waited: Duration,
+        charges: &[Charge<'_>],
+    ) -> Result<(Decision, bool), LimitsError> {
         let asks: SmallVec<[Ask; 4]> = charges.iter().map(|charge| self.shared.table.ask(charge)).collect();
         let (held, wanted) = self.shared.table.spend(self.shared.clock.now().get(), &asks);
         for Wanted { index, units } in wanted {
@@ -102,11 +115,16 @@ impl LeasedStore {
         if held.iter().all(Option::is_some) {
             return Ok((Decision { standings: held.into_iter().flatten().collect() }, false));
         }
-        Ok((self.ask(charges, held).await?, true))
+        Ok((self.ask(waited, charges, held).await?, true))
     }
 
     /// Asks for what was not held.
-    async fn ask(&self, charges: &[Charge<'_>], mut held: Held) -> Result<Decision, LimitsError> {
+    async fn ask(
+        &self,
+        waited: Duration,
+        charges: &[Charge<'_>],
+        mut held: Held,
+    ) -> Result<Decision, LimitsError> {
         let asked = Instant::now();
         let part = |is_held| {
             let part = charges.iter().zip(&held).filter(move |(_, held)| held.is_some() == is_held);
@@ -114,7 +132,7 @@ impl LeasedStore {
         };
         let (charges, missing) = (part(true), part(false));
         let mut spent = Spent { store: self, asked, charges };
-        let decision = self.shared.store.decide(&missing).await?;
+        let decision = self.shared.store.decide_after(waited, &missing).await?;
         if decision.is_admitted() {
             spent.charges.clear();
         } else {

@@ -59,7 +59,7 @@ pub use factors::{Factors, RiskFactors};
 pub use lease::LeasedStore;
 pub use limiter::{Counted, Limiter};
 pub use memory::MemoryStore;
-pub use redis::{LimitsError, RedisSettings, RedisStore};
+pub use redis::{LimitsError, RedisSettings, RedisStore, Tries};
 pub use short_value::{LONGEST_SHOWN, shortened, shown};
 pub use statistics::{Outcome, Period, Ranking, RuleStatistics, TopValue, Totals};
 pub use threat::{Asker, Recommendation, Threat};

@@ -1,6 +1,7 @@
 //! One answer for every limit: from the store that several gateways share, or from this one's memory.
 
 mod store;
+mod together;
 
 use std::{
     sync::{
@@ -30,6 +31,7 @@ pub struct Limiter {
     concurrency: Concurrency,
     clock: Clock,
     statistics: Arc<Statistics>,
+    overall: Arc<RuleStatistics>,
     allowances: Arc<Allowances>,
     shared: Option<Arc<SharedStore>>,
 }
@@ -38,6 +40,7 @@ pub struct Limiter {
 struct SharedStore {
     settings: Shared,
     store: Store,
+    since: Instant,
     failures: Counter,
     trouble: Trouble,
 }
@@ -50,6 +53,8 @@ struct Trouble {
     last: AtomicU64,
 }
 
+/// How long the first connection to a store is waited for.
+const FIRST_CONNECTION: Duration = Duration::from_secs(1);
 /// A store that has failed works again when it has not failed for so long.
 const RECOVERED: Duration = Duration::from_secs(1);
 
@@ -99,6 +104,7 @@ impl Limiter {
                 concurrency: Concurrency::new(MAX_IN_FLIGHT),
                 clock: Clock::monotonic(),
                 statistics: Arc::default(),
+                overall: Arc::default(),
                 allowances: Arc::default(),
                 shared,
             },
@@ -108,9 +114,19 @@ impl Limiter {
     /// Decides all charges together. An error means that the shared store did not answer and that requests are to be
     /// refused then; where they are to be counted here or to pass instead, that is what the answer says.
     pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<(Decision, Counted), LimitsError> {
+        self.decide_after(Duration::ZERO, charges).await
+    }
+
+    /// As [`decide`](Self::decide), for a request that has `waited` so long for an earlier decision: for all of them
+    /// together the store is waited for no longer than its timeout.
+    pub async fn decide_after(
+        &self,
+        waited: Duration,
+        charges: &[Charge<'_>],
+    ) -> Result<(Decision, Counted), LimitsError> {
         let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
         let asked = Instant::now();
-        match shared.store.decide(charges).await {
+        match shared.store.decide(waited, charges).await {
             Ok((decision, was_asked)) => {
                 if was_asked {
                     self.heard(shared, charges, &decision);
@@ -126,6 +142,11 @@ impl Limiter {
                 }
             }
         }
+    }
+
+    /// Whether a decision may have to wait for a shared store.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 
     /// What the store has said is where this gateway counts on when it has to count for itself: else whoever has used
@@ -202,6 +223,12 @@ impl Limiter {
         self.statistics.find(rule)
     }
 
+    /// What all rules together have seen, to add to it: each request that any of them counted or refused, once, by its
+    /// address.
+    pub fn overall(&self) -> &RuleStatistics {
+        &self.overall
+    }
+
     /// Who is not counted for a while.
     pub fn allowances(&self) -> &Allowances {
         &self.allowances
@@ -223,6 +250,22 @@ impl Limiter {
         self.memory.sweep(self.clock.now())
     }
 
+    /// Waits for the first connection to the shared store, a second at most; without one not at all. What is decided before
+    /// is decided as while the store is away.
+    pub async fn reach_store(&self) {
+        if let Some(shared) = &self.shared {
+            // Whether it was reached or not: what follows knows what to do without it.
+            let _ = tokio::time::timeout(shared.patience(), shared.store.redis().reached()).await;
+        }
+    }
+
+    /// Whether there is no need to wait for the shared store any more: it has been reached, or was given the time for it.
+    pub fn is_ready(&self) -> bool {
+        self.shared
+            .as_ref()
+            .is_none_or(|shared| shared.store.redis().was_reached() || shared.patience().is_zero())
+    }
+
     /// Whether the shared store can be reached and has not failed to decide within the last second that it was asked;
     /// `None` without one.
     pub fn store_decides(&self) -> Option<bool> {
@@ -240,7 +283,13 @@ impl SharedStore {
         let redis = RedisStore::connect(&RedisSettings { nodes, is_cluster, password: None, tls, timeout })?;
         let store = Store::new(redis, settings.mode);
         let failures = counter!("bartizan_limits_store_failures_total");
-        Ok(Self { settings: settings.clone(), store, failures, trouble: Trouble::default() })
+        let (since, trouble) = (Instant::now(), Trouble::default());
+        Ok(Self { settings: settings.clone(), store, since, failures, trouble })
+    }
+
+    /// How much longer its first connection is waited for.
+    fn patience(&self) -> Duration {
+        FIRST_CONNECTION.saturating_sub(self.since.elapsed())
     }
 
     fn works(&self, now: Nanos) {

@@ -33,6 +33,7 @@ mod refunds;
 mod script;
 #[cfg(test)]
 pub(crate) mod tests;
+mod together;
 
 use std::{
     sync::Arc,
@@ -51,7 +52,7 @@ use self::{
     refunds::{Refund, Refunds},
     script::{Purpose, Script, standings},
 };
-pub use self::{endpoint::RedisSettings, error::LimitsError};
+pub use self::{endpoint::RedisSettings, error::LimitsError, together::Tries};
 use crate::{Charge, Decision, Limit, Standing};
 
 /// Limits in Redis. Dropping it ends its connection, as soon as what is to be given back was.
@@ -90,14 +91,34 @@ impl RedisStore {
         self.shared.link.is_connected()
     }
 
+    /// Whether there has ever been a connection.
+    pub fn was_reached(&self) -> bool {
+        self.shared.link.was_reached()
+    }
+
+    /// Waits for the first connection, however long that takes.
+    pub async fn reached(&self) {
+        self.shared.link.reached().await;
+    }
+
     /// Charges all or nothing. Takes no longer than the timeout, and no time at all without a connection.
     pub async fn decide(&self, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
-        self.ask(Purpose::Take, charges).await
+        self.decide_after(Duration::ZERO, charges).await
+    }
+
+    /// As [`decide`](Self::decide), for a request that has `waited` so long for an earlier decision: both together take no
+    /// longer than the timeout.
+    pub async fn decide_after(
+        &self,
+        waited: Duration,
+        charges: &[Charge<'_>],
+    ) -> Result<Decision, LimitsError> {
+        self.ask(Purpose::Take, charges, waited).await
     }
 
     /// How the charges would be decided now; charges nothing.
     pub async fn standing(&self, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
-        self.ask(Purpose::Peek, charges).await
+        self.ask(Purpose::Peek, charges, Duration::ZERO).await
     }
 
     /// Undoes charges that [`decide`](Self::decide) admitted, `ago` being the time since it answered. What no longer
@@ -123,7 +144,7 @@ impl RedisStore {
             Value::Int(deleted @ 0..=1) => Ok(deleted == 1),
             _ => Err(LimitsError::Nonsense("not the number of deleted keys")),
         };
-        self.shared.link.ask(delete, read).await
+        self.shared.link.ask(Duration::ZERO, delete, read).await
     }
 
     /// Charges up to the units of the question for later: at most a tenth of what is left, and nothing when that is
@@ -132,20 +153,26 @@ impl RedisStore {
         let questions = std::slice::from_ref(question);
         let purpose = Purpose::Lease { least: question.scaled(least) };
         let run = |connection| self.shared.script.run(connection, purpose, questions);
-        self.shared.link.ask(run, |answer| script::granted(question, &answer)).await
+        self.shared.link.ask(Duration::ZERO, run, |answer| script::granted(question, &answer)).await
     }
 
     /// Undoes what was leased at `leased_at`, by the clock of Redis. What no longer counts by now is not undone.
     pub(crate) async fn return_lease(&self, leased_at: u64, unused: &Question) -> Result<(), LimitsError> {
-        self.shared.ask(Purpose::Return { leased_at }, std::slice::from_ref(unused)).await.map(drop)
+        let purpose = Purpose::Return { leased_at };
+        self.shared.ask(purpose, std::slice::from_ref(unused), Duration::ZERO).await.map(drop)
     }
 
-    async fn ask(&self, purpose: Purpose, charges: &[Charge<'_>]) -> Result<Decision, LimitsError> {
+    async fn ask(
+        &self,
+        purpose: Purpose,
+        charges: &[Charge<'_>],
+        waited: Duration,
+    ) -> Result<Decision, LimitsError> {
         let questions = questions(charges);
         let standings = match questions.len() {
             0 => SmallVec::new(),
-            2.. if self.shared.is_cluster => self.ask_nodes(purpose, questions).await?,
-            _ => self.shared.ask(purpose, &questions).await?,
+            2.. if self.shared.is_cluster => self.ask_nodes(purpose, questions, waited).await?,
+            _ => self.shared.ask(purpose, &questions, waited).await?,
         };
         Ok(Decision { standings })
     }
@@ -156,11 +183,12 @@ impl RedisStore {
         &self,
         purpose: Purpose,
         questions: Questions,
+        waited: Duration,
     ) -> Result<SmallVec<[Standing; 4]>, LimitsError> {
         let (told, decided) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            let (answer, excess) = shared.ask_each(purpose, questions).await;
+            let (answer, excess) = shared.ask_each(purpose, questions, waited).await;
             // Nobody may be left to hear it.
             let _ = told.send(answer);
             if let Err(error) = shared.give_back(Duration::ZERO, &excess).await {
@@ -176,9 +204,10 @@ impl Shared {
         &self,
         purpose: Purpose,
         questions: &[Question],
+        waited: Duration,
     ) -> Result<SmallVec<[Standing; 4]>, LimitsError> {
         let run = |connection| self.script.run(connection, purpose, questions);
-        self.link.ask(run, |answer| standings(questions, &answer)).await
+        self.link.ask(waited, run, |answer| standings(questions, &answer)).await
     }
 
     /// One call for each question, all at the same time. Also returns what was taken in vain.
@@ -186,8 +215,10 @@ impl Shared {
         &self,
         purpose: Purpose,
         questions: Questions,
+        waited: Duration,
     ) -> (Result<SmallVec<[Standing; 4]>, LimitsError>, Questions) {
-        let calls = questions.iter().map(|question| self.ask(purpose, std::slice::from_ref(question)));
+        let calls =
+            questions.iter().map(|question| self.ask(purpose, std::slice::from_ref(question), waited));
         let mut answers = join_all(calls).await;
         let mut excess = Questions::new();
         let is_admitted = |answer: &Result<SmallVec<[Standing; 4]>, LimitsError>| {
@@ -208,7 +239,8 @@ impl Shared {
     /// All in one call; on a cluster one for each, all at the same time. Fails with the first that fails.
     async fn give_back(&self, ago: Duration, questions: &[Question]) -> Result<(), LimitsError> {
         let at_once = if self.is_cluster { 1 } else { questions.len().max(1) };
-        let calls = questions.chunks(at_once).map(|some| self.ask(Purpose::Give { ago }, some));
+        let calls =
+            questions.chunks(at_once).map(|some| self.ask(Purpose::Give { ago }, some, Duration::ZERO));
         join_all(calls).await.into_iter().try_for_each(|answer| answer.map(drop))
     }
 }

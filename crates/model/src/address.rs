@@ -41,6 +41,45 @@ impl fmt::Display for AddressPrefix {
     }
 }
 
+/// The network that an address most likely belongs to: an IPv4 /24 or an IPv6 /48, which is what one site is given (RFC
+/// 6177).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SitePrefix {
+    /// The first 24 bits.
+    V4([u8; 3]),
+    /// The first 48 bits.
+    V6([u16; 3]),
+}
+
+impl SitePrefix {
+    /// The prefix of `address`; an IPv4-mapped IPv6 address counts as IPv4.
+    pub fn of(address: IpAddr) -> Self {
+        match AddressPrefix::of(address) {
+            AddressPrefix::V4(octets) => Self::V4(octets),
+            AddressPrefix::V6([a, b, c, _]) => Self::V6([a, b, c]),
+        }
+    }
+
+    /// Its length in bits.
+    pub const fn length(self) -> u8 {
+        match self {
+            Self::V4(_) => 24,
+            Self::V6(_) => 48,
+        }
+    }
+}
+
+impl fmt::Display for SitePrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::V4([a, b, c]) => write!(f, "{}/24", Ipv4Addr::new(a, b, c, 0)),
+            Self::V6([first, second, third]) => {
+                write!(f, "{}/48", Ipv6Addr::new(first, second, third, 0, 0, 0, 0, 0))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +90,8 @@ mod tests {
         assert_eq!(prefix("192.0.2.77"), "192.0.2.0/24");
         assert_eq!(prefix("::ffff:192.0.2.77"), "192.0.2.0/24");
         assert_eq!(prefix("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        let site = |text: &str| SitePrefix::of(text.parse().unwrap()).to_string();
+        assert_eq!(site("::ffff:192.0.2.77"), "192.0.2.0/24");
+        assert_eq!(site("2001:db8:1:2:3:4:5:6"), "2001:db8:1::/48");
     }
 }

@@ -134,10 +134,10 @@ impl Firewall {
 
 /// What the initialization of the rules finds set already.
 fn variables(config: &Waf) -> Vec<(&'static str, String)> {
-    let (level, threshold) = (config.paranoia.to_string(), config.threshold);
+    let threshold = config.threshold;
     vec![
-        ("blocking_paranoia_level", level.clone()),
-        ("detection_paranoia_level", level),
+        ("blocking_paranoia_level", config.paranoia.to_string()),
+        ("detection_paranoia_level", config.detection_paranoia.to_string()),
         ("inbound_anomaly_score_threshold", threshold.inbound.to_string()),
         ("outbound_anomaly_score_threshold", threshold.outbound.to_string()),
     ]

@@ -49,7 +49,7 @@ pub use limits::{
 pub use path::{NormalPath, PathError};
 pub use policies::{AskedPolicies, DryRun, JudgedDifferently, dry_run};
 pub use records::{Record, Records};
-pub use refusal::{Code, Refusal};
+pub use refusal::{Code, ProblemType, Refusal};
 pub use response::{CompiledCors, Nonce, ResponseFacts, SecurityHeaders};
 pub use route_table::{CompiledRoute, Found, RouteIndex, RouteTable};
 pub use stage::body::{BodyFailure, Held, HoldBody, NoBody};
@@ -152,7 +152,7 @@ impl Pipeline {
         exchange.conclude(Stage::CrossOrigin, found)?;
         let found = limit::coarse(exchange, &self.limiter).await;
         exchange.conclude(Stage::CoarseLimit, found)?;
-        let found = authenticate::run(exchange, &self.authenticator, body).await;
+        let found = authenticate::run(exchange, &self.authenticator, &self.limiter, body).await;
         exchange.conclude(Stage::Authenticate, found)?;
         let found = limit::fine(exchange, &self.limiter).await;
         exchange.conclude(Stage::FineLimit, found)?;
@@ -193,7 +193,7 @@ impl Pipeline {
 
     /// What about the firewalls is probably not meant.
     pub fn doubts(&self) -> Vec<Doubt> {
-        let firewalls = self.routes.routes().iter().filter_map(|route| route.firewall.as_deref());
+        let firewalls = self.routes.routes().iter().filter_map(|route| route.firewall.as_ref());
         firewall::doubts(&firewalls.collect::<Vec<_>>())
     }
 
@@ -212,8 +212,8 @@ impl Pipeline {
         self.recorder.history()
     }
 
-    /// Whether every identity provider has the keys it needs.
+    /// Whether every identity provider has the keys it needs, and the shared store was reached or given the time for it.
     pub fn ready(&self) -> bool {
-        self.authenticator.ready()
+        self.authenticator.ready() && self.limiter.is_ready()
     }
 }

@@ -9,7 +9,7 @@ mod policy_rule;
 mod standing;
 mod value;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bartizan_config::{Amount, Config, Enforcement, LimitPolicy, LimitRule, PathPattern, Route};
 use bartizan_limits::{Counted, Limit, Limiter, Nanos, Outcome, Place, RuleStatistics};
@@ -68,6 +68,8 @@ pub struct Limited {
     pub(crate) standings: Vec<RuleStanding>,
     /// When they last said it, by the limiter's clock.
     pub(crate) at: Option<Nanos>,
+    /// How long it has waited for the shared store: the stages share one timeout.
+    pub(crate) waited: Duration,
     /// The line of the rule that refused it.
     pub(crate) line: Option<Line>,
     /// Where the charges of the coarse rules were counted.

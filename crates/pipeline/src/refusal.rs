@@ -1,6 +1,6 @@
 //! What a refusal is: a stable code for machines, words for the caller, and a reason for the operator.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
@@ -17,10 +17,51 @@ pub struct Refusal {
     pub reason: Reason,
     /// Headers the answer needs: `WWW-Authenticate`, `Allow`, `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What kind of problem the client is told.
+    pub problem: ProblemType,
     /// The limits that were exceeded, by name; shown to the client.
     pub violated_policies: Vec<Arc<str>>,
     /// Whether the connection must end, because what follows on it cannot be trusted.
     pub close: bool,
+}
+
+/// The kind of a problem (RFC 9457, section 3.1.1): one of this gateway, named after the code, or one of those that section
+/// 5 of draft-ietf-httpapi-ratelimit-headers-10 registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemType {
+    /// One of this gateway.
+    Own(Code),
+    /// The client has asked for more than its quota (section 5.1).
+    QuotaExceeded,
+    /// There is less to give than usual (section 5.2).
+    TemporaryReducedCapacity,
+    /// What the client does looks unusual, and its quota is smaller for it (section 5.3).
+    AbnormalUsageDetected,
+}
+
+impl ProblemType {
+    /// What a code mostly means.
+    const fn of(code: Code) -> Self {
+        match code {
+            Code::RateLimitExceeded => Self::QuotaExceeded,
+            Code::LimitsUnavailable => Self::TemporaryReducedCapacity,
+            other => Self::Own(other),
+        }
+    }
+
+    /// The URI that names it.
+    pub fn uri(self) -> Cow<'static, str> {
+        match self {
+            Self::Own(code) => format!("urn:bartizan:problem:{}", code.as_str()).into(),
+            Self::QuotaExceeded => "https://iana.org/assignments/http-problem-types#quota-exceeded".into(),
+            Self::TemporaryReducedCapacity => {
+                "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".into()
+            }
+            Self::AbnormalUsageDetected => {
+                "https://iana.org/assignments/http-problem-types#abnormal-usage-detected".into()
+            }
+        }
+    }
 }
 
 impl Refusal {
@@ -31,6 +72,7 @@ impl Refusal {
             other_status: None,
             reason: reason.into(),
             headers: Vec::new(),
+            problem: ProblemType::of(code),
             violated_policies: Vec::new(),
             close: false,
         }

@@ -20,6 +20,11 @@ impl RoleTable {
         self.0.contains_key(role)
     }
 
+    /// What the roles are called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
+    }
+
     /// What the role grants; a role that does not exist grants nothing.
     pub fn grants(&self, role: &str) -> &[Grant] {
         self.0.get(role).map_or(&[], |grants| grants)

@@ -57,8 +57,8 @@ const MAX_ENTRIES: usize = 100_000;
 // === impl AddressLists ===
 
 impl AddressLists {
-    /// Sets the entry of `prefix`, replacing an earlier one. Expired entries are swept on the way.
-    pub fn set(&self, prefix: IpNet, entry: Entry) -> Result<(), ReputationError> {
+    /// Sets the entry of `prefix` and returns the one that it replaces. Expired entries are swept on the way.
+    pub fn set(&self, prefix: IpNet, entry: Entry) -> Result<Option<Entry>, ReputationError> {
         if prefix.prefix_len() == 0 && entry.standing == Standing::Blocked {
             return Err(ReputationError::Everybody(prefix));
         }
@@ -68,8 +68,7 @@ impl AddressLists {
             if entries.len() >= MAX_ENTRIES && !entries.contains_key(&canonical(prefix)) {
                 return Err(ReputationError::Full { limit: MAX_ENTRIES });
             }
-            entries.insert(canonical(prefix), entry);
-            Ok(())
+            Ok(entries.insert(canonical(prefix), entry))
         })
     }
 

@@ -4,19 +4,30 @@
 //! nearly all of them leave alone, is looked at once for all rules.
 
 mod chain;
+mod shared;
 
 use std::borrow::Cow;
 
 pub(crate) use chain::{Chain, Profile};
+use shared::Shared;
 
-use crate::{Transformation, gate::GateIndex};
+use crate::{
+    Transformation,
+    gate::{Askers, GateIndex},
+};
 
 /// A value, as it came or transformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BufferId(u32);
 
+impl BufferId {
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// A text that is never transformed: a name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Span {
     start: u32,
     end: u32,
@@ -31,6 +42,8 @@ pub(crate) struct Buffers {
     /// The gates that each value opens, for those that were scanned.
     hits: Vec<u64>,
     forgotten: u32,
+    shared: Shared,
+    has_repeated: bool,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +60,8 @@ struct Buffer {
     profile: Option<Profile>,
     /// Where [`Buffers::hits`] has the gates that it opens.
     hits: Option<usize>,
+    /// Who was asking when it was scanned for them.
+    askers: Askers,
     /// The value of which this is the one in lower case: it opens the same gates.
     lowered: Option<BufferId>,
     /// Where [`Store::steps`] has what transformations make of this one.
@@ -82,6 +97,25 @@ impl Buffers {
         BufferId(id)
     }
 
+    /// Adds a value of which the exchange may have many: one that is there already is not added again.
+    pub(crate) fn push_one_of_many(&mut self, value: &[u8]) -> BufferId {
+        let Self { raw, shared, .. } = self;
+        match shared.place(value) {
+            None => self.push(value),
+            Some(Some(known)) if raw.content(known.0 as usize) == value => {
+                let known = *known;
+                self.has_repeated = true;
+                known
+            }
+            Some(place) => *place.insert(BufferId(raw.push(value))),
+        }
+    }
+
+    /// Whether a value was found that was there already.
+    pub(crate) fn has_repeated(&self) -> bool {
+        self.has_repeated
+    }
+
     /// Adds a name.
     pub(crate) fn push_name(&mut self, name: &[u8]) -> Span {
         self.raw.append(name)
@@ -98,7 +132,7 @@ impl Buffers {
 
     pub(crate) fn bytes(&self, id: BufferId) -> &[u8] {
         let (store, at) = self.store(id);
-        store.bytes(store.buffers[at].span)
+        store.content(at)
     }
 
     /// The buffer and where its bytes are.
@@ -141,7 +175,7 @@ impl Buffers {
             return known;
         }
         let (store, at) = self.store(id);
-        let Cow::Owned(made) = step.apply(store.bytes(store.buffers[at].span)) else {
+        let Cow::Owned(made) = step.apply(store.content(at)) else {
             let (store, at) = self.store_mut(id);
             store.is_not_touched(at, step);
             return id;
@@ -157,20 +191,24 @@ impl Buffers {
         made
     }
 
-    /// The gates that a value opens.
-    pub(crate) fn hits(&mut self, id: BufferId, index: &GateIndex) -> &[u64] {
-        let start = self.place_of_hits(id, index);
+    /// The gates that a value opens: those that are asked for.
+    pub(crate) fn hits(&mut self, id: BufferId, askers: Askers, index: &GateIndex) -> &[u64] {
+        let start = self.place_of_hits(id, askers, index);
         &self.hits[start..start + index.words()]
     }
 
     /// Where the gates stand that a value opens, for [`Self::hits_at`].
-    pub(crate) fn place_of_hits(&mut self, id: BufferId, index: &GateIndex) -> usize {
+    pub(crate) fn place_of_hits(&mut self, id: BufferId, askers: Askers, index: &GateIndex) -> usize {
         let id = {
             let (store, at) = self.store(id);
             store.buffers[at].lowered.unwrap_or(id)
         };
         let (store, at) = self.store(id);
-        store.buffers[at].hits.unwrap_or_else(|| self.scan(id, index))
+        let buffer = &store.buffers[at];
+        match buffer.hits {
+            Some(place) if buffer.askers.include(askers) => place,
+            _ => self.scan(id, askers, index),
+        }
     }
 
     /// The gates that a value opens, and behind them those of others.
@@ -183,22 +221,33 @@ impl Buffers {
         self.forgotten
     }
 
-    fn scan(&mut self, id: BufferId, index: &GateIndex) -> usize {
-        let start = self.hits.len();
-        self.hits.resize(start + index.words(), 0);
-        let store = if id.0 & DERIVED == 0 { &mut self.raw } else { &mut self.derived };
+    /// A value that came is looked at by nearly all rules, one that a transformation made often by few: such a one is
+    /// scanned for those alone, and for everyone once others ask, too.
+    fn scan(&mut self, id: BufferId, askers: Askers, index: &GateIndex) -> usize {
+        let is_derived = id.0 & DERIVED != 0;
+        let store = if is_derived { &mut self.derived } else { &mut self.raw };
         let at = (id.0 & !DERIVED) as usize;
         let present = store.profile(at).present;
+        let length = store.content(at).len();
         let buffer = &mut store.buffers[at];
-        buffer.hits = Some(start);
-        let span = buffer.span;
-        index.scan(store.bytes(span), &present, &mut self.hits[start..]);
-        start
+        let alone = is_derived && buffer.hits.is_none() && index.has_less_for(askers, length);
+        buffer.askers = if alone { askers } else { Askers::ALL };
+        let place = *buffer.hits.get_or_insert_with(|| {
+            let place = self.hits.len();
+            self.hits.resize(place + index.words(), 0);
+            place
+        });
+        let askers = buffer.askers;
+        index.scan(store.content(at), &present, askers, &mut self.hits[place..]);
+        place
     }
 
     /// The memory that all of it takes.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.raw.held_bytes() + self.derived.held_bytes() + self.hits.capacity() * size_of::<u64>()
+        self.raw.held_bytes()
+            + self.derived.held_bytes()
+            + self.hits.capacity() * size_of::<u64>()
+            + self.shared.held_bytes()
     }
 
     /// About the most memory that looking at all of it takes besides: of each value two are made, and a vector may have
@@ -211,7 +260,7 @@ impl Buffers {
     /// Whether what transformations made takes more room than it should, with what is remembered of it.
     pub(crate) fn is_crowded(&self) -> bool {
         const ROOM: usize = 4 << 20;
-        let Store { bytes, buffers, steps, .. } = &self.derived;
+        let Store { bytes, buffers, steps } = &self.derived;
         let taken = bytes.len()
             + buffers.len() * size_of::<Buffer>()
             + size_of_val(self.hits.as_slice())
@@ -265,7 +314,14 @@ impl Store {
 
     fn add(&mut self, span: Span) -> u32 {
         let id = narrow(self.buffers.len());
-        self.buffers.push(Buffer { span, profile: None, hits: None, lowered: None, steps: None });
+        self.buffers.push(Buffer {
+            span,
+            profile: None,
+            hits: None,
+            askers: Askers::NONE,
+            lowered: None,
+            steps: None,
+        });
         id
     }
 
@@ -280,6 +336,11 @@ impl Store {
             narrow(self.steps.len() - 1)
         });
         self.steps[steps as usize][step as usize] = made.0;
+    }
+
+    /// The bytes of a value.
+    fn content(&self, at: usize) -> &[u8] {
+        self.bytes(self.buffers[at].span)
     }
 
     fn bytes(&self, span: Span) -> &[u8] {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use time::{Date, Month};
 
 use crate::{
-    ast::Target, buffers::BufferId, error::Problem, evaluate::State, exclusion::Names, rule_set::Selection,
+    ast::Target, error::Problem, evaluate::State, exclusion::Names, rule_set::Selection, values::Entry,
 };
 
 /// What the values of a target are, if they are what they should be. Rules with a tag that begins with `attack-` do not
@@ -111,7 +111,7 @@ impl State {
         for declaration in &self.declarations {
             let entries = self.values.select(&declaration.selection, &self.buffers);
             let entries = entries.filter(|entry| declaration.kind.admits(self.buffers.bytes(entry.value)));
-            believed.extend(entries.map(|entry| entry.value));
+            believed.extend(entries);
         }
         self.believed = Believed(believed);
     }
@@ -119,14 +119,14 @@ impl State {
 
 /// Values that are what they were declared to be. A parameter has the same value in `ARGS` and `ARGS_GET`.
 #[derive(Debug, Default)]
-pub(crate) struct Believed(HashSet<BufferId>);
+pub(crate) struct Believed(HashSet<Entry>);
 
 impl Believed {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(crate) fn has(&self, value: BufferId) -> bool {
-        self.0.contains(&value)
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        self.0.contains(entry)
     }
 }

@@ -1,5 +1,6 @@
 //! The rules of a phase, one after the other.
 
+mod answers;
 mod cache;
 mod changing;
 mod effects;
@@ -24,6 +25,7 @@ use crate::{
     rule_set::{CompiledDisruption, CompiledRule, Item, Marker, Number},
     values::Values,
 };
+use answers::Answers;
 use cache::{Cache, Looked};
 use last::{LastMatch, MatchedEntry};
 
@@ -59,6 +61,7 @@ pub(crate) struct State {
     /// How many rules are still to be skipped.
     skip: u32,
     cache: Cache,
+    answers: Answers,
 }
 
 /// What `ctl` has changed about bodies.
@@ -98,6 +101,7 @@ impl State {
             marker: None,
             skip: 0,
             cache: Cache::new(rules),
+            answers: Answers::default(),
         }
     }
 
@@ -115,6 +119,7 @@ impl State {
             + self.values.held_bytes()
             + self.tx.held_bytes()
             + self.cache.held_bytes()
+            + self.answers.held_bytes()
             + self.matches.capacity() * size_of::<RuleMatch>()
             + self.last.held_bytes()
     }

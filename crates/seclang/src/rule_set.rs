@@ -10,7 +10,7 @@ use crate::{
     buffers::Chain,
     compile::{self, Mentioned, Slot, Text},
     exclusion::{Excluded, Exclusion, Names},
-    gate::{Gate, GateIndex},
+    gate::{Askers, Gate, GateIndex},
     operator::NumberComparison,
 };
 
@@ -191,6 +191,7 @@ pub(crate) struct CompiledLink {
     pub(crate) argument: Option<Text>,
     pub(crate) gate: Gate,
     pub(crate) chain: Chain,
+    pub(crate) askers: Askers,
     /// Whether it leaves out values that are what they were declared to be.
     pub(crate) seeks_attacks: bool,
     pub(crate) multi_match: bool,
@@ -247,6 +248,7 @@ pub(crate) struct TxSelection {
 pub(crate) struct Group {
     pub(crate) selection: usize,
     pub(crate) chain: Chain,
+    pub(crate) askers: Askers,
     /// `multiMatch`: rules look at what each transformation makes.
     pub(crate) every_step: bool,
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A value and its name, which is empty where a variable has one value only.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     pub(crate) name: Span,
     pub(crate) value: BufferId,

@@ -1,3 +1,5 @@
+-- Passwords and waiting logins are of people, not of organisations: no row-level policies.
+
 -- Whether a password is too short to open its account alone.
 ALTER TABLE password_credentials ADD COLUMN needs_second_factor BIGINT NOT NULL DEFAULT 0;
 

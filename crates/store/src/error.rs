@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::repetition;
+
 /// A failure of the store. None holds a password of its URL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,6 +63,22 @@ pub enum StoreError {
         /// What it was to be.
         what: &'static str,
     },
+    /// The role of the database could see every organisation's rows, whatever is asked.
+    #[error(
+        "the role `{role}` of the store {store} bypasses row-level security, which keeps organisations apart: use a role made with `CREATE ROLE bartizan LOGIN NOSUPERUSER NOBYPASSRLS`"
+    )]
+    Bypasses {
+        /// Which, without credentials.
+        store: String,
+        /// The role.
+        role: String,
+    },
+    /// Transactions waited for each other again and again.
+    #[error("the store {store} is too busy: others changed the same rows at the same time, again and again")]
+    Conflict {
+        /// Which, without credentials.
+        store: String,
+    },
     /// A newer release has been here.
     #[error(
         "the store {store} has the schema {found}, this release knows {known}: start the newer release, or restore a backup"
@@ -95,6 +113,7 @@ impl StoreError {
         match &source {
             sqlx::Error::PoolTimedOut => Self::Busy { store },
             sqlx::Error::Database(error) if error.is_unique_violation() => Self::Duplicate,
+            error if repetition::is_conflict(error) => Self::Conflict { store },
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)

@@ -19,6 +19,8 @@ pub struct Migration {
     pub name: &'static str,
     /// Its statements, for both databases.
     pub sql: &'static str,
+    /// What PostgreSQL does besides; empty: nothing.
+    pub postgres: &'static str,
 }
 
 /// A step of the schema and whether it has been applied.
@@ -33,21 +35,29 @@ pub struct MigrationStatus {
 impl Migration {
     /// Every step, in order.
     pub const ALL: &'static [Self] = &[
-        Self { version: 1, name: "accounts", sql: include_str!("../migrations/0001_accounts.sql") },
-        Self { version: 2, name: "people", sql: include_str!("../migrations/0002_people.sql") },
-        Self { version: 3, name: "machines", sql: include_str!("../migrations/0003_machines.sql") },
-        Self { version: 4, name: "tokens", sql: include_str!("../migrations/0004_tokens.sql") },
+        Self::portable(1, "accounts", include_str!("../migrations/0001_accounts.sql")),
+        Self::portable(2, "people", include_str!("../migrations/0002_people.sql")),
+        Self::portable(3, "machines", include_str!("../migrations/0003_machines.sql")),
+        Self::portable(4, "tokens", include_str!("../migrations/0004_tokens.sql")),
+        Self::portable(5, "external identities", include_str!("../migrations/0005_external_identities.sql")),
+        Self::portable(6, "passkeys", include_str!("../migrations/0006_passkeys.sql")),
         Self {
-            version: 5,
-            name: "external identities",
-            sql: include_str!("../migrations/0005_external_identities.sql"),
+            version: 7,
+            name: "organizations apart",
+            sql: include_str!("../migrations/0007_organizations_apart.sql"),
+            postgres: include_str!("../migrations/0007_organizations_apart.postgres.sql"),
         },
-        Self { version: 9, name: "protection", sql: include_str!("../migrations/0009_protection.sql") },
+        Self::portable(8, "methods of tokens", include_str!("../migrations/0008_token_methods.sql")),
+        Self::portable(9, "protection", include_str!("../migrations/0009_protection.sql")),
     ];
+
+    const fn portable(version: i64, name: &'static str, sql: &'static str) -> Self {
+        Self { version, name, sql, postgres: "" }
+    }
 
     fn checksum(&self) -> String {
         let mut text = String::with_capacity(64);
-        for byte in Sha256::digest(self.sql) {
+        for byte in Sha256::new().chain_update(self.sql).chain_update(self.postgres).finalize() {
             let _ = write!(text, "{byte:02x}");
         }
         text
@@ -55,13 +65,22 @@ impl Migration {
 }
 
 const TABLE: &str = "schema_migrations";
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (\
+const CREATE: &str = "CREATE TABLE schema_migrations (\
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
 const READ: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 const RECORD: &str =
     "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
 
 impl Store {
+    /// Brings the schema up to date and closes the store again. Unlike [`Store::open`], by whatever role: who owns the tables
+    /// need not be who works with them.
+    pub async fn migrate(location: &StoreLocation) -> Result<(), StoreError> {
+        let store = Self::unmigrated(location).await?;
+        apply(&store).await?;
+        store.close().await;
+        Ok(())
+    }
+
     /// Which steps the database has, without changing or making it.
     pub async fn migrations(location: &StoreLocation) -> Result<Vec<MigrationStatus>, StoreError> {
         let applied = match location {
@@ -69,7 +88,7 @@ impl Store {
             _ => {
                 let store = Self::unmigrated(location).await?;
                 let mut transaction = store.begin().await?;
-                let applied = applied(&mut transaction, store.label()).await?;
+                let applied = applied(&mut transaction, store.label()).await?.unwrap_or_default();
                 drop(transaction);
                 store.close().await;
                 applied
@@ -85,13 +104,19 @@ impl Store {
 
 /// Applies what is missing, all of it or nothing.
 pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
-    let mut transaction = store.begin().await?;
+    // A step that changes rows changes everybody's.
+    let mut transaction = store.everywhere().begin().await?;
     transaction.lock_schema().await?;
-    let applied = applied(&mut transaction, store.label()).await?;
-    transaction.run(CREATE).await?;
+    let applied = if let Some(applied) = applied(&mut transaction, store.label()).await? {
+        applied
+    } else {
+        transaction.run(CREATE).await?;
+        Vec::new()
+    };
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     for migration in Migration::ALL.iter().filter(|migration| !applied.contains(&migration.version)) {
         transaction.run(migration.sql).await?;
+        transaction.run_on_postgres(migration.postgres).await?;
         let record = Statement::new(RECORD)
             .integer(migration.version)
             .text(migration.name)
@@ -108,11 +133,11 @@ pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
     transaction.commit().await
 }
 
-/// The versions that the database has, once it is sure that they are those of this release.
-async fn applied(transaction: &mut Transaction, label: &str) -> Result<Vec<i64>, StoreError> {
+/// The versions that the database has, once it is sure that they are those of this release. `None`: it has never been one's.
+async fn applied(transaction: &mut Transaction, label: &str) -> Result<Option<Vec<i64>>, StoreError> {
     let catalogue = Statement::new(transaction.catalogue()).text(TABLE);
     if transaction.row(catalogue).await?.is_none() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let known = Migration::ALL.last().map_or(0, |migration| migration.version);
     let mut versions = Vec::new();
@@ -126,7 +151,7 @@ async fn applied(transaction: &mut Transaction, label: &str) -> Result<Vec<i64>,
             Some(_) => versions.push(version),
         }
     }
-    Ok(versions)
+    Ok(Some(versions))
 }
 
 impl Store {

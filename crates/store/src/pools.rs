@@ -10,11 +10,12 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::StoreError;
+use crate::{StoreError, scope::Scope};
 
 /// How long a statement waits for a connection, and SQLite for the writer of another process.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SQLITE_READERS: u32 = 4;
+/// At most, of each of the two pools.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 #[derive(Debug)]
@@ -24,7 +25,26 @@ pub(crate) enum Pools {
         readers: SqlitePool,
         writer: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres(Postgres),
+}
+
+/// Two pools, so that a statement of the whole system needs no word about its scope, which would take it three round trips
+/// more. The scope is an option of the connection, not a setting: a pooler between would hand a setting on to others.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    /// Sees nothing until a transaction says whose rows.
+    pub(crate) guarded: PgPool,
+    /// Sees everything.
+    pub(crate) everything: PgPool,
+}
+
+impl Postgres {
+    pub(crate) fn pool(&self, scope: &Scope) -> &PgPool {
+        match scope {
+            Scope::Everything => &self.everything,
+            Scope::Nobody | Scope::Organization(_) => &self.guarded,
+        }
+    }
 }
 
 impl Pools {
@@ -50,11 +70,13 @@ impl Pools {
             StoreLocation::Postgres(postgres) => {
                 let options: PgConnectOptions = (postgres.url().expose_secret().parse())
                     .map_err(|_| StoreError::Url { store: location.to_string() })?;
-                let pool = PgPoolOptions::new()
-                    .max_connections(POSTGRES_CONNECTIONS)
-                    .acquire_timeout(PATIENCE)
-                    .connect_with(options.application_name("bartizan"));
-                Ok(Self::Postgres(pool.await.map_err(unavailable)?))
+                let pool =
+                    || PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(PATIENCE);
+                let everything = options.clone().application_name("bartizan whole system");
+                let everything = everything.options([("bartizan.scope", "everything")]);
+                let everything = pool().connect_with(everything).await.map_err(unavailable)?;
+                let guarded = pool().connect_lazy_with(options.application_name("bartizan"));
+                Ok(Self::Postgres(Postgres { guarded, everything }))
             }
         }
     }
@@ -65,7 +87,10 @@ impl Pools {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pools) => {
+                pools.guarded.close().await;
+                pools.everything.close().await;
+            }
         }
     }
 }

@@ -4,7 +4,10 @@ use std::{future::Future, sync::Arc};
 
 use bartizan_config::StoreLocation;
 
-use crate::{Row, Statement, StoreError, Transaction, migration, pools::Pools, row::Inner};
+use crate::{
+    Row, Statement, StoreError, Transaction, migration, pools::Pools, repetition, role, row::Inner,
+    scope::Scope,
+};
 
 /// An open database whose schema is up to date. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,10 +18,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, makes it if it is a file that is missing, and brings its schema up to date.
+    /// Opens the database, makes it if it is a file that is missing, and brings its schema up to date. A role that
+    /// PostgreSQL lets bypass row-level security is refused.
     pub async fn open(location: &StoreLocation) -> Result<Self, StoreError> {
         let store = Self::with(Pools::open(location).await?, location);
-        migration::apply(&store).await?;
+        Box::pin(role::check(&store)).await?;
+        Box::pin(migration::apply(&store)).await?;
         Ok(store)
     }
 
@@ -26,47 +31,85 @@ impl Store {
         Self { pools: Arc::new(pools), label: location.to_string().into() }
     }
 
-    /// The rows that a query finds. On SQLite it reads beside the writer.
+    /// The rows that a query finds in tables that belong to no organisation. On SQLite it reads beside the writer.
     pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
-        let found = match &*self.pools {
-            Pools::Sqlite { readers, .. } => {
+        self.rows_in(&Scope::Nobody, statement).await
+    }
+
+    /// The first row that a query finds in tables that belong to no organisation.
+    pub async fn row(&self, statement: Statement) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(statement).await?.into_iter().next())
+    }
+
+    /// Changes something in tables that belong to no organisation; says how many rows were.
+    pub async fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
+        self.execute_in(&Scope::Nobody, statement).await
+    }
+
+    /// Begins what happens whole or not at all, in tables that belong to no organisation. On SQLite it holds the only
+    /// writer until it ends.
+    pub async fn begin(&self) -> Result<Transaction, StoreError> {
+        self.begin_in(Scope::Nobody).await
+    }
+
+    pub(crate) async fn rows_in(&self, scope: &Scope, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let found = match (&*self.pools, scope) {
+            (Pools::Sqlite { readers, .. }, _) => {
                 let rows = statement.prepare().fetch_all(readers).await;
                 rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Sqlite(row))).collect())
             }
-            Pools::Postgres(pool) => {
-                let rows = statement.prepare().fetch_all(pool).await;
+            (Pools::Postgres(_), Scope::Organization(_)) => {
+                let mut transaction = self.begin_in(scope.clone()).await?;
+                let rows = transaction.rows(statement).await?;
+                transaction.commit().await?;
+                return Ok(rows);
+            }
+            (Pools::Postgres(pools), _) => {
+                let pool = pools.pool(scope);
+                let rows = repetition::again(|| statement.clone().prepare().fetch_all(pool)).await;
                 rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Postgres(row))).collect())
             }
         };
         found.map_err(|source| self.error(source))
     }
 
-    /// The first row that a query finds.
-    pub async fn row(&self, statement: Statement) -> Result<Option<Row>, StoreError> {
-        Ok(self.rows(statement).await?.into_iter().next())
-    }
-
-    /// Changes something; says how many rows were.
-    pub async fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
-        let done = match &*self.pools {
-            Pools::Sqlite { writer, .. } => {
+    pub(crate) async fn execute_in(&self, scope: &Scope, statement: Statement) -> Result<u64, StoreError> {
+        let done = match (&*self.pools, scope) {
+            (Pools::Sqlite { writer, .. }, _) => {
                 statement.prepare().execute(writer).await.map(|done| done.rows_affected())
             }
-            Pools::Postgres(pool) => statement.prepare().execute(pool).await.map(|done| done.rows_affected()),
+            (Pools::Postgres(_), Scope::Organization(_)) => {
+                let mut transaction = self.begin_in(scope.clone()).await?;
+                let count = transaction.execute(statement).await?;
+                transaction.commit().await?;
+                return Ok(count);
+            }
+            (Pools::Postgres(pools), _) => {
+                let pool = pools.pool(scope);
+                let done = repetition::again(|| statement.clone().prepare().execute(pool)).await;
+                done.map(|done| done.rows_affected())
+            }
         };
         done.map_err(|source| self.error(source))
     }
 
-    /// Begins what happens whole or not at all. On SQLite it holds the only writer until it ends.
-    pub async fn begin(&self) -> Result<Transaction, StoreError> {
-        let begun = match &*self.pools {
+    pub(crate) async fn begin_in(&self, scope: Scope) -> Result<Transaction, StoreError> {
+        match &*self.pools {
             // A transaction that began as a reader could not become a writer when somebody else has written since.
             Pools::Sqlite { writer, .. } => {
-                writer.begin_with("BEGIN IMMEDIATE").await.map(Transaction::sqlite)
+                let begun =
+                    writer.begin_with("BEGIN IMMEDIATE").await.map_err(|source| self.error(source))?;
+                Ok(Transaction::sqlite(begun, &self.label))
             }
-            Pools::Postgres(pool) => pool.begin().await.map(Transaction::postgres),
-        };
-        begun.map(|transaction| transaction.of(&self.label)).map_err(|source| self.error(source))
+            Pools::Postgres(pools) => {
+                Transaction::postgres(pools.pool(&scope).clone(), scope, &self.label).await
+            }
+        }
+    }
+
+    /// Whether it is PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(&*self.pools, Pools::Postgres(_))
     }
 
     /// Ends every connection.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use sqlx::{Postgres, Sqlite};
+use sqlx::{PgPool, Sqlite};
 
-use crate::{Row, Statement, StoreError, row::Inner};
+use self::postgres::PostgresTransaction;
+use crate::{Row, Statement, StoreError, row::Inner, scope::Scope};
+
+mod postgres;
 
 /// Statements that happen whole or not at all. One that is dropped without [`Transaction::commit`] has not happened.
 #[derive(Debug)]
@@ -16,20 +19,18 @@ pub struct Transaction {
 #[derive(Debug)]
 enum Either {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(PostgresTransaction),
 }
 
 impl Transaction {
-    pub(crate) fn sqlite(transaction: sqlx::Transaction<'static, Sqlite>) -> Self {
-        Self { inner: Either::Sqlite(transaction), label: "".into() }
+    pub(crate) fn sqlite(transaction: sqlx::Transaction<'static, Sqlite>, label: &Arc<str>) -> Self {
+        Self { inner: Either::Sqlite(transaction), label: Arc::clone(label) }
     }
 
-    pub(crate) fn postgres(transaction: sqlx::Transaction<'static, Postgres>) -> Self {
-        Self { inner: Either::Postgres(transaction), label: "".into() }
-    }
-
-    pub(crate) fn of(self, label: &Arc<str>) -> Self {
-        Self { label: Arc::clone(label), ..self }
+    pub(crate) async fn postgres(pool: PgPool, scope: Scope, label: &Arc<str>) -> Result<Self, StoreError> {
+        let begun = PostgresTransaction::begin(pool, scope).await;
+        let inner = begun.map(Either::Postgres).map_err(|source| StoreError::of(label, source))?;
+        Ok(Self { inner, label: Arc::clone(label) })
     }
 
     /// The rows that a query finds.
@@ -40,7 +41,7 @@ impl Transaction {
                 rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Sqlite(row))).collect())
             }
             Either::Postgres(transaction) => {
-                let rows = statement.prepare().fetch_all(&mut **transaction).await;
+                let rows = transaction.rows(statement).await;
                 rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Postgres(row))).collect())
             }
         };
@@ -58,9 +59,7 @@ impl Transaction {
             Either::Sqlite(transaction) => {
                 statement.prepare().execute(&mut **transaction).await.map(|done| done.rows_affected())
             }
-            Either::Postgres(transaction) => {
-                statement.prepare().execute(&mut **transaction).await.map(|done| done.rows_affected())
-            }
+            Either::Postgres(transaction) => transaction.execute(statement).await,
         };
         done.map_err(|source| StoreError::of(&self.label, source))
     }
@@ -78,18 +77,23 @@ impl Transaction {
     pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
         let done = match &mut self.inner {
             Either::Sqlite(transaction) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
-            Either::Postgres(transaction) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
+            Either::Postgres(transaction) => transaction.run(sql).await,
         };
         done.map_err(|source| StoreError::of(&self.label, source))
     }
 
-    /// Waits until no other gateway changes the schema. SQLite's transactions are alone anyway.
-    pub(crate) async fn lock_schema(&mut self) -> Result<(), StoreError> {
+    /// The same, where it is PostgreSQL.
+    pub(crate) async fn run_on_postgres(&mut self, sql: &'static str) -> Result<(), StoreError> {
         match &self.inner {
             Either::Sqlite(_) => Ok(()),
-            // The number is `bartizan` read as ASCII.
-            Either::Postgres(_) => self.run("SELECT pg_advisory_xact_lock(7089074238543061358)").await,
+            Either::Postgres(_) => self.run(sql).await,
         }
+    }
+
+    /// Waits until no other gateway changes the schema. SQLite's transactions are alone anyway.
+    pub(crate) async fn lock_schema(&mut self) -> Result<(), StoreError> {
+        // The number is `bartizan` read as ASCII.
+        self.run_on_postgres("SELECT pg_advisory_xact_lock(7089074238543061358)").await
     }
 
     /// The name of this table in the catalogue, if it is there.

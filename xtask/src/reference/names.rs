@@ -93,6 +93,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_name_on_the_pages_is_one_of_the_code() {
+        check().unwrap();
+    }
+
+    #[test]
     fn rooms_and_the_prefix_are_not_metrics() {
         let rooms = ["bartizan_gateway".to_owned()];
         let code = r#"counter!("bartizan_requests_total", "route" => 1); filter("bartizan_gateway"); "bartizan_gateway=debug"; "bartizan_""#;

@@ -83,6 +83,17 @@ const DENY: Tool = Tool {
     purpose: "checks licences and sources of dependencies",
 };
 
+const FUZZ: Tool = Tool {
+    program: "cargo-fuzz",
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    options: &[],
+    purpose: "builds and runs the fuzz targets",
+};
+
+/// What fuzz targets are instrumented with is not in a stable toolchain.
+const NIGHTLY: &str = "nightly";
+
 /// With their versions, the environment is renewed when one changes, and what each is for.
 const PYTHON: [(&str, &str); 4] = [
     ("schemathesis==4.32.5", "tests the admin API"),
@@ -102,6 +113,7 @@ pub(super) struct Missing {
     pub(super) python: Vec<&'static str>,
     pub(super) observatory: bool,
     pub(super) components: Vec<&'static str>,
+    pub(super) toolchain: Option<&'static str>,
     lines: Vec<String>,
 }
 
@@ -130,6 +142,11 @@ impl Missing {
             missing.debian(CXX_COMPILER);
             missing.tool(DENY);
             missing.components();
+        }
+        if setup.fuzz {
+            missing.debian(CXX_COMPILER);
+            missing.tool(FUZZ);
+            missing.nightly();
         }
         missing
     }
@@ -191,6 +208,13 @@ impl Missing {
             self.lines
                 .push(format!("{} from npm, into `target`: tests security headers", observatory::package()));
             self.observatory = true;
+        }
+    }
+
+    fn nightly(&mut self) {
+        if command::output(command("rustup", &["run", NIGHTLY, "rustc", "--version"])).is_err() {
+            self.lines.push(format!("rustup's {NIGHTLY} toolchain: instruments the fuzz targets"));
+            self.toolchain = Some(NIGHTLY);
         }
     }
 

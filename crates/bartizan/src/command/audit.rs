@@ -7,9 +7,9 @@ use bartizan_control::{AuditTrail, Timestamp};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    admin::AdminOptions,
+    asking::{Asking, list},
     command::addresses::duration,
-    output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print},
+    output::{BAD, Cell, FAINT, GOOD, PLAIN},
 };
 
 /// Show the audit trail: logins, failures and every change of accounts, keys, services and roles.
@@ -45,6 +45,9 @@ struct List {
     /// To whom or what: an id or an e-mail address.
     #[arg(long)]
     subject: Option<String>,
+    /// What concerns this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
     /// How it went.
     #[arg(long)]
     outcome: Option<Outcome>,
@@ -57,11 +60,8 @@ struct List {
     /// How many entries at most, 1 to 1000.
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 impl Audit {
@@ -73,7 +73,7 @@ impl Audit {
 
 impl List {
     async fn run(self) -> Result<()> {
-        let Self { action, actor, subject, outcome, duration, after, limit, json, admin } = self;
+        let Self { action, actor, subject, organization, outcome, duration, after, limit, asking } = self;
         let since = duration.and_then(|duration| SystemTime::now().checked_sub(duration));
         let outcome = outcome.map(|outcome| match outcome {
             Outcome::Done => "done".to_owned(),
@@ -83,32 +83,28 @@ impl List {
             ("action", action),
             ("actor", actor),
             ("subject", subject),
+            ("organization", organization),
             ("outcome", outcome),
             ("since", since.map(|since| Timestamp::from(since).to_string())),
             ("after", after),
             ("limit", Some(limit.to_string())),
         ];
         let query: Vec<_> = texts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
-        let trail: AuditTrail = admin.client()?.get("v1/audit", &query).await?;
-        if json {
-            return print(serde_json::to_string_pretty(&trail)?);
-        }
-        if trail.entries.is_empty() {
-            return print("nothing of this kind has happened");
-        }
-        let mut table = Table::new(&["WHEN", "ACTION", "OUTCOME", "BY", "TO", "FROM", "ID"]);
-        for entry in &trail.entries {
-            let style = if entry.outcome == "done" { GOOD } else { BAD };
-            table.row([
-                Cell::new(PLAIN, entry.at.to_string()),
-                Cell::new(PLAIN, &entry.action),
-                Cell::new(style, &entry.outcome),
-                Cell::new(PLAIN, &entry.actor),
-                Cell::new(PLAIN, &entry.subject),
-                Cell::new(FAINT, &entry.address),
-                Cell::new(FAINT, &entry.id),
-            ]);
-        }
-        print(table)
+        let trail: AuditTrail = asking.client()?.get("v1/audit", &query).await?;
+        let head = ["WHEN", "ACTION", "OUTCOME", "BY", "TO", "FROM", "ID"];
+        asking.print(&trail, |trail| {
+            list(&trail.entries, "nothing of this kind has happened", head, |entry| {
+                let style = if entry.outcome == "done" { GOOD } else { BAD };
+                [
+                    Cell::new(PLAIN, entry.at.to_string()),
+                    Cell::new(PLAIN, &entry.action),
+                    Cell::new(style, &entry.outcome),
+                    Cell::new(PLAIN, &entry.actor),
+                    Cell::new(PLAIN, &entry.subject),
+                    Cell::new(FAINT, &entry.address),
+                    Cell::new(FAINT, &entry.id),
+                ]
+            })
+        })
     }
 }

@@ -84,7 +84,7 @@ impl Check {
 
 /// Reads what the configuration names: certificates, keys, authorities. The runtime is there because a gateway needs
 /// one; it never runs, so that nothing is asked of the network.
-fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Vec<Diagnostic>> {
+pub(super) fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Vec<Diagnostic>> {
     let unusable = |subject: Option<&str>, message: String| vec![Diagnostic::in_use(path, subject, message)];
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| unusable(None, format!("cannot start the runtime: {error}")))?;

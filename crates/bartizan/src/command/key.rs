@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
 use crate::{
-    admin::{AdminOptions, segment},
+    admin::segment,
+    asking::{Asking, list},
     command::addresses::duration,
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
@@ -32,6 +33,8 @@ enum Command {
     Create(Create),
     /// List keys, the newest first.
     List(List),
+    /// Show one key.
+    Show(One),
     /// Give a key another secret, shown once. The one so far works a while longer with `--overlap`.
     Rotate(Rotate),
     /// Refuse a key until it is resumed.
@@ -65,7 +68,7 @@ struct Create {
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -85,11 +88,8 @@ struct List {
     /// Those after the key with this id: a list has a thousand keys.
     #[arg(long, value_name = "ID")]
     after: Option<String>,
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -100,7 +100,7 @@ struct Rotate {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     overlap: Option<Duration>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -111,7 +111,7 @@ struct Suspend {
     #[arg(long)]
     reason: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -119,7 +119,7 @@ struct One {
     /// The id of the key (see `bartizan key list`).
     key: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 impl Key {
@@ -127,18 +127,25 @@ impl Key {
         match self.command {
             Command::Create(command) => command.run().await,
             Command::List(command) => command.run().await,
-            Command::Rotate(Rotate { key, overlap, admin }) => {
+            Command::Show(One { key, asking }) => {
+                asking.print(&asking.client()?.get(&path(&key, ""), &[]).await?, show)
+            }
+            Command::Rotate(Rotate { key, overlap, asking }) => {
                 let body = Overlap { overlap_seconds: overlap.unwrap_or_default().as_secs() };
-                tell(&admin.client()?.post_json(&path(&key, "/rotate"), &body).await?)
+                asking.print(&asking.client()?.post_json(&path(&key, "/rotate"), &body).await?, tell)
             }
-            Command::Suspend(Suspend { key, reason, admin }) => {
+            Command::Suspend(Suspend { key, reason, asking }) => {
                 let body = Suspension { reason };
-                show(&admin.client()?.post_json(&path(&key, "/suspend"), &body).await?)
+                asking.print(&asking.client()?.post_json(&path(&key, "/suspend"), &body).await?, show)
             }
-            Command::Resume(One { key, admin }) => show(&admin.client()?.post(&path(&key, "/resume")).await?),
-            Command::Revoke(One { key, admin }) => {
-                let gone: ApiKey = admin.client()?.delete(&path(&key, ""), &[]).await?;
-                print(format_args!("{} ({}) is revoked", printable(&gone.name), gone.hint))
+            Command::Resume(One { key, asking }) => {
+                asking.print(&asking.client()?.post(&path(&key, "/resume")).await?, show)
+            }
+            Command::Revoke(One { key, asking }) => {
+                let gone: ApiKey = asking.client()?.delete(&path(&key, ""), &[]).await?;
+                asking.print(&gone, |gone| {
+                    print(format_args!("{} ({}) is revoked", printable(&gone.name), gone.hint))
+                })
             }
         }
     }
@@ -146,40 +153,34 @@ impl Key {
 
 impl Create {
     async fn run(self) -> Result<()> {
-        let Self { name, user, service, organization, permissions, addresses, duration, admin } = self;
+        let Self { name, user, service, organization, permissions, addresses, duration, asking } = self;
         let expires = duration.map(|duration| (SystemTime::now() + duration).into());
         let new = NewApiKey { name, user, service, organization, permissions, addresses, expires };
-        tell(&admin.client()?.post_json("v1/keys", &new).await?)
+        asking.print(&asking.client()?.post_json("v1/keys", &new).await?, tell)
     }
 }
 
 impl List {
     async fn run(self) -> Result<()> {
-        let Self { user, service, organization, revoked, after, json, admin } = self;
+        let Self { user, service, organization, revoked, after, asking } = self;
         let texts = [("user", user), ("service", service), ("organization", organization), ("after", after)];
         let query = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
         let query: Vec<_> = query.chain(revoked.then(|| ("revoked", "true".to_owned()))).collect();
-        let listed: ApiKeys = admin.client()?.get("v1/keys", &query).await?;
-        if json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        if listed.keys.is_empty() {
-            return print(
-                "no keys: make one with `bartizan key create NAME --user EMAIL --permission PERMISSION`",
-            );
-        }
-        let mut table = Table::new(&["NAME", "KEY", "PERMISSIONS", "STATE", "LAST USED", "ID"]);
-        for key in &listed.keys {
-            table.row([
-                Cell::new(PLAIN, &key.name),
-                Cell::new(PLAIN, &key.hint),
-                Cell::new(PLAIN, key.permissions.join(" ")),
-                state(key),
-                Cell::new(PLAIN, last_used(key)),
-                Cell::new(FAINT, &key.id),
-            ]);
-        }
-        print(table)
+        let listed: ApiKeys = asking.client()?.get("v1/keys", &query).await?;
+        let none = "no keys: make one with `bartizan key create NAME --user EMAIL --permission PERMISSION`";
+        let head = ["NAME", "KEY", "PERMISSIONS", "STATE", "LAST USED", "ID"];
+        asking.print(&listed, |listed| {
+            list(&listed.keys, none, head, |key| {
+                [
+                    Cell::new(PLAIN, &key.name),
+                    Cell::new(PLAIN, &key.hint),
+                    Cell::new(PLAIN, key.permissions.join(" ")),
+                    state(key),
+                    Cell::new(PLAIN, last_used(key)),
+                    Cell::new(FAINT, &key.id),
+                ]
+            })
+        })
     }
 }
 

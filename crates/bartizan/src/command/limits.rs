@@ -65,6 +65,13 @@ impl Which {
     }
 }
 
+/// A key, with its policy before it where only that one is meant.
+fn of_policy(mut words: Vec<String>) -> Result<(Option<Name>, Option<String>)> {
+    let key = words.pop();
+    key.as_deref().map_or(Ok(()), check)?;
+    Ok((words.pop().map(|policy| policy.parse()).transpose()?, key))
+}
+
 /// Whether the admin API can be asked about this key.
 fn check(key: &str) -> Result<()> {
     let is_short = key.chars().count() <= LONGEST_LIMIT_VALUE;

@@ -1,6 +1,6 @@
 //! `bartizan migrate`: the schema of the store.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use bartizan_store::Store;
@@ -15,7 +15,7 @@ use crate::{
 /// Bring the schema of the store up to date, as `run` does when it starts.
 #[derive(Debug, Args)]
 pub(crate) struct Migrate {
-    /// Only say what is missing.
+    /// Only say what is missing. The exit status is 1 where something is.
     #[arg(long)]
     dry_run: bool,
     /// The configuration. Without it the same that `run` takes by default.
@@ -27,16 +27,18 @@ pub(crate) struct Migrate {
 }
 
 impl Migrate {
-    pub(crate) async fn run(self) -> Result<()> {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
         let state = StateDirectory::locate(self.state_dir)?;
         let loaded = document::load(&document::find(self.config)?, Some(&state))?;
         let location = accounts::location(&loaded.config, &state);
         if !self.dry_run {
             state.create()?;
-            Store::open(&location).await?.close().await;
+            Store::migrate(&location).await?;
         }
         let mut table = Table::new(&["VERSION", "NAME", "STATE"]);
+        let mut is_whole = true;
         for status in Store::migrations(&location).await? {
+            is_whole &= status.applied;
             let (style, state) = if status.applied { (GOOD, "applied") } else { (ATTENTION, "missing") };
             table.row([
                 Cell::new(PLAIN, status.migration.version.to_string()),
@@ -44,6 +46,7 @@ impl Migrate {
                 Cell::new(style, state),
             ]);
         }
-        print(format_args!("{location}\n\n{table}"))
+        print(format_args!("{location}\n\n{table}"))?;
+        Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

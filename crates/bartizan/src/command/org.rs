@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 
 use crate::{
     admin::{AdminOptions, segment},
+    asking::{Asking, list},
     command::user::change_role,
-    output::{Cell, FAINT, PLAIN, Table, print, printable},
+    output::{BAD, Cell, FAINT, GOOD, PLAIN, print, printable},
 };
 
 /// Make and show organisations, and say who is what in them.
@@ -41,7 +42,7 @@ enum Member {
 #[derive(Debug, Args)]
 struct Which {
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -49,7 +50,7 @@ struct One {
     /// The name.
     organization: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -68,18 +69,21 @@ struct Change {
 impl Org {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
-            Command::Create(One { organization: name, admin }) => {
+            Command::Create(One { organization: name, asking }) => {
                 let new = NewOrganization { name };
-                let made: Organization = admin.client()?.post_json("v1/organizations", &new).await?;
-                print(format_args!("{} has the id {}", printable(&made.name), printable(&made.id)))
+                let made: Organization = asking.client()?.post_json("v1/organizations", &new).await?;
+                asking.print(&made, |made| {
+                    print(format_args!("{} has the id {}", printable(&made.name), printable(&made.id)))
+                })
             }
-            Command::List(Which { admin }) => {
-                let listed: Organizations = admin.client()?.get("v1/organizations", &[]).await?;
-                let mut table = Table::new(&["NAME", "ID"]);
-                for organization in &listed.organizations {
-                    table.row([Cell::new(PLAIN, &organization.name), Cell::new(FAINT, &organization.id)]);
-                }
-                print(table)
+            Command::List(Which { asking }) => {
+                let listed: Organizations = asking.client()?.get("v1/organizations", &[]).await?;
+                let none = "no organisations: make one with `bartizan org create NAME`";
+                asking.print(&listed, |listed| {
+                    list(&listed.organizations, none, ["NAME", "ID"], |organization| {
+                        [Cell::new(PLAIN, &organization.name), Cell::new(FAINT, &organization.id)]
+                    })
+                })
             }
             Command::Member(member) => member.run().await,
         }
@@ -89,18 +93,22 @@ impl Org {
 impl Member {
     async fn run(self) -> Result<()> {
         match self {
-            Self::List(One { organization, admin }) => {
+            Self::List(One { organization, asking }) => {
                 let path = format!("v1/organizations/{}/members", segment(&organization));
-                let listed: Members = admin.client()?.get(&path, &[]).await?;
-                let mut table = Table::new(&["EMAIL", "ROLE", "ID"]);
-                for member in &listed.members {
-                    table.row([
-                        Cell::new(PLAIN, &member.email),
-                        Cell::new(PLAIN, &member.role),
-                        Cell::new(FAINT, &member.user),
-                    ]);
-                }
-                print(table)
+                let listed: Members = asking.client()?.get(&path, &[]).await?;
+                let none = "no members: add one with `bartizan org member add`";
+                asking.print(&listed, |listed| {
+                    list(&listed.members, none, ["EMAIL", "ROLE", "STATE", "ID"], |member| {
+                        let is_suspended = member.suspended.is_some();
+                        let (style, state) = if is_suspended { (BAD, "suspended") } else { (GOOD, "active") };
+                        [
+                            Cell::new(PLAIN, &member.email),
+                            Cell::new(PLAIN, &member.role),
+                            Cell::new(style, state),
+                            Cell::new(FAINT, &member.user),
+                        ]
+                    })
+                })
             }
             Self::Add(change) => change.make(true).await,
             Self::Remove(change) => change.make(false).await,

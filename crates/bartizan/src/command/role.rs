@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 
 use crate::{
     admin::{AdminOptions, segment},
+    asking::{Asking, list},
     command::addresses::duration,
-    output::{Cell, FAINT, PLAIN, Table, print, printable},
+    output::{Cell, FAINT, PLAIN, print, printable},
 };
 
 /// Make and show the roles of an organisation's own, and give roles to people and services there.
@@ -43,11 +44,8 @@ enum Command {
 struct Whose {
     /// The organisation, by id or name.
     organization: String,
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -60,7 +58,7 @@ struct Create {
     #[arg(long = "permission", value_name = "PERMISSION", required = true)]
     permissions: Vec<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -118,10 +116,12 @@ impl Role {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
             Command::List(command) => command.list_roles().await,
-            Command::Create(Create { organization, name, permissions, admin }) => {
+            Command::Create(Create { organization, name, permissions, asking }) => {
                 let new = NewRole { name, permissions };
-                let made: Known = admin.client()?.post_json(&path(&organization, "roles"), &new).await?;
-                print(format_args!("{} grants {}", printable(&made.name), made.permissions.join(" ")))
+                let made: Known = asking.client()?.post_json(&path(&organization, "roles"), &new).await?;
+                asking.print(&made, |made| {
+                    print(format_args!("{} grants {}", printable(&made.name), made.permissions.join(" ")))
+                })
             }
             Command::Delete(Delete { organization, name, admin }) => {
                 let query = [("role", name)];
@@ -137,38 +137,35 @@ impl Role {
 
 impl Whose {
     async fn list_roles(self) -> Result<()> {
-        let listed: Roles = self.admin.client()?.get(&path(&self.organization, "roles"), &[]).await?;
-        if self.json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        if listed.roles.is_empty() {
-            return print("no roles of its own: make one with `bartizan role create`");
-        }
-        let mut table = Table::new(&["NAME", "PERMISSIONS"]);
-        for role in &listed.roles {
-            table.row([Cell::new(PLAIN, &role.name), Cell::new(PLAIN, role.permissions.join(" "))]);
-        }
-        print(table)
+        let Self { organization, asking } = self;
+        let listed: Roles = asking.client()?.get(&path(&organization, "roles"), &[]).await?;
+        let none = "no roles of its own: make one with `bartizan role create`";
+        asking.print(&listed, |listed| {
+            list(&listed.roles, none, ["NAME", "PERMISSIONS"], |role| {
+                [Cell::new(PLAIN, &role.name), Cell::new(PLAIN, role.permissions.join(" "))]
+            })
+        })
     }
 
     async fn list_bindings(self) -> Result<()> {
-        let listed: Bindings = self.admin.client()?.get(&path(&self.organization, "bindings"), &[]).await?;
-        if self.json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        let mut table = Table::new(&["WHO", "ROLE", "SCOPE", "ENDS", "ID"]);
-        for binding in &listed.bindings {
-            let scope = if binding.scope.is_empty() { "all of it".into() } else { binding.scope.join(" ") };
-            let ends = binding.expires.map_or_else(|| "never".into(), |at| at.to_string());
-            table.row([
-                Cell::new(PLAIN, &binding.name),
-                Cell::new(PLAIN, &binding.role),
-                Cell::new(PLAIN, scope),
-                Cell::new(PLAIN, ends),
-                Cell::new(FAINT, binding.user.as_ref().or(binding.service.as_ref()).map_or("", |id| id)),
-            ]);
-        }
-        print(table)
+        let Self { organization, asking } = self;
+        let listed: Bindings = asking.client()?.get(&path(&organization, "bindings"), &[]).await?;
+        let none = "nobody has a role here: give one with `bartizan role bind`";
+        asking.print(&listed, |listed| {
+            list(&listed.bindings, none, ["WHO", "ROLE", "SCOPE", "ENDS", "ID"], |binding| {
+                let scope =
+                    if binding.scope.is_empty() { "all of it".into() } else { binding.scope.join(" ") };
+                let ends = binding.expires.map_or_else(|| "never".into(), |at| at.to_string());
+                let id = binding.user.as_ref().or(binding.service.as_ref());
+                [
+                    Cell::new(PLAIN, &binding.name),
+                    Cell::new(PLAIN, &binding.role),
+                    Cell::new(PLAIN, scope),
+                    Cell::new(PLAIN, ends),
+                    Cell::new(FAINT, id.map_or("", |id| id)),
+                ]
+            })
+        })
     }
 }
 

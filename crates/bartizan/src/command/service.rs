@@ -11,7 +11,8 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
 use crate::{
-    admin::{AdminOptions, segment},
+    admin::segment,
+    asking::{Asking, list},
     command::addresses::duration,
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
@@ -63,7 +64,7 @@ struct Create {
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -71,11 +72,8 @@ struct List {
     /// Those of this organisation, by id or name.
     #[arg(long = "org", value_name = "NAME")]
     organization: Option<String>,
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -83,7 +81,7 @@ struct One {
     /// Its client id (see `bartizan service list`).
     service: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -94,7 +92,7 @@ struct Rotate {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     overlap: Option<Duration>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -105,7 +103,7 @@ struct Suspend {
     #[arg(long)]
     reason: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -115,7 +113,7 @@ struct SetPermissions {
     /// All that it may do, beside its roles; nothing: nothing.
     permissions: Vec<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -134,7 +132,7 @@ struct AddCredential {
     #[arg(long, value_name = "NAME")]
     certificate: Option<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -144,42 +142,43 @@ struct RemoveCredential {
     /// The id of the credential (see `bartizan service show`).
     credential: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 impl Service {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
-            Command::Create(Create { organization, name, permissions, admin }) => {
+            Command::Create(Create { organization, name, permissions, asking }) => {
                 let new = NewService { organization, name, permissions };
-                tell(&admin.client()?.post_json("v1/services", &new).await?)
+                asking.print(&asking.client()?.post_json("v1/services", &new).await?, tell)
             }
             Command::List(command) => command.run().await,
-            Command::Show(One { service, admin }) => {
-                show(&admin.client()?.get(&path(&service, ""), &[]).await?)
+            Command::Show(One { service, asking }) => {
+                asking.print(&asking.client()?.get(&path(&service, ""), &[]).await?, show)
             }
-            Command::Rotate(Rotate { service, overlap, admin }) => {
+            Command::Rotate(Rotate { service, overlap, asking }) => {
                 let body = Overlap { overlap_seconds: overlap.unwrap_or_default().as_secs() };
-                tell(&admin.client()?.post_json(&path(&service, "/rotate"), &body).await?)
+                asking.print(&asking.client()?.post_json(&path(&service, "/rotate"), &body).await?, tell)
             }
-            Command::Suspend(Suspend { service, reason, admin }) => {
-                show(&admin.client()?.post_json(&path(&service, "/suspend"), &Suspension { reason }).await?)
+            Command::Suspend(Suspend { service, reason, asking }) => {
+                let body = Suspension { reason };
+                asking.print(&asking.client()?.post_json(&path(&service, "/suspend"), &body).await?, show)
             }
-            Command::Resume(One { service, admin }) => {
-                show(&admin.client()?.post(&path(&service, "/resume")).await?)
+            Command::Resume(One { service, asking }) => {
+                asking.print(&asking.client()?.post(&path(&service, "/resume")).await?, show)
             }
-            Command::SetPermissions(SetPermissions { service, permissions, admin }) => {
+            Command::SetPermissions(SetPermissions { service, permissions, asking }) => {
                 let body = ServicePermissions { permissions };
-                show(&admin.client()?.post_json(&path(&service, "/permissions"), &body).await?)
+                asking.print(&asking.client()?.post_json(&path(&service, "/permissions"), &body).await?, show)
             }
             Command::AddCredential(command) => command.run().await,
-            Command::RemoveCredential(RemoveCredential { service, credential, admin }) => {
+            Command::RemoveCredential(RemoveCredential { service, credential, asking }) => {
                 let query = [("credential", credential)];
-                show(&admin.client()?.delete(&path(&service, "/credentials"), &query).await?)
+                asking.print(&asking.client()?.delete(&path(&service, "/credentials"), &query).await?, show)
             }
-            Command::Delete(One { service, admin }) => {
-                let gone: Known = admin.client()?.delete(&path(&service, ""), &[]).await?;
-                print(format_args!("{} is forgotten", printable(&gone.name)))
+            Command::Delete(One { service, asking }) => {
+                let gone: Known = asking.client()?.delete(&path(&service, ""), &[]).await?;
+                asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.name))))
             }
         }
     }
@@ -187,36 +186,33 @@ impl Service {
 
 impl List {
     async fn run(self) -> Result<()> {
-        let query: Vec<_> = self.organization.into_iter().map(|name| ("organization", name)).collect();
-        let listed: Services = self.admin.client()?.get("v1/services", &query).await?;
-        if self.json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        if listed.services.is_empty() {
-            return print("no services: make one with `bartizan service create ORGANISATION NAME`");
-        }
-        let mut table = Table::new(&["NAME", "ORGANISATION", "PERMISSIONS", "STATE", "CLIENT ID"]);
-        for service in &listed.services {
-            table.row([
-                Cell::new(PLAIN, &service.name),
-                Cell::new(FAINT, &service.organization),
-                Cell::new(PLAIN, service.permissions.join(" ")),
-                state(service),
-                Cell::new(PLAIN, &service.id),
-            ]);
-        }
-        print(table)
+        let Self { organization, asking } = self;
+        let query: Vec<_> = organization.into_iter().map(|name| ("organization", name)).collect();
+        let listed: Services = asking.client()?.get("v1/services", &query).await?;
+        let none = "no services: make one with `bartizan service create ORGANISATION NAME`";
+        let head = ["NAME", "ORGANISATION", "PERMISSIONS", "STATE", "CLIENT ID"];
+        asking.print(&listed, |listed| {
+            list(&listed.services, none, head, |service| {
+                [
+                    Cell::new(PLAIN, &service.name),
+                    Cell::new(FAINT, &service.organization),
+                    Cell::new(PLAIN, service.permissions.join(" ")),
+                    state(service),
+                    Cell::new(PLAIN, &service.id),
+                ]
+            })
+        })
     }
 }
 
 impl AddCredential {
     async fn run(self) -> Result<()> {
-        let Self { service, keys, certificate, admin } = self;
+        let Self { service, keys, certificate, asking } = self;
         let keys = keys.map(|path| {
             fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
         });
         let new = NewCredential { keys: keys.transpose()?, certificate };
-        show(&admin.client()?.post_json(&path(&service, "/credentials"), &new).await?)
+        asking.print(&asking.client()?.post_json(&path(&service, "/credentials"), &new).await?, show)
     }
 }
 

@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 
 use crate::{
     admin::{AdminOptions, segment},
+    asking::{Asking, list},
     failure::Misuse,
-    output::{Cell, FAINT, PLAIN, Table, print, printable},
+    output::{Cell, FAINT, PLAIN, print, printable},
 };
 
 /// See who is logged in, and end sessions.
@@ -30,11 +31,8 @@ struct List {
     /// Only those of this person, by id or e-mail address.
     #[arg(long)]
     user: Option<String>,
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -63,25 +61,20 @@ impl Session {
 impl List {
     async fn run(self) -> Result<()> {
         let query: Vec<_> = self.user.into_iter().map(|user| ("user", user)).collect();
-        let listed: Sessions = self.admin.client()?.get("v1/sessions", &query).await?;
-        if self.json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        if listed.sessions.is_empty() {
-            return print("nobody is logged in");
-        }
-        let mut table = Table::new(&["SESSION", "USER", "BEGAN", "LAST USED", "FROM", "CLIENT"]);
-        for session in &listed.sessions {
-            table.row([
-                Cell::new(PLAIN, &session.id),
-                Cell::new(FAINT, &session.user),
-                Cell::new(PLAIN, session.created.to_string()),
-                Cell::new(PLAIN, session.seen.to_string()),
-                Cell::new(PLAIN, &session.address),
-                Cell::new(FAINT, &session.client),
-            ]);
-        }
-        print(table)
+        let listed: Sessions = self.asking.client()?.get("v1/sessions", &query).await?;
+        let head = ["SESSION", "USER", "BEGAN", "LAST USED", "FROM", "CLIENT"];
+        self.asking.print(&listed, |listed| {
+            list(&listed.sessions, "nobody is logged in", head, |session| {
+                [
+                    Cell::new(PLAIN, &session.id),
+                    Cell::new(FAINT, &session.user),
+                    Cell::new(PLAIN, session.created.to_string()),
+                    Cell::new(PLAIN, session.seen.to_string()),
+                    Cell::new(PLAIN, &session.address),
+                    Cell::new(FAINT, &session.client),
+                ]
+            })
+        })
     }
 }
 

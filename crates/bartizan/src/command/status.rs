@@ -1,7 +1,9 @@
 //! `bartizan status`.
 
 use anyhow::Result;
-use bartizan_control::{ListenerKind, Status as Running, TargetHealth, Upstreams};
+use bartizan_control::{
+    ComponentHealth, Components, ListenerKind, Status as Running, TargetHealth, Upstreams,
+};
 use clap::Args;
 use serde_json::json;
 
@@ -25,17 +27,17 @@ impl Status {
         let client = self.admin.client()?;
         let status: Running = client.get("v1/status", &[]).await?;
         let upstreams: Upstreams = client.get("v1/upstreams", &[]).await?;
+        let components: Components = client.get("v1/components", &[]).await?;
         if self.json {
-            return print(format_args!(
-                "{:#}",
-                json!({ "status": status, "upstreams": upstreams.upstreams })
-            ));
+            let upstreams = upstreams.upstreams;
+            let answer = json!({ "status": status, "components": components, "upstreams": upstreams });
+            return print(format_args!("{answer:#}"));
         }
-        print(format_args!("{}\n\n{}", facts(&status), targets(&upstreams)))
+        print(format_args!("{}\n\n{}", facts(&status, &components), targets(&upstreams)))
     }
 }
 
-fn facts(status: &Running) -> Table {
+fn facts(status: &Running, components: &Components) -> Table {
     let mut table = Table::default();
     let mut fact = |name: &str, value: Cell| table.row([Cell::new(FAINT, name), value]);
     let state = match (status.draining, status.ready) {
@@ -55,7 +57,25 @@ fn facts(status: &Running) -> Table {
     if let Some(failure) = &configuration.last_failure {
         fact("last change", Cell::new(BAD, format!("not taken: {}", failure.message)));
     }
+    let Components { store, shared_store, signing_keys } = components;
+    for (name, health) in [("store", store), ("shared store", shared_store)] {
+        if let Some(health) = health {
+            fact(name, working(*health));
+        }
+    }
+    if let Some(keys) = signing_keys {
+        let rotates =
+            keys.active.as_ref().map(|active| format!("{}, until {}", active.algorithm, active.rotates));
+        fact("token keys", rotates.map_or_else(|| working(keys.health), Cell::from));
+    }
     table
+}
+
+fn working(health: ComponentHealth) -> Cell {
+    match health {
+        ComponentHealth::Working => Cell::new(GOOD, "working"),
+        ComponentHealth::Failing => Cell::new(BAD, "failing: see the log"),
+    }
 }
 
 fn targets(upstreams: &Upstreams) -> Table {

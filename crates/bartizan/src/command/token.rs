@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use crate::{
     admin::AdminOptions,
-    output::{Cell, FAINT, PLAIN, Table, print, printable},
+    asking::{Asking, list},
+    output::{Cell, FAINT, PLAIN, print, printable},
 };
 
 /// See what tokens the gateway has issued for, and end them.
@@ -29,11 +30,8 @@ struct List {
     /// Only what this person has authorised, by id or e-mail address.
     #[arg(long)]
     user: Option<String>,
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -74,25 +72,20 @@ impl List {
     async fn run(self) -> Result<()> {
         let query: Vec<_> = self.user.into_iter().map(|user| ("user", user)).collect();
         let listed: TokenAuthorizations =
-            self.admin.client()?.get("v1/tokens/authorizations", &query).await?;
-        if self.json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        if listed.authorizations.is_empty() {
-            return print("nobody has authorised anything");
-        }
-        let mut table = Table::new(&["AUTHORIZATION", "CLIENT", "USER", "BEGAN", "LAST USED", "SCOPE"]);
-        for authorization in &listed.authorizations {
-            table.row([
-                Cell::new(PLAIN, &authorization.id),
-                Cell::new(PLAIN, &authorization.client),
-                Cell::new(FAINT, &authorization.user),
-                Cell::new(PLAIN, authorization.created.to_string()),
-                Cell::new(PLAIN, authorization.seen.to_string()),
-                Cell::new(FAINT, &authorization.scope),
-            ]);
-        }
-        print(table)
+            self.asking.client()?.get("v1/tokens/authorizations", &query).await?;
+        let head = ["AUTHORIZATION", "CLIENT", "USER", "BEGAN", "LAST USED", "SCOPE"];
+        self.asking.print(&listed, |listed| {
+            list(&listed.authorizations, "nobody has authorised anything", head, |authorization| {
+                [
+                    Cell::new(PLAIN, &authorization.id),
+                    Cell::new(PLAIN, &authorization.client),
+                    Cell::new(FAINT, &authorization.user),
+                    Cell::new(PLAIN, authorization.created.to_string()),
+                    Cell::new(PLAIN, authorization.seen.to_string()),
+                    Cell::new(FAINT, &authorization.scope),
+                ]
+            })
+        })
     }
 }
 

@@ -3,13 +3,14 @@
 use std::io::Read;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bartizan_control::{HeldRole, Invitation, OperatorInvitation, User as Known, Users};
-use clap::{Args, Subcommand};
+use bartizan_control::{HeldRole, Invitation, OperatorInvitation, Suspension, User as Known, Users};
+use clap::{Args, Subcommand, builder::ArgPredicate};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::{
     admin::{AdminClient, AdminOptions, RenamedAdminOptions, segment},
+    asking::{Asking, list},
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
 
@@ -32,18 +33,21 @@ enum Command {
     List(List),
     /// Show one person.
     Show(One),
-    /// Let a person in no longer, and end their sessions.
-    Disable(One),
-    /// Let a person in again.
-    Enable(One),
+    /// Let a person in no longer, and end their sessions; with `--org` suspend them there only.
+    #[command(
+        after_help = "Examples:\n  bartizan user disable bob@shop.test\n  bartizan user disable bob@shop.test --org Acme --reason 'has left the team'"
+    )]
+    Disable(Disable),
+    /// Let a person in again; with `--org` give them their roles there back.
+    Enable(Placed),
     /// Let a person try again at once whose logins are paused after too many failures.
     Unlock(One),
     /// Remove every second factor of a person who has lost theirs, and end their sessions.
     ResetFactors(One),
     /// Set another password and end every session of the person.
     SetPassword(SetPassword),
-    /// Forget a person: account, password, roles and sessions.
-    Delete(One),
+    /// Forget a person: account, password, roles and sessions; with `--org` take them out of it only.
+    Delete(Placed),
     /// Give a person a role.
     AddRole(Held),
     /// Take a role from a person.
@@ -81,16 +85,13 @@ struct Invite {
     #[arg(long = "org", value_name = "NAME")]
     organization: Option<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
 struct List {
-    /// Print what the admin API answers.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -98,7 +99,31 @@ struct One {
     /// Their id or e-mail address.
     user: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct Placed {
+    /// Their id or e-mail address.
+    user: String,
+    /// Only in this organisation, by id or name.
+    #[arg(long = "org", value_name = "NAME")]
+    organization: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct Disable {
+    #[command(flatten)]
+    who: Placed,
+    /// Why they are suspended in the organisation.
+    #[arg(
+        long,
+        requires = "organization",
+        default_value_if("organization", ArgPredicate::IsPresent, "suspended by an operator")
+    )]
+    reason: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -131,27 +156,36 @@ impl User {
             Command::Create(command) => command.run().await,
             Command::Invite(command) => command.run().await,
             Command::List(command) => command.run().await,
-            Command::Show(One { user, admin }) => show(&admin.client()?.get(&path(&user, ""), &[]).await?),
-            Command::Disable(One { user, admin }) => {
-                show(&admin.client()?.post(&path(&user, "/disable")).await?)
+            Command::Show(One { user, asking }) => {
+                asking.print(&asking.client()?.get(&path(&user, ""), &[]).await?, show)
             }
-            Command::Enable(One { user, admin }) => {
-                show(&admin.client()?.post(&path(&user, "/enable")).await?)
+            Command::Disable(command) => command.run().await,
+            Command::Enable(Placed { user, organization: None, asking }) => {
+                asking.print(&asking.client()?.post(&path(&user, "/enable")).await?, show)
             }
-            Command::Unlock(One { user, admin }) => {
-                show(&admin.client()?.post(&path(&user, "/unlock")).await?)
+            Command::Enable(Placed { user, organization: Some(organization), asking }) => {
+                asking.client()?.post::<()>(&member(&organization, &user, "/resume")).await?;
+                let (user, organization) = (printable(&user), printable(&organization));
+                print(format_args!("{user} has their roles in {organization} back"))
             }
-            Command::ResetFactors(One { user, admin }) => {
-                let known: Known = admin.client()?.post(&path(&user, "/reset-factors")).await?;
-                print(format_args!(
-                    "{} has no second factor; their sessions have ended",
-                    printable(&known.email)
-                ))
+            Command::Unlock(One { user, asking }) => {
+                asking.print(&asking.client()?.post(&path(&user, "/unlock")).await?, show)
+            }
+            Command::ResetFactors(One { user, asking }) => {
+                let known: Known = asking.client()?.post(&path(&user, "/reset-factors")).await?;
+                asking.print(&known, |known| {
+                    let email = printable(&known.email);
+                    print(format_args!("{email} has no second factor; their sessions have ended"))
+                })
             }
             Command::SetPassword(command) => command.run().await,
-            Command::Delete(One { user, admin }) => {
-                let gone: Known = admin.client()?.delete(&path(&user, ""), &[]).await?;
-                print(format_args!("{} is forgotten", printable(&gone.email)))
+            Command::Delete(Placed { user, organization: Some(organization), asking }) => {
+                asking.client()?.delete::<()>(&member(&organization, &user, ""), &[]).await?;
+                print(format_args!("{} belongs to {} no longer", printable(&user), printable(&organization)))
+            }
+            Command::Delete(Placed { user, organization: None, asking }) => {
+                let gone: Known = asking.client()?.delete(&path(&user, ""), &[]).await?;
+                asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.email))))
             }
             Command::AddRole(role) => role.change(true).await,
             Command::RemoveRole(role) => role.change(false).await,
@@ -176,38 +210,45 @@ impl Create {
 
 impl Invite {
     async fn run(self) -> Result<()> {
-        let Self { email, role, organization, admin } = self;
+        let Self { email, role, organization, asking } = self;
         let new = OperatorInvitation { email, role, organization };
-        let made: Invitation = admin.client()?.post_json("v1/invitations", &new).await?;
-        print(format_args!(
-            "{} is invited as {}, until {}",
-            printable(&made.email),
-            printable(&made.role),
-            made.expires
-        ))
+        let made: Invitation = asking.client()?.post_json("v1/invitations", &new).await?;
+        asking.print(&made, |made| {
+            let (email, role) = (printable(&made.email), printable(&made.role));
+            print(format_args!("{email} is invited as {role}, until {}", made.expires))
+        })
     }
 }
 
 impl List {
     async fn run(self) -> Result<()> {
-        let listed: Users = self.admin.client()?.get("v1/users", &[]).await?;
-        if self.json {
-            return print(serde_json::to_string_pretty(&listed)?);
-        }
-        if listed.users.is_empty() {
-            return print("nobody: make an account with `bartizan user create EMAIL --admin`");
-        }
-        let mut table = Table::new(&["EMAIL", "NAME", "ROLES", "STATE", "ID"]);
-        for user in &listed.users {
-            table.row([
-                Cell::new(PLAIN, &user.email),
-                Cell::new(PLAIN, &user.name),
-                Cell::new(PLAIN, user.roles.join(", ")),
-                state(user),
-                Cell::new(FAINT, &user.id),
-            ]);
-        }
-        print(table)
+        let Self { asking } = self;
+        let listed: Users = asking.client()?.get("v1/users", &[]).await?;
+        let none = "nobody: make an account with `bartizan user create EMAIL --admin`";
+        asking.print(&listed, |listed| {
+            list(&listed.users, none, ["EMAIL", "NAME", "ROLES", "STATE", "ID"], |user| {
+                [
+                    Cell::new(PLAIN, &user.email),
+                    Cell::new(PLAIN, &user.name),
+                    Cell::new(PLAIN, user.roles.join(", ")),
+                    state(user),
+                    Cell::new(FAINT, &user.id),
+                ]
+            })
+        })
+    }
+}
+
+impl Disable {
+    async fn run(self) -> Result<()> {
+        let Self { who: Placed { user, organization, asking }, reason } = self;
+        let client = asking.client()?;
+        let Some(organization) = organization else {
+            return asking.print(&client.post(&path(&user, "/disable")).await?, show);
+        };
+        let reason = Suspension { reason: reason.unwrap_or_default() };
+        client.post_json::<()>(&member(&organization, &user, "/suspend"), &reason).await?;
+        print(format_args!("{} is suspended in {}", printable(&user), printable(&organization)))
     }
 }
 
@@ -227,6 +268,11 @@ impl Held {
         let Self { user, role, organization, admin } = self;
         change_role(&admin.client()?, &user, role, organization, give).await
     }
+}
+
+/// The path of a member of an organisation.
+fn member(organization: &str, user: &str, what: &str) -> String {
+    format!("v1/organizations/{}/members/{}{what}", segment(organization), segment(user))
 }
 
 /// Gives or takes a role.

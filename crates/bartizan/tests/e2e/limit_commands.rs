@@ -51,6 +51,8 @@ async fn the_status_tells_what_every_rule_has_seen_also_after_a_reload() {
         ["few", "burst", "address", "60/h burst 3", "enforce", "5", "2", "1", "1"]
     );
     // It reports before anything is refused, so it sees every request.
+    assert!(status.contains("in the last hour: 5 requests, 2 refused; addresses: 1"), "{status}");
+    assert_eq!(row(&status, &["127.0.0.1"]), ["127.0.0.1", "5", "2"]);
     let tenants = row(&status, &["few", "header-x-tenant-900s"]);
     assert_eq!(tenants[2..], ["header:x-tenant", "2/15min", "shadow", "5", "3", "1", "1"]);
 
@@ -113,6 +115,9 @@ async fn who_is_limited_is_explained_and_begins_afresh_after_a_reset() {
     assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
     let again = gateway.cli(["limits", "reset", "few", "192.0.2.1"]).await.succeeded();
     assert_eq!(again.trim_end(), "`192.0.2.1` had used nothing of few");
+    let forgot = gateway.cli(["limits", "reset", "127.0.0.1"]).await.succeeded();
+    assert_eq!(forgot.trim_end(), "forgot what `127.0.0.1` had used of any limit: few/burst, few/hour");
+    assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
     gateway.stop().await;
 }
 
@@ -142,6 +147,11 @@ async fn who_is_allowed_is_not_counted_until_that_ends() {
     assert_eq!(row(&status, &["few", "in 60 min"])[2], "127.0.0.0/8");
     let audited = gateway.log(|line| line["action"] == "limits.allow" && line["network"].is_string()).await;
     assert_eq!(audited["network"], "127.0.0.0/8");
+    gateway.cli(["limits", "allow", "--network", "127.0.0.0/8", "--end"]).await.succeeded();
+    assert_eq!(statuses(&gateway, 1).await, [429]);
+    let allowed = gateway.cli(["limits", "allow", "127.0.0.1", "--for", "1h"]).await.succeeded();
+    assert_eq!(allowed.trim_end(), "no policy counts `127.0.0.1` for 60 min");
+    assert_eq!(statuses(&gateway, 2).await, [200; 2]);
     gateway.stop().await;
 }
 

@@ -10,7 +10,7 @@ use crate::{
     harness::Gateway,
     redis_cluster::{Cluster, PARTIAL},
     redis_server::programs,
-    sharing::{ask, connected, failures},
+    sharing::{ask, failures},
     upstream::Upstream,
 };
 
@@ -57,7 +57,7 @@ async fn rules_on_different_nodes_are_decided_together() {
     for program in programs() {
         let (upstream, cluster) = (Upstream::start().await, Cluster::start(&program, &[]).await);
         let document = document(&upstream, &cluster, "deny");
-        let gateways = [connected(&document, "/one").await, connected(&document, "/one").await];
+        let gateways = [Gateway::start(&document).await, Gateway::start(&document).await];
         let mut admitted = 0;
         for turn in 0..60 {
             admitted += u64::from(ask(&gateways[turn % 2], "/three", "acme").await == 200);
@@ -76,7 +76,7 @@ async fn rules_on_different_nodes_are_decided_together() {
 async fn without_one_node_the_rest_is_decided_as_before() {
     for program in programs() {
         let (upstream, mut cluster) = (Upstream::start().await, Cluster::start(&program, &PARTIAL).await);
-        let gateway = connected(&document(&upstream, &cluster, "deny"), "/one").await;
+        let gateway = Gateway::start(&document(&upstream, &cluster, "deny")).await;
         let (lost, kept) = tenants(&gateway, &cluster).await;
         drop(cluster.nodes.remove(0));
         eventually("the loss", async || ask(&gateway, "/one", &lost).await == 503).await;
@@ -122,7 +122,7 @@ async fn a_node_that_hands_over_to_its_replica_loses_no_count() {
     for program in programs() {
         let (upstream, cluster) = (Upstream::start().await, with_replica(&program).await);
         let document = document(&upstream, &cluster, "deny");
-        let gateways = [connected(&document, "/one").await, connected(&document, "/one").await];
+        let gateways = [Gateway::start(&document).await, Gateway::start(&document).await];
         let (tenant, _) = tenants(&gateways[0], &cluster).await;
         let mut count = Count { admitted: 1, failed: 0 };
         let replica = cluster.nodes.last().unwrap();
@@ -145,7 +145,7 @@ async fn a_node_that_is_killed_is_replaced_by_its_replica_with_what_it_had_count
     for program in programs() {
         let (upstream, mut cluster) = (Upstream::start().await, with_replica(&program).await);
         let document = document(&upstream, &cluster, "deny");
-        let gateway = connected(&document, "/one").await;
+        let gateway = Gateway::start(&document).await;
         let (tenant, _) = tenants(&gateway, &cluster).await;
         for _ in 1..990 {
             assert_eq!(ask(&gateway, "/one", &tenant).await, 200);

@@ -19,7 +19,7 @@ use crate::{
     eventually::eventually,
     harness::Gateway,
     redis_server::{Server, programs},
-    sharing::{ask, connected, failures},
+    sharing::{ask, failures},
     upstream::Upstream,
 };
 
@@ -155,7 +155,7 @@ async fn story(trouble: Trouble) {
         for (on_error, status, few) in POLICIES {
             let what = format!("{trouble:?}, {on_error}");
             let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
-            let gateway = connected(&document(&upstream, &server, on_error), "/plenty").await;
+            let gateway = Gateway::start(&document(&upstream, &server, on_error)).await;
             let port = server.port;
             assert_eq!(four(&gateway, "before").await, [200, 200, 200, 429], "{what}");
             let (load, free) = (Load::start(&gateway, "/plenty"), Load::start(&gateway, "/free"));
@@ -247,7 +247,7 @@ async fn a_store_that_has_no_memory_left() {
 async fn a_store_that_is_emptied_and_forgets_the_script_goes_on() {
     for program in programs() {
         let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
-        let gateway = connected(&document(&upstream, &server, "deny"), "/plenty").await;
+        let gateway = Gateway::start(&document(&upstream, &server, "deny")).await;
         let failed = failures(&gateway).await;
         let load = Load::start(&gateway, "/plenty");
         for _ in 0..5 {
@@ -263,6 +263,32 @@ async fn a_store_that_is_emptied_and_forgets_the_script_goes_on() {
     }
 }
 
+/// A request that both stages limit waits for a silent store once, not once in each stage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_stages_of_a_request_share_one_timeout() {
+    for program in programs() {
+        let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
+        let key = "identity: { partners: { api_key: { keys: [{ name: acme, hash: \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\" }] } } }\n";
+        let document = format!(
+            "{key}shared: {{ redis: \"{}\", timeout: 1s }}\n\
+             limits: {{ both: [{{ per: address, rate: 100000/h }}, {{ per: user, rate: 100000/h }}] }}\n\
+             routes: [{{ path: /both, to: \"{upstream}\", auth: partners, limit: both }}]",
+            server.url()
+        );
+        let gateway = Gateway::start(&document).await;
+        let ask = async || {
+            let began = Instant::now();
+            let request = gateway.client().get(gateway.url("/both")).header("x-api-key", "test");
+            (request.send().await.unwrap().status().as_u16(), began.elapsed())
+        };
+        assert_eq!((ask().await.0, failures(&gateway).await), (200, 0.0));
+        let _server = Trouble::Paused.begins(Some(server)).await;
+        let (status, took) = ask().await;
+        assert_eq!(status, 200);
+        assert!(took >= TIMEOUT && took < 2 * TIMEOUT - Duration::from_millis(100), "{took:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_waits_once_for_a_store_that_is_paused_whatever_the_number_of_rules() {
     let reset = || ("/v1/limits/reset", Some(json!({ "policy": "many", "value": "acme" })));
@@ -275,7 +301,7 @@ async fn an_operator_waits_once_for_a_store_that_is_paused_whatever_the_number_o
         {
             let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
             let document = document(&upstream, &server, on_error).replace("limits:\n", &many);
-            let gateway = connected(&document, "/plenty").await;
+            let gateway = Gateway::start(&document).await;
             let _server = Trouble::Paused.begins(Some(server)).await;
             let began = Instant::now();
             let status = gateway.ask_admin(path, body).await.status();

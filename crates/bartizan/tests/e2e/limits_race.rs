@@ -6,7 +6,7 @@ use crate::{
     eventually::eventually,
     harness::Gateway,
     redis_server::{Server, programs},
-    sharing::{ask, connected},
+    sharing::{ask, failures},
     upstream::Upstream,
 };
 
@@ -35,7 +35,7 @@ fn document(upstream: &Upstream, server: &Server, mode: &str, units: usize) -> S
 async fn gateways(document: &str) -> Vec<Gateway> {
     let mut gateways = Vec::new();
     for _ in 0..4 {
-        gateways.push(connected(document, "/fixed-window").await);
+        gateways.push(Gateway::start(document).await);
     }
     gateways
 }
@@ -94,6 +94,33 @@ async fn exactly_the_limit_is_admitted_by_two_and_by_four_gateways() {
                 let (admitted, refused) = race(&gateways[..count], &path, &tenant, |asked| asked < 6).await;
                 assert_eq!((admitted.len(), refused), (200, 6 * CLIENTS - 200), "{count}, {algorithm}");
             }
+        }
+    }
+}
+
+/// With the timeout of 5 ms that nobody has to write, and a machine that is busy, some decisions come too late: each of them
+/// may admit one request that the store refused, or refuse one that it counted, and nothing else may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gateways_with_the_defaults_are_off_by_no_more_than_the_decisions_that_came_too_late() {
+    const UNITS: usize = 200;
+    for program in programs() {
+        let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
+        let document =
+            document(&upstream, &server, "exact", UNITS).replace(", on_error: deny, timeout: 1s", "");
+        let gateways = [Gateway::start(&document).await, Gateway::start(&document).await];
+        for algorithm in ALGORITHMS {
+            let failed = async || failures(&gateways[0]).await + failures(&gateways[1]).await;
+            let before = failed().await;
+            let (admitted, _) = race(&gateways, &format!("/{algorithm}"), "acme", |asked| asked < 6).await;
+            let (admitted, late) = (admitted.len(), failed().await - before);
+            println!("{algorithm}: {admitted} of {UNITS}, {late} decisions without the store");
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
+            let late = late as usize;
+            assert!(
+                admitted <= UNITS + late.min(gateways.len() * UNITS),
+                "{algorithm}: {admitted}, {late} late"
+            );
+            assert!(admitted + late >= UNITS, "{algorithm}: {admitted}, {late} late");
         }
     }
 }

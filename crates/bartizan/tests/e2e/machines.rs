@@ -34,7 +34,7 @@ async fn status(gateway: &Gateway, key: &str) -> u16 {
 }
 
 /// What a command shows after these words on a line.
-fn after<'t>(text: &'t str, words: &str) -> &'t str {
+pub(crate) fn after<'t>(text: &'t str, words: &str) -> &'t str {
     let line = text.lines().find_map(|line| line.strip_prefix(words));
     line.unwrap_or_else(|| panic!("no `{words}` in {text}")).trim()
 }

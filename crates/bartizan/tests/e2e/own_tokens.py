@@ -1,7 +1,8 @@
 """Gets tokens with an OAuth client of another house (PyPI `authlib`), and looks at them with its tools.
 
-Reads one JSON object from standard input, {"issuer", "client", "redirect_uri", "cookie", "route"}, and prints one:
-    {"header", "claims", "id_claims", "status", "rotated", "revoked"}
+Reads one JSON object from standard input, {"issuer", "client", "redirect_uri", "cookie", "route", "confidential": {"id",
+"secret"}, "service": {"id", "key"}}, and prints one:
+    {"header", "claims", "id_claims", "status", "rotated", "revoked", "own", "exchanged", "service", "called"}
 """
 
 import json
@@ -10,6 +11,7 @@ import sys
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import JsonWebKey, JsonWebToken
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 ask = json.load(sys.stdin)
@@ -50,6 +52,28 @@ id_claims = jwt.decode(token["id_token"], keys, claims_options=options)
 id_claims.validate()
 
 status = session.get(ask["route"]).status_code
+
+# One that can keep a secret: by HTTP Basic, for itself and for the person that it was called by.
+endpoint = metadata["token_endpoint"]
+confidential = OAuth2Session(
+    ask["confidential"]["id"],
+    ask["confidential"]["secret"],
+    token_endpoint_auth_method="client_secret_basic",
+)
+own = confidential.fetch_token(endpoint, grant_type="client_credentials")
+called = confidential.get(ask["route"]).status_code
+exchanged = confidential.fetch_token(
+    endpoint,
+    grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+    subject_token=token["access_token"],
+    subject_token_type="urn:ietf:params:oauth:token-type:access_token",
+)
+
+# One that signs, with the library's own ideas of an assertion.
+service = OAuth2Session(ask["service"]["id"], ask["service"]["key"], token_endpoint_auth_method="private_key_jwt")
+service.register_client_auth_method(PrivateKeyJWT(endpoint, alg="ES256"))
+signed = service.fetch_token(endpoint, grant_type="client_credentials")
+
 refreshed = session.refresh_token(metadata["token_endpoint"], refresh_token=token["refresh_token"])
 revoked = session.revoke_token(metadata["revocation_endpoint"], token=refreshed["refresh_token"])
 
@@ -62,6 +86,10 @@ print(
             "status": status,
             "rotated": refreshed["refresh_token"] != token["refresh_token"],
             "revoked": revoked.status_code,
+            "own": dict(jwt.decode(own["access_token"], keys)),
+            "called": called,
+            "exchanged": dict(jwt.decode(exchanged["access_token"], keys)),
+            "service": dict(jwt.decode(signed["access_token"], keys)),
         }
     )
 )

@@ -1,6 +1,11 @@
 //! Tokens that the gateway issues: a person logs in, an application takes it from there.
 
-use std::{net::TcpListener, path::Path, process::Stdio};
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -8,6 +13,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{StatusCode, header};
+use rcgen::{KeyPair as SigningPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
@@ -15,8 +21,11 @@ use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 use crate::{
     eventually::eventually,
     harness::{Gateway, PATIENCE},
+    machines::after,
     phrases::{refusal, values},
     postgres_server::PostgresServer,
+    raw::RawConnection,
+    redis_server::{Server, programs},
     upstream::Upstream,
 };
 
@@ -25,7 +34,7 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const BACK: &str = "https://app.test/back";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-fn document(upstream: &Upstream, store: &str, dpop: &str) -> String {
+pub(crate) fn document(upstream: &Upstream, store: &str, dpop: &str) -> String {
     format!(
         r#"
 accounts:
@@ -35,7 +44,7 @@ accounts:
     secret: "{SECRET}"
     clients:
       app: {{ redirect_uris: ["{BACK}"] }}
-      watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566" }}
+      watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566", exchange: true }}
 {store}
 limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
 identity: {{ own: {{ token: {{ dpop: {{ {dpop} }} }} }}, people: {{ session: {{}} }} }}
@@ -47,12 +56,16 @@ routes:
 }
 
 /// A browser that has logged in.
-async fn log_in(gateway: &Gateway, email: &str) -> String {
+pub(crate) async fn log_in(gateway: &Gateway, email: &str) -> String {
     let new = json!({ "email": email, "name": "Ada", "password": PASSWORD, "roles": ["auditor"] });
     assert_eq!(gateway.ask_admin("/v1/users", Some(new)).await.status(), 200);
     let body = json!({ "email": email, "password": PASSWORD });
     let response = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
     assert_eq!(response.status(), 200);
+    session_cookie(&response)
+}
+
+fn session_cookie(response: &reqwest::Response) -> String {
     let cookies = values(response.headers(), "set-cookie").join("\n");
     let cookie = cookies.lines().find_map(|cookie| cookie.strip_prefix("bartizan=")).unwrap();
     format!("bartizan={}", cookie.split(';').next().unwrap())
@@ -83,7 +96,7 @@ fn parameter(response: &reqwest::Response, name: &str) -> Option<String> {
     location.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
-async fn post(
+pub(crate) async fn post(
     gateway: &Gateway,
     path: &str,
     form: &[(&str, &str)],
@@ -99,7 +112,7 @@ async fn post(
     request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await.unwrap()
 }
 
-async fn issue(gateway: &Gateway, cookie: &str, headers: &[(&str, &str)]) -> Value {
+pub(crate) async fn issue(gateway: &Gateway, cookie: &str, headers: &[(&str, &str)]) -> Value {
     let response = authorize(gateway, cookie, &[]).await;
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     let code = parameter(&response, "code").unwrap();
@@ -116,13 +129,17 @@ async fn issue(gateway: &Gateway, cookie: &str, headers: &[(&str, &str)]) -> Val
     response.json().await.unwrap()
 }
 
-async fn reports(gateway: &Gateway, authorization: &str, proof: Option<&str>) -> reqwest::Response {
+pub(crate) async fn reports(
+    gateway: &Gateway,
+    authorization: &str,
+    proof: Option<&str>,
+) -> reqwest::Response {
     let request = gateway.client().get(gateway.url("/reports/1")).header("authorization", authorization);
     let request = proof.into_iter().fold(request, |request, proof| request.header("dpop", proof));
     request.send().await.unwrap()
 }
 
-fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {answer}"))
 }
 
@@ -141,6 +158,10 @@ async fn an_application_gets_tokens_and_calls_a_route() {
     let resource: Value = gateway.get("/.well-known/oauth-protected-resource").await.json().await.unwrap();
     assert_eq!(resource["authorization_servers"], json!(["http://localhost:8080"]));
     let keys: Value = gateway.get("/auth/jwks").await.json().await.unwrap();
+    let components: Value = gateway.ask_admin("/v1/components", None).await.json().await.unwrap();
+    assert_eq!(components["store"], "working");
+    let active = &components["signing_keys"]["active"];
+    assert!(keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == active["id"]), "{components}");
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
 
     let refused = gateway.get("/reports/1").await;
@@ -166,6 +187,28 @@ async fn an_application_gets_tokens_and_calls_a_route() {
         reports(&gateway, &unbound, None).await.status(),
         401,
         "a scheme that promises more than there is"
+    );
+
+    // A form is sent on to the query that says the same.
+    let form = [("response_type", "code"), ("client_id", "app"), ("redirect_uri", BACK), ("state", "x y")];
+    let sent_on = post(&gateway, "/auth/authorize", &form, &[]).await;
+    assert_eq!(sent_on.status(), StatusCode::SEE_OTHER);
+    let location = values(sent_on.headers(), "location")[0].to_owned();
+    assert!(location.starts_with("authorize?response%5Ftype=code&client%5Fid=app"), "{location}");
+    assert!(location.ends_with("state=x%20y"), "{location}");
+
+    // A token that gives too little is told so (RFC 6750, section 3.1), and where the metadata is (RFC 9728).
+    let new = json!({ "email": "eve@shop.test", "name": "Eve", "password": PASSWORD, "roles": [] });
+    assert_eq!(gateway.ask_admin("/v1/users", Some(new)).await.status(), 200);
+    let body = json!({ "email": "eve@shop.test", "password": PASSWORD });
+    let began = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
+    let weak = issue(&gateway, &session_cookie(&began), &[]).await;
+    let denied = reports(&gateway, &format!("Bearer {}", text(&weak, "access_token")), None).await;
+    let challenge = values(denied.headers(), "www-authenticate").join(", ");
+    assert_eq!(denied.status(), 403);
+    assert!(
+        challenge.contains("error=\"insufficient_scope\"") && challenge.contains(expected),
+        "{challenge}"
     );
 
     // The refusals of RFC 6749, section 5.2.
@@ -206,15 +249,15 @@ fn unique() -> String {
 }
 
 /// A client that holds a key.
-struct Holder(Ed25519KeyPair);
+pub(crate) struct Holder(Ed25519KeyPair);
 
 impl Holder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
         Self(Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_ref()).unwrap())
     }
 
-    fn proof(&self, method: &str, url: &str, token: Option<&str>, nonce: Option<&str>) -> String {
+    pub(crate) fn proof(&self, method: &str, url: &str, token: Option<&str>, nonce: Option<&str>) -> String {
         let key = URL_SAFE_NO_PAD.encode(self.0.public_key());
         let header =
             json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": { "kty": "OKP", "crv": "Ed25519", "x": key } });
@@ -281,23 +324,160 @@ async fn a_stolen_token_is_of_no_use_without_its_key() {
     gateway.stop().await;
 }
 
+/// Swaps a token, as the service that was called with it (RFC 8693).
+async fn exchange(gateway: &Gateway, token: &str, proof: Option<&str>) -> reqwest::Response {
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("client_id", "watcher"),
+        ("client_secret", "watcher's secret"),
+        ("subject_token", token),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+    ];
+    let headers: Vec<_> = proof.into_iter().map(|proof| ("dpop", proof)).collect();
+    post(gateway, "/auth/token", &form, &headers).await
+}
+
+/// What an access token is bound to.
+fn bound_to(tokens: &Value) -> Value {
+    let payload = text(tokens, "access_token").split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    claims["cnf"]["jkt"].clone()
+}
+
+#[tokio::test]
+async fn an_exchange_keeps_the_key_that_the_token_is_bound_to() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "", "")).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let (holder, thief) = (Holder::new(), Holder::new());
+    let proof = |holder: &Holder| holder.proof("POST", "http://localhost:8080/auth/token", None, None);
+    let tokens = issue(&gateway, &cookie, &[("dpop", &proof(&holder))]).await;
+    let token = text(&tokens, "access_token");
+    for wrong in [None, Some(proof(&thief))] {
+        let refused = exchange(&gateway, token, wrong.as_deref()).await;
+        assert_eq!(refused.status(), 400, "{wrong:?}");
+        assert_eq!(refused.json::<Value>().await.unwrap()["error"], "invalid_request");
+    }
+    let next: Value = exchange(&gateway, token, Some(&proof(&holder))).await.json().await.unwrap();
+    assert_eq!(text(&next, "token_type"), "DPoP");
+    assert!(bound_to(&next).is_string() && bound_to(&next) == bound_to(&tokens));
+
+    // What is bound to nothing may be bound, and stays so.
+    let unbound = issue(&gateway, &cookie, &[]).await;
+    let unbound = text(&unbound, "access_token");
+    let bound: Value = exchange(&gateway, unbound, Some(&proof(&thief))).await.json().await.unwrap();
+    assert!(bound_to(&bound).is_string() && bound_to(&bound) != bound_to(&tokens));
+    assert_eq!(exchange(&gateway, text(&bound, "access_token"), None).await.status(), 400);
+    gateway.stop().await;
+}
+
+/// How long after this moment a gateway still lets a token in.
+async fn refused(gateway: &Gateway, bearer: &str) -> Duration {
+    let since = Instant::now();
+    eventually("the token is refused", || async { reports(gateway, bearer, None).await.status() == 401 })
+        .await;
+    since.elapsed()
+}
+
+#[tokio::test]
+async fn a_proof_for_tokens_holds_a_nonce_where_that_is_asked() {
+    let upstream = Upstream::start().await;
+    let document = document(&upstream, "", "").replace("    clients:", "    dpop_nonce: true\n    clients:");
+    let gateway = Gateway::start(&document).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let code = parameter(&authorize(&gateway, &cookie, &[]).await, "code").unwrap();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "app"),
+        ("code", &code),
+        ("redirect_uri", BACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let (holder, endpoint) = (Holder::new(), "http://localhost:8080/auth/token");
+    let proof = holder.proof("POST", endpoint, None, None);
+    let refused = post(&gateway, "/auth/token", &form, &[("dpop", &proof)]).await;
+    let nonce = values(refused.headers(), "dpop-nonce")[0].to_owned();
+    assert_eq!(refused.status(), 400);
+    assert_eq!(refused.json::<Value>().await.unwrap()["error"], "use_dpop_nonce");
+    let proof = holder.proof("POST", endpoint, None, Some(&nonce));
+    let granted = post(&gateway, "/auth/token", &form, &[("dpop", &proof)]).await;
+    assert_eq!(granted.json::<Value>().await.unwrap()["token_type"], "DPoP", "the code was not used up");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_tunnel_ends_with_the_token_or_session_that_it_was_opened_with() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = format!("http://{}", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = RawConnection::over(stream);
+                connection.read_until("\r\n\r\n").await;
+                let switch =
+                    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+                connection.send(switch).await;
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    let shop = Upstream::start().await;
+    let route = format!("  - {{ path: /live, to: \"{upstream}\", auth: [own, people] }}\n");
+    let gateway = Gateway::start(&(document(&shop, "", "") + &route)).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let tokens = issue(&gateway, &cookie, &[]).await;
+    let open = async |credential: &str| {
+        let mut connection = RawConnection::open(gateway.http()).await;
+        let head =
+            format!("GET /live HTTP/1.1\r\nHost: localhost:8080\r\nConnection: upgrade\r\nUpgrade: echo\r\n");
+        connection.send(&format!("{head}{credential}\r\n\r\n")).await;
+        assert!(connection.read_until("\r\n\r\n").await.starts_with(b"HTTP/1.1 101 "));
+        connection
+    };
+    let mut by_token = open(&format!("Authorization: Bearer {}", text(&tokens, "access_token"))).await;
+    let mut by_session = open(&format!("Cookie: {cookie}")).await;
+    gateway.cli(["token", "revoke", "--user", "ada@shop.test"]).await.succeeded();
+    assert!(by_token.is_closed().await, "the tunnel of the token ends");
+    assert_eq!(gateway.metric("bartizan_upgraded_connections").await, 1.0, "the other goes on");
+    gateway.cli(["session", "revoke", "--user", "ada@shop.test"]).await.succeeded();
+    assert!(by_session.is_closed().await, "the tunnel of the session ends");
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn what_one_gateway_revokes_the_other_refuses() {
-    let server = PostgresServer::start();
+    // Promised is a second; the rest is for a machine that has other things to do.
+    const BOUND: Duration = Duration::from_secs(3);
+    let (server, redis) = (PostgresServer::start(), Server::start(&programs()[0], &[]));
     let upstream = Upstream::start().await;
-    let document = document(&upstream, &format!("store: {{ url: \"{}\" }}", server.url()), "");
+    let shared = format!(
+        "store: {{ url: \"{}\" }}\nshared: {{ redis: \"{}\", on_error: deny, timeout: 500ms }}",
+        server.url(),
+        redis.url()
+    );
+    let document = document(&upstream, &shared, "");
     let (one, other) = (Gateway::start(&document).await, Gateway::start(&document).await);
     let cookie = log_in(&one, "ada@shop.test").await;
+    let tokens = issue(&one, &cookie, &[]).await;
+    let bearer = format!("Bearer {}", text(&tokens, "access_token"));
+    eventually("both have reached Redis", || async { reports(&other, &bearer, None).await.status() == 200 })
+        .await;
+    let form = [("token", text(&tokens, "refresh_token")), ("client_id", "app")];
+    assert_eq!(post(&one, "/auth/revoke", &form, &[]).await.status(), 200);
+    let took = refused(&other, &bearer).await;
+    println!("refused by the other gateway {} ms after the answer to the revocation", took.as_millis());
+    assert!(took < BOUND, "{took:?}");
+
     let tokens = issue(&one, &cookie, &[]).await;
     let bearer = format!("Bearer {}", text(&tokens, "access_token"));
     assert_eq!(reports(&other, &bearer, None).await.status(), 200);
     let listed = one.cli(["token", "list", "--user", "ada@shop.test"]).await.succeeded();
     assert!(listed.contains("app") && listed.contains("reports:read"), "{listed}");
     one.cli(["token", "revoke", "--user", "ada@shop.test"]).await.succeeded();
-    eventually("the other gateway refuses it", || async {
-        reports(&other, &bearer, None).await.status() == 401
-    })
-    .await;
+    let took = refused(&other, &bearer).await;
+    assert!(took < BOUND, "{took:?}");
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", "app"),
@@ -306,6 +486,23 @@ async fn what_one_gateway_revokes_the_other_refuses() {
     assert_eq!(post(&other, "/auth/token", &form, &[]).await.status(), 400);
     one.stop().await;
     other.stop().await;
+}
+
+/// A service that signs what it proves itself by, and its key (PEM).
+async fn signing_service(gateway: &Gateway) -> (String, String) {
+    gateway.cli(["org", "create", "Acme"]).await.succeeded();
+    let made = gateway.cli(["service", "create", "Acme", "signer", "--permission", "reports:read"]).await;
+    let id = after(&made.succeeded(), "id").to_owned();
+    let pair = SigningPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let [_, point @ ..] = pair.der_bytes() else { panic!("no point") };
+    let (x, y) = point.split_at(32);
+    let [x, y] = [x, y].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+    let keys = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig" }] });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    std::fs::write(&file, keys.to_string()).unwrap();
+    gateway.cli(["service", "add-credential", &id, "--keys", file.to_str().unwrap()]).await.succeeded();
+    (id, pair.serialize_pem())
 }
 
 /// The library is `PyPI`'s `authlib`, which `cargo xtask setup` puts into `.venv`. Where it is missing the story is skipped,
@@ -324,11 +521,20 @@ async fn a_client_of_another_house_gets_along() {
     // The issuer is where the gateway listens.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let hash = Sha256::digest("a secret of the confidential client");
+    let hash = hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let confidential = format!(
+        "    clients:\n      caller: {{ secret: \"sha256:{hash}\", permissions: [reports:read], exchange: true }}"
+    );
     let document = document(&upstream, "", "").replace("http://localhost:8080", &issuer);
+    let document = document.replacen("    clients:", &confidential, 1);
     let gateway = Gateway::launch(&document).inherit(&listener).start().await;
+    let (service, key) = signing_service(&gateway).await;
     let cookie = log_in(&gateway, "ada@shop.test").await;
     let question = json!({
         "issuer": issuer, "client": "app", "redirect_uri": BACK, "cookie": cookie, "route": gateway.url("/reports/1"),
+        "confidential": { "id": "caller", "secret": "a secret of the confidential client" },
+        "service": { "id": service, "key": key },
     });
     let mut command = Command::new(python);
     command.arg(here.join("tests/e2e/own_tokens.py")).env("AUTHLIB_INSECURE_TRANSPORT", "1");
@@ -345,5 +551,10 @@ async fn a_client_of_another_house_gets_along() {
     assert_eq!((&told["header"]["typ"], &told["claims"]["iss"]), (&json!("at+jwt"), &json!(issuer)));
     assert_eq!(told["claims"]["permissions"], json!(["reports:read"]));
     assert_eq!(told["id_claims"]["email"], "ada@shop.test");
+    assert_eq!((&told["claims"]["amr"], &told["id_claims"]["amr"]), (&json!(["pwd"]), &json!(["pwd"])));
+    assert_eq!((&told["own"]["sub"], &told["called"]), (&json!("caller"), &json!(200)));
+    let exchanged = &told["exchanged"];
+    assert_eq!((&exchanged["sub"], &exchanged["act"]["sub"]), (&told["claims"]["sub"], &json!("caller")));
+    assert_eq!(told["service"]["sub"], json!(service));
     gateway.stop().await;
 }

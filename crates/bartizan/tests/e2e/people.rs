@@ -61,18 +61,18 @@ async fn token(gateway: &Gateway, to: &str) -> String {
     text.split_once("#token=").unwrap().1.split_whitespace().next().unwrap().to_owned()
 }
 
-async fn post(gateway: &Gateway, path: &str, body: Value) -> reqwest::Response {
+pub(crate) async fn post(gateway: &Gateway, path: &str, body: Value) -> reqwest::Response {
     gateway.client().post(gateway.url(path)).json(&body).send().await.unwrap()
 }
 
-async fn began(response: reqwest::Response) -> Session {
+pub(crate) async fn began(response: reqwest::Response) -> Session {
     assert_eq!(response.status(), 200);
     let headers = response.headers().clone();
     Session::of(&response.json().await.unwrap(), &values(&headers, "set-cookie"))
 }
 
 impl Session {
-    async fn ask(&self, gateway: &Gateway, path: &str, body: Value) -> reqwest::Response {
+    pub(crate) async fn ask(&self, gateway: &Gateway, path: &str, body: Value) -> reqwest::Response {
         let request = self.post(gateway, path).header("x-csrf-token", &self.csrf).json(&body);
         request.send().await.unwrap()
     }

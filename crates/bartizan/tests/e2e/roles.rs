@@ -84,6 +84,37 @@ async fn who_manages_an_organisation_gives_what_they_have() {
     let beyond = refusal(chief.post(&gateway, "/auth/bindings", &beyond).await).await;
     assert_eq!(beyond, (403, "insufficient_permissions".into()));
 
+    // Members are suspended, and come back, for whoever manages the organisation and for operators.
+    let reason = json!({ "reason": "on leave" });
+    assert_eq!(
+        refusal(bob.post(&gateway, "/auth/members/chief@shop.test/suspend", &reason).await).await.0,
+        403
+    );
+    assert_eq!(chief.post(&gateway, "/auth/members/bob@shop.test/suspend", &reason).await.status(), 204);
+    assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 403);
+    let members: Value = chief.get(&gateway, "/auth/members").await.json().await.unwrap();
+    let suspended =
+        members["members"].as_array().unwrap().iter().filter(|member| !member["suspended"].is_null());
+    assert_eq!(suspended.count(), 2, "{members}");
+    assert!(gateway.cli(["org", "member", "list", "Acme"]).await.succeeded().contains("suspended"));
+    gateway.cli(["user", "enable", "bob@shop.test", "--org", "Acme"]).await.succeeded();
+    assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 200);
+    gateway.cli(["user", "disable", "bob@shop.test", "--org", "Acme", "--reason", "again"]).await.succeeded();
+    assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 403);
+    assert_eq!(chief.post(&gateway, "/auth/members/bob@shop.test/resume", &json!({})).await.status(), 204);
+    let told = gateway.cli(["audit", "list", "--org", "Acme", "--action", "member"]).await.succeeded();
+    assert!(told.contains("member.suspend") && told.contains("member.resume"), "{told}");
+
+    // What operators change elsewhere is in the trail, too.
+    gateway.cli(["block", "203.0.113.9", "--reason", "scanning"]).await.succeeded();
+    gateway.cli(["unblock", "203.0.113.9"]).await.succeeded();
+    let path = "/v1/audit?action=addresses";
+    let trail: Value = gateway.ask_admin(path, None).await.json().await.unwrap();
+    assert_eq!(trail["entries"][1]["action"], "addresses.set");
+    assert_eq!(trail["entries"][1]["details"]["before"], Value::Null);
+    assert_eq!(trail["entries"][1]["details"]["after"]["reason"], "scanning");
+    assert_eq!(trail["entries"][0]["details"]["before"]["reason"], "scanning");
+
     let listed = gateway.cli(["role", "bindings", "Acme"]).await.succeeded();
     assert!(listed.contains("custom/reader") && listed.contains("org_admin"), "{listed}");
     let bound = [
@@ -105,7 +136,7 @@ async fn who_manages_an_organisation_gives_what_they_have() {
     assert!(!gateway.cli(["role", "list", "Acme"]).await.succeeded().contains("reader"));
 
     // The trail tells who gave what.
-    let path = "/v1/audit?action=role.bind&actor=chief@shop.test";
+    let path = "/v1/audit?action=role.bind&actor=chief@shop.test&outcome=done";
     let trail: Value = gateway.ask_admin(path, None).await.json().await.unwrap();
     let entries = trail["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 1, "{trail}");

@@ -74,6 +74,70 @@ async fn a_release_is_installed_and_found() {
     gateway.stop().await;
 }
 
+/// Packs these files as they are, below `folder`.
+fn packed(folder: &str, files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, Path::new(folder).join(path), bytes.as_slice()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_release_that_is_known_needs_no_checksum_and_others_one_beside_them() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let archive = folder.path().join("crs.tar.gz");
+    let file = archive.to_str().unwrap();
+    let install = async |version: &str, state: &str| {
+        let (release, state) = (format!("crs@{version}"), folder.path().join(state));
+        cli(["rules", "install", &release, "--from", file, "--state-dir", state.to_str().unwrap()]).await
+    };
+
+    fs::write(&archive, release()).unwrap();
+    for version in ["4.99.0", "4.28.0"] {
+        let unknown = install(version, "a").await.failed_with(1);
+        let hint = format!("say `--sha256 {}`", checksum(&release()));
+        assert!(unknown.contains("nothing vouches for it") && unknown.contains(&hint), "{unknown}");
+    }
+    let beside = folder.path().join("crs.tar.gz.sha256");
+    fs::write(&beside, format!("{}  crs.tar.gz\n", "0".repeat(64))).unwrap();
+    let wrong = install("4.99.0", "a").await.failed_with(1);
+    assert!(wrong.contains("its SHA-256 is"), "{wrong}");
+    fs::write(&beside, format!("{}  crs.tar.gz\n", checksum(&release()))).unwrap();
+    install("4.99.0", "a").await.succeeded();
+    fs::remove_file(&beside).unwrap();
+
+    let Some(data) = std::env::var_os("BARTIZAN_TEST_DATA") else { return };
+    let data = Path::new(&data).join("crs-4.28.0");
+    let read = |path: String| {
+        let bytes = fs::read(data.join(&path)).unwrap();
+        (path, bytes)
+    };
+    let rules = fs::read_dir(data.join("rules")).unwrap();
+    let rules = rules.map(|entry| format!("rules/{}", entry.unwrap().file_name().to_str().unwrap()));
+    let mut files: Vec<_> = rules.chain(["crs-setup.conf.example".into()]).map(read).collect();
+    // Nothing vouches for what is added.
+    files.push(("plugins/evil-before.conf".into(), b"SecRuleEngine Off\n".to_vec()));
+    for (state, packing) in [("b", "coreruleset-4.28.0"), ("c", ".")] {
+        fs::write(&archive, packed(packing, &files)).unwrap();
+        install("4.28.0", state).await.succeeded();
+        let installed = folder.path().join(state).join("rules/crs-4.28.0");
+        assert!(installed.join("rules/REQUEST-901-INITIALIZATION.conf").exists());
+        assert!(!installed.join("plugins").exists());
+    }
+    let changed = files.iter().position(|(path, _)| path.ends_with(".data")).unwrap();
+    files[changed].1.push(b'\n');
+    fs::write(&archive, packed("coreruleset-4.28.0", &files)).unwrap();
+    install("4.28.0", "d").await.failed_with(1);
+    files[changed].1.pop();
+    files.push(("rules/REQUEST-000-MORE.conf".into(), b"SecRuleEngine Off\n".to_vec()));
+    fs::write(&archive, packed("coreruleset-4.28.0", &files)).unwrap();
+    install("4.28.0", "d").await.failed_with(1);
+}
+
 #[tokio::test]
 async fn rules_are_looked_up_and_tried_out() {
     let folder = tempfile::TempDir::new().unwrap();
@@ -111,7 +175,32 @@ async fn rules_are_looked_up_and_tried_out() {
     let file = write("bad.yaml", &format!("{head}{}{bad}", good.concat()));
     let complaint = cli(["rules", "test", &file, "--rules", "starter"]).await.failed_with(1);
     assert!(complaint.contains("1 of 3 tests failed"), "{complaint}");
+    let logged = [
+        test(
+            4,
+            attacked,
+            &format!("log: {{ expect_ids: [{id}], match_regex: 'id \"{id}\"', no_match_regex: 'id \"1\"' }}"),
+        ),
+        test(5, "/", "response_contains: x"),
+    ];
+    let file = write("logged.yaml", &format!("{head}{}", logged.concat()));
+    let said = cli(["rules", "test", &file, "--rules", "starter", "--json"]).await.succeeded();
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let outcomes: Vec<_> =
+        said.as_array().unwrap().iter().map(|said| said["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["passed", "skipped"], "{said}");
+    let wrong = test(6, attacked, "log: { match_regex: 'id \"1\"' }");
+    let file = write("wrong.yaml", &format!("{head}{wrong}"));
+    cli(["rules", "test", &file, "--rules", "starter"]).await.failed_with(1);
     let unknown = write("unknown.yaml", &format!("{head}{}", test(1, "/", "response_contains: x")));
     let complaint = cli(["rules", "test", &unknown, "--rules", "starter"]).await.failed_with(1);
-    assert!(complaint.contains("response_contains"), "{complaint}");
+    assert!(complaint.contains("none of these tests could be judged"), "{complaint}");
+
+    let rule = "SecRule ARGS:a \"@streq b\" \"id:100,phase:1,deny,status:404\"\n";
+    write("own.conf", rule);
+    let document = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\nwaf: { include: own.conf }\n\
+                    routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: none }]\n";
+    let config = write("bartizan.yaml", document);
+    let file = write("own.yaml", &format!("rule_id: 100\ntests:\n{}", test(1, "/?a=b", "status: 404")));
+    cli(["rules", "test", &file, "-c", &config]).await.succeeded();
 }

@@ -18,6 +18,8 @@ async fn one_command_guards_a_service_and_says_where() {
     let id = response.headers()["x-request-id"].clone();
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     assert_eq!(response.text().await.unwrap(), "hello from upstream");
+    let attack = gateway.get("/products?id=1%27%20OR%20%271%27%3D%271").await;
+    assert_eq!(attack.status(), 403, "the starter rules refuse");
     let received = upstream.received().await;
     assert_eq!(received.uri.to_string(), "/products?page=2");
     assert_eq!(received.headers["x-request-id"], id);

@@ -9,7 +9,7 @@ use crate::{
     eventually::eventually,
     harness::Gateway,
     redis_server::{Server, programs},
-    sharing::{ask, connected, reaches_its_store, stop_all},
+    sharing::{ask, reaches_its_store, stop_all},
     upstream::Upstream,
 };
 
@@ -27,7 +27,7 @@ async fn gateways_with_one_store_count_together() {
     for program in programs() {
         let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
         let document = document(&upstream, &server, "deny");
-        let gateways = vec![connected(&document, "/").await, connected(&document, "/").await];
+        let gateways = vec![Gateway::start(&document).await, Gateway::start(&document).await];
         let mut statuses = Vec::new();
         for turn in 0..5 {
             statuses.push(ask(&gateways[turn % 2], "/", "acme").await);
@@ -45,7 +45,7 @@ async fn gateways_that_lease_admit_exactly_the_limit_in_the_end() {
         let document = document(&upstream, &server, "deny")
             .replace("rate: 3/h", "rate: 200/h, algorithm: fixed-window")
             .replace("on_error", "mode: leased, on_error");
-        let gateways = vec![connected(&document, "/").await, connected(&document, "/").await];
+        let gateways = vec![Gateway::start(&document).await, Gateway::start(&document).await];
         let mut statuses = Vec::new();
         for turn in 0..240 {
             statuses.push(ask(&gateways[turn % 2], "/", "acme").await);
@@ -91,7 +91,7 @@ async fn a_store_may_speak_tls_under_an_authority_of_ones_own() {
             &format!("redis: \"{}\"", server.url()),
             &format!("redis: \"rediss://127.0.0.1:{port}\", tls: {tls}"),
         );
-        let gateway = connected(&document, "/").await;
+        let gateway = Gateway::start(&document).await;
         assert_eq!(ask(&gateway, "/", "acme").await, 200);
         assert!(server.command(&["KEYS", "*"]).contains("few/few:acme"));
         gateway.stop().await;
@@ -146,7 +146,7 @@ async fn values_of_any_bytes_and_length_are_told_apart_by_all_gateways() {
     for program in programs() {
         let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
         let document = document(&upstream, &server, "deny");
-        let gateways = vec![connected(&document, "/").await, connected(&document, "/").await];
+        let gateways = vec![Gateway::start(&document).await, Gateway::start(&document).await];
         let long = vec![b'x'; 4000];
         let values: [&[u8]; 12] = [
             b"{a}",

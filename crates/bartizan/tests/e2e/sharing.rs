@@ -8,12 +8,7 @@ pub(crate) async fn ask(gateway: &Gateway, path: &str, tenant: &str) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-/// A gateway that has reached its store. Asked for somebody else, so that nobody of the story is counted.
-pub(crate) async fn connected(document: &str, path: &str) -> Gateway {
-    reaches_its_store(Gateway::start(document).await, path).await
-}
-
-/// Waits until decisions come from the store.
+/// Waits until decisions come from the store, once it is there. Asked for somebody else, so that nobody of the story is counted.
 pub(crate) async fn reaches_its_store(gateway: Gateway, path: &str) -> Gateway {
     eventually("the store", async || {
         let before = failures(&gateway).await;

@@ -23,7 +23,7 @@ use crate::{
     upstream::Upstream,
 };
 
-const SECRET: &str = "a secret that only two parties know, and long enough";
+pub(crate) const SECRET: &str = "a secret that only two parties know, and long enough";
 
 /// A gateway to `upstream` that knows the key `partner` in `partner.pem`.
 async fn guarded(upstream: &Upstream, public_key: &str, besides: &str) -> Gateway {
@@ -226,7 +226,7 @@ routes: [{{ path: /**, to: inner, auth: none }}]",
 }
 
 /// The headers of the legacy form.
-fn legacy(method: &str, target: &str, body: &str, nonce: &str) -> HeaderMap {
+pub(crate) fn legacy(method: &str, target: &str, body: &str, nonce: &str) -> HeaderMap {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let signed = format!("{method}\n{target}\n{body}\n{now}\n{nonce}");

@@ -1,8 +1,11 @@
 //! `accounts:` and `store:`.
 
+mod limits;
 mod mail;
+mod passkeys;
 mod protection;
 mod second_factor;
+mod sms;
 
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -10,9 +13,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::{
+    limits::EndpointLimits,
     mail::{Mail, Smtp},
+    passkeys::Passkeys,
     protection::Protection,
     second_factor::SecondFactor,
+    sms::Sms,
 };
 use super::{Entries, OpenIdProvider, Tokens};
 use crate::{
@@ -52,6 +58,11 @@ pub(crate) struct Accounts {
     pub(crate) protection: Optional<Protection>,
     /// What people show besides their password.
     pub(crate) second_factor: Optional<SecondFactor>,
+    /// Who passkeys are for. Default: the host of `tokens.issuer`, else of `mail.base_url`, where that is a name; without
+    /// any of them there are no passkeys.
+    pub(crate) passkeys: Optional<Passkeys>,
+    /// How codes are sent to telephones. Without it, none are.
+    pub(crate) sms: Optional<Sms>,
     /// Other providers where people can log in.
     pub(crate) providers: Optional<Entries<OpenIdProvider>>,
     /// Tokens that the gateway issues itself. Without it, it issues none.
@@ -60,6 +71,8 @@ pub(crate) struct Accounts {
     pub(crate) api_keys: Optional<IssuedKeys>,
     /// What happened to accounts.
     pub(crate) audit: Optional<Audit>,
+    /// How much may be asked of the endpoints.
+    pub(crate) limits: Optional<EndpointLimits>,
 }
 
 /// API keys that are kept in the store.

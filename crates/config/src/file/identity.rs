@@ -12,7 +12,7 @@ use crate::{
     Algorithm, NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProfile, SubjectAlternativeName,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
-    word::{ByteSize, KeyHash, Secret, Url},
+    word::{ByteSize, KeyHash, Secret, SigningSecret, Url},
 };
 
 /// One kind of proof.
@@ -138,6 +138,9 @@ pub(crate) struct Claims {
     /// The organisation.
     #[schemars(extend("default" = "org_id"))]
     pub(crate) organization: Optional<Parsed<String>>,
+    /// Claims that the issuer lets its users write themselves, such as their profile: none of the claims above may be one
+    /// of them or inside one. Those of well-known providers (`user_metadata`, `unsafe_metadata`) always are.
+    pub(crate) user_writable: Optional<Vec<At<Parsed<String>>>>,
 }
 
 /// API keys.
@@ -267,9 +270,9 @@ pub(crate) struct SignatureKey {
     /// The file with the public key (PEM).
     #[serde(default)]
     pub(crate) public_key: Optional<Parsed<PathBuf>>,
-    /// The secret shared with the sender, for `hmac-sha256`.
+    /// The secret shared with the sender, for `hmac-sha256`: text, or `base64:` and the base64 of its bytes.
     #[serde(default)]
-    pub(crate) secret: Optional<Parsed<Secret>>,
+    pub(crate) secret: Optional<Parsed<SigningSecret>>,
     /// What its holder may do.
     #[serde(default)]
     pub(crate) permissions: Optional<Vec<At<Parsed<Grant>>>>,

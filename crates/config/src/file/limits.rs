@@ -1,6 +1,6 @@
 //! `limits:`, and `cost` of a route.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::SystemTime};
 
 use bartizan_model::{Algorithm, Name};
 use ipnet::IpNet;
@@ -31,10 +31,10 @@ pub(crate) struct LimitPolicy {
     #[serde(default)]
     #[schemars(extend("examples" = [["/health", "/metrics"]]))]
     pub(crate) skip: Optional<Vec<At<Parsed<PathPattern>>>>,
-    /// Requests from these networks are not counted.
+    /// Requests from these networks are not counted, for good or until a day.
     #[serde(default)]
-    #[schemars(extend("examples" = [["10.0.0.0/8"]]))]
-    pub(crate) allow: Optional<Vec<At<Parsed<IpNet>>>>,
+    #[schemars(extend("examples" = [["10.0.0.0/8", { "network": "203.0.113.0/24", "expires": "2027-01-31" }]]))]
+    pub(crate) allow: Optional<Vec<At<Parsed<Allowed>>>>,
 }
 
 /// One rule: either a `rate` or a number of `concurrent` requests.
@@ -47,7 +47,7 @@ pub(crate) struct LimitRule {
     /// Who has this much to themselves: one dimension, or a list for their combination.
     #[schemars(extend("examples" = ["address", ["organization", "endpoint"]]))]
     pub(crate) per: At<Parsed<OneOrMany<Dimension>>>,
-    /// How much in what time.
+    /// How much in what time; `10/min burst 5` also says how much at once.
     #[serde(default)]
     pub(crate) rate: Optional<Parsed<Rate>>,
     /// How much of the rate at once, with the algorithm `token-bucket` only. Default: all of it.
@@ -105,8 +105,54 @@ impl From<LimitAlgorithm> for Algorithm {
 pub(crate) enum Cost {
     /// The same for all.
     Every(NonZeroU32),
+    /// What the built-in table with this name says.
+    BuiltIn(&'static str),
     /// By operation.
     ByOperation(Entries<Parsed<NonZeroU32>, OperationPattern>),
+}
+
+/// The built-in tables of costs.
+pub(crate) const COST_TABLES: [&str; 1] = ["voice"];
+
+/// Who is not counted: a network, or with the day on which that ends.
+#[derive(Clone)]
+pub(crate) enum Allowed {
+    Network(IpNet),
+    Table(AllowedTable),
+}
+
+/// A network whose requests are not counted, written out.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AllowedNetwork")]
+pub(crate) struct AllowedTable {
+    /// The network, or a single address.
+    pub(crate) network: At<Parsed<IpNet>>,
+    /// The day (UTC) from which on it is counted again. `bartizan check` warns from two weeks before.
+    #[serde(default)]
+    pub(crate) expires: Optional<Parsed<SystemTime>>,
+}
+
+impl Forms for Allowed {
+    const NAME: &'static str = "";
+    const EXPECTED: &'static str =
+        "a network such as `10.0.0.0/8`, or a mapping with `network` and `expires`";
+    const WORD_ONLY: bool = false;
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [
+            generator.subschema_for::<Parsed<IpNet>>(),
+            generator.subschema_for::<AllowedTable>(),
+        ] })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        IpNet::word(word).map(Self::Network)
+    }
+
+    fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {
+        AllowedTable::deserialize(MapAccessDeserializer::new(mapping)).map(|table| Ok(Self::Table(table)))
+    }
 }
 
 impl Forms for LimitPolicy {
@@ -133,7 +179,8 @@ impl Forms for LimitPolicy {
 
 impl Forms for Cost {
     const NAME: &'static str = "";
-    const EXPECTED: &'static str = "a whole number from 1, or a mapping of operations to such numbers";
+    const EXPECTED: &'static str =
+        "a whole number from 1, `voice`, or a mapping of operations to such numbers";
     const WORD_ONLY: bool = false;
 
     fn decimal() -> String {
@@ -143,12 +190,16 @@ impl Forms for Cost {
     fn schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [
             generator.subschema_for::<Parsed<NonZeroU32>>(),
+            { "enum": COST_TABLES },
             generator.subschema_for::<Entries<Parsed<NonZeroU32>, OperationPattern>>(),
         ] })
     }
 
     fn word(word: &str) -> Result<Self, String> {
-        NonZeroU32::word(word).map(Self::Every)
+        match COST_TABLES.iter().find(|name| **name == word) {
+            Some(name) => Ok(Self::BuiltIn(name)),
+            None => NonZeroU32::word(word).map(Self::Every),
+        }
     }
 
     fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {

@@ -33,6 +33,11 @@ pub(crate) struct Listen {
     /// Peers whose `Forwarded`, `X-Forwarded-For` and PROXY header are believed. Nobody else's are.
     #[schemars(extend("default" = []))]
     pub(crate) trusted_proxies: Optional<Vec<At<Parsed<IpNet>>>>,
+    /// Whether `trusted_proxies` end TLS and say by `Client-Cert` (RFC 9440) which certificate their client has shown them.
+    /// They must remove the header where a client sends it itself. The certificate of a trusted proxy's own connection
+    /// never counts as its client's.
+    #[schemars(extend("default" = false))]
+    pub(crate) client_cert: Optional<Parsed<bool>>,
     /// The PROXY protocol (versions 1 and 2) on `https` and `http`.
     #[schemars(extend("default" = "off"))]
     pub(crate) proxy_protocol: Optional<ProxyProtocol>,

@@ -6,7 +6,7 @@ use bartizan_model::Grant;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Entries;
+use super::{Cors, Entries};
 use crate::{
     forms::Parsed,
     located::{At, Optional},
@@ -61,6 +61,16 @@ pub(crate) struct Tokens {
     /// must (`login_required`).
     #[serde(default)]
     pub(crate) login_page: Optional<Parsed<Url>>,
+    /// Whether a `DPoP` proof at the token endpoint must hold a nonce of this gateway (RFC 9449, section 8), so that none
+    /// can be made beforehand.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub(crate) dpop_nonce: Optional<Parsed<bool>>,
+    /// Origins whose pages may ask for tokens by themselves (CORS): single-page applications that are served elsewhere. For
+    /// `token`, `revoke`, `jwks` and the metadata, and never with cookies.
+    #[serde(default)]
+    #[schemars(extend("default" = "same-origin", "examples" = [["https://app.shop.test"]]))]
+    pub(crate) cors: Optional<Parsed<Cors>>,
     /// Applications that may ask for tokens, by their `client_id`.
     #[serde(default)]
     pub(crate) clients: Optional<Entries<TokenClient>>,
@@ -85,7 +95,7 @@ pub(crate) struct TokenClient {
     #[serde(default)]
     pub(crate) secret: Optional<Parsed<KeyHash>>,
     /// Where people may be sent back to, compared exactly: `https:` URLs, `http:` on loopback, or URLs with a scheme of
-    /// the application's own that has a dot in it.
+    /// the application's own that has a dot in it. The port of `127.0.0.1` and `[::1]` may be any (RFC 8252).
     #[serde(default)]
     pub(crate) redirect_uris: Optional<Vec<At<Parsed<String>>>>,
     /// What its tokens may do at most. Without it whatever the person may.
@@ -123,4 +133,8 @@ pub(crate) struct Dpop {
     /// How old a proof may be: up to 10 min.
     #[schemars(extend("default" = "1min"))]
     pub(crate) max_age: Optional<Parsed<Duration>>,
+    /// The origins under which clients reach this gateway, such as `https://api.shop.test`: a proof must name a URL of one
+    /// of them (`htu`). Without any it must name the request's own scheme and `Host`, which a proxy in front may have
+    /// changed.
+    pub(crate) origins: Optional<Vec<At<Parsed<Url>>>>,
 }

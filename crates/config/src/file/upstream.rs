@@ -9,7 +9,7 @@ use crate::{
     Protocol, SignatureAlgorithm, SignatureComponent,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
-    word::{Secret, Url},
+    word::{SigningSecret, Url},
 };
 
 /// A service behind the gateway: one or more targets that answer alike.
@@ -72,9 +72,9 @@ pub(crate) struct Signing {
     /// The file with the private key (PEM, PKCS #8). Other users must not be able to read it.
     #[serde(default)]
     pub(crate) key: Optional<Parsed<PathBuf>>,
-    /// The secret shared with the upstream, for `hmac-sha256`.
+    /// The secret shared with the upstream, for `hmac-sha256`: text, or `base64:` and the base64 of its bytes.
     #[serde(default)]
-    pub(crate) secret: Optional<Parsed<Secret>>,
+    pub(crate) secret: Optional<Parsed<SigningSecret>>,
     /// What is covered, as far as a request has it. `content-digest` is made here for a body that is empty or held
     /// whole; of a streamed body there is none.
     #[serde(default)]

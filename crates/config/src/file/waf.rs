@@ -37,6 +37,9 @@ pub(crate) struct Waf {
     /// The paranoia level, 1 to 4: how many rules look. Higher levels find more, also where there is nothing.
     #[schemars(extend("default" = 1, "minimum" = 1, "maximum" = 4))]
     pub(crate) paranoia: Optional<Parsed<u32>>,
+    /// The paranoia level up to which rules look without what they find leading to a refusal. Default: that of `paranoia`.
+    #[schemars(extend("minimum" = 1, "maximum" = 4))]
+    pub(crate) detection_paranoia: Optional<Parsed<u32>>,
     /// The anomaly score from which a request is refused, or one for requests and one for responses.
     #[schemars(extend("default" = 5))]
     pub(crate) threshold: Optional<Parsed<Threshold>>,

@@ -1,21 +1,22 @@
-//! `accounts:` and `store:`, and the routes that accounts bring with them.
+//! `accounts:` and `store:`.
 
 mod mail;
+mod passkeys;
 mod protection;
+mod routes;
 mod second_factor;
+mod sms;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use bartizan_model::{Line, Name};
-use http::{Method, header::HeaderName};
+use http::header::HeaderName;
 
-use super::{files::Files, limits::LimitedRoute, openid, overlap::Overlaps, routes::Named};
+pub(super) use self::routes::routes;
+use super::{files::Files, openid};
 use crate::{
-    Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, Http, Listen,
-    MultiFactor, Passwords, PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Segment, Sessions,
-    StoreLocation, Tokens,
+    Accounts, Http, Listen, PasswordProfile, Passwords, PathPattern, Segment, Sessions, StoreLocation,
     file::{self, Document},
-    forms::{OneOrMany, Parsed},
+    forms::Parsed,
     located::{At, Optional, Position},
     problems::Problems,
 };
@@ -32,32 +33,6 @@ const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
 /// Of the operator's own.
 const CONTEXT_WORDS: usize = 16;
-/// The largest body of their endpoints.
-const BODY: usize = 16 * 1024;
-/// Where clients learn about the tokens (RFC 8414, RFC 9728, `OpenID` Connect Discovery 1.0).
-const WELL_KNOWN: [&str; 3] = [
-    "/.well-known/oauth-authorization-server/**",
-    "/.well-known/oauth-protected-resource/**",
-    "/.well-known/openid-configuration",
-];
-/// Where a secret is tried or chosen, or a message sent.
-const PASSWORD_ENDPOINTS: [&str; 14] = [
-    "login",
-    "login/factor",
-    "login/code",
-    "password",
-    "password/forgotten",
-    "password/reset",
-    "sign-up",
-    "verify-email",
-    "email",
-    "invitations/accept",
-    "step-up",
-    "step-up/code",
-    "factors/email",
-    "first-administrator",
-];
-
 pub(crate) fn store(
     file: &Optional<file::Store>,
     files: &Files<'_>,
@@ -104,6 +79,8 @@ pub(crate) fn accounts(
         protection: protection::protection(&file.protection, problems),
         mail: mail::mail(&file.mail, files, problems),
         second_factor: second_factor::second_factor(&file.second_factor, problems),
+        passkeys: passkeys::passkeys(file, problems),
+        sms: sms::sms(&file.sms, problems),
     })
 }
 
@@ -180,8 +157,14 @@ fn passwords(
             )
             .help("leave both out for 19MiB with 2 iterations, or write 7MiB with 5");
     }
+    let profile = file.and_then(|file| file.profile.as_ref());
+    if let Some(at) = profile.filter(|at| at.value == PasswordProfile::CharacterClasses) {
+        problems
+            .warning(at.position, "these rules do not comply with NIST SP 800-63B-4, which forbids rules about kinds of characters")
+            .help("leave `profile` out, or write `profile: nist`");
+    }
     Passwords {
-        profile: file.and_then(|file| file.profile.get()).unwrap_or_default(),
+        profile: profile.map_or_else(PasswordProfile::default, |at| at.value),
         memory_kib,
         iterations,
         parallelism,
@@ -291,66 +274,4 @@ fn check_domain(domain: &At<String>, problems: &mut Problems<'_>) {
             .error(domain.position, format!("`{}` is not a domain that cookies can have", domain.value))
             .help("write for example `shop.test`, without a dot before it");
     }
-}
-
-/// The routes that lead to the endpoints of accounts.
-pub(super) fn routes(
-    (accounts, tokens): (&Accounts, Option<&Tokens>),
-    position: Position,
-    overlaps: &mut Overlaps,
-    named: &mut Named<'_, '_>,
-    problems: &mut Problems<'_>,
-) -> Vec<Route> {
-    let Named { providers, policies, firewalls, .. } = named;
-    let mut routes = Vec::new();
-    let tried =
-        PASSWORD_ENDPOINTS.map(|name| (format!("{}/{name}", accounts.prefix), vec![Method::POST], "auth"));
-    let others = (format!("{}/**", accounts.prefix), Vec::new(), "api");
-    let prefix: Option<PathPattern> = accounts.prefix.parse().ok();
-    let endpoints = tried.into_iter().chain([others]).map(|place| (place, prefix.clone()));
-    let described = tokens.into_iter().flat_map(|_| WELL_KNOWN);
-    let described = described.map(|path| ((path.to_owned(), vec![Method::GET], "api"), None));
-    for ((path, methods, limit), strip_prefix) in endpoints.chain(described) {
-        // A prefix with a problem of its own has been told already.
-        let Ok(path) = path.parse::<PathPattern>() else { continue };
-        overlaps.claim(&path, &[], &methods, position, problems);
-        let limited = LimitedRoute {
-            path: &path,
-            methods: &methods,
-            authentication: Some(&Authentication::Public),
-            authentication_line: Line::NONE,
-        };
-        let limit: Option<Name> = limit.parse().ok();
-        let limit =
-            limit.map(|name| Optional::unplaced(Parsed(Ok(OneOrMany::One(name))))).unwrap_or_default();
-        let limits = policies.of_route(&limit, &limited, providers, problems);
-        let waf = firewalls.of_route(&Optional::default(), problems);
-        routes.push(Route {
-            line: position.line(),
-            hosts: Vec::new(),
-            methods,
-            destination: Destination::Accounts,
-            strip_prefix,
-            preserve_host: true,
-            authentication: Authentication::Public,
-            authentication_line: Line::NONE,
-            require: Requirements::Nothing,
-            require_line: Line::NONE,
-            multi_factor: MultiFactor::Off,
-            signed: Vec::new(),
-            zone: None,
-            policy: RoutePolicy { line: position.line(), ..RoutePolicy::default() },
-            limits,
-            costs: Costs::default(),
-            cors: Cors::SameOrigin,
-            headers: Headers { profile: HeaderProfile::Api, content_security_policy: None, set: Vec::new() },
-            body: BodyPolicy::Refuse { limit: BODY },
-            max_body: BODY as u64,
-            waf,
-            upgrade: Vec::new(),
-            timeouts: RouteTimeouts { response: Duration::from_mins(1), idle: Duration::from_mins(5) },
-            path,
-        });
-    }
-    routes
 }

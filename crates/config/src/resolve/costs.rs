@@ -1,5 +1,7 @@
 //! `cost` of a route.
 
+mod built_in;
+
 use std::{collections::HashSet, num::NonZeroU32};
 
 use super::limits::LimitedRoute;
@@ -39,22 +41,35 @@ pub(crate) fn resolve(
             );
             Costs::new(Vec::new(), *cost)
         }
+        Some(Cost::BuiltIn(name)) => {
+            let operations = built_in::operations(*name, at.position, route, problems);
+            for listed in &operations {
+                let who = format!("`{}` of `cost: {name}`", listed.operation);
+                affordable(at.position, &who, listed, route, limits, problems);
+            }
+            Costs::new(operations, NonZeroU32::MIN)
+        }
         Some(Cost::ByOperation(entries)) => {
             let (mut operations, mut seen) = (Vec::new(), HashSet::new());
             for (key, value) in &entries.0 {
                 let (operation, cost) = (problems.read(key), problems.read(value));
                 let (Some(operation), Some(cost)) = (operation, cost) else { continue };
-                if !route.serves(&operation) {
-                    problems
-                        .error(key.position, format!("`{operation}` is no operation of this route"))
-                        .help("write the whole path, as under `path`, and a method that the route admits");
-                } else if !seen.insert((operation.method.clone(), operation.path.segments().to_vec())) {
+                if !seen.insert((operation.method.clone(), operation.path.segments().to_vec())) {
                     problems.error(key.position, format!("`{operation}` is listed twice"));
                 }
-                let who = format!("`{operation}`");
+                let (who, is_served) = (format!("`{operation}`"), route.serves(&operation));
                 let listed = OperationCost { operation, cost };
-                affordable(value.position, &who, &listed, route, limits, problems);
-                operations.push(listed);
+                if is_served {
+                    affordable(value.position, &who, &listed, route, limits, problems);
+                    operations.push(listed);
+                } else {
+                    problems
+                        .warning(
+                            key.position,
+                            format!("{who} is no operation of this route: its cost has no effect"),
+                        )
+                        .help("write the whole path, as under `path`, and a method that the route admits");
+                }
             }
             Costs::new(operations, NonZeroU32::MIN)
         }

@@ -7,16 +7,16 @@ mod rules;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::SystemTime,
 };
 
 use bartizan_model::{Line, Name};
 use http::Method;
-use ipnet::IpNet;
 
-use super::identity::Providers;
+use super::{expiry, identity::Providers};
 use crate::{
-    Authentication, Dimension, LimitPolicy, LimitPolicyIndex, LimitRule, OperationPattern, PathPattern,
-    Segment,
+    AllowedNetwork, Authentication, Dimension, LimitPolicy, LimitPolicyIndex, LimitRule, OperationPattern,
+    PathPattern, Segment,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
@@ -207,7 +207,7 @@ fn policy(name: &At<Name>, file: &At<&file::LimitPolicy>, problems: &mut Problem
     LimitPolicy {
         rules: rules::resolve(file.rules.get(..MOST_RULES).unwrap_or(&file.rules), problems),
         skip: skip(&file.skip, problems),
-        allow: allow(&file.allow, problems),
+        allow: allow(&file.allow, SystemTime::now(), problems),
         ..empty(name)
     }
 }
@@ -227,14 +227,31 @@ fn skip(file: &Optional<Vec<At<Parsed<PathPattern>>>>, problems: &mut Problems<'
     listed.into_iter().map(|path| path.value).collect()
 }
 
-fn allow(file: &Optional<Vec<At<Parsed<IpNet>>>>, problems: &mut Problems<'_>) -> Vec<IpNet> {
+fn allow(
+    file: &Optional<Vec<At<Parsed<file::Allowed>>>>,
+    today: SystemTime,
+    problems: &mut Problems<'_>,
+) -> Vec<AllowedNetwork> {
     let listed = file.as_ref().map(|listed| problems.read_all(listed)).unwrap_or_default();
-    if let Some(all) = listed.iter().find(|network| network.prefix_len() == 0) {
-        problems
-            .warning(all.position, "everybody is allowed: this policy limits nobody")
-            .help("list only networks that must not be counted");
+    let mut allowed = Vec::new();
+    for entry in listed {
+        let (network, expires) = match entry.value.clone() {
+            file::Allowed::Network(network) => (network, None),
+            file::Allowed::Table(table) => {
+                let expires =
+                    expiry::read(&table.expires, "entry", "its network is counted", today, problems);
+                let Some(network) = problems.read(&table.network) else { continue };
+                (network, expires)
+            }
+        };
+        if network.prefix_len() == 0 {
+            problems
+                .warning(entry.position, "everybody is allowed: this policy limits nobody")
+                .help("list only networks that must not be counted");
+        }
+        allowed.push(AllowedNetwork { network, expires });
     }
-    listed.into_iter().map(|network| network.value).collect()
+    allowed
 }
 
 /// The operations that the rules of a policy name and that did parse.
@@ -253,24 +270,43 @@ fn check(
     problems: &mut Problems<'_>,
 ) {
     let Some(authentication) = route.authentication else { return };
-    let is_built_in = policy.line == Line::NONE;
-    for rule in policy.rules.iter().filter(|rule| rule.enabled && route.meets(rule)) {
+    let rules = || policy.rules.iter().filter(|rule| rule.enabled && route.meets(rule));
+    for rule in rules() {
         check_headers(&policy.with(rule), authentication, providers, problems);
-        if *authentication == Authentication::Public {
-            if let Some(dimension) =
-                rule.per.iter().find(|dimension| dimension.needs_identity() && !is_built_in)
-            {
-                let message = format!(
-                    "the rule `{}` ({}) counts by `{dimension}`, and this route authenticates nobody (`auth: none`, {})",
-                    rule.name, rule.line, route.authentication_line
-                );
-                problems
-                    .error(policy.position, message)
-                    .help("list identity providers under `auth`, or use a policy without such a rule");
-            }
-            continue;
+        if *authentication != Authentication::Public {
+            check_dimensions(&policy.with(rule), authentication, providers, problems);
         }
-        check_dimensions(&policy.with(rule), authentication, providers, problems);
+    }
+    let is_built_in = policy.line == Line::NONE;
+    if *authentication == Authentication::Public && !is_built_in {
+        let limits_nobody = rules().next().is_some() && rules().all(LimitRule::needs_identity);
+        for rule in rules() {
+            check_anonymous(&policy.with(rule), limits_nobody, route, problems);
+        }
+    }
+}
+
+/// Whether a rule has nobody to count where nobody is authenticated. Beside rules that count everybody it is left out there,
+/// as those of built-in policies are, so that routes of both kinds share a policy; alone it would limit nothing.
+fn check_anonymous(
+    rule: &At<&LimitRule>,
+    limits_nobody: bool,
+    route: &LimitedRoute<'_>,
+    problems: &mut Problems<'_>,
+) {
+    let Some(dimension) = rule.per.iter().find(|dimension| dimension.needs_identity()) else { return };
+    let message = format!(
+        "the rule `{}` ({}) counts by `{dimension}`, and this route authenticates nobody (`auth: none`, {})",
+        rule.name, rule.line, route.authentication_line
+    );
+    if limits_nobody {
+        problems
+            .error(rule.position, message)
+            .help("list identity providers under `auth`, or use a policy with a rule by `address`");
+    } else {
+        problems
+            .warning(rule.position, format!("{message}: it is left out here"))
+            .help("list identity providers under `auth` for it to count");
     }
 }
 

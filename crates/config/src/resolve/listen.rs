@@ -56,9 +56,20 @@ pub(crate) fn resolve(document: &Document, problems: &mut Problems<'_>) -> Optio
         admin: admin.map_or(ADMIN, |at| at.value),
         metrics: metrics.map_or(METRICS, |at| at.value),
         proxy_protocol,
+        client_cert: client_cert(file, &trusted_proxies, problems),
         trusted_proxies,
         reuse_port: problems.read_or(&file.reuse_port, false),
     })
+}
+
+fn client_cert(file: &file::Listen, trusted: &[ipnet::IpNet], problems: &mut Problems<'_>) -> bool {
+    let client_cert = problems.read_or(&file.client_cert, false);
+    if let Some(at) = file.client_cert.as_ref().filter(|_| client_cert && trusted.is_empty()) {
+        problems
+            .error(at.position, "`client_cert` believes nobody without `trusted_proxies`")
+            .help("add `trusted_proxies` with the addresses of the proxies");
+    }
+    client_cert
 }
 
 fn http(

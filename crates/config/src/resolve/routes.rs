@@ -17,8 +17,8 @@ use super::{
     waf::Firewalls,
 };
 use crate::{
-    Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, PathPattern, Route, RouteTimeouts,
-    Segment, SignatureComponent, Tokens, Waf,
+    Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, OnLargeBody, PathPattern, Route,
+    RouteTimeouts, Segment, SignatureComponent, Tokens, Waf, WafMode,
     file::{self, BodyPolicyName, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -59,7 +59,7 @@ pub(crate) fn resolve(
     let mut routes: Vec<_> =
         routes.filter_map(|entry| route(entry, &mut overlaps, &mut named, problems)).collect();
     if let (Some(accounts), Some(file)) = (accounts, document.accounts.as_ref()) {
-        let own = accounts::routes((accounts, tokens), file.position, &mut overlaps, &mut named, problems);
+        let own = accounts::routes((accounts, tokens), file, &mut overlaps, &mut named, problems);
         routes.extend(own);
     }
     routes
@@ -95,6 +95,7 @@ fn route(
     let (body, max_body) = body(&file.body, problems);
     let waf = firewalls.of_route(&file.waf, problems);
     warn_of_unseen_bodies(file, waf.as_deref(), problems);
+    warn_of_refused_bodies(file, waf.as_deref(), problems);
     refuse_unproven_bodies(file, authentication.as_ref(), &signed, providers, problems);
     let strip_prefix = strip_prefix(&file.strip_prefix, path.as_ref(), problems);
     let upgrade = upgrade(&file.upgrade, problems);
@@ -238,6 +239,30 @@ fn warn_of_unseen_bodies(file: &file::Route, waf: Option<&Waf>, problems: &mut P
         problems
             .warning(body.position, "the firewall sees only the heads of these requests: bodies are streamed")
             .help("let the body be held (`hold` or `refuse`), or write `waf: off`");
+    }
+}
+
+/// Whoever writes how long a body may be does not expect that the firewall refuses shorter ones.
+fn warn_of_refused_bodies(file: &file::Route, waf: Option<&Waf>, problems: &mut Problems<'_>) {
+    let refusing = waf.filter(|waf| waf.mode == WafMode::Block && waf.on_large_body == OnLargeBody::Refuse);
+    let body = file.body.as_ref().and_then(|body| body.value.0.as_ref().ok());
+    let (Some(waf), Some(body)) = (refusing, body) else { return };
+    if body.policy.get() == Some(BodyPolicyName::Stream) {
+        return;
+    }
+    let Some(max) = body.max.as_ref().filter(|max| max.is_valid()) else { return };
+    let (longest, looked_at) = (problems.size("max", &body.max, MAX_BODY), waf.max_body);
+    if u64::try_from(looked_at).is_ok_and(|looked_at| looked_at < longest) {
+        problems
+            .warning(
+                max.position,
+                format!(
+                    "the firewall refuses bodies of more than {looked_at} bytes (413): it looks at no more"
+                ),
+            )
+            .help(
+                "raise `max_body` of `waf`, or let it look at their front: `on_large_body: inspect_prefix`",
+            );
     }
 }
 

@@ -6,7 +6,7 @@ use http::Uri;
 use secrecy::ExposeSecret;
 
 use crate::{
-    Algorithm, ClaimNames, Dpop, JwtKeys, JwtProvider, TokenClient, Tokens,
+    Algorithm, ClaimNames, Dpop, JwtKeys, JwtProvider, LONGEST_ACCESS_TOKEN, Origin, TokenClient, Tokens,
     file::{self, Document, TokenAlgorithm},
     forms::{Forms, Parsed},
     located::{At, Optional, Position},
@@ -15,7 +15,6 @@ use crate::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
-const LONGEST_ACCESS: Duration = Duration::from_hours(1);
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 const LONGEST_PROOF: Duration = Duration::from_mins(10);
 const SECRET_BYTES: usize = 32;
@@ -31,7 +30,7 @@ pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<
         check_secret(file.secret.position, secret.0.expose_secret().len(), problems);
     }
     let resources = resources(file, issuer.as_deref(), problems);
-    let access = bounded("access", &file.access, Duration::from_mins(15), LONGEST_ACCESS, problems);
+    let access = bounded("access", &file.access, Duration::from_mins(15), LONGEST_ACCESS_TOKEN, problems);
     let refresh = problems.duration("refresh", &file.refresh, 7 * DAY);
     let absolute = problems.duration("absolute", &file.absolute, (30 * DAY).max(refresh));
     if let Some(at) = file.absolute.as_ref().filter(|_| absolute < refresh) {
@@ -67,6 +66,7 @@ pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<
         at_most: at_most.map_or(5, |at| at.value.get()),
         rotate_keys,
         login_page,
+        dpop_nonce: problems.read_or(&file.dpop_nonce, false),
         clients: clients(file, problems),
     })
 }
@@ -223,7 +223,27 @@ pub(crate) fn dpop(file: &Optional<file::Dpop>, problems: &mut Problems<'_>) -> 
         required: problems.read_or(&at.required, default.required),
         nonce: problems.read_or(&at.nonce, default.nonce),
         max_age: bounded("max_age", &at.max_age, default.max_age, LONGEST_PROOF, problems),
+        origins: origins(&at.origins, problems),
     }
+}
+
+fn origins(file: &Optional<Vec<At<Parsed<Url>>>>, problems: &mut Problems<'_>) -> Vec<Origin> {
+    let Some(written) = file.as_ref() else { return Vec::new() };
+    if written.is_empty() {
+        problems.error(written.position, "`origins` is empty: no proof would be accepted");
+    }
+    let mut origins = Vec::new();
+    for url in problems.read_all(written) {
+        let rest = url.value.text.split_once("://").map_or("", |(_, rest)| rest);
+        if rest.contains(['/', '?', '#']) {
+            problems
+                .error(url.position, format!("`{}` is more than an origin", url.value.text))
+                .help("write scheme, host and port alone: `https://api.shop.test`");
+        }
+        let scheme = if url.value.target.tls { "https" } else { "http" };
+        origins.push(Origin { scheme, authority: rest.to_owned() });
+    }
+    origins
 }
 
 fn bounded(

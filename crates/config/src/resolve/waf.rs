@@ -6,6 +6,8 @@ pub(super) mod include;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
 
+use bartizan_model::Line;
+
 use super::files::Files;
 use crate::{
     CoreRuleSet, Exclusion, InspectedResponses, OnLargeBody, RuleSet, RuleSetIndex, Rules, Source, Threshold,
@@ -45,6 +47,8 @@ struct Settings {
     path: Option<At<PathBuf>>,
     include: Vec<PathBuf>,
     paranoia: u8,
+    paranoia_line: Line,
+    detection_paranoia: Option<u8>,
     threshold: Threshold,
     max_body: usize,
     on_large_body: OnLargeBody,
@@ -93,6 +97,10 @@ impl<'a> Firewalls<'a> {
             mode,
             rules,
             paranoia: settings.paranoia,
+            paranoia_line: settings.paranoia_line,
+            detection_paranoia: settings
+                .detection_paranoia
+                .map_or(settings.paranoia, |level| level.max(settings.paranoia)),
             threshold: settings.threshold,
             max_body: settings.max_body,
             on_large_body: settings.on_large_body,
@@ -159,6 +167,8 @@ impl Settings {
             path: None,
             include: Vec::new(),
             paranoia: 1,
+            paranoia_line: Line::NONE,
+            detection_paranoia: None,
             threshold: Threshold::default(),
             max_body: MAX_BODY,
             on_large_body: OnLargeBody::default(),
@@ -181,13 +191,19 @@ impl Settings {
             }
             self.path = Some(path);
         }
-        if let Some(paranoia) = problems.read_optional(&written.paranoia) {
-            if let Ok(level @ 1..=4) = u8::try_from(paranoia.value) {
-                self.paranoia = level;
-            } else {
-                let message = format!("`{}` is no paranoia level", paranoia.value);
-                problems.error(paranoia.position, message).help("write 1, 2, 3 or 4");
+        if let Some(paranoia) = level(&written.paranoia, problems) {
+            (self.paranoia, self.paranoia_line) = (paranoia.value, paranoia.position.line());
+        }
+        if let Some(detection) = level(&written.detection_paranoia, problems) {
+            if detection.value < self.paranoia {
+                problems
+                    .error(
+                        detection.position,
+                        format!("`detection_paranoia` is below the paranoia level {}", self.paranoia),
+                    )
+                    .help("what refuses has to look: raise it, or leave it out");
             }
+            self.detection_paranoia = Some(detection.value);
         }
         if let Some(threshold) = written.threshold.as_ref() {
             self.threshold = scores(threshold, self.threshold, problems);
@@ -198,6 +214,17 @@ impl Settings {
             self.responses = inspected(responses, problems);
         }
     }
+}
+
+fn level(file: &Optional<Parsed<u32>>, problems: &mut Problems<'_>) -> Option<At<u8>> {
+    let written = problems.read_optional(file)?;
+    if let Ok(level @ 1..=4) = u8::try_from(written.value) {
+        return Some(written.with(level));
+    }
+    problems
+        .error(written.position, format!("`{}` is no paranoia level", written.value))
+        .help("write 1, 2, 3 or 4");
+    None
 }
 
 fn scores(

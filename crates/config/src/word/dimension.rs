@@ -29,7 +29,7 @@ impl Forms for Dimension {
         json_schema!({
             "type": "string",
             "pattern": r"^(address|prefix|user|organization|key|endpoint|route|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+|claim:.+|\$\{.*\})$",
-            "description": "`address` is the client's (of IPv6 its /64, since one client has that many), `prefix` its network (IPv4 /24, IPv6 /64); `user` is who asks, `organization` whom they act for, `key` their API key; `endpoint` is the method and the route, `route` the route alone; `header:NAME` is the value of a request header, which the client chooses, and `claim:NAME` of a claim of the token.",
+            "description": "`address` is the client's (of IPv6 its /64, since one client has that many), `prefix` its network (IPv4 /24, IPv6 /48); `user` is who asks, `organization` whom they act for, `key` their API key; `endpoint` is the method and the route, `route` the route alone; `header:NAME` is the value of a request header, which the client chooses, and `claim:NAME` of a claim of the token.",
             "examples": ["address", "user", "header:x-tenant", "claim:plan"],
         })
     }

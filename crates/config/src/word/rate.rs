@@ -7,40 +7,47 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::forms::Forms;
 
-/// `100/min`.
+/// `100/min`, or with what may come at once `100/min burst 20`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
     /// At most [`Quota::LARGEST`].
     pub(crate) limit: NonZeroU32,
     /// Between [`Quota::SHORTEST_WINDOW`] and [`Quota::LONGEST_WINDOW`].
     pub(crate) window: Duration,
+    /// Where it is written behind the rate; at most [`Quota::LARGEST`].
+    pub(crate) burst: Option<NonZeroU32>,
 }
 
 impl Forms for Rate {
     const NAME: &'static str = "Rate";
-    const EXPECTED: &'static str = "a rate such as `10/s`, `100/min` or `20/15min`";
+    const EXPECTED: &'static str = "a rate such as `10/s`, `20/15min` or `100/min burst 20`";
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": r"^([1-9][0-9]*/([1-9][0-9]*)?(ms|s|m|min|h|d)|\$\{.*\}.*)$",
-            "description": "So many units in so long a window: a whole number, `/`, and a duration, where 1 may be left out. A window is 100ms to 31d long.",
-            "examples": ["10/s", "100/min", "20/15min", "1000/h"],
+            "pattern": r"^([1-9][0-9]*/([1-9][0-9]*)?(ms|s|m|min|h|d)( burst [1-9][0-9]*)?|\$\{.*\}.*)$",
+            "description": "So many units in so long a window: a whole number, `/`, and a duration, where 1 may be left out. A window is 100ms to 31d long. `burst` and a number behind it say the same as the key `burst`.",
+            "examples": ["10/s", "100/min", "20/15min", "1000/h", "100/min burst 20"],
         })
     }
 
     fn word(word: &str) -> Result<Self, String> {
+        let Some((rate, burst)) = word.split_once(" burst ") else { return Self::plain(word) };
+        let burst = NonZeroU32::word(burst.trim_start()).map_err(|error| format!("`{word}`: {error}"))?;
+        Ok(Self { burst: Some(burst), ..Self::plain(rate.trim_end())? })
+    }
+}
+
+impl Rate {
+    /// A rate alone.
+    fn plain(word: &str) -> Result<Self, String> {
         let refuse =
             || format!("`{word}` is not a rate: write for example `10/s`, `100/min`, `20/15min` or `1000/h`");
         let (number, window) = word.split_once('/').ok_or_else(refuse)?;
         let (number, window) = (number.trim_end(), window.trim_start());
         let (count, unit) = window.split_at(window.find(is_no_digit).unwrap_or(window.len()));
         if number.is_empty() || number.contains(is_no_digit) || Duration::word(&format!("1{unit}")).is_err() {
-            return Err(if word.contains("burst") {
-                format!("`{word}` is a rate and a burst: write them apart, as in `rate: 10/min, burst: 5`")
-            } else {
-                refuse()
-            });
+            return Err(refuse());
         }
         if [number, count].iter().any(|digits| digits.len() > 1 && digits.starts_with('0')) {
             return Err(format!("`{word}`: a number begins with a zero: write it without"));
@@ -55,7 +62,7 @@ impl Forms for Rate {
         }
         match number.parse::<u32>() {
             Ok(number) if number <= Quota::LARGEST => match NonZeroU32::new(number) {
-                Some(limit) => Ok(Self { limit, window }),
+                Some(limit) => Ok(Self { limit, window, burst: None }),
                 None => Err(format!("`{word}` admits nothing: write a number of at least 1")),
             },
             _ => Err(format!("`{word}`: a rate is at most {} in its window", Quota::LARGEST)),
@@ -87,10 +94,15 @@ mod tests {
         for (text, limit, milliseconds) in cases {
             let rate = Rate::word(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(
-                (rate.limit.get(), rate.window),
-                (limit, Duration::from_millis(milliseconds)),
+                (rate.limit.get(), rate.window, rate.burst),
+                (limit, Duration::from_millis(milliseconds), None),
                 "{text}"
             );
+        }
+        for text in ["10/min burst 5", "10 / min  burst  5"] {
+            let rate = Rate::word(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let expected = (10, Duration::from_mins(1), NonZeroU32::new(5));
+            assert_eq!((rate.limit.get(), rate.window, rate.burst), expected, "{text}");
         }
         let refused = [
             "",
@@ -117,7 +129,14 @@ mod tests {
             "010/s",
             "10/015min",
             "10/9999999999999999min",
-            "10/min burst 5",
+            "10/min burst",
+            "10/min burst 0",
+            "10/min burst -1",
+            "10/min burst five",
+            "10/min burst 5 burst 5",
+            "10/min, burst 5",
+            "burst 5",
+            " burst 5",
         ];
         for text in refused {
             assert!(Rate::word(text).is_err(), "{text}");

@@ -1,7 +1,8 @@
 //! Secrets and their hashes. Neither is ever quoted in a message.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use schemars::{Schema, SchemaGenerator, json_schema};
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 
 use crate::forms::Forms;
 
@@ -24,6 +25,36 @@ impl Forms for Secret {
 
     fn word(word: &str) -> Result<Self, String> {
         Ok(Self(word.into()))
+    }
+}
+
+/// A secret that HMACs are made with: text, or bytes as base64.
+#[derive(Clone)]
+pub(crate) struct SigningSecret(pub(crate) SecretSlice<u8>);
+
+const BASE64: &str = "base64:";
+
+impl Forms for SigningSecret {
+    const NAME: &'static str = "SigningSecret";
+    const EXPECTED: &'static str = "a secret";
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 4,
+            "description": "A secret of at least 32 bytes: text as it is, or after `base64:` the base64 of bytes that are no text. Take it from the environment: `${PARTNER_SECRET}`.",
+            "examples": ["${PARTNER_SECRET}"],
+        })
+    }
+
+    fn word(word: &str) -> Result<Self, String> {
+        let bytes = match word.strip_prefix(BASE64) {
+            Some(encoded) => {
+                STANDARD.decode(encoded).map_err(|_| "this is not base64 after `base64:`".to_owned())?
+            }
+            None => word.into(),
+        };
+        Ok(Self(bytes.into()))
     }
 }
 
@@ -85,7 +116,20 @@ impl Forms for KeyHash {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
+
+    #[test]
+    fn a_signing_secret_is_text_or_the_base64_of_bytes() {
+        let bytes = |word| SigningSecret::word(word).map(|secret| secret.0.expose_secret().to_vec());
+        assert_eq!(bytes("c2VjcmV0").unwrap(), b"c2VjcmV0");
+        assert_eq!(bytes("base64:+/8=").unwrap(), [0xfb, 0xff]);
+        for wrong in ["base64:c2VjcmV", "base64:-_8=", "base64:c2 VjcmV0"] {
+            let error = bytes(wrong).unwrap_err();
+            assert!(!error.contains("c2V") && !error.contains("-_8"), "{error}");
+        }
+    }
 
     #[test]
     fn only_a_whole_sha256_is_a_hash() {

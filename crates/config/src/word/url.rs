@@ -25,6 +25,17 @@ impl Url {
         host == "localhost"
             || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     }
+
+    /// Its origin, serialised as browsers do.
+    pub(crate) fn origin(&self) -> String {
+        let Target { tls, host, port } = &self.target;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let scheme = if *tls { "https" } else { "http" };
+        match (tls, port) {
+            (true, 443) | (false, 80) => format!("{scheme}://{host}"),
+            (_, port) => format!("{scheme}://{host}:{port}"),
+        }
+    }
 }
 
 impl Forms for Url {
@@ -131,16 +142,7 @@ impl Forms for Origin {
             return Err("`null` is what every sandboxed page sends: it cannot be trusted as an origin".into());
         }
         let url = Url::word(word)?;
-        let host = if url.target.host.contains(':') {
-            format!("[{}]", url.target.host)
-        } else {
-            url.target.host.clone()
-        };
-        let scheme = if url.target.tls { "https" } else { "http" };
-        let origin = match (url.target.tls, url.target.port) {
-            (true, 443) | (false, 80) => format!("{scheme}://{host}"),
-            (_, port) => format!("{scheme}://{host}:{port}"),
-        };
+        let origin = url.origin();
         if word == origin {
             Ok(Self(origin))
         } else {

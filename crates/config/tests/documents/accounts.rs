@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bartizan_config::{
-    Algorithm, Destination, JwtKeys, LoginProtection, MailTransport, PasswordProfile, Provider, SameSite,
-    SignUp, SmtpTls, StoreLocation,
+    Algorithm, Cors, Destination, JwtKeys, LoginProtection, MailTransport, Origins, PasswordProfile,
+    Provider, SameSite, SignUp, SmtpTls, StoreLocation,
 };
 
 use crate::{folder, parse_in};
@@ -82,7 +82,58 @@ fn accounts_bring_their_routes_behind_limits() {
     for route in own {
         let names: Vec<_> =
             route.limits.iter().map(|index| loaded.config.limits[index.0].name.as_str()).collect();
-        assert_eq!(names, if route.path.as_str().ends_with("**") { ["api"] } else { ["auth"] });
+        let expected = match route.path.as_str().trim_start_matches("/id/v1/") {
+            "**" => "api",
+            "keys/**" | "roles/**" | "bindings/**" | "invitations/**" => "admin",
+            _ => "auth",
+        };
+        assert_eq!(names, [expected], "{}", route.path.as_str());
+    }
+}
+
+#[test]
+fn endpoints_of_accounts_have_the_limits_that_are_named() {
+    let folder = folder();
+    let text = document(&format!(
+        "{HTTPS}limits: {{ few: [{{ per: address, rate: 1/h }}], more: [{{ per: address, rate: 9/h }}] }}\n\
+         accounts: {{ limits: {{ login: few, keys: [few, more], others: more }} }}"
+    ));
+    let config = parse_in(folder.path(), &text).unwrap().config;
+    let limits_of = |path: &str| -> Vec<&str> {
+        let route = config.routes.iter().find(|route| route.path.as_str() == path).unwrap();
+        route.limits.iter().map(|index| config.limits[index.0].name.as_str()).collect()
+    };
+    assert_eq!(limits_of("/auth/login"), ["few"]);
+    assert_eq!(limits_of("/auth/keys/**"), ["few", "more"]);
+    assert_eq!(limits_of("/auth/roles/**"), ["admin"]);
+    assert_eq!(limits_of("/auth/**"), ["more"]);
+    let unknown = text.replace("others: more", "others: none-such");
+    assert!(parse_in(folder.path(), &unknown).is_err());
+}
+
+#[test]
+fn pages_of_named_origins_may_ask_for_tokens_without_cookies() {
+    let folder = folder();
+    let text = document(&format!(
+        "{HTTPS}accounts: {{ tokens: {{ issuer: \"https://id.shop.test\", \
+         secret: \"0123456789abcdef0123456789abcdef\", \
+         cors: {{ origins: [\"https://app.test\"], credentials: true }} }} }}"
+    ));
+    let config = parse_in(folder.path(), &text).unwrap().config;
+    let cors_of = |path: &str| {
+        let route = config.routes.iter().find(|route| route.path.as_str() == path);
+        route.unwrap_or_else(|| panic!("no `{path}`")).cors.clone()
+    };
+    for path in ["/auth/token", "/auth/revoke", "/auth/jwks", "/.well-known/openid-configuration"] {
+        let Cors::Allow { origins, headers, expose, credentials, .. } = cors_of(path) else {
+            panic!("{path} is for pages of its own origin");
+        };
+        assert_eq!(origins, Origins::List(vec!["https://app.test".into()]), "{path}");
+        assert!(headers.iter().any(|name| name == "dpop") && expose.iter().any(|name| name == "dpop-nonce"));
+        assert!(!credentials, "{path}");
+    }
+    for path in ["/auth/introspect", "/auth/login", "/auth/**"] {
+        assert_eq!(cors_of(path), Cors::SameOrigin, "{path}");
     }
 }
 
@@ -151,6 +202,43 @@ fn roles_may_ask_for_a_second_factor() {
 }
 
 #[test]
+fn passkeys_are_for_the_public_url_unless_it_is_said() {
+    let folder = folder();
+    let passkeys = |rest: &str| {
+        let document = document(&format!("{HTTPS}accounts: {{ {rest} }}"));
+        parse_in(folder.path(), &document).unwrap().config.accounts.unwrap().passkeys
+    };
+    let found = |rest: &str| passkeys(rest).map(|passkeys| (passkeys.id, passkeys.origins.join(" ")));
+    let party = |id: &str, origins: &str| Some((id.to_owned(), origins.to_owned()));
+    let mail = "mail: { from: a@b.test, base_url: \"https://shop.test:8443/account\", file: ./mail }";
+    assert_eq!(found(""), None);
+    assert_eq!(found(mail), party("shop.test", "https://shop.test:8443"));
+    assert_eq!(found(&mail.replace("shop.test", "192.0.2.1")), None, "browsers take no addresses");
+    assert_eq!(
+        found(&format!("passkeys: {{ id: Example.test }}, {mail}")),
+        party("example.test", "https://example.test")
+    );
+    let several = "passkeys: { id: shop.test, origins: [\"https://shop.test\", \"https://my.shop.test\"] }";
+    assert_eq!(found(several), party("shop.test", "https://shop.test https://my.shop.test"));
+    let local = "passkeys: { id: localhost, origins: \"http://localhost:8080\" }";
+    assert_eq!(found(local), party("localhost", "http://localhost:8080"));
+}
+
+#[test]
+fn codes_by_sms_go_to_a_webhook() {
+    let folder = folder();
+    let text =
+        "accounts: { sms: { webhook: \"https://messages.shop.test/sms\", secret: \"${JWT_SECRET}\" } }";
+    let config = parse_in(folder.path(), &document(&format!("{HTTPS}{text}"))).unwrap().config;
+    let sms = config.accounts.unwrap().sms.unwrap();
+    assert_eq!(
+        (sms.webhook.as_str(), sms.timeout),
+        ("https://messages.shop.test/sms", Duration::from_secs(5))
+    );
+    assert!(!format!("{sms:?}").contains(crate::LONG_SECRET));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let cases = [
         ("", "`session` needs `accounts`: nobody can log in"),
@@ -187,6 +275,29 @@ fn what_makes_no_sense_is_refused() {
         ("accounts: { password: { context_words: [ab] } }", "a word has 3 to 64 characters"),
         ("accounts: { second_factor: { key: short } }", "`key` is shorter than 32 bytes"),
         ("accounts: { second_factor: { issuer: \"a:b\" } }", "`issuer` is 1 to 64 characters"),
+        ("accounts: { passkeys: { id: 192.0.2.1 } }", "`192.0.2.1` is no domain"),
+        ("accounts: { passkeys: { id: \"*.shop.test\" } }", "`*.shop.test` is no domain"),
+        (
+            "accounts: { passkeys: { id: shop.test, origins: \"https://evilshop.test\" } }",
+            "`https://evilshop.test` is neither `shop.test` nor a host under it",
+        ),
+        (
+            "accounts: { passkeys: { id: shop.test, origins: \"http://shop.test\" } }",
+            "browsers have no passkeys for pages without TLS",
+        ),
+        ("accounts: { passkeys: { id: shop.test, origins: [] } }", "`origins` is empty"),
+        (
+            "accounts: { sms: { webhook: \"http://messages.test\", secret: \"${JWT_SECRET}\" } }",
+            "codes would travel in clear",
+        ),
+        (
+            "accounts: { sms: { webhook: \"https://messages.test\", secret: short } }",
+            "the secret is 5 bytes long, and `hmac-sha256` needs at least 32",
+        ),
+        (
+            "accounts: { sms: { webhook: \"https://messages.test\", secret: \"${JWT_SECRET}\", timeout: 1min } }",
+            "`timeout` is at most 30 s",
+        ),
     ];
     let folder = folder();
     for (rest, expected) in cases {

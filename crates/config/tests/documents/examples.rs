@@ -31,7 +31,10 @@ fn fits_schema(text: &str) -> Result<(), String> {
 fn every_example_parses_without_a_warning_and_fits_the_schema() {
     let examples = examples();
     let names: Vec<_> = examples.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["bartizan.yaml", "behind-a-proxy.yaml", "limits.yaml", "presets.yaml"]);
+    assert_eq!(
+        names,
+        ["bartizan.yaml", "behind-a-proxy.yaml", "identity.yaml", "limits.yaml", "presets.yaml"]
+    );
     let folder = folder();
     for (name, text) in &examples {
         let loaded = parse_in(folder.path(), text).unwrap_or_else(|error| panic!("{name}\n{error}"));

@@ -1,6 +1,6 @@
 //! What `limits`, `limit`, `cost` and `shared` mean.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bartizan_config::{
     Amount, Authentication, Certificate, Config, Dimension, Enforcement, LimitPolicy, LimitRule,
@@ -101,7 +101,8 @@ fn a_policy_is_a_list_or_a_table() {
     assert_eq!(list.rules, table.rules);
     assert!(list.skip.is_empty() && list.allow.is_empty());
     assert_eq!(table.skip.iter().map(|path| path.matches("/api/docs/a")).collect::<Vec<_>>(), [false, true]);
-    assert!(table.allow[0].contains(&"10.1.2.3".parse::<std::net::IpAddr>().unwrap()));
+    let now = SystemTime::UNIX_EPOCH;
+    assert!(table.allow[0].allows("::ffff:10.1.2.3".parse().unwrap(), || now));
     assert_eq!((table.name.as_str(), table.line.number()), ("a", Some(5)));
 }
 
@@ -193,7 +194,7 @@ type Figures = (&'static str, u32, u64);
 #[test]
 fn presets_hold_the_promised_figures() {
     let (minute, hour) = (60, 3600);
-    let cases: [(&str, &[Figures]); 11] = [
+    let cases: [(&str, &[Figures]); 16] = [
         ("voice", &[("address", 100, minute), ("user", 1000, hour), ("organization", 10_000, hour)]),
         ("analytics", &[("address", 50, minute), ("user", 500, hour), ("organization", 5000, hour)]),
         ("public", &[("address", 10, minute), ("user", 100, hour)]),
@@ -205,12 +206,19 @@ fn presets_hold_the_promised_figures() {
         ("upload", &[("address", 5, 5 * minute)]),
         ("generic", &[("address", 1000, hour)]),
         ("default", &[("address", 100, minute)]),
+        ("login", &[("address", 5, minute), ("address", 20, 15 * minute)]),
+        ("refresh", &[("address", 10, minute), ("address", 60, hour)]),
+        ("static", &[("address", 200, minute), ("address", 5000, hour)]),
+        ("api-burst", &[("address", 60, minute), ("address", 1000, hour)]),
+        ("admin-burst", &[("address", 10, minute), ("address", 100, hour)]),
     ];
     for (name, figures) in cases {
         let text = with("").replace("auth: none", &format!("auth: none, limit: {name}"));
         let config = config(&text);
         let [policy] = config.limits.as_slice() else { panic!("{name}") };
         assert_eq!((policy.name.as_str(), policy.line.number()), (name, None));
+        let skipped = |path| policy.skip.iter().any(|pattern| pattern.matches(path));
+        assert!(skipped("/health") && skipped("/metrics") && !skipped("/healthy"), "{name}");
         let found: Vec<_> = policy
             .rules
             .iter()
@@ -240,6 +248,74 @@ fn a_public_route_has_only_what_a_preset_says_of_everybody() {
     assert_eq!(names(&known), ["address-60s", "user-3600s", "organization-3600s"]);
     let switched_off = policy("[{ per: user, rate: 1/s, enabled: false }, { per: address, rate: 1/s }]");
     assert_eq!(switched_off.rules_under(&known).count(), 1);
+}
+
+/// The figures of the built-in table.
+#[test]
+fn a_table_of_costs_goes_by_its_name() {
+    let text = document("[{ per: address, rate: 100/min }]", "cost: voice");
+    let costs = &config(&text).routes.remove(0).costs;
+    for (path, cost) in [
+        ("/api/calls/start", 5),
+        ("/api/calls/transcript", 2),
+        ("/api/calls/end", 1),
+        ("/api/voice/process", 10),
+        ("/api/voice/synthesize", 8),
+        ("/api/voice", 1),
+    ] {
+        assert_eq!(costs.of(&Method::POST, path).get(), cost, "{path}");
+    }
+}
+
+#[test]
+fn an_allowed_network_may_end_on_a_day() {
+    let rules = "[{ per: address, rate: 1/s }]";
+    let text = format!("{{ rules: {rules}, allow: [{{ network: 192.0.2.0/24, expires: 2999-01-31 }}] }}");
+    let [allowed] = policy(&text).allow.try_into().unwrap();
+    let (last, end) = (day(2999, 1, 30), day(2999, 1, 31));
+    let allows = |address: &str, now| allowed.allows(address.parse().unwrap(), || now);
+    assert!(allows("192.0.2.7", last) && !allows("192.0.2.7", end) && !allows("192.0.3.7", last));
+}
+
+fn day(year: i32, month: u8, day: u8) -> SystemTime {
+    let date = time::Date::from_calendar_date(year, month.try_into().unwrap(), day).unwrap();
+    date.midnight().assume_utc().into()
+}
+
+#[test]
+fn a_rate_may_carry_its_burst() {
+    let behind = rule("per: address, rate: 10/min burst 5");
+    assert_eq!(behind.amount, rule("per: address, rate: 10/min, burst: 5").amount);
+    assert_eq!(rule("per: address, rate: \"20/15min\"").amount, rule("per: address, rate: 20/15min").amount);
+}
+
+/// The example that the feature was specified with, to the letter; only where requests go is added.
+#[test]
+fn the_specified_example_loads() {
+    let text = r#"
+version: 1
+listen: { http: "127.0.0.1:0" }
+limits:
+  voice:
+    - { per: address, rate: 100/min, burst: 20 }
+    - { per: user, rate: 1000/h }
+    - { per: organization, rate: 10000/h }
+  login: [ { per: address, rate: 5/min }, { per: address, rate: 20/15min } ]
+routes:
+  - path: /api/calls/**
+    limit: voice
+    cost: { "POST /api/calls/start": 5, "POST /api/voice/process": 10 }
+    to: "http://127.0.0.1:3000"
+    auth: none
+shared: { redis: "redis://127.0.0.1:6379", mode: exact, on_error: local }
+"#;
+    let loaded = parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let route = &loaded.config.routes[0];
+    let policy = &loaded.config.limits[route.limits[0].0];
+    let counted: Vec<_> = policy.rules_under(&route.authentication).map(|rule| rule.name.as_str()).collect();
+    assert_eq!(counted, ["address-60s"]);
+    assert_eq!(route.costs.of(&Method::POST, "/api/calls/start").get(), 5);
+    assert_eq!(loaded.warnings.len(), 4, "{:?}", loaded.warnings);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn what_is_written_down_again_says_the_same() {
       - { name: days, per: organization, rate: 1/31d, algorithm: fixed-window, enabled: false }
       - { per: key, concurrent: 7 }
     skip: [/health, /metrics/**]
-    allow: [10.0.0.0/8, \"2001:db8::/32\"]
+    allow: [10.0.0.0/8, { network: \"2001:db8::/32\", expires: 2027-03-09 }]
   short: [{ per: [user, endpoint], rate: 3/s }]",
         "limits: { a: [{ per: prefix, rate: 9/h }] }
 routes:
@@ -90,7 +90,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ("routes: [{ limit: a }]", "<config>:1:12", "`path` is missing"),
         ("routes: [{ path: /a, to: \"http://a\" }]", "<config>:1:22", "unknown key `to`"),
         ("routes: [{ path: /a, limit: [a, a] }]", "<config>:1:33", "listed twice"),
-        ("routes: [{ path: /a, limit: a, cost: { /b: 2 } }]", "<config>:1:40", "no operation of this route"),
+        ("routes: [{ path: /a, limit: a, cost: { /b: 0 } }]", "<config>:1:44", "`0` is no count"),
     ];
     for (text, place, message) in cases {
         let error = LimitsProposal::parse(text, &Source::text(".")).unwrap_err().to_string();

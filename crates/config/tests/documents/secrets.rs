@@ -12,6 +12,7 @@ fn secrets_are_in_no_diagnostic() {
         with(&format!("identity:\n  a:\n    jwt:\n      secret: \"{inline}")),
         with(&format!("identity: {{ a: {{ api_key: {{ keys: [{{ name: n, hash: {inline} }}] }} }} }}")),
         with(&format!("identity: {{ a: {{ signature: {{ keys: [{{ id: p, algorithm: ed25519, secret: \"{inline}\" }}] }} }} }}")),
+        with(&format!("identity: {{ a: {{ signature: {{ keys: [{{ id: p, algorithm: hmac-sha256, secret: \"base64:{inline}\" }}] }} }} }}")),
         with(&format!("upstreams: {{ a: {{ targets: [\"http://a\"], sign: {{ id: g, algorithm: rsa, secret: \"{inline}\" }} }} }}")),
         with(&format!("identity: {{ a: {{ api_key: {{ keys: [{{ name: n, key: {inline} }}] }} }} }}")),
         with(&format!("telemetry: {{ otlp: \"http://user:{inline}@collector\" }}")),

@@ -57,6 +57,7 @@ fn a_route_takes_from_the_document_what_it_leaves_out() {
     let own = ", waf: { paranoia: 4, threshold: 7, exclude: [{ tag: b, target: args:c, path: /1/*, reason: d, expires: 2100-01-01 }] }";
     let config = parse(&document(lines, &["", own])).unwrap().config;
     let [first, second] = [0, 1].map(|route: usize| config.routes[route].waf.clone().unwrap());
+    assert_eq!((first.detection_paranoia, second.detection_paranoia), (2, 4), "that of `paranoia`");
     assert_eq!((first.paranoia, first.threshold), (2, Threshold { inbound: 5, outbound: 9 }));
     assert_eq!((second.paranoia, second.threshold), (4, Threshold { inbound: 7, outbound: 9 }));
     for waf in [&first, &second] {

@@ -100,7 +100,7 @@ pub struct CurrentSession {
     pub expires: Timestamp,
     /// When its person was proven last.
     pub auth_time: Timestamp,
-    /// By what (RFC 8176): `pwd`, `otp`, `mfa`.
+    /// By what (RFC 8176): `pwd`, `otp`, `sms`, `pop`, `user`, `mfa`.
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     pub amr: Vec<&'static str>,
     /// By when its person must have a second factor; afterwards it can only enrol one.

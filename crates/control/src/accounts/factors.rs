@@ -20,14 +20,32 @@ use crate::{
 };
 
 /// A kind of second factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FactorKind {
     /// Codes of an authenticator app.
     Totp,
-    /// Codes that are sent to the address of the account.
+    /// Passkeys.
+    Passkey,
+    /// Codes that are sent to the address of the account. Not enough where a role asks for a second factor.
     Email,
+    /// Codes that are sent to a telephone. Not enough where a role asks for a second factor.
+    Sms,
     /// Codes on paper.
+    RecoveryCode,
+}
+
+/// A kind of second factor that is a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeKind {
+    /// Of an authenticator app.
+    Totp,
+    /// That was sent to the address of the account.
+    Email,
+    /// That was sent to a telephone.
+    Sms,
+    /// On paper.
     RecoveryCode,
 }
 
@@ -49,8 +67,8 @@ pub struct LoginFactor {
     /// What the login answered.
     #[schema(value_type = String, format = Password)]
     pub ticket: SecretString,
-    /// What is shown.
-    pub factor: FactorKind,
+    /// What is shown. A passkey has an endpoint of its own.
+    pub factor: CodeKind,
     /// The code.
     #[schema(value_type = String, format = Password, max_length = 64)]
     pub code: SecretString,
@@ -316,12 +334,13 @@ pub(crate) async fn renew_recovery_codes(
     Ok(Json(accounts.renew_recovery_codes(&token, &visit).await?.into()))
 }
 
-impl From<FactorKind> for bartizan_identity::account::FactorKind {
-    fn from(kind: FactorKind) -> Self {
+impl From<CodeKind> for bartizan_identity::account::FactorKind {
+    fn from(kind: CodeKind) -> Self {
         match kind {
-            FactorKind::Totp => Self::Totp,
-            FactorKind::Email => Self::Email,
-            FactorKind::RecoveryCode => Self::RecoveryCode,
+            CodeKind::Totp => Self::Totp,
+            CodeKind::Email => Self::Email,
+            CodeKind::Sms => Self::Sms,
+            CodeKind::RecoveryCode => Self::RecoveryCode,
         }
     }
 }
@@ -332,7 +351,9 @@ impl From<bartizan_identity::account::FactorKind> for FactorKind {
 
         match kind {
             Known::Totp => Self::Totp,
+            Known::Passkey => Self::Passkey,
             Known::Email => Self::Email,
+            Known::Sms => Self::Sms,
             Known::RecoveryCode => Self::RecoveryCode,
         }
     }

@@ -22,6 +22,7 @@ impl From<AccountError> for Failure {
             AccountError::Email(_)
             | AccountError::Name(_)
             | AccountError::UnknownRole(_)
+            | AccountError::Passkey(_)
             | AccountError::Invalid(_) => FailureCode::InvalidValue,
             AccountError::Taken(_) => FailureCode::AlreadyExists,
             AccountError::Missing(_) => FailureCode::NotFound,
@@ -31,6 +32,10 @@ impl From<AccountError> for Failure {
             AccountError::SignUpOff => FailureCode::SignUpOff,
             AccountError::Link => FailureCode::LinkGone,
             AccountError::WrongCode => FailureCode::WrongCode,
+            AccountError::WrongPasskey => FailureCode::WrongPasskey,
+            AccountError::PasskeysOff => FailureCode::PasskeysOff,
+            AccountError::SmsOff => FailureCode::SmsOff,
+            AccountError::NotSent => FailureCode::MessageNotSent,
             AccountError::Ticket => FailureCode::LoginExpired,
             AccountError::StepUp => FailureCode::InsufficientUserAuthentication,
             AccountError::MustEnrol => FailureCode::MfaRequired,

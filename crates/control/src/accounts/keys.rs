@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{Json, extract::State};
-use bartizan_identity::account::{Accounts, KeyFilter, NewOwnKey, PersonId};
+use bartizan_identity::account::{Accounts, KeyHolder, NewOwnKey};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -37,7 +37,7 @@ pub struct NewOwnApiKey {
     pub expires: Option<Timestamp>,
 }
 
-/// The API keys of the person who asks. Takes the permission `api_key:read`.
+/// The API keys of the person who asks, for the organisation of their session. Takes the permission `api_key:read`.
 #[utoipa::path(
     get,
     path = "/keys",
@@ -53,8 +53,7 @@ pub(crate) async fn list_own_keys(
     Holder { token, .. }: Holder,
 ) -> Result<Json<ApiKeys>, Failure> {
     let session = accounts.permitted_session(&token, "api_key:read").await?;
-    let mine = KeyFilter { user: Some(PersonId(session.user.to_string())), ..KeyFilter::default() };
-    let keys = accounts.api_keys(&mine).await?;
+    let keys = accounts.own_api_keys(KeyHolder::of(&session), None).await?;
     Ok(Json(ApiKeys { keys: keys.into_iter().map(ApiKey::from).collect() }))
 }
 
@@ -82,7 +81,7 @@ pub(crate) async fn create_own_key(
     Ok(Json(accounts.create_own_api_key(&token, new, &visit).await?.into()))
 }
 
-/// Gives a key of the person another secret. Takes the permission `api_key:update`.
+/// Gives a key of the person, for the organisation of their session, another secret. Takes the permission `api_key:update`.
 #[utoipa::path(
     post,
     path = "/keys/{key}/rotate",
@@ -104,11 +103,11 @@ pub(crate) async fn rotate_own_key(
     JsonBody(Overlap { overlap_seconds }): JsonBody<Overlap>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
     let session = accounts.fresh_permitted_session(&token, "api_key:update", &visit).await?;
-    let (user, overlap) = (&session.user, Duration::from_secs(overlap_seconds));
-    Ok(Json(accounts.rotate_api_key(&key, Some(user), overlap, user.as_str(), &visit).await?.into()))
+    let (holder, overlap) = (KeyHolder::of(&session), Duration::from_secs(overlap_seconds));
+    Ok(Json(accounts.rotate_api_key(&key, Some(holder), overlap, holder.user.as_str(), &visit).await?.into()))
 }
 
-/// Ends a key of the person for good. Takes the permission `api_key:delete`.
+/// Ends a key of the person, for the organisation of their session, for good. Takes the permission `api_key:delete`.
 #[utoipa::path(
     delete,
     path = "/keys/{key}",
@@ -127,6 +126,6 @@ pub(crate) async fn revoke_own_key(
     PathParameter(key): PathParameter<String>,
 ) -> Result<Json<ApiKey>, Failure> {
     let session = accounts.permitted_session(&token, "api_key:delete").await?;
-    let user = &session.user;
-    Ok(Json(accounts.revoke_api_key(&key, Some(user), user.as_str(), &visit).await?.into()))
+    let holder = KeyHolder::of(&session);
+    Ok(Json(accounts.revoke_api_key(&key, Some(holder), holder.user.as_str(), &visit).await?.into()))
 }

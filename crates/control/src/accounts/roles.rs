@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What it takes.
-const MANAGE: &str = "organization:manage";
+pub(super) const MANAGE: &str = "organization:manage";
 
 /// The roles of the organisation's own. Takes the permission `organization:manage`.
 #[utoipa::path(
@@ -160,7 +160,7 @@ pub(crate) async fn unbind_own_role(
 }
 
 /// The organisation that the session acts for.
-fn organization(session: &CurrentSession) -> Result<&str, AccountError> {
+pub(super) fn organization(session: &CurrentSession) -> Result<&str, AccountError> {
     let organization = session.organization.as_ref().map(OrganizationId::as_str);
     organization.ok_or_else(|| AccountError::Forbidden("your session acts for no organisation".into()))
 }

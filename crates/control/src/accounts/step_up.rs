@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use bartizan_identity::account::{Accounts, FactorKind, ShownFactor, StepUp};
+use bartizan_identity::account::{Accounts, CurrentSession, FactorKind, ShownFactor, StepUp};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -20,8 +20,10 @@ pub enum StepUpKind {
     Password,
     /// A code of an authenticator app.
     Totp,
-    /// A code that was sent.
+    /// A code that was sent to the address of the account.
     Email,
+    /// A code that was sent to a telephone.
+    Sms,
     /// A code on paper.
     RecoveryCode,
 }
@@ -42,7 +44,7 @@ pub struct StepUpRequest {
 pub struct SteppedUp {
     /// When they were proven last.
     pub auth_time: Timestamp,
-    /// By what (RFC 8176): `pwd`, `otp`, `mfa`.
+    /// By what (RFC 8176): `pwd`, `otp`, `sms`, `pop`, `user`, `mfa`.
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     pub amr: Vec<&'static str>,
 }
@@ -69,10 +71,16 @@ pub(crate) async fn step_up(
         StepUpKind::Password => StepUp::Password(secret),
         StepUpKind::Totp => shown(FactorKind::Totp, secret, device),
         StepUpKind::Email => shown(FactorKind::Email, secret, device),
+        StepUpKind::Sms => shown(FactorKind::Sms, secret, device),
         StepUpKind::RecoveryCode => shown(FactorKind::RecoveryCode, secret, device),
     };
-    let session = accounts.step_up(&token, &shown, &visit).await?;
-    Ok(Json(SteppedUp { auth_time: session.proven.into(), amr: session.methods.names() }))
+    Ok(Json(accounts.step_up(&token, &shown, &visit).await?.into()))
+}
+
+impl From<CurrentSession> for SteppedUp {
+    fn from(session: CurrentSession) -> Self {
+        Self { auth_time: session.proven.into(), amr: session.methods.names() }
+    }
 }
 
 fn shown(kind: FactorKind, code: SecretString, device: Option<SecretString>) -> StepUp {

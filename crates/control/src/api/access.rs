@@ -1,10 +1,11 @@
 //! `POST /access/v1/evaluation` and `/access/v1/evaluations`: the gateway as a policy decision point (`AuthZEN`
-//! Authorization API 1.0, sections 6 and 7).
+//! Authorization API 1.0, sections 6 and 7), and where they are (section 9).
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use bartizan_policy::{AskedAction, AskedEntity, Policies, Question};
+use http::{HeaderMap, header::HOST};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -13,6 +14,7 @@ use crate::{
     control::Shared,
     extract::JsonBody,
     failure::{Failure, FailureCode},
+    guard::Connection,
 };
 
 /// The most questions of one request.
@@ -125,6 +127,42 @@ pub enum AccessDecisions {
     },
     /// There was one question only.
     One(AccessDecision),
+}
+
+/// Where questions are asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AccessConfiguration {
+    /// This gateway.
+    #[schema(example = "https://gateway.shop.test:9443")]
+    pub(crate) policy_decision_point: String,
+    /// One question.
+    pub(crate) access_evaluation_endpoint: String,
+    /// Several at once.
+    pub(crate) access_evaluations_endpoint: String,
+}
+
+/// Where the policies are asked, for clients that find it out by themselves.
+#[utoipa::path(
+    get,
+    path = "/.well-known/authzen-configuration",
+    operation_id = "read_access_configuration",
+    tag = "access",
+    responses((status = 200, description = "The endpoints, as the request calls this listener.", body = AccessConfiguration))
+)]
+pub(crate) async fn read_access_configuration(
+    connection: Option<Extension<Connection>>,
+    headers: HeaderMap,
+) -> Result<Json<AccessConfiguration>, Failure> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let missing = || Failure::new(FailureCode::InvalidValue, "the request has no `Host`");
+    let is_secure = connection.is_some_and(|Extension(connection)| connection.secure);
+    let scheme = if is_secure { "https" } else { "http" };
+    let own = format!("{scheme}://{}", host.ok_or_else(missing)?);
+    Ok(Json(AccessConfiguration {
+        access_evaluation_endpoint: format!("{own}/access/v1/evaluation"),
+        access_evaluations_endpoint: format!("{own}/access/v1/evaluations"),
+        policy_decision_point: own,
+    }))
 }
 
 /// Asks the policies whether a subject may do something with a resource.

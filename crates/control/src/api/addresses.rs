@@ -12,6 +12,7 @@ use axum::{Json, extract::State};
 use bartizan_reputation::{Entry, ReputationError};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
@@ -149,7 +150,7 @@ pub(crate) async fn set_address(
     JsonBody(new): JsonBody<NewAddressEntry>,
 ) -> Result<Json<AddressEntry>, Failure> {
     let (prefix, entry) = new.parse().map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
-    shared.addresses.set(prefix, entry.clone()).map_err(|error| {
+    let before = shared.addresses.set(prefix, entry.clone()).map_err(|error| {
         let code = match &error {
             ReputationError::Full { .. } => FailureCode::AddressListsFull,
             _ => FailureCode::InvalidValue,
@@ -158,6 +159,9 @@ pub(crate) async fn set_address(
     })?;
     let stands = AddressEntry::from(&(prefix, entry));
     audit("addresses.set", &stands, &operator);
+    let before = before.map(|before| AddressEntry::from(&(prefix, before)));
+    let change = json!({ "before": before, "after": stands });
+    shared.record("addresses.set", &stands.prefix, change, &operator).await;
     Ok(Json(stands))
 }
 
@@ -183,6 +187,8 @@ pub(crate) async fn remove_address(
     };
     let removed = AddressEntry::from(&(prefix, entry));
     audit("addresses.remove", &removed, &operator);
+    let change = json!({ "before": removed, "after": null });
+    shared.record("addresses.remove", &removed.prefix, change, &operator).await;
     Ok(Json(removed))
 }
 

@@ -1,8 +1,8 @@
 //! `/v1/audit`: what happened to accounts, who did it, from where.
 
-use std::{sync::Arc, time::SystemTime};
+use std::time::SystemTime;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use bartizan_identity::account::{AuditEntry as Written, AuditFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
-    control::Shared,
+    administration::KnownAccounts,
     extract::QueryParameters,
     failure::{Failure, FailureCode},
 };
@@ -62,6 +62,8 @@ pub(crate) struct Wanted {
     subject: Option<String>,
     /// `done` or `refused`.
     outcome: Option<String>,
+    /// What concerns this organisation, by id or name.
+    organization: Option<String>,
     /// Not before this.
     since: Option<Timestamp>,
     /// Before this.
@@ -90,16 +92,16 @@ impl Wanted {
     responses((status = 200, description = "The newest entries.", body = AuditTrail))
 )]
 pub(crate) async fn read_audit_trail(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     QueryParameters(wanted): QueryParameters<Wanted>,
 ) -> Result<Json<AuditTrail>, Failure> {
-    let Wanted { action, actor, subject, outcome, since, until, after, limit } = wanted;
+    let Wanted { action, actor, subject, outcome, organization, since, until, after, limit } = wanted;
     if !(1..=1000).contains(&limit) {
         return Err(Failure::new(FailureCode::MalformedRequest, "`limit` must be 1 to 1000"));
     }
     let (since, until) = (since.map(SystemTime::from), until.map(SystemTime::from));
-    let filter = AuditFilter { action, actor, subject, outcome, since, until, after, limit };
-    let entries = shared.accounts()?.audit_trail(&filter).await?;
+    let filter = AuditFilter { action, actor, subject, outcome, since, until, after, organization, limit };
+    let entries = accounts.audit_trail(&filter).await?;
     Ok(Json(AuditTrail { entries: entries.into_iter().map(AuditEntry::from).collect() }))
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
@@ -108,8 +109,13 @@ pub(crate) async fn reload_configuration(
 ) -> Result<Json<Reloaded>, Failure> {
     // In a task of its own, so that a caller who goes away neither stops it halfway nor escapes the audit.
     let reloading = tokio::spawn(async move {
+        let before = shared.system.status().configuration.revision;
         let reloaded = shared.system.reload().await;
         audit(&reloaded, &operator);
+        let after = reloaded.as_ref().map_or(before.as_str(), |reloaded| reloaded.revision.as_str());
+        let failure = reloaded.as_ref().err().map(|failure| failure.message.as_str());
+        let change = json!({ "before": before, "after": after, "failure": failure });
+        shared.record("configuration.reload", "configuration", change, &operator).await;
         reloaded
     });
     match reloading.await {

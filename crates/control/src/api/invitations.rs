@@ -1,13 +1,11 @@
 //! `/v1/invitations`: people whom an operator invites.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
+use axum::Json;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Invitation, control::Shared, extract::JsonBody, failure::Failure, operator::Operator};
+use crate::{Invitation, administration::Administration, extract::JsonBody, failure::Failure};
 
 /// Somebody whom an operator invites.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -38,11 +36,9 @@ pub struct OperatorInvitation {
     )
 )]
 pub(crate) async fn invite_user(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     JsonBody(OperatorInvitation { email, role, organization }): JsonBody<OperatorInvitation>,
 ) -> Result<(StatusCode, Json<Invitation>), Failure> {
-    let visit = operator.visit();
-    let invitation = shared.accounts()?.invite(&email, organization.as_deref(), &role, &visit).await?;
+    let invitation = accounts.invite(&email, organization.as_deref(), &role, &visit).await?;
     Ok((StatusCode::CREATED, Json(invitation.into())))
 }

@@ -1,11 +1,8 @@
 //! `/v1/keys`: API keys that are kept in the store.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use axum::{Json, extract::State};
+use axum::Json;
 use bartizan_identity::account::{
     Accounts, ApiKey as Known, KeyFilter, KeyOwner, NewApiKey as New, PersonId,
 };
@@ -15,10 +12,9 @@ use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
-    control::Shared,
+    administration::{Administration, KnownAccounts},
     extract::{JsonBody, PathParameter, QueryParameters},
     failure::{Failure, FailureCode},
-    operator::Operator,
 };
 
 /// API keys.
@@ -170,12 +166,12 @@ pub(crate) struct Which {
     responses((status = 200, description = "The newest first.", body = ApiKeys))
 )]
 pub(crate) async fn list_keys(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     QueryParameters(Which { user, service, organization, revoked, after }): QueryParameters<Which>,
 ) -> Result<Json<ApiKeys>, Failure> {
     let user = user.map(PersonId);
     let filter = KeyFilter { user, service, organization, with_revoked: revoked, after };
-    let keys = shared.accounts()?.api_keys(&filter).await?;
+    let keys = accounts.api_keys(&filter).await?;
     Ok(Json(ApiKeys { keys: keys.into_iter().map(ApiKey::from).collect() }))
 }
 
@@ -192,8 +188,7 @@ pub(crate) async fn list_keys(
     )
 )]
 pub(crate) async fn create_key(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     JsonBody(new): JsonBody<NewApiKey>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
     let owner = match (new.user, new.service, new.organization) {
@@ -208,8 +203,7 @@ pub(crate) async fn create_key(
     };
     let NewApiKey { name, permissions, addresses, expires, .. } = new;
     let new = New { name, owner, permissions, addresses, expires: expires.map(SystemTime::from) };
-    let visit = operator.visit();
-    Ok(Json(shared.accounts()?.create_api_key(new, Accounts::OPERATOR, &visit).await?.into()))
+    Ok(Json(accounts.create_api_key(new, Accounts::OPERATOR, &visit).await?.into()))
 }
 
 /// One key.
@@ -222,10 +216,10 @@ pub(crate) async fn create_key(
     responses((status = 200, description = "The key.", body = ApiKey), (status = 404, description = "None."))
 )]
 pub(crate) async fn read_key(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     PathParameter(key): PathParameter<String>,
 ) -> Result<Json<ApiKey>, Failure> {
-    Ok(Json(shared.accounts()?.api_key(&key, None).await?.into()))
+    Ok(Json(accounts.api_key(&key, None).await?.into()))
 }
 
 /// Gives a key another secret, which is not shown again. The one so far works a while longer, if you say so.
@@ -242,13 +236,11 @@ pub(crate) async fn read_key(
     )
 )]
 pub(crate) async fn rotate_key(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(key): PathParameter<String>,
     JsonBody(Overlap { overlap_seconds }): JsonBody<Overlap>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
-    let (overlap, visit) = (Duration::from_secs(overlap_seconds), operator.visit());
-    let accounts = shared.accounts()?;
+    let overlap = Duration::from_secs(overlap_seconds);
     Ok(Json(accounts.rotate_api_key(&key, None, overlap, Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -266,13 +258,10 @@ pub(crate) async fn rotate_key(
     )
 )]
 pub(crate) async fn suspend_key(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(key): PathParameter<String>,
     JsonBody(Suspension { reason }): JsonBody<Suspension>,
 ) -> Result<Json<ApiKey>, Failure> {
-    let visit = operator.visit();
-    let accounts = shared.accounts()?;
     Ok(Json(accounts.suspend_api_key(&key, None, Some(&reason), Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -289,12 +278,9 @@ pub(crate) async fn suspend_key(
     )
 )]
 pub(crate) async fn resume_key(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(key): PathParameter<String>,
 ) -> Result<Json<ApiKey>, Failure> {
-    let visit = operator.visit();
-    let accounts = shared.accounts()?;
     Ok(Json(accounts.suspend_api_key(&key, None, None, Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -311,12 +297,10 @@ pub(crate) async fn resume_key(
     )
 )]
 pub(crate) async fn revoke_key(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(key): PathParameter<String>,
 ) -> Result<Json<ApiKey>, Failure> {
-    let visit = operator.visit();
-    Ok(Json(shared.accounts()?.revoke_api_key(&key, None, Accounts::OPERATOR, &visit).await?.into()))
+    Ok(Json(accounts.revoke_api_key(&key, None, Accounts::OPERATOR, &visit).await?.into()))
 }
 
 impl From<Known> for ApiKey {

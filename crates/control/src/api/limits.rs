@@ -15,12 +15,12 @@ use std::{
 
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, Config, Enforcement, LimitPolicy, LimitRule};
-use bartizan_limits::{Limit, LimitsError, Nanos, Period, RuleStatistics, Totals};
+use bartizan_limits::{Limit, LimitsError, Nanos, Period, Ranking, RuleStatistics, Totals};
 use bartizan_model::{Algorithm, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::allow::LimitAllowance;
+use self::{allow::LimitAllowance, top::LimitTopValue};
 use crate::{
     LimitsInUse, Timestamp,
     control::Shared,
@@ -32,10 +32,29 @@ use crate::{
 pub struct LimitsStatus {
     /// The policies in the order of the configuration, then the built-in ones that some route uses.
     pub policies: Vec<LimitPolicyStatus>,
+    /// What all rules together have seen in the last hour.
+    pub hour: LimitOverall,
+    /// What all rules together have seen in the last 24 hours.
+    pub day: LimitOverall,
     /// Who is not counted for a while, in the order in which it ends.
     pub allowances: Vec<LimitAllowance>,
     /// Whether the shared store can be reached and has decided the last time that it was asked; null without one.
     pub shared_store_decides: Option<bool>,
+}
+
+/// What all rules together have seen in a period, each request once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct LimitOverall {
+    /// Requests that some rule counted or refused.
+    pub requests: u64,
+    /// Those that were refused for a limit.
+    pub refusals: u64,
+    /// How many addresses they came from; an estimate.
+    pub addresses: u64,
+    /// The addresses that came most, at most ten, the most frequent first.
+    pub top_addresses: Vec<LimitTopValue>,
+    /// The addresses that were refused most.
+    pub top_refused_addresses: Vec<LimitTopValue>,
 }
 
 /// One policy.
@@ -137,8 +156,11 @@ pub(crate) async fn list_limits(State(shared): State<Arc<Shared>>) -> Json<Limit
     let now = limits.limiter.now();
     let policies = limits.config.limits.iter().map(|policy| limits.policy(policy, now)).collect();
     let allowances = limits.limiter.allowances().list(now);
+    let overall = |period| LimitOverall::of(limits.limiter.overall(), now, period);
     Json(LimitsStatus {
         policies,
+        hour: overall(Period::Hour),
+        day: overall(Period::Day),
         allowances: allowances.iter().map(|allowance| LimitAllowance::of(allowance, now)).collect(),
         shared_store_decides: limits.limiter.store_decides(),
     })
@@ -170,6 +192,20 @@ impl Which<'_> {
             (Some(policy), Some(rule)) => format!("there is no limit policy `{policy}` with a rule `{rule}`"),
         };
         Err(Failure::new(FailureCode::NotFound, missing))
+    }
+}
+
+impl LimitOverall {
+    const MOST_ADDRESSES: usize = 10;
+
+    fn of(seen: &RuleStatistics, now: Nanos, period: Period) -> Self {
+        let Totals { requests, refusals, distinct_values: addresses, .. } = seen.totals(now, period);
+        let top = |ranking| {
+            let top = seen.top(now, period, ranking, Self::MOST_ADDRESSES);
+            top.into_iter().map(LimitTopValue::from).collect()
+        };
+        let (top_addresses, top_refused_addresses) = (top(Ranking::Requests), top(Ranking::Refusals));
+        Self { requests, refusals, addresses, top_addresses, top_refused_addresses }
     }
 }
 

@@ -1,18 +1,15 @@
 //! `/v1/organizations`: organisations and who is what in them.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
-use bartizan_identity::account::{Accounts, Organization as Known};
+use axum::Json;
+use bartizan_identity::account::{Accounts, Membership, Organization as Known};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
-    control::Shared,
-    extract::{JsonBody, PathParameter},
+    administration::{Administration, KnownAccounts},
+    extract::JsonBody,
     failure::Failure,
-    operator::Operator,
 };
 
 /// Every organisation.
@@ -58,6 +55,9 @@ pub struct Member {
     pub email: String,
     /// What they are.
     pub role: String,
+    /// Since when they are suspended there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Timestamp>,
 }
 
 /// Every organisation.
@@ -69,9 +69,9 @@ pub struct Member {
     responses((status = 200, description = "Every organisation, by name.", body = Organizations))
 )]
 pub(crate) async fn list_organizations(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
 ) -> Result<Json<Organizations>, Failure> {
-    let known = shared.accounts()?.organizations().await?;
+    let known = accounts.organizations().await?;
     Ok(Json(Organizations { organizations: known.into_iter().map(Organization::from).collect() }))
 }
 
@@ -88,32 +88,23 @@ pub(crate) async fn list_organizations(
     )
 )]
 pub(crate) async fn create_organization(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     JsonBody(NewOrganization { name }): JsonBody<NewOrganization>,
 ) -> Result<Json<Organization>, Failure> {
-    let visit = operator.visit();
-    let made = shared.accounts()?.create_organization(&name, Accounts::OPERATOR, &visit).await?;
+    let made = accounts.create_organization(&name, Accounts::OPERATOR, &visit).await?;
     Ok(Json(made.into()))
 }
 
-/// Who is what in an organisation.
-#[utoipa::path(
-    get,
-    path = "/v1/organizations/{organization}/members",
-    operation_id = "list_members",
-    tag = "organizations",
-    params(("organization" = String, Path, description = "The id or the name.")),
-    responses((status = 200, description = "Its members.", body = Members), (status = 404, description = "None."))
-)]
-pub(crate) async fn list_members(
-    State(shared): State<Arc<Shared>>,
-    PathParameter(organization): PathParameter<String>,
-) -> Result<Json<Members>, Failure> {
-    let members = shared.accounts()?.members(&organization).await?;
-    let members =
-        members.into_iter().map(|known| Member { user: known.user, email: known.email, role: known.role });
-    Ok(Json(Members { members: members.collect() }))
+impl From<Vec<Membership>> for Members {
+    fn from(known: Vec<Membership>) -> Self {
+        let member = |known: Membership| Member {
+            user: known.user,
+            email: known.email,
+            role: known.role,
+            suspended: known.suspended.map(Timestamp::from),
+        };
+        Self { members: known.into_iter().map(member).collect() }
+    }
 }
 
 impl From<Known> for Organization {

@@ -1,8 +1,6 @@
 //! `/v1/users`: people whom the gateway knows itself.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
+use axum::Json;
 use bartizan_identity::account::{Accounts, NewPerson, Person, PersonId};
 use http::StatusCode;
 use secrecy::SecretString;
@@ -11,10 +9,9 @@ use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
-    control::Shared,
+    administration::{Administration, KnownAccounts},
     extract::{JsonBody, PathParameter, QueryParameters},
-    failure::{Failure, FailureCode},
-    operator::Operator,
+    failure::Failure,
 };
 
 /// Everybody who is known.
@@ -92,8 +89,8 @@ pub struct HeldRole {
     tag = "users",
     responses((status = 200, description = "Everybody, by address.", body = Users))
 )]
-pub(crate) async fn list_users(State(shared): State<Arc<Shared>>) -> Result<Json<Users>, Failure> {
-    let people = shared.accounts()?.people().await?;
+pub(crate) async fn list_users(KnownAccounts(accounts): KnownAccounts) -> Result<Json<Users>, Failure> {
+    let people = accounts.people().await?;
     Ok(Json(Users { users: people.into_iter().map(User::from).collect() }))
 }
 
@@ -110,12 +107,11 @@ pub(crate) async fn list_users(State(shared): State<Arc<Shared>>) -> Result<Json
     )
 )]
 pub(crate) async fn create_user(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     JsonBody(NewUser { email, name, password, roles }): JsonBody<NewUser>,
 ) -> Result<Json<User>, Failure> {
     let new = NewPerson { email, name, password, roles };
-    let person = shared.accounts()?.create_person(new, Accounts::OPERATOR, &operator.visit()).await?;
+    let person = accounts.create_person(new, Accounts::OPERATOR, &visit).await?;
     Ok(Json(person.into()))
 }
 
@@ -129,10 +125,10 @@ pub(crate) async fn create_user(
     responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
 )]
 pub(crate) async fn read_user(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     PathParameter(user): PathParameter<String>,
 ) -> Result<Json<User>, Failure> {
-    Ok(Json(shared.accounts()?.person(&PersonId(user)).await?.into()))
+    Ok(Json(accounts.person(&PersonId(user)).await?.into()))
 }
 
 /// Forgets somebody: account, password, roles and sessions.
@@ -145,12 +141,11 @@ pub(crate) async fn read_user(
     responses((status = 200, description = "Who is forgotten.", body = User), (status = 404, description = "Nobody."))
 )]
 pub(crate) async fn delete_user(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
 ) -> Result<Json<User>, Failure> {
-    let (who, visit) = (PersonId(user), operator.visit());
-    let deleted = shared.accounts()?.delete_person(&who, Accounts::OPERATOR, &visit).await?;
+    let who = PersonId(user);
+    let deleted = accounts.delete_person(&who, Accounts::OPERATOR, &visit).await?;
     Ok(Json(deleted.into()))
 }
 
@@ -164,12 +159,11 @@ pub(crate) async fn delete_user(
     responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
 )]
 pub(crate) async fn disable_user(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
 ) -> Result<Json<User>, Failure> {
-    let (who, visit) = (PersonId(user), operator.visit());
-    let person = shared.accounts()?.disable_person(&who, true, Accounts::OPERATOR, &visit);
+    let who = PersonId(user);
+    let person = accounts.disable_person(&who, true, Accounts::OPERATOR, &visit);
     Ok(Json(person.await?.into()))
 }
 
@@ -183,12 +177,11 @@ pub(crate) async fn disable_user(
     responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
 )]
 pub(crate) async fn enable_user(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
 ) -> Result<Json<User>, Failure> {
-    let (who, visit) = (PersonId(user), operator.visit());
-    let person = shared.accounts()?.disable_person(&who, false, Accounts::OPERATOR, &visit);
+    let who = PersonId(user);
+    let person = accounts.disable_person(&who, false, Accounts::OPERATOR, &visit);
     Ok(Json(person.await?.into()))
 }
 
@@ -202,12 +195,11 @@ pub(crate) async fn enable_user(
     responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
 )]
 pub(crate) async fn unlock_user(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
 ) -> Result<Json<User>, Failure> {
-    let (who, visit) = (PersonId(user), operator.visit());
-    let person = shared.accounts()?.unlock_person(&who, Accounts::OPERATOR, &visit);
+    let who = PersonId(user);
+    let person = accounts.unlock_person(&who, Accounts::OPERATOR, &visit);
     Ok(Json(person.await?.into()))
 }
 
@@ -225,12 +217,11 @@ pub(crate) async fn unlock_user(
     )
 )]
 pub(crate) async fn reset_user_factors(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
 ) -> Result<Json<User>, Failure> {
-    let (who, visit) = (PersonId(user), operator.visit());
-    Ok(Json(shared.accounts()?.reset_factors(&who, Accounts::OPERATOR, &visit).await?.into()))
+    let who = PersonId(user);
+    Ok(Json(accounts.reset_factors(&who, Accounts::OPERATOR, &visit).await?.into()))
 }
 
 /// Sets another password and ends every session.
@@ -244,13 +235,12 @@ pub(crate) async fn reset_user_factors(
     responses((status = 200, description = "The person.", body = User), (status = 404, description = "Nobody."))
 )]
 pub(crate) async fn set_user_password(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
     JsonBody(NewPassword { password }): JsonBody<NewPassword>,
 ) -> Result<Json<User>, Failure> {
-    let (accounts, who) = (shared.accounts()?, PersonId(user));
-    accounts.set_password(&who, &password, Accounts::OPERATOR, &operator.visit()).await?;
+    let who = PersonId(user);
+    accounts.set_password(&who, &password, Accounts::OPERATOR, &visit).await?;
     Ok(Json(accounts.person(&who).await?.into()))
 }
 
@@ -269,13 +259,12 @@ pub(crate) async fn set_user_password(
     )
 )]
 pub(crate) async fn add_user_role(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
     JsonBody(HeldRole { role, organization }): JsonBody<HeldRole>,
 ) -> Result<StatusCode, Failure> {
-    let (who, visit) = (PersonId(user), operator.visit());
-    let added = shared.accounts()?.add_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
+    let who = PersonId(user);
+    let added = accounts.add_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
     added.await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -290,25 +279,14 @@ pub(crate) async fn add_user_role(
     responses((status = 204, description = "They have it no longer."), (status = 404, description = "They had it not."))
 )]
 pub(crate) async fn remove_user_role(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
     QueryParameters(HeldRole { role, organization }): QueryParameters<HeldRole>,
 ) -> Result<StatusCode, Failure> {
-    let (who, visit) = (PersonId(user), operator.visit());
-    let removed =
-        shared.accounts()?.remove_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
+    let who = PersonId(user);
+    let removed = accounts.remove_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
     removed.await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-impl Shared {
-    /// The accounts, where the configuration has some.
-    pub(crate) fn accounts(&self) -> Result<&Accounts, Failure> {
-        let detail =
-            "there are no accounts: add `accounts: {}` to the configuration and start the gateway again";
-        self.accounts.as_deref().ok_or_else(|| Failure::new(FailureCode::AccountsNotConfigured, detail))
-    }
 }
 
 impl From<Person> for User {

@@ -1,8 +1,8 @@
 //! `/v1/organizations/{organization}/roles` and `/bindings`: roles of an organisation's own, and who has which.
 
-use std::{sync::Arc, time::SystemTime};
+use std::time::SystemTime;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use bartizan_identity::account::{
     Authority, CustomRole, NewBinding as New, PersonId, RoleBinding as Known, RoleHolder,
 };
@@ -12,10 +12,9 @@ use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
-    control::Shared,
+    administration::{Administration, KnownAccounts},
     extract::{JsonBody, PathParameter, QueryParameters},
     failure::{Failure, FailureCode},
-    operator::Operator,
 };
 
 /// Roles of an organisation's own.
@@ -131,10 +130,10 @@ pub(crate) struct WhichRole {
     responses((status = 200, description = "By name.", body = Roles), (status = 404, description = "None."))
 )]
 pub(crate) async fn list_roles(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     PathParameter(organization): PathParameter<String>,
 ) -> Result<Json<Roles>, Failure> {
-    Ok(Json(shared.accounts()?.custom_roles(&organization).await?.into()))
+    Ok(Json(accounts.custom_roles(&organization).await?.into()))
 }
 
 /// Makes a role of an organisation's own.
@@ -152,12 +151,10 @@ pub(crate) async fn list_roles(
     )
 )]
 pub(crate) async fn create_role(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(organization): PathParameter<String>,
     JsonBody(NewRole { name, permissions }): JsonBody<NewRole>,
 ) -> Result<Json<Role>, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     let made =
         accounts.create_custom_role(&organization, &name, &permissions, &Authority::Operator, &visit).await?;
     Ok(Json(made.into()))
@@ -173,12 +170,10 @@ pub(crate) async fn create_role(
     responses((status = 200, description = "What it was.", body = Role), (status = 404, description = "None."))
 )]
 pub(crate) async fn delete_role(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(organization): PathParameter<String>,
     QueryParameters(WhichRole { role }): QueryParameters<WhichRole>,
 ) -> Result<Json<Role>, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     let gone = accounts.delete_custom_role(&organization, &role, &Authority::Operator, &visit).await?;
     Ok(Json(gone.into()))
 }
@@ -193,10 +188,10 @@ pub(crate) async fn delete_role(
     responses((status = 200, description = "By name.", body = Bindings), (status = 404, description = "None."))
 )]
 pub(crate) async fn list_bindings(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     PathParameter(organization): PathParameter<String>,
 ) -> Result<Json<Bindings>, Failure> {
-    Ok(Json(shared.accounts()?.bindings(&organization).await?.into()))
+    Ok(Json(accounts.bindings(&organization).await?.into()))
 }
 
 /// Gives a role in an organisation, to a person or a service.
@@ -213,12 +208,10 @@ pub(crate) async fn list_bindings(
     )
 )]
 pub(crate) async fn bind_role(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(organization): PathParameter<String>,
     JsonBody(new): JsonBody<NewBinding>,
 ) -> Result<StatusCode, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     accounts.bind_role(&organization, &new.read()?, &Authority::Operator, &visit).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -236,12 +229,10 @@ pub(crate) async fn bind_role(
     )
 )]
 pub(crate) async fn unbind_role(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(organization): PathParameter<String>,
     QueryParameters(Unbound { user, service, role }): QueryParameters<Unbound>,
 ) -> Result<StatusCode, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     let holder = holder(user, service)?;
     accounts.unbind_role(&organization, &holder, &role, &Authority::Operator, &visit).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,8 +1,8 @@
 //! `/v1/services`: machines of organisations, and what they prove themselves with.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use bartizan_identity::account::{
     Accounts, CredentialKind as Kind, NewCredential as New, NewService as NewKnown, Service as Known,
 };
@@ -13,10 +13,9 @@ use utoipa::ToSchema;
 use super::keys::{Overlap, Suspension, exposed};
 use crate::{
     Timestamp,
-    control::Shared,
+    administration::{Administration, KnownAccounts},
     extract::{JsonBody, PathParameter, QueryParameters},
     failure::{Failure, FailureCode},
-    operator::Operator,
 };
 
 /// Services.
@@ -144,10 +143,10 @@ pub(crate) struct Whose {
     responses((status = 200, description = "The oldest first.", body = Services))
 )]
 pub(crate) async fn list_services(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     QueryParameters(Whose { organization }): QueryParameters<Whose>,
 ) -> Result<Json<Services>, Failure> {
-    let services = shared.accounts()?.services(organization.as_deref()).await?;
+    let services = accounts.services(organization.as_deref()).await?;
     Ok(Json(Services { services: services.into_iter().map(Service::from).collect() }))
 }
 
@@ -165,13 +164,11 @@ pub(crate) async fn list_services(
     )
 )]
 pub(crate) async fn create_service(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     JsonBody(NewService { organization, name, permissions }): JsonBody<NewService>,
 ) -> Result<Json<IssuedService>, Failure> {
     let new = NewKnown { organization, name, permissions };
-    let visit = operator.visit();
-    Ok(Json(shared.accounts()?.create_service(new, Accounts::OPERATOR, &visit).await?.into()))
+    Ok(Json(accounts.create_service(new, Accounts::OPERATOR, &visit).await?.into()))
 }
 
 /// One service.
@@ -184,10 +181,10 @@ pub(crate) async fn create_service(
     responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
 )]
 pub(crate) async fn read_service(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     PathParameter(service): PathParameter<String>,
 ) -> Result<Json<Service>, Failure> {
-    Ok(Json(shared.accounts()?.service(&service).await?.into()))
+    Ok(Json(accounts.service(&service).await?.into()))
 }
 
 /// Forgets a service, with its credentials, roles and API keys.
@@ -200,12 +197,10 @@ pub(crate) async fn read_service(
     responses((status = 200, description = "What it was.", body = Service), (status = 404, description = "None."))
 )]
 pub(crate) async fn delete_service(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(service): PathParameter<String>,
 ) -> Result<Json<Service>, Failure> {
-    let visit = operator.visit();
-    Ok(Json(shared.accounts()?.delete_service(&service, Accounts::OPERATOR, &visit).await?.into()))
+    Ok(Json(accounts.delete_service(&service, Accounts::OPERATOR, &visit).await?.into()))
 }
 
 /// Gives a service another secret, which is not shown again. The one so far works a while longer, if you say so.
@@ -222,13 +217,11 @@ pub(crate) async fn delete_service(
     )
 )]
 pub(crate) async fn rotate_service(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(service): PathParameter<String>,
     JsonBody(Overlap { overlap_seconds }): JsonBody<Overlap>,
 ) -> Result<Json<IssuedService>, Failure> {
-    let (overlap, visit) = (Duration::from_secs(overlap_seconds), operator.visit());
-    let accounts = shared.accounts()?;
+    let overlap = Duration::from_secs(overlap_seconds);
     let rotated = accounts.rotate_service_secret(&service, overlap, Accounts::OPERATOR, &visit).await?;
     Ok(Json(rotated.into()))
 }
@@ -244,12 +237,10 @@ pub(crate) async fn rotate_service(
     responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
 )]
 pub(crate) async fn suspend_service(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(service): PathParameter<String>,
     JsonBody(Suspension { reason }): JsonBody<Suspension>,
 ) -> Result<Json<Service>, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     let suspended = accounts.suspend_service(&service, Some(&reason), Accounts::OPERATOR, &visit).await?;
     Ok(Json(suspended.into()))
 }
@@ -264,11 +255,9 @@ pub(crate) async fn suspend_service(
     responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
 )]
 pub(crate) async fn resume_service(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(service): PathParameter<String>,
 ) -> Result<Json<Service>, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     Ok(Json(accounts.suspend_service(&service, None, Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -283,12 +272,10 @@ pub(crate) async fn resume_service(
     responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
 )]
 pub(crate) async fn set_service_permissions(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(service): PathParameter<String>,
     JsonBody(ServicePermissions { permissions }): JsonBody<ServicePermissions>,
 ) -> Result<Json<Service>, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     let set = accounts.set_service_permissions(&service, &permissions, Accounts::OPERATOR, &visit).await?;
     Ok(Json(set.into()))
 }
@@ -304,8 +291,7 @@ pub(crate) async fn set_service_permissions(
     responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
 )]
 pub(crate) async fn add_service_credential(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(service): PathParameter<String>,
     JsonBody(new): JsonBody<NewCredential>,
 ) -> Result<Json<Service>, Failure> {
@@ -316,7 +302,6 @@ pub(crate) async fn add_service_credential(
             return Err(Failure::new(FailureCode::InvalidValue, "say either `keys` or `certificate`"));
         }
     };
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     Ok(Json(accounts.add_service_credential(&service, &new, Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -339,12 +324,10 @@ pub(crate) struct WhichCredential {
     responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
 )]
 pub(crate) async fn remove_service_credential(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(service): PathParameter<String>,
     QueryParameters(WhichCredential { credential }): QueryParameters<WhichCredential>,
 ) -> Result<Json<Service>, Failure> {
-    let (accounts, visit) = (shared.accounts()?, operator.visit());
     let left = accounts.remove_service_credential(&service, &credential, Accounts::OPERATOR, &visit).await?;
     Ok(Json(left.into()))
 }

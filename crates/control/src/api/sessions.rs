@@ -1,8 +1,6 @@
 //! `/v1/sessions`: who is logged in.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
+use axum::Json;
 use bartizan_identity::account::{Accounts, PersonId, SessionSummary};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -10,10 +8,9 @@ use utoipa::ToSchema;
 
 use crate::{
     Timestamp,
-    control::Shared,
+    administration::{Administration, KnownAccounts},
     extract::{PathParameter, QueryParameters},
     failure::{Failure, FailureCode},
-    operator::Operator,
 };
 
 /// Sessions that have not ended.
@@ -72,10 +69,9 @@ pub(crate) struct OneOwner {
     responses((status = 200, description = "The newest first.", body = Sessions))
 )]
 pub(crate) async fn list_sessions(
-    State(shared): State<Arc<Shared>>,
+    KnownAccounts(accounts): KnownAccounts,
     QueryParameters(Whose { user }): QueryParameters<Whose>,
 ) -> Result<Json<Sessions>, Failure> {
-    let accounts = shared.accounts()?;
     let owner = match user {
         Some(user) => Some(accounts.person(&PersonId(user)).await?.id),
         None => None,
@@ -94,11 +90,10 @@ pub(crate) async fn list_sessions(
     responses((status = 204, description = "It has ended."), (status = 404, description = "There is none."))
 )]
 pub(crate) async fn end_session(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     PathParameter(session): PathParameter<String>,
 ) -> Result<StatusCode, Failure> {
-    shared.accounts()?.revoke_session(&session, None, Accounts::OPERATOR, &operator.visit()).await?;
+    accounts.revoke_session(&session, None, Accounts::OPERATOR, &visit).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -116,17 +111,15 @@ pub(crate) async fn end_session(
     )
 )]
 pub(crate) async fn end_sessions(
-    State(shared): State<Arc<Shared>>,
-    operator: Operator,
+    Administration { accounts, visit }: Administration,
     QueryParameters(owner): QueryParameters<OneOwner>,
 ) -> Result<StatusCode, Failure> {
-    let (accounts, actor, visit) = (shared.accounts()?, Accounts::OPERATOR, operator.visit());
     match owner {
         OneOwner { user: Some(user), organization: None } => {
-            accounts.revoke_sessions_of(&PersonId(user), actor, &visit).await?;
+            accounts.revoke_sessions_of(&PersonId(user), Accounts::OPERATOR, &visit).await?;
         }
         OneOwner { user: None, organization: Some(organization) } => {
-            accounts.revoke_sessions_for(&organization, actor, &visit).await?;
+            accounts.revoke_sessions_for(&organization, Accounts::OPERATOR, &visit).await?;
         }
         _ => return Err(Failure::new(FailureCode::InvalidValue, "name a `user` or an `organization`")),
     }

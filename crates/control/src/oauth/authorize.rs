@@ -1,4 +1,7 @@
-//! `GET /authorize`: a person's browser comes from a client and goes back with a code.
+//! `/authorize`: a person's browser comes from a client and goes back with a code.
+//!
+//! A form is sent on to the same as a query (`OpenID` Connect Core 1.0, section 3.1.2.1): the cookie of the session does not
+//! come with what another site posts, and comes with the request that follows.
 
 use std::sync::Arc;
 
@@ -6,13 +9,19 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use bartizan_identity::authorization_server::{AuthorizationRequest, AuthorizationServer, OAuthError};
+use bartizan_identity::authorization_server::{
+    AuthorizationRequest, AuthorizationServer, LOGIN_DEMANDED, OAuthError, RequestObject,
+};
 use http::{
     HeaderMap, HeaderValue, StatusCode, Uri,
     header::{LOCATION, REFERRER_POLICY},
 };
+use utoipa::ToSchema;
 
-use super::{form::Parameters, refusal::OAuthRefusal};
+use super::{
+    form::{Form, Parameters},
+    refusal::OAuthRefusal,
+};
 use crate::failure::Failure;
 
 /// Sends a person who has logged in back to the client with a code (RFC 6749, section 4.1; PKCE with `S256` is needed).
@@ -32,6 +41,7 @@ use crate::failure::Failure;
         ("resource" = Option<Vec<String>>, Query, description = "What the tokens are for (RFC 8707)."),
         ("nonce" = Option<String>, Query, description = "For the ID token."),
         ("prompt" = Option<String>, Query, description = "`none` or `login`."),
+        ("acr_values" = Option<String>, Query, description = "A class for several factors, where they are needed (RFC 9470)."),
         ("max_age" = Option<u64>, Query, description = "How long ago the login may be, in seconds."),
         ("dpop_jkt" = Option<String>, Query, description = "The key that the tokens will be bound to (RFC 9449).")
     ),
@@ -50,8 +60,49 @@ pub(crate) async fn authorize(
     let session = server.accounts().presented(&headers).ok();
     let decided = server.authorize(&request, session.as_ref()).await;
     let authorization = decided.map_err(|error| OAuthRefusal::from(error).for_a_person())?;
+    see_other(authorization.location)
+}
+
+/// The same with a form: it is sent on to the query that says the same.
+#[utoipa::path(
+    post,
+    path = "/authorize",
+    operation_id = "authorize_by_form",
+    request_body(content = AuthorizationForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "To the same as a query."),
+        (status = 400, description = "The body is no form."),
+        (status = 413, description = "The body is larger than 16 KiB.")
+    )
+)]
+pub(crate) async fn authorize_by_form(form: Result<Form, OAuthRefusal>) -> Result<Response, Failure> {
+    let Form(parameters) = form.map_err(OAuthRefusal::for_a_person)?;
+    see_other(format!("authorize?{}", parameters.encoded()))
+}
+
+/// What a client sends; for the document.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read as a form, described here")]
+pub(crate) struct AuthorizationForm {
+    /// The client.
+    client_id: String,
+    /// Where to go back to.
+    redirect_uri: String,
+    /// `code`.
+    response_type: String,
+    /// The base64url SHA-256 of a verifier (RFC 7636).
+    code_challenge: String,
+    /// `S256`.
+    code_challenge_method: String,
+    /// Permissions, and `openid`, `profile`, `email`.
+    scope: Option<String>,
+    /// Comes back as it is.
+    state: Option<String>,
+}
+
+fn see_other(location: String) -> Result<Response, Failure> {
     let mut response = StatusCode::SEE_OTHER.into_response();
-    let location = HeaderValue::try_from(authorization.location).map_err(|_| {
+    let location = HeaderValue::try_from(location).map_err(|_| {
         OAuthRefusal::of(OAuthError::InvalidRequest, "nobody can be sent back there").for_a_person()
     })?;
     response.headers_mut().insert(LOCATION, location);
@@ -62,6 +113,9 @@ pub(crate) async fn authorize(
 fn read(query: &str) -> Result<AuthorizationRequest, OAuthRefusal> {
     let parameters = Parameters::parse(query.as_bytes())?;
     let max_age = parameters.optional("max_age")?.map(str::parse).transpose();
+    let by_value = parameters.optional("request")?.map(|_| RequestObject::Value);
+    let by_reference = parameters.optional("request_uri")?.map(|_| RequestObject::Reference);
+    let is_own = |pair: &&str| pair.split('=').next() != Some(LOGIN_DEMANDED);
     Ok(AuthorizationRequest {
         client: parameters.text("client_id")?,
         redirect_uri: parameters.text("redirect_uri")?,
@@ -76,6 +130,9 @@ fn read(query: &str) -> Result<AuthorizationRequest, OAuthRefusal> {
         max_age: max_age
             .map_err(|_| OAuthRefusal::of(OAuthError::InvalidRequest, "`max_age` is no number"))?,
         dpop_key: parameters.text("dpop_jkt")?,
-        query: query.to_owned(),
+        acr_values: parameters.text("acr_values")?,
+        request_object: by_value.or(by_reference),
+        login_demanded: parameters.text(LOGIN_DEMANDED)?,
+        query: query.split('&').filter(is_own).collect::<Vec<_>>().join("&"),
     })
 }

@@ -9,7 +9,7 @@ use base64::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use percent_encoding::percent_decode;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use secrecy::SecretString;
 
 use super::refusal::OAuthRefusal;
@@ -19,6 +19,9 @@ const MOST: usize = 50;
 
 /// Names and values.
 pub(crate) struct Parameters(Vec<(String, String)>);
+
+/// The parameters of a body.
+pub(crate) struct Form(pub(crate) Parameters);
 
 /// A form, and the client that sends it.
 pub(crate) struct ClientForm {
@@ -64,9 +67,31 @@ impl Parameters {
         self.optional(name)?.ok_or_else(|| malformed(format!("`{name}` is missing")))
     }
 
+    /// The same as a query.
+    pub(crate) fn encoded(&self) -> String {
+        let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let pairs = self.0.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        pairs.collect::<Vec<_>>().join("&")
+    }
+
     /// A parameter that may occur several times.
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = OAuthRefusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, OAuthRefusal> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_form = kind.split(';').next().unwrap_or_default().trim();
+        if !is_form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(malformed("send the parameters as `application/x-www-form-urlencoded`"));
+        }
+        let body = Bytes::from_request(request, state).await;
+        Ok(Self(Parameters::parse(&body.map_err(|_| malformed("the body cannot be read"))?)?))
     }
 }
 
@@ -75,14 +100,7 @@ impl<S: Send + Sync> FromRequest<S> for ClientForm {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, OAuthRefusal> {
         let headers = request.headers().clone();
-        let kind =
-            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_form = kind.split(';').next().unwrap_or_default().trim();
-        if !is_form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(malformed("send the parameters as `application/x-www-form-urlencoded`"));
-        }
-        let body = Bytes::from_request(request, state).await;
-        let form = Parameters::parse(&body.map_err(|_| malformed("the body cannot be read"))?)?;
+        let Form(form) = Form::from_request(request, state).await?;
         let client = client(&headers, &form)?;
         Ok(Self { client, form })
     }
@@ -98,7 +116,11 @@ fn client(headers: &HeaderMap, form: &Parameters) -> Result<ClientProof, OAuthRe
         }
         let subject = assertion.as_deref().and_then(unproven_subject);
         let id = id.map(str::to_owned).or(subject).unwrap_or_default();
-        return Ok(ClientProof { id, secret: secret.map(SecretString::from), assertion });
+        return Ok(ClientProof {
+            id,
+            secret: secret.map(SecretString::from),
+            assertion: assertion.map(SecretString::from),
+        });
     };
     if secret.is_some() || assertion.is_some() || id.is_some_and(|id| id != basic) {
         return Err(malformed("the client says twice who it is"));

@@ -7,11 +7,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_identity::authorization_server::{OAuthError, TokenError};
-use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::failure::{Failure, FailureCode};
+
+/// Carries the nonce that the next proof must hold (RFC 9449, section 8).
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Why something was not granted (RFC 6749, section 5.2).
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,11 +27,14 @@ pub struct OAuthRefusal {
     error_description: Cow<'static, str>,
     #[serde(skip)]
     failure: Option<Failure>,
+    /// What the next proof must hold.
+    #[serde(skip)]
+    nonce: Option<Box<HeaderValue>>,
 }
 
 impl OAuthRefusal {
     pub(crate) fn of(error: OAuthError, why: impl Into<Cow<'static, str>>) -> Self {
-        Self { error: error.as_str(), error_description: why.into(), failure: None }
+        Self { error: error.as_str(), error_description: why.into(), failure: None, nonce: None }
     }
 
     /// What the person in front of the browser is shown.
@@ -42,6 +48,14 @@ impl From<TokenError> for OAuthRefusal {
     fn from(error: TokenError) -> Self {
         let failure = match error {
             TokenError::Refused(error, why) => return Self::of(error, why),
+            TokenError::DpopNonce(nonce) => {
+                return Self {
+                    error: "use_dpop_nonce",
+                    error_description: "the proof must hold the nonce of this answer".into(),
+                    failure: None,
+                    nonce: Some(Box::new(nonce)),
+                };
+            }
             TokenError::Account(error) => error.into(),
             TokenError::Store(error) => bartizan_identity::account::AccountError::Store(error).into(),
             TokenError::NoRoom | TokenError::NoKey | TokenError::Unavailable => {
@@ -54,7 +68,7 @@ impl From<TokenError> for OAuthRefusal {
                 Failure::new(FailureCode::InternalError, "this failed inside: see the log")
             }
         };
-        Self { error: "server_error", error_description: "".into(), failure: Some(failure) }
+        Self { error: "server_error", error_description: "".into(), failure: Some(failure), nonce: None }
     }
 }
 
@@ -63,12 +77,16 @@ impl IntoResponse for OAuthRefusal {
         if let Some(failure) = self.failure {
             return failure.into_response();
         }
+        let nonce = self.nonce.clone();
         let is_unknown = self.error == OAuthError::InvalidClient.as_str();
         let status = if is_unknown { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
         let mut response = (status, Json(self)).into_response();
         if is_unknown {
             let challenge = HeaderValue::from_static(r#"Basic realm="bartizan""#);
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(nonce) = nonce {
+            response.headers_mut().insert(DPOP_NONCE, *nonce);
         }
         response
     }

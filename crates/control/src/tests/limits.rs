@@ -204,6 +204,53 @@ async fn an_allowance_is_told_until_it_ends_or_is_ended() {
 }
 
 #[tokio::test]
+async fn without_a_policy_all_are_meant() {
+    let admin = Admin::new();
+    let _held = hold(&admin);
+    ask(&admin, "voice", "192.0.2.7", 2).await;
+    ask(&admin, "watched", "192.0.2.7", 1).await;
+    let reset = admin.post("/v1/limits/reset", Some(r#"{"value":"192.0.2.7"}"#)).await;
+    assert_eq!(reset.json(), json!({ "rules": ["voice/address-3600s", "watched/address-3600s"] }));
+    let set = async |body: Value| admin.post("/v1/limits/allow", Some(&body.to_string())).await;
+    set(json!({ "policy": "voice", "value": "192.0.2.7", "for_seconds": 60 })).await;
+    let allowed = set(json!({ "value": "192.0.2.7", "for_seconds": 60 })).await.json();
+    assert_eq!(allowed["policy"], Value::Null);
+    let standings = admin.get("/v1/limits/standing?value=192.0.2.7").await.json();
+    let standings = standings["standings"].as_array().unwrap();
+    assert!(standings.len() > 2 && standings.iter().all(|standing| standing["allowed_until"].is_string()));
+    let end = json!({ "value": "192.0.2.7", "for_seconds": 0 });
+    assert_eq!(set(end.clone()).await.status, StatusCode::OK);
+    assert_eq!(
+        admin.get("/v1/limits").await.json()["allowances"],
+        json!([]),
+        "those of single policies end, too"
+    );
+    let ended = set(end).await;
+    assert!(ended.body.contains("no policy lets anybody off as `192.0.2.7`"), "{}", ended.body);
+    let no_rule = admin.post("/v1/limits/reset", Some(r#"{"value":"ada"}"#)).await;
+    assert_eq!(no_rule.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn all_rules_together_count_each_request_once_and_by_its_address() {
+    let admin = Admin::new();
+    let limiter = &admin.system.limits.limiter;
+    for (address, outcome) in
+        [("192.0.2.7", Outcome::Admitted), ("192.0.2.7", Outcome::Refused), ("192.0.2.8", Outcome::Admitted)]
+    {
+        limiter.overall().record(limiter.now(), address.as_bytes(), outcome);
+    }
+    let listed = admin.get("/v1/limits").await.json();
+    let value = |value: &str, count| json!({ "value": value, "at_least": count, "at_most": count });
+    let expected = json!({
+        "requests": 3, "refusals": 1, "addresses": 2,
+        "top_addresses": [value("192.0.2.7", 2), value("192.0.2.8", 1)],
+        "top_refused_addresses": [value("192.0.2.7", 1)],
+    });
+    assert_eq!((&listed["hour"], &listed["day"]), (&expected, &expected));
+}
+
+#[tokio::test]
 async fn an_address_is_meant_however_it_is_written() {
     let admin = Admin::new();
     ask(&admin, "watched", "2001:db8:1:2::/64", 2).await;

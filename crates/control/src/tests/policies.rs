@@ -73,6 +73,17 @@ async fn an_evaluation_answers_with_a_decision_and_why() {
 }
 
 #[tokio::test]
+async fn clients_find_out_where_questions_are_asked() {
+    let answer = admin().get("/.well-known/authzen-configuration").await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let told = answer.json();
+    let own = told["policy_decision_point"].as_str().unwrap();
+    assert!(own.starts_with("http://"), "{told}");
+    assert_eq!(told["access_evaluation_endpoint"], format!("{own}/access/v1/evaluation"));
+    assert_eq!(told["access_evaluations_endpoint"], format!("{own}/access/v1/evaluations"));
+}
+
+#[tokio::test]
 async fn evaluations_take_what_they_leave_out_from_the_defaults() {
     let admin = admin();
     let todo = |owner: &str| json!({ "resource": { "type": "todo", "id": owner, "properties": { "ownerID": owner } } });

@@ -25,6 +25,12 @@ async fn upstreams_show_how_their_targets_fare() {
 }
 
 #[tokio::test]
+async fn what_the_configuration_does_not_ask_for_is_no_component() {
+    let answer = Admin::new().get("/v1/components").await;
+    assert_eq!(answer.json(), json!({ "store": null, "shared_store": null, "signing_keys": null }));
+}
+
+#[tokio::test]
 async fn ready_means_that_requests_should_come() {
     // ready, draining, status of /readyz
     let cases = [(true, false, 200), (false, false, 503), (true, true, 503), (false, true, 503)];

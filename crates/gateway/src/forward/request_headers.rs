@@ -19,8 +19,11 @@ const X_USER_PERMISSIONS: HeaderName = HeaderName::from_static("x-user-permissio
 
 /// Names that only the gateway may use towards an upstream.
 const RESERVED_PREFIXES: [&str; 4] = ["x-user-", "x-organization-", "x-bartizan-", "x-forwarded-"];
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 12] = [
     "forwarded",
+    // RFC 9440: who believes it must not hear it from a client.
+    "client-cert",
+    "client-cert-chain",
     "x-real-ip",
     "x-csp-nonce",
     "true-client-ip",
@@ -190,7 +193,7 @@ fn strip_reserved(headers: &mut HeaderMap) {
 /// Servers that hand headers on as variables (CGI, WSGI, PHP) cannot tell `x_user_id` from `x-user-id`.
 fn is_reserved(name: &HeaderName) -> bool {
     let name = name.as_str();
-    if !name.starts_with(['f', 't', 'x']) {
+    if !name.starts_with(['c', 'f', 't', 'x']) {
         return false;
     }
     let hyphenated = name.contains('_').then(|| name.replace('_', "-"));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bartizan_config::{Config, Mail, Role, SecondFactor, SignUp, StoreLocation};
+use bartizan_config::{Config, Mail, Passkeys, Role, SecondFactor, SignUp, StoreLocation};
 use bartizan_mail::Mailer;
 use bartizan_model::Grant;
 use bartizan_policy::{BuiltInRole, RoleTable};
@@ -14,8 +14,15 @@ use bartizan_store::{Statement, Store, StoreError, Transaction};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    AccountError, audit, background::Background, protection::Protection, seal::FactorKeys, secret::Secrets,
+    AccountError, audit,
+    background::Background,
+    narrowed_roles::{end_tokens, narrowed},
+    protection::Protection,
+    refusals::RefusalBudget,
+    seal::FactorKeys,
+    secret::Secrets,
     shared_secret::SharedSecret,
+    text_messages::TextMessages,
 };
 use crate::{
     LiveKeys, TokenPrefix,
@@ -38,7 +45,7 @@ const TIDY: u32 = 120;
 /// How many batches of them at most; the rest waits for the next time.
 const BATCHES: u32 = 10;
 /// Removes what has ended.
-const ENDED: [&str; 9] = [
+const ENDED: [&str; 10] = [
     "DELETE FROM sessions WHERE expires_at <= $1",
     "DELETE FROM sign_ups WHERE expires_at <= $1",
     "DELETE FROM one_time_links WHERE expires_at <= $1",
@@ -47,6 +54,7 @@ const ENDED: [&str; 9] = [
     "DELETE FROM one_time_codes WHERE expires_at <= $1",
     "DELETE FROM used_assertions WHERE expires_at <= $1",
     "DELETE FROM role_bindings WHERE expires_at <= $1",
+    "DELETE FROM suspended_bindings WHERE expires_at <= $1",
     "DELETE FROM service_roles WHERE expires_at <= $1",
 ];
 
@@ -60,6 +68,7 @@ pub struct Accounts {
     pub(crate) mail: ArcSwapOption<Mailer>,
     pub(crate) factor_keys: FactorKeys,
     pub(crate) background: Background,
+    pub(crate) refusals: RefusalBudget,
     settings: ArcSwap<Settings>,
 }
 
@@ -67,6 +76,8 @@ pub struct Accounts {
 struct Settings {
     sign_up: SignUp,
     second_factor: SecondFactor,
+    passkeys: Option<Arc<Passkeys>>,
+    text_messages: Option<Arc<TextMessages>>,
     roles: RoleTable,
     providers: Vec<Arc<OpenIdProvider>>,
     key_prefix: TokenPrefix,
@@ -79,6 +90,8 @@ impl Settings {
         Ok(Self {
             sign_up: accounts.sign_up,
             second_factor: accounts.second_factor.clone(),
+            passkeys: accounts.passkeys.clone().map(Arc::new),
+            text_messages: accounts.sms.as_ref().map(TextMessages::new).transpose()?.map(Arc::new),
             roles: RoleTable::new(roles),
             providers: providers.collect::<Result<_, _>>()?,
             key_prefix: accounts.key_prefix.parse()?,
@@ -90,6 +103,11 @@ impl Settings {
 impl Accounts {
     /// Who changes something with the admin token: every operator has the same one.
     pub const OPERATOR: &str = "operator";
+
+    /// From now on attempts to log in are counted together with the gateways that share this memory.
+    pub fn count_with(&self, together: Arc<dyn crate::Together>) {
+        self.protection.count_with(together);
+    }
 
     /// Opens the store, brings its schema up to date, and follows what other gateways change there, until the last
     /// handle is dropped. Takes the time of a password's hash.
@@ -108,6 +126,7 @@ impl Accounts {
             mail: ArcSwapOption::new(mailer(settings.mail.as_ref())?),
             factor_keys: FactorKeys::open(&store, &settings.second_factor).await?,
             background: Background::new(),
+            refusals: RefusalBudget::default(),
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,
         });
@@ -125,7 +144,11 @@ impl Accounts {
         self.protection.reconfigure(&accounts.protection);
         self.live.reconfigure(accounts);
         self.mail.store(mail);
+        let narrowed = narrowed(&self.settings.load().roles, &settings.roles);
         self.settings.store(Arc::new(settings));
+        if !narrowed.is_empty() {
+            self.background.run("role.narrow", end_tokens(self.store.clone(), narrowed));
+        }
         Ok(())
     }
 
@@ -147,6 +170,16 @@ impl Accounts {
     /// What is asked of people besides their password.
     pub(crate) fn second_factor_settings(&self) -> SecondFactor {
         self.settings.load().second_factor.clone()
+    }
+
+    /// Who passkeys are for.
+    pub(crate) fn passkeys(&self) -> Result<Arc<Passkeys>, AccountError> {
+        self.settings.load().passkeys.clone().ok_or(AccountError::PasskeysOff)
+    }
+
+    /// What takes messages to telephones.
+    pub(crate) fn text_messages(&self) -> Result<Arc<TextMessages>, AccountError> {
+        self.settings.load().text_messages.clone().ok_or(AccountError::SmsOff)
     }
 
     /// Where else people can log in.
@@ -198,6 +231,13 @@ impl Accounts {
         session.terms(&self.settings.load().roles, SystemTime::now())
     }
 
+    /// Whether the store answers within two seconds.
+    pub async fn store_answers(&self) -> Result<(), StoreError> {
+        let late = |_| Err(StoreError::Busy { store: self.store.label().to_owned() });
+        let asked = timeout(PATIENCE, self.store.row(Statement::new("SELECT 1 AS answer")));
+        asked.await.unwrap_or_else(late).map(|_| ())
+    }
+
     /// Takes over what other gateways have changed.
     async fn follow(&self) -> Result<(), StoreError> {
         let began = Instant::now();
@@ -232,11 +272,11 @@ impl Accounts {
         let ended = |sql| Statement::new(sql).integer(moment::now());
         let tidied = async {
             for sql in ENDED {
-                self.store.execute(ended(sql)).await?;
+                self.store.everywhere().execute(ended(sql)).await?;
             }
             SessionChanges::tidy(&self.store).await?;
             let before = moment::milliseconds(now - self.settings.load().audit_retention);
-            self.store.execute(Statement::new(REVOKED).integer(before)).await?;
+            self.store.everywhere().execute(Statement::new(REVOKED).integer(before)).await?;
             audit::tidy(&self.store, before).await
         };
         if let Err(error) = tidied.await {

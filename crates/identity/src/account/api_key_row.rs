@@ -2,13 +2,13 @@
 
 use std::{net::IpAddr, time::SystemTime};
 
-use bartizan_model::{Grant, UserId};
+use bartizan_model::{Grant, OrganizationId, UserId};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{AccountError, PersonId};
+use super::{AccountError, CurrentSession, PersonId};
 use crate::{
     OpaqueToken,
     holder::{grants, written},
@@ -39,6 +39,27 @@ pub enum KeyOwner {
     Service(String),
     /// An organisation, by id or name.
     Organization(String),
+}
+
+/// A person who changes keys of their own, acting for an organisation: others of their keys are another one's affair.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyHolder<'a> {
+    /// Who.
+    pub user: &'a UserId,
+    /// For which organisation.
+    pub organization: Option<&'a OrganizationId>,
+}
+
+impl<'a> KeyHolder<'a> {
+    /// Whoever holds this session.
+    pub fn of(session: &'a CurrentSession) -> Self {
+        Self { user: &session.user, organization: session.organization.as_ref() }
+    }
+
+    /// The organisation, as the store has it.
+    pub(crate) fn place(&self) -> &'a str {
+        self.organization.map_or("", OrganizationId::as_str)
+    }
 }
 
 /// A key, without its secret: nobody knows that but its holder.
@@ -105,10 +126,11 @@ macro_rules! listed {
     };
 }
 
-const ONE: &str = listed!("k.id = $2 AND ($3 = '' OR k.user_id = $3)");
+const ONE: &str =
+    listed!("k.id = $2 AND ($3 = '' OR (k.user_id = $3 AND COALESCE(k.organization_id, '') = $4))");
 pub(crate) const LIST: &str = listed!(
-    "($2 = '' OR k.user_id = $2) AND ($3 = '' OR k.service_id = $3) AND ($4 = '' OR k.organization_id = $4) \
-     AND ($5 = 1 OR k.revoked_at IS NULL) AND ($6 = '' OR k.id < $6) ORDER BY k.id DESC LIMIT 1000"
+    "($2 = '' OR k.user_id = $2) AND ($3 = '' OR k.service_id = $3) AND ($4 = 1 OR COALESCE(k.organization_id, '') = $5) \
+     AND ($6 = 1 OR k.revoked_at IS NULL) AND ($7 = '' OR k.id < $7) ORDER BY k.id DESC LIMIT 1000"
 );
 
 const MOST_ADDRESSES: usize = 32;
@@ -154,16 +176,18 @@ impl ApiKey {
     }
 }
 
-pub(crate) fn one(id: &str, owner: Option<&UserId>) -> Statement {
-    Statement::new(ONE).integer(moment::now()).text(id).text(owner.map_or("", UserId::as_str))
+pub(crate) fn one(id: &str, holder: Option<KeyHolder<'_>>) -> Statement {
+    let user = holder.map_or("", |holder| holder.user.as_str());
+    let organization = holder.map_or("", |holder| holder.place());
+    Statement::new(ONE).integer(moment::now()).text(id).text(user).text(organization)
 }
 
 pub(crate) async fn read_one(
     transaction: &mut Transaction,
     id: &str,
-    owner: Option<&UserId>,
+    holder: Option<KeyHolder<'_>>,
 ) -> Result<ApiKey, AccountError> {
-    let row = transaction.row(one(id, owner)).await?;
+    let row = transaction.row(one(id, holder)).await?;
     Ok(ApiKey::of(&row.ok_or_else(|| missing(id))?)?)
 }
 

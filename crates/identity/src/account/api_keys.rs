@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use bartizan_model::UserId;
+use bartizan_model::{OrganizationId, UserId};
 use bartizan_store::{Statement, StoreError, Transaction};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{
-    AccountError, Accounts, ApiKey, KeyFilter, KeyOwner, NewApiKey, Visit,
+    AccountError, Accounts, ApiKey, KeyFilter, KeyHolder, KeyOwner, NewApiKey, Visit,
     api_key_row::{LIST, hint, missing, one, parse_addresses, read_one},
     login::done,
     machine_words::{check_reason, parse_grants},
@@ -49,7 +49,8 @@ impl Accounts {
         }
         let (user, service, organization) = self.resolve_owner(&new.owner).await?;
         let (id, token) = (uuid::Uuid::now_v7().to_string(), self.new_key()?);
-        let mut transaction = self.store.begin().await?;
+        let place = organization.clone().unwrap_or_default();
+        let mut transaction = self.store.within(&place).begin().await?;
         let create = Statement::new(CREATE)
             .text(id.as_str())
             .text(name)
@@ -76,23 +77,48 @@ impl Accounts {
             None => String::new(),
         };
         let organization = match &filter.organization {
-            Some(organization) => self.organization(organization).await?.id.as_str().to_owned(),
-            None => String::new(),
+            Some(organization) => Some(self.organization(organization).await?.id),
+            None => None,
         };
+        let organization = organization.as_ref().map(OrganizationId::as_str);
+        self.list_keys(organization, (&user, filter.service.as_deref()), filter).await
+    }
+
+    /// The keys of whoever asks, for the organisation of their session.
+    pub async fn own_api_keys(
+        &self,
+        holder: KeyHolder<'_>,
+        after: Option<String>,
+    ) -> Result<Vec<ApiKey>, AccountError> {
+        let filter = KeyFilter { after, ..KeyFilter::default() };
+        self.list_keys(Some(holder.place()), (holder.user.as_str(), None), &filter).await
+    }
+
+    async fn list_keys(
+        &self,
+        organization: Option<&str>,
+        (user, service): (&str, Option<&str>),
+        filter: &KeyFilter,
+    ) -> Result<Vec<ApiKey>, AccountError> {
+        let store = organization.map_or_else(|| self.store.everywhere(), |id| self.store.within(id));
         let list = Statement::new(LIST)
             .integer(moment::now())
             .text(user)
-            .text(filter.service.clone().unwrap_or_default())
-            .text(organization)
+            .text(service.unwrap_or_default())
+            .integer(i64::from(organization.is_none()))
+            .text(organization.unwrap_or_default())
             .integer(i64::from(filter.with_revoked))
             .text(filter.after.clone().unwrap_or_default());
-        let rows = self.store.rows(list).await?;
-        Ok(rows.iter().map(ApiKey::of).collect::<Result<_, _>>()?)
+        Ok(store.rows(list).await?.iter().map(ApiKey::of).collect::<Result<_, _>>()?)
     }
 
-    /// One key; `owner`: only if it is theirs.
-    pub async fn api_key(&self, id: &str, owner: Option<&UserId>) -> Result<ApiKey, AccountError> {
-        let row = self.store.row(one(id, owner)).await?;
+    /// One key; `holder`: only if it is theirs, there.
+    pub async fn api_key(&self, id: &str, holder: Option<KeyHolder<'_>>) -> Result<ApiKey, AccountError> {
+        let store = match holder {
+            Some(holder) => self.store.within(holder.place()),
+            None => self.store.everywhere(),
+        };
+        let row = store.row(one(id, holder)).await?;
         Ok(ApiKey::of(&row.ok_or_else(|| missing(id))?)?)
     }
 
@@ -100,7 +126,7 @@ impl Accounts {
     pub async fn rotate_api_key(
         &self,
         id: &str,
-        owner: Option<&UserId>,
+        holder: Option<KeyHolder<'_>>,
         overlap: Duration,
         actor: &str,
         visit: &Visit,
@@ -116,13 +142,13 @@ impl Accounts {
             ));
         }
         let token = self.new_key()?;
-        let (mut transaction, before) = self.begin_change(id, owner).await?;
+        let (mut transaction, before) = self.begin_change(id, holder).await?;
         let until = moment::now().saturating_add(moment::span(overlap));
         transaction.execute(Statement::new(HINT).text(id).text(hint(&token))).await?;
         transaction.execute(Statement::new(DROP).text(id).integer(moment::span(overlap))).await?;
         transaction.execute(Statement::new(END).text(id).integer(until)).await?;
         self.add_secret(&mut transaction, id, &token).await?;
-        let after = read_one(&mut transaction, id, owner).await?;
+        let after = read_one(&mut transaction, id, holder).await?;
         let change = ("api_key.rotate", Some(&before), Some(&after));
         self.changed_key(transaction, change, actor, visit).await?;
         Ok((after, token.secret().clone()))
@@ -132,18 +158,18 @@ impl Accounts {
     pub async fn suspend_api_key(
         &self,
         id: &str,
-        owner: Option<&UserId>,
+        holder: Option<KeyHolder<'_>>,
         reason: Option<&str>,
         actor: &str,
         visit: &Visit,
     ) -> Result<ApiKey, AccountError> {
         const SUSPEND: &str = "UPDATE api_keys SET suspended_at = $2, suspended_because = $3 WHERE id = $1";
         let reason = reason.map(check_reason).transpose()?;
-        let (mut transaction, before) = self.begin_change(id, owner).await?;
+        let (mut transaction, before) = self.begin_change(id, holder).await?;
         let at = reason.is_some().then(moment::now);
         let suspend = Statement::new(SUSPEND).text(id).optional_integer(at).text(reason.unwrap_or_default());
         transaction.execute(suspend).await?;
-        let after = read_one(&mut transaction, id, owner).await?;
+        let after = read_one(&mut transaction, id, holder).await?;
         let action = if reason.is_some() { "api_key.suspend" } else { "api_key.resume" };
         self.changed_key(transaction, (action, Some(&before), Some(&after)), actor, visit).await?;
         Ok(after)
@@ -153,16 +179,16 @@ impl Accounts {
     pub async fn revoke_api_key(
         &self,
         id: &str,
-        owner: Option<&UserId>,
+        holder: Option<KeyHolder<'_>>,
         actor: &str,
         visit: &Visit,
     ) -> Result<ApiKey, AccountError> {
         const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1";
         const FORGET: &str = "DELETE FROM api_key_secrets WHERE key_id = $1";
-        let (mut transaction, before) = self.begin_change(id, owner).await?;
+        let (mut transaction, before) = self.begin_change(id, holder).await?;
         transaction.execute(Statement::new(REVOKE).text(id).integer(moment::now())).await?;
         transaction.execute(Statement::new(FORGET).text(id)).await?;
-        let after = read_one(&mut transaction, id, owner).await?;
+        let after = read_one(&mut transaction, id, holder).await?;
         let change = ("api_key.revoke", Some(&before), Some(&after));
         self.changed_key(transaction, change, actor, visit).await?;
         Ok(after)
@@ -223,14 +249,15 @@ impl Accounts {
     async fn begin_change(
         &self,
         id: &str,
-        owner: Option<&UserId>,
+        holder: Option<KeyHolder<'_>>,
     ) -> Result<(Transaction, ApiKey), AccountError> {
         const LOCK: &str = "UPDATE api_keys SET id = id WHERE id = $1 AND revoked_at IS NULL";
-        let mut transaction = self.store.begin().await?;
+        let place = self.api_key(id, holder).await?.organization.unwrap_or_default();
+        let mut transaction = self.store.within(&place).begin().await?;
         if transaction.execute(Statement::new(LOCK).text(id)).await? == 0 {
             return Err(missing(id));
         }
-        let before = read_one(&mut transaction, id, owner).await?;
+        let before = read_one(&mut transaction, id, holder).await?;
         Ok((transaction, before))
     }
 

@@ -3,14 +3,14 @@
 use std::time::SystemTime;
 
 use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{AccountError, Accounts, PersonId, Visit};
+use super::{AccountError, Accounts, Authority, PersonId, Visit, login::done, refusal::LONGEST_SUBJECT};
 use crate::session::moment;
 
 const WRITE: &str = "INSERT INTO audit_entries \
-    (id, at, action, outcome, actor, subject, address, client, request_id, details) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    (id, at, action, outcome, actor, subject, address, client, request_id, details, organization_id) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 /// How it went.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,16 @@ impl Entry<'_> {
             .text(self.visit.client())
             .text(self.visit.request_id.as_str())
             .text(self.details.to_string())
+            .text(self.organization())
+    }
+
+    /// The organisation that the details name, of the change itself or of what was changed.
+    fn organization(&self) -> &str {
+        let places = [None, Some("after"), Some("before")].map(|place| match place {
+            None => self.details.get("organization"),
+            Some(place) => self.details.get(place).and_then(|row| row.get("organization")),
+        });
+        places.into_iter().flatten().find_map(Value::as_str).unwrap_or_default()
     }
 
     /// With the change itself.
@@ -81,7 +91,8 @@ impl Entry<'_> {
 
 /// Removes what is older than the retention.
 pub(crate) async fn tidy(store: &Store, before: i64) -> Result<(), StoreError> {
-    store.execute(Statement::new("DELETE FROM audit_entries WHERE at < $1").integer(before)).await.map(|_| ())
+    const TIDY: &str = "DELETE FROM audit_entries WHERE at < $1";
+    store.everywhere().execute(Statement::new(TIDY).integer(before)).await.map(|_| ())
 }
 
 /// One line of the trail, as it is read.
@@ -126,6 +137,8 @@ pub struct AuditFilter {
     pub until: Option<SystemTime>,
     /// Before the entry with this id, in the order of the list.
     pub after: Option<String>,
+    /// What concerns this organisation, by id or name.
+    pub organization: Option<String>,
     /// How many at most.
     pub limit: u32,
 }
@@ -143,8 +156,12 @@ impl Accounts {
             ($1 = '' OR action = $1 OR substr(action, 1, length($1) + 1) = $1 || '.') \
             AND ($2 = '' OR actor = $2) AND ($3 = '' OR subject = $3 OR subject = $4) \
             AND ($5 = '' OR outcome = $5) AND at >= $6 AND at < $7 AND ($8 = '' OR id < $8) \
-            ORDER BY id DESC LIMIT $9";
+            AND ($9 = '' OR organization_id = $9) ORDER BY id DESC LIMIT $10";
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let organization = match &filter.organization {
+            Some(which) => self.organization(which).await?.id.to_string(),
+            None => String::new(),
+        };
         let read = Statement::new(READ)
             .text(text(&filter.action))
             .text(self.id_of(&text(&filter.actor)).await?)
@@ -155,9 +172,42 @@ impl Accounts {
             .integer(filter.since.map_or(0, moment::milliseconds))
             .integer(filter.until.map_or(i64::MAX, moment::milliseconds))
             .text(text(&filter.after))
+            .text(&organization)
             .integer(filter.limit);
-        let rows = self.store.rows(read).await?;
+        let store =
+            if organization.is_empty() { self.store.everywhere() } else { self.store.within(&organization) };
+        let rows = store.rows(read).await?;
         Ok(rows.iter().map(AuditEntry::of).collect::<Result<_, _>>()?)
+    }
+
+    /// An entry of what an operator has done to something else than accounts.
+    pub async fn record_operation(
+        &self,
+        action: &'static str,
+        subject: &str,
+        details: Value,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        Ok(done(action, Self::OPERATOR, subject, visit, details).write_alone(&self.store).await?)
+    }
+
+    /// An entry of what somebody who manages an organisation was refused there. What went wrong otherwise is none.
+    pub(crate) async fn audit_refusal<T>(
+        &self,
+        outcome: Result<T, AccountError>,
+        (action, subject): (&'static str, &str),
+        organization: &str,
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<T, AccountError> {
+        if let (Err(AccountError::Forbidden(reason)), Authority::Manager(_)) = (&outcome, authority) {
+            let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
+            let details = json!({ "organization": organization, "reason": reason });
+            let (outcome, actor) = (Outcome::Refused, authority.actor());
+            let entry = Entry { action, outcome, actor, subject: &subject, visit, details };
+            entry.write_alone(&self.store).await?;
+        }
+        outcome
     }
 
     /// The id of a person by their address; anything else is taken as it is.

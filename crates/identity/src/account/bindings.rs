@@ -26,6 +26,15 @@ pub enum RoleHolder {
     Service(String),
 }
 
+impl RoleHolder {
+    /// As they were named, for the audit trail.
+    fn told(&self) -> &str {
+        match self {
+            Self::Person(PersonId(told)) | Self::Service(told) => told,
+        }
+    }
+}
+
 /// A role to be given.
 #[derive(Debug, Clone)]
 pub struct NewBinding {
@@ -103,7 +112,6 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         let organization = self.organization(organization).await?.id;
-        authority.check(&organization)?;
         let (role, _) = self.role_in(organization.as_str(), &new.role).await?;
         let scope = if new.scope.is_empty() { Vec::new() } else { parse_grants(&new.scope)? };
         // As exactly as the store has it.
@@ -113,7 +121,9 @@ impl Accounts {
         }
         let place = (organization.as_str(), role.as_str());
         let bound = Bound { scope, expires };
-        self.change_binding(&new.holder, place, Some(bound), authority, visit).await
+        let changed = self.change_binding(&new.holder, place, Some(bound), authority, visit).await;
+        let told = ("role.bind", new.holder.told());
+        self.audit_refusal(changed, told, organization.as_str(), authority, visit).await
     }
 
     /// Takes a role away.
@@ -126,21 +136,25 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         let organization = self.organization(organization).await?.id;
-        authority.check(&organization)?;
         let role = match self.role_in(organization.as_str(), role).await {
             // What the configuration knows no longer can still be taken away.
             Err(AccountError::UnknownRole(_)) => role.to_owned(),
             known => known?.0,
         };
         let place = (organization.as_str(), role.as_str());
-        self.change_binding(holder, place, None, authority, visit).await
+        let changed = self.change_binding(holder, place, None, authority, visit).await;
+        let told = ("role.unbind", holder.told());
+        self.audit_refusal(changed, told, organization.as_str(), authority, visit).await
     }
 
     /// Who has which role in an organisation, by name.
     pub async fn bindings(&self, organization: &str) -> Result<Vec<RoleBinding>, AccountError> {
         let organization = self.organization(organization).await?.id;
-        let rows =
-            self.store.rows(Statement::new(LIST).text(organization.as_str()).integer(moment::now())).await?;
+        let rows = self
+            .store
+            .within(organization.as_str())
+            .rows(Statement::new(LIST).text(organization.as_str()).integer(moment::now()))
+            .await?;
         Ok(rows.iter().map(RoleBinding::of).collect::<Result<_, _>>()?)
     }
 
@@ -152,9 +166,10 @@ impl Accounts {
         authority: &Authority<'_>,
         visit: &Visit,
     ) -> Result<(), AccountError> {
+        authority.check(&organization.into())?;
         let (id, table, owner) = self.resolve_holder(holder, organization, authority).await?;
         let at = |sql| Statement::new(sql).text(id.as_str()).text(organization).text(role);
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within(organization).begin().await?;
         let whole = self.lock_role(&mut transaction, organization, role).await?;
         // Also the lock: what is checked here is what is taken away.
         let before = match transaction.execute(at(table.lock)).await? {
@@ -191,7 +206,7 @@ impl Accounts {
     }
 
     /// What a role grants now; of an organisation's own, until the transaction ends. `None`: it is known no longer.
-    async fn lock_role(
+    pub(super) async fn lock_role(
         &self,
         transaction: &mut Transaction,
         organization: &str,
@@ -210,6 +225,7 @@ impl Accounts {
             AND (expires_at IS NULL OR expires_at > $3) LIMIT 1";
         Ok(self
             .store
+            .within(organization)
             .row(Statement::new(READ).text(user).text(organization).integer(moment::now()))
             .await?
             .is_some())
@@ -254,20 +270,21 @@ async fn bind(transaction: &mut Transaction, at: Statement, bound: &Bound) -> Re
 }
 
 /// How a role is bound.
-struct Bound {
+#[derive(Clone)]
+pub(super) struct Bound {
     /// Empty: whole.
     scope: Vec<Grant>,
     expires: Option<SystemTime>,
 }
 
 impl Bound {
-    fn of(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         let expires = row.optional_integer("expires_at")?.map(moment::moment);
         Ok(Self { scope: grants(&row.text("scope")?)?.into_vec(), expires })
     }
 
     /// What it gives of a role.
-    fn part_of(&self, whole: &[Grant]) -> Vec<Grant> {
+    pub(super) fn part_of(&self, whole: &[Grant]) -> Vec<Grant> {
         if self.scope.is_empty() { whole.to_vec() } else { intersection(whole, &self.scope) }
     }
 
@@ -280,7 +297,7 @@ impl Bound {
         authority.check_gift(&given, self.expires)
     }
 
-    fn audited(&self) -> Value {
+    pub(super) fn audited(&self) -> Value {
         json!({ "scope": written(&self.scope), "expires": self.expires.map(moment::milliseconds) })
     }
 }

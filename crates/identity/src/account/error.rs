@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bartizan_store::StoreError;
 
-use crate::{CrossSite, IdentityError, openid::OpenIdError, password};
+use crate::{CrossSite, IdentityError, openid::OpenIdError, passkey::PasskeyError, password};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,21 @@ pub enum AccountError {
     /// Three messages went to an address in the last hour.
     #[error("three messages went to this address in the last hour: try again later")]
     TooManyMessages,
+    /// A passkey that proves nobody: the same to whoever asks, whatever is wrong.
+    #[error("the passkey does not prove anybody here: use another one, or another way")]
+    WrongPasskey,
+    /// A passkey that cannot be registered.
+    #[error("the passkey cannot be registered: {0}")]
+    Passkey(#[from] PasskeyError),
+    /// It is not known who passkeys would be for.
+    #[error("passkeys are not configured: ask an administrator")]
+    PasskeysOff,
+    /// No codes can be sent to telephones.
+    #[error("codes are not sent to telephones here: ask an administrator")]
+    SmsOff,
+    /// The service behind the webhook did not take a message.
+    #[error("the message could not be sent: try again shortly, or use another way")]
+    NotSent,
     /// No messages can be sent.
     #[error("this needs mail, which is not configured: ask an administrator")]
     MailOff,

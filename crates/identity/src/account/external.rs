@@ -59,7 +59,7 @@ impl Accounts {
             return Err(AccountError::Unknown(name.to_owned()));
         }
         let email: EmailAddress = person.email.parse().map_err(AccountError::Email)?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let (session, ended) =
             self.begin_session(&mut transaction, (&user, &email), Methods::PROVIDER, None, visit).await?;
         let details = json!({ "session": session.id.as_str(), "provider": name });

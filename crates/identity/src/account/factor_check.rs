@@ -8,9 +8,8 @@ use bartizan_store::{Row, Statement, StoreError};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{AccountError, Accounts, EmailAddress, Visit, letters};
+use super::{AccountError, Accounts, EmailAddress, FactorKind, FactorStrength, Visit, letters};
 use crate::{
-    attempts::Factor,
     second_factor::{
         code::{CodePolicy, CodePurpose, IssuedCode},
         recovery::RecoveryCodeHash,
@@ -18,40 +17,6 @@ use crate::{
     },
     session::moment,
 };
-
-/// A kind of second factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FactorKind {
-    /// Codes of an authenticator app.
-    Totp,
-    /// Codes that are sent to the address of the account.
-    Email,
-    /// Codes on paper.
-    RecoveryCode,
-}
-
-impl FactorKind {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Totp => "totp",
-            Self::Email => "email",
-            Self::RecoveryCode => "recovery_code",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Totp, Self::Email, Self::RecoveryCode].into_iter().find(|kind| kind.name() == name)
-    }
-
-    fn counted(self) -> Factor {
-        match self {
-            Self::Totp => Factor::Totp,
-            Self::Email => Factor::OneTimeCode,
-            Self::RecoveryCode => Factor::RecoveryCode,
-        }
-    }
-}
 
 /// What somebody shows besides their password.
 #[derive(Debug)]
@@ -72,7 +37,8 @@ pub(crate) struct Owner<'a> {
 }
 
 impl Accounts {
-    /// Which kinds a person can show.
+    /// Which kinds a person can show. Where a role of theirs asks for a second factor, weak ones are for those who have
+    /// nothing else: somebody who has stolen a telephone number could choose it.
     pub(crate) async fn factor_kinds(&self, user: &UserId) -> Result<Vec<FactorKind>, StoreError> {
         const READ: &str = "SELECT kind FROM second_factors WHERE user_id = $1 AND confirmed_at IS NOT NULL ORDER BY created_at";
         const PAPER: &str = "SELECT COUNT(*) AS count FROM recovery_codes WHERE user_id = $1";
@@ -89,7 +55,28 @@ impl Accounts {
         if row.map(|row| row.integer("count")).transpose()?.unwrap_or_default() > 0 {
             kinds.push(FactorKind::RecoveryCode);
         }
+        let is_weak = |kind: &FactorKind| kind.strength() == FactorStrength::Weak;
+        let has_strong = kinds.iter().any(|kind| !is_weak(kind) && *kind != FactorKind::RecoveryCode);
+        if has_strong && kinds.iter().any(is_weak) && self.role_asks(user).await? {
+            kinds.retain(|kind| !is_weak(kind));
+        }
         Ok(kinds)
+    }
+
+    /// Whether a role of this person, wherever they have it, asks for a second factor.
+    async fn role_asks(&self, user: &UserId) -> Result<bool, StoreError> {
+        const READ: &str = "SELECT role FROM role_bindings WHERE user_id = $1";
+        let asking = self.second_factor_settings().roles;
+        if asking.is_empty() {
+            return Ok(false);
+        }
+        for row in self.store.rows(Statement::new(READ).text(user.as_str())).await? {
+            let role = row.text("role")?;
+            if asking.iter().any(|asking| asking.as_str() == role) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Checks a code, which is used up by it.
@@ -100,16 +87,39 @@ impl Accounts {
         action: &'static str,
         visit: &Visit,
     ) -> Result<(), AccountError> {
+        let using = self.uses_code(owner.user, shown.kind, shown.code.expose_secret());
+        self.count_code(owner, shown, action, visit, using).await
+    }
+
+    /// Checks the code by e-mail that a login waits for which looks like credential stuffing. Its person has no second
+    /// factor.
+    pub(crate) async fn check_challenge(
+        &self,
+        owner: Owner<'_>,
+        shown: &ShownFactor,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        let using = async {
+            let is_sent = shown.kind == FactorKind::Email;
+            Ok(is_sent
+                && self.uses_sent_code(SentTo::Address(owner.user), shown.code.expose_secret()).await?)
+        };
+        self.count_code(owner, shown, "login", visit, using).await
+    }
+
+    /// Nothing is checked while attempts are paused.
+    async fn count_code(
+        &self,
+        owner: Owner<'_>,
+        shown: &ShownFactor,
+        action: &'static str,
+        visit: &Visit,
+        using: impl Future<Output = Result<bool, AccountError>>,
+    ) -> Result<(), AccountError> {
         let email = owner.email.as_str();
         let ticket =
-            self.protection.begin_factor(email, shown.kind.counted(), shown.device.as_ref(), visit)?;
-        let typed = shown.code.expose_secret();
-        let checked = match shown.kind {
-            FactorKind::Totp => self.uses_totp(owner.user, typed).await,
-            FactorKind::Email => self.uses_sent_code(owner.user, typed).await,
-            FactorKind::RecoveryCode => self.uses_recovery_code(owner.user, typed).await,
-        };
-        match checked {
+            self.protection.begin_factor(email, shown.kind.counted(), shown.device.as_ref(), visit).await?;
+        match using.await {
             Ok(true) => {
                 self.protection.succeeded(ticket);
                 Ok(())
@@ -148,16 +158,36 @@ impl Accounts {
                 let row = self.store.row(count.text(STANDARD_NO_PAD.encode(hash.as_bytes()))).await?;
                 Ok(row.map(|row| row.integer("count")).transpose()?.unwrap_or_default() > 0)
             }
-            // Whoever reads the mail of an account comes back by a link for another password.
-            FactorKind::Email => Ok(false),
+            // Whoever reads the mail of an account comes back by a link for another password, a passkey is a login by
+            // itself, and no code is sent to a telephone for a login that is paused.
+            FactorKind::Email | FactorKind::Sms | FactorKind::Passkey => Ok(false),
         }
     }
 
     /// A code that is known to be wrong, shown with the right password.
-    pub(crate) fn count_wrong_code(&self, email: &EmailAddress, shown: &ShownFactor, visit: &Visit) {
+    pub(crate) async fn count_wrong_code(&self, email: &EmailAddress, shown: &ShownFactor, visit: &Visit) {
         let (factor, device) = (shown.kind.counted(), shown.device.as_ref());
-        if let Ok(ticket) = self.protection.begin_factor(email.as_str(), factor, device, visit) {
+        if let Ok(ticket) = self.protection.begin_factor(email.as_str(), factor, device, visit).await {
             self.protection.failed(ticket, visit);
+        }
+    }
+
+    async fn uses_code(&self, user: &UserId, kind: FactorKind, typed: &str) -> Result<bool, AccountError> {
+        if kind.strength() == FactorStrength::Weak && !self.factor_kinds(user).await?.contains(&kind) {
+            return Ok(false);
+        }
+        match kind {
+            FactorKind::Totp => self.uses_totp(user, typed).await,
+            FactorKind::Email => self.uses_sent_code(SentTo::Address(user), typed).await,
+            FactorKind::Sms => match self.telephone(user).await? {
+                Some(telephone) => {
+                    self.uses_sent_code(SentTo::Telephone(user, &telephone.factor), typed).await
+                }
+                None => Ok(false),
+            },
+            FactorKind::RecoveryCode => self.uses_recovery_code(user, typed).await,
+            // No code is a passkey.
+            FactorKind::Passkey => Ok(false),
         }
     }
 
@@ -189,12 +219,13 @@ impl Accounts {
     }
 
     /// Whether it is the code that was sent. A try is taken before anything is compared.
-    pub(crate) async fn uses_sent_code(&self, user: &UserId, typed: &str) -> Result<bool, AccountError> {
+    pub(crate) async fn uses_sent_code(&self, to: SentTo<'_>, typed: &str) -> Result<bool, AccountError> {
         const TRY: &str = "UPDATE one_time_codes SET tries_left = tries_left - 1 \
-            WHERE user_id = $1 AND purpose = 'second-factor' AND tries_left > 0 AND expires_at > $2 \
+            WHERE user_id = $1 AND purpose = $2 AND tries_left > 0 AND expires_at > $3 \
             RETURNING nonce, hash, expires_at, tries_left";
         const USE: &str = "DELETE FROM one_time_codes WHERE user_id = $1 AND nonce = $2";
-        let tried = Statement::new(TRY).text(user.as_str()).integer(moment::now());
+        let (user, purpose) = (to.user().as_str(), to.purpose());
+        let tried = Statement::new(TRY).text(user).text(purpose.name()).integer(moment::now());
         let mut transaction = self.store.begin().await?;
         let row = transaction.row(tried).await?;
         transaction.commit().await?;
@@ -209,10 +240,10 @@ impl Accounts {
         };
         let keys = self.factor_keys.codes();
         let now = SystemTime::now();
-        if code.verify(keys, CodePurpose::SecondFactor, user.as_str(), typed, now).is_err() {
+        if code.verify(keys, purpose, &to.bound(), typed, now).is_err() {
             return Ok(false);
         }
-        Ok(self.store.execute(Statement::new(USE).text(user.as_str()).text(nonce)).await? == 1)
+        Ok(self.store.execute(Statement::new(USE).text(user).text(nonce)).await? == 1)
     }
 
     async fn uses_recovery_code(&self, user: &UserId, typed: &str) -> Result<bool, AccountError> {
@@ -224,27 +255,70 @@ impl Accounts {
 
     /// Sends a code, which takes the place of the one before. At most one in half a minute.
     pub(crate) async fn send_code(&self, owner: Owner<'_>) -> Result<(), AccountError> {
-        const KEEP: &str = "INSERT INTO one_time_codes (user_id, purpose, nonce, hash, expires_at, tries_left) \
-            VALUES ($1, 'second-factor', $2, $3, $4, $5) ON CONFLICT (user_id, purpose) DO UPDATE SET \
-            nonce = excluded.nonce, hash = excluded.hash, expires_at = excluded.expires_at, \
-            tries_left = excluded.tries_left WHERE one_time_codes.expires_at < $6";
         let mailer = self.mailer()?;
-        let policy = CodePolicy::default();
-        let user = owner.user.as_str();
+        if let Some(code) = self.issue_code(SentTo::Address(owner.user)).await? {
+            mailer.send(letters::code(owner.email, &code));
+        }
+        Ok(())
+    }
+
+    /// A code to be sent, unless one was sent in the last half minute.
+    pub(crate) async fn issue_code(&self, to: SentTo<'_>) -> Result<Option<SecretString>, AccountError> {
+        const KEEP: &str = "INSERT INTO one_time_codes (user_id, purpose, nonce, hash, expires_at, tries_left) \
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, purpose) DO UPDATE SET \
+            nonce = excluded.nonce, hash = excluded.hash, expires_at = excluded.expires_at, \
+            tries_left = excluded.tries_left WHERE one_time_codes.expires_at < $7";
+        let (policy, purpose) = (CodePolicy::default(), to.purpose());
         let (code, issued) =
-            policy.issue(self.factor_keys.codes(), CodePurpose::SecondFactor, user, SystemTime::now())?;
+            policy.issue(self.factor_keys.codes(), purpose, &to.bound(), SystemTime::now())?;
         let expires = moment::milliseconds(issued.expires);
         let keep = Statement::new(KEEP)
-            .text(user)
+            .text(to.user().as_str())
+            .text(purpose.name())
             .text(STANDARD_NO_PAD.encode(issued.nonce))
             .text(STANDARD_NO_PAD.encode(issued.hash))
             .integer(expires)
             .integer(issued.tries_left)
             .integer(expires.saturating_sub(30_000));
-        if self.store.execute(keep).await? == 1 {
-            mailer.send(letters::code(owner.email, &code));
+        Ok((self.store.execute(keep).await? == 1).then_some(code))
+    }
+
+    /// A code that was not sent, or was sent to a place that does not count any more, is worth nothing.
+    pub(crate) async fn forget_code(&self, to: SentTo<'_>) -> Result<(), StoreError> {
+        const FORGET: &str = "DELETE FROM one_time_codes WHERE user_id = $1 AND purpose = $2";
+        let forget = Statement::new(FORGET).text(to.user().as_str()).text(to.purpose().name());
+        self.store.execute(forget).await.map(|_| ())
+    }
+}
+
+/// Where a code is sent. A code is good for the place that it was sent to, and for no other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SentTo<'a> {
+    /// To the address of the account.
+    Address(&'a UserId),
+    /// To the telephone with this id.
+    Telephone(&'a UserId, &'a str),
+}
+
+impl<'a> SentTo<'a> {
+    fn user(self) -> &'a UserId {
+        match self {
+            Self::Address(user) | Self::Telephone(user, _) => user,
         }
-        Ok(())
+    }
+
+    fn purpose(self) -> CodePurpose {
+        match self {
+            Self::Address(_) => CodePurpose::SecondFactor,
+            Self::Telephone(..) => CodePurpose::Telephone,
+        }
+    }
+
+    fn bound(self) -> String {
+        match self {
+            Self::Address(user) => user.as_str().to_owned(),
+            Self::Telephone(user, factor) => format!("{user} {factor}"),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     AccountError, Accounts, CurrentSession, FactorKind, Methods, Person, PersonId, Visit,
-    factor_check::Owner,
+    factor_check::{Owner, SentTo},
     letters,
     login::{done, end_all},
     people::check_name,
@@ -30,7 +30,7 @@ use crate::{
 
 /// How lately somebody must have been proven to change their factors.
 pub(crate) const FRESH: Duration = Duration::from_mins(15);
-/// Apps of one person.
+/// Apps and passkeys of one person.
 const MOST: usize = 10;
 
 /// A second factor of a person.
@@ -77,7 +77,7 @@ impl Accounts {
         self.factors_of(&session.user).await
     }
 
-    async fn factors_of(&self, user: &UserId) -> Result<SecondFactors, AccountError> {
+    pub(crate) async fn factors_of(&self, user: &UserId) -> Result<SecondFactors, AccountError> {
         const READ: &str = "SELECT id, kind, name, confirmed_at, used_at FROM second_factors \
             WHERE user_id = $1 AND confirmed_at IS NOT NULL ORDER BY created_at, id";
         const PAPER: &str = "SELECT COUNT(*) AS count FROM recovery_codes WHERE user_id = $1";
@@ -119,24 +119,16 @@ impl Accounts {
         Ok(id)
     }
 
-    /// Those that were begun and never confirmed make room.
-    async fn begin_factor(
+    pub(crate) async fn begin_factor(
         &self,
         user: &UserId,
         (id, kind, name): (&str, FactorKind, &str),
         sealed: &str,
     ) -> Result<(), AccountError> {
-        const FORGET: &str = "DELETE FROM second_factors WHERE user_id = $1 AND confirmed_at IS NULL";
-        const COUNT: &str = "SELECT COUNT(*) AS count FROM second_factors WHERE user_id = $1";
         const BEGIN: &str = "INSERT INTO second_factors (id, user_id, kind, name, secret, used_step, created_at) \
             VALUES ($1, $2, $3, $4, $5, -1, $6)";
         let mut transaction = self.store.begin().await?;
-        transaction.execute(Statement::new(FORGET).text(user.as_str())).await?;
-        let count = transaction.row(Statement::new(COUNT).text(user.as_str())).await?;
-        let count = count.map(|row| row.integer("count")).transpose()?.unwrap_or_default();
-        if usize::try_from(count).unwrap_or_default() >= MOST {
-            return Err(AccountError::Taken("every place for a second factor".into()));
-        }
+        make_room(&mut transaction, user).await?;
         let begin = Statement::new(BEGIN).text(id).text(user.as_str()).text(kind.name()).text(name);
         transaction.execute(begin.text(sealed).integer(moment::now())).await?;
         Ok(transaction.commit().await?)
@@ -160,17 +152,30 @@ impl Accounts {
         let row = row.ok_or_else(|| AccountError::Missing("factor with this id to confirm".into()))?;
         let kind = FactorKind::named(&row.text("kind")?);
         self.check_confirmation(&session, &row, kind, code, visit).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(CONFIRM).text(id).integer(moment::now())).await? == 0 {
             return Err(AccountError::Missing("factor with this id to confirm".into()));
         }
+        let kind = kind.ok_or(StoreError::Nonsense { what: "a second factor" })?;
+        self.factor_added(transaction, &session, (id, kind), kind.methods(), visit).await
+    }
+
+    /// A factor counts from now on. With the first one come recovery codes.
+    pub(crate) async fn factor_added(
+        &self,
+        mut transaction: Transaction,
+        session: &CurrentSession,
+        (id, kind): (&str, FactorKind),
+        methods: Methods,
+        visit: &Visit,
+    ) -> Result<Vec<SecretString>, AccountError> {
+        let user = session.user.as_str();
         let is_first = !session.has_second_factor;
         let codes = if is_first { write_recovery_codes(&mut transaction, user).await? } else { Vec::new() };
         // Whoever confirms it has just shown it.
-        let methods = session.methods.and(Methods::ONE_TIME_CODE);
-        prove(&mut transaction, &session, methods, visit).await?;
+        prove(&mut transaction, session, session.methods.and(methods), visit).await?;
         SessionChanges::tell_and_revoke(&mut transaction, user).await?;
-        let details = json!({ "factor": id, "kind": kind.map(FactorKind::name) });
+        let details = json!({ "factor": id, "kind": kind.name() });
         done("factor.add", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[user.to_owned()]);
@@ -187,12 +192,19 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         let email = session.email.as_str();
-        let counted = if kind == Some(FactorKind::Totp) { Factor::Totp } else { Factor::OneTimeCode };
-        let ticket = self.protection.begin_factor(email, counted, None, visit)?;
+        let counted = kind.map_or(Factor::OneTimeCode, FactorKind::counted);
+        let telephone = row.text("id")?;
+        let ticket = self.protection.begin_factor(email, counted, None, visit).await?;
         let checked = match kind {
             Some(FactorKind::Totp) => self.uses_totp_of(row, code.expose_secret()).await,
-            Some(FactorKind::Email) => self.uses_sent_code(&session.user, code.expose_secret()).await,
-            Some(FactorKind::RecoveryCode) | None => Ok(false),
+            Some(FactorKind::Email) => {
+                self.uses_sent_code(SentTo::Address(&session.user), code.expose_secret()).await
+            }
+            Some(FactorKind::Sms) => {
+                let to = SentTo::Telephone(&session.user, &telephone);
+                self.uses_sent_code(to, code.expose_secret()).await
+            }
+            Some(FactorKind::RecoveryCode | FactorKind::Passkey) | None => Ok(false),
         };
         match checked {
             Ok(true) => {
@@ -274,7 +286,7 @@ impl Accounts {
         let user = person.id.as_str();
         let before: Vec<_> =
             self.factors_of(&person.id).await?.factors.iter().map(|factor| factor.kind.name()).collect();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         for sql in RESET {
             transaction.execute(Statement::new(sql).text(user)).await?;
         }
@@ -310,6 +322,19 @@ impl Accounts {
     }
 }
 
+/// Those that were begun and never confirmed make room.
+pub(crate) async fn make_room(transaction: &mut Transaction, user: &UserId) -> Result<(), AccountError> {
+    const FORGET: &str = "DELETE FROM second_factors WHERE user_id = $1 AND confirmed_at IS NULL";
+    const COUNT: &str = "SELECT COUNT(*) AS count FROM second_factors WHERE user_id = $1";
+    transaction.execute(Statement::new(FORGET).text(user.as_str())).await?;
+    let count = transaction.row(Statement::new(COUNT).text(user.as_str())).await?;
+    let count = count.map(|row| row.integer("count")).transpose()?.unwrap_or_default();
+    if usize::try_from(count).unwrap_or_default() >= MOST {
+        return Err(AccountError::Taken("every place for a second factor".into()));
+    }
+    Ok(())
+}
+
 /// From now on the person of a session is proven by these.
 pub(crate) async fn prove(
     transaction: &mut Transaction,
@@ -326,7 +351,8 @@ pub(crate) async fn prove(
         .text(visit.address())
         .text(visit.client());
     transaction.execute(prove).await?;
-    SessionChanges::tell_and_revoke(transaction, session.id.as_str()).await
+    // Tokens from before say less, and nothing wrong.
+    SessionChanges::tell(transaction, session.id.as_str()).await
 }
 
 /// Whether the password of a person may be all that is asked for, where it is now.

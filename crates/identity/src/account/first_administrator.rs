@@ -17,7 +17,7 @@ const ROLE: &str = "super_admin";
 impl Accounts {
     /// A secret by which the first administrator is made; `None`: somebody is known already.
     pub async fn offer_first_administrator(&self) -> Result<Option<LinkToken>, AccountError> {
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let token = if is_empty(&mut transaction).await? {
             Some(Link::make(&mut transaction, LinkPurpose::FirstAdministrator, None, "").await?)
         } else {
@@ -41,7 +41,7 @@ impl Accounts {
         let password = new.password.unwrap_or_default();
         let hash = self.secrets.admit(&password, &[email.as_str(), name]).await?;
         let account = NewAccount { email: &email, name, hash: Some(hash.expose()) };
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         Link::take_all(&mut transaction, LinkPurpose::FirstAdministrator, &token).await?;
         if !is_empty(&mut transaction).await? {
             return Err(AccountError::Link);

@@ -93,7 +93,14 @@ impl Accounts {
             WHERE organization_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 1000";
         let (_, organization) = self.inviter(token).await?;
         let read = Statement::new(READ).text(organization.as_str()).integer(moment::now());
-        Ok(self.store.rows(read).await?.iter().map(Invitation::of).collect::<Result<_, _>>()?)
+        Ok(self
+            .store
+            .within(organization.as_str())
+            .rows(read)
+            .await?
+            .iter()
+            .map(Invitation::of)
+            .collect::<Result<_, _>>()?)
     }
 
     /// Takes an invitation back.
@@ -106,7 +113,7 @@ impl Accounts {
         const WITHDRAW: &str =
             "DELETE FROM invitations WHERE id = $1 AND organization_id = $2 RETURNING email";
         let (session, organization) = self.inviter(token).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within(organization.as_str()).begin().await?;
         let withdraw = Statement::new(WITHDRAW).text(id).text(organization.as_str());
         let row = transaction.row(withdraw).await?;
         let row = row.ok_or_else(|| AccountError::Missing("invitation with this id".into()))?;
@@ -136,7 +143,7 @@ impl Accounts {
         };
         let hash = self.secrets.admit(password, &[invited.email.as_str(), name, &organization]).await?;
         let account = NewAccount { email: &invited.email, name, hash: Some(hash.expose()) };
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         take(&mut transaction, &token).await?;
         let user = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{}`", invited.email)),
@@ -168,7 +175,10 @@ impl Accounts {
             return Err(AccountError::Link);
         }
         let user = session.user.as_str();
-        let mut transaction = self.store.begin().await?;
+        if self.is_suspended(user, &invited.organization).await? {
+            return Err(AccountError::Forbidden("you are suspended there: ask who manages it".into()));
+        }
+        let mut transaction = self.store.within(&invited.organization).begin().await?;
         take(&mut transaction, &token).await?;
         let bind = bind_role(user, &invited.organization, &invited.role);
         transaction.execute(bind).await.map_err(|error| match error {
@@ -227,7 +237,7 @@ impl Accounts {
             .text(actor)
             .integer(now)
             .integer(moment::milliseconds(invitation.expires));
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within(place).begin().await?;
         transaction.execute(write).await?;
         let details = json!({ "invitation": invitation.id, "role": role, "organization": place });
         done("invitation.create", actor, email.as_str(), visit, details).write(&mut transaction).await?;
@@ -240,7 +250,7 @@ impl Accounts {
         const READ: &str = "SELECT email, organization_id, role FROM invitations \
             WHERE token_hash = $1 AND expires_at > $2";
         let read = Statement::new(READ).text(token.stored()).integer(moment::now());
-        let row = self.store.row(read).await?.ok_or(AccountError::Link)?;
+        let row = self.store.everywhere().row(read).await?.ok_or(AccountError::Link)?;
         let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
         Ok(Invited {
             email: row.text("email")?.parse().map_err(nonsense)?,

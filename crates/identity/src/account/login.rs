@@ -107,7 +107,7 @@ impl Accounts {
         // Some type their password there: what is no address stays out of the trail.
         let audited = email.as_ref().map_or("", EmailAddress::as_str);
         let password = Password::new(&login.password).ok();
-        let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit);
+        let begun = self.protection.begin(told, login.device.as_ref(), password.as_ref(), visit).await;
         let ticket = match (begun, shown) {
             (Ok(ticket), _) => ticket,
             (Err(AccountError::Paused(pause)), Some(shown)) => {
@@ -177,11 +177,14 @@ impl Accounts {
             let pending = self.challenge(user, organization, visit).await?;
             return Ok(Entered::In(LoggedIn::SecondFactor(pending)));
         }
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let (session, ended) = self
             .begin_session(&mut transaction, (user, email), Methods::PASSWORD, organization, visit)
             .await?;
-        let details = json!({ "session": session.id.as_str() });
+        let details = json!({
+            "session": session.id.as_str(),
+            "organization": session.organization.as_ref().map(OrganizationId::as_str),
+        });
         done("login", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
@@ -191,10 +194,10 @@ impl Accounts {
     /// Ends a session. One that is not there any more is no error.
     pub async fn log_out(&self, token: &SessionToken, visit: &Visit) -> Result<(), AccountError> {
         const READ: &str = "SELECT id, user_id FROM sessions WHERE token_hash = $1";
-        let found = self.store.row(Statement::new(READ).text(token.digest().stored())).await?;
+        let found = self.store.everywhere().row(Statement::new(READ).text(token.digest().stored())).await?;
         let Some(row) = found else { return Ok(()) };
         let (id, user) = (row.text("id")?, row.text("user_id")?);
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         end_session(&mut transaction, &id).await?;
         let details = json!({ "session": id });
         done("logout", &user, &user, visit, details).write(&mut transaction).await?;
@@ -218,7 +221,7 @@ impl Accounts {
         let factors = self.factors_beside(&session.user).await?;
         let admitted = self.secrets.admit_with(factors, new, &context).await?;
         let user = session.user.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let mut ended = replace_password(&mut transaction, user, &admitted).await?;
         let organization = session.organization.as_ref().map(OrganizationId::as_str);
         let (begun, surplus) = self

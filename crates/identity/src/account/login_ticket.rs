@@ -37,9 +37,9 @@ pub struct PendingLogin {
 }
 
 /// Whose login waits.
-struct Waiting {
-    user: UserId,
-    email: EmailAddress,
+pub(crate) struct Waiting {
+    pub(crate) user: UserId,
+    pub(crate) email: EmailAddress,
     organization: String,
     /// It waits for a code by e-mail, whatever its person has enrolled.
     is_challenge: bool,
@@ -102,22 +102,38 @@ impl Accounts {
         shown: &ShownFactor,
         visit: &Visit,
     ) -> Result<NewSession, AccountError> {
-        const TAKE: &str = "DELETE FROM login_tickets WHERE token_hash = $1";
         let ticket = LinkToken::presented(ticket).map_err(|_| AccountError::Ticket)?;
-        let Waiting { user, email, organization, is_challenge } = self.waiting_login(&ticket).await?;
-        let owner = Owner { user: &user, email: &email };
+        let waiting = self.waiting_login(&ticket).await?;
+        let owner = Owner { user: &waiting.user, email: &waiting.email };
         // Whoever answers a challenge has shown that they read the mail, and has no second factor for it.
-        let second = if is_challenge { Methods::PASSWORD } else { Methods::ONE_TIME_CODE };
-        self.check_factor(owner, shown, "login", visit).await?;
-        let mut transaction = self.store.begin().await?;
+        let proven = if waiting.is_challenge {
+            self.check_challenge(owner, shown, visit).await?;
+            Methods::PASSWORD
+        } else {
+            self.check_factor(owner, shown, "login", visit).await?;
+            shown.kind.methods()
+        };
+        self.enter_waiting(&ticket, &waiting, (shown.kind, proven), visit).await
+    }
+
+    /// Begins the session of a login whose second factor was right.
+    pub(crate) async fn enter_waiting(
+        &self,
+        ticket: &LinkToken,
+        Waiting { user, email, organization, .. }: &Waiting,
+        (kind, shown): (FactorKind, Methods),
+        visit: &Visit,
+    ) -> Result<NewSession, AccountError> {
+        const TAKE: &str = "DELETE FROM login_tickets WHERE token_hash = $1";
+        let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(TAKE).text(ticket.stored())).await? == 0 {
             return Err(AccountError::Ticket);
         }
         let organization = Some(organization.as_str()).filter(|organization| !organization.is_empty());
-        let methods = Methods::PASSWORD.and(second);
+        let methods = Methods::PASSWORD.and(shown);
         let (session, ended) =
-            self.begin_session(&mut transaction, (&user, &email), methods, organization, visit).await?;
-        let details = json!({ "session": session.id.as_str(), "factor": shown.kind.name() });
+            self.begin_session(&mut transaction, (user, email), methods, organization, visit).await?;
+        let details = json!({ "session": session.id.as_str(), "factor": kind.name() });
         done("login", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
@@ -134,7 +150,7 @@ impl Accounts {
         self.send_code(Owner { user: &user, email: &email }).await
     }
 
-    async fn waiting_login(&self, ticket: &LinkToken) -> Result<Waiting, AccountError> {
+    pub(crate) async fn waiting_login(&self, ticket: &LinkToken) -> Result<Waiting, AccountError> {
         const READ: &str = "SELECT t.user_id, t.organization, t.is_challenge, u.email FROM login_tickets t \
             JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL WHERE t.token_hash = $1 AND t.expires_at > $2";
         let read = Statement::new(READ).text(ticket.stored()).integer(moment::now());

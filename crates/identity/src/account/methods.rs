@@ -1,55 +1,70 @@
 //! By what somebody was proven.
 
-/// By what somebody was proven, in the words of RFC 8176.
+/// By what somebody was proven: a set of ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Methods {
-    /// A password (`pwd`).
-    pub password: bool,
-    /// A code of an app, of a message or from paper (`otp`).
-    pub one_time_code: bool,
-    /// Another provider's word.
-    pub provider: bool,
-}
+pub struct Methods(u8);
+
+/// Each way, its name in the store, and its values of `amr` (RFC 8176, section 2), which has none for another provider's
+/// word. That a key was used is all that is known of a passkey: whether hardware keeps it, nobody was asked.
+const WAYS: [(Methods, &str, &[&str]); 6] = [
+    (Methods::PASSWORD, "pwd", &["pwd"]),
+    (Methods::ONE_TIME_CODE, "otp", &["otp"]),
+    (Methods::SMS, "sms", &["sms"]),
+    (Methods::PASSKEY, "passkey", &["pop", "user"]),
+    (Methods::USER_VERIFICATION, "uv", &[]),
+    (Methods::PROVIDER, "provider", &[]),
+];
 
 impl Methods {
     /// A password alone.
-    pub const PASSWORD: Self = Self { password: true, one_time_code: false, provider: false };
-    /// A code alone.
-    pub const ONE_TIME_CODE: Self = Self { password: false, one_time_code: true, provider: false };
+    pub const PASSWORD: Self = Self(1);
+    /// A code alone: of an app, of a message, or from paper.
+    pub const ONE_TIME_CODE: Self = Self(1 << 1);
     /// Another provider's word alone.
-    pub const PROVIDER: Self = Self { password: false, one_time_code: false, provider: true };
+    pub const PROVIDER: Self = Self(1 << 2);
+    /// A code that was sent to a telephone alone.
+    pub const SMS: Self = Self(1 << 3);
+    /// A passkey whose authenticator somebody touched.
+    pub const PASSKEY: Self = Self(1 << 4);
+    /// A passkey whose authenticator verified who holds it: what they have, and what they know or are.
+    pub const VERIFIED_PASSKEY: Self = Self::PASSKEY.and(Self::USER_VERIFICATION);
+    const USER_VERIFICATION: Self = Self(1 << 5);
 
     /// Either's.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            password: self.password || other.password,
-            one_time_code: self.one_time_code || other.one_time_code,
-            provider: self.provider || other.provider,
-        }
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 
     /// Whether they are of two kinds. What another provider has asked for counts as one.
-    pub fn are_several(self) -> bool {
-        (self.password || self.provider) && self.one_time_code
+    pub const fn are_several(self) -> bool {
+        let knows = self.has(Self::PASSWORD) || self.has(Self::PROVIDER);
+        let has = self.has(Self::ONE_TIME_CODE) || self.has(Self::SMS) || self.has(Self::PASSKEY);
+        (knows && has) || self.has(Self::VERIFIED_PASSKEY)
     }
 
-    /// The values of `amr`, which has none for another provider's word.
+    /// The values of `amr`.
     pub fn names(self) -> Vec<&'static str> {
-        let named = [(self.password, "pwd"), (self.one_time_code, "otp"), (self.are_several(), "mfa")];
-        named.into_iter().filter_map(|(is_used, name)| is_used.then_some(name)).collect()
+        let named = self.used().flat_map(|(_, _, names)| names.iter().copied());
+        named.chain(self.are_several().then_some("mfa")).collect()
     }
 
     /// As the store has them.
     pub(crate) fn stored(self) -> String {
-        let named = [(self.password, "pwd"), (self.one_time_code, "otp"), (self.provider, "provider")];
-        let used = named.into_iter().filter_map(|(is_used, name)| is_used.then_some(name));
-        used.collect::<Vec<_>>().join(" ")
+        self.used().map(|(_, stored, _)| *stored).collect::<Vec<_>>().join(" ")
     }
 
     pub(crate) fn of_stored(text: &str) -> Self {
-        let has = |name| text.split(' ').any(|word| word == name);
-        Self { password: has("pwd"), one_time_code: has("otp"), provider: has("provider") }
+        let known = |word| WAYS.iter().find(|(_, stored, _)| *stored == word);
+        text.split(' ').filter_map(known).fold(Self::default(), |all, (way, ..)| all.and(*way))
+    }
+
+    fn used(self) -> impl Iterator<Item = &'static (Self, &'static str, &'static [&'static str])> {
+        WAYS.iter().filter(move |(way, ..)| self.has(*way))
     }
 }
 
@@ -60,12 +75,47 @@ mod tests {
     #[test]
     fn the_store_keeps_them() {
         let both = Methods::PASSWORD.and(Methods::ONE_TIME_CODE);
-        let other = Methods::PROVIDER.and(Methods::ONE_TIME_CODE);
-        assert!(other.are_several() && !Methods::PROVIDER.and(Methods::PASSWORD).are_several());
-        for methods in [Methods::default(), Methods::PASSWORD, Methods::ONE_TIME_CODE, both, other] {
-            assert_eq!(Methods::of_stored(&methods.stored()), methods);
+        let other = Methods::PROVIDER.and(Methods::SMS);
+        let single = [Methods::default(), Methods::PASSWORD, Methods::SMS, Methods::PASSKEY];
+        for methods in single.into_iter().chain([Methods::VERIFIED_PASSKEY, both, other]) {
+            assert_eq!(Methods::of_stored(&methods.stored()), methods, "{}", methods.stored());
         }
-        assert_eq!(both.names(), ["pwd", "otp", "mfa"]);
-        assert!(!Methods::PASSWORD.are_several());
+    }
+
+    #[test]
+    fn two_kinds_are_several() {
+        let several = [
+            Methods::PASSWORD.and(Methods::ONE_TIME_CODE),
+            Methods::PASSWORD.and(Methods::PASSKEY),
+            Methods::PROVIDER.and(Methods::SMS),
+            Methods::VERIFIED_PASSKEY,
+        ];
+        for methods in several {
+            assert!(methods.are_several(), "{methods:?}");
+        }
+        let alone = [
+            Methods::PASSWORD,
+            Methods::PASSKEY,
+            Methods::PROVIDER.and(Methods::PASSWORD),
+            Methods::PASSKEY.and(Methods::ONE_TIME_CODE),
+        ];
+        for methods in alone {
+            assert!(!methods.are_several(), "{methods:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_say_them_in_the_words_of_rfc_8176() {
+        let cases: [(Methods, &[&str]); 6] = [
+            (Methods::PASSWORD, &["pwd"]),
+            (Methods::PASSWORD.and(Methods::ONE_TIME_CODE), &["pwd", "otp", "mfa"]),
+            (Methods::PASSWORD.and(Methods::SMS), &["pwd", "sms", "mfa"]),
+            (Methods::PASSKEY, &["pop", "user"]),
+            (Methods::VERIFIED_PASSKEY, &["pop", "user", "mfa"]),
+            (Methods::PROVIDER, &[]),
+        ];
+        for (methods, names) in cases {
+            assert_eq!(methods.names(), names);
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::session::{changes::SessionChanges, home::Home, moment};
 pub(crate) async fn mark_moved(store: &Store, home: &Home, visit: &Visit) -> Result<(), StoreError> {
     const MARK: &str = "UPDATE sessions SET moved_at = $2 WHERE id = $1 AND moved_at IS NULL";
     let (session, user) = (home.session.as_str(), home.user.as_str());
-    let mut transaction = store.begin().await?;
+    let mut transaction = store.everywhere().begin().await?;
     if transaction.execute(Statement::new(MARK).text(session).integer(moment::now())).await? == 0 {
         return Ok(());
     }

@@ -35,6 +35,8 @@ pub struct Membership {
     pub email: String,
     /// What they are.
     pub role: String,
+    /// Since when they are suspended there.
+    pub suspended: Option<SystemTime>,
 }
 
 /// What it is called in the audit trail, and the statement of a person, an organisation and a role that does it.
@@ -56,7 +58,7 @@ impl Accounts {
             ));
         }
         let (id, now) = (OrganizationId::generate(), moment::now());
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within(id.as_str()).begin().await?;
         let create = Statement::new(CREATE).text(id.as_str()).text(name).integer(now);
         transaction.execute(create).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{name}`")),
@@ -67,7 +69,7 @@ impl Accounts {
             actor,
             id.as_str(),
             visit,
-            json!({ "before": null, "after": { "name": name } }),
+            json!({ "organization": id.as_str(), "before": null, "after": { "name": name } }),
         );
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
@@ -77,7 +79,7 @@ impl Accounts {
     /// Every organisation, by name.
     pub async fn organizations(&self) -> Result<Vec<Organization>, AccountError> {
         const READ: &str = "SELECT id, name, created_at FROM organizations ORDER BY name LIMIT 10000";
-        let rows = self.store.rows(Statement::new(READ)).await?;
+        let rows = self.store.everywhere().rows(Statement::new(READ)).await?;
         Ok(rows.iter().map(Organization::of).collect::<Result<_, _>>()?)
     }
 
@@ -85,22 +87,32 @@ impl Accounts {
     pub async fn organization(&self, which: &str) -> Result<Organization, AccountError> {
         const READ: &str = "SELECT id, name, created_at FROM organizations WHERE id = $1 OR name = $1 \
             ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END";
-        let row = self.store.row(Statement::new(READ).text(which)).await?;
+        let row = self.store.everywhere().row(Statement::new(READ).text(which)).await?;
         let row = row.ok_or_else(|| AccountError::Missing(format!("organisation `{which}`")))?;
         Ok(Organization::of(&row)?)
     }
 
     /// Who is what in an organisation.
     pub async fn members(&self, which: &str) -> Result<Vec<Membership>, AccountError> {
-        const READ: &str = "SELECT u.id, u.email, r.role FROM role_bindings r JOIN users u ON u.id = r.user_id \
-            WHERE r.organization_id = $1 AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY u.email, r.role LIMIT 10000";
+        const READ: &str = "SELECT u.id AS id, u.email AS email, r.role AS role, CAST(NULL AS BIGINT) AS suspended_at \
+            FROM role_bindings r JOIN users u ON u.id = r.user_id \
+            WHERE r.organization_id = $1 AND (r.expires_at IS NULL OR r.expires_at > $2) \
+            UNION ALL SELECT u.id, u.email, r.role, r.suspended_at \
+            FROM suspended_bindings r JOIN users u ON u.id = r.user_id \
+            WHERE r.organization_id = $1 AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY 2, 3 LIMIT 10000";
         let organization = self.organization(which).await?;
         let rows = self
             .store
+            .within(organization.id.as_str())
             .rows(Statement::new(READ).text(organization.id.as_str()).integer(moment::now()))
             .await?;
         let member = |row: &Row| {
-            Ok(Membership { user: row.text("id")?, email: row.text("email")?, role: row.text("role")? })
+            Ok(Membership {
+                user: row.text("id")?,
+                email: row.text("email")?,
+                role: row.text("role")?,
+                suspended: row.optional_integer("suspended_at")?.map(moment::moment),
+            })
         };
         Ok(rows.iter().map(member).collect::<Result<_, StoreError>>()?)
     }
@@ -150,7 +162,7 @@ impl Accounts {
         };
         let role = role.as_str();
         let user = self.resolve(who).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within(&organization).begin().await?;
         if action == "role.remove" && organization.is_empty() && role == BuiltInRole::SuperAdmin.name() {
             spare_the_last(&mut transaction, user.as_str()).await?;
         }

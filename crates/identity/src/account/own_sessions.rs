@@ -124,7 +124,7 @@ impl Accounts {
         const READ: &str = "SELECT id, user_id, created_at, seen_at, expires_at, address, client FROM sessions \
             WHERE expires_at > $1 AND ($2 = '' OR user_id = $2) ORDER BY created_at DESC, id DESC LIMIT 1000";
         let read = Statement::new(READ).integer(moment::now()).text(user.map_or("", UserId::as_str));
-        let rows = self.store.rows(read).await?;
+        let rows = self.store.everywhere().rows(read).await?;
         Ok(rows.iter().map(SessionSummary::of).collect::<Result<_, _>>()?)
     }
 
@@ -137,7 +137,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         const READ: &str = "SELECT user_id FROM sessions WHERE id = $1 AND ($2 = '' OR user_id = $2)";
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let read = Statement::new(READ).text(id).text(owner.map_or("", UserId::as_str));
         let found = transaction.row(read).await?;
         let user =
@@ -158,7 +158,7 @@ impl Accounts {
         const OTHERS: &str = "SELECT id FROM sessions WHERE user_id = $1 AND id <> $2";
         let session = self.current_session(token).await?;
         let user = session.user.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let others = Statement::new(OTHERS).text(user).text(session.id.as_str());
         let ended = end_each(&mut transaction, others).await?;
         let details = json!({ "sessions": "others", "ended": ended.len() });
@@ -177,7 +177,7 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         const ALL: &str = "SELECT id FROM sessions WHERE organization_id = $1";
         let organization = self.organization(organization).await?.id;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let all = Statement::new(ALL).text(organization.as_str());
         let ended = end_each(&mut transaction, all).await?;
         let details = json!({ "sessions": "all", "ended": ended.len() });
@@ -196,7 +196,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         let user = self.resolve(who).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let ended = end_all(&mut transaction, user.as_str()).await?;
         let entry = done("session.revoke", actor, user.as_str(), visit, json!({ "sessions": "all" }));
         entry.write(&mut transaction).await?;

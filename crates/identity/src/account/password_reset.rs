@@ -53,7 +53,7 @@ impl Accounts {
         let factors = self.factors_beside(&person.id).await?;
         let admitted = self.secrets.admit_with(factors, new, &context).await?;
         let user = person.id.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         Link::take(&mut transaction, LinkPurpose::ResetPassword, &token).await?;
         let ended = replace_password(&mut transaction, user, &admitted).await?;
         Recovery::tell(&mut transaction, user).await?;

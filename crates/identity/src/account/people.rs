@@ -86,7 +86,7 @@ impl Accounts {
             None => None,
         };
         let account = NewAccount { email: &email, name, hash: hash.as_ref().map(PasswordHash::expose) };
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within("").begin().await?;
         let id = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{email}`")),
             other => other.into(),
@@ -104,13 +104,13 @@ impl Accounts {
 
     /// Everybody, by address; ten thousand at most.
     pub async fn people(&self) -> Result<Vec<Person>, AccountError> {
-        Ok(Person::all(&self.store.rows(Statement::new(READ).text("")).await?)?)
+        Ok(Person::all(&self.store.within("").rows(Statement::new(READ).text("")).await?)?)
     }
 
     /// One person.
     pub async fn person(&self, who: &PersonId) -> Result<Person, AccountError> {
         let user = self.resolve(who).await?;
-        let rows = self.store.rows(Statement::new(READ).text(user.as_str())).await?;
+        let rows = self.store.within("").rows(Statement::new(READ).text(user.as_str())).await?;
         let missing = || AccountError::Missing(format!("person `{}`", who.0));
         Person::all(&rows)?.pop().ok_or_else(missing)
     }
@@ -126,7 +126,7 @@ impl Accounts {
         const DISABLE: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
         let before = self.person(who).await?;
         let user = &before.id;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if disabled {
             spare_the_last(&mut transaction, user.as_str()).await?;
         }
@@ -157,7 +157,7 @@ impl Accounts {
         let context: Vec<&str> = context.chain(organizations.iter().map(String::as_str)).collect();
         // Good enough alone, so that their factors can be reset.
         let admitted = self.secrets.admit_with(Factors::Alone, password, &context).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let ended = replace_password(&mut transaction, person.id.as_str(), &admitted).await?;
         Recovery::tell(&mut transaction, person.id.as_str()).await?;
         let details = json!({ "before": { "password": "***" }, "after": { "password": "***" } });
@@ -177,7 +177,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<Person, AccountError> {
         let person = self.person(who).await?;
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         Recovery::tell(&mut transaction, person.id.as_str()).await?;
         done("user.unlock", actor, person.id.as_str(), visit, Value::Null).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -194,7 +194,7 @@ impl Accounts {
     ) -> Result<Person, AccountError> {
         let person = self.person(who).await?;
         let id = person.id.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         spare_the_last(&mut transaction, id).await?;
         let ended = end_all(&mut transaction, id).await?;
         transaction.execute(Statement::new("DELETE FROM users WHERE id = $1").text(id)).await?;

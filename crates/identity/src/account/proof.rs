@@ -18,7 +18,7 @@ impl Accounts {
         let email = session.email.as_str();
         let known = self.credentials(&session.email).await?.ok_or(AccountError::NoSession)?;
         let password = Password::new(password).ok();
-        let ticket = self.protection.begin(email, None, password.as_ref(), visit)?;
+        let ticket = self.protection.begin(email, None, password.as_ref(), visit).await?;
         match self.secrets.verify(password, known.hash.as_deref()).await {
             Ok((true, _)) => {
                 self.protection.succeeded(ticket);

@@ -1,16 +1,24 @@
 //! Slows guessing down: five failures, then a pause, apart for strangers and for devices that the account knows.
+//!
+//! Each gateway counts for itself. Those that share a store ([`crate::Together`]) count together besides: five attempts at
+//! all of them, then a pause that does not grow.
+
+mod all_gateways;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use bartizan_config::LoginProtection as Settings;
 use bartizan_store::{Statement, Store, StoreError, Transaction};
 use metrics::counter;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use self::all_gateways::{AllGateways, CountedEverywhere};
 use super::{
     AccountError, Accounts, EmailAddress, Visit,
     audit::{Entry, Outcome},
@@ -18,7 +26,7 @@ use super::{
     shared_secret::SharedSecret,
 };
 use crate::{
-    IdentityError,
+    IdentityError, Together,
     attempts::{
         Admission, Attempt, DeviceCookies, DeviceId, Factor, LoginGuard, LoginProtection, Origin,
         PausedScope, ResetGuard, ResetRate, Signal, Ticket,
@@ -38,20 +46,23 @@ pub(crate) struct Protection {
     devices: DeviceCookies,
     store: Store,
     background: Background,
+    rules: ArcSwap<LoginProtection>,
+    all: AllGateways,
 }
 
 /// An attempt under way, and for whom.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Trying {
-    ticket: Ticket,
+    here: Ticket,
     account: String,
+    everywhere: CountedEverywhere,
 }
 
 impl Trying {
     /// For how long attempts such as this one look like credential stuffing, if they do.
     pub(crate) fn suspect(&self) -> Option<Duration> {
-        self.ticket.suspect()
+        self.here.suspect()
     }
 }
 
@@ -62,44 +73,55 @@ impl Protection {
     pub(crate) async fn open(store: &Store, settings: &Settings) -> Result<Self, AccountError> {
         let key = SharedSecret::DeviceCookie.of(store).await?;
         let devices = DeviceCookies::new(&key);
+        let key = SharedSecret::Attempts.of(store).await?;
         Ok(Self {
             guard: LoginGuard::new(protection(settings))?,
             messages: ResetGuard::new(resets(settings)),
             devices,
             store: store.clone(),
             background: Background::new(),
+            rules: ArcSwap::from_pointee(protection(settings)),
+            all: AllGateways::new(&key),
         })
     }
 
     /// Goes on by other numbers. What was counted stays.
     pub(crate) fn reconfigure(&self, settings: &Settings) {
-        self.guard.reconfigure(&protection(settings));
+        let rules = protection(settings);
+        self.guard.reconfigure(&rules);
+        self.rules.store(Arc::new(rules));
         self.messages.reconfigure(resets(settings));
     }
 
+    /// From now on attempts are counted by all gateways together as well. What messages and credential stuffing need stays
+    /// with each.
+    pub(crate) fn count_with(&self, together: Arc<dyn Together>) {
+        self.all.count_with(together);
+    }
+
     /// Asks for an attempt, before anything is checked.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         &self,
         account: &str,
         device: Option<&SecretString>,
         password: Option<&Password>,
         visit: &Visit,
     ) -> Result<Trying, AccountError> {
-        self.begin_attempt(account, Factor::Password, device, password, visit)
+        self.begin_attempt(account, Factor::Password, device, password, visit).await
     }
 
     /// The same for what is shown besides the password.
-    pub(crate) fn begin_factor(
+    pub(crate) async fn begin_factor(
         &self,
         account: &str,
         factor: Factor,
         device: Option<&SecretString>,
         visit: &Visit,
     ) -> Result<Trying, AccountError> {
-        self.begin_attempt(account, factor, device, None, visit)
+        self.begin_attempt(account, factor, device, None, visit).await
     }
 
-    fn begin_attempt(
+    async fn begin_attempt(
         &self,
         account: &str,
         factor: Factor,
@@ -117,7 +139,13 @@ impl Protection {
             password,
         };
         match self.guard.begin(&attempt, Instant::now()) {
-            Admission::Admitted(ticket) => Ok(Trying { ticket, account }),
+            Admission::Admitted(here) => match self.all.begin(&attempt, **self.rules.load()).await {
+                Ok(everywhere) => Ok(Trying { here, account, everywhere }),
+                Err(wait) => {
+                    self.guard.withdrawn(here);
+                    Err(AccountError::Paused(wait))
+                }
+            },
             Admission::Paused { retry_after, .. } => Err(AccountError::Paused(retry_after)),
         }
     }
@@ -137,8 +165,8 @@ impl Protection {
     }
 
     /// What was shown is wrong. What begins with it is written down after the answer.
-    pub(crate) fn failed(&self, Trying { ticket, account }: Trying, visit: &Visit) {
-        for signal in self.guard.failed(ticket, Instant::now()) {
+    pub(crate) fn failed(&self, Trying { here, account, .. }: Trying, visit: &Visit) {
+        for signal in self.guard.failed(here, Instant::now()) {
             let Event { action, details, is_of_account } = Event::of(&signal);
             tracing::warn!(?signal, client = visit.address(), request_id = visit.request_id, "{action}");
             // What is no address may be a password that was typed in the wrong place.
@@ -153,19 +181,30 @@ impl Protection {
         }
     }
 
-    pub(crate) fn succeeded(&self, attempt: Trying) {
-        self.guard.succeeded(attempt.ticket);
+    pub(crate) fn succeeded(&self, Trying { here, account, everywhere }: Trying) {
+        self.guard.succeeded(here);
+        self.all.succeeded(&account, everywhere);
     }
 
     /// Nothing was decided, for a reason of ours.
-    pub(crate) fn withdrawn(&self, attempt: Trying) {
-        self.guard.withdrawn(attempt.ticket);
+    pub(crate) fn withdrawn(&self, Trying { here, everywhere, .. }: Trying) {
+        self.guard.withdrawn(here);
+        self.all.withdrawn(everywhere);
     }
 
     /// Forgets the failures of an account: on every device, and among those of addresses. Other gateways hear of it by
     /// [`Recovery::tell`].
     pub(crate) fn recover(&self, account: &str) {
-        self.guard.recover(&counted(account), Instant::now());
+        let account = counted(account);
+        self.guard.recover(&account, Instant::now());
+        self.all.recover(&account);
+    }
+
+    /// The same, told by the gateway that did it.
+    fn follow_recovery(&self, account: &str) {
+        let account = counted(account);
+        self.guard.recover(&account, Instant::now());
+        self.all.recover_devices(&account);
     }
 
     /// The cookie by which this device is known from now on.
@@ -197,7 +236,7 @@ impl Accounts {
         const READ: &str = "SELECT email FROM users WHERE id = $1";
         for user in told.iter().filter_map(|subject| subject.strip_prefix(RECOVERED)) {
             if let Some(row) = self.store.row(Statement::new(READ).text(user)).await? {
-                self.protection.recover(&row.text("email")?);
+                self.protection.follow_recovery(&row.text("email")?);
             }
         }
         Ok(())

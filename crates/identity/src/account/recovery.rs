@@ -40,7 +40,8 @@ impl Accounts {
         let told = email.as_ref().map_or(login.email.as_str(), EmailAddress::as_str);
         let audited = email.as_ref().map_or("", EmailAddress::as_str);
         let device = login.device.as_ref();
-        let Ok(ticket) = self.protection.begin_factor(told, Factor::PasswordAndFactor, device, visit) else {
+        let begun = self.protection.begin_factor(told, Factor::PasswordAndFactor, device, visit).await;
+        let Ok(ticket) = begun else {
             self.refused_because(RefusalReason::Paused, ACTION, audited, visit).await?;
             return Err(AccountError::Paused(pause));
         };
@@ -81,7 +82,7 @@ impl Accounts {
         let proven = known.filter(|known| matches && !known.is_disabled);
         let Some((Credentials { user, .. }, email)) = proven.zip(email) else { return Ok(None) };
         if !fits {
-            self.count_wrong_code(email, shown, visit);
+            self.count_wrong_code(email, shown, visit).await;
             return Ok(None);
         }
         match self.check_factor(Owner { user: &user, email }, shown, ACTION, visit).await {
@@ -99,8 +100,8 @@ impl Accounts {
         shown: &ShownFactor,
         visit: &Visit,
     ) -> Result<LoggedIn, AccountError> {
-        let methods = Methods::PASSWORD.and(Methods::ONE_TIME_CODE);
-        let mut transaction = self.store.begin().await?;
+        let methods = Methods::PASSWORD.and(shown.kind.methods());
+        let mut transaction = self.store.everywhere().begin().await?;
         let (session, ended) =
             self.begin_session(&mut transaction, (user, email), methods, organization, visit).await?;
         Recovery::tell(&mut transaction, user.as_str()).await?;

@@ -41,7 +41,7 @@ impl RefusalReason {
 }
 
 /// As long as an address can be (RFC 5321, section 4.5.3.1.3).
-const LONGEST_SUBJECT: usize = 254;
+pub(crate) const LONGEST_SUBJECT: usize = 254;
 
 impl Accounts {
     /// An attempt that failed. The subject is what somebody said, of any length.

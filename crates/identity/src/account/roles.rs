@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use bartizan_model::{Grant, Name};
+use bartizan_model::{Grant, Name, OrganizationId};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use serde_json::{Value, json};
 
@@ -40,9 +40,21 @@ impl Accounts {
         authority: &Authority<'_>,
         visit: &Visit,
     ) -> Result<CustomRole, AccountError> {
-        const CREATE: &str = "INSERT INTO custom_roles (organization_id, name, permissions, created_at) VALUES ($1, $2, $3, $4)";
         let organization = self.organization(organization).await?.id;
-        authority.check(&organization)?;
+        let made = self.try_create_role(&organization, name, permissions, authority, visit).await;
+        self.audit_refusal(made, ("role.create", name), organization.as_str(), authority, visit).await
+    }
+
+    async fn try_create_role(
+        &self,
+        organization: &OrganizationId,
+        name: &str,
+        permissions: &[String],
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<CustomRole, AccountError> {
+        const CREATE: &str = "INSERT INTO custom_roles (organization_id, name, permissions, created_at) VALUES ($1, $2, $3, $4)";
+        authority.check(organization)?;
         let name: Name = name
             .parse()
             .map_err(|error: bartizan_model::ModelError| AccountError::Invalid(error.to_string()))?;
@@ -54,7 +66,7 @@ impl Accounts {
         if self.custom_roles(organization.as_str()).await?.len() >= MOST {
             return Err(AccountError::Invalid(format!("an organisation has {MOST} roles at most")));
         }
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within(organization.as_str()).begin().await?;
         let create = Statement::new(CREATE)
             .text(organization.as_str())
             .text(name.as_str())
@@ -77,7 +89,11 @@ impl Accounts {
     /// The roles of an organisation's own, by name.
     pub async fn custom_roles(&self, organization: &str) -> Result<Vec<CustomRole>, AccountError> {
         let organization = self.organization(organization).await?.id;
-        let rows = self.store.rows(Statement::new(LIST).text(organization.as_str())).await?;
+        let rows = self
+            .store
+            .within(organization.as_str())
+            .rows(Statement::new(LIST).text(organization.as_str()))
+            .await?;
         Ok(rows.iter().map(CustomRole::of).collect::<Result<_, _>>()?)
     }
 
@@ -89,19 +105,34 @@ impl Accounts {
         authority: &Authority<'_>,
         visit: &Visit,
     ) -> Result<CustomRole, AccountError> {
+        let organization = self.organization(organization).await?.id;
+        let gone = self.try_delete_role(&organization, name, authority, visit).await;
+        self.audit_refusal(gone, ("role.delete", name), organization.as_str(), authority, visit).await
+    }
+
+    async fn try_delete_role(
+        &self,
+        organization: &OrganizationId,
+        name: &str,
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<CustomRole, AccountError> {
         const DELETE: &str = "DELETE FROM custom_roles WHERE organization_id = $1 AND name = $2";
         const UNBIND: &str = "DELETE FROM role_bindings WHERE organization_id = $1 AND role = $2";
+        const UNBIND_SUSPENDED: &str =
+            "DELETE FROM suspended_bindings WHERE organization_id = $1 AND role = $2";
         const UNBIND_SERVICES: &str = "DELETE FROM service_roles WHERE role = $2 \
             AND service_id IN (SELECT id FROM services WHERE organization_id = $1)";
-        let organization = self.organization(organization).await?.id;
-        authority.check(&organization)?;
+        authority.check(organization)?;
         let name = name.strip_prefix(CUSTOM).unwrap_or(name);
         let bound = format!("{CUSTOM}{name}");
-        let (which, mut transaction) = (organization.as_str(), self.store.begin().await?);
+        let which = organization.as_str();
+        let mut transaction = self.store.within(which).begin().await?;
         let before = lock_one(&mut transaction, which, name).await?;
         authority.check_reach(&before.permissions)?;
         let changed = tell_holders(&mut transaction, which, &bound).await?;
         transaction.execute(Statement::new(UNBIND).text(which).text(bound.as_str())).await?;
+        transaction.execute(Statement::new(UNBIND_SUSPENDED).text(which).text(bound.as_str())).await?;
         transaction.execute(Statement::new(UNBIND_SERVICES).text(which).text(bound)).await?;
         transaction.execute(Statement::new(DELETE).text(which).text(name)).await?;
         let details = json!({ "organization": which, "before": before.audited(), "after": Value::Null });
@@ -121,7 +152,8 @@ impl Accounts {
             return Ok((role.to_owned(), grants));
         }
         let name = role.strip_prefix(CUSTOM).unwrap_or(role);
-        let row = self.store.row(Statement::new(ONE).text(organization).text(name)).await?;
+        let row =
+            self.store.within(organization).row(Statement::new(ONE).text(organization).text(name)).await?;
         match row {
             Some(row) => Ok((format!("{CUSTOM}{name}"), CustomRole::of(&row)?.permissions)),
             None => Err(AccountError::UnknownRole(role.chars().take(64).collect())),

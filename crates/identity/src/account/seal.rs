@@ -14,13 +14,16 @@ use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use super::{AccountError, shared_secret::SharedSecret};
 use crate::{
     IdentityError,
+    passkey::ChallengeKey,
     second_factor::{code::CodeKey, totp::TotpSecret},
 };
 
-/// Encrypts what apps and the gateway share, and keys the codes that are sent.
+/// Encrypts what apps and the gateway share and the numbers of telephones, and keys the codes that are sent and the
+/// challenges for passkeys.
 pub(crate) struct FactorKeys {
     seal: RandomizedNonceKey,
     codes: CodeKey,
+    challenges: ChallengeKey,
 }
 
 impl FactorKeys {
@@ -35,7 +38,7 @@ impl FactorKeys {
         Self::derive(key)
     }
 
-    /// Two keys of one, so that neither says anything about the other.
+    /// Several keys of one, so that none says anything about another.
     fn derive(key: &[u8]) -> Result<Self, AccountError> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
         let derived = |label: &str| {
@@ -46,18 +49,28 @@ impl FactorKeys {
         };
         let seal = derived("bartizan totp secrets v1").ok_or(IdentityError::Random)?;
         let codes = derived("bartizan one-time codes v1").ok_or(IdentityError::Random)?;
+        let challenges = derived("bartizan passkey challenges v1").ok_or(IdentityError::Random)?;
         let seal =
             RandomizedNonceKey::new(&AES_256_GCM, seal.as_slice()).map_err(|_| IdentityError::Random)?;
-        Ok(Self { seal, codes: CodeKey::new(&codes) })
+        Ok(Self { seal, codes: CodeKey::new(&codes), challenges: ChallengeKey::new(&challenges) })
     }
 
     pub(crate) fn codes(&self) -> &CodeKey {
         &self.codes
     }
 
+    pub(crate) fn challenges(&self) -> &ChallengeKey {
+        &self.challenges
+    }
+
     /// A secret as the store has it. It can be opened for the same factor only.
     pub(crate) fn seal(&self, factor: &str, secret: &TotpSecret) -> Result<String, AccountError> {
-        let mut sealed = secret.expose().to_vec();
+        self.seal_bytes(factor, secret.expose())
+    }
+
+    /// The same for what is no secret of an app.
+    pub(crate) fn seal_bytes(&self, factor: &str, bytes: &[u8]) -> Result<String, AccountError> {
+        let mut sealed = bytes.to_vec();
         let nonce = self.seal.seal_in_place_append_tag(Aad::from(factor.as_bytes()), &mut sealed);
         let nonce = nonce.map_err(|_| IdentityError::Random)?;
         Ok(STANDARD_NO_PAD.encode([nonce.as_ref().as_slice(), &sealed].concat()))
@@ -65,14 +78,25 @@ impl FactorKeys {
 
     /// The secret of a factor.
     pub(crate) fn unseal(&self, factor: &str, sealed: &str) -> Result<TotpSecret, StoreError> {
-        let nonsense = || StoreError::Nonsense { what: "the secret of an authenticator app (another key?)" };
+        let secret = self.unseal_bytes(factor, sealed)?;
+        TotpSecret::from_bytes(&secret).ok_or_else(nonsense)
+    }
+
+    /// What was sealed for a factor.
+    pub(crate) fn unseal_bytes(&self, factor: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let bytes = STANDARD_NO_PAD.decode(sealed).map_err(|_| nonsense())?;
         let (nonce, rest) = bytes.split_first_chunk::<NONCE_LEN>().ok_or_else(nonsense)?;
         let mut text = Zeroizing::new(rest.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let opened = self.seal.open_in_place(nonce, Aad::from(factor.as_bytes()), &mut text);
-        TotpSecret::from_bytes(opened.map_err(|_| nonsense())?).ok_or_else(nonsense)
+        let length = opened.map_err(|_| nonsense())?.len();
+        text.truncate(length);
+        Ok(text)
     }
+}
+
+fn nonsense() -> StoreError {
+    StoreError::Nonsense { what: "the secret of a second factor (another key?)" }
 }
 
 impl fmt::Debug for FactorKeys {

@@ -173,7 +173,7 @@ impl Accounts {
     pub(super) async fn organization_names(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
         const READ: &str = "SELECT DISTINCT o.name FROM role_bindings r \
             JOIN organizations o ON o.id = r.organization_id WHERE r.user_id = $1 ORDER BY o.name LIMIT 8";
-        let rows = self.store.rows(Statement::new(READ).text(user.as_str())).await?;
+        let rows = self.store.everywhere().rows(Statement::new(READ).text(user.as_str())).await?;
         rows.iter().map(|row| row.text("name")).collect()
     }
 }

@@ -5,18 +5,22 @@
 
 use std::{
     fmt,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bartizan_model::{Grant, OrganizationId};
 use bartizan_store::{Row, Statement, StoreError};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{AccountError, Accounts, CredentialKind, Visit, login::done};
+use super::{
+    AccountError, Accounts, CredentialKind, Visit,
+    audit::{Entry, Outcome},
+    login::done,
+};
 use crate::{
     ClientCertificate, InvalidReason, TokenHeader,
     api_key::{owners, record::OwnerId},
@@ -74,7 +78,7 @@ pub struct ServiceStanding {
 }
 
 /// The furthest that the end of an assertion may lie ahead.
-const LONGEST: Duration = Duration::from_mins(10);
+const LONGEST: Duration = Duration::from_mins(61);
 /// How far the clocks of a service and of the gateway may differ.
 const LEEWAY: Duration = Duration::from_secs(30);
 const LONGEST_ASSERTION: usize = 8192;
@@ -105,9 +109,18 @@ impl Accounts {
             entry.write_alone(&self.store).await?;
             return Ok(standing);
         }
-        let subject: String = client_id.chars().take(64).collect();
-        self.refused("service.authenticate", &subject, visit).await?;
+        self.refuse_service(client_id, visit).await?;
         Err(AccountError::WrongCredentials)
+    }
+
+    /// In the audit trail, as long as there are not too many of them.
+    async fn refuse_service(&self, client_id: &str, visit: &Visit) -> Result<(), StoreError> {
+        let Some(left_out) = self.refusals.take(Instant::now()) else { return Ok(()) };
+        let subject: String = client_id.chars().take(64).collect();
+        let details = if left_out == 0 { Value::Null } else { json!({ "left_out_before": left_out }) };
+        let (action, outcome, actor) = ("service.authenticate", Outcome::Refused, "");
+        let entry = Entry { action, outcome, actor, subject: &subject, visit, details };
+        entry.write_alone(&self.store).await
     }
 
     /// What a service may do now; `None` if it is suspended or gone. For what was issued to it earlier.
@@ -115,7 +128,7 @@ impl Accounts {
         const NAME: &str = "SELECT name, organization_id FROM services WHERE id = $1";
         let id = OwnerId::Service(client_id.into());
         let owner = owners::read(&self.store, &id).await?.filter(|owner| !owner.is_barred);
-        let row = self.store.row(Statement::new(NAME).text(client_id)).await?;
+        let row = self.store.everywhere().row(Statement::new(NAME).text(client_id)).await?;
         let (Some(owner), Some(row)) = (owner, row) else { return Ok(None) };
         let organization = row.text("organization_id")?;
         let held = self.held_by(&owner, Some(&organization));
@@ -165,11 +178,11 @@ impl Accounts {
 
     async fn credentials_of(&self, client_id: &str, kind: CredentialKind) -> Result<Vec<String>, StoreError> {
         let read = Statement::new(READ).text(client_id).text(kind.word()).integer(moment::now());
-        self.store.rows(read).await?.iter().map(|row: &Row| row.text("value")).collect()
+        self.store.everywhere().rows(read).await?.iter().map(|row: &Row| row.text("value")).collect()
     }
 
     /// Whether this is the first time, on any gateway.
-    async fn use_once(&self, id: &str, expires: SystemTime) -> Result<bool, AccountError> {
+    pub(crate) async fn use_once(&self, id: &str, expires: SystemTime) -> Result<bool, AccountError> {
         const USE: &str = "INSERT INTO used_assertions (id, expires_at) VALUES ($1, $2)";
         let until = moment::milliseconds(expires + LEEWAY);
         match self.store.execute(Statement::new(USE).text(id).integer(until)).await {

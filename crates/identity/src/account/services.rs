@@ -85,7 +85,7 @@ impl Accounts {
             if new.permissions.is_empty() { Vec::new() } else { parse_grants(&new.permissions)? };
         let organization = self.organization(&new.organization).await?.id;
         let id = uuid::Uuid::now_v7().to_string();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.within(organization.as_str()).begin().await?;
         let create = Statement::new(CREATE)
             .text(id.as_str())
             .text(organization.as_str())
@@ -108,12 +108,14 @@ impl Accounts {
             Some(which) => self.organization(which).await?.id.to_string(),
             None => String::new(),
         };
-        Ok(Service::all(&self.store.rows(Statement::new(LIST).text(organization)).await?)?)
+        let store =
+            if organization.is_empty() { self.store.everywhere() } else { self.store.within(&organization) };
+        Ok(Service::all(&store.rows(Statement::new(LIST).text(organization)).await?)?)
     }
 
     /// The service with this client id.
     pub async fn service(&self, id: &str) -> Result<Service, AccountError> {
-        let rows = self.store.rows(Statement::new(ONE).text(id)).await?;
+        let rows = self.store.everywhere().rows(Statement::new(ONE).text(id)).await?;
         Service::all(&rows)?.pop().ok_or_else(|| missing(id))
     }
 
@@ -185,7 +187,8 @@ impl Accounts {
         id: &str,
     ) -> Result<(Transaction, Service), AccountError> {
         const LOCK: &str = "UPDATE services SET id = id WHERE id = $1";
-        let mut transaction = self.store.begin().await?;
+        let found = self.service(id).await?;
+        let mut transaction = self.store.within(&found.organization).begin().await?;
         if transaction.execute(Statement::new(LOCK).text(id)).await? == 0 {
             return Err(missing(id));
         }

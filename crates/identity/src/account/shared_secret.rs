@@ -12,6 +12,8 @@ use crate::IdentityError;
 pub(crate) enum SharedSecret {
     /// Cookies by which a device is known.
     DeviceCookie,
+    /// The names under which gateways count attempts together.
+    Attempts,
     /// The hashes of API keys and of the secrets of services.
     MachineSecrets,
     /// What second factors are encrypted with, where the configuration has no key for it.
@@ -22,6 +24,7 @@ impl SharedSecret {
     const fn name(self) -> &'static str {
         match self {
             Self::DeviceCookie => "device_cookie",
+            Self::Attempts => "attempts",
             Self::MachineSecrets => "machine_secrets",
             Self::SecondFactors => "second_factor",
         }

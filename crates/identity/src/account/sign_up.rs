@@ -69,7 +69,7 @@ impl Accounts {
         let waiting = self.waiting(&token).await?;
         let email = waiting.email.as_str();
         let password = Password::new(password).ok();
-        let ticket = self.protection.begin(email, None, password.as_ref(), visit)?;
+        let ticket = self.protection.begin(email, None, password.as_ref(), visit).await?;
         match self.secrets.verify(password, Some(&waiting.hash)).await {
             Ok((true, _)) => self.protection.succeeded(ticket),
             Ok((false, _)) => {
@@ -82,7 +82,7 @@ impl Accounts {
                 return Err(error);
             }
         }
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(TAKE).text(token.stored())).await? == 0 {
             return Err(AccountError::Link);
         }

@@ -4,8 +4,8 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{
-    AccountError, Accounts, CurrentSession, FactorKind, Methods, ShownFactor, Visit, factor_check::Owner,
-    factors::prove, login::done,
+    AccountError, Accounts, CurrentSession, FactorKind, Methods, ShownFactor, ShownPasskey, Visit,
+    factor_check::Owner, factors::prove, login::done,
 };
 use crate::session::SessionToken;
 
@@ -14,8 +14,15 @@ use crate::session::SessionToken;
 pub enum StepUp {
     /// The password: enough for whoever has nothing else.
     Password(SecretString),
-    /// A second factor.
+    /// A code of a second factor.
     Factor(ShownFactor),
+    /// A passkey.
+    Passkey(ShownPasskey),
+}
+
+impl StepUp {
+    /// What the audit trail calls it.
+    pub(crate) const ACTION: &str = "session.step_up";
 }
 
 impl Accounts {
@@ -26,25 +33,28 @@ impl Accounts {
         shown: &StepUp,
         visit: &Visit,
     ) -> Result<CurrentSession, AccountError> {
-        const ACTION: &str = "session.step_up";
         let session = self.current_session(token).await?;
         let (methods, by) = match shown {
             StepUp::Factor(shown) => {
                 let owner = Owner { user: &session.user, email: &session.email };
-                self.check_factor(owner, shown, ACTION, visit).await?;
-                (session.methods.and(Methods::ONE_TIME_CODE), shown.kind.name())
+                self.check_factor(owner, shown, StepUp::ACTION, visit).await?;
+                (session.methods.and(shown.kind.methods()), shown.kind.name())
+            }
+            StepUp::Passkey(shown) => {
+                let proven = self.check_step_up_passkey(&session, shown, visit).await?;
+                (session.methods.and(proven.methods), FactorKind::Passkey.name())
             }
             StepUp::Password(_) if session.has_second_factor => return Err(AccountError::StepUp),
             StepUp::Password(password) => {
-                self.prove_password(token, password, ACTION, visit).await?;
+                self.prove_password(token, password, StepUp::ACTION, visit).await?;
                 (session.methods.and(Methods::PASSWORD), "password")
             }
         };
         let user = session.user.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         prove(&mut transaction, &session, methods, visit).await?;
         let details = json!({ "session": session.id.as_str(), "by": by });
-        done(ACTION, user, user, visit, details).write(&mut transaction).await?;
+        done(StepUp::ACTION, user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[session.id.as_str().to_owned()]);
         self.current_session(token).await

@@ -191,7 +191,7 @@ impl LiveKeys {
     }
 
     async fn read_key(&self, id: &str) -> Result<(), StoreError> {
-        let rows = self.store.rows(Statement::new(ONE_KEY).text(id)).await?;
+        let rows = self.store.everywhere().rows(Statement::new(ONE_KEY).text(id)).await?;
         if let Some(first) = rows.first() {
             self.read_owner(&OwnerId::of(first)?).await?;
         }
@@ -218,7 +218,7 @@ impl LiveKeys {
         loop {
             let _alone = self.reading.lock().await;
             let page = Statement::new(KEY_PAGE).text(after.as_str());
-            let rows = self.in_time(self.store.rows(page)).await?;
+            let rows = self.in_time(self.store.everywhere().rows(page)).await?;
             let Some(last) = rows.last() else { break };
             after = last.text("id")?;
             for (id, rows) in by_id(&rows)? {

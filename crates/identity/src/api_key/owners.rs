@@ -56,7 +56,7 @@ pub(crate) async fn read(store: &Store, id: &OwnerId) -> Result<Option<Owner>, S
         OwnerId::Service(service) => (service, ONE_SERVICE),
         OwnerId::Organization => return Ok(None),
     };
-    let rows = store.rows(Statement::new(one).text(&**which)).await?;
+    let rows = store.everywhere().rows(Statement::new(one).text(&**which)).await?;
     owner_of(&rows).map(Some)
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn read_page(
     page: Page,
     after: &str,
 ) -> Result<Vec<(String, Owner)>, StoreError> {
-    let rows = store.rows(Statement::new(page.sql()).text(after)).await?;
+    let rows = store.everywhere().rows(Statement::new(page.sql()).text(after)).await?;
     by_id(&rows)?.into_iter().map(|(id, rows)| Ok((id, owner_of(rows)?))).collect()
 }
 

@@ -67,7 +67,7 @@ impl Uses {
     }
 
     async fn write_all(&self, store: &Store, counted: &[(Arc<LiveKey>, u32)]) -> Result<(), StoreError> {
-        let mut transaction = store.begin().await?;
+        let mut transaction = store.everywhere().begin().await?;
         for (key, uses) in counted {
             let at = key.used_at.load(Ordering::Relaxed);
             transaction.execute(Statement::new(WRITE).text(&*key.id).integer(*uses).integer(at)).await?;

@@ -6,8 +6,13 @@ use bartizan_config::Tokens;
 use bartizan_model::Grant;
 use serde_json::{Map, Value, json};
 
-use super::{TokenError, scope::Scope, signing_key::SigningKey};
+use super::{
+    TokenError, authentication::Authentication, epochs::Epochs, scope::Scope, signing_key::SigningKey,
+};
 use crate::session::moment::milliseconds;
+
+/// The claim `sub_type` of a machine: the client that calls with the token may be another one (RFC 8693).
+const MACHINE: &str = "service";
 
 /// What a token is bound to: whoever uses it must prove to have it (RFC 7800).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,8 +50,10 @@ pub(crate) struct Subject {
     pub(crate) permissions: Vec<Grant>,
     /// When less of it will be true, in seconds.
     pub(crate) until: Option<i64>,
-    /// The epochs of the subject and the organisation.
-    pub(crate) epochs: (i64, i64),
+    /// Whether it is a machine, with no person behind it.
+    pub(crate) is_machine: bool,
+    /// In which it is issued.
+    pub(crate) epochs: Epochs,
 }
 
 /// Everything else that an access token says.
@@ -58,7 +65,8 @@ pub(crate) struct AccessToken<'a> {
     pub(crate) resources: &'a [String],
     pub(crate) session: Option<&'a str>,
     pub(crate) family: Option<&'a str>,
-    pub(crate) authenticated_at: Option<i64>,
+    /// How and when the subject was proven; nothing for machines.
+    pub(crate) authentication: Map<String, Value>,
     pub(crate) binding: &'a Binding,
     /// Who acts for the subject (RFC 8693, section 4.1).
     pub(crate) actor: Option<Value>,
@@ -94,17 +102,14 @@ impl AccessToken<'_> {
                 claims.insert(name.into(), value);
             }
         };
+        add("sub_type", self.subject.is_machine.then(|| MACHINE.into()));
         add("org_id", some_text(&self.subject.organization));
         add("sid", self.session.and_then(some_text));
         add("grant_id", self.family.map(Value::from));
-        add("auth_time", self.authenticated_at.map(|at| (at / 1000).into()));
         add("cnf", (!self.binding.is_none()).then(|| self.binding.confirmation()));
         add("act", self.actor.clone());
-        let (subject, organization) = self.subject.epochs;
-        add(
-            "epochs",
-            (subject != 0 || organization != 0).then(|| json!({ "sub": subject, "org_id": organization })),
-        );
+        add("epochs", self.subject.epochs.claim());
+        claims.extend(self.authentication.clone());
         let remaining = Duration::from_secs(u64::try_from(expires - now).unwrap_or(0));
         Ok((key.sign("at+jwt", &claims)?, remaining))
     }
@@ -116,7 +121,7 @@ pub(crate) struct IdToken<'a> {
     pub(crate) subject: &'a str,
     pub(crate) client: &'a str,
     pub(crate) session: &'a str,
-    pub(crate) authenticated_at: i64,
+    pub(crate) authentication: Authentication,
     pub(crate) nonce: &'a str,
     pub(crate) email: Option<&'a str>,
     pub(crate) name: Option<&'a str>,
@@ -131,8 +136,8 @@ impl IdToken<'_> {
             "aud": self.client,
             "exp": now + i64::try_from(tokens.access.as_secs()).unwrap_or(0),
             "iat": now,
-            "auth_time": self.authenticated_at / 1000,
         }));
+        claims.extend(self.authentication.claims());
         for (name, value) in [
             ("sid", some_text(self.session)),
             ("nonce", some_text(self.nonce)),
@@ -147,6 +152,13 @@ impl IdToken<'_> {
         }
         key.sign("JWT", &claims)
     }
+}
+
+/// Whether a token of ours is about a machine: it says so, or was given to the client that it is about (RFC 9068, section
+/// 2.2).
+pub(crate) fn is_machine(claims: &Map<String, Value>) -> bool {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    text("sub_type") == Some(MACHINE) || (text("client_id").is_some() && text("client_id") == text("sub"))
 }
 
 fn claims(value: Value) -> Map<String, Value> {

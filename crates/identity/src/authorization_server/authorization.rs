@@ -3,7 +3,7 @@
 //!
 //! Clients are registered by whoever runs the gateway, so nobody is asked whether they agree.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bartizan_config::{TokenClient, Tokens};
 use bartizan_store::Statement;
@@ -11,9 +11,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 
-use super::{AuthorizationServer, OAuthError, TokenError, client, scope::Scope};
+use super::{
+    AuthorizationServer, OAuthError, TokenError, authentication::Authentication, client, login_demand,
+    redirect_uri, scope::Scope,
+};
 use crate::{
-    OpaqueToken, SessionToken, TokenHash,
+    MULTI_FACTOR_CLASSES, OpaqueToken, SessionToken, TokenHash,
     account::AccountError,
     session::{
         live::{LiveSession, Unavailable},
@@ -23,8 +26,6 @@ use crate::{
 
 /// How long a code counts (RFC 6749, section 4.1.2, allows ten minutes).
 const CODE: Duration = Duration::from_mins(1);
-/// Who is asked to log in again has done so when it is no longer ago than this.
-const JUST_NOW: Duration = Duration::from_mins(1);
 /// The longest `state` and `nonce` that are carried.
 const LONGEST: usize = 2048;
 
@@ -57,8 +58,23 @@ pub struct AuthorizationRequest {
     pub max_age: Option<u64>,
     /// `dpop_jkt`: the key that the tokens will be bound to.
     pub dpop_key: String,
-    /// All of it as it came, to come back after a login.
+    /// `acr_values`.
+    pub acr_values: String,
+    /// `request` or `request_uri`, of which none is read.
+    pub request_object: Option<RequestObject>,
+    /// [`super::LOGIN_DEMANDED`]: what was added to the request when its person was sent to the login.
+    pub login_demanded: String,
+    /// All of it as it came but for that, to come back after a login.
     pub query: String,
+}
+
+/// How a client sends its parameters as a JWT (RFC 9101).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestObject {
+    /// `request`.
+    Value,
+    /// `request_uri`.
+    Reference,
 }
 
 /// Where the browser goes next.
@@ -79,7 +95,7 @@ impl AuthorizationServer {
         let client = client::known(&tokens, &request.client).ok_or_else(|| {
             TokenError::refused(OAuthError::InvalidClient, "there is no client with this `client_id`")
         })?;
-        if !client.redirect_uris.contains(&request.redirect_uri) {
+        if !redirect_uri::is_registered(&client.redirect_uris, &request.redirect_uri) {
             let why = "`redirect_uri` is none of those that are registered for this client";
             return Err(TokenError::refused(OAuthError::InvalidRequest, why));
         }
@@ -110,8 +126,18 @@ impl AuthorizationServer {
             }
             None => None,
         };
-        let Some(session) = session.filter(|session| is_fresh(session, request)) else {
-            return log_in(tokens, request);
+        let key = &self.own.nonce_key;
+        let demanded = login_demand::read(key, request, now());
+        let session = session.filter(|session| is_fresh(session, request, demanded));
+        let is_enough = |session: &LiveSession| session.methods.are_several() || !asks_for_several(request);
+        let session = match session {
+            Some(session) if is_enough(&session) => session,
+            // They have just come from the login, and this is all that they could show.
+            Some(session) if demanded.is_some_and(|at| milliseconds(session.proven) >= at) => {
+                let error = OAuthError::UnmetAuthenticationRequirements;
+                return Err(TokenError::refused(error, "the person has shown no second factor"));
+            }
+            _ => return log_in(tokens, request, &login_demand::make(key, request, now())),
         };
         let code = self.code(client, request, &scope, &resources, &session).await?;
         Ok(back(tokens, request, &[("code", code.secret().expose_secret())]))
@@ -127,15 +153,17 @@ impl AuthorizationServer {
     ) -> Result<OpaqueToken, TokenError> {
         const KEEP: &str = "INSERT INTO authorization_codes (code_hash, family_id, client_id, user_id, \
             organization_id, session_id, redirect_uri, challenge, scope, resources, nonce, dpop_key, \
-            authenticated_at, expires_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+            authenticated_at, expires_at, methods) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
         let code = OpaqueToken::generate(&CODE_PREFIX.parse()?)?;
+        let place = session.organization.as_ref().map_or("", bartizan_model::OrganizationId::as_str);
+        let authentication = Authentication::from(session);
         let keep = Statement::new(KEEP)
             .text(stored(&code.hash()))
             .text(uuid::Uuid::now_v7().to_string())
             .text(client.id.as_str())
             .text(session.user.as_str())
-            .text(session.organization.as_ref().map_or("", bartizan_model::OrganizationId::as_str))
+            .text(place)
             .text(session.id.as_str())
             .text(request.redirect_uri.as_str())
             .text(request.code_challenge.as_str())
@@ -143,9 +171,10 @@ impl AuthorizationServer {
             .text(resources.join(" "))
             .text(request.nonce.as_str())
             .text(request.dpop_key.as_str())
-            .integer(milliseconds(session.created))
-            .integer(now().saturating_add(span(CODE)));
-        self.store.execute(keep).await?;
+            .integer(authentication.at)
+            .integer(now().saturating_add(span(CODE)))
+            .text(authentication.methods.stored());
+        self.store.within(place).execute(keep).await?;
         Ok(code)
     }
 }
@@ -156,6 +185,17 @@ pub(super) fn stored(hash: &TokenHash) -> String {
 }
 
 fn check(client: &TokenClient, request: &AuthorizationRequest) -> Result<(), TokenError> {
+    if let Some(object) = request.request_object {
+        let error = match object {
+            RequestObject::Value => OAuthError::RequestNotSupported,
+            RequestObject::Reference => OAuthError::RequestUriNotSupported,
+        };
+        return Err(TokenError::refused(error, "parameters are read from the query only"));
+    }
+    if has_prompt(request, "none") && request.prompt.trim() != "none" {
+        let why = "`prompt=none` stands alone";
+        return Err(TokenError::refused(OAuthError::InvalidRequest, why));
+    }
     if request.response_type != "code" {
         let why = "only `response_type=code` is understood";
         return Err(TokenError::refused(OAuthError::UnsupportedResponseType, why));
@@ -188,22 +228,34 @@ fn is_sha256(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
-/// Whether the login is recent enough for the client (`OpenID` Connect Core 1.0, section 3.1.2.1).
-fn is_fresh(session: &LiveSession, request: &AuthorizationRequest) -> bool {
-    let age = SystemTime::now().duration_since(session.created).unwrap_or_default();
-    let asked = request.prompt.split(' ').any(|word| word == "login").then_some(JUST_NOW);
-    // Who is sent back from the login has taken a moment for it, also where the client asks for none.
-    let most = request.max_age.map(|seconds| Duration::from_secs(seconds).max(JUST_NOW));
-    asked.into_iter().chain(most).all(|most| age <= most)
+/// Whether the person was proven recently enough for the client (`OpenID` Connect Core 1.0, section 3.1.2.1), or has been
+/// since they were sent to the login for it.
+fn is_fresh(session: &LiveSession, request: &AuthorizationRequest, demanded: Option<i64>) -> bool {
+    let proven = milliseconds(session.proven);
+    if demanded.is_some_and(|at| proven >= at) {
+        return true;
+    }
+    let age = now().saturating_sub(proven);
+    let is_recent = |most: u64| most > 0 && age <= span(Duration::from_secs(most));
+    !has_prompt(request, "login") && request.max_age.is_none_or(is_recent)
+}
+
+/// Whether the client wants several factors shown (RFC 9470, section 4).
+fn asks_for_several(request: &AuthorizationRequest) -> bool {
+    request.acr_values.split(' ').any(|class| MULTI_FACTOR_CLASSES.contains(&class))
+}
+
+fn has_prompt(request: &AuthorizationRequest, word: &str) -> bool {
+    request.prompt.split(' ').any(|prompt| prompt == word)
 }
 
 /// Sends a person to where they can log in, if they may be shown something.
-fn log_in(tokens: &Tokens, request: &AuthorizationRequest) -> Result<String, TokenError> {
-    let is_silent = request.prompt.split(' ').any(|word| word == "none");
-    let page = tokens.login_page.as_ref().filter(|_| !is_silent);
+fn log_in(tokens: &Tokens, request: &AuthorizationRequest, demand: &str) -> Result<String, TokenError> {
+    let page = tokens.login_page.as_ref().filter(|_| !has_prompt(request, "none"));
     let page =
         page.ok_or_else(|| TokenError::refused(OAuthError::LoginRequired, "the person must log in"))?;
-    let return_to = format!("{}/authorize?{}", tokens.endpoints, request.query);
+    let return_to =
+        format!("{}/authorize?{}&{}={demand}", tokens.endpoints, request.query, login_demand::PARAMETER);
     Ok(with_query(page, &[("return_to", &return_to)]))
 }
 

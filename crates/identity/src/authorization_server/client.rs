@@ -15,7 +15,7 @@ pub struct ClientProof {
     /// Its secret, if it has one.
     pub secret: Option<SecretString>,
     /// A JWT that it signed in the place of a secret (RFC 7523).
-    pub assertion: Option<String>,
+    pub assertion: Option<SecretString>,
 }
 
 /// The client that `proof` is from.
@@ -56,4 +56,16 @@ pub(crate) fn targets(tokens: &Tokens, asked: &[String]) -> Result<Vec<String>, 
     targets.sort();
     targets.dedup();
     Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_proves_itself_by_is_not_shown() {
+        let (secret, assertion) = (Some("its-secret".into()), Some("its-assertion".into()));
+        let shown = format!("{:?}", ClientProof { id: "app".into(), secret, assertion });
+        assert!(shown.contains("app") && !shown.contains("its-"), "{shown}");
+    }
 }

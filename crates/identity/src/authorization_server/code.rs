@@ -2,7 +2,9 @@
 
 use bartizan_store::{Row, Statement, Store};
 
-use super::{TokenError, access_token::Binding, family::Family, scope::Scope};
+use super::{
+    TokenError, access_token::Binding, authentication::Authentication, family::Family, scope::Scope,
+};
 
 /// A code that the store knows.
 pub(crate) struct KnownCode {
@@ -18,9 +20,9 @@ pub(crate) struct KnownCode {
 impl KnownCode {
     pub(crate) async fn find(store: &Store, hash: &str) -> Result<Option<Self>, TokenError> {
         const FIND: &str = "SELECT family_id, client_id, user_id, organization_id, session_id, redirect_uri, \
-            challenge, scope, resources, nonce, dpop_key, authenticated_at, expires_at, used_at \
+            challenge, scope, resources, nonce, dpop_key, authenticated_at, methods, expires_at, used_at \
             FROM authorization_codes WHERE code_hash = $1";
-        let row = store.row(Statement::new(FIND).text(hash)).await?;
+        let row = store.everywhere().row(Statement::new(FIND).text(hash)).await?;
         row.as_ref().map(Self::of).transpose()
     }
 
@@ -35,7 +37,7 @@ impl KnownCode {
                 scope: Scope::parse(&row.text("scope")?)?,
                 resources: row.text("resources")?.split(' ').map(str::to_owned).collect(),
                 binding: Binding::default(),
-                authenticated_at: row.integer("authenticated_at")?,
+                authentication: Authentication::of(row)?,
                 ends_at: 0,
             },
             redirect_uri: row.text("redirect_uri")?,

@@ -53,6 +53,33 @@ struct Known {
     floor: i64,
 }
 
+/// The epochs in which a token is issued; 0 where none has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Epochs {
+    pub(crate) subject: i64,
+    pub(crate) organization: i64,
+    pub(crate) session: i64,
+}
+
+impl Epochs {
+    /// How a token says them.
+    pub(crate) fn claim(self) -> Option<Value> {
+        let Self { subject, organization, session } = self;
+        let named = [("sub", subject), ("org_id", organization), ("sid", session)];
+        let begun = named.into_iter().filter(|(_, epoch)| *epoch != 0);
+        let begun: Object = begun.map(|(name, epoch)| (name.to_owned(), epoch.into())).collect();
+        (!begun.is_empty()).then(|| Value::Object(begun))
+    }
+
+    /// What a token says of them.
+    pub(crate) fn of(claims: &Object) -> Self {
+        let epoch = |name: &str| {
+            claims.get("epochs").and_then(|epochs| epochs.get(name)).and_then(Value::as_i64).unwrap_or(0)
+        };
+        Self { subject: epoch("sub"), organization: epoch("org_id"), session: epoch("sid") }
+    }
+}
+
 /// What a token can be revoked by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subjects {

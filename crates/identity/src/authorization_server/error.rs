@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bartizan_store::StoreError;
+use http::HeaderValue;
 
 use crate::{IdentityError, account::AccountError};
 
@@ -13,6 +14,9 @@ pub enum TokenError {
     /// What was asked for is not granted; the client is told why.
     #[error("{code}: {description}", code = .0.as_str(), description = .1)]
     Refused(OAuthError, Cow<'static, str>),
+    /// A proof lacks the nonce of this gateway: the next one is to hold this (RFC 9449, section 8).
+    #[error("use_dpop_nonce: the proof holds no nonce of this gateway, or an old one")]
+    DpopNonce(HeaderValue),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -68,6 +72,12 @@ pub enum OAuthError {
     InvalidTarget,
     /// The person must log in (`OpenID` Connect Core 1.0, section 3.1.2.6).
     LoginRequired,
+    /// What the client asks of the proof of a person, they cannot give (`OpenID` Connect Unmet Authentication Requirements 1.0).
+    UnmetAuthenticationRequirements,
+    /// A request object by value (`OpenID` Connect Core 1.0, section 3.1.2.6).
+    RequestNotSupported,
+    /// A request object by reference (`OpenID` Connect Core 1.0, section 3.1.2.6).
+    RequestUriNotSupported,
     /// A proof that proves nothing (RFC 9449, section 5).
     InvalidDpopProof,
 }
@@ -85,6 +95,9 @@ impl OAuthError {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::LoginRequired => "login_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }

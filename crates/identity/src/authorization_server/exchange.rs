@@ -1,7 +1,8 @@
 //! A service that was called with a token gets another one to call on with (RFC 8693): for the same person, never for more
 //! than the first token, and with the name of the service in it (`act`).
 //!
-//! A token that is bound to something gives only tokens that are bound, too. Who revokes the person, the session or the
+//! A token that is bound to something gives only tokens that are bound to the same, and only to whoever proves to have it
+//! (RFC 9449, section 5; RFC 8705, section 3): stolen without its key it gives nothing, whatever key the thief has. Who revokes the person, the session or the
 //! authorisation behind the first token revokes these as well.
 
 use bartizan_config::{TokenClient, Tokens};
@@ -10,11 +11,13 @@ use serde_json::{Value, json};
 
 use super::{
     AuthorizationServer, OAuthError, TokenError, TokenResponse,
-    access_token::{AccessToken, Binding, Subject},
+    access_token::{AccessToken, Binding, Subject, is_machine},
+    authentication,
+    epochs::Epochs,
     scope::Scope,
     token_request::part_of,
 };
-use crate::token::json::Object;
+use crate::{confirmation::Confirmation, token::json::Object};
 
 impl AuthorizationServer {
     pub(crate) fn exchange(
@@ -34,8 +37,9 @@ impl AuthorizationServer {
         let invalid =
             || TokenError::refused(OAuthError::InvalidRequest, "the subject token does not count here");
         let claims = claims.ok_or_else(invalid)?;
-        if claims.contains_key("cnf") && binding.is_none() {
-            let why = "the subject token is bound to a key: prove one that the next token will be bound to";
+        let bound = Confirmation::of(&claims).map_err(|_| invalid())?;
+        if !bound.is_proven_by(binding.dpop_key.as_deref(), binding.certificate.as_deref()) {
+            let why = "the subject token is bound to a key or a certificate: prove that very one";
             return Err(TokenError::refused(OAuthError::InvalidRequest, why));
         }
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
@@ -54,10 +58,7 @@ impl AuthorizationServer {
             resources: &resources,
             session: text("sid"),
             family: text("grant_id"),
-            authenticated_at: claims
-                .get("auth_time")
-                .and_then(Value::as_i64)
-                .map(|at| at.saturating_mul(1000)),
+            authentication: authentication::repeated(&claims),
             binding,
             actor: Some(actor),
             latest: claims.get("exp").and_then(Value::as_i64),
@@ -90,15 +91,13 @@ fn subject(claims: &Object) -> Option<Subject> {
         let values = claims.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         values.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
-    let epoch = |name: &str| {
-        claims.get("epochs").and_then(|epochs| epochs.get(name)).and_then(Value::as_i64).unwrap_or(0)
-    };
     Some(Subject {
         id: claims.get("sub")?.as_str()?.to_owned(),
         organization: claims.get("org_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
         roles: list("roles"),
         permissions: list("permissions").iter().filter_map(|text| text.parse().ok()).collect(),
         until: None,
-        epochs: (epoch("sub"), epoch("org_id")),
+        is_machine: is_machine(claims),
+        epochs: Epochs::of(claims),
     })
 }

@@ -8,8 +8,8 @@ use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AuthorizationServer, OAuthError, TokenError, access_token::Binding, authorization::stored,
-    epochs::TokenEpochs, scope::Scope,
+    AuthorizationServer, OAuthError, TokenError, access_token::Binding, authentication::Authentication,
+    authorization::stored, epochs::TokenEpochs, scope::Scope,
 };
 use crate::{
     OpaqueToken,
@@ -20,7 +20,7 @@ const PREFIX: &str = "btz_refresh";
 
 const FIND: &str = "SELECT t.token_hash, t.expires_at, t.used_at, t.successor, f.id AS family, f.client_id, \
     f.user_id, f.organization_id, f.session_id, f.scope, f.resources, f.dpop_key, f.certificate, \
-    f.authenticated_at, f.expires_at AS family_ends FROM refresh_tokens t \
+    f.authenticated_at, f.methods, f.expires_at AS family_ends FROM refresh_tokens t \
     JOIN token_families f ON f.id = t.family_id WHERE t.token_hash = $1";
 const USE: &str =
     "UPDATE refresh_tokens SET used_at = $2, successor = $3 WHERE token_hash = $1 AND used_at IS NULL";
@@ -37,7 +37,7 @@ pub(crate) struct Family {
     pub(crate) scope: Scope,
     pub(crate) resources: Vec<String>,
     pub(crate) binding: Binding,
-    pub(crate) authenticated_at: i64,
+    pub(crate) authentication: Authentication,
     pub(crate) ends_at: i64,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn parse(text: &str) -> Option<OpaqueToken> {
 
 /// The refresh token with its family.
 pub(crate) async fn find(store: &Store, token: &OpaqueToken) -> Result<Option<KnownToken>, TokenError> {
-    let row = store.row(Statement::new(FIND).text(stored(&token.hash()))).await?;
+    let row = store.everywhere().row(Statement::new(FIND).text(stored(&token.hash()))).await?;
     row.as_ref().map(KnownToken::of).transpose()
 }
 
@@ -89,7 +89,7 @@ impl KnownToken {
                     dpop_key: some(row.text("dpop_key")?),
                     certificate: some(row.text("certificate")?),
                 },
-                authenticated_at: row.integer("authenticated_at")?,
+                authentication: Authentication::of(row)?,
                 ends_at: row.integer("family_ends")?,
             },
         })
@@ -135,8 +135,8 @@ impl AuthorizationServer {
         transaction: &mut Transaction,
     ) -> Result<SecretString, TokenError> {
         const BEGIN: &str = "INSERT INTO token_families (id, client_id, user_id, organization_id, session_id, scope, \
-            resources, dpop_key, certificate, authenticated_at, created_at, seen_at, expires_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)";
+            resources, dpop_key, certificate, authenticated_at, created_at, seen_at, expires_at, methods) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13)";
         let begin = Statement::new(BEGIN)
             .text(family.id.as_str())
             .text(family.client.as_str())
@@ -147,9 +147,10 @@ impl AuthorizationServer {
             .text(family.resources.join(" "))
             .text(family.binding.dpop_key.clone().unwrap_or_default())
             .text(family.binding.certificate.clone().unwrap_or_default())
-            .integer(family.authenticated_at)
+            .integer(family.authentication.at)
             .integer(now())
-            .integer(family.ends_at);
+            .integer(family.ends_at)
+            .text(family.authentication.methods.stored());
         transaction.execute(begin).await?;
         make_room(transaction, &family.user, tokens.at_most).await?;
         let token = OpaqueToken::generate(&PREFIX.parse()?)?;

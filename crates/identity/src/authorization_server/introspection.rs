@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What is told of an access token.
-const TOLD: [&str; 15] = [
+const TOLD: [&str; 17] = [
     "iss",
     "sub",
     "aud",
@@ -29,6 +29,8 @@ const TOLD: [&str; 15] = [
     "org_id",
     "sid",
     "auth_time",
+    "amr",
+    "acr",
     "cnf",
     "act",
 ];

@@ -1,12 +1,9 @@
 //! The keys of one store that sign tokens: read from there, unsealed, rotated by whichever gateway comes first.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bartizan_config::{Algorithm, Tokens};
+use bartizan_config::{Algorithm, LONGEST_ACCESS_TOKEN, Tokens};
 use bartizan_model::Name;
 use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
 use secrecy::zeroize::Zeroizing;
@@ -18,12 +15,13 @@ use super::{
     sealing::Sealing,
     signing_key::SigningKey,
 };
-use crate::{key_source::KeySource, session::moment::milliseconds};
+use crate::{
+    key_source::KeySource,
+    session::moment::{milliseconds, moment},
+};
 
 const READ: &str = "SELECT id, algorithm, public_key, sealed, created_at, activated_at, retired_at \
     FROM signing_keys ORDER BY created_at, id";
-/// The longest that an access token can be configured to last: it may have lasted that long when it was issued.
-const LONGEST_ACCESS: Duration = Duration::from_hours(1);
 /// Gateways that want to change something wait here for one another.
 const TAKE_TURN: &str = "INSERT INTO secrets (name, value) VALUES ('signing keys', '') \
     ON CONFLICT (name) DO UPDATE SET value = ''";
@@ -38,6 +36,21 @@ pub(crate) struct KeyRing {
     active: ArcSwapOption<SigningKey>,
     published: Arc<KeySource>,
     document: ArcSwap<Value>,
+}
+
+/// How the keys stand that sign tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKeys {
+    /// The `kid` of what signs.
+    pub active: String,
+    /// What it signs with, as JOSE calls it.
+    pub algorithm: String,
+    /// Since when it does.
+    pub since: SystemTime,
+    /// When another takes its place.
+    pub rotates: SystemTime,
+    /// How many are published: what signs, what signs next, and what has signed.
+    pub published: usize,
 }
 
 /// A row.
@@ -89,7 +102,8 @@ impl KeyRing {
         let rotation = Rotation {
             algorithm: settings.algorithm,
             every: settings.rotate_keys,
-            longest_token: LONGEST_ACCESS,
+            // It may have been configured so when a token was issued.
+            longest_token: LONGEST_ACCESS_TOKEN,
         };
         let now = milliseconds(now);
         let keys = read(&self.store.rows(Statement::new(READ)).await?)?;
@@ -108,6 +122,20 @@ impl KeyRing {
         let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
         transaction.commit().await?;
         self.adopt(&keys)
+    }
+
+    /// How the keys stand in the store.
+    pub(crate) async fn standing(&self, settings: &Tokens) -> Result<SigningKeys, TokenError> {
+        let keys = read(&self.store.rows(Statement::new(READ)).await?)?;
+        let active = &signing(&keys)?.life;
+        let since = moment(active.activated_at.unwrap_or(active.created_at));
+        Ok(SigningKeys {
+            active: active.id.clone(),
+            algorithm: active.algorithm.clone(),
+            since,
+            rotates: since + settings.rotate_keys,
+            published: keys.len(),
+        })
     }
 
     async fn apply(
@@ -142,9 +170,7 @@ impl KeyRing {
     }
 
     fn adopt(&self, keys: &[StoredKey]) -> Result<(), TokenError> {
-        let signs = |key: &&StoredKey| key.life.activated_at.is_some() && key.life.retired_at.is_none();
-        let active =
-            keys.iter().filter(signs).max_by_key(|key| key.life.activated_at).ok_or(TokenError::NoKey)?;
+        let active = signing(keys)?;
         let is_new = self.active.load().as_ref().is_none_or(|known| known.id() != active.life.id);
         if is_new {
             let pkcs8 = self.sealing.open(&active.life.id, &active.sealed)?;
@@ -169,6 +195,12 @@ impl KeyRing {
         }
         Ok(())
     }
+}
+
+/// What signs, of these keys.
+fn signing(keys: &[StoredKey]) -> Result<&StoredKey, TokenError> {
+    let signs = |key: &&StoredKey| key.life.activated_at.is_some() && key.life.retired_at.is_none();
+    keys.iter().filter(signs).max_by_key(|key| key.life.activated_at).ok_or(TokenError::NoKey)
 }
 
 /// As many keys as `steps` ask for.

@@ -46,7 +46,7 @@ impl AuthorizationServer {
             Some(who) => self.accounts.resolve(who).await?.as_str().to_owned(),
             None => String::new(),
         };
-        let rows = self.store.rows(Statement::new(READ).integer(now()).text(user)).await?;
+        let rows = self.store.everywhere().rows(Statement::new(READ).integer(now()).text(user)).await?;
         Ok(rows.iter().map(AuthorizationSummary::of).collect::<Result<_, _>>()?)
     }
 }

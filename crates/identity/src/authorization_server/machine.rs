@@ -2,6 +2,8 @@
 //! client asks again.
 
 use bartizan_config::{TokenClient, Tokens};
+use secrecy::ExposeSecret;
+use serde_json::Map;
 
 use super::{
     AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenError, TokenRequest, TokenResponse,
@@ -30,7 +32,8 @@ impl AuthorizationServer {
         }
         let id = client.id.as_str();
         let held = Held { grants: client.permissions.clone(), ..Held::default() };
-        let subject = Subject::holding(id, "", self.epochs(id, "").await?, held);
+        let subject =
+            Subject { is_machine: true, ..Subject::holding(id, "", self.epochs(id, "", "").await?, held) };
         self.of_its_own(tokens, &subject, (asked, resources), binding)
     }
 
@@ -51,13 +54,13 @@ impl AuthorizationServer {
                 "a service gets tokens for itself",
             ));
         };
-        let binding = self.binding(tokens, Bound { dpop: false, certificate }, proofs)?;
+        let binding = self.binding(tokens, Bound { dpop: false, certificate }, proofs).await?;
         let organization = proven.organization.as_str();
         // What it may do is read again after the epochs, so that a revocation at the same time is not lost.
-        let epochs = self.epochs(id, organization).await?;
+        let epochs = self.epochs(id, organization, "").await?;
         let standing = self.accounts.service_standing(id).await?.ok_or_else(client::unknown)?;
         let held = Held { grants: standing.grants, roles: standing.roles, until: standing.until };
-        let subject = Subject::holding(id, organization, epochs, held);
+        let subject = Subject { is_machine: true, ..Subject::holding(id, organization, epochs, held) };
         self.of_its_own(tokens, &subject, (Scope::parse(scope)?, &request.resources), &binding)
     }
 
@@ -70,7 +73,10 @@ impl AuthorizationServer {
     ) -> Result<(ServiceStanding, bool), TokenError> {
         let audiences = [tokens.issuer.clone(), format!("{}/token", tokens.endpoints)];
         let (proof, by_certificate) = match (&client.assertion, &client.secret, certificate) {
-            (Some(assertion), ..) => (ServiceProof::Assertion { assertion, audiences: &audiences }, false),
+            (Some(assertion), ..) => {
+                let assertion = assertion.expose_secret();
+                (ServiceProof::Assertion { assertion, audiences: &audiences }, false)
+            }
             (None, Some(secret), _) => (ServiceProof::Secret(secret), false),
             (None, None, Some(certificate)) => (ServiceProof::Certificate(certificate), true),
             (None, None, None) => return Err(client::unknown()),
@@ -117,7 +123,7 @@ impl AuthorizationServer {
             resources: &resources,
             session: None,
             family: None,
-            authenticated_at: None,
+            authentication: Map::new(),
             binding,
             actor: None,
             latest: None,

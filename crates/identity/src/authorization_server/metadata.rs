@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{AuthorizationServer, signing_key::algorithm_name};
+use crate::MULTI_FACTOR_CLASSES;
 
 /// Of keys that proofs may be made with.
 const PROOF_ALGORITHMS: [&str; 9] =
@@ -36,9 +37,13 @@ impl AuthorizationServer {
             ],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
+            "prompt_values_supported": ["none", "login"],
+            "acr_values_supported": MULTI_FACTOR_CLASSES,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms,
-            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "email_verified", "name"],
+            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "acr", "nonce", "sid", "email", "email_verified", "name"],
             "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
             "tls_client_certificate_bound_access_tokens": true,
             "protected_resources": tokens.resources,

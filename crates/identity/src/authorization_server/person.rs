@@ -4,7 +4,12 @@ use std::time::SystemTime;
 
 use bartizan_store::{Statement, Transaction};
 
-use super::{AuthorizationServer, OAuthError, TokenError, access_token::Subject, epochs::TokenEpochs};
+use super::{
+    AuthorizationServer, OAuthError, TokenError,
+    access_token::Subject,
+    epochs::{Epochs, TokenEpochs},
+    family::Family,
+};
 use crate::{
     api_key::{owners, record::OwnerId},
     holder::Held,
@@ -18,10 +23,11 @@ pub(crate) struct Profile {
 }
 
 impl AuthorizationServer {
-    /// The person with what they are now, before any scope.
-    pub(crate) async fn person(&self, user: &str, organization: &str) -> Result<Subject, TokenError> {
+    /// The person of an authorisation with what they are now, before any scope.
+    pub(crate) async fn person(&self, family: &Family) -> Result<Subject, TokenError> {
+        let (user, organization) = (family.user.as_str(), family.organization.as_str());
         // First, so that whatever is revoked from now on revokes this token, too.
-        let epochs = self.epochs(user, organization).await?;
+        let epochs = self.epochs(user, organization, &family.session).await?;
         let owner = owners::read(&self.store, &OwnerId::Person(user.into())).await?;
         let owner = owner.filter(|owner| !owner.is_barred).ok_or_else(barred)?;
         let place = (!organization.is_empty()).then_some(organization);
@@ -32,14 +38,22 @@ impl AuthorizationServer {
         Ok(Subject::holding(user, organization, epochs, held))
     }
 
-    /// The epochs in which tokens of both are issued now.
-    pub(crate) async fn epochs(&self, subject: &str, organization: &str) -> Result<(i64, i64), TokenError> {
-        let of_subject = TokenEpochs::current(&self.store, subject).await?;
-        let of_organization = match organization {
-            "" => 0,
-            organization => TokenEpochs::current(&self.store, organization).await?,
+    /// The epochs in which tokens of these are issued now; organisation and session may be empty.
+    pub(crate) async fn epochs(
+        &self,
+        subject: &str,
+        organization: &str,
+        session: &str,
+    ) -> Result<Epochs, TokenError> {
+        let current = async |name: &str| match name {
+            "" => Ok(0),
+            name => TokenEpochs::current(&self.store, name).await,
         };
-        Ok((of_subject, of_organization))
+        Ok(Epochs {
+            subject: current(subject).await?,
+            organization: current(organization).await?,
+            session: current(session).await?,
+        })
     }
 
     pub(crate) async fn profile(
@@ -72,13 +86,14 @@ fn removed() -> TokenError {
 
 impl Subject {
     /// Somebody, or a service, with what they hold.
-    pub(crate) fn holding(id: &str, organization: &str, epochs: (i64, i64), held: Held) -> Self {
+    pub(crate) fn holding(id: &str, organization: &str, epochs: Epochs, held: Held) -> Self {
         Self {
             id: id.into(),
             organization: organization.into(),
             roles: held.roles,
             permissions: held.grants,
             until: held.until.map(|until| milliseconds(until) / 1000),
+            is_machine: false,
             epochs,
         }
     }

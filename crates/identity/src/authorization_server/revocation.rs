@@ -40,7 +40,7 @@ impl AuthorizationServer {
             if known.family.client != id {
                 return Err(others());
             }
-            let mut transaction = self.store.begin().await?;
+            let mut transaction = self.store.everywhere().begin().await?;
             family::end_family(&mut transaction, &known.family.id).await?;
             let details = json!({ "client": id, "grant": known.family.id });
             self.ended(transaction, &known.family.user, &known.family.user, details, visit).await
@@ -52,7 +52,7 @@ impl AuthorizationServer {
             if text("client_id") != id {
                 return Err(others());
             }
-            let mut transaction = self.store.begin().await?;
+            let mut transaction = self.store.everywhere().begin().await?;
             TokenEpochs::advance(&mut transaction, text("jti")).await?;
             let details = json!({ "client": id, "token": text("jti") });
             self.ended(transaction, text("sub"), text("sub"), details, visit).await
@@ -66,7 +66,7 @@ impl AuthorizationServer {
             Revoked::Person(who) => self.accounts.resolve(who).await?.as_str().to_owned(),
             Revoked::Organization(which) => self.accounts.organization(which).await?.id.as_str().to_owned(),
         };
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let kind = match what {
             Revoked::Token(_) => "token",
             Revoked::Authorization(_) => {

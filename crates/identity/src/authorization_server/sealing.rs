@@ -36,7 +36,11 @@ impl Sealing {
         Ok(format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(whole)))
     }
 
-    pub(crate) fn open(&self, about: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    pub(crate) fn open(
+        &self,
+        about: impl AsRef<[u8]>,
+        sealed: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, TokenError> {
         let encoded = sealed.strip_prefix(VERSION).ok_or(TokenError::Sealed)?;
         let whole = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Sealed)?;
         let (nonce, rest) = whole.split_at_checked(NONCE_LEN).ok_or(TokenError::Sealed)?;
@@ -76,6 +80,25 @@ fn derived(secret: &SecretString, purpose: &[u8]) -> Result<Zeroizing<[u8; 32]>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::wycheproof::{hex, load, tests};
+
+    /// Project Wycheproof's vectors. Keys and nonces of other lengths than ours open nothing.
+    #[test]
+    fn aes_gcm() {
+        let Some(vectors) = load("aes_gcm_test.json") else { return };
+        let mut opened = 0;
+        for (group, test) in tests(&vectors) {
+            let sealed = ["iv", "ct", "tag"].map(|part| hex(&test[part])).concat();
+            let sealed = format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(sealed));
+            let key = RandomizedNonceKey::new(&AES_256_GCM, &hex(&test["key"]));
+            let plain = key.ok().and_then(|key| Sealing(key).open(hex(&test["aad"]), &sealed).ok());
+            let is_ours = group["keySize"] == 256 && group["ivSize"] == 96;
+            let expected = (is_ours && test["result"] == "valid").then(|| hex(&test["msg"]));
+            assert_eq!(plain.as_ref().map(|plain| plain.as_slice()), expected.as_deref(), "{test}");
+            opened += usize::from(plain.is_some());
+        }
+        assert_eq!(opened, 39);
+    }
 
     #[test]
     fn what_is_sealed_opens_with_its_secret_and_as_what_it_was() {

@@ -1,7 +1,7 @@
 //! The authorization server of one store: its keys, its settings, and what goes on in its background.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -16,8 +16,16 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{TokenError, epochs::TokenEpochs, key_ring::KeyRing, sealing::Sealing};
-use crate::{IdentityError, account::Accounts, dpop::DpopProofs, key_source::KeySource, session::moment};
+use super::{
+    TokenError,
+    epochs::TokenEpochs,
+    key_ring::{KeyRing, SigningKeys},
+    sealing::Sealing,
+};
+use crate::{
+    IdentityError, Spent, Together, account::Accounts, dpop::DpopProofs, key_source::KeySource,
+    session::moment,
+};
 
 /// How often what other gateways revoke is read.
 const FOLLOW: Duration = Duration::from_millis(500);
@@ -39,6 +47,8 @@ pub struct AuthorizationServer {
     pub(crate) own: Arc<OwnTokens>,
     pub(crate) proofs: DpopProofs,
     settings: ArcSwap<Tokens>,
+    /// What other gateways have seen.
+    together: OnceLock<Arc<dyn Together>>,
 }
 
 /// What verifies the tokens: the published keys, and what has been revoked.
@@ -74,6 +84,7 @@ impl AuthorizationServer {
             accounts: Arc::clone(accounts),
             proofs: DpopProofs::new(Some(own.nonce_key.clone())),
             settings: ArcSwap::new(Arc::clone(settings)),
+            together: OnceLock::new(),
             store,
             sealing,
             own,
@@ -87,6 +98,19 @@ impl AuthorizationServer {
     pub fn reconfigure(&self, config: &Config) {
         if let Some(tokens) = config.tokens.as_ref().filter(|tokens| self.own.check(tokens).is_ok()) {
             self.settings.store(Arc::clone(tokens));
+        }
+    }
+
+    /// From now on proofs count once for all gateways that share this memory.
+    pub fn remember_with(&self, together: Arc<dyn Together>) {
+        // INVARIANT: a process has one such memory; a second one would change nothing.
+        let _ = self.together.set(together);
+    }
+
+    pub(crate) async fn is_used_elsewhere(&self, spent: &Spent) -> bool {
+        match self.together.get() {
+            Some(together) => together.use_once(spent).await == Some(false),
+            None => false,
         }
     }
 
@@ -105,6 +129,11 @@ impl AuthorizationServer {
         self.own.keys.document()
     }
 
+    /// How the keys stand in the store.
+    pub async fn signing_keys(&self) -> Result<SigningKeys, TokenError> {
+        self.own.keys.standing(&self.settings()).await
+    }
+
     /// Does with the keys what is due at a moment. The server does so by itself every few seconds.
     pub async fn rotate_keys_at(&self, now: SystemTime) -> Result<(), TokenError> {
         self.own.keys.maintain(&self.settings(), now).await
@@ -119,7 +148,7 @@ impl AuthorizationServer {
         // A code that is used a second time is still known for a while: it ends what came of it.
         let before = moment::now().saturating_sub(moment::span(Duration::from_hours(1)));
         for sql in ENDED {
-            self.store.execute(Statement::new(sql).integer(before)).await?;
+            self.store.everywhere().execute(Statement::new(sql).integer(before)).await?;
         }
         TokenEpochs::tidy(&self.store).await
     }

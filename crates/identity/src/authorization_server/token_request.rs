@@ -9,6 +9,7 @@ use http::{HeaderMap, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use smallvec::smallvec;
 use subtle::ConstantTimeEq;
 
 use super::{
@@ -114,7 +115,7 @@ impl AuthorizationServer {
         }
         let client = client::authenticate(&tokens, &request.client)?;
         let bound = Bound { dpop: client.dpop, certificate: client.certificate_bound };
-        let binding = self.binding(&tokens, bound, proofs)?;
+        let binding = self.binding(&tokens, bound, proofs).await?;
         match &request.grant {
             Grant::AuthorizationCode { code, redirect_uri, verifier } => {
                 let code = (code, redirect_uri.as_str(), verifier);
@@ -136,7 +137,7 @@ impl AuthorizationServer {
     }
 
     /// What the tokens will be bound to (RFC 9449, section 5; RFC 8705, section 3).
-    pub(crate) fn binding(
+    pub(crate) async fn binding(
         &self,
         tokens: &Tokens,
         bound: Bound,
@@ -147,17 +148,27 @@ impl AuthorizationServer {
             let url = format!("{}/token", tokens.endpoints);
             let uri: Uri = url.parse().map_err(|_| TokenError::Cryptography)?;
             let authority = uri.authority().map_or("", http::uri::Authority::as_str);
-            let target = (uri.scheme_str().unwrap_or_default(), authority, uri.path());
-            let proven = ProvenRequest { method: "POST", target, token: None, key: None };
-            let key = self.proofs.check(proofs.headers, &proven, Dpop::default(), SystemTime::now());
+            let origins = smallvec![(uri.scheme_str().unwrap_or_default(), authority)];
+            let proven = ProvenRequest { method: "POST", origins, path: uri.path(), token: None, key: None };
+            let policy = Dpop { nonce: tokens.dpop_nonce, ..Dpop::default() };
+            let now = SystemTime::now();
+            let key = self.proofs.check(proofs.headers, &proven, &policy, now);
             let key = key.map_err(|error| match error {
+                DpopError::Nonce => match self.proofs.nonce(now) {
+                    Some(nonce) => TokenError::DpopNonce(nonce),
+                    None => TokenError::Cryptography,
+                },
                 DpopError::Missing => {
                     TokenError::refused(OAuthError::InvalidDpopProof, "this client must prove a key (DPoP)")
                 }
                 DpopError::NoRoom => TokenError::NoRoom,
                 error => TokenError::refused(OAuthError::InvalidDpopProof, error.to_string()),
             })?;
-            binding.dpop_key = Some(key);
+            if self.is_used_elsewhere(&key.spent).await {
+                let why = DpopError::Replay.to_string();
+                return Err(TokenError::refused(OAuthError::InvalidDpopProof, why));
+            }
+            binding.dpop_key = Some(key.thumbprint);
         }
         if bound.certificate {
             let certificate = proofs.certificate.ok_or_else(|| {
@@ -187,8 +198,8 @@ impl AuthorizationServer {
         if known.family.client != client.id.as_str() {
             return Err(unknown());
         }
-        let subject = self.person(&known.family.user, &known.family.organization).await?;
-        let mut transaction = self.store.begin().await?;
+        let subject = self.person(&known.family).await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         person::enter(&known.family.user, &mut transaction).await?;
         if known.is_used {
             self.end_reused(&known.family, visit, transaction).await?;
@@ -243,8 +254,8 @@ impl AuthorizationServer {
         let family = &known.family;
         let scope = family.scope.narrowed(scope)?.within(&client.scopes)?;
         let resources = part_of(&family.resources, resources)?;
-        let subject = self.person(&family.user, &family.organization).await?;
-        let mut transaction = self.store.begin().await?;
+        let subject = self.person(family).await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         person::enter(&family.user, &mut transaction).await?;
         let turn = self.turn(tokens, &known, &mut transaction).await?;
         let Turn::Next(next) = turn else {
@@ -289,7 +300,7 @@ impl AuthorizationServer {
             resources: issued.resources,
             session: Some(&family.session),
             family: Some(&family.id),
-            authenticated_at: Some(family.authenticated_at),
+            authentication: family.authentication.claims(),
             binding: issued.binding,
             actor: None,
             latest: None,
@@ -321,7 +332,7 @@ impl AuthorizationServer {
             subject: &family.user,
             client: &family.client,
             session: &family.session,
-            authenticated_at: family.authenticated_at,
+            authentication: family.authentication,
             nonce: &known.nonce,
             email: family.scope.names("email").then_some(&profile.email),
             name: family.scope.names("profile").then_some(&profile.name),

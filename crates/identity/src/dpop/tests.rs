@@ -5,13 +5,16 @@ use bartizan_config::Dpop;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use super::{DpopError, DpopProofs, ProvenRequest, base64_sha256, is_target, seconds};
+use super::{
+    DpopError, DpopProofs, NonceMaker, ProofMemory, ProvenRequest, ROOM, base64_sha256, is_target, seconds,
+};
 use crate::tests::issuer::Issuer;
 
 const TOKEN: &[u8] = b"token";
 
-fn request() -> ProvenRequest<'static> {
-    ProvenRequest { method: "POST", target: ("https", "shop.test", "/orders"), token: Some(TOKEN), key: None }
+fn request<'a>() -> ProvenRequest<'a> {
+    let origins = smallvec::smallvec![("https", "shop.test")];
+    ProvenRequest { method: "POST", origins, path: "/orders", token: Some(TOKEN), key: None }
 }
 
 fn claims(now: SystemTime) -> Value {
@@ -34,6 +37,17 @@ fn signed(issuer: &Issuer, claims: &Value) -> String {
     issuer.sign(&header.to_string(), &claims.to_string())
 }
 
+/// The thumbprint of the key, where the proof counts.
+fn check(
+    proofs: &DpopProofs,
+    headers: &HeaderMap,
+    request: &ProvenRequest<'_>,
+    policy: &Dpop,
+    now: SystemTime,
+) -> Result<String, DpopError> {
+    proofs.check(headers, request, policy, now).map(|proven| proven.thumbprint)
+}
+
 fn key() -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, b"nonces")
 }
@@ -44,7 +58,7 @@ fn a_proof_is_for_one_request_and_one_token() {
     for issuer in [Issuer::ed25519("k"), Issuer::p256("k"), Issuer::rs256("k")] {
         let proofs = DpopProofs::new(Some(key()));
         let check = |claims: &Value| {
-            proofs.check(&headers(&[&signed(&issuer, claims)]), &request(), Dpop::default(), now)
+            check(&proofs, &headers(&[&signed(&issuer, claims)]), &request(), &Dpop::default(), now)
         };
         let mut thumbprints = (0..2).map(|_| check(&claims(now)).unwrap());
         assert_eq!(thumbprints.next(), thumbprints.next(), "the same key has the same thumbprint");
@@ -75,7 +89,7 @@ fn a_proof_counts_once() {
     let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
     let claims = claims(now);
     let proof = signed(&issuer, &claims);
-    let check = |proof: &str, at| proofs.check(&headers(&[proof]), &request(), Dpop::default(), at);
+    let check = |proof: &str, at| check(&proofs, &headers(&[proof]), &request(), &Dpop::default(), at);
     check(&proof, now).unwrap();
     assert_eq!(check(&proof, now), Err(DpopError::Replay));
     assert_eq!(check(&proof, now + Duration::from_mins(1)), Err(DpopError::Replay));
@@ -91,7 +105,7 @@ fn a_proof_by_another_key_takes_no_room() {
     let proof = signed(&issuer, &claims(now));
     let check = |key| {
         let request = ProvenRequest { key, ..request() };
-        proofs.check(&headers(&[&proof]), &request, Dpop::default(), now)
+        check(&proofs, &headers(&[&proof]), &request, &Dpop::default(), now)
     };
     assert_eq!(check(Some("another")), Err(DpopError::OtherKey));
     let thumbprint = check(None).expect("it was not used up");
@@ -106,7 +120,7 @@ fn a_nonce_of_the_gateway_keeps_proofs_from_being_made_beforehand() {
     let check = |nonce: Option<&str>, at: SystemTime| {
         let mut claims = claims(at);
         claims["nonce"] = nonce.into();
-        proofs.check(&headers(&[&signed(&issuer, &claims)]), &request(), policy, at)
+        check(&proofs, &headers(&[&signed(&issuer, &claims)]), &request(), &policy, at)
     };
     assert_eq!(check(None, now), Err(DpopError::Nonce));
     assert_eq!(check(Some("invented"), now), Err(DpopError::Nonce));
@@ -120,9 +134,25 @@ fn a_nonce_of_the_gateway_keeps_proofs_from_being_made_beforehand() {
 }
 
 #[test]
+fn a_proof_may_be_for_any_of_the_origins_that_are_configured() {
+    let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
+    let check = |url: &str| {
+        let origins = smallvec::smallvec![("https", "api.shop.test"), ("http", "localhost:8080")];
+        let mut claims = claims(now);
+        claims["htu"] = url.into();
+        let headers = headers(&[&signed(&issuer, &claims)]);
+        check(&proofs, &headers, &ProvenRequest { origins, ..request() }, &Dpop::default(), now).map(drop)
+    };
+    assert_eq!(check("https://api.shop.test/orders"), Ok(()));
+    assert_eq!(check("http://localhost:8080/orders"), Ok(()));
+    assert_eq!(check("https://shop.test/orders"), Err(DpopError::Target), "what the request says itself");
+    assert_eq!(check("http://api.shop.test/orders"), Err(DpopError::Target));
+}
+
+#[test]
 fn what_is_no_proof() {
     let (now, issuer, proofs) = (SystemTime::now(), Issuer::ed25519("k"), DpopProofs::new(None));
-    let check = |values: &[&str]| proofs.check(&headers(values), &request(), Dpop::default(), now);
+    let check = |values: &[&str]| check(&proofs, &headers(values), &request(), &Dpop::default(), now);
     let with = |header: &Value| issuer.sign(&header.to_string(), &claims(now).to_string());
     let good = signed(&issuer, &claims(now));
     assert_eq!(check(&[]), Err(DpopError::Missing));
@@ -169,4 +199,50 @@ fn targets_are_compared_as_urls() {
         assert_eq!(is_target(url, target), expected, "{url}");
     }
     assert!(is_target("http://shop.test", ("http", "shop.test:80", "")));
+}
+
+/// The proofs of RFC 9449, sections 4.1 and 7.1, and the thumbprint of their key in section 6.1.
+#[test]
+fn examples_of_rfc_9449() {
+    const HEADER: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZ\
+         OXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIs\
+         ImNydiI6IlAtMjU2In19";
+    const KEY: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    // A gateway of that summer.
+    let used = ProofMemory::since(1_562_262_000, ROOM);
+    let proofs = DpopProofs { used, nonces: NonceMaker::new(None) };
+    let check = |payload: &str, signature: &str, request: &ProvenRequest<'_>, now| {
+        proofs.check(
+            &headers(&[&format!("{HEADER}.{payload}.{signature}")]),
+            request,
+            Dpop::default(),
+            at(now),
+        )
+    };
+    let payload = "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rv\
+         a2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ";
+    let signature = "2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
+    let request = ProvenRequest {
+        method: "POST",
+        target: ("https", "server.example.com", "/token"),
+        token: None,
+        key: None,
+    };
+    assert_eq!(check(payload, signature, &request, 1_562_262_616).as_deref(), Ok(KEY));
+    assert_eq!(check(payload, signature, &request, 1_562_262_617), Err(DpopError::Replay));
+
+    let payload = "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9w\
+         cm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlp\
+         S0NBcWtzbVFFbyJ9";
+    let signature = "2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
+    let request = ProvenRequest {
+        method: "GET",
+        target: ("https", "resource.example.org", "/protectedresource"),
+        token: Some(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"),
+        key: Some(KEY),
+    };
+    let other = ProvenRequest { token: Some(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxV"), ..request };
+    assert_eq!(check(payload, signature, &other, 1_562_262_620), Err(DpopError::TokenHash));
+    assert_eq!(check(payload, signature, &request, 1_562_262_620).as_deref(), Ok(KEY));
 }

@@ -14,10 +14,13 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
 use super::{Errand, OpenIdError, Proven, discovery::Metadata, id_token::Expected};
-use crate::{IdentityError, key_source::KeySource, token::json};
+use crate::{IdentityError, key::KeySet, key_source::KeySource, token::json};
 
 /// How long any answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a login waits for keys that the provider has begun to sign with: a little longer than the schedule of keys rests
+/// after a fetch.
+const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(12);
 /// How long what a provider says about itself is believed.
 const METADATA_LASTS: Duration = Duration::from_hours(1);
 /// How often its keys are fetched again.
@@ -31,6 +34,7 @@ pub struct OpenIdProvider {
     settings: Settings,
     client: Client,
     known: Mutex<Option<Known>>,
+    patience_for_keys: Duration,
 }
 
 /// What it said about itself last, and its keys.
@@ -62,7 +66,17 @@ impl OpenIdProvider {
         let builder = if settings.issuer.starts_with("https:") { builder } else { builder.no_proxy() };
         let client =
             builder.build().map_err(|source| IdentityError::Client { provider: provider(), source })?;
-        Ok(Self { settings: settings.clone(), client, known: Mutex::new(None) })
+        Ok(Self {
+            settings: settings.clone(),
+            client,
+            known: Mutex::new(None),
+            patience_for_keys: PATIENCE_FOR_KEYS,
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn impatient(self) -> Self {
+        Self { patience_for_keys: Duration::ZERO, ..self }
     }
 
     /// How it is configured.
@@ -108,15 +122,23 @@ impl OpenIdProvider {
         let code = answer.code.ok_or(OpenIdError::Stray)?;
         let token = self.redeem(&known.metadata, code, &errand.code_verifier(name)).await?;
         let _ = timeout(PATIENCE, known.keys.wait_ready()).await;
-        let keys = known.keys.keys();
-        let keys = keys.as_ref().ok_or(OpenIdError::NoKeysYet)?;
         let nonce = errand.nonce(name);
         let Settings { issuer, client_id, .. } = &self.settings;
-        let checked = Expected { issuer, client_id, nonce: &nonce }.check(&token, keys, SystemTime::now());
-        if matches!(checked, Err(OpenIdError::IdToken(crate::InvalidReason::UnknownKey))) {
-            known.keys.request_refresh();
+        let check = |keys: &KeySet| {
+            Expected { issuer, client_id, nonce: &nonce }.check(&token, keys, SystemTime::now())
+        };
+        let keys = known.keys.keys().clone().ok_or(OpenIdError::NoKeysYet)?;
+        let checked = check(&keys);
+        if !matches!(checked, Err(OpenIdError::IdToken(crate::InvalidReason::UnknownKey))) {
+            return checked;
         }
-        checked
+        // The provider may have begun to sign with another key. The token came from it directly, and the schedule of the
+        // keys keeps this from being done often.
+        known.keys.request_refresh();
+        match timeout(self.patience_for_keys, known.keys.wait_after(&keys)).await {
+            Ok(later) => check(&later),
+            Err(_) => checked,
+        }
     }
 
     /// The ID token for a code (section 3.1.3).

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bartizan_config::{Config, Source, StoreLocation};
@@ -29,6 +29,8 @@ struct Said {
     /// The form and the `Authorization` of the last request for a token.
     form: Vec<(String, String)>,
     authorization: Option<String>,
+    keys: String,
+    keys_asked: usize,
 }
 
 struct Fake {
@@ -48,14 +50,21 @@ impl Fake {
             "token_endpoint": format!("{url}/token"),
             "jwks_uri": format!("{url}/jwks"),
         });
-        let said = Said { metadata, id_token: String::new(), form: Vec::new(), authorization: None };
+        let said = Said {
+            metadata,
+            id_token: String::new(),
+            form: Vec::new(),
+            authorization: None,
+            keys: jwks(&[&*issuer]),
+            keys_asked: 0,
+        };
         let said = Arc::new(Mutex::new(said));
-        let (keys, told) = (jwks(&[&*issuer]), Arc::clone(&said));
+        let told = Arc::clone(&said);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (keys, told) = (keys.clone(), Arc::clone(&told));
-                let service = service_fn(move |request| answer(request, keys.clone(), Arc::clone(&told)));
+                let told = Arc::clone(&told);
+                let service = service_fn(move |request| answer(request, Arc::clone(&told)));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
@@ -101,12 +110,15 @@ impl Fake {
 
 async fn answer(
     request: Request<Incoming>,
-    keys: String,
     told: Arc<Mutex<Said>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let text = match request.uri().path() {
         "/.well-known/openid-configuration" => told.lock().unwrap().metadata.to_string(),
-        "/jwks" => keys,
+        "/jwks" => {
+            let mut told = told.lock().unwrap();
+            told.keys_asked += 1;
+            told.keys.clone()
+        }
         _ => {
             let authorization = request.headers().get(header::AUTHORIZATION).cloned();
             let body = request.into_body().collect().await.unwrap().to_bytes();
@@ -157,7 +169,7 @@ async fn whoever_comes_back_is_who_the_provider_says() {
 #[tokio::test]
 async fn an_id_token_is_believed_only_if_all_of_it_fits() {
     let fake = Fake::start().await;
-    let (provider, errand) = (fake.provider(), Errand::begin("/").unwrap());
+    let (provider, errand) = (fake.provider().impatient(), Errand::begin("/").unwrap());
     let good = fake.claims(&errand);
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();
@@ -193,6 +205,31 @@ async fn an_id_token_is_believed_only_if_all_of_it_fits() {
     fake.say(with("email_verified", json!("true")));
     let proven = provider.complete(&errand, &fake.query(&errand)).await.unwrap();
     assert_eq!(proven.verified_email, None);
+}
+
+#[tokio::test]
+async fn a_login_with_a_key_that_the_provider_has_just_made_succeeds() {
+    let fake = Fake::start().await;
+    let (provider, errand) = (fake.provider(), Errand::begin("/").unwrap());
+    fake.say(fake.issuer.token(&fake.claims(&errand)));
+    provider.complete(&errand, &fake.query(&errand)).await.unwrap();
+    // Later, when keys may be fetched again.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    let next = Issuer::ed25519("two");
+    fake.said.lock().unwrap().keys = jwks(&[&*fake.issuer, &next]);
+    fake.say(next.token(&fake.claims(&errand)));
+    let proven = provider.complete(&errand, &fake.query(&errand)).await.unwrap();
+    assert_eq!(proven.subject, "248289761001");
+    // Right after that the provider is not pestered.
+    let provider = provider.impatient();
+    fake.say(Issuer::ed25519("three").token(&fake.claims(&errand)));
+    for _ in 0..3 {
+        let error = provider.complete(&errand, &fake.query(&errand)).await.unwrap_err();
+        assert!(matches!(error, OpenIdError::IdToken(InvalidReason::UnknownKey)), "{error}");
+    }
+    assert_eq!(fake.said.lock().unwrap().keys_asked, 2);
 }
 
 #[tokio::test]

@@ -37,6 +37,8 @@ impl fmt::Debug for CodeKey {
 pub enum CodePurpose {
     /// To prove a second factor at login or for a step-up.
     SecondFactor,
+    /// The same with a telephone.
+    Telephone,
     /// To confirm an e-mail address or telephone number.
     Contact,
     /// To set a new password.
@@ -44,9 +46,10 @@ pub enum CodePurpose {
 }
 
 impl CodePurpose {
-    fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::SecondFactor => "second-factor",
+            Self::Telephone => "telephone",
             Self::Contact => "contact",
             Self::PasswordReset => "password-reset",
         }

@@ -38,6 +38,8 @@ const SEEN: Duration = Duration::from_mins(5);
 const READ: &str = "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
     s.proven_at, s.methods, s.moved_at, s.address, s.client, u.factor_asked_at, \
     (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) AS factors, \
+    (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL \
+        AND f.kind NOT IN ('email', 'sms')) AS strong_factors, \
     r.role AS role, r.organization_id AS role_organization, r.scope AS role_scope, \
     r.expires_at AS role_expires_at, c.permissions AS role_permissions FROM sessions s \
     JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL \
@@ -78,6 +80,8 @@ pub(crate) struct LiveSession {
     pub(crate) methods: Methods,
     /// Whether the person has a second factor.
     pub(crate) has_second_factor: bool,
+    /// One that is enough where a role asks.
+    pub(crate) has_strong_factor: bool,
     /// By when the person must have one; `None`: nobody asks for it, or it is there.
     pub(crate) second_factor_due: Option<SystemTime>,
     /// Where the person was proven last.
@@ -137,28 +141,34 @@ impl LiveSessions {
 
     /// Asks the store, and notes there that the session is in use.
     pub(crate) async fn read(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, Unavailable> {
-        let session = match timeout(PATIENCE, self.find(digest)).await {
-            Ok(Ok(session)) => session,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a session cannot be looked up");
-                return Err(Unavailable);
-            }
-            Err(_) => {
-                tracing::error!(store = self.store.label(), "a session cannot be looked up in time");
-                return Err(Unavailable);
-            }
-        };
+        let session = self.look(digest).await?;
         if let Some(session) = &session {
             self.touch(session);
         }
         Ok(session)
     }
 
+    /// Asks the store.
+    pub(crate) async fn look(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, Unavailable> {
+        match timeout(PATIENCE, self.find(digest)).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a session cannot be looked up");
+                Err(Unavailable)
+            }
+            Err(_) => {
+                tracing::error!(store = self.store.label(), "a session cannot be looked up in time");
+                Err(Unavailable)
+            }
+        }
+    }
+
     async fn find(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, StoreError> {
         // INVARIANT: nobody closes the semaphore.
         let _place = self.look_ups.acquire().await.ok();
         let read = Instant::now();
-        let rows = self.store.rows(Statement::new(READ).text(digest.stored()).integer(now())).await?;
+        let rows =
+            self.store.everywhere().rows(Statement::new(READ).text(digest.stored()).integer(now())).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut session = LiveSession::of(first, read)?;
         for row in &rows {
@@ -173,7 +183,7 @@ impl LiveSessions {
     fn ask_for_second_factor(&self, session: &mut LiveSession, asked_at: Option<i64>) {
         let settings = self.second_factor.load();
         let asks = |binding: &Binding| settings.roles.iter().any(|asking| asking.as_str() == binding.name());
-        if session.has_second_factor || !session.bindings.iter().any(asks) {
+        if session.has_strong_factor || !session.bindings.iter().any(asks) {
             return;
         }
         if asked_at.is_none() {
@@ -223,7 +233,7 @@ impl LiveSessions {
         let store = self.store.clone();
         tokio::spawn(async move {
             let _place = place;
-            if let Err(error) = store.execute(note).await {
+            if let Err(error) = store.everywhere().execute(note).await {
                 tracing::warn!(%error, "the use of a session cannot be noted");
             }
         });
@@ -267,6 +277,7 @@ impl LiveSession {
             proven: moment(row.integer("proven_at")?),
             methods: Methods::of_stored(&row.text("methods")?),
             has_second_factor: row.integer("factors")? > 0,
+            has_strong_factor: row.integer("strong_factors")? > 0,
             second_factor_due: None,
             address: row.text("address")?,
             client: row.text("client")?,

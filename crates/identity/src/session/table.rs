@@ -20,6 +20,7 @@ use super::{
 use crate::{
     AuthenticationError, Identified, InvalidReason, Presented,
     identified::{Entitlements, Proof, Standing},
+    lease::Basis,
 };
 
 /// How many sessions are remembered.
@@ -111,7 +112,7 @@ impl SessionTable {
             let reason = InvalidReason::UnknownSession;
             return Err(AuthenticationError::Invalid { provider: self.name.clone(), reason });
         };
-        let identified = Arc::new(self.identify(&session));
+        let identified = Arc::new(self.identify(&session, (live, &unread.digest)));
         let expires = identified.expires.unwrap_or(session.expires);
         let known = Known {
             identified: Arc::clone(&identified),
@@ -124,7 +125,11 @@ impl SessionTable {
         Ok(identified)
     }
 
-    fn identify(&self, session: &LiveSession) -> Identified {
+    fn identify(
+        &self,
+        session: &LiveSession,
+        (live, digest): (&Arc<LiveSessions>, &SessionDigest),
+    ) -> Identified {
         let principal = Principal {
             id: PrincipalId::from(session.user.as_str()),
             kind: PrincipalKind::Session,
@@ -139,7 +144,14 @@ impl SessionTable {
         let identified =
             self.entitlements.identify_exactly(principal, standing, &held.grants, roles, Some(expires));
         let must_enrol = session.second_factor_due.is_some_and(|due| due <= SystemTime::now());
-        let proof = Proof { at: Some(session.proven), must_enrol, home: Some(Arc::new(session.home())) };
+        let basis = Basis::Session {
+            live: Arc::clone(live),
+            digest: *digest,
+            session: Box::new(session.clone()),
+            asked: session.read,
+        };
+        let home = Some(Arc::new(session.home()));
+        let proof = Proof { at: Some(session.proven), must_enrol, home, basis };
         Identified { proof, ..identified }
     }
 

@@ -14,7 +14,7 @@ use aws_lc_rs::{
 };
 use bartizan_config::{SignatureAlgorithm, SigningMaterial, VerifyingMaterial};
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice};
 use x509_parser::{prelude::FromDer, public_key::PublicKey, x509::SubjectPublicKeyInfo};
 
 use crate::key::check_rsa;
@@ -86,8 +86,8 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-fn shared(secret: &SecretString) -> Result<Box<hmac::Key>, SignatureKeyError> {
-    let bytes = secret.expose_secret().as_bytes();
+fn shared(secret: &SecretSlice<u8>) -> Result<Box<hmac::Key>, SignatureKeyError> {
+    let bytes = secret.expose_secret();
     if bytes.len() < SECRET {
         return Err(SignatureKeyError::ShortSecret(bytes.len()));
     }

@@ -94,8 +94,8 @@ impl LegacyTable {
         if !bool::from(signature.expected(key, head, content).as_ref().ct_eq(&signature.signature)) {
             return Err(InvalidReason::Signature.into());
         }
-        self.freshness.spend(client, nonce, created, now)?;
-        Ok(Authenticated { identified: Arc::clone(&client.identified), content: None })
+        let spent = self.freshness.spend(client, nonce, created, now)?;
+        Ok(Authenticated { identified: Arc::clone(&client.identified), content: None, spent })
     }
 }
 

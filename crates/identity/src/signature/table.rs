@@ -19,7 +19,7 @@ use super::{
     nonce::{Nonces, Use},
 };
 use crate::{
-    Authenticated, Identified, IdentityError, InvalidReason,
+    Authenticated, Identified, IdentityError, InvalidReason, Spent,
     identified::{Entitlements, Standing},
 };
 
@@ -123,8 +123,8 @@ impl SignatureTable {
         if !client.key.verify(&base, &signature.signature) {
             return Err(InvalidReason::Signature.into());
         }
-        self.freshness.spend(client, nonce, created, now)?;
-        Ok(Authenticated { identified: Arc::clone(&client.identified), content })
+        let spent = self.freshness.spend(client, nonce, created, now)?;
+        Ok(Authenticated { identified: Arc::clone(&client.identified), content, spent })
     }
 
     /// Refuses a signature that does not cover enough, and says what its content must be.
@@ -191,13 +191,18 @@ impl Freshness {
         nonce: Option<&str>,
         created: u64,
         now: u64,
-    ) -> Result<(), Refused> {
-        let Some(nonce) = nonce else { return Ok(()) };
+    ) -> Result<Option<Spent>, Refused> {
+        let Some(nonce) = nonce else { return Ok(None) };
         if !client.nonces.remembers(created) {
             return Err(InvalidReason::BeforeMemory.into());
         }
-        match client.nonces.spend(nonce, created.saturating_add(self.window), now, self.max_nonces) {
-            Use::First => Ok(()),
+        let until = created.saturating_add(self.window);
+        match client.nonces.spend(nonce, until, now, self.max_nonces) {
+            Use::First => {
+                let Principal { id, provider, .. } = &client.identified.principal;
+                let parts = ["signature", provider.as_str(), id.as_str(), nonce];
+                Ok(Some(Spent::new(&parts, until.saturating_sub(now), InvalidReason::Replay)))
+            }
             Use::Again => Err(InvalidReason::Replay.into()),
             Use::NoRoom => Err(Refused::NoRoom),
         }

@@ -4,6 +4,7 @@ mod policy;
 mod property;
 mod standards;
 mod upstream;
+mod wycheproof;
 
 use std::{
     path::{Path, PathBuf},
@@ -65,7 +66,7 @@ fn key(id: &str, algorithm: SignatureAlgorithm, material: VerifyingMaterial) -> 
 }
 
 fn shared_key(id: &str) -> SignatureKey {
-    key(id, SignatureAlgorithm::HmacSha256, VerifyingMaterial::Secret(SECRET.into()))
+    key(id, SignatureAlgorithm::HmacSha256, VerifyingMaterial::Secret(SECRET.as_bytes().to_vec().into()))
 }
 
 /// What accepts all that can be verified; tests narrow it.

@@ -77,7 +77,7 @@ async fn a_trail(location: &StoreLocation) {
 
 /// What is older than the retention goes when a gateway starts, and every ten minutes.
 async fn retention(location: &StoreLocation) {
-    let store = Store::open(location).await.unwrap();
+    let store = Store::open(location).await.unwrap().everywhere();
     let day = 86_400_000;
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     for (id, age) in [("0-old", 91 * day), ("0-young", 89 * day)] {
@@ -98,18 +98,19 @@ async fn retention(location: &StoreLocation) {
     panic!("what is older than 90 days is still there");
 }
 
+pub(crate) async fn stories(location: &StoreLocation) {
+    a_trail(location).await;
+    retention(location).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_trail_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    a_trail(&location).await;
-    retention(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_trail_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    a_trail(&location).await;
-    retention(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }

@@ -225,7 +225,7 @@ async fn roles_ask(location: &StoreLocation) {
 /// Proven long ago, proven again.
 async fn people_are_asked_again(location: &StoreLocation) {
     let node = Node::open(location).await;
-    let (accounts, store) = (&node.accounts, Store::open(location).await.unwrap());
+    let (accounts, store) = (&node.accounts, Store::open(location).await.unwrap().everywhere());
     node.person("again@shop.test", &[]).await;
     let token = node.log_in("again@shop.test").await;
     let age = async |token: &SessionToken| {
@@ -326,7 +326,7 @@ async fn second_factors_on_postgres() {
     second_factors(&server.url().parse().unwrap()).await;
 }
 
-async fn second_factors(location: &StoreLocation) {
+pub(crate) async fn second_factors(location: &StoreLocation) {
     a_first_administrator(location).await;
     an_app_and_paper(location).await;
     codes_by_mail(location).await;
@@ -350,7 +350,7 @@ async fn secrets_of_apps_are_sealed_by_the_key_of_the_configuration() {
     node.person("sealed@shop.test", &[]).await;
     let token = node.log_in("sealed@shop.test").await;
     let (app, _) = node.enrol(&token).await;
-    let secret = Store::open(&location).await.unwrap();
+    let secret = Store::open(&location).await.unwrap().everywhere();
     let secret = secret.row(Statement::new("SELECT secret FROM second_factors")).await.unwrap().unwrap();
     assert!(!secret.text("secret").unwrap().contains(app.0.base32().expose_secret()));
     let other = Node::open_with(&location, &with("b")).await;

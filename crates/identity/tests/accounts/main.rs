@@ -9,16 +9,21 @@
 
 mod api_keys;
 mod audit;
+#[path = "../../src/passkey/tests/authenticator.rs"]
+mod authenticator;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
 mod protection;
 mod roles;
 mod services;
+mod statements;
 mod tokens;
 
 mod factors;
 mod membership;
 mod messages;
+mod passkeys;
+mod telephones;
 
 use std::{
     sync::Arc,
@@ -181,6 +186,17 @@ async fn a_life(location: &StoreLocation) {
     }
     assert_eq!(node.accounts.sessions_of(Some(&ada.id)).await.unwrap().len(), 3);
 
+    // An operator ends one of them; nobody ends another's.
+    let ended = node.accounts.current_session(&fourth).await.unwrap().id;
+    let other = node.person("stranger@shop.test", &[]).await;
+    let theirs = node.accounts.revoke_session(ended.as_str(), Some(&other.id), "", &visit).await;
+    assert!(matches!(theirs, Err(AccountError::Missing(_))), "{theirs:?}");
+    node.enter(&fourth).await.unwrap();
+    node.accounts.revoke_session(ended.as_str(), None, OPERATOR, &visit).await.unwrap();
+    assert!(node.is_refused(&fourth).await);
+    let fourth = node.log_in("ada@shop.test").await;
+    node.accounts.delete_person(&who(&other), OPERATOR, &visit).await.unwrap();
+
     // Logout, another password, a closed account.
     node.accounts.log_out(&third, &visit).await.unwrap();
     assert!(node.is_refused(&third).await);
@@ -214,7 +230,7 @@ async fn a_life(location: &StoreLocation) {
     }
 }
 
-/// What one gateway ends, another refuses within a second.
+/// What one gateway ends, another refuses.
 async fn two_nodes(location: &StoreLocation) {
     let (one, other) = (Node::open(location).await, Node::open(location).await);
     let ada = one.person("two@shop.test", &[]).await;
@@ -234,26 +250,24 @@ async fn refused_soon(node: &Node, token: &SessionToken) {
         assert!(since.elapsed() < Duration::from_secs(10), "the end of a session was never heard of");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Twice what the period is: the machine may be busy.
-    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+}
+
+async fn stories(location: &StoreLocation) {
+    a_life(location).await;
+    two_nodes(location).await;
+    logins_at_once(location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_life_of_accounts_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    a_life(&location).await;
-    two_nodes(&location).await;
-    logins_at_once(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_life_of_accounts_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    a_life(&location).await;
-    two_nodes(&location).await;
-    logins_at_once(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }
 
 /// Logins of one person happen one after the other, also where the store has many writers. More than five at once would be

@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 use bartizan_config::StoreLocation;
 use bartizan_identity::{
     InvalidReason,
-    account::{AccountError, Authority, KeyOwner, NewBinding, RoleHolder, Visit},
+    account::{
+        AccountError, Authority, KeyFilter, KeyHolder, KeyOwner, MemberChange, NewBinding, NewService,
+        RoleHolder, Visit,
+    },
     authorization_server::OAuthError,
 };
 
@@ -86,20 +89,175 @@ async fn last_administrators(location: &StoreLocation) {
     accounts.delete_person(&who(&ada), OPERATOR, &visit).await.unwrap();
 }
 
+/// Whoever manages an organisation suspends its members, and takes them out of it; nowhere else, and nobody who may do more.
+async fn suspended_members(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit, operator) = (&node.accounts, Visit::default(), Authority::Operator);
+    for name in ["Paused Ltd", "Elsewhere Ltd"] {
+        accounts.create_organization(name, OPERATOR, &visit).await.unwrap();
+    }
+    let chief = node.person("paused-chief@shop.test", &[]).await;
+    let bob = node.person("paused-bob@shop.test", &[]).await;
+    node.bind("Paused Ltd", bound(&chief, "org_admin"), &operator).await.unwrap();
+    for organization in ["Paused Ltd", "Elsewhere Ltd"] {
+        node.bind(organization, bound(&bob, "viewer"), &operator).await.unwrap();
+    }
+    let token = node.log_in_for("paused-chief@shop.test", "Paused Ltd").await;
+    let session = accounts.current_session(&token).await.unwrap();
+    let chiefs = Authority::Manager(&session);
+    let (inside, outside) = (
+        node.log_in_for("paused-bob@shop.test", "Paused Ltd").await,
+        node.log_in_for("paused-bob@shop.test", "Elsewhere Ltd").await,
+    );
+    let of_bob = |organization: &str| KeyOwner::Person(who(&bob), Some(organization.into()));
+    let (_, key) = node.key(of_bob("Paused Ltd"), &["*"]).await;
+    assert!(node.enter(&inside).await.unwrap().principal.organization.is_some());
+    let change = async |person, change, authority: &Authority<'_>| {
+        accounts.change_member("Paused Ltd", &who(person), change, authority, &Visit::default()).await
+    };
+
+    change(&bob, MemberChange::Suspend("too eager"), &chiefs).await.unwrap();
+    assert_eq!(node.refusal(&key), Some(InvalidReason::KeyOwner));
+    let identified = node.enter(&inside).await.ok();
+    assert!(
+        identified.is_none_or(|identified| identified.grants.is_empty()),
+        "the session has nothing there"
+    );
+    assert_eq!(node.grants(&outside).await, "api_key:read metrics:read user:read", "elsewhere they stay");
+    let listed = accounts.members("Paused Ltd").await.unwrap();
+    let suspended: Vec<_> = listed.iter().filter(|member| member.suspended.is_some()).collect();
+    assert_eq!(suspended.len(), 1);
+    assert_eq!(suspended[0].email, bob.email);
+    let again = change(&bob, MemberChange::Suspend("again"), &chiefs).await;
+    assert!(matches!(again, Err(AccountError::Missing(_))), "{again:?}");
+    change(&bob, MemberChange::Resume, &chiefs).await.unwrap();
+    assert_eq!(node.refusal(&key), None);
+
+    // Not themselves, not whom they do not outrank, not with a reason that is none.
+    let themselves = change(&chief, MemberChange::Remove, &chiefs).await;
+    assert!(matches!(themselves, Err(AccountError::Forbidden(_))), "{themselves:?}");
+    node.bind("Paused Ltd", bound(&bob, "super_admin"), &operator).await.unwrap();
+    for forbidden in [MemberChange::Suspend("outranked"), MemberChange::Remove] {
+        let refused = change(&bob, forbidden, &chiefs).await;
+        assert!(matches!(refused, Err(AccountError::Forbidden(_))), "{refused:?}");
+    }
+    let silent = change(&bob, MemberChange::Suspend(" "), &operator).await;
+    assert!(matches!(silent, Err(AccountError::Invalid(_))), "{silent:?}");
+    // Nor are they given back what they do not have.
+    change(&bob, MemberChange::Suspend("by an operator"), &operator).await.unwrap();
+    let resumed = change(&bob, MemberChange::Resume, &chiefs).await;
+    assert!(matches!(resumed, Err(AccountError::Forbidden(_))), "{resumed:?}");
+
+    change(&bob, MemberChange::Remove, &operator).await.unwrap();
+    assert_eq!(node.refusal(&key), Some(InvalidReason::KeyOwner));
+    assert_eq!(accounts.members("Paused Ltd").await.unwrap().len(), 1);
+    assert_eq!(accounts.members("Elsewhere Ltd").await.unwrap().len(), 1);
+    let trail = accounts.audit(1000).await.unwrap();
+    for (action, outcome) in [
+        ("member.suspend", "done"),
+        ("member.resume", "done"),
+        ("member.remove", "done"),
+        ("member.suspend", "refused"),
+        ("member.remove", "refused"),
+    ] {
+        let is_there = trail.iter().any(|entry| entry.action == action && entry.outcome == outcome);
+        assert!(is_there, "{action} {outcome}");
+    }
+}
+
+/// Whoever manages one organisation names what is another's: they neither see nor change it, on either database.
+async fn foreign_managers(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit, operator) = (&node.accounts, Visit::default(), Authority::Operator);
+    let mine = accounts.create_organization("Foreign Mine", OPERATOR, &visit).await.unwrap().id;
+    let theirs = accounts.create_organization("Foreign Theirs", OPERATOR, &visit).await.unwrap().id;
+    let chief = node.person("foreign-chief@shop.test", &[]).await;
+    let member = node.person("foreign-member@shop.test", &[]).await;
+    node.bind("Foreign Mine", bound(&chief, "org_admin"), &operator).await.unwrap();
+    node.bind("Foreign Theirs", bound(&member, "viewer"), &operator).await.unwrap();
+    // They hold a key there, too, from a time when they belonged to it.
+    node.bind("Foreign Theirs", bound(&chief, "viewer"), &operator).await.unwrap();
+    let (key, _) =
+        node.key(KeyOwner::Person(who(&chief), Some("Foreign Theirs".into())), &["user:read"]).await;
+    let theirs = theirs.as_str();
+    let custom = ["tickets:read".to_owned()];
+    accounts.create_custom_role(theirs, "desk", &custom, &operator, &visit).await.unwrap();
+    let new = NewService { organization: theirs.into(), name: "robot".into(), permissions: Vec::new() };
+    let (service, _) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+    let before = standing(&node, theirs).await;
+
+    let token = node.log_in_for("foreign-chief@shop.test", "Foreign Mine").await;
+    let session = accounts.current_session(&token).await.unwrap();
+    let (chiefs, holder) = (Authority::Manager(&session), KeyHolder::of(&session));
+    let refused = |result: Result<(), AccountError>, what: &str| {
+        let is_refused = matches!(result, Err(AccountError::Forbidden(_) | AccountError::Missing(_)));
+        assert!(is_refused, "{what}: {result:?}");
+    };
+    for change in [MemberChange::Suspend("mine"), MemberChange::Resume, MemberChange::Remove] {
+        for organization in [theirs, mine.as_str()] {
+            let changed = accounts.change_member(organization, &who(&member), change, &chiefs, &visit).await;
+            refused(changed, "a member");
+        }
+    }
+    for (role, holder) in
+        [("viewer", RoleHolder::Person(who(&member))), ("user", RoleHolder::Service(service.id.clone()))]
+    {
+        for organization in [theirs, mine.as_str()] {
+            let new =
+                NewBinding { holder: holder.clone(), role: role.into(), scope: Vec::new(), expires: None };
+            refused(node.bind(organization, new, &chiefs).await, "a binding");
+            let gone = accounts.unbind_role(organization, &holder, role, &chiefs, &visit).await;
+            refused(gone, "a binding");
+        }
+    }
+    for organization in [theirs, mine.as_str()] {
+        let gone = accounts.delete_custom_role(organization, "desk", &chiefs, &visit).await;
+        refused(gone.map(|_| ()), "a role");
+    }
+    let made = accounts.create_custom_role(theirs, "other", &["user:read".to_owned()], &chiefs, &visit).await;
+    refused(made.map(|_| ()), "a role");
+    assert!(accounts.own_api_keys(holder, None).await.unwrap().is_empty());
+    refused(accounts.api_key(&key.id, Some(holder)).await.map(|_| ()), "a key");
+    let rotated = accounts.rotate_api_key(&key.id, Some(holder), Duration::ZERO, "", &visit).await;
+    refused(rotated.map(|_| ()), "a key");
+    let suspended = accounts.suspend_api_key(&key.id, Some(holder), Some("mine"), "", &visit).await;
+    refused(suspended.map(|_| ()), "a key");
+    let revoked = accounts.revoke_api_key(&key.id, Some(holder), "", &visit).await;
+    refused(revoked.map(|_| ()), "a key");
+    assert!(accounts.invitations(&token).await.unwrap().is_empty());
+    assert_eq!(standing(&node, theirs).await, before);
+}
+
+/// What an organisation has.
+async fn standing(node: &Node, organization: &str) -> String {
+    let accounts = &node.accounts;
+    let keys = KeyFilter { organization: Some(organization.into()), ..KeyFilter::default() };
+    format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        accounts.members(organization).await.unwrap(),
+        accounts.bindings(organization).await.unwrap(),
+        accounts.custom_roles(organization).await.unwrap(),
+        accounts.services(Some(organization)).await.unwrap(),
+        accounts.api_keys(&keys).await.unwrap(),
+    )
+}
+
+pub(crate) async fn stories(location: &StoreLocation) {
+    removed_members(location).await;
+    removed_clients(location).await;
+    last_administrators(location).await;
+    suspended_members(location).await;
+    foreign_managers(location).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn membership_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    removed_members(&location).await;
-    removed_clients(&location).await;
-    last_administrators(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn membership_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    removed_members(&location).await;
-    removed_clients(&location).await;
-    last_administrators(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }

@@ -217,22 +217,22 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     assert!(matches!(late, Err(AccountError::Link)));
 }
 
+pub(crate) async fn stories(location: &StoreLocation) {
+    strangers_sign_up(location).await;
+    people_help_themselves(location).await;
+    people_are_invited(location).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
-    strangers_sign_up(&location).await;
-    people_help_themselves(&location).await;
-    people_are_invited(&location).await;
+    stories(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_on_postgres() {
     let server = PostgresServer::start();
-    let location: StoreLocation = server.url().parse().unwrap();
-    strangers_sign_up(&location).await;
-    people_help_themselves(&location).await;
-    people_are_invited(&location).await;
+    stories(&server.url().parse().unwrap()).await;
 }
 
 #[tokio::test]

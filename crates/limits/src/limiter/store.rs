@@ -1,6 +1,6 @@
 //! The store that gateways share, in the mode that the configuration names.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bartizan_config::SharedMode;
 
@@ -27,11 +27,15 @@ impl Store {
         }
     }
 
-    /// Also says whether Redis was asked.
-    pub(super) async fn decide(&self, charges: &[Charge<'_>]) -> Result<(Decision, bool), LimitsError> {
+    /// For a request that has `waited` so long for an earlier decision. Also says whether Redis was asked.
+    pub(super) async fn decide(
+        &self,
+        waited: Duration,
+        charges: &[Charge<'_>],
+    ) -> Result<(Decision, bool), LimitsError> {
         match self {
-            Self::Exact(store) => store.decide(charges).await.map(|decision| (decision, true)),
-            Self::Leased(store) => store.decide(charges).await,
+            Self::Exact(store) => store.decide_after(waited, charges).await.map(|decision| (decision, true)),
+            Self::Leased(store) => store.decide_after(waited, charges).await,
         }
     }
 

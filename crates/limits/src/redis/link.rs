@@ -17,7 +17,7 @@ use redis::{
     Cmd, RedisError, RedisResult, Value, aio::MultiplexedConnection, cluster_async::ClusterConnection,
 };
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     task::JoinHandle,
     time::{Instant, interval_at, sleep, timeout},
 };
@@ -39,6 +39,8 @@ const DOUBTS: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Link {
     presence: Arc<ArcSwap<Presence>>,
+    /// Whether there has ever been a connection.
+    reached: watch::Receiver<bool>,
     timeout: Duration,
     keeper: JoinHandle<()>,
 }
@@ -54,18 +56,31 @@ impl Link {
     /// Returns at once; must be called inside a tokio runtime, on which the connection is kept.
     pub(super) fn keep(endpoint: Endpoint, timeout: Duration) -> Self {
         let presence = Arc::new(ArcSwap::from_pointee(Presence::Absent("still connecting".into())));
-        let keeper = tokio::spawn(keep(endpoint, Arc::clone(&presence)));
-        Self { presence, timeout, keeper }
+        let (reaches, reached) = watch::channel(false);
+        let keeper = tokio::spawn(keep(endpoint, Arc::clone(&presence), reaches));
+        Self { presence, reached, timeout, keeper }
+    }
+
+    pub(super) fn was_reached(&self) -> bool {
+        *self.reached.borrow()
+    }
+
+    /// Waits for the first connection.
+    pub(super) async fn reached(&self) {
+        // An error means that nobody tries any more.
+        let _ = self.reached.clone().wait_for(|reached| *reached).await;
     }
 
     pub(super) fn is_connected(&self) -> bool {
         matches!(**self.presence.load(), Presence::Connected(_))
     }
 
-    /// Does `work` on the connection, for as long as a decision may take, and reads the answer. A connection that
-    /// brought an answer nobody can read is not used any more: the next ones may belong to other questions.
+    /// Does `work` on the connection, for as long as a decision may take that has `waited` so long before, and reads the
+    /// answer. A connection that brought an answer nobody can read is not used any more: the next ones may belong to other
+    /// questions.
     pub(super) async fn ask<W, T>(
         &self,
+        waited: Duration,
         work: impl FnOnce(Connection) -> W,
         read: impl FnOnce(Value) -> Result<T, LimitsError>,
     ) -> Result<T, LimitsError>
@@ -76,7 +91,12 @@ impl Link {
             Presence::Connected(connected) => Arc::clone(connected),
             Presence::Absent(cause) => return Err(LimitsError::NotConnected(Arc::clone(cause))),
         };
-        match timeout(self.timeout, work(connected.connection.clone())).await {
+        let left = self.timeout.saturating_sub(waited);
+        if left.is_zero() {
+            // It was not asked, so it has not failed to answer.
+            return Err(LimitsError::TimedOut(self.timeout));
+        }
+        match timeout(left, work(connected.connection.clone())).await {
             Ok(Ok(value)) => {
                 connected.answered();
                 read(value).inspect_err(|_| connected.lost.notify_one())
@@ -195,7 +215,7 @@ impl Connected {
     }
 }
 
-async fn keep(endpoint: Endpoint, presence: Arc<ArcSwap<Presence>>) {
+async fn keep(endpoint: Endpoint, presence: Arc<ArcSwap<Presence>>, reaches: watch::Sender<bool>) {
     let mut pause = PAUSES.0;
     let mut told = None;
     loop {
@@ -203,7 +223,7 @@ async fn keep(endpoint: Endpoint, presence: Arc<ArcSwap<Presence>>) {
             Ok(connection) => {
                 tracing::info!(redis = %endpoint, "connected");
                 let began = Instant::now();
-                let cause = serve(&endpoint, connection, &presence).await;
+                let cause = serve(&endpoint, connection, &presence, &reaches).await;
                 tracing::warn!(redis = %endpoint, %cause, "connection lost");
                 told = None;
                 presence.store(Arc::new(Presence::Absent(cause)));
@@ -226,10 +246,16 @@ async fn keep(endpoint: Endpoint, presence: Arc<ArcSwap<Presence>>) {
 }
 
 /// Offers the connection until it is lost, and says why it was.
-async fn serve(endpoint: &Endpoint, connection: Connection, presence: &ArcSwap<Presence>) -> Arc<str> {
+async fn serve(
+    endpoint: &Endpoint,
+    connection: Connection,
+    presence: &ArcSwap<Presence>,
+    reaches: &watch::Sender<bool>,
+) -> Arc<str> {
     let mut connected = Arc::new(Connected::new(connection));
     loop {
         presence.store(Arc::new(Presence::Connected(Arc::clone(&connected))));
+        reaches.send_replace(true);
         match connected.watch().await {
             Fate::Lost(cause) => return cause,
             Fate::Doubtful => {

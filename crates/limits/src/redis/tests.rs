@@ -53,7 +53,7 @@ impl Frozen {
             command.arg(argument);
         });
         let query = async |mut connection: Connection| connection.query(&command).await;
-        self.store.shared.link.ask(query, Ok).await.unwrap()
+        self.store.shared.link.ask(Duration::ZERO, query, Ok).await.unwrap()
     }
 
     pub(crate) async fn set_clock(&self, microseconds: u64) {

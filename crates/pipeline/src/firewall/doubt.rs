@@ -1,12 +1,14 @@
-//! Exclusions that exclude nothing: they name a rule that is not there, which is probably not what was meant.
+//! What is probably not meant: exclusions that name a rule which is not there and so exclude nothing, and a paranoia level
+//! that the rules' own setup replaces.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
 use bartizan_config::{ExcludedRules, Exclusion, RuleIds, nearest};
 use bartizan_model::Line;
-use bartizan_seclang::RuleSet;
+use bartizan_seclang::{Connection, RuleSet};
+use http::{HeaderMap, Version};
 
-use super::Firewall;
+use super::{Firewall, RequestLine};
 
 /// Something about a configuration that can be used and is probably not what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +23,12 @@ pub struct Doubt {
 
 /// Of all firewalls of a configuration. The document's exclusions are for all routes, whichever rules they have, so one
 /// route that knows the rule is enough.
-pub(crate) fn doubts(firewalls: &[&Firewall]) -> Vec<Doubt> {
+pub(crate) fn doubts(firewalls: &[&Arc<Firewall>]) -> Vec<Doubt> {
     let mut seen: Vec<&Arc<Exclusion>> = Vec::new();
     let mut doubts = Vec::new();
     for firewall in firewalls {
+        let replaced = replaced_level(firewall).filter(|doubt| !doubts.contains(doubt));
+        doubts.extend(replaced);
         for exclusion in &firewall.config.exclusions {
             if seen.iter().any(|known| Arc::ptr_eq(known, exclusion)) {
                 continue;
@@ -39,6 +43,29 @@ pub(crate) fn doubts(firewalls: &[&Firewall]) -> Vec<Doubt> {
         }
     }
     doubts
+}
+
+/// A paranoia level that is written and not used. Which one is, only the rules know: they are shown an empty request.
+fn replaced_level(firewall: &Arc<Firewall>) -> Option<Doubt> {
+    let config = firewall.config();
+    if config.paranoia_line == Line::NONE {
+        return None;
+    }
+    let mut inspection = firewall.inspect(Connection::default(), "", "/", SystemTime::now());
+    let line = RequestLine { method: "GET", target: "/", version: Version::HTTP_11 };
+    // Whether they object makes no difference to what they have set.
+    let _ = inspection.request_head(line, &HeaderMap::new(), None);
+    let used = inspection.account().paranoia;
+    (used != config.paranoia).then(|| Doubt {
+        line: config.paranoia_line,
+        message: format!(
+            "`paranoia: {}` has no effect: the rules' own setup says {used}, which takes precedence",
+            config.paranoia
+        ),
+        hint: Some(
+            "take `tx.blocking_paranoia_level` out of `crs-setup.conf`, or say the same in both".into(),
+        ),
+    })
 }
 
 fn knows(rules: &RuleSet, excluded: &ExcludedRules) -> bool {
@@ -71,7 +98,7 @@ mod tests {
 
     fn found(document: &str, routes: &[&str]) -> Vec<(String, Option<String>)> {
         let firewalls = firewalls_of(document, routes);
-        let firewalls: Vec<&Firewall> = firewalls.iter().map(AsRef::as_ref).collect();
+        let firewalls: Vec<&Arc<Firewall>> = firewalls.iter().collect();
         let doubts = doubts(&firewalls);
         doubts.into_iter().map(|doubt| (doubt.message, doubt.hint)).collect()
     }
@@ -95,6 +122,19 @@ mod tests {
         let hints: Vec<_> = found.iter().map(|(_, hint)| hint.as_deref().unwrap_or_default()).collect();
         assert_eq!(hints[0], "the nearest is 10010040: NUL byte in a request");
         assert_eq!((hints[2], hints[3]), ("did you mean `attack-sqli`?", ""));
+    }
+
+    #[test]
+    fn a_paranoia_level_that_the_setup_replaces_is_doubted_where_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own-before.conf");
+        std::fs::write(&file, "SecAction \"id:100100,phase:1,pass,setvar:tx.blocking_paranoia_level=3\"\n")
+            .unwrap();
+        let with = |keys: &str| format!("{{ include: \"{}\"{keys} }}", file.display());
+        let said = found("", &[&with(", paranoia: 2"), &with(""), &with(", paranoia: 3")]);
+        let [(message, Some(hint))] = said.as_slice() else { panic!("{said:?}") };
+        assert!(message.starts_with("`paranoia: 2` has no effect: the rules' own setup says 3"), "{message}");
+        assert!(hint.contains("`crs-setup.conf`"), "{hint}");
     }
 
     #[test]

@@ -95,6 +95,15 @@ impl Inspection {
         self.transaction.matches().iter().map(|found| found.rule)
     }
 
+    /// What each rule that matched has to log, as `ModSecurity` writes it: `[id "942100"] [msg "..."] [data "..."]`. For the
+    /// machine of whoever writes rules: it holds what was sent, secrets too.
+    pub fn log_lines(&self) -> impl Iterator<Item = String> {
+        self.transaction.matches().iter().map(|found| {
+            let tags: String = found.tags.iter().map(|tag| format!(" [tag \"{tag}\"]")).collect();
+            format!("[id \"{}\"] [msg \"{}\"] [data \"{}\"]{tags}", found.rule, found.message, found.log_data)
+        })
+    }
+
     /// Shows the head of a request. `host` stands for a `Host` header that the request does not have.
     pub fn request_head(
         &mut self,

@@ -8,7 +8,7 @@ use bartizan_limits::Standing;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{CompiledRule, RuleStanding};
+use super::{CompiledRule, LimitEffect, RuleStanding};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -16,7 +16,8 @@ const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit
 const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Tells how each rule stands, and to older clients how the worst of them does. Rules that only report say nothing.
+/// Tells how each rule stands, and to older clients how the worst of them does. Rules that only report say nothing, and
+/// those on requests in flight only where they refuse.
 pub(super) fn insert<'r>(
     standings: impl Iterator<Item = (&'r CompiledRule, &'r RuleStanding)> + Clone,
     headers: &mut HeaderMap,
@@ -28,8 +29,14 @@ pub(super) fn insert<'r>(
     };
     // One piece of memory for all, with room for two rules of usual names.
     let mut texts = Texts(Vec::with_capacity(192));
-    let policy = |told: &Told<'_>| [(";q=", told.units), (";w=", told.window)];
-    let limit = |told: &Told<'_>| [(";r=", told.remaining()), (";t=", told.reset())];
+    let policy = |told: &Told<'_>| {
+        let second = match told.measure {
+            Measure::In(seconds) => (";w=", Some(seconds)),
+            Measure::AtOnce => (";qu=\"concurrent-requests\"", None),
+        };
+        [(";q=", Some(told.units)), second]
+    };
+    let limit = |told: &Told<'_>| [(";r=", Some(told.remaining())), (";t=", Some(told.reset()))];
     let fields = [
         (RATELIMIT_POLICY, texts.list(told.clone(), policy)),
         (RATELIMIT, texts.list(told, limit)),
@@ -50,18 +57,36 @@ pub(super) fn insert<'r>(
 #[derive(Clone, Copy)]
 struct Told<'r> {
     name: &'r str,
-    /// At most so many units in so many seconds.
+    /// At most so many units.
     units: u64,
-    window: u64,
+    measure: Measure,
     standing: &'r Standing,
 }
 
+/// What the units of a rule are of.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// A window of so many seconds.
+    In(u64),
+    /// The requests in flight.
+    AtOnce,
+}
+
 impl<'r> Told<'r> {
+    /// Requests in flight are told where there are too many: how many others there are meanwhile nobody can rely on.
     fn of(rule: &'r CompiledRule, stood: &'r RuleStanding) -> Option<Self> {
-        let Some(Amount::Rate(quota)) = rule.rule().map(|rule| rule.amount) else { return None };
         let standing = &stood.standing;
-        let (units, window) = promised(stood.factors.of_quota(quota.limit()), standing);
-        (!rule.is_shadow()).then_some(Self { name: &rule.name, units, window, standing })
+        let (units, measure) = match rule.rule()?.amount {
+            Amount::Rate(quota) => {
+                let (units, window) = promised(stood.factors.of_quota(quota.limit()), standing);
+                (units, Measure::In(window))
+            }
+            Amount::Concurrent(_) if stood.effect == LimitEffect::Refused => {
+                (standing.quota, Measure::AtOnce)
+            }
+            Amount::Concurrent(_) => return None,
+        };
+        (!rule.is_shadow()).then_some(Self { name: &rule.name, units, measure, standing })
     }
 
     fn remaining(&self) -> u64 {
@@ -93,7 +118,7 @@ impl Texts {
     fn list<'r>(
         &mut self,
         rules: impl Iterator<Item = Told<'r>>,
-        parameters: impl Fn(&Told<'r>) -> [(&'static str, u64); 2],
+        parameters: impl Fn(&Told<'r>) -> [(&'static str, Option<u64>); 2],
     ) -> Range<usize> {
         let start = self.0.len();
         for told in rules {
@@ -103,7 +128,9 @@ impl Texts {
             }
             for (key, number) in parameters(&told) {
                 self.0.extend_from_slice(key.as_bytes());
-                self.number(number);
+                if let Some(number) = number {
+                    self.number(number);
+                }
             }
         }
         start..self.0.len()

@@ -23,8 +23,8 @@ use std::{
     },
 };
 
-use bartizan_config::Config;
-use bartizan_limits::{Limiter, Nanos};
+use bartizan_config::{Config, Dimension};
+use bartizan_limits::{Limiter, Nanos, Outcome};
 use parking_lot::Mutex;
 
 use self::{
@@ -32,7 +32,7 @@ use self::{
     segment::Written,
     shard::Shard,
 };
-use super::Facts;
+use super::{Facts, LimitEffect, Value};
 use crate::{Exchange, Stage};
 
 pub(crate) use self::{
@@ -116,9 +116,23 @@ impl Recorder {
         let (Some(layout), Some(route)) = (&self.layout, &exchange.route) else { return };
         if exchange.trace.steps().iter().any(|step| step.stage == Stage::CoarseLimit) {
             let now = exchange.limited.at.unwrap_or_else(|| limiter.now());
-            self.history.record(now, layout, route.index.0, &exchange.into());
+            let facts: Facts<'_> = exchange.into();
+            self.history.record(now, layout, route.index.0, &facts);
+            let effects = exchange.limited.standings.iter().map(|standing| standing.effect);
+            if let Some(outcome) = overall(effects)
+                && let Some(address) = Value::of(&[Dimension::Address], &facts)
+            {
+                limiter.overall().record(now, address.as_bytes(), outcome);
+            }
         }
     }
+}
+
+/// What the limits said of a request in all; `None` where no rule decided about it.
+fn overall(mut effects: impl Iterator<Item = LimitEffect>) -> Option<Outcome> {
+    let first = effects.next()?;
+    let is_refused = first == LimitEffect::Refused || effects.any(|effect| effect == LimitEffect::Refused);
+    Some(if is_refused { Outcome::Refused } else { Outcome::Admitted })
 }
 
 // === impl LimitHistory ===

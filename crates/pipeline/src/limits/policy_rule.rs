@@ -1,10 +1,9 @@
 //! One rule of a policy: which requests it counts, and by what.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{sync::Arc, time::SystemTime};
 
 use bartizan_config::{Enforcement, LimitPolicy, LimitRule};
 use bartizan_limits::Limiter;
-use ipnet::IpNet;
 
 use super::{Facts, Value};
 
@@ -49,7 +48,7 @@ impl PolicyRule {
         let rule = self.rule()?;
         let counts = |rule: &LimitRule| rule.counts(facts.method, facts.path);
         let skipped = self.policy.skip.iter().any(|pattern| pattern.matches(facts.path));
-        if skipped || !counts(rule) || is_allowed(&self.policy.allow, facts.address) {
+        if skipped || !counts(rule) || is_allowed(&self.policy, facts) {
             return None;
         }
         if self.outranked_by.iter().filter_map(|index| self.policy.rules.get(*index)).any(counts) {
@@ -62,7 +61,6 @@ impl PolicyRule {
     }
 }
 
-fn is_allowed(allowed: &[IpNet], address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    allowed.iter().any(|network| network.contains(&address))
+fn is_allowed(policy: &LimitPolicy, facts: &Facts<'_>) -> bool {
+    policy.allow.iter().any(|allowed| allowed.allows(facts.address, SystemTime::now))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bartizan_config::Dimension;
-use bartizan_model::{AddressPrefix, Principal, PrincipalKind};
+use bartizan_model::{AddressPrefix, Principal, PrincipalKind, SitePrefix};
 use smallvec::SmallVec;
 
 use super::{Facts, method_name};
@@ -48,7 +48,7 @@ fn write(dimension: &Dimension, facts: &Facts<'_>, value: &mut SmallVec<[u8; 40]
             // Whoever has one IPv6 address has 2^64 of them.
             address @ IpAddr::V6(_) => append(value, format_args!("{}", AddressPrefix::of(address))),
         },
-        Dimension::Prefix => append(value, format_args!("{}", AddressPrefix::of(facts.address))),
+        Dimension::Prefix => append(value, format_args!("{}", SitePrefix::of(facts.address))),
         Dimension::User => write_principal(facts.principal?, value),
         Dimension::Organization => {
             value.extend_from_slice(facts.principal?.organization.as_ref()?.as_str().as_bytes());

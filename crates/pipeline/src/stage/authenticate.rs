@@ -1,11 +1,13 @@
 //! Finds out who asks: tokens, API keys, client certificates, signatures, sessions, by the providers the route lists. A
 //! known token or session costs a cache look-up, a new token and a signed request a signature check, a session that is
 //! not remembered one look-up in the store, for a second at most. A signature of the legacy profile is one over the body,
-//! which is waited for. What rides on a session's cookie must not come from another site. Never falls open.
+//! which is waited for. What counts once is asked of the store that gateways share, for its timeout at most; while it
+//! does not answer, what this gateway remembers counts. What rides on a session's cookie must not come from another site. Never falls open.
 
 use bartizan_identity::{
     Authenticated, AuthenticationError, Authenticator, Presented, Selection, Visitor, WriteGuard,
 };
+use bartizan_limits::Limiter;
 use http::{HeaderName, HeaderValue, header};
 
 use super::{Passed, body, body::HoldBody};
@@ -17,6 +19,7 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 pub(crate) async fn run(
     exchange: &mut Exchange,
     authenticator: &Authenticator,
+    limiter: &Limiter,
     body: &mut impl HoldBody,
 ) -> Result<Passed, Stop> {
     let Some(route) = &exchange.route else {
@@ -43,7 +46,12 @@ pub(crate) async fn run(
         found = authenticator.look_up(session).await.map(Into::into);
     }
     match found {
-        Ok(Authenticated { identified, content }) => {
+        Ok(Authenticated { identified, content, spent }) => {
+            if let Some(spent) = spent
+                && limiter.use_once(spent.key(), spent.lasts()).await == Some(false)
+            {
+                return Err(refusal(&spent.again(&identified.principal.provider), selection).into());
+            }
             let guard = WriteGuard::new(&exchange.head, exchange.client.secure);
             if let Err(error) = authenticator.check_write(&identified, &presented, guard) {
                 return Err(Refusal::new(Code::CrossSiteRefused, error.to_string()).into());

@@ -31,7 +31,15 @@ pub(crate) fn run(exchange: &mut Exchange) -> Result<Passed, Stop> {
         Decision::Permitted if route.policies.is_some() => ask(exchange),
         Decision::Permitted => Ok(Passed::because("permitted", line)),
         Decision::Denied(missing) => {
-            Err(Refusal::new(Code::PermissionDenied, format!("lacks {missing}")).into())
+            let refusal = Refusal::new(Code::PermissionDenied, format!("lacks {missing}"));
+            let selection = route.selection.as_ref();
+            let challenges = selection.map(|selection| selection.insufficient_scope(&identified.principal));
+            let challenges = challenges.unwrap_or_default().iter();
+            Err(challenges
+                .fold(refusal, |refusal, challenge| {
+                    refusal.with_header(header::WWW_AUTHENTICATE, challenge.clone())
+                })
+                .into())
         }
         Decision::MethodNotCovered => {
             Err(Refusal::new(Code::PermissionDenied, "`require` does not cover this method").into())

@@ -12,7 +12,7 @@ mod tests;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use bartizan_limits::{Counted, Limit, Limiter, Outcome};
+use bartizan_limits::{Counted, Factors, Limit, Limiter, Outcome};
 use bartizan_model::Line;
 use http::header;
 use smallvec::SmallVec;
@@ -24,7 +24,7 @@ use self::{
 };
 use super::Passed;
 use crate::{
-    Code, CompiledRoute, Exchange, Refusal, RouteLimits, Stop,
+    Code, CompiledRoute, Exchange, ProblemType, Refusal, RouteLimits, Stop,
     limits::{CompiledRule, Kind, RuleReference, Value, whole_seconds},
 };
 
@@ -110,23 +110,29 @@ fn cost(exchange: &Exchange) -> NonZeroU32 {
 }
 
 /// Counts and tells who was in the way.
-fn refuse(
-    exchange: &mut Exchange,
-    limiter: &Limiter,
-    violated: &[(&CompiledRule, &Value)],
-    wait: Duration,
-) -> Stop {
+fn refuse(exchange: &mut Exchange, limiter: &Limiter, violated: &[Violated<'_>], wait: Duration) -> Stop {
     let now = limiter.now();
-    for (rule, value) in violated {
+    for Violated { rule, value, .. } in violated {
         rule.count(now, value, Outcome::Refused);
     }
-    exchange.limited.line = violated.iter().find_map(|(rule, _)| rule.line());
-    let names: Vec<Arc<str>> = violated.iter().map(|(rule, _)| Arc::clone(&rule.name)).collect();
+    exchange.limited.line = violated.iter().find_map(|violated| violated.rule.line());
+    let names: Vec<Arc<str>> = violated.iter().map(|violated| Arc::clone(&violated.rule.name)).collect();
     let seconds = whole_seconds(wait).max(1);
     let mut refusal = Refusal::new(Code::RateLimitExceeded, format!("over {}", names.join(", ")))
         .with_header(header::RETRY_AFTER, seconds.into());
     refusal.violated_policies = names;
+    if violated.iter().any(|violated| violated.factors.are_strict()) {
+        refusal.problem = ProblemType::AbnormalUsageDetected;
+    }
     refusal.into()
+}
+
+/// A rule that is in the way, and of whom.
+struct Violated<'a> {
+    rule: &'a CompiledRule,
+    value: &'a Value,
+    /// What the request's risk made of the rule.
+    factors: Factors,
 }
 
 impl CompiledRule {

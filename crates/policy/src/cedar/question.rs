@@ -129,15 +129,32 @@ impl Policies {
 
     fn context(&self, question: &Question, action: &EntityUid) -> Result<Context, QuestionError> {
         let mut context = question.context.clone();
+        if self.is_of_requests(&question.action.name) {
+            for (name, value) in ordinary_request(&question.subject) {
+                context.entry(name).or_insert(value);
+            }
+        }
         if let Some(zone) = context.get_mut("zone").filter(|zone| zone.is_string()) {
             *zone = json!({ "type": "Zone", "id": zone });
-        }
-        if self.is_of_requests(&question.action.name) && !context.contains_key("time") {
-            context.insert("time".into(), datetime(SystemTime::now()).into());
         }
         Context::from_json_value(Value::Object(context), Some((&self.schema, action)))
             .map_err(|error| unfit("the context", &error))
     }
+}
+
+/// What a question about a request leaves out of its context: `GET` from this machine over TLS with one factor, now, from
+/// the zone of the subject.
+fn ordinary_request(subject: &AskedEntity) -> [(&'static str, Value); 7] {
+    let zone = subject.properties.get("zone").cloned().unwrap_or_else(|| Zone::default().to_string().into());
+    [
+        ("address", "127.0.0.1".into()),
+        ("method", "GET".into()),
+        ("path", "/".into()),
+        ("time", datetime(SystemTime::now()).into()),
+        ("mfa", false.into()),
+        ("secure", true.into()),
+        ("zone", zone),
+    ]
 }
 
 /// What a request names belongs to its route, and so to the route's zone. A question does not say which route that is:

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     RuleSet,
     buffers::{BufferId, Buffers, Profile},
-    gate::Gate,
+    gate::{Askers, Gate},
     rule_set::Group,
     values::{Entry, Values},
 };
@@ -139,7 +139,7 @@ impl Cache {
         entries: &[Entry],
         looked: &mut Looked<'_>,
     ) -> Finals {
-        let Group { selection, chain, .. } = &looked.rules.groups[number];
+        let Group { selection, chain, askers, .. } = &looked.rules.groups[number];
         let version = looked.values.version_of(looked.rules.selections[*selection].variable) + 1;
         let finals = &mut self.finals[number];
         if (finals.version, finals.forgotten) != (version, looked.buffers.forgotten()) {
@@ -150,7 +150,7 @@ impl Cache {
             finals.known.0.extend(entries.iter().map(|Entry { value, .. }| {
                 let is_changed = chain.may_change(buffers.profile(*value));
                 let value = if is_changed { buffers.transformed(*value, chain) } else { *value };
-                Final { value, hits: buffers.place_of_hits(value, &looked.rules.index) }
+                Final { value, hits: buffers.place_of_hits(value, *askers, &looked.rules.index) }
             }));
         }
         std::mem::take(&mut finals.known)
@@ -191,7 +191,7 @@ impl Cache {
         let mut summary = self.emptied(&known, looked.rules.index.words());
         let entries = self.take(number, looked.rules, looked.values, looked.buffers);
         for entry in &entries {
-            self.add_value(&mut summary, entry.value, looked);
+            self.add_value(&mut summary, entry.value, Askers::ALL, looked);
         }
         self.put_back(number, entries);
         // A value in lower case opens the same gates: it has no place of its own here.
@@ -229,18 +229,18 @@ impl Cache {
         for Entry { value, .. } in &entries {
             if !group.chain.may_change(looked.buffers.profile(*value)) {
                 if !are_many {
-                    self.add_value(&mut summary, *value, looked);
+                    self.add_value(&mut summary, *value, group.askers, looked);
                 }
             } else if group.every_step {
-                self.add_value(&mut summary, *value, looked);
+                self.add_value(&mut summary, *value, group.askers, looked);
                 let mut value = *value;
                 for step in group.chain.steps() {
                     value = looked.buffers.step(value, *step);
-                    self.add_value(&mut summary, value, looked);
+                    self.add_value(&mut summary, value, group.askers, looked);
                 }
             } else {
                 let value = looked.buffers.transformed(*value, &group.chain);
-                self.add_value(&mut summary, value, looked);
+                self.add_value(&mut summary, value, group.askers, looked);
             }
             before.add(looked.buffers.profile(*value));
         }
@@ -283,9 +283,9 @@ impl Cache {
         }
     }
 
-    fn add_value(&mut self, summary: &mut Summary, value: BufferId, looked: &mut Looked<'_>) {
+    fn add_value(&mut self, summary: &mut Summary, value: BufferId, askers: Askers, looked: &mut Looked<'_>) {
         summary.profile.add(looked.buffers.profile(value));
-        let hits = looked.buffers.hits(value, &looked.rules.index);
+        let hits = looked.buffers.hits(value, askers, &looked.rules.index);
         self.hits[summary.hits..].iter_mut().zip(hits).for_each(|(all, one)| *all |= one);
     }
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Captured, Operator, RuleMatch,
     ast::Variable,
+    buffers::BufferId,
     collections::{Tx, Written},
     compile::{Mentioned, Slot},
     exclusion::Excluded,
@@ -97,24 +98,34 @@ impl Evaluation<'_> {
             Finals::default()
         };
         let mut holds = false;
+        if self.state.buffers.has_repeated() {
+            self.state.answers.begin();
+        }
         let believes = question.link.seeks_attacks && !self.state.believed.is_empty();
         for (at, entry) in entries.iter().enumerate() {
             if finals.get(at).is_some_and(|last| !self.may_open(gate, last)) {
                 continue;
             }
-            if believes && self.state.believed.has(entry.value) {
+            if believes && self.state.believed.has(entry) {
                 continue;
             }
             if question.excludes_some() && question.excludes(variable, self.state.buffers.name(entry.name)) {
+                continue;
+            }
+            // Of several steps the answer for one says nothing of the others.
+            if !question.link.multi_match && self.state.answers.of(entry.value) == Some(false) {
                 continue;
             }
             let found = MatchedEntry { variable, is_count: false, name: entry.name, value: entry.value };
             holds |= if question.link.multi_match {
                 self.every_step(question, found, gated)
             } else {
-                self.last_step(question, found, gated)
+                let matches = self.last_step(question, found, gated);
+                self.state.answers.keep(entry.value, matches);
+                matches
             };
         }
+        self.state.answers.end();
         self.state.cache.put_back(group.selection, entries);
         self.state.cache.put_back_finals(number, finals);
         holds
@@ -153,17 +164,30 @@ impl Evaluation<'_> {
             let buffers = &mut self.state.buffers;
             let gate = &question.link.gate;
             if !gate.admits_profile(buffers.profile(entry.value))
-                || !gate.admits_hits(buffers.hits(entry.value, &self.rules.index))
+                || !gate.admits_hits(buffers.hits(entry.value, question.link.askers, &self.rules.index))
             {
                 return false;
             }
         }
-        let Some(captured) = question.answer(self.state.buffers.bytes(entry.value)) else { return false };
+        let Some(captured) = self.answer(question, entry.value) else { return false };
         if question.link.captures == Captures::OfLast {
             self.uncaptured = Some(entry.value);
         }
         self.matched_by(question.link, entry, &captured);
         true
+    }
+
+    /// What is captured of a value, if the operator holds for it.
+    fn answer(&mut self, question: Question<'_>, value: BufferId) -> Option<Vec<Captured>> {
+        let State { answers, buffers, .. } = &mut *self.state;
+        match answers.of(value) {
+            Some(false) => return None,
+            Some(true) if question.link.captures != Captures::Always => return Some(Vec::new()),
+            _ => {}
+        }
+        let answer = question.answer(buffers.bytes(value));
+        answers.keep(value, answer.is_some());
+        answer
     }
 
     fn matched_by(&mut self, link: &CompiledLink, entry: MatchedEntry, captured: &[Captured]) {

@@ -3,6 +3,8 @@
 //! Three bytes decide first, in a table that fits the fastest cache; where they could begin a literal, one more decides.
 //! Bytes are told apart by 64 classes, without regard to case, so a position may pass in vain.
 
+use std::borrow::Cow;
+
 /// Classes of bytes: letters and marks alone, digits and what is left together.
 const CLASSES: [u8; 256] = classes();
 
@@ -47,11 +49,27 @@ pub(super) struct Filter {
     fours: Bits,
 }
 
-const PAIRS: usize = 1 << (2 * CLASS_BITS);
+pub(super) const PAIRS: usize = 1 << (2 * CLASS_BITS);
+
+/// Where literals may begin in a value.
+pub(super) trait Candidates {
+    /// The first position from `from` on at which a literal may begin. The last two may be left out.
+    fn next(&self, value: &[u8], from: usize) -> Option<usize>;
+
+    /// Leaves out positions with the first two bytes of this text that are there only because both are a literal: it was
+    /// found.
+    fn forget_two(&mut self, value: &[u8]);
+}
 
 /// For each pair of classes, the classes behind it with which a literal may begin, as bits.
 #[derive(Clone, Debug)]
 pub(super) struct Following(Box<[u64; PAIRS]>);
+
+/// What may be forgotten of it on the way through one value.
+pub(super) struct Everything<'f> {
+    following: Cow<'f, Following>,
+    without_twos: &'f Following,
+}
 
 impl Following {
     #[expect(clippy::large_stack_arrays, reason = "only while rules are loaded")]
@@ -101,18 +119,9 @@ impl Filter {
         filter
     }
 
-    /// What may be forgotten of the filter on the way through one value.
-    pub(super) fn following(&self) -> &Following {
-        &self.following
-    }
-
-    /// Lets positions with this pair of bytes pass no more only because both are a literal: it was found.
-    pub(super) fn forget_two(&self, value: &[u8], following: &mut Following) {
-        let [first, second, ..] = *value else { return };
-        if is_told_apart(first) && is_told_apart(second) {
-            let pair = pair(first, second) as usize;
-            following.0[pair] = self.following_without_twos.0[pair];
-        }
+    /// The positions at which any literal may begin.
+    pub(super) fn everything(&self) -> Everything<'_> {
+        Everything { following: Cow::Borrowed(&self.following), without_twos: &self.following_without_twos }
     }
 
     /// The heads that may stand at the beginning of a text.
@@ -135,6 +144,18 @@ impl Filter {
     }
 }
 
+impl Candidates for Everything<'_> {
+    fn next(&self, value: &[u8], from: usize) -> Option<usize> {
+        self.following.next(value, from)
+    }
+
+    fn forget_two(&mut self, value: &[u8]) {
+        if let Some(pair) = told_apart(value) {
+            self.following.to_mut().0[pair as usize] = self.without_twos.0[pair as usize];
+        }
+    }
+}
+
 /// The heads that may stand somewhere.
 #[derive(Clone, Copy)]
 pub(super) struct Heads(u8);
@@ -149,6 +170,12 @@ impl Heads {
     }
 }
 
+/// The pair of classes that a text begins with, if they are those of no other bytes.
+pub(super) fn told_apart(value: &[u8]) -> Option<u32> {
+    let [first, second, ..] = *value else { return None };
+    (is_told_apart(first) && is_told_apart(second)).then(|| pair(first, second))
+}
+
 /// Whether a byte has a class of its own, but for its case.
 fn is_told_apart(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !byte.is_ascii_digit()
@@ -158,7 +185,7 @@ fn key(literal: &[u8], head: Head) -> u32 {
     literal.iter().take(head.length()).fold(0, |key, byte| longer(key, *byte))
 }
 
-fn pair(first: u8, second: u8) -> u32 {
+pub(super) fn pair(first: u8, second: u8) -> u32 {
     longer(u32::from(CLASSES[usize::from(first)]), second)
 }
 
@@ -220,7 +247,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{CLASSES, Filter, Head};
+    use super::{CLASSES, Candidates as _, Filter, Head};
 
     #[test]
     fn marks_have_classes_of_their_own() {
@@ -240,7 +267,8 @@ mod tests {
         ) {
             let filter = Filter::new(literals.iter().map(String::as_bytes));
             let lower = value.to_ascii_lowercase();
-            let next = |from: &usize| filter.following().next(value.as_bytes(), *from);
+            let everything = filter.everything();
+            let next = |from: &usize| everything.next(value.as_bytes(), *from);
             let candidates: Vec<_> = successors(next(&0), |at| next(&(at + 1))).collect();
             for literal in &literals {
                 for (at, _) in lower.match_indices(literal) {

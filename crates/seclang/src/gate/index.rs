@@ -3,10 +3,11 @@
 //! An automaton of them has megabytes, of which a hostile value visits all. This looks at each position on its own: the
 //! filter rules nearly every one out, and what is left is compared as a whole.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use super::{
-    filter::{Filter, Head, Heads},
+    askers::{Askers, Beginnings},
+    filter::{Candidates, Filter, Head, Heads},
     prefixes::{LONGEST, Prefixes, Window},
     seen::Seen,
 };
@@ -22,6 +23,8 @@ pub(crate) struct GateIndexBuilder {
     literals: BTreeMap<Vec<u8>, Vec<u16>>,
     /// Gates with the same literals are the same.
     known: BTreeMap<Vec<Vec<u8>>, u16>,
+    /// For each gate who asks for it.
+    askers: Vec<Askers>,
 }
 
 /// The literals, compiled.
@@ -32,11 +35,16 @@ pub(crate) struct GateIndex {
     /// Literals of one byte, and the gates that they open.
     single: Vec<(u8, Box<[u16]>)>,
     words: usize,
+    /// For each chain how the literals begin that rules behind it ask for, if they are few.
+    few: Box<[Option<Beginnings>]>,
 }
+
+/// What part of all literals is still few.
+const FEW: usize = 4;
 
 impl GateIndexBuilder {
     /// The number of the gate that any of these literals opens. Of long ones the beginning is sought: it is rare enough.
-    pub(crate) fn gate(&mut self, mut literals: Vec<Vec<u8>>) -> Result<u16, Problem> {
+    pub(crate) fn gate(&mut self, mut literals: Vec<Vec<u8>>, askers: Askers) -> Result<u16, Problem> {
         for literal in &mut literals {
             literal.make_ascii_lowercase();
             literal.truncate(LONGEST);
@@ -44,6 +52,9 @@ impl GateIndexBuilder {
         literals.sort_unstable();
         literals.dedup();
         if let Some(known) = self.known.get(&literals) {
+            if let Some(all) = self.askers.get_mut(usize::from(*known)) {
+                *all = all.and(askers);
+            }
             return Ok(*known);
         }
         let number = u16::try_from(self.known.len())
@@ -52,16 +63,35 @@ impl GateIndexBuilder {
             self.literals.entry(literal.clone()).or_default().push(number);
         }
         self.known.insert(literals, number);
+        self.askers.push(askers);
         Ok(number)
     }
 
     pub(crate) fn build(self) -> GateIndex {
         let words = self.known.len().div_ceil(64);
+        let few = self.few();
         let (single, literals): (Vec<_>, Vec<_>) =
             self.literals.into_iter().partition(|(literal, _)| literal.len() == 1);
         let single = single.into_iter().map(|(literal, gates)| (literal[0], gates.into())).collect();
         let filter = Filter::new(literals.iter().map(|(literal, _)| literal.as_slice()));
-        GateIndex { filter, single, prefixes: Prefixes::new(&literals), words }
+        GateIndex { filter, single, prefixes: Prefixes::new(&literals), words, few }
+    }
+
+    fn few(&self) -> Box<[Option<Beginnings>]> {
+        let asks = |chain: Askers, gates: &[u16]| {
+            gates
+                .iter()
+                .filter_map(|gate| self.askers.get(usize::from(*gate)))
+                .any(|askers| askers.include(chain))
+        };
+        let chains = (0..).map(Askers::behind).take_while(|chain| *chain != Askers::ALL);
+        let beginnings = chains.map(|chain| {
+            let asked =
+                || self.literals.iter().filter(|(_, gates)| asks(chain, gates)).map(|(literal, _)| literal);
+            (asked().count() <= self.literals.len() / FEW)
+                .then(|| Beginnings::new(asked().map(Vec::as_slice)))
+        });
+        beginnings.collect()
     }
 }
 
@@ -71,18 +101,34 @@ impl GateIndex {
         self.words
     }
 
-    /// Marks the gates that a value opens, which holds these bytes.
-    pub(crate) fn scan(&self, value: &[u8], present: &ByteSet, hits: &mut [u64]) {
+    /// Whether a value is looked through for less than all literals if only these ask: it is long, and they are few.
+    pub(crate) fn has_less_for(&self, askers: Askers, length: usize) -> bool {
+        length >= LONG && self.few_for(askers).is_some()
+    }
+
+    fn few_for(&self, askers: Askers) -> Option<&Beginnings> {
+        self.few.get(askers.chain()?)?.as_ref()
+    }
+
+    /// Marks the gates that a value opens, which holds these bytes: those that are asked for, and perhaps others.
+    pub(crate) fn scan(&self, value: &[u8], present: &ByteSet, askers: Askers, hits: &mut [u64]) {
         for (byte, gates) in &self.single {
             if present.contains(*byte) || present.contains(byte.to_ascii_uppercase()) {
                 open(gates, hits);
             }
         }
+        match self.few_for(askers) {
+            Some(few) => self.open_all(value, few.clone(), hits),
+            None => self.open_all(value, self.filter.everything(), hits),
+        }
+    }
+
+    /// Opens the gates of all literals in a value that begin where they may.
+    fn open_all(&self, value: &[u8], mut candidates: impl Candidates, hits: &mut [u64]) {
         let is_long = value.len() >= LONG;
-        let mut following = Cow::Borrowed(self.filter.following());
         let mut seen = is_long.then(Seen::default);
         let mut from = 0;
-        while let Some(at) = following.next(value, from) {
+        while let Some(at) = candidates.next(value, from) {
             from = at + 1;
             let rest = value.get(at..).unwrap_or_default();
             let heads = self.filter.heads(rest);
@@ -91,7 +137,7 @@ impl GateIndex {
                 continue;
             }
             if self.open_at(window, heads, hits) && is_long {
-                self.filter.forget_two(rest, following.to_mut());
+                candidates.forget_two(rest);
             }
         }
         // Two bytes are left.

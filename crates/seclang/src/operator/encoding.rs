@@ -4,12 +4,16 @@ use std::ops::Range;
 
 /// From the first `%` without two hexadecimal digits to the end (RFC 3986, section 2.1).
 pub(super) fn find_bad_url_encoding(value: &[u8]) -> Option<Range<usize>> {
-    memchr::memchr_iter(b'%', value)
-        .find(|position| {
-            let digits = value.get(position + 1..position + 3);
-            !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-        })
-        .map(|position| position..value.len())
+    let mut rest = value;
+    loop {
+        rest = match rest {
+            [b'%', first, second, after @ ..] if first.is_ascii_hexdigit() && second.is_ascii_hexdigit() => {
+                after
+            }
+            [b'%', ..] => return Some(value.len() - rest.len()..value.len()),
+            _ => rest.get(memchr::memchr(b'%', rest)?..)?,
+        }
+    }
 }
 
 /// From the first byte that is not UTF-8 (RFC 3629) to the end.

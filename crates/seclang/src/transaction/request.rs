@@ -89,7 +89,8 @@ impl State {
     /// Arguments of the query or of the body, which are also among all arguments.
     pub(super) fn add_arguments(&mut self, arguments: &Arguments, [values, names]: [Variable; 2]) {
         for (name, value) in arguments.iter() {
-            let entry = Entry { name: self.buffers.push_name(name), value: self.buffers.push(value) };
+            let entry =
+                Entry { name: self.buffers.push_name(name), value: self.buffers.push_one_of_many(value) };
             let name = Entry { name: entry.name, value: self.buffers.push_span(entry.name) };
             for (variable, entry) in
                 [(values, entry), (Variable::Args, entry), (names, name), (Variable::ArgsNames, name)]

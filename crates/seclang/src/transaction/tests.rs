@@ -9,6 +9,7 @@ mod deciding;
 mod declarations;
 mod exclusions;
 mod memory;
+mod repeated;
 mod reporting;
 mod targets;
 mod values;

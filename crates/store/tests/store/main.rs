@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so")]
 
+mod apart;
+mod conflicts;
 mod postgres_server;
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
@@ -22,8 +24,12 @@ fn organization(id: &str, name: &str) -> Statement {
 }
 
 async fn count(store: &Store) -> i64 {
-    let row =
-        store.row(Statement::new("SELECT COUNT(*) AS count FROM organizations")).await.unwrap().unwrap();
+    let row = store
+        .everywhere()
+        .row(Statement::new("SELECT COUNT(*) AS count FROM organizations"))
+        .await
+        .unwrap()
+        .unwrap();
     row.integer("count").unwrap()
 }
 
@@ -38,25 +44,28 @@ async fn keeps_what_it_is_told(location: &StoreLocation) {
     assert!(after.iter().all(|status| status.applied));
     assert_eq!(after.len(), Migration::ALL.len());
 
-    assert_eq!(store.execute(organization("1", "Äcme 🏰")).await.unwrap(), 1);
-    let found = second.row(Statement::new(FIND).text("1").text("Äcme 🏰")).await.unwrap().unwrap();
+    assert_eq!(store.everywhere().execute(organization("1", "Äcme 🏰")).await.unwrap(), 1);
+    let found =
+        second.everywhere().row(Statement::new(FIND).text("1").text("Äcme 🏰")).await.unwrap().unwrap();
     assert_eq!(found.text("name").unwrap(), "Äcme 🏰");
     assert_eq!(found.integer("created_at").unwrap(), 7);
     assert!(matches!(found.text("created_at"), Err(StoreError::Column { .. })));
-    assert!(store.row(Statement::new(FIND).text("1").text("' OR 1=1 --")).await.unwrap().is_none());
+    assert!(
+        store.everywhere().row(Statement::new(FIND).text("1").text("' OR 1=1 --")).await.unwrap().is_none()
+    );
 
-    let twice = store.execute(organization("1", "other")).await.unwrap_err();
+    let twice = store.everywhere().execute(organization("1", "other")).await.unwrap_err();
     assert!(matches!(twice, StoreError::Duplicate), "{twice}");
 
     let orphan = "INSERT INTO password_credentials (user_id, hash, changed_at) VALUES ($1, $2, $3)";
     let orphan = store.execute(Statement::new(orphan).text("nobody").text("x").integer(0)).await.unwrap_err();
     assert!(matches!(orphan, StoreError::Statement { .. }), "{orphan}");
 
-    let mut dropped = store.begin().await.unwrap();
+    let mut dropped = store.everywhere().begin().await.unwrap();
     dropped.execute(organization("2", "second")).await.unwrap();
     drop(dropped);
     assert_eq!(count(&store).await, 1, "what was not committed has not happened");
-    let mut committed = store.begin().await.unwrap();
+    let mut committed = store.everywhere().begin().await.unwrap();
     committed.execute(organization("2", "second")).await.unwrap();
     committed.execute(organization("3", "third")).await.unwrap();
     committed.commit().await.unwrap();
@@ -115,7 +124,7 @@ async fn a_dry_run_makes_no_file() {
 async fn a_sqlite_reader_does_not_wait_for_the_writer() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&sqlite(folder.path())).await.unwrap();
-    let mut writing = store.begin().await.unwrap();
+    let mut writing = store.everywhere().begin().await.unwrap();
     writing.execute(organization("1", "first")).await.unwrap();
     assert_eq!(count(&store).await, 0);
     writing.commit().await.unwrap();

@@ -4,29 +4,43 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
 };
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
 const PASSWORD: &str = "correct-horse";
+/// Who owns the tables and works with them, bound by row-level security.
+const ROLE: &str = "CREATE ROLE bartizan LOGIN CREATEDB CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD 'correct-horse';\n\
+    CREATE DATABASE bartizan OWNER bartizan;\n";
+
+/// Takes what the server logs, line by line.
+type Log = Arc<dyn Fn(String) + Send + Sync>;
 
 /// A running `postgres`; stopped when dropped.
 pub(crate) struct PostgresServer {
     directory: TempDir,
     programs: PathBuf,
+    settings: &'static [&'static str],
+    log: Log,
     process: Option<Child>,
 }
 
 impl PostgresServer {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[], Arc::new(drop))
+    }
+
+    /// With other settings (`name=value`), and somebody who reads the log.
+    pub(crate) fn start_with(settings: &'static [&'static str], log: Log) -> Self {
         let directory = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
         let programs = programs();
-        let mut server = Self { directory, programs, process: None };
+        let mut server = Self { directory, programs, settings, log, process: None };
         fs::write(server.path("password"), PASSWORD).unwrap();
         fs::set_permissions(server.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         if geteuid().is_root() {
@@ -47,8 +61,24 @@ impl PostgresServer {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.make_role();
         server.resume();
         server
+    }
+
+    /// Makes role and database, before there is a server.
+    fn make_role(&self) {
+        let mut process = self
+            .command("postgres")
+            .arg("--single")
+            .arg("-D")
+            .arg(self.path("data"))
+            .args(["-c", "fsync=off", "postgres"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(ROLE.as_bytes()).unwrap();
+        assert!(process.wait().unwrap().success(), "the role could not be made");
     }
 
     /// Starts the server on its cluster.
@@ -60,6 +90,7 @@ impl PostgresServer {
             .arg(self.path("data"))
             .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "logging_collector=off"])
             .args(["-k", &socket])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -67,7 +98,8 @@ impl PostgresServer {
         let is_ready =
             lines.by_ref().map_while(Result::ok).any(|line| line.contains("ready to accept connections"));
         // Read on, so that the server never blocks on its log.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| log(line)));
         self.process = Some(process);
         assert!(is_ready, "`postgres` did not start");
     }
@@ -81,9 +113,14 @@ impl PostgresServer {
         }
     }
 
-    /// The URL of its database, by this user's password.
+    /// The URL of its database, for a role that row-level security binds.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres:{PASSWORD}@localhost/postgres?host={}", self.directory.path().display())
+        self.url_of("bartizan")
+    }
+
+    /// The same for another role: `postgres` may do everything.
+    pub(crate) fn url_of(&self, role: &str) -> String {
+        format!("postgres://{role}:{PASSWORD}@localhost/bartizan?host={}", self.directory.path().display())
     }
 
     fn path(&self, name: &str) -> PathBuf {

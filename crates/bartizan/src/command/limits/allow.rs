@@ -2,34 +2,33 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bartizan_control::{LimitAllowance, NewLimitAllowance};
-use bartizan_model::Name;
 use clap::Args;
 
-use super::{check, span, visible};
+use super::{of_policy, span, visible};
 use crate::{
     admin::AdminOptions,
     command::addresses::duration,
     output::{print, printable},
 };
 
-/// Let somebody off a policy for a while: their requests are not counted.
+/// Let somebody off the limits for a while: their requests are not counted.
 ///
 /// Entries are kept in memory: they end after their time, when `--end` says so, or when the gateway stops. `bartizan
 /// limits status` lists them. Who is to be let off for good belongs into the configuration, under `allow`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bartizan limits allow voice shop-users/ada --for 1h\n  \
+#[command(after_help = "Examples:\n  bartizan limits allow 203.0.113.7 --for 1h\n  \
+                        bartizan limits allow voice shop-users/ada --for 1h\n  \
                         bartizan limits allow voice --network 203.0.113.0/24 --for 30m\n  \
                         bartizan limits allow voice shop-users/ada --end")]
 pub(super) struct Allow {
-    /// The policy.
-    policy: Name,
-    /// An address, a user (`PROVIDER/ID`), the value of a header: as `bartizan limits top` shows it.
-    #[arg(required_unless_present = "network")]
-    key: Option<String>,
+    /// An address, a user (`PROVIDER/ID`), the value of a header: as `bartizan limits top` shows it. Before it the policy;
+    /// without one, all of them. With `--network` only the policy.
+    #[arg(value_name = "[POLICY] KEY", required_unless_present = "network", num_args = 1..=2)]
+    words: Vec<String>,
     /// All requests from an address or a prefix, whatever they are counted by.
-    #[arg(long, value_name = "PREFIX", conflicts_with = "key")]
+    #[arg(long, value_name = "PREFIX")]
     network: Option<String>,
     /// How long: seconds, or a number with `s`, `m`, `h` or `d`; at most 31 days.
     #[arg(long = "for", value_name = "TIME", value_parser = while_allowed, required_unless_present = "end")]
@@ -43,17 +42,26 @@ pub(super) struct Allow {
 
 impl Allow {
     pub(super) async fn run(self) -> Result<()> {
-        let Self { policy, key, network, duration, end, admin } = self;
-        key.as_deref().map_or(Ok(()), check)?;
+        let Self { mut words, network, duration, end, admin } = self;
+        let (policy, key) = if network.is_some() {
+            ensure!(words.len() < 2, "say either a key or `--network`");
+            (words.pop().map(|policy| policy.parse()).transpose()?, None)
+        } else {
+            of_policy(words)?
+        };
         let for_seconds = duration.unwrap_or_default().as_secs_f64();
         let new = NewLimitAllowance { policy, value: key, network, for_seconds };
         let stands: LimitAllowance = admin.client()?.post_json("v1/limits/allow", &new).await?;
         let whom = stands.network.or(stands.value).unwrap_or_default();
-        let (policy, whom) = (printable(&stands.policy), printable(visible(&whom)));
-        if end {
-            return print(format_args!("{policy} counts `{whom}`"));
-        }
-        print(format_args!("{policy} does not count `{whom}` for {}", span(for_seconds)))
+        let whom = printable(visible(&whom));
+        let policy = stands.policy.as_deref().map(printable);
+        let told = match (policy, end) {
+            (Some(policy), true) => format!("{policy} counts `{whom}`"),
+            (None, true) => format!("every policy counts `{whom}`"),
+            (Some(policy), false) => format!("{policy} does not count `{whom}` for {}", span(for_seconds)),
+            (None, false) => format!("no policy counts `{whom}` for {}", span(for_seconds)),
+        };
+        print(told)
     }
 }
 

@@ -3,10 +3,13 @@
 use std::time::SystemTime;
 
 use anyhow::Result;
-use bartizan_control::{LimitAllowance, LimitMode, LimitQuota, LimitRuleStatus, LimitTotals, LimitsStatus};
+use bartizan_control::{
+    LimitAllowance, LimitMode, LimitOverall, LimitQuota, LimitRuleStatus, LimitTopValue, LimitTotals,
+    LimitsStatus,
+};
 use clap::Args;
 
-use super::{span, visible};
+use super::{span, top::count, visible};
 use crate::{
     admin::AdminOptions,
     output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, Table, print, styled},
@@ -35,7 +38,11 @@ impl Status {
         if status.policies.is_empty() {
             return print("nothing is limited: the configuration has no `limits`");
         }
-        let mut parts = vec![rules(&status, self.day).to_string()];
+        let overall = if self.day { &status.day } else { &status.hour };
+        let mut parts = vec![rules(&status, self.day).to_string(), told(overall, self.day)];
+        if !overall.top_addresses.is_empty() {
+            parts.push(addresses(overall).to_string());
+        }
         if !status.allowances.is_empty() {
             parts.push(allowances(&status.allowances, SystemTime::now()).to_string());
         }
@@ -63,6 +70,29 @@ fn rules(status: &LimitsStatus, day: bool) -> Table {
                 distinct_values.into(),
             ]);
         }
+    }
+    table
+}
+
+/// What all rules together have seen.
+fn told(overall: &LimitOverall, day: bool) -> String {
+    let LimitOverall { requests, refusals, addresses, .. } = overall;
+    let period = if day { "the last day" } else { "the last hour" };
+    format!("in {period}: {requests} requests, {refusals} refused; addresses: {addresses}")
+}
+
+/// The addresses that came most, and those that were refused most, each with what is known of the other.
+fn addresses(overall: &LimitOverall) -> Table {
+    let mut table = Table::new(&["ADDRESS", "REQUESTS", "REFUSED"]);
+    let (came, refused) = (&overall.top_addresses, &overall.top_refused_addresses);
+    let only_refused = refused.iter().filter(|one| !came.iter().any(|other| other.value == one.value));
+    for value in came.iter().chain(only_refused).map(|listed| &listed.value) {
+        let counted = |listed: &[LimitTopValue]| {
+            listed.iter().find(|listed| listed.value == *value).map(count).unwrap_or_default()
+        };
+        let refusals = counted(refused);
+        let style = if refusals.is_empty() { PLAIN } else { BAD };
+        table.row([Cell::new(PLAIN, value), Cell::new(PLAIN, counted(came)), Cell::new(style, refusals)]);
     }
     table
 }
@@ -104,7 +134,7 @@ fn allowances(allowances: &[LimitAllowance], now: SystemTime) -> Table {
         let whom = allowance.network.as_ref().or(allowance.value.as_ref());
         let left = SystemTime::from(allowance.until).duration_since(now).unwrap_or_default();
         table.row([
-            Cell::new(PLAIN, &allowance.policy),
+            Cell::new(PLAIN, allowance.policy.as_deref().unwrap_or("(all)")),
             Cell::new(PLAIN, format!("in {}", span(left.as_secs_f64()))),
             Cell::new(PLAIN, visible(whom.map(String::as_str).unwrap_or_default())),
         ]);

@@ -64,7 +64,7 @@ impl Top {
 }
 
 /// The count, or between what it lies.
-fn count(value: &LimitTopValue) -> String {
+pub(super) fn count(value: &LimitTopValue) -> String {
     let LimitTopValue { at_least, at_most, .. } = value;
     if at_least == at_most { at_least.to_string() } else { format!("{at_least} to {at_most}") }
 }

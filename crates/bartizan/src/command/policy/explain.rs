@@ -8,7 +8,7 @@ use bartizan_model::RequestId;
 use bartizan_policy::Question;
 use clap::Args;
 
-use super::local::{Local, complete, read};
+use super::local::{Local, read};
 use crate::{
     admin::AdminOptions,
     command::explain,
@@ -40,9 +40,8 @@ impl Explain {
     pub(super) async fn run(self) -> Result<()> {
         if let Some(path) = self.request {
             let policies = self.local.policies(&[])?;
-            let mut question: Question = serde_saphyr::from_str(&read(&path)?)
+            let question: Question = serde_saphyr::from_str(&read(&path)?)
                 .with_context(|| format!("`{}` is no question", path.display()))?;
-            complete(&mut question, &policies);
             let judgement = policies.answer(&question)?;
             return print(explain::of_policies(&DecidedPolicies::from(&judgement)));
         }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use bartizan_config::{Config, ConfigError, PolicyFile};
-use bartizan_policy::{Policies, Question};
+use bartizan_policy::Policies;
 use clap::Args;
 
 use crate::{document, output::complain, state::StateDirectory};
@@ -60,23 +60,4 @@ pub(super) fn read(path: &Path) -> Result<String> {
     opened.with_context(|| format!("cannot read `{}`", path.display()))?;
     ensure!(text.len() as u64 <= MAX_BYTES, "`{}` is longer than 1 MiB", path.display());
     Ok(text)
-}
-
-/// Puts in what a question about a request leaves out: a request like any other, from the zone of its subject.
-pub(super) fn complete(question: &mut Question, policies: &Policies) {
-    if !policies.is_of_requests(&question.action.name) {
-        return;
-    }
-    let zone = question.subject.properties.get("zone").cloned().unwrap_or_else(|| "public".into());
-    let defaults: [(&str, serde_json::Value); 6] = [
-        ("address", "127.0.0.1".into()),
-        ("method", "GET".into()),
-        ("path", "/".into()),
-        ("mfa", false.into()),
-        ("secure", true.into()),
-        ("zone", zone),
-    ];
-    for (name, value) in defaults {
-        question.context.entry(name).or_insert(value);
-    }
 }

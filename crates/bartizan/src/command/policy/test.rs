@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::local::{Local, complete, read};
+use super::local::{Local, read};
 use crate::output::{BAD, GOOD, print, printable, styled};
 
 /// Ask the policies what a file of cases says, without a gateway.
@@ -102,9 +102,8 @@ impl Case {
             Action::Name(name) => AskedAction { name, properties: Map::new() },
             Action::Written(action) => action,
         };
-        let mut question =
+        let question =
             Question { subject: self.principal, action, resource: self.resource, context: self.context };
-        complete(&mut question, policies);
         let judgement = policies.answer(&question)?;
         let permits = judgement.ruling.permits();
         ensure!(permits == (self.expect == Expected::Permit), "{judgement}");

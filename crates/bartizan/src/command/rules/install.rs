@@ -2,6 +2,7 @@
 
 mod archive;
 mod fetch;
+mod release;
 
 use std::{
     fmt, fs, io,
@@ -9,7 +10,7 @@ use std::{
     str::FromStr,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use sha2::{Digest, Sha256};
 
@@ -21,12 +22,14 @@ use crate::{
 
 /// Install a release of the OWASP Core Rule Set, where `waf: crs` finds it.
 ///
-/// Takes the release's archive from the project's site, another URL or a file, compares its SHA-256 with the one that
-/// you give, and unpacks the rules into the state directory. The project's page of a release shows the SHA-256 of each
-/// file of it, and its signature.
+/// Takes the release's archive from the project's site, another URL or a file, and unpacks the rules into the state
+/// directory once something vouches for them: the SHA-256 that you give, for 4.28.0 what is known here of its files, or a
+/// file beside the archive that is named like it with `.sha256` behind. The project's page of a release shows the SHA-256
+/// of each archive of it, and its signature.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bartizan rules install crs@4.28.0 --sha256 HEX\n  \
-                        bartizan rules install crs@4.28.0 --sha256 HEX --from coreruleset-4.28.0-minimal.tar.gz")]
+#[command(after_help = "Examples:\n  bartizan rules install crs@4.28.0\n  \
+                        bartizan rules install crs@4.28.0 --from coreruleset-4.28.0-minimal.tar.gz\n  \
+                        bartizan rules install crs@4.29.0 --sha256 HEX")]
 pub(crate) struct Install {
     /// What to install: `crs@VERSION`.
     #[arg(value_name = "NAME@VERSION")]
@@ -36,7 +39,7 @@ pub(crate) struct Install {
     from: Option<String>,
     /// The SHA-256 of the archive, in hexadecimal.
     #[arg(long, value_name = "HEX")]
-    sha256: Checksum,
+    sha256: Option<Checksum>,
     /// The state directory. Without it the same that `run` takes by default.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -61,8 +64,14 @@ impl Install {
         refuse_to_replace(&target)?;
         let from = from.unwrap_or_else(|| release.url());
         let bytes = fetch::archive(&from).await?;
-        sha256.verify(&bytes).with_context(|| format!("`{from}` is not what you expect"))?;
-        unpack(&bytes, &target).with_context(|| format!("cannot install `{from}`"))?;
+        let vouched = match sha256.map_or_else(|| Checksum::beside(&from), |given| Ok(Some(given)))? {
+            Some(checksum) => {
+                checksum.verify(&bytes).with_context(|| format!("`{from}` is not what you expect"))?;
+                Vouched::ByChecksum
+            }
+            None => Vouched::ByContent(&release),
+        };
+        unpack(&bytes, &target, vouched).with_context(|| format!("cannot install `{from}`"))?;
         print(format_args!(
             "{} the OWASP Core Rule Set {} in {}\n\n{}",
             styled(GOOD.bold(), "installed:"),
@@ -86,13 +95,36 @@ fn refuse_to_replace(target: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What says that an archive is the release.
+enum Vouched<'a> {
+    /// A checksum has: it was compared.
+    ByChecksum,
+    /// Nothing, unless the contents of this release are known.
+    ByContent(&'a Release),
+}
+
+impl Vouched<'_> {
+    fn check(&self, bytes: &[u8], folder: &Path) -> Result<()> {
+        let Self::ByContent(release) = self else { return Ok(()) };
+        ensure!(
+            release::is_known(&release.version, folder)?,
+            "nothing vouches for it: what is in it is not known here as release {}. If the project's page of the release shows \
+             this SHA-256, say `--sha256 {}`",
+            release.version,
+            hexadecimal(&Sha256::digest(bytes))
+        );
+        Ok(())
+    }
+}
+
 /// Unpacks beside the target and moves the whole into its place, so that there is all of it or nothing.
-fn unpack(bytes: &[u8], target: &Path) -> Result<()> {
+fn unpack(bytes: &[u8], target: &Path, vouched: Vouched<'_>) -> Result<()> {
     let folder = target.parent().context("the state directory has no place for rules")?;
     let temporary = folder.join(format!(".new-{}", std::process::id()));
     // What a crashed process of the same id left behind.
     let _ = fs::remove_dir_all(&temporary);
     let unpacked = archive::unpack(bytes, &temporary).and_then(|()| {
+        vouched.check(bytes, &temporary)?;
         refuse_to_replace(target)?;
         fs::rename(&temporary, target).with_context(|| format!("cannot make `{}`", target.display()))
     });
@@ -138,6 +170,19 @@ impl fmt::Display for Release {
 }
 
 impl Checksum {
+    /// The one that a file beside a file has, as `sha256sum` writes it; `None` where there is none.
+    fn beside(from: &str) -> Result<Option<Self>> {
+        let path = PathBuf::from(format!("{from}.sha256"));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        };
+        let first = text.split_whitespace().next().unwrap_or_default();
+        let checksum = first.parse().map_err(|error: String| anyhow!("`{}`: {error}", path.display()))?;
+        Ok(Some(checksum))
+    }
+
     fn verify(self, bytes: &[u8]) -> Result<()> {
         let found: [u8; 32] = Sha256::digest(bytes).into();
         if found != self.0 {

@@ -6,17 +6,20 @@ mod suite;
 use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use bartizan_config::{Config, WafMode};
+use bartizan_config::Config;
 use bartizan_control::DecidedFirewall;
-use bartizan_pipeline::{Firewall, Found, Inspection, Judged, Pipeline, RequestLine};
+use bartizan_pipeline::{Firewall, Found, Inspection, Pipeline, Refusal, RequestLine};
 use bartizan_seclang::Connection;
 use clap::Args;
 
-use self::message::Message;
+use self::{
+    message::Message,
+    suite::{Judgement, Outcome},
+};
 use super::chosen::Chosen;
 use crate::{
     command::explain,
-    output::{BAD, GOOD, print, styled},
+    output::{ATTENTION, BAD, GOOD, print, styled},
 };
 
 /// The largest file of tests, and the largest request.
@@ -25,7 +28,7 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// Show requests to the rules, without a gateway.
 ///
 /// A file in the format of go-ftw, as the Core Rule Set has them, holds requests and the rules that are to match them; the
-/// command ends with 1 when one goes otherwise. A file with one request as it stands on the wire shows what the rules
+/// command ends with 1 when one goes otherwise, or when none could be judged: what only a service could answer is skipped. A file with one request as it stands on the wire shows what the rules
 /// say of it. With a configuration each request is shown to the firewall of its route, exclusions included.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan rules test 942100.yaml --rules crs --paranoia 4\n  \
@@ -37,6 +40,9 @@ pub(super) struct Test {
     /// One request: its line, its headers, an empty line, its body.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
+    /// Print what came of it for programs.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     chosen: Chosen,
 }
@@ -48,27 +54,42 @@ impl Test {
         if let Some(path) = self.request {
             let message = Message::parse(&read(&path)?).with_context(|| format!("`{}`", path.display()))?;
             let firewall = firewalls.of_request(&message)?;
-            let inspected = show(&firewall, &message).account();
-            return print(explain::of_firewall(&DecidedFirewall::from(&inspected)));
+            let account = DecidedFirewall::from(&show(&firewall, &message).inspection.account());
+            return if self.json {
+                print(serde_json::to_string_pretty(&account)?)
+            } else {
+                print(explain::of_firewall(&account))
+            };
         }
         let path = self.file.context("there is no file")?;
         let text =
             String::from_utf8(read(&path)?).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
         let tests = bartizan_ftw::parse(&text).with_context(|| format!("`{}`", path.display()))?;
-        tests.iter().try_for_each(suite::check).with_context(|| format!("`{}`", path.display()))?;
-        let (mut lines, mut failed) = (Vec::new(), 0);
-        for test in &tests {
-            match suite::run(test, |message| Ok(show(&firewalls.of_request(message)?, message))) {
-                Ok(()) => lines.push(format!("{} {}", styled(GOOD, "passed"), test.name)),
-                Err(error) => {
-                    failed += 1;
-                    lines.push(format!("{} {}: {error:#}", styled(BAD, "failed"), test.name));
-                }
-            }
+        let show = |message: &Message| Ok(show(&firewalls.of_request(message)?, message));
+        let judged: Vec<_> = tests.iter().map(|test| suite::judge(test, show)).collect();
+        if self.json {
+            print(serde_json::to_string_pretty(&judged)?)?;
+        } else {
+            print(judged.iter().map(told).collect::<Vec<_>>().join("\n"))?;
         }
-        print(lines.join("\n"))?;
+        let count =
+            |is: fn(&Outcome) -> bool| judged.iter().filter(|judgement| is(&judgement.outcome)).count();
+        let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
         ensure!(failed == 0, "{failed} of {} tests failed", tests.len());
+        let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
+        ensure!(
+            skipped < tests.len() || tests.is_empty(),
+            "none of these tests could be judged by the rules alone"
+        );
         Ok(())
+    }
+}
+
+fn told(Judgement { test, outcome }: &Judgement) -> String {
+    match outcome {
+        Outcome::Passed => format!("{} {test}", styled(GOOD, "passed")),
+        Outcome::Failed(reason) => format!("{} {test}: {reason}", styled(BAD, "failed")),
+        Outcome::Skipped(reason) => format!("{} {test}: {reason}", styled(ATTENTION, "skipped")),
     }
 }
 
@@ -99,25 +120,32 @@ impl Firewalls {
     }
 }
 
+/// What came of a request that was shown to the rules.
+struct Shown {
+    inspection: Inspection,
+    /// What it would be answered with.
+    refusal: Option<Refusal>,
+}
+
+impl Shown {
+    /// The status of the answer, where the service says 200 to everything.
+    fn status(&self) -> u16 {
+        self.refusal.as_ref().map_or(200, |refusal| refusal.status().as_u16())
+    }
+}
+
 /// Shows all of a request.
-fn show(firewall: &Arc<Firewall>, message: &Message) -> Inspection {
+fn show(firewall: &Arc<Firewall>, message: &Message) -> Shown {
     let path = message.target.split(['?', '#']).next().unwrap_or("/");
     let mut inspection = firewall.inspect(Connection::default(), "test", path, SystemTime::now());
     let Message { method, target, version, headers, body } = message;
     let line = RequestLine { method, target, version: *version };
-    // What is refused stands in the account.
     let seen = body.get(..firewall.config().max_body).unwrap_or(body);
-    let _ = inspection
+    let judged = inspection
         .request_head(line, headers, None)
         .and_then(|()| inspection.request_body(seen, seen.len() == body.len()));
     inspection.finish();
-    inspection
-}
-
-/// Whether the request would be answered with a refusal.
-fn is_refused(inspection: &Inspection) -> bool {
-    let firewall = inspection.firewall().config();
-    firewall.mode == WafMode::Block && inspection.account().judged != Judged::Passed
+    Shown { inspection, refusal: judged.err() }
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<u8>> {

@@ -16,7 +16,8 @@ use crate::{
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SecondFactor {
-    /// The roles whose people must have a second factor. With an empty list everybody decides for themselves.
+    /// The roles whose people must have a second factor; codes by e-mail and SMS are not enough for them. With an empty list
+    /// everybody decides for themselves.
     #[schemars(extend("default" = ["super_admin", "org_admin"]))]
     pub(crate) roles: Optional<Vec<At<Parsed<Name>>>>,
     /// How long these people may go on without one, from the first login at which one is asked for. Afterwards they can do
@@ -26,8 +27,8 @@ pub(crate) struct SecondFactor {
     /// What authenticator apps call this service.
     #[schemars(extend("default" = "Bartizan"))]
     pub(crate) issuer: Optional<Parsed<String>>,
-    /// What the secrets of authenticator apps are encrypted with in the store: the same for every gateway of a store.
-    /// Without it a key is made and kept in the store itself, so whoever reads the store can make codes. With another key
-    /// the apps that are enrolled are worth nothing.
+    /// What the secrets of authenticator apps and the numbers of telephones are encrypted with in the store: the same for
+    /// every gateway of a store. Without it a key is made and kept in the store itself, so whoever reads the store can make
+    /// codes. With another key the apps and telephones that are enrolled are worth nothing.
     pub(crate) key: Optional<Parsed<Secret>>,
 }

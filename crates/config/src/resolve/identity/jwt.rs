@@ -13,7 +13,7 @@ use crate::{
     Algorithm, ClaimNames, JwtKeys, JwtProvider,
     file::{Claims, Jwt, TokenPrincipal},
     forms::{Forms, OneOrMany, Parsed},
-    located::{At, Position},
+    located::{At, Optional, Position},
     problems::Problems,
     resolve::{files::Files, tokens},
     word::Url,
@@ -208,33 +208,55 @@ fn fetch_keys_only(file: &Jwt, keys: &str, problems: &mut Problems<'_>) {
 
 fn claims(file: &Claims, problems: &mut Problems<'_>) -> ClaimNames {
     let default = ClaimNames::default();
-    if let Some(permissions) = file.permissions.as_ref() {
-        refuse_writable(permissions.position, &texts(permissions, problems), problems);
-    }
-    for at in [&file.roles, &file.organization, &file.subject] {
-        if let Some(claim) = problems.read_optional(at) {
-            refuse_writable(claim.position, &[claim.value], problems);
-        }
-    }
-    ClaimNames {
-        subject: problems.read_or(&file.subject, default.subject),
-        permissions: file.permissions.as_ref().map_or(default.permissions, |at| texts(at, problems)),
-        roles: problems.read_or(&file.roles, default.roles),
-        organization: problems.read_or(&file.organization, default.organization),
-    }
+    let written = file.user_writable.as_ref().map(|names| problems.read_all(names)).unwrap_or_default();
+    let said: Vec<String> = written.into_iter().map(|name| name.value).collect();
+    let writable = file.user_writable.as_ref().map(|at| at.position);
+    let mut read = |at: &Optional<Parsed<String>>, default: String| {
+        let claim = problems.read_optional(at);
+        let position = claim.as_ref().map(|at| at.position).or(writable);
+        let name = claim.map_or(default, |at| at.value);
+        refuse_writable(position, std::slice::from_ref(&name), &said, problems);
+        name
+    };
+    let (subject, roles) = (read(&file.subject, default.subject), read(&file.roles, default.roles));
+    let organization = read(&file.organization, default.organization);
+    let permissions = file.permissions.as_ref().map_or(default.permissions, |at| texts(at, problems));
+    let position = file.permissions.as_ref().map(|at| at.position).or(writable);
+    refuse_writable(position, &permissions, &said, problems);
+    ClaimNames { subject, permissions, roles, organization }
 }
 
 /// What the users of well-known providers may write themselves.
 const WRITABLE: [&str; 3] = ["user_metadata", "unsafe_metadata", "unsafeMetadata"];
 
-fn refuse_writable(position: Position, names: &[String], problems: &mut Problems<'_>) {
+/// `said`: what the operator says that users write. Without a position nothing is written to refuse.
+fn refuse_writable(
+    position: Option<Position>,
+    names: &[String],
+    said: &[String],
+    problems: &mut Problems<'_>,
+) {
+    let Some(position) = position else { return };
     for name in names {
-        let first = name.strip_prefix('/').unwrap_or(name).split('/').next().unwrap_or_default();
-        if WRITABLE.contains(&first) {
+        let path = steps(name);
+        let is_within = |writable: &str| path.starts_with(&steps(writable));
+        let writable = WRITABLE.into_iter().chain(said.iter().map(String::as_str));
+        if let Some(writable) = writable.into_iter().find(|writable| is_within(writable)) {
             problems
-                .error(position, format!("users write `{first}` themselves: they would choose what they may"))
+                .error(
+                    position,
+                    format!("users write `{writable}` themselves: they would choose what they may"),
+                )
                 .help("take a claim that only the provider writes, such as `/app_metadata/roles`");
         }
+    }
+}
+
+/// The names on the way to a claim: one, or those of a JSON Pointer (RFC 6901).
+fn steps(claim: &str) -> Vec<String> {
+    match claim.strip_prefix('/') {
+        Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
+        None => vec![claim.to_owned()],
     }
 }
 

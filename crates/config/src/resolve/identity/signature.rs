@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use bartizan_model::{Name, Zone};
 use http::HeaderName;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice};
 
 use super::{grants, organization};
 use crate::{
@@ -160,7 +160,7 @@ pub(crate) fn check_id(id: &At<Parsed<String>>, problems: &mut Problems<'_>) -> 
     Some(text)
 }
 
-pub(crate) fn check_secret(secret: &At<SecretString>, problems: &mut Problems<'_>) {
+pub(crate) fn check_secret(secret: &At<SecretSlice<u8>>, problems: &mut Problems<'_>) {
     let bytes = secret.expose_secret().len();
     if bytes < SECRET {
         let message = format!("the secret is {bytes} bytes long, and `hmac-sha256` needs at least {SECRET}");

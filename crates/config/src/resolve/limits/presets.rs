@@ -5,7 +5,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use bartizan_model::{Line, Name, Quota};
+use bartizan_model::{Algorithm, Line, ModelError, Name, Quota};
 
 use super::rules;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
 
 const MINUTE: Duration = Duration::from_mins(1);
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
+const QUARTER: Duration = Duration::from_mins(15);
 const HOUR: Duration = Duration::from_hours(1);
 
 /// By whom is counted, how much, and in what time.
@@ -35,23 +36,45 @@ const PRESETS: [(&str, &[Figures]); 11] = [
     ("default", &[(Address, 100, MINUTE)]),
 ];
 
+/// Bursts and sustained use apart, by address: so many in a minute, and so many in a longer window.
+const PACED: [(&str, &[Figures]); 5] = [
+    ("login", &[(Address, 5, MINUTE), (Address, 20, QUARTER)]),
+    ("refresh", &[(Address, 10, MINUTE), (Address, 60, HOUR)]),
+    ("static", &[(Address, 200, MINUTE), (Address, 5_000, HOUR)]),
+    ("api-burst", &[(Address, 60, MINUTE), (Address, 1_000, HOUR)]),
+    ("admin-burst", &[(Address, 10, MINUTE), (Address, 100, HOUR)]),
+];
+
+/// Probes and scrapes, which no built-in policy counts.
+const SKIPPED: [&str; 2] = ["/health", "/metrics"];
+
 /// The names of the built-in policies.
 pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> + Clone {
-    PRESETS.iter().map(|(name, _)| *name)
+    PRESETS.iter().chain(&PACED).map(|(name, _)| *name)
 }
 
 /// The built-in policy with this name.
 pub(crate) fn policy(name: &Name) -> Option<LimitPolicy> {
-    let (_, figures) = PRESETS.iter().find(|(known, _)| *known == name.as_str())?;
-    // A rule that could not be made would leave a limit out: then there is no such policy.
-    let rules = figures.iter().map(rule).collect::<Option<Vec<_>>>()?;
-    Some(LimitPolicy { name: name.clone(), line: Line::NONE, rules, skip: Vec::new(), allow: Vec::new() })
+    let of = |presets: &[(&str, &'static [Figures])]| {
+        presets.iter().find(|(known, _)| *known == name.as_str()).map(|(_, figures)| *figures)
+    };
+    let bucket = |units, window| Quota::token_bucket(units, window, units);
+    let window = |units, window| Quota::window(Algorithm::SlidingWindow, units, window);
+    // What could not be made would leave a limit out: then there is no such policy.
+    let rules: Option<Vec<_>> = match of(&PRESETS) {
+        Some(figures) => figures.iter().map(|figures| rule(figures, bucket)).collect(),
+        None => of(&PACED)?.iter().map(|figures| rule(figures, window)).collect(),
+    };
+    let skip = SKIPPED.iter().map(|path| path.parse().ok()).collect::<Option<_>>()?;
+    Some(LimitPolicy { name: name.clone(), line: Line::NONE, rules: rules?, skip, allow: Vec::new() })
 }
 
-fn rule((dimension, units, window): &Figures) -> Option<LimitRule> {
+fn rule(
+    (dimension, units, window): &Figures,
+    quota: impl Fn(NonZeroU32, Duration) -> Result<Quota, ModelError>,
+) -> Option<LimitRule> {
     let units = NonZeroU32::new(*units)?;
-    let (per, amount) =
-        (vec![dimension.clone()], Amount::Rate(Quota::token_bucket(units, *window, units).ok()?));
+    let (per, amount) = (vec![dimension.clone()], Amount::Rate(quota(units, *window).ok()?));
     Some(LimitRule {
         name: rules::described(&per, amount).parse().ok()?,
         line: Line::NONE,
@@ -70,7 +93,7 @@ mod tests {
 
     #[test]
     fn every_preset_is_a_policy_that_limits_everybody() {
-        for (name, figures) in PRESETS {
+        for (name, figures) in PRESETS.into_iter().chain(PACED) {
             let policy = policy(&name.parse().unwrap()).unwrap();
             assert_eq!(policy.rules.len(), figures.len(), "{name}");
             assert!(policy.rules.iter().any(|rule| !rule.needs_identity()), "{name}");
@@ -81,7 +104,7 @@ mod tests {
     fn the_schema_explains_every_preset() {
         let schema = crate::schema();
         let text = schema["properties"]["limits"]["description"].as_str().unwrap();
-        for (name, figures) in PRESETS {
+        for (name, figures) in PRESETS.into_iter().chain(PACED) {
             let (_, explained) = text.split_once(&format!("`{name}` (")).unwrap_or_else(|| panic!("{name}"));
             let (explained, _) = explained.split_once(')').unwrap();
             let units: Vec<u32> = explained

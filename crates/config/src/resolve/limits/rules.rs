@@ -124,13 +124,18 @@ fn amount(file: &At<file::LimitRule>, problems: &mut Problems<'_>) -> Option<Amo
 }
 
 fn quota(file: &file::LimitRule, problems: &mut Problems<'_>) -> Option<Quota> {
-    let (rate, burst) = (problems.read_optional(&file.rate), problems.read_optional(&file.burst));
+    let rate = problems.read_optional(&file.rate);
+    let behind = rate.as_ref().and_then(|rate| Some(rate.with(rate.burst?)));
+    if let (Some(_), Some(apart)) = (&behind, file.burst.as_ref()) {
+        problems.error(apart.position, "`burst` stands behind the rate, too").help("keep one of the two");
+    }
+    let burst = problems.read_optional(&file.burst).or_else(|| behind.clone());
     let algorithm = file.algorithm.get().unwrap_or(LimitAlgorithm::TokenBucket).into();
     if algorithm != Algorithm::TokenBucket
-        && let Some(burst) = file.burst.as_ref()
+        && let Some(position) = file.burst.as_ref().map(|at| at.position).or(behind.map(|at| at.position))
     {
         problems
-            .error(burst.position, "`burst` has no meaning in a window: all of the rate may come at once")
+            .error(position, "`burst` has no meaning in a window: all of the rate may come at once")
             .help("leave it out, or use `algorithm: token-bucket`");
     }
     let rate = rate?;

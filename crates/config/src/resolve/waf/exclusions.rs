@@ -1,20 +1,16 @@
 //! What rules are not to look at.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use crate::{
     ExcludedRules, Exclusion, file,
     located::{At, Optional},
     problems::Problems,
+    resolve::expiry,
 };
 
 /// Each costs every request of its routes.
 const MOST: usize = 256;
-/// How long before its end an exclusion is warned about.
-const SOON: Duration = Duration::from_hours(14 * 24);
 
 pub(super) fn resolve(
     file: &Optional<Vec<At<file::Exclusion>>>,
@@ -55,22 +51,8 @@ fn exclusion(
         target: problems.read_optional(&file.target).map(|target| target.value.0),
         path: problems.read_optional(&file.path).map(|path| path.value),
         reason: problems.read_optional(&file.reason).map(|reason| reason.value),
-        expires: expires(file, today, problems),
+        expires: expiry::read(&file.expires, "exclusion", "its rules look again", today, problems),
         rules: rules?,
     };
     Some(exclusion)
-}
-
-fn expires(file: &At<file::Exclusion>, today: SystemTime, problems: &mut Problems<'_>) -> Option<SystemTime> {
-    let expires = problems.read_optional(&file.expires)?;
-    if expires.value <= today {
-        problems
-            .warning(expires.position, "this exclusion has expired: its rules look again")
-            .help("remove it, or give it another day");
-    } else if expires.value <= today + SOON {
-        problems
-            .warning(expires.position, "this exclusion expires within two weeks")
-            .help("remove what it was for, or give it another day");
-    }
-    Some(expires.value)
 }

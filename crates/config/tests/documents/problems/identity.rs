@@ -12,7 +12,7 @@ fn mistakes_of_providers() {
         with(&format!("identity: {{ a: {{ api_key: {{ keys: [{keys}] }} }} }}"))
             .replace("auth: none", "auth: a")
     };
-    let cases: [Case<'_>; 24] = [
+    let cases: [Case<'_>; 26] = [
         (
             jwt("secret: §\"${SHORT_SECRET}\""),
             &[("the secret is 15 bytes long, and HS256 needs at least 32", "openssl rand")],
@@ -71,6 +71,21 @@ fn mistakes_of_providers() {
                 "users write `unsafe_metadata` themselves: they would choose what they may",
                 "/app_metadata/roles",
             )],
+        ),
+        (
+            jwt(
+                "jwks: \"https://i\", claims: { roles: §/profile/team/roles, user_writable: [/profile/team] }",
+            ),
+            &[(
+                "users write `/profile/team` themselves: they would choose what they may",
+                "/app_metadata/roles",
+            )],
+        ),
+        (
+            jwt(
+                "jwks: \"https://i\", claims: { roles: /profile/teams, user_writable: §[/profile/team, roles, scope] }",
+            ),
+            &[("users write `scope` themselves: they would choose what they may", "/app_metadata/roles")],
         ),
         (jwt("jwks: \"https://i\", refresh: §0s"), &[("`refresh` must be longer than zero", "")]),
         (jwt("jwks: \"https://i\", max_bytes: §0"), &[("`max_bytes` must be greater than zero", "")]),

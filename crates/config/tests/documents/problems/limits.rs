@@ -43,8 +43,8 @@ fn mistakes_of_rates_and_counts() {
         ("10/9999999999999999min", "`10/9999999999999999min`: a window is at most 31 days long".into()),
         ("010/min", "`010/min`: a number begins with a zero: write it without".into()),
         (
-            "\"10/min burst 5\"",
-            "`10/min burst 5` is a rate and a burst: write them apart, as in `rate: 10/min, burst: 5`".into(),
+            "10/min burst 0",
+            "`10/min burst 0`: `0` is no count: write a whole number from 1 to 100000000".into(),
         ),
     ];
     for (text, message) in &messages {
@@ -68,7 +68,7 @@ fn mistakes_of_rules() {
     let headers: Vec<_> = (0..9).map(|index| format!("\"header:h{index}\"")).collect();
     let per_many = format!("per: §[{}], rate: 1/s", headers.join(", "));
     let many = format!("§[{}]", listed(65));
-    let cases: [Case<'_>; 27] = [
+    let cases: [Case<'_>; 29] = [
         (
             rule("per: §ip, rate: 1/s"),
             &[(
@@ -116,6 +116,14 @@ fn mistakes_of_rules() {
         (
             rule("per: address, rate: 1/s, algorithm: sliding-window, burst: §5"),
             &[("`burst` has no meaning in a window: all of the rate may come at once", "token-bucket")],
+        ),
+        (
+            rule("per: address, rate: §10/min burst 5, algorithm: fixed-window"),
+            &[("`burst` has no meaning in a window: all of the rate may come at once", "token-bucket")],
+        ),
+        (
+            rule("per: address, rate: 10/min burst 5, burst: §5"),
+            &[("`burst` stands behind the rate, too", "keep one")],
         ),
         (
             rule("per: address, rate: 1/s, algorithm: §sliding"),
@@ -204,7 +212,7 @@ fn mistakes_of_policies_and_their_form() {
 #[test]
 fn mistakes_of_the_limits_of_a_route() {
     let identity =
-        "limits:\n  a:\n    - { per: address, rate: 1/s }\n    - { per: [address, user], rate: 1/s }";
+        "limits:\n  a:\n    - { per: organization, rate: 1/s }\n    - { per: [address, user], rate: 1/s }";
     let keys = "identity: { k: { api_key: { keys: [{ name: n, hash: \"${PARTNER_KEY_HASH}\" }], header: x-token } } }";
     let by_token = format!(
         "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n{keys}\nlimits: {{ a: [{{ per: \"header:X-Token\", rate: 1/s }}] }}\n\
@@ -245,11 +253,17 @@ fn mistakes_of_the_limits_of_a_route() {
             &[("`a b` is not a name: use 1 to 64 letters, digits, `-`, `_` or `.`", "")],
         ),
         (
-            document(identity, "auth: none, limit: §a"),
-            &[(
-                "the rule `address-user-1s` (line 7) counts by `user`, and this route authenticates nobody (`auth: none`, line 10)",
-                "identity providers under `auth`",
-            )],
+            document(identity, "auth: none, limit: §§a"),
+            &[
+                (
+                    "the rule `organization-1s` (line 6) counts by `organization`, and this route authenticates nobody (`auth: none`, line 10)",
+                    "a rule by `address`",
+                ),
+                (
+                    "the rule `address-user-1s` (line 7) counts by `user`, and this route authenticates nobody (`auth: none`, line 10)",
+                    "identity providers under `auth`",
+                ),
+            ],
         ),
         (
             by_token,
@@ -274,7 +288,7 @@ fn mistakes_of_costs() {
     let cost =
         |cost: &str| document(limits, &format!("auth: users, limit: a, methods: [GET, POST], cost: {cost}"));
     let hint = "raise the rule's `burst` or `rate`";
-    let cases: [Case<'_>; 11] = [
+    let cases: [Case<'_>; 9] = [
         (
             cost("{ POST /api/x: §21 }"),
             &[("`POST /api/x` costs 21, and the rule `address-60s` (line 4) never holds more than 20", hint)],
@@ -301,11 +315,6 @@ fn mistakes_of_costs() {
                 hint,
             )],
         ),
-        (cost("{ §POST /calls: 2 }"), &[("`POST /calls` is no operation of this route", "the whole path")]),
-        (
-            cost("{ §PUT /api/calls: 2 }"),
-            &[("`PUT /api/calls` is no operation of this route", "a method that the route admits")],
-        ),
         (
             cost("{ /api/*: 2, \"§/api/{id}\": 3 }").replace("\"§", "§\""),
             &[("`/api/{id}` is listed twice", "")],
@@ -317,8 +326,14 @@ fn mistakes_of_costs() {
                 "",
             )],
         ),
-        (cost("§1.5"), &[("expected a whole number from 1, or a mapping of operations to such numbers", "")]),
-        (cost("§[5]"), &[("expected a whole number from 1, or a mapping of operations to such numbers", "")]),
+        (
+            cost("§1.5"),
+            &[("expected a whole number from 1, `voice`, or a mapping of operations to such numbers", "")],
+        ),
+        (
+            cost("§[5]"),
+            &[("expected a whole number from 1, `voice`, or a mapping of operations to such numbers", "")],
+        ),
     ];
     check(&cases, Severity::Error);
 }
@@ -326,7 +341,49 @@ fn mistakes_of_costs() {
 #[test]
 fn limits_that_are_probably_not_meant() {
     let a = |rule: &str| format!("limits: {{ a: [{{ {rule} }}] }}");
-    let cases: [Case<'_>; 8] = [
+    let unserved =
+        |operation: &str| format!("`{operation}` is no operation of this route: its cost has no effect");
+    let (elsewhere, not_admitted) = (unserved("POST /calls"), unserved("PUT /api/calls"));
+    let public = "the rule `user-3600s` (line 6) counts by `user`, and this route authenticates nobody (`auth: none`, line 9): it is left out here";
+    let cases: [Case<'_>; 15] = [
+        (
+            document("", "auth: none, limit: api, cost: { §POST /calls: 2000 }"),
+            &[(&elsewhere, "the whole path")],
+        ),
+        (
+            document("", "auth: none, limit: api, methods: [GET], cost: { §PUT /api/calls: 2 }"),
+            &[(&not_admitted, "a method that the route admits")],
+        ),
+        (
+            document("", "auth: none, limit: api, cost: §voice").replace("/api/**", "/shop/**"),
+            &[("`cost: voice` has no effect: this route serves none of its operations", "`/api/calls`")],
+        ),
+        (
+            document(
+                "limits: { a: [\n  { per: address, rate: 1/s },\n  { per: user, rate: 1/h } ] }",
+                "auth: none, limit: §a",
+            ),
+            &[(public, "identity providers under `auth`")],
+        ),
+        (
+            document(
+                &a("per: address, rate: 1/s")
+                    .replace("[{", "{ rules: [{")
+                    .replace(" }]", " }], allow: [{ network: 10.0.0.0/8, expires: §2001-01-31 }] }"),
+                "auth: none, limit: a",
+            ),
+            &[("this entry has expired: its network is counted", "another day")],
+        ),
+        (
+            document(
+                &a("per: address, rate: 1/s")
+                    .replace("[{", "{ rules: [{")
+                    .replace(" }]", " }], allow: [{ network: 10.0.0.0/8, expires: 2999-01-31 }] }"),
+                "auth: none, limit: a",
+            ),
+            &[],
+        ),
+        (document("", "auth: none, limit: api, cost: voice"), &[]),
         (
             with("limits: { §a: [{ per: address, rate: 1/s }] }"),
             &[("no route uses the limit policy `a`", "")],

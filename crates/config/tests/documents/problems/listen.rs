@@ -7,7 +7,11 @@ use crate::{folder, parse_in, set_mode, with};
 
 #[test]
 fn mistakes_of_listeners() {
-    let cases: [Case<'_>; 15] = [
+    let cases: [Case<'_>; 16] = [
+        (
+            listen("http: \"127.0.0.1:0\", client_cert: §true"),
+            &[("`client_cert` believes nobody without `trusted_proxies`", "add `trusted_proxies`")],
+        ),
         (
             listen("http: §\":8080\""),
             &[(

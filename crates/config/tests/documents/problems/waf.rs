@@ -24,6 +24,11 @@ fn mistakes_of_the_firewall() {
         (waf("§paranoid: 1"), &[("unknown key `paranoid`", "did you mean `paranoia`?")]),
         (waf("paranoia: §5"), &[("`5` is no paranoia level", "write 1, 2, 3 or 4")]),
         (waf("paranoia: §0"), &[("`0` is no paranoia level", "write 1, 2, 3 or 4")]),
+        (waf("detection_paranoia: §5"), &[("`5` is no paranoia level", "write 1, 2, 3 or 4")]),
+        (
+            waf("paranoia: 3, detection_paranoia: §2"),
+            &[("`detection_paranoia` is below the paranoia level 3", "raise it")],
+        ),
         (waf("threshold: §0"), &[("`threshold` is 0: write a number from 1 to 1000000", "")]),
         (
             waf("threshold: { outbound: §1000001 }"),
@@ -101,4 +106,23 @@ fn day_in(days: u64) -> String {
     let since = day.duration_since(UNIX_EPOCH).unwrap().as_secs();
     let day = time::OffsetDateTime::from_unix_timestamp(i64::try_from(since).unwrap()).unwrap().date();
     format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
+}
+
+#[test]
+fn a_firewall_that_refuses_bodies_that_the_route_admits() {
+    let body = |waf: &str, body: &str| {
+        format!(
+            "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes: [{{ path: /, to: \"http://a\", auth: none, waf: {waf}, body: {{ {body} }} }}]"
+        )
+    };
+    let refused = "the firewall refuses bodies of more than 1048576 bytes (413): it looks at no more";
+    let cases: Vec<Case<'_>> = vec![
+        (body("starter", "max: §20MiB"), &[(refused, "`on_large_body: inspect_prefix`")]),
+        (body("starter", "max: 1MiB"), &[]),
+        (body("starter", "hold: 32KiB"), &[]),
+        (body("{ on_large_body: inspect_prefix }", "max: 20MiB"), &[]),
+        (body("{ mode: log }", "max: 20MiB"), &[]),
+        (body("{ max_body: 16MiB }", "max: 16MiB"), &[]),
+    ];
+    check(&cases, Severity::Warning);
 }

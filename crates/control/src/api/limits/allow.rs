@@ -7,6 +7,7 @@ use bartizan_config::Dimension;
 use bartizan_limits::{Allowance, Nanos, Whom};
 use bartizan_model::Name;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use utoipa::{
     ToSchema,
     openapi::{
@@ -29,8 +30,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewLimitAllowance {
-    /// The policy.
-    pub policy: Name,
+    /// The policy; without it all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Name>,
     /// Requests that a rule counts by this value, as `/v1/limits/top` shows it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -44,9 +46,9 @@ pub struct NewLimitAllowance {
 /// Somebody whose requests a policy does not count for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitAllowance {
-    /// The policy.
+    /// The policy; null for all of them.
     #[schema(example = "voice")]
-    pub policy: String,
+    pub policy: Option<String>,
     /// Requests that a rule counts by this value; null for a network.
     pub value: Option<String>,
     /// Requests from these addresses; null for a value.
@@ -58,7 +60,8 @@ pub struct LimitAllowance {
 
 const FOR_SECONDS: RangeInclusive<f64> = 0.0..=NewLimitAllowance::LONGEST.as_secs_f64();
 
-/// Lets a value or a network off the limits of a policy for a while: its requests are not counted until then.
+/// Lets a value or a network off the limits of a policy, or of all, for a while: its requests are not counted until then.
+/// To end it for all policies ends every entry for the value or network.
 ///
 /// Replaces an earlier entry for the same. Kept in memory, also when the configuration changes, until the gateway stops.
 #[utoipa::path(
@@ -81,6 +84,9 @@ pub(crate) async fn allow_limit(
     let limits = shared.system.limits();
     let now = limits.limiter.now();
     let asked = new.parse(now).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
+    let is_same = |known: &Allowance| known.policy == asked.policy && known.whom == asked.whom;
+    let before = limits.limiter.allowances().list(now).into_iter().find(is_same);
+    let before = before.map(|before| LimitAllowance::of(&before, now));
     let allowance =
         if asked.until > now { limits.allow(now, asked)? } else { limits.count_again(now, asked)? };
     let stands = LimitAllowance::of(&allowance, now);
@@ -95,13 +101,16 @@ pub(crate) async fn allow_limit(
         request_id = %operator.request_id,
         "an operator changed who is not counted"
     );
+    shared
+        .record("limits.allow", &stands.policy, json!({ "before": before, "after": stands }), &operator)
+        .await;
     Ok(Json(stands))
 }
 
 impl LimitsInUse {
     /// Adds the entry, with the value in the form in which the policy counts it.
     fn allow(&self, now: Nanos, mut asked: Allowance) -> Result<Allowance, Failure> {
-        let rules = Which { policy: Some(&asked.policy), rule: None }.of(&self.config)?;
+        let rules = Which { policy: asked.policy.as_ref(), rule: None }.of(&self.config)?;
         if let Whom::Value(written) = &asked.whom {
             let meant = value::meant(&rules, written).ok_or_else(|| value::impossible(&rules, written))?;
             asked.whom = Whom::Value(meant.into());
@@ -117,20 +126,28 @@ impl LimitsInUse {
         let Allowance { policy, whom, until } = asked;
         let mut forms = vec![whom.clone()];
         if let Whom::Value(written) = &whom {
-            let rules = Which { policy: Some(&policy), rule: None }.of(&self.config).unwrap_or_default();
+            let rules = Which { policy: policy.as_ref(), rule: None }.of(&self.config).unwrap_or_default();
             let meant = value::meant(&rules, written);
             let values = meant.into_iter().chain(value::counted(&[Dimension::Address], written));
             forms.extend(values.map(|value| Whom::Value(value.into())));
         }
-        let mut removed =
-            forms.iter().filter_map(|whom| self.limiter.allowances().remove(now, &policy, whom));
-        let removed = removed.next().map(|removed| Allowance { until, ..removed });
+        let allowances = self.limiter.allowances();
+        let mut removed = forms.iter().filter_map(|whom| allowances.remove(now, policy.as_ref(), whom));
+        let removed = match &policy {
+            Some(_) => removed.next(),
+            None => removed.last(),
+        };
+        let removed = removed.map(|removed| Allowance { until, policy: policy.clone(), ..removed });
         removed.ok_or_else(|| {
             let whom = match whom {
                 Whom::Value(value) => value.to_string(),
                 Whom::Network(network) => network.to_string(),
             };
-            Failure::new(FailureCode::NotFound, format!("`{policy}` lets nobody off as `{whom}`"))
+            let who = policy.map_or_else(
+                || "no policy lets anybody off".into(),
+                |policy| format!("`{policy}` lets nobody off"),
+            );
+            Failure::new(FailureCode::NotFound, format!("{who} as `{whom}`"))
         })
     }
 }
@@ -166,7 +183,8 @@ impl LimitAllowance {
             Whom::Value(value) => (Some(value.to_string()), None),
             Whom::Network(network) => (None, Some(network.to_string())),
         };
-        Self { policy: allowance.policy.to_string(), value, network, until: moment(allowance.until, now) }
+        let policy = allowance.policy.as_ref().map(ToString::to_string);
+        Self { policy, value, network, until: moment(allowance.until, now) }
     }
 }
 
@@ -198,7 +216,7 @@ impl NewLimitAllowance {
         let policy = ObjectBuilder::new()
             .schema_type(Type::String)
             .pattern(Some("^[A-Za-z0-9._-]{1,64}$"))
-            .description(Some("The policy."))
+            .description(Some("The policy; without it all of them."))
             .examples(["voice"]);
         let seconds = ObjectBuilder::new()
             .schema_type(Type::Number)
@@ -212,7 +230,6 @@ impl NewLimitAllowance {
             .property("policy", policy)
             .property(key, whom)
             .property("for_seconds", seconds)
-            .required("policy")
             .required(key)
             .required("for_seconds")
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))

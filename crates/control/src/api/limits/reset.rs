@@ -8,6 +8,7 @@ use bartizan_limits::{Limit, LimitsError};
 use bartizan_model::Name;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{Which, check_value, value};
@@ -23,10 +24,11 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitReset {
-    /// The policy.
-    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "voice")]
-    pub policy: Name,
-    /// Only this rule of it; all that count a rate when absent.
+    /// The policy; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "voice")]
+    pub policy: Option<Name>,
+    /// Only the rule with this name; all that count a rate when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "address-60s")]
     pub rule: Option<Name>,
@@ -38,12 +40,12 @@ pub struct LimitReset {
 /// What was forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitsForgotten {
-    /// Rules in which the value had used anything.
+    /// Rules in which the value had used anything, by their names; as `POLICY/RULE` where no policy was named.
     #[schema(example = json!(["address-60s"]))]
     pub rules: Vec<String>,
 }
 
-/// Forgets what a value has used of a policy's rates, in the shared store too.
+/// Forgets what a value has used of the rates of a policy, or of all, in the shared store too.
 #[utoipa::path(
     post,
     path = "/v1/limits/reset",
@@ -63,14 +65,15 @@ pub(crate) async fn reset_limit(
 ) -> Result<Json<LimitsForgotten>, Failure> {
     check_value(&reset.value).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
     let limits = shared.system.limits();
-    let which = Which { policy: Some(&reset.policy), rule: reset.rule.as_ref() };
+    let which = Which { policy: reset.policy.as_ref(), rule: reset.rule.as_ref() };
     let meant = which.of(&limits.config)?;
     value::check(&meant, &reset.value)?;
-    let Forgotten { rules, failed_rules, failure } = limits.forget(meant, &reset.value).await;
+    let forgotten = limits.forget(meant, &reset.value, reset.policy.is_none()).await;
+    let Forgotten { rules, failed_rules, failure } = forgotten;
     tracing::info!(
         audit = true,
         action = "limits.reset",
-        policy = %reset.policy,
+        policy = reset.policy.as_ref().map(Name::as_str),
         value = reset.value,
         rules = rules.join(", "),
         failed_rules = (!failed_rules.is_empty()).then(|| failed_rules.join(", ")),
@@ -79,6 +82,8 @@ pub(crate) async fn reset_limit(
         request_id = %operator.request_id,
         "an operator reset limits"
     );
+    let change = json!({ "value": reset.value, "rules": rules, "failed_rules": failed_rules });
+    shared.record("limits.reset", reset.policy.as_str(), change, &operator).await;
     match failure {
         None => Ok(Json(LimitsForgotten { rules })),
         Some(error) => {
@@ -100,12 +105,18 @@ struct Forgotten {
 
 impl LimitsInUse {
     /// The store is asked for all rules at the same time, so that it is waited for once.
-    async fn forget(&self, meant: Vec<(&LimitPolicy, &LimitRule)>, written: &str) -> Forgotten {
+    async fn forget(
+        &self,
+        meant: Vec<(&LimitPolicy, &LimitRule)>,
+        written: &str,
+        with_policy: bool,
+    ) -> Forgotten {
         let resets = meant.into_iter().filter_map(|(policy, rule)| {
             let Amount::Rate(quota) = rule.amount else { return None };
             let value = value::counted(&rule.per, written)?;
             let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
-            Some(async move { (rule.name.to_string(), self.limiter.reset(&limit, value.as_bytes()).await) })
+            let name = if with_policy { limit.name.to_string() } else { rule.name.to_string() };
+            Some(async move { (name, self.limiter.reset(&limit, value.as_bytes()).await) })
         });
         let mut forgotten = Forgotten::default();
         for (rule, outcome) in join_all(resets).await {

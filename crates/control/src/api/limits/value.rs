@@ -9,7 +9,7 @@ mod tests;
 use std::{fmt::Write, net::IpAddr};
 
 use bartizan_config::{Dimension, LimitPolicy, LimitRule};
-use bartizan_model::{AddressPrefix, Name};
+use bartizan_model::{AddressPrefix, Name, SitePrefix};
 use ipnet::IpNet;
 
 use crate::{
@@ -57,9 +57,12 @@ fn part(dimension: &Dimension, written: &str) -> Option<String> {
     match dimension {
         Dimension::Address => match network(written)? {
             IpNet::V4(network) => (network.prefix_len() == 32).then(|| network.addr().to_string()),
-            network @ IpNet::V6(_) => prefix(network),
+            network @ IpNet::V6(_) => {
+                let counted = AddressPrefix::of(network.addr());
+                [64, 128].contains(&network.prefix_len()).then(|| counted.to_string())
+            }
         },
-        Dimension::Prefix => prefix(network(written)?),
+        Dimension::Prefix => site(network(written)?),
         Dimension::User | Dimension::Key => {
             let (provider, id) = written.split_once('/')?;
             (provider.parse::<Name>().is_ok() && !id.is_empty()).then(|| written.into())
@@ -93,14 +96,10 @@ fn network(written: &str) -> Option<IpNet> {
     }
 }
 
-/// The prefix that an address is counted with, also where it is written as one.
-fn prefix(network: IpNet) -> Option<String> {
-    let counted = AddressPrefix::of(network.addr());
-    let length = match counted {
-        AddressPrefix::V4(_) => 24,
-        AddressPrefix::V6(_) => 64,
-    };
-    [length, network.max_prefix_len()].contains(&network.prefix_len()).then(|| counted.to_string())
+/// The network that an address is counted with, also where it is written as one. A part of it is none.
+fn site(network: IpNet) -> Option<String> {
+    let counted = SitePrefix::of(network.addr());
+    [counted.length(), network.max_prefix_len()].contains(&network.prefix_len()).then(|| counted.to_string())
 }
 
 /// How a value of a rule is written.

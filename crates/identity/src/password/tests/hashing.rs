@@ -1,7 +1,4 @@
-use std::{
-    num::NonZeroUsize,
-    time::{Duration, Instant},
-};
+use std::{num::NonZeroUsize, time::Duration};
 
 use argon2::{Algorithm, Argon2, AssociatedData, ParamsBuilder, Version};
 
@@ -77,9 +74,9 @@ async fn a_flood_is_turned_away_and_leaves_the_runtime_free() {
             tokio::spawn(async move { hasher.verify_nobody(password("guess")).await })
         })
         .collect();
-    let start = Instant::now();
     tokio::task::yield_now().await;
-    assert!(start.elapsed() < Duration::from_millis(500), "the only thread of this runtime hashes nothing");
+    let is_computed_elsewhere = flood.iter().any(|attempt| !attempt.is_finished());
+    assert!(is_computed_elsewhere, "the only thread of this runtime hashes nothing");
     let mut busy = 0;
     for attempt in flood {
         match attempt.await.unwrap() {

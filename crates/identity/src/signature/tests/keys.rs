@@ -18,12 +18,12 @@ fn keys_that_cannot_work_are_refused() {
     let cases = [
         (
             SignatureAlgorithm::HmacSha256,
-            VerifyingMaterial::Secret("short".into()),
+            VerifyingMaterial::Secret(b"short".to_vec().into()),
             "a secret of 5 bytes: at least 32 are needed",
         ),
         (
             SignatureAlgorithm::Ed25519,
-            VerifyingMaterial::Secret(SECRET.into()),
+            VerifyingMaterial::Secret(SECRET.as_bytes().to_vec().into()),
             "`ed25519` does not work with what is configured",
         ),
         (

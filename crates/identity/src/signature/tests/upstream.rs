@@ -95,14 +95,18 @@ fn every_algorithm_signs_what_it_verifies() {
         SignatureAlgorithm::HmacSha256,
     ] {
         let (ours, theirs) = if algorithm == SignatureAlgorithm::HmacSha256 {
-            (SigningMaterial::Secret(SECRET.into()), VerifyingMaterial::Secret(SECRET.into()))
+            (
+                SigningMaterial::Secret(SECRET.as_bytes().to_vec().into()),
+                VerifyingMaterial::Secret(SECRET.as_bytes().to_vec().into()),
+            )
         } else {
             let (private, public) = pair(&keys, algorithm);
             (SigningMaterial::PrivateKey(private), VerifyingMaterial::PublicKey(public))
         };
         let signer = RequestSigner::new(&signing(algorithm, ours)).unwrap();
         let mut settings = lenient(vec![key("gateway", algorithm, theirs)]);
-        settings.components = signing(algorithm, SigningMaterial::Secret(SECRET.into())).components;
+        settings.components =
+            signing(algorithm, SigningMaterial::Secret(SECRET.as_bytes().to_vec().into())).components;
         settings.tag = Some("shop".into());
         let gate = Gate::new(settings);
 
@@ -118,7 +122,8 @@ fn every_algorithm_signs_what_it_verifies() {
 
 #[test]
 fn content_that_is_not_here_is_not_signed() {
-    let signer = signing(SignatureAlgorithm::HmacSha256, SigningMaterial::Secret(SECRET.into()));
+    let signer =
+        signing(SignatureAlgorithm::HmacSha256, SigningMaterial::Secret(SECRET.as_bytes().to_vec().into()));
     let signer = RequestSigner::new(&signer).unwrap();
     let streamed = sent(&signer, None);
     assert!(!streamed.headers.contains_key("content-digest"), "what the client said is not what we say");
@@ -148,12 +153,15 @@ fn keys_that_cannot_sign_are_refused() {
         refused(SignatureAlgorithm::HmacSha256, file(private)),
         "`hmac-sha256` does not work with what is configured"
     );
-    let short = SigningMaterial::Secret("short".into());
+    let short = SigningMaterial::Secret(b"short".to_vec().into());
     let error = RequestSigner::new(&signing(SignatureAlgorithm::HmacSha256, short)).unwrap_err();
     assert!(matches!(error, SignatureKeyError::ShortSecret(5)), "{error}");
     let shown = format!(
         "{:?}",
-        RequestSigner::new(&signing(SignatureAlgorithm::HmacSha256, SigningMaterial::Secret(SECRET.into())))
+        RequestSigner::new(&signing(
+            SignatureAlgorithm::HmacSha256,
+            SigningMaterial::Secret(SECRET.as_bytes().to_vec().into())
+        ))
     );
     assert!(!shown.contains(SECRET), "{shown}");
 }

@@ -61,3 +61,80 @@ fn examples_of_the_standards_verify() {
         assert_eq!(check_signature(&token, &header, keys), Err(InvalidReason::Signature), "{text}");
     }
 }
+
+/// The payload of every example of RFC 7520, section 4.
+const FRODO: &str = "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUg\
+     cm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0\
+     IGJlIHN3ZXB0IG9mZiB0by4";
+
+/// RFC 7520, sections 4.1 to 4.5.
+#[test]
+fn examples_of_rfc_7520() {
+    let modulus = "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRB\
+         SFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD\
+         1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_\
+         qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw";
+    let secret = URL_SAFE_NO_PAD.decode("hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg").unwrap();
+    let shared = KeySet::from_secret_bytes(&secret, &[Algorithm::HS256]).unwrap();
+    let jwks = |key: Value| KeySet::from_jwks(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
+    let bilbo = "bilbo.baggins@hobbiton.example";
+    let (rsa, _) = jwks(json!({ "kty": "RSA", "kid": bilbo, "use": "sig", "n": modulus, "e": "AQAB" }));
+    let key_id = "018c0ae5-4d9b-471b-bfd6-eef314bc7037";
+    let cases = [
+        (
+            &rsa,
+            json!({ "alg": "RS256", "kid": bilbo }),
+            "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII7PNDi8\
+             4wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocS\
+             adnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJu\
+             shZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg",
+        ),
+        (
+            &rsa,
+            json!({ "alg": "PS384", "kid": bilbo }),
+            "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItl\
+             lVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0\
+             TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0\
+             uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw",
+        ),
+        (&shared, json!({ "alg": "HS256", "kid": key_id }), "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0"),
+    ];
+    let verdict = |keys: &KeySet, text: &str| {
+        let token = CompactToken::parse(text.as_bytes())?;
+        check_signature(&token, &TokenHeader::parse(&token.header)?, keys)
+    };
+    for (keys, header, signature) in &cases {
+        let header = URL_SAFE_NO_PAD.encode(header.to_string());
+        let token = format!("{header}.{FRODO}.{signature}");
+        assert_eq!(verdict(keys, &token), Ok(()), "{token}");
+        let tampered = token.replacen(".SXTig", ".SXTih", 1);
+        assert_eq!(verdict(keys, &tampered), Err(InvalidReason::Signature), "{token}");
+        let detached = format!("{header}..{signature}");
+        assert_eq!(verdict(keys, &detached), Err(InvalidReason::Signature), "content is never elsewhere");
+    }
+
+    // ES512 is not offered: neither the key nor the token is taken.
+    let (none, refused) = jwks(json!({
+        "kty": "EC", "kid": bilbo, "use": "sig", "crv": "P-521",
+        "x": "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",
+        "y": "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1",
+    }));
+    assert_eq!((none.len(), refused.len()), (0, 1));
+    let header = URL_SAFE_NO_PAD.encode(json!({ "alg": "ES512", "kid": bilbo }).to_string());
+    let signature = "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtPBu_u_\
+         sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2";
+    let token = format!("{header}.{FRODO}.{signature}");
+    assert_eq!(verdict(&none, &token), Err(InvalidReason::Algorithm));
+}
+
+/// RFC 8037, appendices A.1 and A.2: a set with the private key is refused it, the public key is taken.
+#[test]
+fn keys_of_rfc_8037() {
+    let public =
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let mut private = public.clone();
+    private["d"] = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A".into();
+    let keys =
+        |key: &Value| KeySet::from_jwks(json!({ "keys": [key] }).to_string().as_bytes()).unwrap().0.len();
+    assert_eq!((keys(&public), keys(&private)), (1, 0));
+}

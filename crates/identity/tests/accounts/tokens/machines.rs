@@ -7,6 +7,7 @@ use bartizan_identity::{
     account::{NewService, Visit},
     authorization_server::{ClientProof, Grant, OAuthError, Proofs, Revoked, TokenRequest},
 };
+use bartizan_model::CallerType;
 use http::HeaderMap;
 use secrecy::SecretString;
 
@@ -43,7 +44,11 @@ async fn services(gateway: &Issuing) {
     let more: Vec<String> = ["payment:read", "payment:write", "users:read"].map(Into::into).into();
     accounts.set_service_permissions(&service.id, &more, OPERATOR, &visit).await.unwrap();
     let later = ask(&second, own("payment:read")).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Whatever had been revoked by now would be seen before this.
+    let last = ask(&second, own("payment:read")).await.unwrap();
+    let client = ClientProof { id: service.id.clone(), secret: Some(second.clone()), assertion: None };
+    gateway.server.revoke_own((&client, None), &last.access_token, &visit).await.unwrap();
+    gateway.revoked(&last.access_token).await;
     gateway.enter(&issued.access_token).unwrap();
     accounts.set_service_permissions(&service.id, &more[..1], OPERATOR, &visit).await.unwrap();
     gateway.revoked(&later.access_token).await;
@@ -66,6 +71,25 @@ async fn services(gateway: &Issuing) {
     accounts.suspend_service(&service.id, Some("leaked"), OPERATOR, &visit).await.unwrap();
     gateway.revoked(&issued.access_token).await;
     is_refused(ask(&third, own("")).await, OAuthError::InvalidClient);
+}
+
+/// Whoever calls on with a service's token, it is a service's.
+async fn stays_a_machine(gateway: &Issuing) {
+    let (accounts, visit) = (&gateway.node.accounts, Visit::default());
+    let organization = accounts.create_organization("Reports Ltd", OPERATOR, &visit).await.unwrap().id;
+    let permissions = vec!["reports:read".into()];
+    let new = NewService { organization: organization.to_string(), name: "reader".into(), permissions };
+    let (service, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+    let client = ClientProof { id: service.id.clone(), secret: Some(secret), assertion: None };
+    let grant = Grant::ClientCredentials { scope: String::new() };
+    let own = gateway.ask_as(client, grant, &[]).await.unwrap();
+    let next = gateway.exchange_token(&own.access_token).await.unwrap();
+    let after_next = gateway.exchange_token(&next.access_token).await.unwrap();
+    for token in [&own.access_token, &next.access_token, &after_next.access_token] {
+        let identified = gateway.enter(token).unwrap();
+        assert_eq!(identified.caller.caller_type(), CallerType::Service);
+        assert_eq!(identified.principal.id.to_string(), service.id);
+    }
 }
 
 /// A service may ask about tokens and end its own, but only with its secret.
@@ -110,6 +134,7 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
     is_refused(ask("app", own(""), &[]).await, OAuthError::UnauthorizedClient);
 
     services(gateway).await;
+    stays_a_machine(gateway).await;
     let billing = "http://localhost:8080/billing";
     let resources = ["http://localhost:8080".to_owned(), billing.to_owned()];
     let person = gateway.issue_for(session, "reports:read reports:write", &resources).await;

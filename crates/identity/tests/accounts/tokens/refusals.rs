@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use bartizan_config::{Config, Source, StoreLocation};
 use bartizan_identity::{
-    Authenticator, IdentityError, SessionToken,
-    authorization_server::{Grant, OAuthError},
+    AuthenticationError, Authenticator, IdentityError, InvalidReason, SessionToken,
+    account::Visit,
+    authorization_server::{ClientProof, Grant, OAuthError, Revoked, TokenResponse},
 };
 use bartizan_policy::PermissionIndex;
 use bartizan_store::{Statement, Store};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{BACK, DOCUMENT, Issuing, VERIFIER, claims, is_refused, refresh_of};
+use crate::OPERATOR;
 
 /// A gateway of which only this test knows, and somebody who has logged in there.
 async fn gateway(folder: &tempfile::TempDir) -> (Issuing, SessionToken) {
@@ -21,7 +24,7 @@ async fn gateway(folder: &tempfile::TempDir) -> (Issuing, SessionToken) {
     (gateway, session)
 }
 
-fn config(text: &str) -> Config {
+pub(super) fn config(text: &str) -> Config {
     Config::parse(&text.replace("GRACE", "10s"), &Source::text(".")).unwrap().config
 }
 
@@ -103,4 +106,37 @@ async fn a_configuration_that_ends_every_token_is_refused() {
         let refused = Authenticator::new(&other, &index, Some(sessions), None).unwrap_err();
         assert!(matches!(refused, IdentityError::TokensChanged(what) if what == expected), "{refused}");
     }
+}
+
+/// Says what `one` says, with the signature of `other`.
+fn forged(one: &TokenResponse, other: &TokenResponse) -> SecretString {
+    let (said, _) = one.access_token.expose_secret().rsplit_once('.').unwrap();
+    let (_, signature) = other.access_token.expose_secret().rsplit_once('.').unwrap();
+    format!("{said}.{signature}").into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_token_is_refused_for_its_signature_and_revokes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gateway, session) = gateway(&folder).await;
+    let (revoked, live) =
+        (gateway.issue(&session, "reports:read").await, gateway.issue(&session, "reports:read").await);
+    let id = claims(&revoked.access_token)["jti"].as_str().unwrap().to_owned();
+    gateway.server.revoke(&Revoked::Token(id), OPERATOR, &Visit::default()).await.unwrap();
+    gateway.revoked(&revoked.access_token).await;
+    let refused = gateway.enter(&forged(&revoked, &live)).unwrap_err();
+    assert!(
+        matches!(refused, AuthenticationError::Invalid { reason: InvalidReason::Signature, .. }),
+        "nothing is looked up by an id that nobody has vouched for: {refused}"
+    );
+
+    let app = ClientProof { id: "app".into(), secret: None, assertion: None };
+    let revoke = async |token: &SecretString| {
+        gateway.server.revoke_own((&app, None), token, &Visit::default()).await.unwrap();
+    };
+    revoke(&forged(&live, &revoked)).await;
+    let sibling = gateway.refresh(refresh_of(&live)).await.unwrap();
+    revoke(&sibling.access_token).await;
+    gateway.revoked(&sibling.access_token).await;
+    gateway.enter(&live.access_token).expect("what was revoked before it would have been seen by now");
 }

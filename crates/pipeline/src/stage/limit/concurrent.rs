@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, time::Duration};
 use bartizan_limits::{Concurrency, Factors, Full, InFlight, Limiter, Outcome, Place, Standing};
 use smallvec::SmallVec;
 
-use super::refuse;
+use super::{Violated, refuse};
 use crate::{
     Exchange, LimitEffect, Stop,
     limits::{CompiledRule, RuleReference, RuleStanding, Value, Whom},
@@ -59,7 +59,9 @@ pub(super) fn enter(
             let effect = if index == full { LimitEffect::Refused } else { one.effect(false) };
             exchange.limited.standings.push(one.clone().stood(effect));
         }
-        let violated: Vec<_> = concurrent.get(full).map(|one| (one.rule, &one.value)).into_iter().collect();
+        let full = concurrent.get(full);
+        let violated = full.map(|one| Violated { rule: one.rule, value: &one.value, factors: one.factors });
+        let violated: Vec<_> = violated.into_iter().collect();
         refuse(exchange, limiter, &violated, WAIT)
     })
 }

@@ -1,12 +1,15 @@
 //! Rates: so many units in so long a time. All that count a request are charged together, or none.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use bartizan_limits::{Charge, Counted, Decision, Factors, Limit, Limiter, Outcome, Standing};
 use http::{HeaderValue, header};
 use smallvec::SmallVec;
 
-use super::refuse;
+use super::{Violated, refuse};
 use crate::{
     Code, Exchange, LimitEffect, Refusal, Stop,
     limits::{CompiledRule, RuleReference, RuleStanding, Value, Whom},
@@ -43,7 +46,10 @@ pub(super) async fn charge(
     }
     let decided = {
         let charges: SmallVec<[Charge<'_>; 3]> = rates.iter().map(Rate::charge).collect();
-        limiter.decide(&charges).await
+        let asked = limiter.is_shared().then(Instant::now);
+        let decided = limiter.decide_after(exchange.limited.waited, &charges).await;
+        exchange.limited.waited += asked.map(|asked| asked.elapsed()).unwrap_or_default();
+        decided
     };
     let (decision, counted) = decided.map_err(|error| {
         Refusal::new(Code::LimitsUnavailable, error.to_string())
@@ -80,7 +86,7 @@ fn refused(exchange: &mut Exchange, limiter: &Limiter, rates: &[Rate<'_>], decis
     let refused = refused.filter_map(|(rate, standing)| Some((rate, standing.retry_after?)));
     let (mut violated, mut wait) = (Vec::new(), Duration::ZERO);
     for (rate, longer) in refused {
-        violated.push((rate.rule, &rate.value));
+        violated.push(Violated { rule: rate.rule, value: &rate.value, factors: rate.factors });
         wait = wait.max(longer);
     }
     refuse(exchange, limiter, &violated, wait)

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::concurrent::{self, Concurrent};
 use crate::{
-    Exchange, LimitEffect, Pipeline, Record, Verdict,
+    Exchange, LimitEffect, Pipeline, ProblemType, Record, Verdict,
     limits::{self, Kind, RuleReference},
     stage::limit,
     tests::{Body, KEY, config, exchange, get, pipeline},
@@ -113,6 +113,51 @@ async fn places_for_requests_in_flight_are_as_many_as_the_quota_factor_leaves() 
         }
         assert_eq!(in_flight.iter().filter(|(_, passes)| *passes).count(), places, "{risk}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_kind_of_problem_it_is() {
+    let refusal = async |pipeline: &Pipeline, risk: RiskFactors| {
+        let mut exchange = request(risk);
+        match pipeline.decide(&mut exchange, &mut Body(0)).await {
+            Verdict::Deny(refusal) => (refusal.problem, refusal.code, exchange),
+            verdict => panic!("{verdict:?}"),
+        }
+    };
+    let few = limited("{ per: address, rate: 1/h }");
+    assert!(ask(&few, RiskFactors::default()).await.1);
+    let cases = [
+        (RiskFactors::default(), ProblemType::QuotaExceeded),
+        (on_address(2.0, 1.0, 1.0), ProblemType::QuotaExceeded),
+        (on_user(0.1, 1.0, 1.0), ProblemType::QuotaExceeded),
+        (on_address(0.5, 1.0, 1.0), ProblemType::AbnormalUsageDetected),
+        (on_address(1.0, 5.0, 1.0), ProblemType::AbnormalUsageDetected),
+    ];
+    assert!(ask(&few, on_address(2.0, 1.0, 1.0)).await.1);
+    for (risk, expected) in cases {
+        let (problem, code, _) = refusal(&few, risk).await;
+        assert_eq!((problem, code.as_str()), (expected, "rate_limit_exceeded"), "{risk:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_too_many_requests_in_flight_is_told_how_many_there_may_be() {
+    let pipeline =
+        limited("{ name: flight, per: address, concurrent: 2 }, { name: hour, per: address, rate: 9/h }");
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let (exchange, passes) = ask(&pipeline, RiskFactors::default()).await;
+        assert!(passes && policy(&exchange) == "hour;q=9;w=3600", "{}", policy(&exchange));
+        held.push(exchange);
+    }
+    let (exchange, passes) = ask(&pipeline, RiskFactors::default()).await;
+    assert!(!passes);
+    let mut headers = HeaderMap::new();
+    exchange.route.as_ref().unwrap().limits.tell(&exchange.limited, &mut headers);
+    let told =
+        ["ratelimit-policy", "ratelimit", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+    let told = told.map(|name| headers[name].to_str().unwrap());
+    assert_eq!(told, ["\"flight\";q=2;qu=\"concurrent-requests\"", "\"flight\";r=0;t=1", "2", "0", "1"]);
 }
 
 /// A limit on requests in flight for every rule of the route that `exchange` went.

@@ -132,8 +132,19 @@ fn callers_of_the_gateway_can_be_asked_about() {
     };
     let whole = json!({ "address": "203.0.113.7", "method": "GET", "path": "/orders/7", "mfa": false, "secure": true, "zone": "data" });
     assert_eq!(ask(&policies, question(whole)), Ok(true));
-    let error = ask(&policies, question(json!({ "method": "GET" }))).unwrap_err();
-    assert!(error.to_string().contains("address"), "{error}");
+    assert_eq!(
+        ask(&policies, question(json!({}))),
+        Ok(true),
+        "what is left out is that of an ordinary request"
+    );
+    assert_eq!(
+        ask(&policies, question(json!({ "secure": false }))),
+        Ok(true),
+        "reading does not ask for TLS"
+    );
+    assert_eq!(ask(&policies, question(json!({ "method": "DELETE" }))), Ok(false));
+    let error = ask(&policies, question(json!({ "colour": "red" }))).unwrap_err();
+    assert!(error.to_string().starts_with("the context"), "{error}");
 }
 
 #[test]

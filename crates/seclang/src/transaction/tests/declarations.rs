@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::{Request, begin, get, ids, post};
+use super::{Request, begin, get, ids, post, tx};
 use crate::{
     Declaration, Transaction, ValueKind,
     ast::{Selector, Target, TargetUse, Variable},
@@ -88,6 +88,16 @@ fn every_value_of_a_name_is_looked_at_for_itself() {
     assert_eq!(ids(&ask(ValueKind::Integer, get("/?id=1&other=2"))), ALL);
     let both = Request { target: "/?id=1", ..post("id=a") };
     assert_eq!(ids(&ask(ValueKind::Integer, both)), ALL);
+}
+
+#[test]
+fn a_parameter_that_is_not_declared_is_looked_at_whatever_has_the_same_value() {
+    let rule = r#"SecRule ARGS "@rx open" "id:1,phase:2,pass,tag:attack-any,setvar:tx.found=+1""#;
+    let others: Vec<_> = (0..99).map(|number| format!("a{number}=x{number}")).collect();
+    let mut transaction = begin(rule);
+    transaction.declare(of_id(words()));
+    get(&format!("/?{}&other=open&id=open", others.join("&"))).send(&mut transaction);
+    assert_eq!(tx(&transaction, "found").as_deref(), Some("1"));
 }
 
 proptest! {

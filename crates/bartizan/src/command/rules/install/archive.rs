@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -70,14 +71,14 @@ fn place<R: Read>(entry: &Entry<'_, R>) -> Result<Option<PathBuf>> {
     }
     let is_plain = parts.iter().all(|part| part.to_str().is_some_and(|part| part.chars().all(is_of_name)));
     ensure!(is_plain && parts.len() <= MAX_DEPTH, "`{}` is no name of a release's file", shown(&name));
-    // The first is the folder of the release.
-    let inside: PathBuf = parts.iter().skip(1).collect();
-    let is_kept = match parts.get(1..) {
-        Some([file]) => FILES.iter().any(|kept| file == kept),
-        Some([folder, ..]) => FOLDERS.iter().any(|kept| folder == kept),
-        _ => false,
+    let is_kept = |parts: &[&OsStr]| match parts {
+        [file] => FILES.iter().any(|kept| file == kept),
+        [folder, ..] => FOLDERS.iter().any(|kept| folder == kept),
+        [] => false,
     };
-    Ok(is_kept.then_some(inside))
+    // Mostly the first is the folder of the release; it may be packed without one.
+    let inside = if is_kept(&parts) { parts.as_slice() } else { parts.get(1..).unwrap_or_default() };
+    Ok(is_kept(inside).then(|| inside.iter().collect()))
 }
 
 fn is_of_name(character: char) -> bool {

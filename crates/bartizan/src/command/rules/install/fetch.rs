@@ -28,7 +28,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Plain HTTP will do: what comes is compared with the checksum.
+/// Plain HTTP will do: what comes is compared with a checksum, or with what is known of the release.
 async fn download(url: &str) -> Result<Vec<u8>> {
     let agent = concat!("bartizan/", env!("CARGO_PKG_VERSION"));
     let client = Client::builder().connect_timeout(CONNECT).timeout(PATIENCE).user_agent(agent).build()?;

@@ -1,59 +1,108 @@
-//! Tests in the format of go-ftw, judged by the rules alone: which of them match, and whether the request is refused.
-//!
-//! What the rules alone cannot answer (responses, texts of logs) is an error of the file, so that nothing that a test asks
-//! for is passed over.
+//! Tests in the format of go-ftw, judged by the rules alone: which of them match, what they log, and how the request is
+//! answered. A test that asks for what the rules alone cannot answer (the service's response) is skipped, and is said to
+//! be: it has not passed.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use bartizan_ftw::{Log, Output, Test};
-use bartizan_pipeline::Inspection;
+use regex::bytes::{Regex, RegexBuilder};
+use serde::Serialize;
 
-use super::{is_refused, message::Message};
+use super::{Shown, message::Message};
 
-/// Whether the rules alone can answer a test.
-pub(super) fn check(test: &Test) -> Result<()> {
-    for Output { response_contains, log_contains, no_log_contains, log, expect_error, .. } in
-        test.stages.iter().map(|stage| &stage.output)
-    {
-        let asked = [
-            ("response_contains", response_contains.is_some()),
-            ("log_contains", log_contains.is_some()),
-            ("no_log_contains", no_log_contains.is_some()),
-            ("match_regex", log.match_regex.is_some()),
-            ("no_match_regex", log.no_match_regex.is_some()),
-            ("expect_error", *expect_error),
-        ];
-        if let Some((field, _)) = asked.iter().find(|(_, is_asked)| *is_asked) {
-            bail!("{}: the rules alone cannot answer `{field}`", test.name);
-        }
-    }
-    Ok(())
+/// What came of a test.
+#[derive(Debug, Serialize)]
+pub(super) struct Judgement {
+    /// The test's name.
+    pub(super) test: String,
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
 }
 
-/// Shows the requests of a test, and fails where one goes otherwise than it says.
-pub(super) fn run(test: &Test, show: impl Fn(&Message) -> Result<Inspection>) -> Result<()> {
+/// How a test went.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// As it says.
+    Passed,
+    /// Otherwise, and how.
+    Failed(String),
+    /// The rules alone cannot say, and what it asks for.
+    Skipped(String),
+}
+
+/// Shows the requests of a test to the rules.
+pub(super) fn judge(test: &Test, show: impl Fn(&Message) -> Result<Shown>) -> Judgement {
+    let outcome = match unanswerable(test) {
+        Some(field) => Outcome::Skipped(format!("the rules alone cannot answer `{field}`")),
+        None => match run(test, show) {
+            Ok(()) => Outcome::Passed,
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+        },
+    };
+    Judgement { test: test.name.clone(), outcome }
+}
+
+/// What a test asks for that the rules alone cannot answer.
+fn unanswerable(test: &Test) -> Option<&'static str> {
+    test.stages.iter().map(|stage| &stage.output).find_map(|output| {
+        let asked = [
+            ("response_contains", output.response_contains.is_some()),
+            ("expect_error", output.expect_error),
+        ];
+        asked.into_iter().find_map(|(field, is_asked)| is_asked.then_some(field))
+    })
+}
+
+/// Fails where a request goes otherwise than the test says.
+fn run(test: &Test, show: impl Fn(&Message) -> Result<Shown>) -> Result<()> {
     for stage in &test.stages {
         for request in stage.input.requests()? {
-            judge(&stage.output, &show(&Message::parse(&request)?)?)?;
+            compare(&stage.output, &show(&Message::parse(&request)?)?)?;
         }
     }
     Ok(())
 }
 
-fn judge(Output { status, log, isolated, .. }: &Output, inspection: &Inspection) -> Result<()> {
-    let Log { expect_ids, no_expect_ids, .. } = log;
-    let matched: Vec<u64> = inspection.matched_ids().collect();
-    let shown = || if matched.is_empty() { "none".to_owned() } else { format!("{matched:?}") };
+fn compare(output: &Output, shown: &Shown) -> Result<()> {
+    let Output { status, log, isolated, log_contains, no_log_contains, .. } = output;
+    let Log { expect_ids, no_expect_ids, match_regex, no_match_regex } = log;
+    let matched: Vec<u64> = shown.inspection.matched_ids().collect();
+    let told = || if matched.is_empty() { "none".to_owned() } else { format!("{matched:?}") };
     for id in expect_ids {
-        ensure!(matched.contains(id), "rule {id} should match; matched: {}", shown());
+        ensure!(matched.contains(id), "rule {id} should match; matched: {}", told());
     }
     for id in no_expect_ids {
         ensure!(!matched.contains(id), "rule {id} should not match");
     }
     let others = matched.iter().any(|id| !expect_ids.contains(id));
-    ensure!(!isolated || !others, "other rules match, too: {}", shown());
+    ensure!(!isolated || !others, "other rules match, too: {}", told());
     if let Some(status) = status {
-        let answer = if is_refused(inspection) { 403 } else { 200 };
-        ensure!(answer == *status, "the answer should be {status} and is {answer}; matched: {}", shown());
+        let answer = shown.status();
+        ensure!(answer == *status, "the answer should be {status} and is {answer}; matched: {}", told());
+    }
+    let lines: Vec<String> = shown.inspection.log_lines().collect();
+    let logs = |text: &str| lines.iter().any(|line| line.contains(text));
+    let matches = |pattern: &Regex| lines.iter().any(|line| pattern.is_match(line.as_bytes()));
+    if let Some(text) = log_contains {
+        ensure!(logs(text), "the log should hold `{text}`");
+    }
+    if let Some(text) = no_log_contains {
+        ensure!(!logs(text), "the log should not hold `{text}`");
+    }
+    if let Some(pattern) = match_regex {
+        ensure!(
+            matches(&compiled(pattern)?),
+            "a line of the log should match `{pattern}`; matched: {}",
+            told()
+        );
+    }
+    if let Some(pattern) = no_match_regex {
+        ensure!(!matches(&compiled(pattern)?), "no line of the log should match `{pattern}`");
     }
     Ok(())
+}
+
+fn compiled(pattern: &str) -> Result<Regex> {
+    // As in Go, classes are ASCII.
+    RegexBuilder::new(pattern).unicode(false).build().with_context(|| format!("in the pattern `{pattern}`"))
 }

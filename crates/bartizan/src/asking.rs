@@ -1,0 +1,48 @@
+//! How commands on accounts ask a gateway and print what it answers: as a person reads it, or with `--json` as the admin
+//! API says it.
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    admin::{AdminClient, AdminOptions},
+    output::{Cell, Table, print},
+};
+
+/// Which gateway to ask, and how to print its answer.
+#[derive(Debug, Args)]
+pub(crate) struct Asking {
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminOptions,
+}
+
+impl Asking {
+    /// Finds the gateway. Does not connect yet.
+    pub(crate) fn client(&self) -> Result<AdminClient> {
+        self.admin.client()
+    }
+
+    /// Prints an answer; `show` does for a person.
+    pub(crate) fn print<T: Serialize>(&self, answer: &T, show: impl FnOnce(&T) -> Result<()>) -> Result<()> {
+        if self.json { print(serde_json::to_string_pretty(answer)?) } else { show(answer) }
+    }
+}
+
+/// Prints a table of what there is; where there is nothing, `none`.
+pub(crate) fn list<T, const COLUMNS: usize>(
+    all: &[T],
+    none: &str,
+    head: [&str; COLUMNS],
+    row: impl Fn(&T) -> [Cell; COLUMNS],
+) -> Result<()> {
+    if all.is_empty() {
+        return print(none);
+    }
+    let mut table = Table::new(&head);
+    all.iter().for_each(|one| table.row(row(one)));
+    print(table)
+}

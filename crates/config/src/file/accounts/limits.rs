@@ -1,0 +1,31 @@
+//! `accounts.limits:`.
+
+use bartizan_model::Name;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    forms::{OneOrMany, Parsed},
+    located::Optional,
+};
+
+/// How much may be asked of the endpoints of accounts: names of policies under `limits`, or of built-in ones.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EndpointLimits {
+    /// Where a secret is tried or chosen, or a message sent: `login`, `password`, `sign-up`, `step-up` and so on.
+    #[schemars(extend("default" = "auth"))]
+    pub(crate) login: Optional<Parsed<OneOrMany<Name>>>,
+    /// Where clients ask for tokens: `token`, `revoke`, `introspect`, `jwks`, and the metadata.
+    #[schemars(extend("default" = "api"))]
+    pub(crate) tokens: Optional<Parsed<OneOrMany<Name>>>,
+    /// API keys: `keys`.
+    #[schemars(extend("default" = "admin"))]
+    pub(crate) keys: Optional<Parsed<OneOrMany<Name>>>,
+    /// Who may do what: `roles`, `bindings`, `invitations`.
+    #[schemars(extend("default" = "admin"))]
+    pub(crate) roles: Optional<Parsed<OneOrMany<Name>>>,
+    /// Everything else.
+    #[schemars(extend("default" = "api"))]
+    pub(crate) others: Optional<Parsed<OneOrMany<Name>>>,
+}

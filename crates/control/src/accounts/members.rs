@@ -1,0 +1,114 @@
+//! `/auth/members`: the members of the organisation, for those who manage it.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use bartizan_identity::account::{Accounts, Authority, MemberChange, PersonId};
+use http::StatusCode;
+
+use super::{
+    roles::{MANAGE, organization},
+    visitor::Holder,
+};
+use crate::{
+    api::{keys::Suspension, organizations::Members},
+    extract::{JsonBody, PathParameter},
+    failure::Failure,
+};
+
+/// Who is what in the organisation. Takes the permission `organization:manage`.
+#[utoipa::path(
+    get,
+    path = "/members",
+    operation_id = "list_own_members",
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "By address.", body = Members),
+        (status = 403, description = "Without the permission.")
+    )
+)]
+pub(crate) async fn list_own_members(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, .. }: Holder,
+) -> Result<Json<Members>, Failure> {
+    let session = accounts.permitted_session(&token, MANAGE).await?;
+    Ok(Json(accounts.members(organization(&session)?).await?.into()))
+}
+
+/// Lets a member act for the organisation no longer, until they are resumed. Takes the permission `organization:manage`.
+#[utoipa::path(
+    post,
+    path = "/members/{user}/suspend",
+    operation_id = "suspend_own_member",
+    security(("session" = [])),
+    params(("user" = String, Path, description = "The id or the e-mail address.")),
+    request_body = Suspension,
+    responses(
+        (status = 204, description = "They are suspended."),
+        (status = 403, description = "Without the permission, for who may do more than the session, or for oneself."),
+        (status = 404, description = "There is no such member."),
+        (status = 422, description = "The reason makes no sense.")
+    )
+)]
+pub(crate) async fn suspend_own_member(
+    state: State<Arc<Accounts>>,
+    holder: Holder,
+    PathParameter(user): PathParameter<String>,
+    JsonBody(Suspension { reason }): JsonBody<Suspension>,
+) -> Result<StatusCode, Failure> {
+    change(state, holder, user, MemberChange::Suspend(&reason)).await
+}
+
+/// Gives a suspended member their roles back. Takes the permission `organization:manage`.
+#[utoipa::path(
+    post,
+    path = "/members/{user}/resume",
+    operation_id = "resume_own_member",
+    security(("session" = [])),
+    params(("user" = String, Path, description = "The id or the e-mail address.")),
+    responses(
+        (status = 204, description = "They have their roles back."),
+        (status = 403, description = "Without the permission, or the roles have one that the session has not."),
+        (status = 404, description = "There is no such suspended member.")
+    )
+)]
+pub(crate) async fn resume_own_member(
+    state: State<Arc<Accounts>>,
+    holder: Holder,
+    PathParameter(user): PathParameter<String>,
+) -> Result<StatusCode, Failure> {
+    change(state, holder, user, MemberChange::Resume).await
+}
+
+/// Takes a member out of the organisation; their account stays. Takes the permission `organization:manage`.
+#[utoipa::path(
+    delete,
+    path = "/members/{user}",
+    operation_id = "remove_own_member",
+    security(("session" = [])),
+    params(("user" = String, Path, description = "The id or the e-mail address.")),
+    responses(
+        (status = 204, description = "They belong to it no longer."),
+        (status = 403, description = "Without the permission, for who may do more than the session, or for oneself."),
+        (status = 404, description = "There is no such member.")
+    )
+)]
+pub(crate) async fn remove_own_member(
+    state: State<Arc<Accounts>>,
+    holder: Holder,
+    PathParameter(user): PathParameter<String>,
+) -> Result<StatusCode, Failure> {
+    change(state, holder, user, MemberChange::Remove).await
+}
+
+async fn change(
+    State(accounts): State<Arc<Accounts>>,
+    Holder { token, visit, .. }: Holder,
+    user: String,
+    change: MemberChange<'_>,
+) -> Result<StatusCode, Failure> {
+    let session = accounts.permitted_session(&token, MANAGE).await?;
+    let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
+    accounts.change_member(organization, &PersonId(user), change, &authority, &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,106 @@
+//! `/v1/organizations/{organization}/members`: who is what in an organisation, and who is so no longer.
+
+use axum::Json;
+use bartizan_identity::account::{Authority, MemberChange, PersonId};
+use http::StatusCode;
+
+use super::{keys::Suspension, organizations::Members};
+use crate::{
+    administration::{Administration, KnownAccounts},
+    extract::{JsonBody, PathParameter},
+    failure::Failure,
+};
+
+/// Who is what in an organisation.
+#[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization}/members",
+    operation_id = "list_members",
+    tag = "organizations",
+    params(("organization" = String, Path, description = "The id or the name.")),
+    responses((status = 200, description = "Its members.", body = Members), (status = 404, description = "None."))
+)]
+pub(crate) async fn list_members(
+    KnownAccounts(accounts): KnownAccounts,
+    PathParameter(organization): PathParameter<String>,
+) -> Result<Json<Members>, Failure> {
+    Ok(Json(accounts.members(&organization).await?.into()))
+}
+
+/// Lets a person act for an organisation no longer, until they are resumed. Their account stays as it is.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization}/members/{user}/suspend",
+    operation_id = "suspend_member",
+    tag = "organizations",
+    params(
+        ("organization" = String, Path, description = "The id or the name."),
+        ("user" = String, Path, description = "The id or the e-mail address.")
+    ),
+    request_body = Suspension,
+    responses(
+        (status = 204, description = "They are suspended there."),
+        (status = 404, description = "There is no such member."),
+        (status = 422, description = "The reason makes no sense.")
+    )
+)]
+pub(crate) async fn suspend_member(
+    administration: Administration,
+    which: PathParameter<(String, String)>,
+    JsonBody(Suspension { reason }): JsonBody<Suspension>,
+) -> Result<StatusCode, Failure> {
+    change(administration, which, MemberChange::Suspend(&reason)).await
+}
+
+/// Gives a person who is suspended in an organisation their roles back.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization}/members/{user}/resume",
+    operation_id = "resume_member",
+    tag = "organizations",
+    params(
+        ("organization" = String, Path, description = "The id or the name."),
+        ("user" = String, Path, description = "The id or the e-mail address.")
+    ),
+    responses(
+        (status = 204, description = "They have their roles back."),
+        (status = 404, description = "There is no such suspended member.")
+    )
+)]
+pub(crate) async fn resume_member(
+    administration: Administration,
+    which: PathParameter<(String, String)>,
+) -> Result<StatusCode, Failure> {
+    change(administration, which, MemberChange::Resume).await
+}
+
+/// Takes a person out of an organisation. Their account stays.
+#[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization}/members/{user}",
+    operation_id = "remove_member",
+    tag = "organizations",
+    params(
+        ("organization" = String, Path, description = "The id or the name."),
+        ("user" = String, Path, description = "The id or the e-mail address.")
+    ),
+    responses(
+        (status = 204, description = "They belong to it no longer."),
+        (status = 404, description = "There is no such member.")
+    )
+)]
+pub(crate) async fn remove_member(
+    administration: Administration,
+    which: PathParameter<(String, String)>,
+) -> Result<StatusCode, Failure> {
+    change(administration, which, MemberChange::Remove).await
+}
+
+async fn change(
+    Administration { accounts, visit }: Administration,
+    PathParameter((organization, user)): PathParameter<(String, String)>,
+    change: MemberChange<'_>,
+) -> Result<StatusCode, Failure> {
+    accounts.change_member(&organization, &PersonId(user), change, &Authority::Operator, &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

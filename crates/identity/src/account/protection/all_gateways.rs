@@ -1,0 +1,171 @@
+//! What gateways count together, where they share a store ([`Together`]).
+//!
+//! The count of an account belongs to one factor and one origin, as at each gateway. A name tells nobody what it counts,
+//! and nobody can list the names; so each gateway remembers which known devices tried in vain at it, and whoever recovers
+//! has their counts forgotten by all of them. A pause of an address ends by itself.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use parking_lot::Mutex;
+
+use crate::{
+    Together,
+    attempts::{Attempt, DeviceId, Factor, LoginProtection, Origin},
+};
+
+/// Accounts with devices that are remembered, and devices of each: only who has logged in before is among them.
+const MOST_ACCOUNTS: usize = 16_384;
+const MOST_DEVICES: usize = 16;
+
+/// The counts of all gateways, as this one sees them.
+pub(super) struct AllGateways {
+    /// Makes the names.
+    naming: hmac::Key,
+    together: OnceLock<Arc<dyn Together>>,
+    /// Devices that have tried and not succeeded since, by account.
+    devices: Mutex<HashMap<Box<str>, HashSet<DeviceId>>>,
+}
+
+/// What an attempt is counted by, where gateways count together.
+#[derive(Debug, Default)]
+pub(super) struct CountedEverywhere {
+    origin: Option<Origin>,
+    account: Option<String>,
+    address: Option<String>,
+}
+
+impl AllGateways {
+    pub(super) fn new(key: &[u8; 32]) -> Self {
+        Self {
+            naming: hmac::Key::new(hmac::HMAC_SHA256, key),
+            together: OnceLock::new(),
+            devices: Mutex::default(),
+        }
+    }
+
+    pub(super) fn count_with(&self, together: Arc<dyn Together>) {
+        // INVARIANT: a process has one such memory; a second one would change nothing.
+        let _ = self.together.set(together);
+    }
+
+    /// Counts an attempt that this gateway admits; the error is how long to wait. While the others cannot be asked, this
+    /// one's count decides.
+    pub(super) async fn begin(
+        &self,
+        attempt: &Attempt<'_>,
+        rules: LoginProtection,
+    ) -> Result<CountedEverywhere, Duration> {
+        let Some(together) = self.together.get() else { return Ok(CountedEverywhere::default()) };
+        let &Attempt { account, factor, origin, .. } = attempt;
+        let (is_stranger, client) = (origin == Origin::Stranger, client_of(attempt.address));
+        // What strangers cannot use up for the owner: each address has its own.
+        let place = (is_stranger && factor == Factor::PasswordAndFactor).then_some(client);
+        let account = self.account(account, factor, origin, place);
+        let address = is_stranger.then(|| self.named(&("address", client, factor)));
+        let mut counted: Vec<&String> = Vec::with_capacity(2);
+        for name in [Some(&account), address.as_ref()].into_iter().flatten() {
+            if let Some(Some(wait)) = together.attempt(name, rules).await {
+                for name in counted {
+                    let _ = together.take_back(name.clone()).await;
+                }
+                self.remember(attempt.account, origin);
+                return Err(wait);
+            }
+            counted.push(name);
+        }
+        self.remember(attempt.account, origin);
+        Ok(CountedEverywhere { origin: Some(origin), account: Some(account), address })
+    }
+
+    pub(super) fn succeeded(&self, account: &str, counted: CountedEverywhere) {
+        if let Some(Origin::Known(device)) = counted.origin {
+            let mut devices = self.devices.lock();
+            if let Some(of_account) = devices.get_mut(account) {
+                of_account.remove(&device);
+                if of_account.is_empty() {
+                    devices.remove(account);
+                }
+            }
+        }
+        self.tell(counted.account.into_iter().collect(), counted.address.into_iter().collect());
+    }
+
+    pub(super) fn withdrawn(&self, counted: CountedEverywhere) {
+        self.tell(Vec::new(), counted.account.into_iter().chain(counted.address).collect());
+    }
+
+    /// Forgets the counts of an account: those of strangers, and of the devices that tried at this gateway.
+    pub(super) fn recover(&self, account: &str) {
+        let strangers = Factor::ALL.map(|factor| self.account(account, factor, Origin::Stranger, None));
+        self.tell(strangers.into_iter().collect(), Vec::new());
+        self.recover_devices(account);
+    }
+
+    /// The part of it that only this gateway can do, where another one has done the rest.
+    pub(super) fn recover_devices(&self, account: &str) {
+        let devices = self.devices.lock().remove(account).unwrap_or_default();
+        let names = devices.into_iter().flat_map(|device| {
+            Factor::ALL.map(|factor| self.account(account, factor, Origin::Known(device), None))
+        });
+        self.tell(names.collect(), Vec::new());
+    }
+
+    fn remember(&self, account: &str, origin: Origin) {
+        let Origin::Known(device) = origin else { return };
+        let mut devices = self.devices.lock();
+        if devices.len() >= MOST_ACCOUNTS && !devices.contains_key(account) {
+            return;
+        }
+        let of_account = devices.entry(account.into()).or_default();
+        if of_account.len() < MOST_DEVICES {
+            of_account.insert(device);
+        }
+    }
+
+    fn account(&self, account: &str, factor: Factor, origin: Origin, place: Option<IpAddr>) -> String {
+        self.named(&("account", account, factor, origin, place))
+    }
+
+    fn named(&self, what: &impl fmt::Debug) -> String {
+        let tag = hmac::sign(&self.naming, format!("attempts {what:?}").as_bytes());
+        URL_SAFE_NO_PAD.encode(tag)
+    }
+
+    /// In the background: nobody waits for it.
+    fn tell(&self, forgotten: Vec<String>, taken_back: Vec<String>) {
+        let Some(together) = self.together.get().map(Arc::clone) else { return };
+        if forgotten.is_empty() && taken_back.is_empty() {
+            return;
+        }
+        tokio::spawn(async move {
+            for name in forgotten {
+                let _ = together.forget(name).await;
+            }
+            for name in taken_back {
+                let _ = together.take_back(name).await;
+            }
+        });
+    }
+}
+
+impl fmt::Debug for AllGateways {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AllGateways").field("together", &self.together).finish_non_exhaustive()
+    }
+}
+
+/// What counts as one client: an IPv4 address, an IPv6 /64.
+fn client_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}

@@ -1,0 +1,76 @@
+//! Project Wycheproof's vectors. What runs a set stands beside the code that the set is about.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::Value;
+
+/// The sets, and where each is run.
+const RUN: [(&str, &str); 7] = [
+    ("aes_gcm_test.json", "authorization_server::sealing"),
+    ("ecdsa_secp256r1_sha256_p1363_test.json", "signature::tests::wycheproof"),
+    ("ed25519_test.json", "signature::tests::wycheproof"),
+    ("hmac_sha256_test.json", "signature::tests::wycheproof"),
+    ("json_web_crypto_test.json", "token::tests::wycheproof"),
+    ("json_web_key_test.json", "token::tests::wycheproof"),
+    ("json_web_signature_test.json", "token::tests::wycheproof"),
+];
+/// The sets that say nothing about this code, and why.
+const NOT_RUN: [(&str, &str); 1] =
+    [("aes_kwp_test.json", "no key is wrapped: what the store keeps is sealed with AES-256-GCM")];
+
+/// A set that is added must be run, or say here why it is not.
+#[test]
+fn every_set_is_run_or_has_a_reason() {
+    let known = RUN.iter().chain(&NOT_RUN).map(|(file, _)| *file).collect::<Vec<_>>();
+    let Ok(files) = fs::read_dir(folder()) else {
+        absent(&folder().display().to_string());
+        return;
+    };
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let (sets, _): (Vec<_>, Vec<_>) = names.partition(|name| name.ends_with(".json"));
+    for set in &sets {
+        assert!(known.contains(&set.as_str()), "{set} is neither run nor left out for a reason");
+    }
+    assert_eq!(sets.len(), known.len(), "{sets:?}");
+}
+
+/// A set. They are not part of the repository: without them there is nothing to test, which is an error where everything
+/// must be tested.
+pub(crate) fn load(file: &str) -> Option<Value> {
+    assert!(RUN.iter().any(|(known, _)| *known == file), "{file} is not in the list");
+    let path = folder().join(file);
+    let Ok(text) = fs::read(&path) else {
+        absent(&path.display().to_string());
+        return None;
+    };
+    Some(serde_json::from_slice(&text).unwrap())
+}
+
+/// Every test of a set, with its group.
+pub(crate) fn tests(vectors: &Value) -> impl Iterator<Item = (&Value, &Value)> {
+    let groups = vectors["testGroups"].as_array().unwrap();
+    let all = || {
+        groups
+            .iter()
+            .flat_map(|group| group["tests"].as_array().unwrap().iter().map(move |test| (group, test)))
+    };
+    assert_eq!(Some(all().count() as u64), vectors["numberOfTests"].as_u64(), "all tests are there");
+    all()
+}
+
+/// Bytes as the sets write them.
+pub(crate) fn hex(value: &Value) -> Vec<u8> {
+    let digits = value.as_str().unwrap();
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+fn folder() -> PathBuf {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let folder = std::env::var_os("BARTIZAN_TEST_DATA").map_or_else(|| default.into(), PathBuf::from);
+    folder.join("wycheproof")
+}
+
+fn absent(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{what} cannot be read");
+    println!("SKIPPED: {what} cannot be read: set BARTIZAN_TEST_DATA");
+}
