@@ -29,7 +29,8 @@ impl Fuzz {
         }
         Setup::for_fuzzing().run()?;
         let duration = format!("-max_total_time={}", self.seconds);
-        for target in targets.iter().filter(|target| self.target.as_ref().is_none_or(|only| only == *target)) {
+        for target in targets.iter().filter(|target| self.target.as_ref().is_none_or(|only| only == *target))
+        {
             say(&format!("fuzzing {target} for {} s", self.seconds));
             // An input that takes longer than ten seconds is a finding, too.
             let options = ["--", &duration, "-timeout=10", "-rss_limit_mb=4096"];
@@ -69,6 +70,9 @@ mod tests {
         let manifest = fs::read_to_string(crate::root().join("fuzz/Cargo.toml")).unwrap();
         let targets = targets().unwrap();
         assert_eq!(targets.len(), manifest.matches("[[bin]]").count());
-        assert!(targets.iter().all(|target| manifest.contains(&format!("name = \"{target}\""))), "{targets:?}");
+        assert!(
+            targets.iter().all(|target| manifest.contains(&format!("name = \"{target}\""))),
+            "{targets:?}"
+        );
     }
 }
