@@ -105,8 +105,8 @@ impl LeasedStore {
         charges: &[Charge<'_>],
     ) -> Result<(Decision, bool), LimitsError> {
         let asks: SmallVec<[Ask; 4]> = charges.iter().map(|charge| self.shared.table.ask(charge)).collect();
-        let (held, wanted) = self.shared.table.spend(self.shared.clock.now().get(), &asks);
-        for Wanted { index, units } in wanted {
+        let (held, renewals) = self.shared.table.spend(self.shared.clock.now().get(), &asks);
+        for Wanted { index, units } in renewals {
             if let (Some(charge), Some(ask)) = (charges.get(index), asks.get(index)) {
                 let question = Question::of(charge).with_units(units);
                 tokio::spawn(keeper::renew(Arc::clone(&self.shared), *ask, question));

@@ -424,7 +424,7 @@ async fn a_tunnel_ends_with_the_token_or_session_that_it_was_opened_with() {
         }
     });
     let shop = Upstream::start().await;
-    let route = format!("  - {{ path: /live, to: \"{upstream}\", auth: [own, people] }}\n");
+    let route = format!("  - {{ path: /live, to: \"{upstream}\", auth: [own, people], upgrade: [echo] }}\n");
     let gateway = Gateway::start(&(document(&shop, "", "") + &route)).await;
     let cookie = log_in(&gateway, "ada@shop.test").await;
     let tokens = issue(&gateway, &cookie, &[]).await;
@@ -492,7 +492,7 @@ async fn what_one_gateway_revokes_the_other_refuses() {
 async fn signing_service(gateway: &Gateway) -> (String, String) {
     gateway.cli(["org", "create", "Acme"]).await.succeeded();
     let made = gateway.cli(["service", "create", "Acme", "signer", "--permission", "reports:read"]).await;
-    let id = after(&made.succeeded(), "id").to_owned();
+    let id = after(&made.succeeded(), "client id").to_owned();
     let pair = SigningPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let [_, point @ ..] = pair.der_bytes() else { panic!("no point") };
     let (x, y) = point.split_at(32);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::SecretSlice;
 
 /// `accounts.sms:`.
 #[derive(Debug, Clone)]
@@ -10,7 +10,7 @@ pub struct Sms {
     /// Where each message is posted to.
     pub webhook: String,
     /// What each post is signed with: HMAC-SHA-256 by RFC 9421.
-    pub secret: SecretString,
+    pub secret: SecretSlice<u8>,
     /// How long the answer may take. Default 5 s.
     pub timeout: Duration,
 }

@@ -42,7 +42,7 @@ pub(crate) fn resolve(
             Costs::new(Vec::new(), *cost)
         }
         Some(Cost::BuiltIn(name)) => {
-            let operations = built_in::operations(*name, at.position, route, problems);
+            let operations = built_in::operations(name, at.position, route, problems);
             for listed in &operations {
                 let who = format!("`{}` of `cost: {name}`", listed.operation);
                 affordable(at.position, &who, listed, route, limits, problems);

@@ -88,9 +88,8 @@ impl Accounts {
         // What is nobody's is counted for itself.
         let (counted, account) =
             (owner.as_deref().unwrap_or(&shown.id), owner.as_deref().unwrap_or_default());
-        let begun =
-            self.protection.begin_factor(counted, Factor::Passkey, shown.device.as_ref(), visit).await;
-        let ticket = match begun {
+        let begun = self.protection.begin_factor(counted, Factor::Passkey, shown.device.as_ref(), visit);
+        let ticket = match begun.await {
             Ok(ticket) => ticket,
             Err(error) => {
                 self.refused(asked.action, account, visit).await?;

@@ -26,8 +26,9 @@ fn every_set_is_run_or_has_a_reason() {
         absent(&folder().display().to_string());
         return;
     };
-    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let (sets, _): (Vec<_>, Vec<_>) = names.partition(|name| name.ends_with(".json"));
+    let paths = files.map(|file| PathBuf::from(file.unwrap().file_name()));
+    let sets = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let sets: Vec<_> = sets.map(|path| path.display().to_string()).collect();
     for set in &sets {
         assert!(known.contains(&set.as_str()), "{set} is neither run nor left out for a reason");
     }

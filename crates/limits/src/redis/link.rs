@@ -56,8 +56,8 @@ impl Link {
     /// Returns at once; must be called inside a tokio runtime, on which the connection is kept.
     pub(super) fn keep(endpoint: Endpoint, timeout: Duration) -> Self {
         let presence = Arc::new(ArcSwap::from_pointee(Presence::Absent("still connecting".into())));
-        let (reaches, reached) = watch::channel(false);
-        let keeper = tokio::spawn(keep(endpoint, Arc::clone(&presence), reaches));
+        let (told, reached) = watch::channel(false);
+        let keeper = tokio::spawn(keep(endpoint, Arc::clone(&presence), told));
         Self { presence, reached, timeout, keeper }
     }
 

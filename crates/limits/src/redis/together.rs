@@ -79,7 +79,7 @@ impl RedisStore {
         read: impl FnOnce(Value) -> Result<T, LimitsError>,
     ) -> Result<T, LimitsError> {
         let run = async |mut connection: Connection| connection.query(&command).await;
-        self.shared.link.ask(run, read).await
+        self.shared.link.ask(Duration::ZERO, run, read).await
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::{
     forms::Parsed,
     located::{At, Optional},
-    word::{Secret, Url},
+    word::{SigningSecret, Url},
 };
 
 /// How codes are sent to telephones: each message is posted as JSON (`to`, `text`) to a service of yours, which has it sent.
@@ -22,7 +22,7 @@ pub(crate) struct Sms {
     pub(crate) webhook: At<Parsed<Url>>,
     /// What each post is signed with, so that the service knows whom it is from: HTTP Message Signatures (RFC 9421) with
     /// `hmac-sha256`, over method, URL, `content-type` and `content-digest`. At least 32 bytes.
-    pub(crate) secret: At<Parsed<Secret>>,
+    pub(crate) secret: At<Parsed<SigningSecret>>,
     /// How long the answer may take, at most 30 s.
     #[serde(default)]
     #[schemars(extend("default" = "5s"))]
