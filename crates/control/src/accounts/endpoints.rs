@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    factors::{FactorKind, PendingLogin},
+    factors::{CodeKind, PendingLogin},
     visitor::{Holder, Visitor},
 };
 use crate::{
@@ -43,7 +43,7 @@ pub struct LoginRequest {
     /// A second factor at once, with its `code`. It lets its owner in even while logins are paused. Codes that are sent are
     /// not among these: a link for another password does the same.
     #[serde(default)]
-    pub factor: Option<FactorKind>,
+    pub factor: Option<CodeKind>,
     /// The code.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, max_length = 64)]

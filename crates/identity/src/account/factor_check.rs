@@ -70,7 +70,7 @@ impl Accounts {
         if asking.is_empty() {
             return Ok(false);
         }
-        for row in self.store.rows(Statement::new(READ).text(user.as_str())).await? {
+        for row in self.store.everywhere().rows(Statement::new(READ).text(user.as_str())).await? {
             let role = row.text("role")?;
             if asking.iter().any(|asking| asking.as_str() == role) {
                 return Ok(true);

@@ -260,7 +260,7 @@ async fn where_a_factor_is_asked_for(location: &StoreLocation) {
     assert!(matches!(refused, Err(AccountError::WrongPasskey)), "{refused:?}");
 }
 
-async fn passkeys(location: &StoreLocation) {
+pub(crate) async fn passkeys(location: &StoreLocation) {
     beside_the_password(location).await;
     instead_of_the_password(location).await;
     a_copy(location).await;

@@ -295,7 +295,12 @@ async fn the_trail_tells_why_logins_fail_and_when_pauses_begin() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_end_but_the_one_that_asks_and_for_an_organisation() {
     let folder = tempfile::tempdir().unwrap();
-    let node = Node::open(&sqlite(&folder)).await;
+    sessions_that_end(&sqlite(&folder)).await;
+}
+
+/// Also told to the suite of statements.
+pub(crate) async fn sessions_that_end(location: &StoreLocation) {
+    let node = Node::open(location).await;
     let (accounts, visit) = (&node.accounts, Visit::default());
     let ada = node.person("ada@shop.test", &[]).await;
     node.person("bob@shop.test", &[]).await;

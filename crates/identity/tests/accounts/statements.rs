@@ -76,8 +76,11 @@ async fn everything_that_is_sent() -> (PostgresServer, Vec<Sent>) {
     Box::pin(crate::factors::second_factors(&in_its_own("factors").await)).await;
     Box::pin(crate::membership::stories(&in_its_own("membership").await)).await;
     Box::pin(crate::messages::stories(&in_its_own("messages").await)).await;
+    Box::pin(crate::passkeys::passkeys(&in_its_own("passkeys").await)).await;
+    Box::pin(crate::protection::sessions_that_end(&in_its_own("protection").await)).await;
     Box::pin(crate::roles::stories(&in_its_own("roles").await)).await;
     Box::pin(crate::services::a_life_of_services(&in_its_own("services").await)).await;
+    Box::pin(crate::telephones::telephones(&in_its_own("telephones").await)).await;
     Box::pin(crate::tokens::stories(&in_its_own("tokens").await)).await;
     let sent = log::read(&lines.lock().unwrap());
     let own = |sent: &Sent| is_guarded(&sent.sql) && !sent.sql.contains("row_level");

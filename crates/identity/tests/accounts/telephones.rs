@@ -194,7 +194,7 @@ async fn a_role_wants_more(location: &StoreLocation) {
     assert!(matches!(refused, Err(AccountError::WrongCode)), "{refused:?}");
 }
 
-async fn telephones(location: &StoreLocation) {
+pub(crate) async fn telephones(location: &StoreLocation) {
     codes_by_sms(location).await;
     a_service_that_fails(location).await;
     a_role_wants_more(location).await;
