@@ -175,7 +175,7 @@ mod tests {
                 content: None,
             };
             let (proofs, now) = (DpopProofs::new(None), SystemTime::now());
-            bound.check(&presented, (Scheme::Bearer, b"token"), (&proofs, Dpop::default()), now)
+            bound.check(&presented, (Scheme::Bearer, b"token"), (&proofs, &Dpop::default()), now).map(|_| ())
         };
         assert_eq!(check(&certificate), Ok(()));
         assert_eq!(check(&certificate[1..]), Err(InvalidReason::OtherCertificate));

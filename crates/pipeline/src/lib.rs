@@ -10,6 +10,9 @@
 //!
 //! [`bartizan-gateway`]: https://docs.rs/bartizan-gateway
 
+// The futures of the stages lie inside one another, and so do those of a shared store.
+#![recursion_limit = "256"]
+
 mod exchange;
 pub mod firewall;
 mod held_bytes;

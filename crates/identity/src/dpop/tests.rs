@@ -213,19 +213,21 @@ fn examples_of_rfc_9449() {
     let used = ProofMemory::since(1_562_262_000, ROOM);
     let proofs = DpopProofs { used, nonces: NonceMaker::new(None) };
     let check = |payload: &str, signature: &str, request: &ProvenRequest<'_>, now| {
-        proofs.check(
+        let proven = proofs.check(
             &headers(&[&format!("{HEADER}.{payload}.{signature}")]),
             request,
-            Dpop::default(),
+            &Dpop::default(),
             at(now),
-        )
+        );
+        proven.map(|proven| proven.thumbprint)
     };
     let payload = "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rv\
          a2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ";
     let signature = "2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
     let request = ProvenRequest {
         method: "POST",
-        target: ("https", "server.example.com", "/token"),
+        origins: smallvec::smallvec![("https", "server.example.com")],
+        path: "/token",
         token: None,
         key: None,
     };
@@ -238,11 +240,13 @@ fn examples_of_rfc_9449() {
     let signature = "2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
     let request = ProvenRequest {
         method: "GET",
-        target: ("https", "resource.example.org", "/protectedresource"),
+        origins: smallvec::smallvec![("https", "resource.example.org")],
+        path: "/protectedresource",
         token: Some(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"),
         key: Some(KEY),
     };
-    let other = ProvenRequest { token: Some(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxV"), ..request };
+    let other =
+        ProvenRequest { token: Some(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxV"), ..request.clone() };
     assert_eq!(check(payload, signature, &other, 1_562_262_620), Err(DpopError::TokenHash));
     assert_eq!(check(payload, signature, &request, 1_562_262_620).as_deref(), Ok(KEY));
 }

@@ -115,9 +115,9 @@ fn a_firewall_that_refuses_bodies_that_the_route_admits() {
             "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes: [{{ path: /, to: \"http://a\", auth: none, waf: {waf}, body: {{ {body} }} }}]"
         )
     };
-    let refused = "the firewall refuses bodies of more than 1048576 bytes (413): it looks at no more";
+    const REFUSED: &str = "the firewall refuses bodies of more than 1048576 bytes (413): it looks at no more";
     let cases: Vec<Case<'_>> = vec![
-        (body("starter", "max: §20MiB"), &[(refused, "`on_large_body: inspect_prefix`")]),
+        (body("starter", "max: §20MiB"), &[(REFUSED, "`on_large_body: inspect_prefix`")]),
         (body("starter", "max: 1MiB"), &[]),
         (body("starter", "hold: 32KiB"), &[]),
         (body("{ on_large_body: inspect_prefix }", "max: 20MiB"), &[]),

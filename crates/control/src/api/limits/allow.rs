@@ -101,8 +101,9 @@ pub(crate) async fn allow_limit(
         request_id = %operator.request_id,
         "an operator changed who is not counted"
     );
+    let change = json!({ "before": before, "after": stands });
     shared
-        .record("limits.allow", &stands.policy, json!({ "before": before, "after": stands }), &operator)
+        .record("limits.allow", stands.policy.as_deref().unwrap_or("every policy"), change, &operator)
         .await;
     Ok(Json(stands))
 }

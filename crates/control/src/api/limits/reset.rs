@@ -83,7 +83,9 @@ pub(crate) async fn reset_limit(
         "an operator reset limits"
     );
     let change = json!({ "value": reset.value, "rules": rules, "failed_rules": failed_rules });
-    shared.record("limits.reset", reset.policy.as_str(), change, &operator).await;
+    shared
+        .record("limits.reset", reset.policy.as_ref().map_or("every policy", Name::as_str), change, &operator)
+        .await;
     match failure {
         None => Ok(Json(LimitsForgotten { rules })),
         Some(error) => {
