@@ -1,6 +1,12 @@
 //! What becomes of those who guess, and of those whom they guess at.
 
-use bartizan_identity::account::{AuditEntry, AuditFilter, FactorKind};
+use std::{collections::HashMap, sync::Mutex};
+
+use bartizan_identity::{
+    Spent, Together, Told,
+    account::{AuditEntry, AuditFilter, FactorKind},
+    attempts::LoginProtection,
+};
 use serde_json::json;
 
 use super::{
@@ -73,6 +79,63 @@ async fn an_unlock_reaches_every_device_address_and_gateway() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(!other.is_paused("ada@shop.test", Some(&device), 8).await);
+}
+
+/// What gateways count together, as a store would.
+#[derive(Debug, Default)]
+struct Memory(Mutex<HashMap<String, u8>>);
+
+impl Together for Memory {
+    fn use_once<'a>(&'a self, _: &'a Spent) -> Told<'a, bool> {
+        Box::pin(async { None })
+    }
+
+    fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Option<Duration>> {
+        let mut counts = self.0.lock().unwrap();
+        let count = counts.entry(key.into()).or_default();
+        let wait = (*count >= protection.failures).then_some(protection.pause);
+        *count += u8::from(wait.is_none());
+        Box::pin(async move { Some(wait) })
+    }
+
+    fn take_back(&self, key: String) -> Told<'_, ()> {
+        if let Some(count) = self.0.lock().unwrap().get_mut(&key) {
+            *count = count.saturating_sub(1);
+        }
+        Box::pin(async { Some(()) })
+    }
+
+    fn forget(&self, key: String) -> Told<'_, ()> {
+        self.0.lock().unwrap().remove(&key);
+        Box::pin(async { Some(()) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unlock_ends_what_gateways_count_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (Node::open(&sqlite(&folder)).await, Node::open(&sqlite(&folder)).await);
+    let memory = Arc::new(Memory::default());
+    let ada = one.person("ada@shop.test", &[]).await;
+    let device = one.try_log_in("ada@shop.test", PASSWORD).await.unwrap().device;
+    for node in [&one, &other] {
+        node.accounts.count_with(Arc::<Memory>::clone(&memory));
+    }
+    one.guess("ada@shop.test", None, 7).await;
+    one.guess("ada@shop.test", Some(&device), 8).await;
+    assert!(other.is_paused("ada@shop.test", None, 9).await, "strangers are counted by all");
+    assert!(one.is_paused("ada@shop.test", Some(&device), 9).await);
+    // Only the gateway where it tried can name the device.
+    other.accounts.unlock_person(&who(&ada), OPERATOR, &Visit::default()).await.unwrap();
+    for device in [None, Some(&device)] {
+        let since = Instant::now();
+        while one.is_paused("ada@shop.test", device, 9).await {
+            assert!(since.elapsed() < Duration::from_secs(10), "the unlock was never heard of");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(!other.is_paused("ada@shop.test", device, 9).await);
+    }
+    assert!(other.is_paused("ada@shop.test", None, 7).await, "an address waits for its own");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
