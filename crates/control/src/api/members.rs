@@ -40,8 +40,7 @@ pub(crate) async fn list_members(
     request_body = Suspension,
     responses(
         (status = 204, description = "They are suspended there."),
-        (status = 404, description = "There is no such member."),
-        (status = 422, description = "The reason makes no sense.")
+        (status = 404, description = "There is no such member.")
     )
 )]
 pub(crate) async fn suspend_member(

@@ -124,7 +124,7 @@ async fn a_refusal_says_what_kind_of_problem_it_is() {
             verdict => panic!("{verdict:?}"),
         }
     };
-    let few = limited("{ per: address, rate: 1/h }");
+    let few = limited("{ per: address, rate: 1/h, algorithm: fixed-window }");
     assert!(ask(&few, RiskFactors::default()).await.1);
     let cases = [
         (RiskFactors::default(), ProblemType::QuotaExceeded),
