@@ -77,7 +77,7 @@ impl Accounts {
     /// After five failures logins are paused, for the account as for the address. Whoever has a second factor is asked for
     /// it before there is a session.
     pub async fn log_in(&self, login: &Login, visit: &Visit) -> Result<LoggedIn, AccountError> {
-        self.attempt(login, None, visit).await
+        Box::pin(self.attempt(login, None, visit)).await
     }
 
     /// The same with a second factor at once, which also lets its owner in while passwords alone are paused: see
@@ -111,7 +111,7 @@ impl Accounts {
         let ticket = match (begun, shown) {
             (Ok(ticket), _) => ticket,
             (Err(AccountError::Paused(pause)), Some(shown)) => {
-                return self.come_back(login, password, shown, pause, visit).await;
+                return Box::pin(self.come_back(login, password, shown, pause, visit)).await;
             }
             (Err(error), _) => {
                 self.refused_because(RefusalReason::Paused, "login", audited, visit).await?;
