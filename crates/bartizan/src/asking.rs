@@ -43,6 +43,8 @@ pub(crate) fn list<T, const COLUMNS: usize>(
         return print(none);
     }
     let mut table = Table::new(&head);
-    all.iter().for_each(|one| table.row(row(one)));
+    for one in all {
+        table.row(row(one));
+    }
     print(table)
 }

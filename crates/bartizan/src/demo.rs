@@ -48,13 +48,8 @@ impl Demo {
         state.create()?;
         let path = document::write(&state.path().join("demo"), addresses, shop.address(), &credentials)?;
         let loaded = Config::load(&path)?;
-        let system = System::start(Plan {
-            loaded,
-            document: Some(path),
-            state: state.clone(),
-            any_control_port: true,
-        })
-        .await?;
+        let plan = Plan { loaded, document: Some(path), state: state.clone(), any_control_port: true };
+        let system = Box::pin(System::start(plan)).await?;
         let blocked = Entry::new(Standing::Blocked, None, "the demo's unwelcome visitor");
         system.addresses().set(scenario::BLOCKED.into(), blocked)?;
         let proxy = system.proxy().unwrap_or(addresses.proxy);

@@ -52,7 +52,8 @@ impl Demo {
             );
         }
         let mut signals = Signals::listen()?;
-        let demo::Demo { shop, credentials, system, proxy } = demo::Demo::start(&state, self.listen).await?;
+        let demo::Demo { shop, credentials, system, proxy } =
+            Box::pin(demo::Demo::start(&state, self.listen)).await?;
         let target = format!("a demo shop on http://{}", shop.address());
         print(account(&system, Some(&target), &state))?;
         print(invitation(proxy, &credentials))?;

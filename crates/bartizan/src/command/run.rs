@@ -60,7 +60,8 @@ impl Run {
         let neighbour = state.running().ok().flatten().filter(Running::is_alive);
         let any_control_port = document.is_none();
         let plan = Plan { loaded, document, state: state.clone(), any_control_port };
-        let system = System::start(plan).await.map_err(|error| advise(error, neighbour.as_ref()))?;
+        let system =
+            Box::pin(System::start(plan)).await.map_err(|error| advise(error, neighbour.as_ref()))?;
         print(account(&system, self.to.is_some().then(|| target(&system)).as_deref(), &state))?;
         if let Some(token) = system.first_administrator() {
             print(first_administrator(&system, token))?;

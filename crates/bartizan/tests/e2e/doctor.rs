@@ -33,7 +33,7 @@ async fn what_works_and_should_not_be_so_is_doubtful() {
     assert_eq!(verdicts(&found, "passwords"), ["doubtful"], "{found}");
     assert_eq!(verdicts(&found, "second factors"), ["doubtful"], "{found}");
     assert_eq!(verdicts(&found, "upstream"), ["good"], "{found}");
-    assert_eq!(verdicts(&found, "cookies"), ["good"], "{found}");
+    assert_eq!(verdicts(&found, "cookies"), ["doubtful"], "{found}");
     let warned = verdicts(&found, "configuration");
     assert_eq!(
         (&*warned[0], &*warned[1]),

@@ -13,6 +13,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import JsonWebKey, JsonWebToken
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from joserfc.jwk import ECKey
 
 ask = json.load(sys.stdin)
 issuer = ask["issuer"]
@@ -70,7 +71,8 @@ exchanged = confidential.fetch_token(
 )
 
 # One that signs, with the library's own ideas of an assertion.
-service = OAuth2Session(ask["service"]["id"], ask["service"]["key"], token_endpoint_auth_method="private_key_jwt")
+key = ECKey.import_key(ask["service"]["key"])
+service = OAuth2Session(ask["service"]["id"], key, token_endpoint_auth_method="private_key_jwt")
 service.register_client_auth_method(PrivateKeyJWT(endpoint, alg="ES256"))
 signed = service.fetch_token(endpoint, grant_type="client_credentials")
 

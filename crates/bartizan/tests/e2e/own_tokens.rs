@@ -430,8 +430,7 @@ async fn a_tunnel_ends_with_the_token_or_session_that_it_was_opened_with() {
     let tokens = issue(&gateway, &cookie, &[]).await;
     let open = async |credential: &str| {
         let mut connection = RawConnection::open(gateway.http()).await;
-        let head =
-            format!("GET /live HTTP/1.1\r\nHost: localhost:8080\r\nConnection: upgrade\r\nUpgrade: echo\r\n");
+        let head = "GET /live HTTP/1.1\r\nHost: localhost:8080\r\nConnection: upgrade\r\nUpgrade: echo\r\n";
         connection.send(&format!("{head}{credential}\r\n\r\n")).await;
         assert!(connection.read_until("\r\n\r\n").await.starts_with(b"HTTP/1.1 101 "));
         connection

@@ -270,7 +270,7 @@ fn a_challenge_is_good_for_what_it_was_given_for() {
     let again = keys.issue(ChallengePurpose::StepUp, "session", now).unwrap();
     assert_ne!(keys.open(&again, ChallengePurpose::StepUp, "session", now).unwrap().id, opened.id);
     let refused = [
-        keys.open(&challenge, ChallengePurpose::StepUp, "session", now + Duration::from_secs(300)),
+        keys.open(&challenge, ChallengePurpose::StepUp, "session", now + Duration::from_mins(5)),
         keys.open(&challenge, ChallengePurpose::SignIn, "session", now),
         keys.open(&challenge, ChallengePurpose::StepUp, "another", now),
         others.open(&challenge, ChallengePurpose::StepUp, "session", now),

@@ -6,6 +6,7 @@
     clippy::panic,
     reason = "a test that cannot go on says so"
 )]
+#![expect(clippy::large_futures, reason = "stories are long")]
 
 mod api_keys;
 mod audit;

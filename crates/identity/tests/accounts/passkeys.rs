@@ -111,9 +111,9 @@ async fn beside_the_password(location: &StoreLocation) {
     let replayed = accounts.enrol_passkey(&token, &second, &from(1)).await;
     assert!(matches!(replayed, Err(AccountError::Passkey(_))), "{replayed:?}");
     let creation = accounts.begin_passkey(&other, &from(1)).await.unwrap();
-    let taken = new_passkey(&holder.authenticator, &creation.challenge);
-    let taken = accounts.enrol_passkey(&other, &taken, &from(1)).await;
-    assert!(matches!(taken, Err(AccountError::Taken(_))), "{taken:?}");
+    let same_key = new_passkey(&holder.authenticator, &creation.challenge);
+    let refused = accounts.enrol_passkey(&other, &same_key, &from(1)).await;
+    assert!(matches!(refused, Err(AccountError::Taken(_))), "{refused:?}");
 
     let pending = node.waiting("key@shop.test").await;
     assert_eq!(pending.factors, [FactorKind::Passkey, FactorKind::RecoveryCode]);

@@ -130,8 +130,8 @@ async fn codes_by_sms(location: &StoreLocation) {
     assert_eq!(paper.len(), 10);
     let listed = accounts.factors(&token).await.unwrap().factors;
     assert_eq!((listed[0].kind, listed[0].name.as_str()), (FactorKind::Sms, "+…11"));
-    let taken = accounts.enrol_telephone(&token, "+49 151 2222222", &from(1)).await;
-    assert!(matches!(taken, Err(AccountError::Taken(_))), "{taken:?}");
+    let refused = accounts.enrol_telephone(&token, "+49 151 2222222", &from(1)).await;
+    assert!(matches!(refused, Err(AccountError::Taken(_))), "{refused:?}");
 
     let waiting = pending(&node, "sms@shop.test").await;
     assert_eq!(waiting.factors, [FactorKind::Sms, FactorKind::RecoveryCode]);

@@ -99,7 +99,7 @@ impl Inspection {
     /// machine of whoever writes rules: it holds what was sent, secrets too.
     pub fn log_lines(&self) -> impl Iterator<Item = String> {
         self.transaction.matches().iter().map(|found| {
-            let tags: String = found.tags.iter().map(|tag| format!(" [tag \"{tag}\"]")).collect();
+            let tags = found.tags.iter().fold(String::new(), |tags, tag| tags + " [tag \"" + tag + "\"]");
             format!("[id \"{}\"] [msg \"{}\"] [data \"{}\"]{tags}", found.rule, found.message, found.log_data)
         })
     }

@@ -71,7 +71,7 @@ impl Install {
             }
             None => Vouched::ByContent(&release),
         };
-        unpack(&bytes, &target, vouched).with_context(|| format!("cannot install `{from}`"))?;
+        unpack(&bytes, &target, &vouched).with_context(|| format!("cannot install `{from}`"))?;
         print(format_args!(
             "{} the OWASP Core Rule Set {} in {}\n\n{}",
             styled(GOOD.bold(), "installed:"),
@@ -118,7 +118,7 @@ impl Vouched<'_> {
 }
 
 /// Unpacks beside the target and moves the whole into its place, so that there is all of it or nothing.
-fn unpack(bytes: &[u8], target: &Path, vouched: Vouched<'_>) -> Result<()> {
+fn unpack(bytes: &[u8], target: &Path, vouched: &Vouched<'_>) -> Result<()> {
     let folder = target.parent().context("the state directory has no place for rules")?;
     let temporary = folder.join(format!(".new-{}", std::process::id()));
     // What a crashed process of the same id left behind.

@@ -82,7 +82,7 @@ fn compare(output: &Output, shown: &Shown) -> Result<()> {
     }
     let lines: Vec<String> = shown.inspection.log_lines().collect();
     let logs = |text: &str| lines.iter().any(|line| line.contains(text));
-    let matches = |pattern: &Regex| lines.iter().any(|line| pattern.is_match(line.as_bytes()));
+    let any_line = |pattern: &Regex| lines.iter().any(|line| pattern.is_match(line.as_bytes()));
     if let Some(text) = log_contains {
         ensure!(logs(text), "the log should hold `{text}`");
     }
@@ -91,13 +91,13 @@ fn compare(output: &Output, shown: &Shown) -> Result<()> {
     }
     if let Some(pattern) = match_regex {
         ensure!(
-            matches(&compiled(pattern)?),
+            any_line(&compiled(pattern)?),
             "a line of the log should match `{pattern}`; matched: {}",
             told()
         );
     }
     if let Some(pattern) = no_match_regex {
-        ensure!(!matches(&compiled(pattern)?), "no line of the log should match `{pattern}`");
+        ensure!(!any_line(&compiled(pattern)?), "no line of the log should match `{pattern}`");
     }
     Ok(())
 }
