@@ -68,13 +68,13 @@ fn cookies(accounts: &Accounts) -> Finding {
     if accounts.sessions.is_secure() {
         return Finding::good(about, "sessions travel over TLS only");
     }
-    Finding::wrong(
+    Finding::doubtful(
         about,
         format!(
             "the cookie `{}` travels without TLS, too, and other hosts can set it",
             accounts.sessions.cookie
         ),
-        "leave `accounts.sessions.cookie` out, or begin it with `__Host-`; only a trial on one machine needs another",
+        "leave `accounts.session.cookie` out, or begin it with `__Host-`; only a trial on one machine needs another",
     )
 }
 
