@@ -189,7 +189,7 @@ impl Missing {
         let installed = command::output(command(environment("pip"), &["freeze"])).unwrap_or_default();
         let installed = String::from_utf8_lossy(&installed);
         for (package, purpose) in PYTHON {
-            if !installed.lines().any(|line| line == package) {
+            if !installed.lines().any(|line| line.eq_ignore_ascii_case(package)) {
                 self.lines.push(format!("{package} from PyPI, into `.venv`: {purpose}"));
                 self.python.push(package);
             }

@@ -368,6 +368,7 @@ async fn what_makes_no_sense_is_refused() {
             r#"{"policy":"voice","value":"a","network":null,"for_seconds":1}"#,
             422,
         ),
+        (Method::POST, "allow".into(), r#"{"policy":null,"value":"a","for_seconds":1}"#, 422),
         (Method::POST, "allow".into(), r#"{"policy":"voice","value":"a"}"#, 422),
         (Method::POST, "allow".into(), r#"{"policy":"voice","value":"a","for_seconds":-1}"#, 422),
         (Method::POST, "allow".into(), r#"{"policy":"voice","value":"a","for_seconds":2678401}"#, 422),

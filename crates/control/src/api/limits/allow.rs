@@ -31,7 +31,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct NewLimitAllowance {
     /// The policy; without it all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub policy: Option<Name>,
     /// Requests that a rule counts by this value, as `/v1/limits/top` shows it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -190,8 +190,8 @@ impl LimitAllowance {
 }
 
 /// A key that is there has a value: `null` is none.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl utoipa::PartialSchema for NewLimitAllowance {
