@@ -9,7 +9,9 @@ pub(super) fn settle(state: State, quota: &Effective, now: u64) -> State {
     if state.is_unused() || now >= state.at + 2 * window {
         State { at: now, ..State::default() }
     } else if now >= state.at + window {
-        State { at: state.at + window, current: 0, previous: state.current }
+        // What nobody used in the window that is over leaves nothing behind: a store may have forgotten it by now.
+        let at = if state.current == 0 { now } else { state.at + window };
+        State { at, current: 0, previous: state.current }
     } else {
         // A start ahead of the clock: the clock jumped back. The use stays, the window begins again.
         State { at: state.at.min(now), ..state }

@@ -102,7 +102,7 @@ for i = 1, count do
   elseif since < 0 then
     moved[slot] = true
     at[slot] = now
-  elseif kind == SLIDING and since >= unit and since < 2 * unit and used[slot] + before[slot] > 0 then
+  elseif kind == SLIDING and since >= unit and since < 2 * unit and used[slot] > 0 then
     moved[slot] = true
     at[slot], used[slot], before[slot] = at[slot] + unit, 0, used[slot]
   elseif since >= unit or used[slot] + before[slot] == 0 then

@@ -59,7 +59,7 @@ impl Reference {
         let passed = (now - self.start).div_euclid(window);
         if passed < 0 {
             self.start = now;
-        } else if passed >= spans || self.current + self.previous == 0 {
+        } else if passed >= spans || self.current + self.previous == 0 || passed == 1 && self.current == 0 {
             (self.start, self.current, self.previous) = (now, 0, 0);
         } else if passed == 1 {
             (self.start, self.current, self.previous) = (self.start + window, 0, self.current);
