@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use crate::{
     command::{self, cargo},
     compare::Compare,
+    logins::Logins,
     waf::Waf,
 };
 
@@ -24,6 +25,8 @@ enum Part {
     Micro,
     /// Bartizan beside nginx, over loopback.
     Compare(Compare),
+    /// What a flood of attempts to log in does to everybody else.
+    Logins(Logins),
     /// The rule engine with the Core Rule Set, beside libmodsecurity.
     Waf(Waf),
 }
@@ -33,6 +36,7 @@ impl Bench {
         match self.part {
             Some(Part::Micro) => micro(),
             Some(Part::Compare(compare)) => compare.run(),
+            Some(Part::Logins(logins)) => logins.run(),
             Some(Part::Waf(waf)) => waf.run(),
             None => {
                 micro()?;

@@ -14,6 +14,7 @@ mod figures;
 mod fuzz;
 mod gateway;
 mod lint;
+mod logins;
 mod machine;
 mod process;
 mod reference;
@@ -50,6 +51,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Compare the rule engine with libmodsecurity on generated values and requests; `--help` says how many.
+    #[command(disable_help_flag = true)]
+    Differential {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Test the admin API of a running gateway against the description it serves of itself.
     Schemathesis,
     /// Fuzz every target for a while.
@@ -68,6 +75,7 @@ fn main() -> Result<()> {
         Command::Demo => suite::demo(),
         Command::Test(suite) => suite.run(),
         Command::Crs { arguments } => suite::crs(&arguments),
+        Command::Differential { arguments } => suite::differential(&arguments),
         Command::Schemathesis => schemathesis::run(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Lint => lint::run(),

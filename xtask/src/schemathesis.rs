@@ -1,12 +1,16 @@
-//! Tests the admin API against the description it serves of itself (`/openapi.json`), with the `schemathesis` of the
-//! local environment.
+//! Tests the admin API and the endpoints of accounts against the descriptions that the gateway gives of them, with the
+//! `schemathesis` of the local environment.
 //!
 //! The gateway is the real binary on free ports, and has decided about a few requests, so that its answers are not
 //! empty. Whatever schemathesis finds is a failure.
 
+mod accounts;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
+    process::Command,
     time::Duration,
 };
 
@@ -39,7 +43,8 @@ pub(crate) fn run() -> Result<()> {
     visit(gateway.proxy()?)?;
     check(&gateway)
         .with_context(|| format!("the gateway's log is `{}`", folder.join("bartizan.log").display()))?;
-    gateway.stop()
+    gateway.stop()?;
+    accounts::run(&binary)
 }
 
 /// Gives the gateway something to decide.
@@ -56,15 +61,20 @@ fn visit(proxy: &str) -> Result<()> {
 }
 
 fn check(gateway: &Gateway) -> Result<()> {
-    let settings = crate::root().join("xtask/schemathesis.toml");
     let document = format!("http://{}/openapi.json", gateway.admin());
+    let mut command = checked(&crate::root().join("target/schemathesis"), "schemathesis.toml");
+    command.arg(&document).env("BARTIZAN_ADMIN_TOKEN", gateway.admin_token()?);
+    command::run(command)
+}
+
+/// A run that works in `folder`, with the settings in that file of this folder. The document is its next argument.
+fn checked(folder: &Path, settings: &str) -> Command {
     let mut command = command(setup::environment("schemathesis"), &[]);
     command
         .arg("--config-file")
-        .arg(settings)
-        .args(["run", &document, "--checks", "all", "--max-examples", EXAMPLES, "--seed", "1"])
+        .arg(crate::root().join("xtask").join(settings))
+        .args(["run", "--checks", "all", "--max-examples", EXAMPLES, "--seed", "1"])
         .args(["--generation-database", "none", "--continue-on-failure", "--no-color"])
-        .current_dir(crate::root().join("target/schemathesis"))
-        .env("BARTIZAN_ADMIN_TOKEN", gateway.admin_token()?);
-    command::run(command)
+        .current_dir(folder);
+    command
 }

@@ -26,6 +26,9 @@ pub(crate) struct Setup {
     /// Also nginx with libmodsecurity, wrk and h2load, for `bench`.
     #[arg(long)]
     benches: bool,
+    /// Also nginx with libmodsecurity, what its library needs to be linked, for `differential`.
+    #[arg(long)]
+    differential: bool,
     /// Also mdBook, for `docs`.
     #[arg(long)]
     docs: bool,
@@ -51,6 +54,10 @@ impl Setup {
 
     pub(crate) fn for_benches() -> Self {
         Self { build: true, benches: true, ..Self::default() }
+    }
+
+    pub(crate) fn for_differential() -> Self {
+        Self { build: true, differential: true, ..Self::default() }
     }
 
     pub(crate) fn for_docs() -> Self {

@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Suite {
-    /// Leave out the check of the admin API by schemathesis.
+    /// Leave out the check of the admin API and of the endpoints of accounts by schemathesis.
     #[arg(long)]
     without_schemathesis: bool,
 }
@@ -37,14 +37,27 @@ impl Suite {
     }
 }
 
-/// The regression tests of the Core Rule Set, which a program of its own runs.
+/// What asks the rule engine is a program of its own.
+const CRS: [&str; 9] =
+    ["run", "--locked", "--quiet", "--package", "xtask", "--features", "crs", "--bin", "crs"];
+
+/// The regression tests of the Core Rule Set.
 pub(crate) fn crs(arguments: &[String]) -> Result<()> {
-    let run = ["run", "--locked", "--quiet", "--package", "xtask", "--features", "crs", "--bin", "crs", "--"];
     let asks_gateway = arguments.iter().any(|argument| argument == "--gateway");
     let binary = if asks_gateway { Some(gateway::build()?) } else { None };
     let binary = binary.as_deref().and_then(Path::to_str).map(|path| ["--binary", path]);
-    let arguments =
-        run.into_iter().chain(arguments.iter().map(String::as_str)).chain(binary.into_iter().flatten());
+    let arguments = CRS
+        .into_iter()
+        .chain(["--"])
+        .chain(arguments.iter().map(String::as_str))
+        .chain(binary.into_iter().flatten());
+    command::run(cargo(&arguments.collect::<Vec<_>>()))
+}
+
+/// The rule engine beside libmodsecurity.
+pub(crate) fn differential(arguments: &[String]) -> Result<()> {
+    Setup::for_differential().run()?;
+    let arguments = CRS.into_iter().chain(["--", "differential"]).chain(arguments.iter().map(String::as_str));
     command::run(cargo(&arguments.collect::<Vec<_>>()))
 }
 

@@ -1,6 +1,6 @@
 //! wrk: sends one request again and again over HTTP/1.1, and says what came of it.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -32,13 +32,40 @@ impl Load {
 
 /// Sends the request in the file `request` to `origin` (`http://127.0.0.1:8080`) over so many connections.
 pub(crate) fn send(origin: &str, request: &Path, connections: u32, seconds: u64) -> Result<Load> {
+    let mut wrk = wrk("load.lua", connections, seconds);
+    wrk.args([origin, "--"]).arg(request);
+    told(wrk, origin)?.succeeded()
+}
+
+/// A load that does not ask as fast as it is answered.
+pub(crate) struct Pace {
+    /// What `bench/logins/paced.lua` sends.
+    pub(crate) kind: &'static str,
+    pub(crate) connections: u32,
+    /// How long each connection rests between two requests, on average.
+    pub(crate) rest_milliseconds: u32,
+}
+
+/// Sends requests at a pace. Whether refusals are an error is for the caller to say.
+pub(crate) fn at_pace(origin: &str, pace: &Pace, seconds: u64) -> Result<Load> {
+    let mut wrk = wrk("logins/paced.lua", pace.connections, seconds);
+    wrk.args([origin, "--", pace.kind, &pace.rest_milliseconds.to_string()]);
+    told(wrk, origin)
+}
+
+/// wrk with a script of `bench`, where scripts find each other.
+fn wrk(script: &str, connections: u32, seconds: u64) -> Command {
+    let bench = crate::root().join("bench");
     let mut wrk = command("wrk", &["--threads", "1", "--timeout", "10s"]);
     wrk.args(["--connections", &connections.to_string()])
         .args(["--duration", &format!("{seconds}s"), "--script"])
-        .arg(crate::root().join("bench/load.lua"))
-        .args([origin, "--"])
-        .arg(request);
+        .arg(bench.join(script))
+        .env("LUA_PATH", bench.join("?.lua"));
+    wrk
+}
+
+fn told(wrk: Command, origin: &str) -> Result<Load> {
     let output = String::from_utf8(command::output(wrk)?)?;
     let line = output.lines().last().with_context(|| format!("wrk said nothing about {origin}"))?;
-    serde_json::from_str::<Load>(line).with_context(|| format!("wrk said `{line}`"))?.succeeded()
+    serde_json::from_str(line).with_context(|| format!("wrk said `{line}`"))
 }

@@ -123,6 +123,8 @@ impl AdminClient {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
         let client = Client::builder()
             .default_headers(headers)
+            // The audit trail tells what an operator came with.
+            .user_agent(concat!("bartizan/", env!("CARGO_PKG_VERSION")))
             // The token goes to the admin API and nowhere else.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()

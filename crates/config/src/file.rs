@@ -37,7 +37,7 @@ pub(crate) use self::{
     },
     limits::{Allowed, Cost, LimitAlgorithm, LimitPolicy, LimitRule},
     listen::{Http, Listen},
-    openid::OpenIdProvider,
+    openid::{LoginClaims, OpenIdProvider},
     operation::{Log, Shutdown, Telemetry},
     policies::{Entity, Policies, RoutePolicy, ZoneTable},
     proposal::{LimitsProposal, ProposedRoute, Version},
@@ -47,7 +47,7 @@ pub(crate) use self::{
     tls::{ClientCertificate, Tls, TlsTable},
     tokens::{Dpop, TokenAlgorithm, Tokens},
     upstream::{Ejection, Health, Retries, Signing, Upstream, UpstreamTls},
-    waf::{Exclusion, Responses, RulesName, Threshold, Waf, WafModeName},
+    waf::{ClassAction, Exclusion, Responses, RulesName, Threshold, Waf, WafModeName},
 };
 use crate::{
     forms::Parsed,

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bartizan_model::{CallerType, Grant, Line, Name, OrganizationId, Zone};
 use secrecy::SecretString;
 
-use crate::{Dpop, SignatureProvider};
+use crate::{ClaimSource, Dpop, SignatureProvider};
 
 /// One entry of `identity:`.
 #[derive(Debug)]
@@ -104,17 +104,17 @@ pub enum Algorithm {
     EdDSA,
 }
 
-/// Which claims say what, by name or by JSON Pointer (RFC 6901). Values may be a string (space-separated where a list is meant) or an array.
+/// Which claims say what. Values may be a string (space-separated where a list is meant) or an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimNames {
     /// The subject. Default `sub`.
-    pub subject: String,
+    pub subject: ClaimSource,
     /// Grants. Default `permissions` and `scope`; all that are present count.
-    pub permissions: Vec<String>,
+    pub permissions: Vec<ClaimSource>,
     /// Roles. Default `roles`.
-    pub roles: String,
+    pub roles: ClaimSource,
     /// The organisation. Default `org_id`.
-    pub organization: String,
+    pub organization: ClaimSource,
 }
 
 impl Default for ClaimNames {

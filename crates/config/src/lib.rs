@@ -41,6 +41,7 @@
 //!   that is written under a key with another name is shown if a problem stands on its line.
 
 mod accounts;
+mod claim_source;
 mod costs;
 mod diagnostic;
 mod document;
@@ -83,6 +84,7 @@ pub use accounts::{
     Accounts, LoginProtection, Mail, MailTransport, Passkeys, PasswordProfile, Passwords, SameSite,
     SecondFactor, Sessions, SignUp, Sms, SmtpServer, SmtpTls,
 };
+pub use claim_source::{ClaimExpression, ClaimSource, Unevaluable};
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
@@ -94,7 +96,7 @@ pub use identity::{
 pub use limits::{AllowedNetwork, Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
 pub use load::Loaded;
-pub use openid::OpenIdProvider;
+pub use openid::{LoginClaims, OpenIdProvider};
 pub use operation_pattern::OperationPattern;
 pub use path_pattern::{PathPattern, Segment};
 pub use policies::{EntityPattern, IdPart, Policies, PolicyFile, PolicyMode, RoutePolicy, ZoneRule};
@@ -119,10 +121,11 @@ pub use upstream::{
     ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
 };
 pub use waf::{
-    CoreRuleSet, ExcludedRules, Exclusion, InspectedResponses, OnLargeBody, RuleIds, RuleSet, RuleSetIndex,
-    Rules, Threshold, Waf, WafMode,
+    ClassAction, CoreRuleSet, ExcludedRules, Exclusion, InspectedResponses, OnLargeBody, RuleIds, RuleSet,
+    RuleSetIndex, Rules, Threshold, Waf, WafAction, WafMode,
 };
 pub use watch::Watch;
+pub use word::{Rate, RateError};
 
 /// A whole configuration, validated.
 #[derive(Debug)]

@@ -3,6 +3,8 @@
 use bartizan_model::Name;
 use secrecy::SecretString;
 
+use crate::ClaimSource;
+
 /// `accounts.providers.NAME:`.
 #[derive(Debug, Clone)]
 pub struct OpenIdProvider {
@@ -24,4 +26,33 @@ pub struct OpenIdProvider {
     pub sign_up: bool,
     /// The organisation that those join with the role `user`, by name or id.
     pub organization: Option<String>,
+    /// Which claims say who somebody is.
+    pub claims: LoginClaims,
+}
+
+/// Which claims of an ID token say who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginClaims {
+    /// By which id the provider knows them. Default `sub`.
+    pub subject: ClaimSource,
+    /// Their address. Default `email`.
+    pub email: ClaimSource,
+    /// What is `true` where the address has been verified. Default `email_verified`.
+    pub email_verified: ClaimSource,
+    /// What they are called; `None`: `name`, else `preferred_username`.
+    pub name: Option<ClaimSource>,
+    /// The organisation that those join who get an account; `None`, or where it says nothing: that of the provider.
+    pub organization: Option<ClaimSource>,
+}
+
+impl Default for LoginClaims {
+    fn default() -> Self {
+        Self {
+            subject: "sub".into(),
+            email: "email".into(),
+            email_verified: "email_verified".into(),
+            name: None,
+            organization: None,
+        }
+    }
 }

@@ -83,12 +83,13 @@ impl std::fmt::Display for Target {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Over TLS what ALPN yields; in the clear HTTP/1.1, except gRPC, which gets HTTP/2.
+    /// Over TLS what ALPN yields; in the clear HTTP/1.1, except gRPC, which gets HTTP/2. A firewall that refuses holds gRPC
+    /// like any other body.
     #[default]
     Auto,
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2, in the clear with prior knowledge.
+    /// HTTP/2, in the clear with prior knowledge. gRPC is streamed past the firewall.
     Http2,
 }
 

@@ -64,6 +64,9 @@ pub struct Waf {
     pub on_large_body: OnLargeBody,
     /// Which responses are looked at; `None`: none.
     pub responses: Option<InspectedResponses>,
+    /// What follows from what classes of rules find: the document's, then the route's. The last that names a tag of a rule
+    /// counts.
+    pub actions: Vec<Arc<ClassAction>>,
     /// What the rules are not to look at: the document's, then the route's.
     pub exclusions: Vec<Arc<Exclusion>>,
 }
@@ -78,6 +81,27 @@ pub enum WafMode {
     #[default]
     Block,
     /// Only reports that it would have refused it.
+    Log,
+}
+
+/// What follows from what a class of rules finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassAction {
+    /// Where it stands in the file.
+    pub line: Line,
+    /// The class: a tag that its rules carry.
+    pub tag: String,
+    /// Whether it counts and can refuse, or is only reported.
+    pub action: WafAction,
+}
+
+/// What follows from what rules find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WafAction {
+    /// It counts, and can refuse.
+    Block,
+    /// It is reported.
     Log,
 }
 

@@ -27,12 +27,12 @@ use std::path::PathBuf;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+pub use self::rate::{Rate, RateError};
 pub(crate) use self::{
     log_levels::LogLevels,
     policy::{ActionName, EntityType},
     priority::Priority,
     quantity::ByteSize,
-    rate::Rate,
     redis_url::RedisUrl,
     secret::{KeyHash, Password, Secret, SigningSecret},
     smtp_url::SmtpUrl,

@@ -3,6 +3,7 @@
 //! Requests come here after the whole road (limits, firewall), with the configured prefix taken off. What an answer says
 //! about accounts is the same whether there is one or not; its time is, too.
 
+mod applications;
 mod document;
 mod endpoints;
 mod external;
@@ -35,6 +36,7 @@ use tower::ServiceExt;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
+    applications::{Application, Applications},
     endpoints::{ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, StartedSession},
     external::Providers,
     factors::{
@@ -136,7 +138,7 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(telephones::send_login_sms))
         .routes(routes!(telephones::send_step_up_sms))
         .routes(routes!(factors::confirm_factor))
-        .routes(routes!(factors::remove_factor))
+        .routes(routes!(factors::rename_factor, factors::remove_factor))
         .routes(routes!(sign_up::sign_up))
         .routes(routes!(sign_up::verify_email))
         .routes(routes!(sign_up::invite, sign_up::list_invitations))
@@ -155,6 +157,9 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(keys::list_own_keys, keys::create_own_key))
         .routes(routes!(keys::revoke_own_key))
         .routes(routes!(keys::rotate_own_key))
+        .routes(routes!(keys::set_own_key_rate))
+        .routes(routes!(applications::list_applications))
+        .routes(routes!(applications::end_application))
         .routes(routes!(members::list_own_members))
         .routes(routes!(members::remove_own_member))
         .routes(routes!(members::suspend_own_member))

@@ -78,7 +78,7 @@ const ACCOUNTS: [&str; 8] =
     ["users", "organizations", "roles", "sessions", "tokens", "audit", "keys", "services"];
 
 /// Status, name among the components, description.
-type Answer = (&'static str, &'static str, &'static str);
+pub(crate) type Answer = (&'static str, &'static str, &'static str);
 
 /// Every error is a problem, also those that handlers say in a word.
 fn complete(operation: &mut Operation) {
@@ -116,7 +116,13 @@ fn answer_with_problems(operation: &mut Operation) {
     }
 }
 
-fn problem(description: &str) -> Response {
-    let content: Content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+/// The media type of problems (RFC 9457).
+pub(crate) const PROBLEM: &str = "application/problem+json";
+
+pub(crate) fn problem(description: &str) -> Response {
+    ResponseBuilder::new().description(description).content(PROBLEM, problem_content()).build()
+}
+
+pub(crate) fn problem_content() -> Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build()
 }

@@ -143,6 +143,8 @@ codes! {
     TokensNotConfigured = "tokens_not_configured", CONFLICT;
     /// Something has this name already.
     AlreadyExists = "already_exists", CONFLICT;
+    /// Something else depends on it.
+    InUse = "in_use", CONFLICT;
     /// Without this person nobody could do everything.
     LastAdministrator = "last_administrator", CONFLICT;
     /// Without a second factor this password would be too weak.

@@ -38,16 +38,16 @@ mod token;
 mod tests;
 
 pub use accounts::{
-    AcceptedInvitation, AccountClient, AccountsApi, AssertionResponse, AttestationResponse,
-    AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword, ChangedProfile, CodeKind,
-    ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail, EnrolledPasskey,
-    EnrolledTelephone, EnrolledTotp, FactorKind, FirstAdministrator, ForgottenPassword, Invitation,
-    Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor, LoginPasskey, LoginRequest,
-    MadeCredential, MadePasskey, NewInvitation, NewOwnApiKey, NewTelephone, NewTotp, OwnSession, OwnSessions,
-    PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions, PasskeyToMake, PasskeyToUse, PasskeyUser,
-    PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty, ResetPassword, SecondFactor,
-    SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey, StepUpRequest, SteppedUp,
-    UsedCredential, UsedPasskey, VerifiedEmail,
+    AcceptedInvitation, AccountClient, AccountsApi, Application, Applications, AssertionResponse,
+    AttestationResponse, AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword, ChangedProfile,
+    CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail,
+    EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FirstAdministrator, ForgottenPassword,
+    Invitation, Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor, LoginPasskey,
+    LoginRequest, MadeCredential, MadePasskey, NewInvitation, NewOwnApiKey, NewTelephone, NewTotp,
+    OwnSession, OwnSessions, PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions, PasskeyToMake,
+    PasskeyToUse, PasskeyUser, PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty, ResetPassword,
+    SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey, StepUpRequest,
+    SteppedUp, UsedCredential, UsedPasskey, VerifiedEmail,
 };
 pub use api::{
     access::{
@@ -60,7 +60,7 @@ pub use api::{
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     health::Health,
     invitations::OperatorInvitation,
-    keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, NewApiKey, Overlap, Suspension},
+    keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, KeyRate, NewApiKey, Overlap, Suspension},
     limits::{
         LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitOverall, LimitPolicyStatus, LimitQuota,
         LimitRuleStatus, LimitTotals, LimitsStatus,
@@ -73,7 +73,9 @@ pub use api::{
         threat::{LimitRecommendation, LimitThreat},
         top::{LimitPeriod, LimitRanking, LimitRuleTop, LimitTop, LimitTopValue},
     },
-    organizations::{Member, Members, NewOrganization, Organization, Organizations},
+    organizations::{
+        Member, Members, NewName, NewOrganization, Organization, OrganizationDetails, Organizations,
+    },
     people::{HeldRole, NewPassword, NewUser, User, Users},
     policies::{PolicyChange, PolicyDryRun, PolicyList, PolicyProposal, ProposedPolicies},
     requests::{
@@ -98,7 +100,7 @@ pub use api::{
 pub use control::Control;
 pub use error::ControlError;
 pub use failure::Problem;
-pub use oauth::{IssuedTokens, OAuthRefusal};
+pub use oauth::{IssuedTokens, OAuthRefusal, Userinfo};
 pub use system::{LimitsInUse, PoliciesInUse, ReloadFailure, ReloadFuture, System};
 pub use timestamp::Timestamp;
 pub use token::AdminToken;

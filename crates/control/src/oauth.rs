@@ -9,6 +9,7 @@ mod metadata;
 mod refusal;
 mod revoke;
 mod token;
+mod userinfo;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use bartizan_identity::authorization_server::AuthorizationServer;
 use utoipa::openapi::{OpenApi, Server};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use self::{refusal::OAuthRefusal, token::IssuedTokens};
+pub use self::{refusal::OAuthRefusal, token::IssuedTokens, userinfo::Userinfo};
 
 /// The endpoints of this server.
 pub(crate) fn router(server: Arc<AuthorizationServer>) -> Router {
@@ -45,6 +46,9 @@ fn operations() -> OpenApiRouter<Arc<AuthorizationServer>> {
     OpenApiRouter::default()
         .routes(routes!(authorize::authorize, authorize::authorize_by_form))
         .routes(routes!(token::issue_tokens))
+        .routes(routes!(token::refresh_tokens))
+        .routes(routes!(token::issue_service_token))
+        .routes(routes!(userinfo::read_userinfo, userinfo::read_userinfo_by_post))
         .routes(routes!(revoke::revoke_token))
         .routes(routes!(revoke::introspect_token))
         .routes(routes!(metadata::read_jwks))

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::extract::FromRequestParts;
 use bartizan_identity::account::Visit;
 use bartizan_model::RequestId;
-use http::request::Parts;
+use http::{HeaderValue, header::USER_AGENT, request::Parts};
 use tracing::field::{DisplayValue, display};
 
 use crate::{
@@ -18,6 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Operator {
     peer: Option<SocketAddr>,
+    /// What its program calls itself.
+    client: String,
     pub(crate) request_id: RequestId,
 }
 
@@ -26,7 +28,7 @@ impl Operator {
     pub(crate) fn visit(&self) -> Visit {
         Visit {
             address: self.peer.map(|peer| peer.ip()),
-            client: String::new(),
+            client: self.client.clone(),
             request_id: self.request_id.to_string(),
         }
     }
@@ -59,8 +61,10 @@ impl<S: Sync> FromRequestParts<S> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let peer = parts.extensions.get::<Connection>().map(|connection| connection.peer);
+        let client = parts.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        let client = String::from_utf8_lossy(client).into_owned();
         match parts.extensions.get::<RequestId>() {
-            Some(request_id) => Ok(Self { peer, request_id: request_id.clone() }),
+            Some(request_id) => Ok(Self { peer, client, request_id: request_id.clone() }),
             None => Err(Failure::new(FailureCode::InternalError, "the request has no id")),
         }
     }

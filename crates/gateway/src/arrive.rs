@@ -60,7 +60,11 @@ pub(crate) fn refuse_malformed(exchange: &mut Exchange, violation: Violation) ->
 
 fn client(head: &Parts, connection: &ConnectionFacts, config: &Config) -> ClientFacts {
     let peer = connection.client.ip();
-    let forwarded = Forwarded::read(&head.headers, peer, &config.listen.trusted_proxies);
+    let forwarded = if connection.may_forward {
+        Forwarded::read(&head.headers, peer, &config.listen.trusted_proxies)
+    } else {
+        None
+    };
     let tls = connection.tls.as_ref();
     ClientFacts {
         address: forwarded.map_or(peer.to_canonical(), |forwarded| forwarded.address),
@@ -72,7 +76,9 @@ fn client(head: &Parts, connection: &ConnectionFacts, config: &Config) -> Client
             Some(_) => {
                 client_certificate::behind_proxy(&head.headers, config.listen.client_cert).map(Arc::new)
             }
-            None => tls.and_then(|tls| tls.client_certificate.clone()),
+            None if connection.may_forward => tls.and_then(|tls| tls.client_certificate.clone()),
+            // The proxy's own, or that of somebody it does not know.
+            None => None,
         },
     }
 }

@@ -5,6 +5,7 @@
 
 mod client_body;
 mod fronted;
+mod gathered;
 mod paced;
 
 use std::{

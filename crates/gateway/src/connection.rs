@@ -33,6 +33,7 @@ use crate::{
     wire::{Pace, PacedStream, WireState},
 };
 use drive::Driver;
+use facts::Announced;
 use socket::Socket;
 
 /// How HTTP/2 begins (RFC 9113 §3.4).
@@ -110,18 +111,19 @@ impl Accepted {
         let pace = Pace::new(hardening.min_rate, hardening.rate_window);
         let mut socket = Socket::new(PacedStream::new(self.stream, pace, Arc::clone(&wire)));
 
-        let client = match settings.proxy_protocol {
-            ProxyProtocol::Off => self.peer,
+        let announced = match settings.proxy_protocol {
+            ProxyProtocol::Off => Announced::NotAsked,
             ProxyProtocol::Required if !settings.trusts(self.peer.ip()) => {
                 return Err(ConnectionError::UntrustedProxy);
             }
-            ProxyProtocol::Required => limit.on(announced_client(&mut socket)).await?.unwrap_or(self.peer),
+            ProxyProtocol::Required => limit.on(announced(&mut socket)).await?,
         };
+        let client = announced.client(self.peer);
         if !settings.trusts(client.ip()) {
             self.permit.count(client.ip(), hardening)?;
         }
 
-        let mut facts = ConnectionFacts::new(self.peer, client, local, self.listener, wire);
+        let mut facts = ConnectionFacts::new(self.peer, announced, local, self.listener, wire);
         let driver = |facts: ConnectionFacts, since| {
             facts.log();
             Driver { answer, facts: Arc::new(facts), hardening, stop: self.stop, since }
@@ -146,12 +148,12 @@ impl Accepted {
 }
 
 /// Who the PROXY header says the client is.
-async fn announced_client(socket: &mut Socket) -> Result<Option<SocketAddr>, ConnectionError> {
+async fn announced(socket: &mut Socket) -> Result<Announced, ConnectionError> {
     loop {
         match proxy_protocol::parse(socket.early())? {
             Parsed::Complete { source, length } => {
                 socket.consume(length);
-                return Ok(source);
+                return Ok(source.map_or(Announced::Nobody, Announced::Client));
             }
             Parsed::Incomplete => socket.read_ahead().await?,
         }

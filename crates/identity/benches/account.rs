@@ -14,7 +14,8 @@ use bartizan_identity::{
     AuthenticationError, Authenticator, Presented, SessionToken,
     account::{Accounts, LoggedIn, Login, NewPerson, NewSession, Visit},
     authorization_server::{
-        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, Proofs, TokenRequest, TokenResponse,
+        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, Proofs, TokenEndpoint, TokenRequest,
+        TokenResponse,
     },
 };
 use bartizan_policy::PermissionIndex;
@@ -232,7 +233,8 @@ impl Shop {
             code_challenge_method: "S256".into(),
             ..AuthorizationRequest::default()
         };
-        let answer = self.runtime.block_on(self.server.authorize(&request, Some(session))).unwrap();
+        let answer =
+            self.runtime.block_on(self.server.authorize(&request, Some(session), &Visit::default())).unwrap();
         let code = answer.location.split("code=").nth(1).unwrap().split('&').next().unwrap();
         let code = SecretString::from(code.to_owned());
         self.ask(Grant::AuthorizationCode { code, redirect_uri: BACK.into(), verifier: VERIFIER.into() })
@@ -242,7 +244,7 @@ impl Shop {
         let client = ClientProof { id: "app".into(), secret: None, assertion: None };
         let request = TokenRequest { client, grant, resources: Vec::new() };
         let headers = HeaderMap::new();
-        let proofs = Proofs { headers: &headers, certificate: None };
+        let proofs = Proofs { endpoint: TokenEndpoint::Token, headers: &headers, certificate: None };
         self.runtime.block_on(self.server.token(&request, &proofs, &self.visit)).unwrap()
     }
 }

@@ -1,12 +1,14 @@
 //! People whom the gateway knows itself: their accounts, passwords, roles, sessions, and the trail of what happened.
 //!
-//! [`Accounts`] is one open store. What a visitor does for themselves is in `login`, `sign_up`, `password_reset`,
-//! `factors`, `passkeys`, `telephones`, `profile` and `own_sessions`; what an administrator does is in `people`, `organizations` and `invitations`. Everything that changes something leaves an entry in the
-//! audit trail, in the same transaction.
+//! [`Accounts`] is one open store. What a visitor does for themselves is in `login`, `sign_up`, `password_change`,
+//! `password_reset`, `factors`, `passkeys`, `telephones`, `profile`, `applications` and `own_sessions`; what an
+//! administrator does is in `people`, `organizations`, `organization_changes` and `invitations`. Everything that changes
+//! something leaves an entry in the audit trail, in the same transaction.
 
 mod accounts;
 mod api_key_row;
 mod api_keys;
+mod applications;
 mod audit;
 mod authority;
 mod background;
@@ -16,6 +18,7 @@ mod error;
 mod external;
 mod factor_check;
 mod factor_kind;
+mod factor_name;
 mod factors;
 mod first_administrator;
 mod invitations;
@@ -29,12 +32,14 @@ mod members;
 mod methods;
 pub(crate) mod moved;
 mod narrowed_roles;
+mod organization_changes;
 mod organizations;
 mod own_keys;
 mod own_sessions;
 mod passkey_check;
 mod passkey_login;
 mod passkeys;
+mod password_change;
 mod password_reset;
 mod people;
 mod phone_number;
@@ -56,9 +61,12 @@ mod step_up;
 mod telephones;
 mod text_messages;
 mod visit;
+mod withdrawn_methods;
 
 pub use accounts::Accounts;
+pub(crate) use api_key_row::stored_rate;
 pub use api_key_row::{ApiKey, KeyFilter, KeyHolder, KeyOwner, NewApiKey};
+pub use applications::Application;
 pub use audit::{AuditEntry, AuditFilter};
 pub use authority::Authority;
 pub use bindings::{NewBinding, RoleBinding, RoleHolder};
@@ -73,6 +81,7 @@ pub use login::{Login, NewSession};
 pub use login_ticket::{LoggedIn, PendingLogin};
 pub use members::MemberChange;
 pub use methods::Methods;
+pub use organization_changes::Holdings;
 pub use organizations::{Membership, Organization};
 pub use own_keys::NewOwnKey;
 pub use own_sessions::{CurrentSession, SessionSummary};

@@ -9,7 +9,7 @@ mod index;
 pub(crate) mod live;
 pub(crate) mod owners;
 pub(crate) mod record;
-mod stored;
+pub(crate) mod stored;
 pub(crate) mod uses;
 mod written;
 

@@ -204,8 +204,8 @@ impl Authenticator {
     /// Those who may sign for `provider`, with the nonces they have used.
     fn clients(&self, provider: &Name) -> Option<&Clients> {
         match self.providers.get(provider)? {
-            Checker::Signature(table) => Some(table.clients()),
-            Checker::LegacySignature(table) => Some(table.clients()),
+            Checker::Signature(table) => Some(&table.keys.clients),
+            Checker::LegacySignature(table) => Some(&table.keys.clients),
             _ => None,
         }
     }

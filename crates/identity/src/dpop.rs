@@ -115,7 +115,7 @@ impl DpopProofs {
             return Err(DpopError::TooOld);
         }
         let id = proof.text("jti").filter(|id| (1..=256).contains(&id.len())).ok_or(DpopError::Identifier)?;
-        if !self.used.remembers(issued.saturating_add(AHEAD)) {
+        if !self.used.remembers(issued) {
             return Err(DpopError::BeforeMemory);
         }
         match self.used.spend(&proof.thumbprint, id, until, now) {

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use bartizan_model::{CallerType, Grant, Principal, Zone};
+use bartizan_model::{CallerType, Grant, Principal, Quota, Zone};
 use bartizan_policy::{Caller, PermissionIndex, PermissionSet, RoleTable};
 use http::HeaderValue;
 
@@ -26,6 +26,8 @@ pub struct Identified {
     pub grants: HeaderValue,
     /// The claims of the token that limits count by, as text.
     pub claims: BTreeMap<String, String>,
+    /// How often the API key itself may be used; `None`: as often as the route allows.
+    pub quota: Option<Quota>,
     /// When the proof ends; `None` for proofs without an end of their own.
     pub expires: Option<SystemTime>,
     /// What is known of how the person was proven.
@@ -39,6 +41,8 @@ pub struct Proof {
     pub at: Option<SystemTime>,
     /// A role asks for a second factor, and the time to enrol one is over.
     pub must_enrol: bool,
+    /// A role asks for the second factor, which is there and was not shown.
+    pub must_step_up: bool,
     /// Where the session is at home, for sessions.
     pub home: Option<Arc<Home>>,
     /// What can end it early.
@@ -122,6 +126,7 @@ impl Entitlements {
             // INVARIANT: grants are made of ASCII letters, digits and punctuation only.
             grants: HeaderValue::from_str(&texts.join(" ")).unwrap_or(HeaderValue::from_static("")),
             claims: BTreeMap::new(),
+            quota: None,
             expires,
             proof: Proof::default(),
         }

@@ -1,5 +1,5 @@
-//! Whether what a caller was proven by still counts, for what goes on after the request: a tunnel ends with the token or the
-//! session that it was opened with.
+//! Whether what a caller was proven by still counts, for what goes on after the request: a tunnel ends with the token, the
+//! session or the API key that it was opened with.
 
 use std::{
     sync::Arc,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    api_key::stored::KeySecret,
     authorization_server::{OwnTokens, epochs::Subjects},
     session::{
         changes::REMEMBERED,
@@ -30,6 +31,8 @@ pub(crate) enum Basis {
     Unending,
     /// An access token of this gateway.
     Token { tokens: Arc<OwnTokens>, subjects: Arc<Subjects> },
+    /// An API key of the store. While it is rotated, one of its two.
+    Key(KeySecret),
     /// A session, as it was read last.
     Session { live: Arc<LiveSessions>, digest: SessionDigest, session: Box<LiveSession>, asked: Instant },
 }
@@ -58,6 +61,7 @@ impl Lease {
             }
         }
         let is_revoked = match &self.basis {
+            Basis::Key(secret) => !secret.counts(now),
             Basis::Token { tokens, subjects } => tokens.epochs.revoke(subjects),
             Basis::Unending | Basis::Session { .. } => false,
         };

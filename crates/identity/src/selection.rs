@@ -343,7 +343,7 @@ fn authenticate_signature(
     demanded: &[SignatureComponent],
     now: SystemTime,
 ) -> Option<Result<Authenticated, AuthenticationError>> {
-    let first = tables.first()?.name();
+    let first = &tables.first()?.keys.name;
     if !SignatureFields::are_in(&presented.head.headers) {
         return None;
     }
@@ -356,7 +356,7 @@ fn authenticate_legacy_signature(
     tables: &[Arc<LegacyTable>],
     now: SystemTime,
 ) -> Option<Result<Authenticated, AuthenticationError>> {
-    let first = tables.first()?.name();
+    let first = &tables.first()?.keys.name;
     if !LegacyTable::is_in(&presented.head.headers) {
         return None;
     }
@@ -377,7 +377,7 @@ fn invalid(provider: &Name, reason: InvalidReason) -> AuthenticationError {
 
 /// The token of an `Authorization` value with the scheme `Bearer` (RFC 6750, section 2.1) or `DPoP` (RFC 9449, section
 /// 7.1); `None` for any other scheme, which is somebody else's credential.
-fn credentials(value: &[u8]) -> Option<(Scheme, &[u8])> {
+pub(crate) fn credentials(value: &[u8]) -> Option<(Scheme, &[u8])> {
     let (scheme, rest) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
     let scheme = if scheme.eq_ignore_ascii_case(b"bearer") {
         Scheme::Bearer

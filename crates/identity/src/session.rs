@@ -5,6 +5,7 @@
 //! on this gateway, and by the others within a second ([`changes`]). Where the store does not answer, a session
 //! that is not remembered is neither accepted nor refused: the caller is told to come back.
 
+mod asked_factor;
 pub(crate) mod changes;
 mod client_family;
 pub(crate) mod cookie;

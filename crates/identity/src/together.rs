@@ -1,4 +1,5 @@
-//! What gateways remember together, where they share a store for it: what counts once, and how often somebody has tried.
+//! What gateways remember together, where they share a store for it: what counts once, how often somebody has tried, and how many
+//! accounts one network or one password was tried on.
 //!
 //! Each gateway remembers for itself first. The store is asked in addition, and never waited for longer than its timeout;
 //! while it does not answer, what this gateway knows decides: a proof counts once for each gateway then, and attempts are
@@ -28,6 +29,18 @@ pub trait Together: Debug + Send + Sync {
 
     /// Forgets every attempt.
     fn forget(&self, key: String) -> Told<'_, ()>;
+
+    /// Counts an account that failed under this key. Their number, where that made the key suspect of credential stuffing
+    /// just now.
+    fn fail<'a>(
+        &'a self,
+        key: &'a str,
+        account: &'a str,
+        protection: LoginProtection,
+    ) -> Told<'a, Option<usize>>;
+
+    /// For how long a key is suspect, if it is.
+    fn suspect<'a>(&'a self, key: &'a str) -> Told<'a, Option<Duration>>;
 }
 
 /// Something that counts once and was used at this gateway for the first time.

@@ -60,7 +60,8 @@ impl State {
         }
     }
 
-    /// The state without a charge that was made at `taken_at`, as far as it still counts. It needs no settled state.
+    /// The state without a charge that was made at `taken_at`, as far as it still counts: of a window that is known, of a
+    /// bucket it is for whoever gives back to know ([`Standing::reset`](crate::Standing)). It needs no settled state.
     pub(crate) fn give_back(self, quota: &Effective, taken_at: u64) -> Self {
         match quota.algorithm {
             Algorithm::TokenBucket => token_bucket::give_back(self, quota),

@@ -1,5 +1,6 @@
-//! Who is not counted for a while: values and networks that an operator has let off the limits of a policy. Kept in
-//! memory, until their time has come or the gateway stops; what a configuration allows for good is in the configuration.
+//! Who is not counted for a while: values and networks that an operator has let off the limits of a policy, until their
+//! time has come. Those of gateways that share a store stand there, and each gateway has a copy of them here; all others are this gateway's own and end with it. What a configuration allows for good is in the
+//! configuration.
 
 use std::{
     net::IpAddr,
@@ -9,6 +10,7 @@ use std::{
     },
 };
 
+use bartizan_config::Dimension;
 use bartizan_model::Name;
 use ipnet::IpNet;
 use parking_lot::RwLock;
@@ -19,9 +21,16 @@ use crate::Nanos;
 /// microsecond.
 #[derive(Debug, Default)]
 pub struct Allowances {
-    entries: RwLock<Vec<Allowance>>,
+    entries: RwLock<Entries>,
     /// Whether there may be any.
     any: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    own: Vec<Allowance>,
+    /// As the shared store had them when it was asked last, by this gateway's clock.
+    shared: Vec<Allowance>,
 }
 
 /// One entry.
@@ -44,6 +53,26 @@ pub enum Whom {
     Network(IpNet),
 }
 
+/// Who has chosen a value that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// The client may have: it stands in a header.
+    ByClient,
+    /// Somebody that is believed.
+    ByOthers,
+}
+
+impl Chosen {
+    /// Of the value of a rule that counts by these.
+    pub fn of(per: &[Dimension]) -> Self {
+        match per {
+            [Dimension::Header(_)] => Self::ByClient,
+            // What is combined with others cannot be mistaken for one of them.
+            _ => Self::ByOthers,
+        }
+    }
+}
+
 /// No more entries can be kept: wait until one ends, or take one back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there are {} allowances already: wait until one ends, or take one back", Allowances::MOST)]
@@ -53,47 +82,56 @@ impl Allowances {
     /// The most entries that are kept.
     pub const MOST: usize = 256;
 
-    /// Adds an entry, or replaces the one for the same policy and the same value or network.
+    /// Adds an entry of this gateway's own, or replaces the one for the same policy and the same value or network.
     pub fn set(&self, now: Nanos, new: Allowance) -> Result<(), AllowancesFull> {
-        let mut entries = self.entries.write();
-        entries.retain(|entry| entry.until > now && !entry.is_for(new.policy.as_ref(), &new.whom));
-        if entries.len() >= Self::MOST {
-            return Err(AllowancesFull);
-        }
-        entries.push(new);
-        self.any.store(true, Ordering::Release);
-        Ok(())
+        self.change(|entries| add(&mut entries.own, now, new))
     }
 
-    /// Removes the entry of this policy before its time; without a policy, all entries for the value or network. Returns
-    /// one of what was removed.
+    /// Removes this gateway's own entry of this policy before its time; without a policy, all entries for the value or
+    /// network. Returns one of what was removed.
     pub fn remove(&self, now: Nanos, policy: Option<&Name>, whom: &Whom) -> Option<Allowance> {
+        self.change(|entries| take(&mut entries.own, now, policy, whom))
+    }
+
+    /// These stand in the shared store, and no others.
+    pub(crate) fn share(&self, shared: Vec<Allowance>) {
+        self.change(|entries| entries.shared = shared);
+    }
+
+    /// There is no shared store any more: whoever was let off there is from now on let off here.
+    pub(crate) fn adopt(&self) {
+        self.change(|entries| {
+            let Entries { own, shared } = entries;
+            let is_known = |new: &Allowance| own.iter().any(|own| own.is_for(new.policy.as_ref(), &new.whom));
+            let adopted: Vec<_> = shared.drain(..).filter(|shared| !is_known(shared)).collect();
+            own.extend(adopted.into_iter().take(Self::MOST.saturating_sub(own.len())));
+        });
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Entries) -> T) -> T {
         let mut entries = self.entries.write();
-        entries.retain(|entry| entry.until > now);
-        let is_meant = |entry: &mut Allowance| {
-            entry.whom == *whom && (policy.is_none() || entry.policy.as_ref() == policy)
-        };
-        let removed = entries.extract_if(.., is_meant).last();
-        self.any.store(!entries.is_empty(), Ordering::Release);
-        removed
+        let changed = change(&mut entries);
+        self.any.store(entries.each().next().is_some(), Ordering::Release);
+        changed
     }
 
     /// All entries, in the order in which they end.
     pub fn list(&self, now: Nanos) -> Vec<Allowance> {
         let mut listed: Vec<_> =
-            self.entries.read().iter().filter(|entry| entry.until > now).cloned().collect();
+            self.entries.read().each().filter(|entry| entry.until > now).cloned().collect();
         listed.sort_by_key(|entry| entry.until);
         listed
     }
 
-    /// Until when a policy does not count requests from this address, or by this value. Reads the clock only where
-    /// there are entries.
+    /// Until when a policy does not count requests from this address, or by this value. An entry for every policy means no
+    /// value that clients choose: whoever writes somebody's address into a header is not who was meant. Reads the clock
+    /// only where there are entries.
     pub fn until(
         &self,
         now: impl FnOnce() -> Nanos,
         policy: &Name,
         address: Option<IpAddr>,
-        value: &[u8],
+        (value, chosen): (&[u8], Chosen),
     ) -> Option<Nanos> {
         if !self.any.load(Ordering::Acquire) {
             return None;
@@ -104,11 +142,44 @@ impl Allowances {
             Whom::Network(network) => address.is_some_and(|address| network.contains(&address)),
         };
         let entries = self.entries.read();
-        let meant = entries.iter().filter(|entry| {
-            entry.policy.as_ref().is_none_or(|allowing| allowing == policy) && is_meant(&entry.whom)
+        let meant = entries.each().filter(|entry| {
+            let is_policy = match &entry.policy {
+                Some(allowing) => allowing == policy,
+                None => chosen == Chosen::ByOthers || matches!(entry.whom, Whom::Network(_)),
+            };
+            is_policy && is_meant(&entry.whom)
         });
         meant.map(|entry| entry.until).filter(|until| *until > now).max()
     }
+}
+
+impl Entries {
+    fn each(&self) -> impl Iterator<Item = &Allowance> {
+        self.own.iter().chain(&self.shared)
+    }
+}
+
+/// Adds an entry to these, or replaces the one for the same.
+pub(crate) fn add(entries: &mut Vec<Allowance>, now: Nanos, new: Allowance) -> Result<(), AllowancesFull> {
+    entries.retain(|entry| entry.until > now && !entry.is_for(new.policy.as_ref(), &new.whom));
+    if entries.len() >= Allowances::MOST {
+        return Err(AllowancesFull);
+    }
+    entries.push(new);
+    Ok(())
+}
+
+/// Removes the entry of this policy from these, or without a policy all for the value or network. Returns one of them.
+pub(crate) fn take(
+    entries: &mut Vec<Allowance>,
+    now: Nanos,
+    policy: Option<&Name>,
+    whom: &Whom,
+) -> Option<Allowance> {
+    entries.retain(|entry| entry.until > now);
+    let is_meant =
+        |entry: &mut Allowance| entry.whom == *whom && (policy.is_none() || entry.policy.as_ref() == policy);
+    entries.extract_if(.., is_meant).last()
 }
 
 impl Allowance {
@@ -148,15 +219,22 @@ mod tests {
         ];
         for (policy, address, value, now, expected) in cases {
             let address = address.map(|address| address.parse().unwrap());
-            let until =
-                allowances.until(|| Nanos::new(now), &policy.parse().unwrap(), address, value.as_bytes());
+            let until = allowances.until(
+                || Nanos::new(now),
+                &policy.parse().unwrap(),
+                address,
+                (value.as_bytes(), Chosen::ByOthers),
+            );
             assert_eq!(until.map(Nanos::get), expected, "{policy} {address:?} {value} {now}");
         }
         assert_eq!(allowances.list(Nanos::new(10)), [allowance("api", network.clone(), 20)]);
         let api = "api".parse().unwrap();
         assert!(allowances.remove(Nanos::new(10), Some(&api), &value("ada")).is_none(), "it has ended");
         assert!(allowances.remove(Nanos::new(10), Some(&api), &network).is_some());
-        assert_eq!(allowances.until(|| unreachable!("nothing is left"), &api, None, b"ada"), None);
+        assert_eq!(
+            allowances.until(|| unreachable!("nothing is left"), &api, None, (b"ada", Chosen::ByOthers)),
+            None
+        );
     }
 
     #[test]
@@ -168,7 +246,7 @@ mod tests {
         }
         let until = |policy: &str, value: &[u8]| {
             let policy = policy.parse().unwrap();
-            allowances.until(|| now, &policy, None, value).map(Nanos::get)
+            allowances.until(|| now, &policy, None, (value, Chosen::ByOthers)).map(Nanos::get)
         };
         assert_eq!((until("api", b"ada"), until("login", b"ada")), (Some(20), Some(10)));
         assert_eq!((until("api", b"grace"), until("login", b"grace")), (Some(5), None));
@@ -179,6 +257,49 @@ mod tests {
             (until("api", b"ada"), until("login", b"ada"), until("api", b"grace")),
             (None, None, Some(5))
         );
+    }
+
+    #[test]
+    fn an_entry_without_a_policy_lets_nobody_off_who_writes_the_value() {
+        let (allowances, now, login) = (Allowances::default(), Nanos::new(0), "login".parse().unwrap());
+        let everywhere = |whom| Allowance { policy: None, ..allowance("api", whom, 10) };
+        for entry in [everywhere(value("203.0.113.7")), allowance("api", value("tenant"), 20)] {
+            allowances.set(now, entry).unwrap();
+        }
+        let until = |policy: &Name, value: &[u8], chosen| {
+            allowances.until(|| now, policy, None, (value, chosen)).map(Nanos::get)
+        };
+        assert_eq!(until(&login, b"203.0.113.7", Chosen::ByOthers), Some(10));
+        assert_eq!(until(&login, b"203.0.113.7", Chosen::ByClient), None);
+        let api = "api".parse().unwrap();
+        assert_eq!(
+            until(&api, b"tenant", Chosen::ByClient),
+            Some(20),
+            "who names the policy knows what it counts by"
+        );
+        let network = Whom::Network("192.0.2.0/24".parse().unwrap());
+        allowances.set(now, everywhere(network)).unwrap();
+        let address = Some("192.0.2.7".parse().unwrap());
+        assert!(allowances.until(|| now, &login, address, (b"x", Chosen::ByClient)).is_some());
+    }
+
+    #[test]
+    fn what_stands_in_the_store_counts_beside_what_is_our_own_and_stays_when_there_is_no_store_any_more() {
+        let (allowances, now) = (Allowances::default(), Nanos::new(0));
+        let until = |value: &[u8]| {
+            let api = "api".parse().unwrap();
+            allowances.until(|| now, &api, None, (value, Chosen::ByOthers)).map(Nanos::get)
+        };
+        allowances.set(now, allowance("api", value("ada"), 10)).unwrap();
+        allowances.share(vec![allowance("api", value("ada"), 20), allowance("api", value("grace"), 30)]);
+        assert_eq!((until(b"ada"), until(b"grace")), (Some(20), Some(30)));
+        allowances.share(vec![allowance("api", value("grace"), 40)]);
+        assert_eq!((until(b"ada"), until(b"grace")), (Some(10), Some(40)));
+        let api = "api".parse().unwrap();
+        assert!(allowances.remove(now, Some(&api), &value("grace")).is_none(), "it is not our own");
+        allowances.adopt();
+        allowances.share(Vec::new());
+        assert_eq!((until(b"ada"), until(b"grace")), (Some(10), Some(40)));
     }
 
     #[test]

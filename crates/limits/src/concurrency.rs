@@ -52,6 +52,7 @@ pub struct Concurrency(Arc<Table>);
 pub struct Place {
     table: Arc<Table>,
     keys: SmallVec<[Key; 2]>,
+    before: SmallVec<[u32; 2]>,
 }
 
 struct Table {
@@ -77,10 +78,13 @@ impl Concurrency {
     pub fn try_enter(&self, asked: &[InFlight<'_>]) -> Result<Place, Full> {
         let keys: SmallVec<[Key; 2]> =
             asked.iter().map(|asked| self.0.hasher.hash(asked.name, 0, asked.value)).collect();
+        let mut before = SmallVec::new();
         let mut shards = self.0.shards.lock(keys.iter().copied());
         for (index, (asked, key)) in asked.iter().zip(&keys).enumerate() {
-            let taken = shards.shard(*key).is_some_and(|shard| self.0.take(shard, *key, asked.at_most));
-            if !taken {
+            let taken = shards.shard(*key).and_then(|shard| self.0.take(shard, *key, asked.at_most));
+            if let Some(taken) = taken {
+                before.push(taken);
+            } else {
                 for key in keys.iter().take(index) {
                     shards.shard(*key).into_iter().for_each(|shard| self.0.give_back(shard, *key));
                 }
@@ -88,7 +92,7 @@ impl Concurrency {
             }
         }
         drop(shards);
-        Ok(Place { table: Arc::clone(&self.0), keys })
+        Ok(Place { table: Arc::clone(&self.0), keys, before })
     }
 
     /// How many requests of a value are in flight.
@@ -111,21 +115,22 @@ impl Concurrency {
 }
 
 impl Table {
-    fn take(&self, shard: &mut HashTable<Taken>, key: Key, at_most: NonZeroU32) -> bool {
+    /// Takes a place, if there is one, and says how many were taken before.
+    fn take(&self, shard: &mut HashTable<Taken>, key: Key, at_most: NonZeroU32) -> Option<u32> {
         match shard.entry(key.place, |taken| taken.key == key, |taken| taken.key.place) {
             Entry::Occupied(mut taken) => {
-                let free = taken.get().places < at_most.get();
-                taken.get_mut().places += u32::from(free);
-                free
+                let before = taken.get().places;
+                let is_free = before < at_most.get();
+                taken.get_mut().places += u32::from(is_free);
+                is_free.then_some(before)
             }
             Entry::Vacant(vacant) => {
                 let counted = self.keys.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |keys| {
                     (keys < self.max_keys).then_some(keys + 1)
                 });
-                counted.is_ok_and(|_| {
-                    vacant.insert(Taken { key, places: 1 });
-                    true
-                })
+                counted.ok()?;
+                vacant.insert(Taken { key, places: 1 });
+                Some(0)
             }
         }
     }
@@ -137,6 +142,13 @@ impl Table {
             taken.remove();
             self.keys.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl Place {
+    /// How many requests were in flight in each of the limits when it was taken.
+    pub fn before(&self) -> &[u32] {
+        &self.before
     }
 }
 

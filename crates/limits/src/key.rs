@@ -39,6 +39,14 @@ impl KeyHasher {
         self.hash(&limit.name, nanoseconds(limit.quota.length()) << 2 | algorithm, value)
     }
 
+    /// The key of a value among others of its kind.
+    pub(crate) fn of_value(&self, value: &[u8]) -> Key {
+        let mut hasher = self.0;
+        hasher.write(value);
+        let hash = hasher.finish128();
+        Key { place: hash.h1, shard: hash.h2 }
+    }
+
     /// The key of a value under a name. The number keeps apart what must not count together in spite of its name.
     pub(crate) fn hash(&self, name: &str, number: u64, value: &[u8]) -> Key {
         let mut hasher = self.0;

@@ -1,5 +1,6 @@
 //! One answer for every limit: from the store that several gateways share, or from this one's memory.
 
+mod allowing;
 mod store;
 mod together;
 
@@ -18,6 +19,8 @@ use crate::{
     Allowances, Charge, Clock, Concurrency, Decision, Limit, LimitsError, MemoryStore, Nanos, RedisSettings,
     RedisStore, RuleStatistics, Standing, charge::nanoseconds, limiter::store::Store, statistics::Statistics,
 };
+
+pub use self::allowing::AllowError;
 
 /// Values that are counted in memory at once: at most 900 MB of it, by [`MemoryStore`]'s bound.
 const MAX_KEYS: usize = 10_000_000;
@@ -43,6 +46,10 @@ struct SharedStore {
     since: Instant,
     failures: Counter,
     trouble: Trouble,
+    /// With what is remembered together besides limits: a store may allow the one and not the other.
+    forgetting: Trouble,
+    /// Held while it is asked who is not counted, so that an older answer never comes after a newer one.
+    allowing: tokio::sync::Mutex<()>,
 }
 
 /// Whether the store fails, so that only the change is news: one that fails now and then fails.
@@ -89,12 +96,13 @@ impl Limiter {
     /// connection to a store that has not changed. Needs a tokio runtime when there is a store.
     pub fn new(shared: Option<&Shared>, previous: Option<&Self>) -> Result<Self, LimitsError> {
         let kept = previous.and_then(|previous| previous.shared.as_ref());
-        let shared = match (shared, kept) {
-            (None, _) => None,
-            (Some(settings), Some(kept)) if kept.settings == *settings => Some(Arc::clone(kept)),
-            (Some(settings), _) => Some(Arc::new(SharedStore::connect(settings)?)),
+        let (shared, is_new) = match (shared, kept) {
+            (None, _) => (None, false),
+            (Some(settings), Some(kept)) if kept.settings == *settings => (Some(Arc::clone(kept)), false),
+            (Some(settings), _) => (Some(Arc::new(SharedStore::connect(settings)?)), true),
         };
-        Ok(match previous {
+        let had_store = kept.is_some();
+        let limiter = match previous {
             Some(previous) => {
                 previous.statistics.forget_unused();
                 Self { shared, ..previous.clone() }
@@ -108,7 +116,15 @@ impl Limiter {
                 allowances: Arc::default(),
                 shared,
             },
-        })
+        };
+        match &limiter.shared {
+            Some(shared) if is_new => {
+                shared.keep_asking(Arc::clone(&limiter.allowances), limiter.clock.clone());
+            }
+            None if had_store => limiter.allowances.adopt(),
+            Some(_) | None => {}
+        }
+        Ok(limiter)
     }
 
     /// Decides all charges together. An error means that the shared store did not answer and that requests are to be
@@ -117,8 +133,8 @@ impl Limiter {
         self.decide_after(Duration::ZERO, charges).await
     }
 
-    /// As [`decide`](Self::decide), for a request that has `waited` so long for an earlier decision: for all of them
-    /// together the store is waited for no longer than its timeout.
+    /// As [`decide`](Self::decide), for a request that has `waited` so long in vain for an earlier decision: for all of
+    /// those together the store is waited for no longer than its timeout.
     pub async fn decide_after(
         &self,
         waited: Duration,
@@ -174,6 +190,15 @@ impl Limiter {
                 shared.store.refund(asked, answered, charges);
             }
             (Counted::Nowhere | Counted::There { .. }, _) => {}
+        }
+    }
+
+    /// How long ago charges were counted there.
+    pub fn elapsed_since(&self, counted: Counted) -> Duration {
+        match counted {
+            Counted::Here(when) => Duration::from_nanos(self.clock.now().get().saturating_sub(when.get())),
+            Counted::There { answered, .. } => answered.elapsed(),
+            Counted::Nowhere => Duration::ZERO,
         }
     }
 
@@ -283,8 +308,9 @@ impl SharedStore {
         let redis = RedisStore::connect(&RedisSettings { nodes, is_cluster, password: None, tls, timeout })?;
         let store = Store::new(redis, settings.mode);
         let failures = counter!("bartizan_limits_store_failures_total");
-        let (since, trouble) = (Instant::now(), Trouble::default());
-        Ok(Self { settings: settings.clone(), store, since, failures, trouble })
+        let (since, trouble, forgetting) = (Instant::now(), Trouble::default(), Trouble::default());
+        let allowing = tokio::sync::Mutex::default();
+        Ok(Self { settings: settings.clone(), store, since, failures, trouble, forgetting, allowing })
     }
 
     /// How much longer its first connection is waited for.
@@ -307,6 +333,19 @@ impl SharedStore {
                 OnStoreError::Deny => "limited requests are refused",
             };
             tracing::warn!(%error, instead, "the shared store does not decide limits");
+        }
+    }
+
+    fn remembers(&self, now: Nanos) {
+        if self.forgetting.has_ended(now) {
+            tracing::info!("what counts once is shared again");
+        }
+    }
+
+    fn forgets(&self, error: &LimitsError, now: Nanos) {
+        self.failures.increment(1);
+        if self.forgetting.has_begun(now) {
+            tracing::warn!(%error, "proofs, nonces and attempts to log in are not shared: each gateway goes by its own memory");
         }
     }
 }

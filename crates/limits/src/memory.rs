@@ -21,11 +21,12 @@ use crate::{
 
 /// A shard has room for at least so many keys: those of one request must never push out each other.
 const LEAST_KEYS_PER_SHARD: usize = 256;
-const MOST_SHARDS: usize = 256;
+/// Two requests that are decided at the same time rarely meet in one, and one that grows holds up few.
+const MOST_SHARDS: usize = 1024;
 
 /// Counts in memory, for one process, in at most 85 bytes for each key that it may keep.
 ///
-/// It keeps at most `max_keys` keys (and never fewer than 256), shared evenly among up to 256 locks. A shard that is full first forgets what has
+/// It keeps at most `max_keys` keys (and never fewer than 256), shared evenly among up to 1024 locks. A shard that is full first forgets what has
 /// expired. When nothing has, the entry that expires first among eight goes: whoever used least of a short quota. Those
 /// who flood the store with new keys so push out each other before they push out somebody who is being limited, but
 /// whoever is pushed out begins with a fresh quota. Keys of a limit whose algorithm or window changes begin afresh; a
@@ -79,15 +80,19 @@ impl MemoryStore {
             // The other way round, so that of charges that met in one key the state before the first remains.
             pending.iter().rev().for_each(|charge| charge.undo(&mut shards));
         }
-        let standings = pending.iter().map(|charge| charge.standing(&mut shards, now)).collect();
+        let states: SmallVec<[State; 4]> = pending.iter().map(|charge| charge.state(&mut shards)).collect();
         if refused {
             pending.iter().filter(|charge| charge.added).for_each(|charge| charge.forget(&mut shards));
         }
+        // What is left to do holds up nobody.
+        drop(shards);
+        let standings =
+            pending.iter().zip(states).map(|(charge, state)| charge.standing(state, now)).collect();
         Decision { standings }
     }
 
     /// Gives back what [`MemoryStore::decide`] charged at `taken_at`, as when a later stage refuses the request. What
-    /// no longer counts by now is not given back.
+    /// no longer counts by now of a window is not given back; of a bucket see [`Standing::reset`](crate::Standing).
     pub fn give_back(&self, taken_at: Nanos, charges: &[Charge<'_>]) {
         for charge in charges {
             let mut charge = Pending::new(charge, self.hasher.of(charge.limit, charge.value));
@@ -125,7 +130,7 @@ impl MemoryStore {
         charge.find(&mut shards);
         let state = charge.state(&mut shards).settle(&charge.quota, now);
         charge.refused = state.charge(&charge.quota, now).err();
-        charge.standing_of(state, now)
+        charge.standing(state, now)
     }
 
     /// Forgets what was counted of a value. Says whether there was anything.
@@ -209,12 +214,9 @@ impl Pending {
         self.keep(shards, self.before);
     }
 
-    fn standing(&self, shards: &mut Locked<'_, Shard>, now: u64) -> Standing {
-        self.standing_of(self.state(shards).settle(&self.quota, now), now)
-    }
-
-    fn standing_of(&self, state: State, now: u64) -> Standing {
-        let level = state.level(&self.quota, now);
+    /// How it stands by what was kept.
+    fn standing(&self, state: State, now: u64) -> Standing {
+        let level = state.settle(&self.quota, now).level(&self.quota, now);
         Standing {
             quota: self.quota.burst,
             window: Duration::from_nanos(self.quota.window),

@@ -25,6 +25,7 @@
 //! - A state lives as long as the window of the request that wrote it last. A later request whose factor stretches
 //!   the window does not find what has lapsed by then.
 
+mod allowances;
 mod endpoint;
 mod error;
 mod key;
@@ -45,7 +46,10 @@ use redis::Value;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-pub(crate) use self::script::{Granted, Question};
+pub(crate) use self::{
+    allowances::SharedAllowances,
+    script::{Granted, Question},
+};
 use self::{
     endpoint::Endpoint,
     link::{Connection, Link},
@@ -122,7 +126,7 @@ impl RedisStore {
     }
 
     /// Undoes charges that [`decide`](Self::decide) admitted, `ago` being the time since it answered. What no longer
-    /// counts by now is not given back.
+    /// counts by now of a window is not given back; of a bucket see [`Standing::reset`](crate::Standing).
     pub async fn give_back(&self, ago: Duration, charges: &[Charge<'_>]) -> Result<(), LimitsError> {
         self.shared.give_back(ago, &questions(charges)).await
     }

@@ -4,7 +4,7 @@
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
-use crate::key::Key;
+use crate::{key::Key, lane::own_lane};
 
 pub(crate) struct Shards<T> {
     /// A power of two of them.
@@ -44,6 +44,11 @@ impl<T> Shards<T> {
     /// Locks what this key needs. `None` never happens: there is a shard for every key.
     pub(crate) fn lock_one(&self, key: Key) -> Option<MutexGuard<'_, T>> {
         self.shards.get(index(key, self.shards.len() - 1)).map(|shard| shard.0.lock())
+    }
+
+    /// Locks what this thread has to itself, or shares with few others. `None` never happens, as above.
+    pub(crate) fn lock_own(&self) -> Option<MutexGuard<'_, T>> {
+        self.shards.get(own_lane() & (self.shards.len() - 1)).map(|shard| shard.0.lock())
     }
 
     /// Locks each shard in turn, one at a time.

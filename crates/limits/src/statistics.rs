@@ -8,11 +8,14 @@
 //! missing that came more often than the 64th part of all that it shared its quarter of the hash space with would
 //! explain (space saving, Metwally et al. 2005: 16 counters in each of four parts).
 //!
-//! Each rule has four locks, chosen by the value; a request holds one of them, for well under a microsecond.
+//! Threads that count the same value would pass the memory for it to and fro, which costs more than counting. So each
+//! thread first counts for itself ([`Pending`]), and adds what it has when that is eight values, or the minute is over, or
+//! somebody asks: nobody is told less than was seen.
 
 mod distinct;
 mod heavy_hitters;
 mod label;
+mod pending;
 mod ring;
 #[cfg(test)]
 mod tests;
@@ -24,17 +27,15 @@ use parking_lot::Mutex;
 use self::{
     distinct::{Distinct, Multiplicities},
     heavy_hitters::{HeavyHitters, Merged},
-    label::Label,
+    pending::{Held, Pending},
     ring::{Ring, Slot},
 };
-use crate::{
-    Nanos, Standing,
-    key::{Key, KeyHasher},
-    shards::Shards,
-};
+use crate::{Nanos, Standing, key::KeyHasher, shards::Shards};
 
 /// Locks of a rule. The registers of all of them together make one sketch.
 const SHARDS: usize = 4;
+/// Places in which threads count for themselves. More threads than these share them.
+const LANES: usize = 8;
 
 /// The statistics of every rule. What they have seen outlives a change of the configuration.
 #[derive(Debug, Default)]
@@ -45,6 +46,8 @@ pub(crate) struct Statistics {
 /// What one rule has seen.
 pub struct RuleStatistics {
     hasher: KeyHasher,
+    /// What is not added yet. A lane is locked before a shard, never after.
+    lanes: Shards<Pending>,
     shards: Shards<Seen>,
 }
 
@@ -149,21 +152,43 @@ impl Statistics {
 
 impl Default for RuleStatistics {
     fn default() -> Self {
-        Self { hasher: KeyHasher::new(), shards: Shards::new(SHARDS, Seen::new) }
+        Self {
+            hasher: KeyHasher::new(),
+            lanes: Shards::new(LANES, Pending::default),
+            shards: Shards::new(SHARDS, Seen::new),
+        }
     }
 }
 
 impl RuleStatistics {
     /// Adds one request of `value`.
     pub fn record(&self, now: Nanos, value: &[u8], outcome: Outcome) {
-        let key = self.hasher.hash("", 0, value);
-        if let Some(mut seen) = self.shards.lock_one(key) {
-            seen.record(now.get(), key, value, outcome);
+        let key = self.hasher.of_value(value);
+        let Some(mut pending) = self.lanes.lock_own() else { return };
+        if !pending.has_room(now.get(), key) {
+            self.settle(&mut pending);
         }
+        pending.add(now.get(), key, value, outcome);
+    }
+
+    /// Adds what a thread has counted for itself.
+    fn settle(&self, pending: &mut Pending) {
+        let now = pending.last();
+        for held in pending.take() {
+            if let Some(mut seen) = self.shards.lock_one(held.key) {
+                seen.add(now, &held);
+            }
+        }
+    }
+
+    /// Adds what all threads have counted for themselves.
+    fn settle_all(&self) {
+        self.lanes.each().for_each(|mut pending| self.settle(&mut pending));
     }
 
     /// What was counted in the period that ends now.
     pub fn totals(&self, now: Nanos, period: Period) -> Totals {
+        self.settle_all();
         let (mut totals, mut multiplicities) = (Totals::default(), Multiplicities::default());
         for seen in self.shards.each() {
             let (counts, sketches) = seen.in_period(period);
@@ -183,6 +208,7 @@ impl RuleStatistics {
 
     /// The values that came most in the period that ends now, at most `limit` of them, the most frequent first.
     pub fn top(&self, now: Nanos, period: Period, ranking: Ranking, limit: usize) -> Vec<TopValue> {
+        self.settle_all();
         let mut top = Vec::new();
         for seen in self.shards.each() {
             let sketches = seen.in_period(period).1.live(now.get());
@@ -232,20 +258,19 @@ impl Seen {
         }
     }
 
-    fn record(&mut self, now: u64, key: Key, value: &[u8], outcome: Outcome) {
+    fn add(&mut self, now: u64, held: &Held) {
+        let Held { key, counts: more, label } = held;
         for counts in [self.minutes.current(now), self.hours.current(now)].into_iter().flatten() {
-            counts.requests += 1;
-            counts.refusals += u64::from(outcome == Outcome::Refused);
-            counts.near_misses += u64::from(outcome == Outcome::NearMiss);
+            counts.requests += more.requests;
+            counts.refusals += more.refusals;
+            counts.near_misses += more.near_misses;
         }
-        let mut made = None;
-        let mut label = || *made.get_or_insert_with(|| Label::of(value, key.place));
         for sketches in [self.last_hour.current(now), self.last_day.current(now)].into_iter().flatten() {
             // The lowest bits have chosen the shard.
             sketches.distinct.add(key.shard / SHARDS as u64);
-            sketches.requests.add(key.place, &mut label);
-            if outcome == Outcome::Refused {
-                sketches.refusals.add(key.place, &mut label);
+            sketches.requests.add(key.place, more.requests, label);
+            if more.refusals > 0 {
+                sketches.refusals.add(key.place, more.refusals, label);
             }
         }
     }
@@ -264,6 +289,16 @@ impl Sketches {
             Ranking::Requests => &self.requests,
             Ranking::Refusals => &self.refusals,
         }
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    fn count(&mut self, outcome: Outcome) {
+        self.requests += 1;
+        self.refusals += u64::from(outcome == Outcome::Refused);
+        self.near_misses += u64::from(outcome == Outcome::NearMiss);
     }
 }
 

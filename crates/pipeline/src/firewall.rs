@@ -5,6 +5,7 @@
 //! initialization sets only what nobody has set before.
 
 mod account;
+mod classes;
 mod doubt;
 mod inspection;
 mod inspectors;
@@ -14,18 +15,20 @@ mod rules;
 
 use std::{sync::Arc, time::SystemTime};
 
-use bartizan_config::{Config, ExcludedRules, Waf, WafMode};
+use bartizan_config::{Config, ExcludedRules, OnLargeBody, Waf, WafMode};
 use bartizan_seclang::{
     Connection, Exclusion, RuleSet, SeclangError, Transaction,
     ast::{DirectiveKind, RuleSelector, Target},
 };
+
+use crate::{Code, Refusal};
 
 pub(crate) use self::doubt::doubts;
 pub(crate) use self::inspectors::{Inspectors, Shown};
 pub use self::{
     account::{Inspected, Judged, MatchedRule, MatchedVariable},
     doubt::Doubt,
-    inspection::{Inspection, RequestLine},
+    inspection::{Inspection, RequestLine, Unseen},
     rules::{RECOMMENDED, STARTER, compile},
 };
 
@@ -35,6 +38,8 @@ pub struct Firewall {
     config: Arc<Waf>,
     rules: Arc<RuleSet>,
     exclusions: Vec<CompiledExclusion>,
+    /// Rules of classes that only report.
+    reporting: Option<Arc<Exclusion>>,
     variables: Vec<(&'static str, String)>,
     /// For bodies that are not seen to their end: rules must not object that it is missing.
     incomplete: Arc<Exclusion>,
@@ -91,6 +96,7 @@ impl Firewall {
         });
         Ok(Self {
             exclusions: exclusions.collect::<Result<_, FirewallError>>()?,
+            reporting: classes::reporting(rules, &config.actions)?.map(Arc::new),
             variables: variables(config),
             incomplete: Arc::new(rules::of_incomplete_bodies(rules)?),
             rules: Arc::clone(rules),
@@ -108,6 +114,14 @@ impl Firewall {
         &self.rules
     }
 
+    /// The refusal of a request body that is longer than it looks at; `None` where the front is enough.
+    pub fn too_long(&self) -> Option<Refusal> {
+        let Waf { mode, on_large_body, max_body, .. } = *self.config;
+        let refuses = mode == WafMode::Block && on_large_body == OnLargeBody::Refuse;
+        let reason = || format!("longer than the firewall looks at (`max_body`, {max_body} bytes)");
+        refuses.then(|| Refusal::new(Code::BodyTooLarge, reason()).closing())
+    }
+
     /// The beginning of an exchange: `path` is the request's, in its normal form.
     pub fn inspect(
         self: &Arc<Self>,
@@ -119,6 +133,9 @@ impl Firewall {
         let mut transaction = Transaction::new(Arc::clone(&self.rules), connection, id);
         if self.config.mode == WafMode::Log {
             transaction.only_report();
+        }
+        if let Some(rules) = &self.reporting {
+            transaction.only_report_these(Arc::clone(rules));
         }
         for (name, value) in &self.variables {
             transaction.set_tx(name, value);

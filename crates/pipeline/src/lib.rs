@@ -41,6 +41,7 @@ use bytes::Bytes;
 pub use exchange::{ClientFacts, Exchange};
 pub use firewall::{
     Doubt, Firewall, FirewallError, Inspected, Inspection, Judged, MatchedRule, MatchedVariable, RequestLine,
+    Unseen,
 };
 use firewall::{Inspectors, Shown};
 pub use held_bytes::{HeldBytes, NoRoom, Reservation};

@@ -5,6 +5,7 @@ mod facts;
 mod fields;
 mod forecast;
 mod history;
+mod own_rate;
 mod policy_rule;
 mod standing;
 mod value;
@@ -40,6 +41,8 @@ pub struct RouteLimits {
     pub(crate) coarse: Vec<CompiledRule>,
     /// Decided once it is known.
     pub(crate) fine: Vec<CompiledRule>,
+    /// Decided with the fine ones: what API keys have of their own.
+    pub(crate) own_rate: Option<CompiledRule>,
 }
 
 /// One rule of one policy, for one route.
@@ -68,12 +71,14 @@ pub struct Limited {
     pub(crate) standings: Vec<RuleStanding>,
     /// When they last said it, by the limiter's clock.
     pub(crate) at: Option<Nanos>,
-    /// How long it has waited for the shared store: the stages share one timeout.
+    /// How long it has waited in vain for the shared store: what is left of the timeout is for the next stage.
     pub(crate) waited: Duration,
     /// The line of the rule that refused it.
     pub(crate) line: Option<Line>,
     /// Where the charges of the coarse rules were counted.
     pub(crate) coarse: Option<Counted>,
+    /// When a rule that only reports counted it last; that is in this gateway's memory.
+    pub(crate) reported: Option<Nanos>,
     /// The places it holds in concurrency limits, until its response has ended.
     pub(crate) places: Vec<Place>,
 }
@@ -83,6 +88,8 @@ pub struct Limited {
 pub(crate) enum RuleReference {
     Coarse(usize),
     Fine(usize),
+    /// The rate of the API key itself.
+    OwnRate,
 }
 
 impl RouteLimits {
@@ -97,7 +104,7 @@ impl RouteLimits {
                 if rule.needs_identity() { fine.push(compiled) } else { coarse.push(compiled) }
             }
         }
-        Self { coarse, fine }
+        Self { coarse, fine, own_rate: CompiledRule::of_keys(route, config, limiter) }
     }
 
     /// Adds what the limits said to the headers of an answer.
@@ -111,6 +118,7 @@ impl RouteLimits {
         match reference {
             RuleReference::Coarse(index) => self.coarse.get(index),
             RuleReference::Fine(index) => self.fine.get(index),
+            RuleReference::OwnRate => self.own_rate.as_ref(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use bartizan_config::{Authentication, Config, PathPattern, Protocol, Route, Segment};
+use bartizan_config::{Authentication, Config, PathPattern, Protocol, Route, Segment, Waf, WafMode};
 use bartizan_identity::{Authenticator, Selection};
 use bartizan_limits::Limiter;
 use bartizan_policy::{PermissionIndex, Policies, RoutePolicy};
@@ -48,8 +48,8 @@ pub struct CompiledRoute {
     pub policies: Option<AskedPolicies>,
     /// The web application firewall; `None`: off.
     pub firewall: Option<Arc<Firewall>>,
-    /// Whether requests that claim to be gRPC can be: nothing is forwarded to the service but HTTP/1.1.
-    pub speaks_grpc: bool,
+    /// Whether gRPC is streamed where other bodies are held.
+    pub streams_grpc: bool,
     /// Cross-origin rules.
     pub cors: CompiledCors,
     /// Response headers.
@@ -178,11 +178,23 @@ impl CompiledRoute {
             policy: permissions.compile(&route.require),
             policies: None,
             firewall: firewall.map(Arc::new),
-            speaks_grpc: upstream.is_some_and(|upstream| upstream.protocol != Protocol::Http1),
+            streams_grpc: upstream
+                .is_some_and(|upstream| streams_grpc(upstream.protocol, route.waf.as_deref())),
             cors: CompiledCors::compile(&route.cors, &route.methods),
             security_headers: SecurityHeaders::compile(&route.headers, &route.cors),
             config: Arc::clone(route),
         })
+    }
+}
+
+/// A client calls gRPC what it likes. Where rules refuse, its word is taken only towards a service that is said to speak
+/// HTTP/2; which HTTP a handshake will yield is known only when the body is on its way, and says nothing of gRPC. Where
+/// rules only report, nothing is held that they would not hold up.
+fn streams_grpc(protocol: Protocol, waf: Option<&Waf>) -> bool {
+    match waf.map(|waf| waf.mode) {
+        None => true,
+        Some(WafMode::Log) => protocol != Protocol::Http1,
+        Some(WafMode::Block) => protocol == Protocol::Http2,
     }
 }
 

@@ -11,10 +11,7 @@ use std::borrow::Cow;
 pub(crate) use chain::{Chain, Profile};
 use shared::Shared;
 
-use crate::{
-    Transformation,
-    gate::{Askers, GateIndex},
-};
+use crate::{Transformation, gate::GateIndex};
 
 /// A value, as it came or transformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,8 +57,6 @@ struct Buffer {
     profile: Option<Profile>,
     /// Where [`Buffers::hits`] has the gates that it opens.
     hits: Option<usize>,
-    /// Who was asking when it was scanned for them.
-    askers: Askers,
     /// The value of which this is the one in lower case: it opens the same gates.
     lowered: Option<BufferId>,
     /// Where [`Store::steps`] has what transformations make of this one.
@@ -191,24 +186,20 @@ impl Buffers {
         made
     }
 
-    /// The gates that a value opens: those that are asked for.
-    pub(crate) fn hits(&mut self, id: BufferId, askers: Askers, index: &GateIndex) -> &[u64] {
-        let start = self.place_of_hits(id, askers, index);
+    /// The gates that a value opens.
+    pub(crate) fn hits(&mut self, id: BufferId, index: &GateIndex) -> &[u64] {
+        let start = self.place_of_hits(id, index);
         &self.hits[start..start + index.words()]
     }
 
     /// Where the gates stand that a value opens, for [`Self::hits_at`].
-    pub(crate) fn place_of_hits(&mut self, id: BufferId, askers: Askers, index: &GateIndex) -> usize {
+    pub(crate) fn place_of_hits(&mut self, id: BufferId, index: &GateIndex) -> usize {
         let id = {
             let (store, at) = self.store(id);
             store.buffers[at].lowered.unwrap_or(id)
         };
         let (store, at) = self.store(id);
-        let buffer = &store.buffers[at];
-        match buffer.hits {
-            Some(place) if buffer.askers.include(askers) => place,
-            _ => self.scan(id, askers, index),
-        }
+        store.buffers[at].hits.unwrap_or_else(|| self.scan(id, index))
     }
 
     /// The gates that a value opens, and behind them those of others.
@@ -221,24 +212,14 @@ impl Buffers {
         self.forgotten
     }
 
-    /// A value that came is looked at by nearly all rules, one that a transformation made often by few: such a one is
-    /// scanned for those alone, and for everyone once others ask, too.
-    fn scan(&mut self, id: BufferId, askers: Askers, index: &GateIndex) -> usize {
-        let is_derived = id.0 & DERIVED != 0;
-        let store = if is_derived { &mut self.derived } else { &mut self.raw };
+    fn scan(&mut self, id: BufferId, index: &GateIndex) -> usize {
+        let place = self.hits.len();
+        self.hits.resize(place + index.words(), 0);
+        let store = if id.0 & DERIVED == 0 { &mut self.raw } else { &mut self.derived };
         let at = (id.0 & !DERIVED) as usize;
         let present = store.profile(at).present;
-        let length = store.content(at).len();
-        let buffer = &mut store.buffers[at];
-        let alone = is_derived && buffer.hits.is_none() && index.has_less_for(askers, length);
-        buffer.askers = if alone { askers } else { Askers::ALL };
-        let place = *buffer.hits.get_or_insert_with(|| {
-            let place = self.hits.len();
-            self.hits.resize(place + index.words(), 0);
-            place
-        });
-        let askers = buffer.askers;
-        index.scan(store.content(at), &present, askers, &mut self.hits[place..]);
+        store.buffers[at].hits = Some(place);
+        index.scan(store.content(at), &present, &mut self.hits[place..]);
         place
     }
 
@@ -280,6 +261,15 @@ impl Buffers {
         self.raw.buffers.truncate(mark.buffers);
     }
 
+    /// Forgets everything, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        let Self { raw, derived, hits, forgotten, shared, has_repeated } = self;
+        raw.clear();
+        derived.clear();
+        hits.clear();
+        (*forgotten, *shared, *has_repeated) = (0, Shared::default(), false);
+    }
+
     /// Forgets what transformations made. No buffer of theirs may be in use.
     pub(crate) fn forget_derived(&mut self) {
         self.forgotten = self.forgotten.wrapping_add(1);
@@ -295,6 +285,13 @@ impl Store {
         self.bytes.capacity()
             + self.buffers.capacity() * size_of::<Buffer>()
             + self.steps.capacity() * size_of::<Steps>()
+    }
+
+    fn clear(&mut self) {
+        let Self { bytes, buffers, steps } = self;
+        bytes.clear();
+        buffers.clear();
+        steps.clear();
     }
 
     fn append(&mut self, bytes: &[u8]) -> Span {
@@ -314,14 +311,7 @@ impl Store {
 
     fn add(&mut self, span: Span) -> u32 {
         let id = narrow(self.buffers.len());
-        self.buffers.push(Buffer {
-            span,
-            profile: None,
-            hits: None,
-            askers: Askers::NONE,
-            lowered: None,
-            steps: None,
-        });
+        self.buffers.push(Buffer { span, profile: None, hits: None, lowered: None, steps: None });
         id
     }
 

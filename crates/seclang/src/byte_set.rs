@@ -64,8 +64,20 @@ impl ByteSet {
         Self(self.0.map(|word| !word))
     }
 
+    pub(crate) fn and(self, other: &Self) -> Self {
+        let ([a, b, c, d], other) = (self.0, other.0);
+        Self([a & other[0], b & other[1], c & other[2], d & other[3]])
+    }
+
+    /// Which bytes are in, in order.
     pub(crate) fn bytes(self) -> impl Iterator<Item = u8> {
-        (0..=u8::MAX).filter(move |byte| self.contains(*byte))
+        [0, 64, 128, 192].into_iter().zip(self.0).flat_map(|(first, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros();
+                word &= word.wrapping_sub(1);
+                u8::try_from(bit).ok().filter(|bit| *bit < 64).map(|bit| first + bit)
+            })
+        })
     }
 }
 

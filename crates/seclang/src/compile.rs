@@ -16,8 +16,9 @@ use crate::{
     ast::{Action, Directive, DirectiveKind, Phase, Rule, RuleSelector, Target},
     buffers::Chain,
     error::Problem,
+    evaluate::Workspaces,
     exclusion::{Exclusion, Names, selects},
-    gate::{Askers, GateIndexBuilder},
+    gate::GateIndexBuilder,
     rule_set::{
         CompiledRule, CompiledTarget, Group, Item, Marker, Number, Program, RuleInfo, Selection, TxSelection,
     },
@@ -39,7 +40,6 @@ pub(crate) struct Shared<'d> {
     bundles: Vec<Box<[usize]>>,
     bundles_by_groups: HashMap<Box<[usize]>, usize>,
     groups_by_chain: HashMap<(usize, Chain, bool), usize>,
-    askers: HashMap<Chain, Askers>,
     gates: GateIndexBuilder,
     default_actions: HashMap<Phase, &'d [Action]>,
 }
@@ -105,6 +105,7 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
         mentioned,
         by_id,
         signatures,
+        workspaces: Workspaces::default(),
     })
 }
 
@@ -161,7 +162,6 @@ impl<'d> Shared<'d> {
             bundles: Vec::new(),
             bundles_by_groups: HashMap::new(),
             groups_by_chain: HashMap::new(),
-            askers: HashMap::new(),
             gates: GateIndexBuilder::default(),
             default_actions: default_actions.collect(),
         }
@@ -208,20 +208,13 @@ impl<'d> Shared<'d> {
             self.selections_by_target.insert(target.clone(), self.selections.len() - 1);
             self.selections.len() - 1
         };
-        let askers = self.askers(chain);
         let groups = &mut self.groups;
         let number =
             self.groups_by_chain.entry((selection, chain.clone(), every_step)).or_insert_with(|| {
-                groups.push(Group { selection, chain: chain.clone(), askers, every_step });
+                groups.push(Group { selection, chain: chain.clone(), every_step });
                 groups.len() - 1
             });
         Ok(*number)
-    }
-
-    /// The rules behind a chain.
-    fn askers(&mut self, chain: &Chain) -> Askers {
-        let next = Askers::behind(self.askers.len());
-        *self.askers.entry(chain.clone()).or_insert(next)
     }
 
     /// The number of these groups together.

@@ -7,6 +7,7 @@ mod effects;
 mod last;
 mod link;
 mod text;
+mod workspace;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -28,6 +29,8 @@ use crate::{
 use answers::Answers;
 use cache::{Cache, Looked};
 use last::{LastMatch, MatchedEntry};
+use workspace::Workspace;
+pub(crate) use workspace::Workspaces;
 
 /// What an exchange holds and what has come of it so far.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub(crate) struct State {
     pub(crate) objections: Vec<Interruption>,
     /// Whether the exchange goes on all the same.
     pub(crate) only_reports: bool,
+    /// Rules that report and do nothing about it.
+    pub(crate) reporting: Option<Arc<Exclusion>>,
     pub(crate) controls: Controls,
     pub(crate) started: Instant,
     /// Bytes of all arguments, names and values.
@@ -76,10 +81,10 @@ pub(crate) struct Controls {
 
 impl State {
     pub(crate) fn new(rules: &RuleSet) -> Self {
-        let mut buffers = Buffers::default();
+        let Workspace { mut buffers, cache } = rules.workspaces.take(rules);
         Self {
             mode: rules.settings.mode,
-            values: Values::new(&mut buffers),
+            values: Values::new(&mut buffers, cache.first_version()),
             buffers,
             tx: Tx::new(&rules.mentioned),
             collections: Collections::default(),
@@ -91,6 +96,7 @@ impl State {
             interruption: None,
             objections: Vec::new(),
             only_reports: false,
+            reporting: None,
             controls: Controls::default(),
             started: Instant::now(),
             arguments_size: 0,
@@ -100,9 +106,15 @@ impl State {
             allowed: None,
             marker: None,
             skip: 0,
-            cache: Cache::new(rules),
+            cache,
             answers: Answers::default(),
         }
+    }
+
+    /// Hands its workspace on to the next exchange. Nothing may be asked of it any more.
+    pub(crate) fn end(&mut self, rules: &RuleSet) {
+        let (buffers, cache) = (std::mem::take(&mut self.buffers), std::mem::take(&mut self.cache));
+        rules.workspaces.give_back(Workspace { buffers, cache }, self.values.version());
     }
 
     /// Ends the exchange, unless it is only reported what would.
@@ -148,8 +160,15 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
     }
     // What rules of another phase skipped or allowed does not concern this one, or it would not listen.
     (state.skip, state.marker, state.allowed) = (0, None, None);
-    let mut evaluation =
-        Evaluation { rules, state, rule: None, keeps: false, uncaptured: None, reported: SmallVec::new() };
+    let mut evaluation = Evaluation {
+        rules,
+        state,
+        rule: None,
+        keeps: false,
+        only_reports: false,
+        uncaptured: None,
+        reported: SmallVec::new(),
+    };
     let program = rules.program(phase);
     let mut at = 0;
     while let Some(item) = program.items.get(at) {
@@ -194,6 +213,8 @@ struct Evaluation<'e> {
     rule: Option<&'e CompiledRule>,
     /// Whether anything will ask later what has matched it: its report, or the next link.
     keeps: bool,
+    /// Whether it neither counts nor refuses.
+    only_reports: bool,
     /// The value of which captures are still to be kept.
     uncaptured: Option<BufferId>,
     /// What has matched it, as far as it is reported.
@@ -231,6 +252,7 @@ impl Evaluation<'_> {
         let rule = &self.rules.rules[number];
         self.rule = Some(rule);
         self.keeps = rule.is_logged || rule.links.len() > 1;
+        self.only_reports = self.state.reporting.as_ref().is_some_and(|rules| rules.covers(number));
         let (mark, version) = (self.state.buffers.mark(), self.state.values.version());
         if self.holds(rule, &excluded) {
             rule.links.iter().rev().flat_map(|link| &link.effects).for_each(|effect| self.effect(effect));
@@ -267,6 +289,9 @@ impl Evaluation<'_> {
     fn disrupt(&mut self, rule: &CompiledRule) {
         let action = match &rule.disruption {
             None => return,
+            Some(disruption) if self.only_reports && !matches!(disruption, CompiledDisruption::Allow(_)) => {
+                return;
+            }
             Some(CompiledDisruption::Allow(scope)) => {
                 self.state.allowed = Some(*scope);
                 return;

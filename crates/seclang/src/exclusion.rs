@@ -77,6 +77,8 @@ pub(crate) enum Names {
     All,
     /// Without regard to case, as in the reference.
     One(Box<[u8]>),
+    /// Those that hold this text, without regard to case.
+    Holding(Box<[u8]>),
     Matching(Regex),
 }
 
@@ -85,6 +87,7 @@ impl Names {
         Ok(match selector {
             None => Self::All,
             Some(Selector::Name(name) | Selector::Path(name)) => Self::One(name.as_bytes().into()),
+            Some(Selector::Pattern(pattern)) if is_plain(pattern) => Self::Holding(pattern.as_bytes().into()),
             Some(Selector::Pattern(pattern)) => Self::Matching(crate::operator::selector_pattern(pattern)?),
         })
     }
@@ -93,7 +96,14 @@ impl Names {
         match self {
             Self::All => true,
             Self::One(known) => known.eq_ignore_ascii_case(name),
+            Self::Holding(text) => name.windows(text.len()).any(|part| text.eq_ignore_ascii_case(part)),
             Self::Matching(pattern) => pattern.is_match(name),
         }
     }
+}
+
+/// Whether a pattern means the text that it is.
+fn is_plain(pattern: &str) -> bool {
+    !pattern.is_empty()
+        && pattern.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }

@@ -4,7 +4,6 @@
 //! rules are sought together, in one pass over each value; a rule looks only at values that open its gate. On
 //! ordinary traffic that is nearly none. A gate may open in vain, and never stays shut for a value that matches.
 
-mod askers;
 mod bytes;
 mod filter;
 mod index;
@@ -13,11 +12,11 @@ mod lowered;
 mod prefixes;
 mod required;
 mod seen;
+mod single;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use askers::Askers;
 pub(crate) use index::{GateIndex, GateIndexBuilder};
 pub(crate) use required::Required;
 

@@ -9,8 +9,9 @@ use crate::{
     ast::{AllowScope, BodyProcessor, Collection, EngineMode, Phase, Severity, Variable},
     buffers::Chain,
     compile::{self, Mentioned, Slot, Text},
+    evaluate::Workspaces,
     exclusion::{Excluded, Exclusion, Names},
-    gate::{Askers, Gate, GateIndex},
+    gate::{Gate, GateIndex},
     operator::NumberComparison,
 };
 
@@ -47,6 +48,7 @@ pub struct RuleSet {
     pub(crate) mentioned: Mentioned,
     pub(crate) by_id: HashMap<u64, usize>,
     pub(crate) signatures: Vec<String>,
+    pub(crate) workspaces: Workspaces,
 }
 
 /// What a rule says about itself.
@@ -191,7 +193,6 @@ pub(crate) struct CompiledLink {
     pub(crate) argument: Option<Text>,
     pub(crate) gate: Gate,
     pub(crate) chain: Chain,
-    pub(crate) askers: Askers,
     /// Whether it leaves out values that are what they were declared to be.
     pub(crate) seeks_attacks: bool,
     pub(crate) multi_match: bool,
@@ -248,7 +249,6 @@ pub(crate) struct TxSelection {
 pub(crate) struct Group {
     pub(crate) selection: usize,
     pub(crate) chain: Chain,
-    pub(crate) askers: Askers,
     /// `multiMatch`: rules look at what each transformation makes.
     pub(crate) every_step: bool,
 }
@@ -269,6 +269,8 @@ pub(crate) enum OnMatch {
 pub(crate) struct SetVariable {
     pub(crate) collection: Collection,
     pub(crate) name: VariableName,
+    /// Whether it is by this that a rule leads to a refusal by another: an anomaly score.
+    pub(crate) is_score: bool,
     pub(crate) operation: Operation,
 }
 

@@ -89,6 +89,12 @@ impl Transaction {
         self.state.only_reports = true;
     }
 
+    /// Has rules report what they find without doing anything about it: they neither refuse nor add to an anomaly score (a
+    /// variable whose name has `anomaly_score` in it). The last call counts; `rules` is without a target.
+    pub fn only_report_these(&mut self, rules: Arc<Exclusion>) {
+        self.state.reporting = Some(rules);
+    }
+
     /// Sets a variable of `TX` for this exchange, such as `blocking_paranoia_level`.
     pub fn set_tx(&mut self, name: &str, value: &str) {
         self.state.tx.set_named(name.as_bytes(), Some(value.as_bytes()), &self.rules.mentioned);
@@ -190,5 +196,11 @@ impl Transaction {
             None => (name, None),
         };
         evaluate::variable(&self.rules, &self.state, Variable::from_name(variable)?, selected)
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.state.end(&self.rules);
     }
 }

@@ -23,11 +23,13 @@ pub(crate) struct Values {
     /// What variables say at first that have not changed.
     empty: [Entry; 1],
     zero: [Entry; 1],
-    /// How often anything has changed.
+    /// The version at first.
+    first_version: u32,
+    /// How often anything has changed since.
     version: u32,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Table {
     entries: SmallVec<[Entry; 2]>,
     /// What [`Values::version`] was when this changed for the last time.
@@ -35,13 +37,15 @@ struct Table {
 }
 
 impl Values {
-    /// Nothing but what is always there.
-    pub(crate) fn new(buffers: &mut Buffers) -> Self {
+    /// Nothing but what is always there, in this version.
+    pub(crate) fn new(buffers: &mut Buffers, version: u32) -> Self {
         let initial = |value: &[u8], buffers: &mut Buffers| {
             [Entry { name: Span::default(), value: buffers.push(value) }]
         };
         let (empty, zero) = (initial(b"", buffers), initial(b"0", buffers));
-        Self { tables: vec![Table::default(); Variable::ALL.len()].into(), empty, zero, version: 0 }
+        let table = Table { entries: SmallVec::new(), version };
+        let tables = vec![table; Variable::ALL.len()].into();
+        Self { tables, empty, zero, first_version: version, version }
     }
 
     /// The memory that the tables take; the values themselves are in the buffers.
@@ -53,7 +57,7 @@ impl Values {
     pub(crate) fn of(&self, variable: Variable) -> &[Entry] {
         let table = &self.tables[variable as usize];
         match variable.at_first() {
-            Some(initial) if table.version == 0 => match initial {
+            Some(initial) if table.version == self.first_version => match initial {
                 Initial::Empty => &self.empty,
                 Initial::Zero => &self.zero,
             },
@@ -61,7 +65,7 @@ impl Values {
         }
     }
 
-    /// How often anything has changed.
+    /// How often anything has changed, counted on from the version at first.
     pub(crate) fn version(&self) -> u32 {
         self.version
     }

@@ -26,10 +26,18 @@ pub(crate) struct Engine {
 impl Engine {
     /// Loads the Core Rule Set in a folder.
     pub(crate) fn load(crs: &Path) -> Result<Self> {
+        Self::load_with(crs, "")
+    }
+
+    /// The same with rules behind it.
+    pub(crate) fn load_with(crs: &Path, behind: &str) -> Result<Self> {
         let crs = crs.to_str().context("the path of the rules is not UTF-8")?;
         Self::compile(
             |files| files.add_files(&format!("{crs}/crs-setup.conf.example")),
-            |files| files.add_files(&format!("{crs}/rules/*.conf")),
+            |files| {
+                files.add_files(&format!("{crs}/rules/*.conf"))?;
+                files.add_text(behind, "behind.conf")
+            },
         )
     }
 

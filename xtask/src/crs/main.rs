@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "what a developer asked to see goes to standard output")]
 
 mod backend;
+mod differential;
 mod engine;
 mod gateway;
 mod judge;
@@ -21,8 +22,9 @@ use std::{path::PathBuf, time::Instant};
 
 use anyhow::{Result, ensure};
 use bartizan_ftw::Suite;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
+use differential::Differential;
 use engine::Engine;
 use gateway::Gateway;
 use judge::Exchange;
@@ -33,9 +35,12 @@ use judge::Exchange;
     about = "Run the regression tests of the OWASP Core Rule Set against the rule engine, or against a gateway"
 )]
 struct Arguments {
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// The folder that has the Core Rule Set in `crs-4.28.0`.
     #[arg(
         long,
+        global = true,
         env = "BARTIZAN_TEST_DATA",
         default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"),
         hide_default_value = true
@@ -61,12 +66,21 @@ struct Arguments {
     verbose: bool,
 }
 
+#[derive(Subcommand)]
+enum Instead {
+    /// Compare the rule engine with libmodsecurity on generated values and requests.
+    Differential(Differential),
+}
+
 /// Sends the bytes of a request and says what came of it.
 type Drive = Box<dyn Fn(&[u8]) -> Exchange + Sync>;
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let crs = arguments.data.join("crs-4.28.0");
+    if let Some(Instead::Differential(differential)) = arguments.instead {
+        return differential.run(&crs);
+    }
     let folder = arguments.tests.unwrap_or_else(|| crs.join("regression-tests"));
     let Suite { mut tests, unreadable } = bartizan_ftw::read(&folder)?;
     let is_selection = !arguments.only.is_empty() || !arguments.rule.is_empty();

@@ -41,19 +41,21 @@ const FOR_TESTS: [Debian; 7] = [
     Debian { program: "npm", package: "npm", purpose: "installs and runs Mozilla's HTTP Observatory" },
 ];
 
-/// libFuzzer, which the fuzz targets are linked with, is C++.
+/// libFuzzer, which the fuzz targets are linked with, is C++, and so is what asks libmodsecurity.
 const CXX_COMPILER: Debian = Debian {
     program: "c++",
     package: "build-essential",
-    purpose: "the C++ compiler that libFuzzer is built with",
+    purpose: "the C++ compiler that libFuzzer and the reference of `differential` are built with",
+};
+
+const NGINX: Debian = Debian {
+    program: "nginx",
+    package: "nginx-light",
+    purpose: "the peer of the comparison, and its upstream",
 };
 
 const FOR_BENCHES: [Debian; 4] = [
-    Debian {
-        program: "nginx",
-        package: "nginx-light",
-        purpose: "the peer of the comparison, and its upstream",
-    },
+    NGINX,
     Debian { program: "wrk", package: "wrk", purpose: "HTTP/1.1 load" },
     Debian { program: "h2load", package: "nghttp2-client", purpose: "HTTP/2 load" },
     Debian { program: "openssl", package: "openssl", purpose: "the certificate and token of the comparison" },
@@ -135,6 +137,12 @@ impl Missing {
             }
             missing.modsecurity();
         }
+        if setup.differential {
+            missing.debian(CXX_COMPILER);
+            missing.debian(NGINX);
+            missing.modsecurity();
+            missing.modsecurity_headers();
+        }
         if setup.docs {
             missing.tool(MDBOOK);
         }
@@ -174,6 +182,16 @@ impl Missing {
         if !Path::new(MODSECURITY).is_file() {
             let package = "libnginx-mod-http-modsecurity";
             self.lines.push(format!("Debian's {package}: the peer of the rule engine"));
+            self.debian.push(package);
+        }
+    }
+
+    /// To be linked with, not a program either.
+    fn modsecurity_headers(&mut self) {
+        if !Path::new("/usr/include/modsecurity/modsecurity.h").is_file() {
+            let package = "libmodsecurity-dev";
+            self.lines
+                .push(format!("Debian's {package}: the functions that the rule engine is compared with"));
             self.debian.push(package);
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use bartizan_control::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, NewApiKey, Overlap, Suspension};
+use bartizan_control::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, KeyRate, NewApiKey, Overlap, Suspension};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
@@ -41,6 +41,11 @@ enum Command {
     Suspend(Suspend),
     /// Let a suspended key work again.
     Resume(One),
+    /// Say how often a key may be used, besides what limits its route.
+    #[command(
+        after_help = "Examples:\n  bartizan key set-rate ID '100/min burst 20'\n  bartizan key set-rate ID"
+    )]
+    SetRate(SetRate),
     /// End a key for good.
     Revoke(One),
 }
@@ -64,6 +69,9 @@ struct Create {
     /// An address or a prefix it may be used from. May be repeated; without it from everywhere.
     #[arg(long = "address", value_name = "PREFIX")]
     addresses: Vec<String>,
+    /// How often it may be used: `100/min` or `10/s burst 20`. Without it as often as its route allows.
+    #[arg(long)]
+    rate: Option<String>,
     /// How long it lives: seconds, or a number with `s`, `m`, `h` or `d`. Without it until it is revoked.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
@@ -115,6 +123,16 @@ struct Suspend {
 }
 
 #[derive(Debug, Args)]
+struct SetRate {
+    /// The id of the key (see `bartizan key list`).
+    key: String,
+    /// `100/min` or `10/s burst 20`; without it as often as its route allows.
+    rate: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
 struct One {
     /// The id of the key (see `bartizan key list`).
     key: String,
@@ -141,6 +159,8 @@ impl Key {
             Command::Resume(One { key, asking }) => {
                 asking.print(&asking.client()?.post(&path(&key, "/resume")).await?, show)
             }
+            Command::SetRate(SetRate { key, rate, asking }) => asking
+                .print(&asking.client()?.post_json(&path(&key, "/rate"), &KeyRate { rate }).await?, show),
             Command::Revoke(One { key, asking }) => {
                 let gone: ApiKey = asking.client()?.delete(&path(&key, ""), &[]).await?;
                 asking.print(&gone, |gone| {
@@ -153,9 +173,9 @@ impl Key {
 
 impl Create {
     async fn run(self) -> Result<()> {
-        let Self { name, user, service, organization, permissions, addresses, duration, asking } = self;
+        let Self { name, user, service, organization, permissions, addresses, rate, duration, asking } = self;
         let expires = duration.map(|duration| (SystemTime::now() + duration).into());
-        let new = NewApiKey { name, user, service, organization, permissions, addresses, expires };
+        let new = NewApiKey { name, user, service, organization, permissions, addresses, rate, expires };
         asking.print(&asking.client()?.post_json("v1/keys", &new).await?, tell)
     }
 }
@@ -204,6 +224,7 @@ fn show(key: &ApiKey) -> Result<()> {
     fact("permissions", key.permissions.join(" ").into());
     let addresses = if key.addresses.is_empty() { "from everywhere".into() } else { key.addresses.join(" ") };
     fact("addresses", addresses.into());
+    fact("rate", key.rate.as_deref().unwrap_or("as its route allows").into());
     fact("state", state(key));
     if let Some(overlap) = key.overlap_until {
         fact("old secret until", overlap.to_string().into());

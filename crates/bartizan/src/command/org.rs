@@ -1,17 +1,17 @@
 //! `bartizan org`: organisations and their members.
 
 use anyhow::Result;
-use bartizan_control::{Members, NewOrganization, Organization, Organizations};
+use bartizan_control::{Members, NewName, NewOrganization, Organization, OrganizationDetails, Organizations};
 use clap::{Args, Subcommand};
 
 use crate::{
     admin::{AdminOptions, segment},
     asking::{Asking, list},
     command::user::change_role,
-    output::{BAD, Cell, FAINT, GOOD, PLAIN, print, printable},
+    output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
 
-/// Make and show organisations, and say who is what in them.
+/// Make, show, rename and forget organisations, and say who is what in them.
 #[derive(Debug, Args)]
 pub(crate) struct Org {
     #[command(subcommand)]
@@ -21,9 +21,15 @@ pub(crate) struct Org {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make an organisation.
-    Create(One),
+    Create(Create),
     /// List every organisation.
     List(Which),
+    /// Show an organisation and what it has.
+    Show(One),
+    /// Give an organisation another name.
+    Rename(Rename),
+    /// Forget an organisation. What acts for it ends: sessions, tokens, API keys. The accounts of its people stay.
+    Delete(Delete),
     /// Say who is what in an organisation.
     #[command(subcommand)]
     Member(Member),
@@ -46,9 +52,38 @@ struct Which {
 }
 
 #[derive(Debug, Args)]
-struct One {
+struct Create {
     /// The name.
+    name: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// The name or the id.
     organization: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct Rename {
+    /// The name so far, or the id.
+    organization: String,
+    /// The name, which no other has.
+    name: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct Delete {
+    /// The name or the id.
+    organization: String,
+    /// Also if it has members, services or API keys.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     asking: Asking,
 }
@@ -69,12 +104,21 @@ struct Change {
 impl Org {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
-            Command::Create(One { organization: name, asking }) => {
+            Command::Create(Create { name, asking }) => {
                 let new = NewOrganization { name };
-                let made: Organization = asking.client()?.post_json("v1/organizations", &new).await?;
-                asking.print(&made, |made| {
-                    print(format_args!("{} has the id {}", printable(&made.name), printable(&made.id)))
-                })
+                asking.print(&asking.client()?.post_json("v1/organizations", &new).await?, tell)
+            }
+            Command::Show(One { organization, asking }) => {
+                asking.print(&asking.client()?.get(&path(&organization, ""), &[]).await?, show)
+            }
+            Command::Rename(Rename { organization, name, asking }) => {
+                let path = path(&organization, "/name");
+                asking.print(&asking.client()?.post_json(&path, &NewName { name }).await?, tell)
+            }
+            Command::Delete(Delete { organization, force, asking }) => {
+                let query = [("force", force.to_string())];
+                let gone: Organization = asking.client()?.delete(&path(&organization, ""), &query).await?;
+                asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.name))))
             }
             Command::List(Which { asking }) => {
                 let listed: Organizations = asking.client()?.get("v1/organizations", &[]).await?;
@@ -94,8 +138,7 @@ impl Member {
     async fn run(self) -> Result<()> {
         match self {
             Self::List(One { organization, asking }) => {
-                let path = format!("v1/organizations/{}/members", segment(&organization));
-                let listed: Members = asking.client()?.get(&path, &[]).await?;
+                let listed: Members = asking.client()?.get(&path(&organization, "/members"), &[]).await?;
                 let none = "no members: add one with `bartizan org member add`";
                 asking.print(&listed, |listed| {
                     list(&listed.members, none, ["EMAIL", "ROLE", "STATE", "ID"], |member| {
@@ -121,4 +164,24 @@ impl Change {
         let Self { organization, user, role, admin } = self;
         change_role(&admin.client()?, &user, role, Some(organization), give).await
     }
+}
+
+fn path(organization: &str, rest: &str) -> String {
+    format!("v1/organizations/{}{rest}", segment(organization))
+}
+
+fn tell(organization: &Organization) -> Result<()> {
+    print(format_args!("{} has the id {}", printable(&organization.name), printable(&organization.id)))
+}
+
+fn show(OrganizationDetails { organization, members, services, keys }: &OrganizationDetails) -> Result<()> {
+    let mut table = Table::default();
+    let mut fact = |name: &str, value: Cell| table.row([Cell::new(FAINT, name), value]);
+    fact("name", organization.name.as_str().into());
+    fact("members", Cell::new(PLAIN, members));
+    fact("services", Cell::new(PLAIN, services));
+    fact("API keys", Cell::new(PLAIN, keys));
+    fact("since", organization.created.to_string().into());
+    fact("id", organization.id.as_str().into());
+    print(table)
 }

@@ -1,5 +1,7 @@
 //! `bartizan run`.
 
+mod first_administrator;
+
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr},
@@ -9,9 +11,8 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use bartizan_config::{Config, ConfigError, Http, Loaded};
 use bartizan_gateway::GatewayError;
-use bartizan_identity::account::LinkToken;
 use clap::Args;
-use secrecy::ExposeSecret;
+use first_administrator::Offer;
 
 use crate::{
     command::version::VERSION,
@@ -64,7 +65,7 @@ impl Run {
             Box::pin(System::start(plan)).await.map_err(|error| advise(error, neighbour.as_ref()))?;
         print(account(&system, self.to.is_some().then(|| target(&system)).as_deref(), &state))?;
         if let Some(token) = system.first_administrator() {
-            print(first_administrator(&system, token))?;
+            print(Offer::of(&system, token))?;
         }
         if let Some(other) = neighbour {
             complain(format_args!(
@@ -150,20 +151,6 @@ pub(crate) fn account(system: &System, target: Option<&str>, state: &StateDirect
         None => format!("{routes} routes"),
     };
     format!("{} guards {}\n\n{table}\n", styled(TITLE, format!("bartizan {VERSION}")), styled(TITLE, guarded))
-}
-
-/// How to make the first administrator. It goes to standard output, and never into the log.
-fn first_administrator(system: &System, token: &LinkToken) -> String {
-    let prefix =
-        system.config().accounts.as_ref().map(|accounts| accounts.prefix.clone()).unwrap_or_default();
-    let scheme = if system.running().https.is_some() { "https" } else { "http" };
-    let place = system.proxy().map(|address| format!("{scheme}://{address}")).unwrap_or_default();
-    format!(
-        "Nobody can log in yet. Make the first administrator within a day, once:\n\n  \
-         curl --json '{{\"token\": \"{}\", \"email\": \"YOU@EXAMPLE.COM\", \"password\": \"…\"}}' {place}{prefix}/first-administrator\n\n\
-         or run `bartizan user create EMAIL --admin`.\n",
-        token.secret().expose_secret()
-    )
 }
 
 /// An address with a port, or a port on loopback.

@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use bartizan_control::{
-    CredentialKind, IssuedService, NewCredential, NewService, Overlap, Service as Known, ServiceCredential,
-    ServicePermissions, Services, Suspension,
+    CredentialKind, IssuedService, NewCredential, NewName, NewService, Overlap, Service as Known,
+    ServiceCredential, ServicePermissions, Services, Suspension,
 };
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
@@ -41,6 +41,8 @@ enum Command {
     Suspend(Suspend),
     /// Let a suspended service in again.
     Resume(One),
+    /// Give a service another name.
+    Rename(Rename),
     /// Set all that a service may do, beside its roles.
     SetPermissions(SetPermissions),
     /// Let a service prove itself with public keys or a certificate, too.
@@ -107,6 +109,16 @@ struct Suspend {
 }
 
 #[derive(Debug, Args)]
+struct Rename {
+    /// Its client id (see `bartizan service list`).
+    service: String,
+    /// The name, which no other of its organisation has.
+    name: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
 struct SetPermissions {
     /// Its client id (see `bartizan service list`).
     service: String,
@@ -166,6 +178,10 @@ impl Service {
             }
             Command::Resume(One { service, asking }) => {
                 asking.print(&asking.client()?.post(&path(&service, "/resume")).await?, show)
+            }
+            Command::Rename(Rename { service, name, asking }) => {
+                let body = NewName { name };
+                asking.print(&asking.client()?.post_json(&path(&service, "/name"), &body).await?, show)
             }
             Command::SetPermissions(SetPermissions { service, permissions, asking }) => {
                 let body = ServicePermissions { permissions };

@@ -43,6 +43,21 @@ impl Together for SharedStore {
         Box::pin(async move { self.0.get()?.take_back(&key).await })
     }
 
+    fn fail<'a>(
+        &'a self,
+        key: &'a str,
+        account: &'a str,
+        protection: LoginProtection,
+    ) -> Told<'a, Option<usize>> {
+        let LoginProtection { stuffed_accounts, window, .. } = protection;
+        let most = usize::from(stuffed_accounts);
+        Box::pin(async move { self.0.get()?.gather(key, account, most, window).await })
+    }
+
+    fn suspect<'a>(&'a self, key: &'a str) -> Told<'a, Option<Duration>> {
+        Box::pin(async move { self.0.get()?.gathered(key).await })
+    }
+
     fn forget(&self, key: String) -> Told<'_, ()> {
         Box::pin(async move { self.0.get()?.forget(&key).await })
     }

@@ -43,21 +43,21 @@ fn document(upstream: &Upstream, server: &Server, on_error: &str) -> String {
 }
 
 /// One request of the load.
-struct Asked {
-    began: Instant,
-    took: Duration,
-    status: u16,
+pub(crate) struct Asked {
+    pub(crate) began: Instant,
+    pub(crate) took: Duration,
+    pub(crate) status: u16,
 }
 
 /// Clients that ask one request after the other until they are stopped.
-struct Load {
+pub(crate) struct Load {
     is_over: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
     clients: Vec<JoinHandle<Vec<Asked>>>,
 }
 
 impl Load {
-    fn start(gateway: &Gateway, path: &str) -> Self {
+    pub(crate) fn start(gateway: &Gateway, path: &str) -> Self {
         let (is_over, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let clients = (0..CLIENTS).map(|client| {
             let request = gateway.client().get(gateway.url(path)).header("x-tenant", client.to_string());
@@ -78,12 +78,12 @@ impl Load {
     }
 
     /// Waits until so many more are answered.
-    async fn goes_on(&self, answers: usize) {
+    pub(crate) async fn goes_on(&self, answers: usize) {
         let enough = self.answered.load(Ordering::Relaxed) + answers;
         eventually("answers", async || self.answered.load(Ordering::Relaxed) >= enough).await;
     }
 
-    async fn stop(self) -> Vec<Asked> {
+    pub(crate) async fn stop(self) -> Vec<Asked> {
         self.is_over.store(true, Ordering::Relaxed);
         let mut asked = Vec::new();
         for client in self.clients {
@@ -95,7 +95,7 @@ impl Load {
 
 /// What happens to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
+pub(crate) enum Trouble {
     Killed,
     Paused,
     /// Of a server that is not there.
@@ -104,7 +104,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    async fn begins(self, server: Option<Server>) -> Option<Server> {
+    pub(crate) async fn begins(self, server: Option<Server>) -> Option<Server> {
         match (self, server) {
             // Dropping kills.
             (Self::Killed, _) | (_, None) => None,
@@ -126,7 +126,7 @@ impl Trouble {
         }
     }
 
-    async fn ends(self, server: Option<Server>, program: &PathBuf, port: u16) -> Server {
+    pub(crate) async fn ends(self, server: Option<Server>, program: &PathBuf, port: u16) -> Server {
         let Some(server) = server else {
             let mut restarted = None;
             eventually("the port to be free", async || {

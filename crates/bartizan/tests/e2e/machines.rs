@@ -12,7 +12,7 @@ use crate::{
 
 const PASSWORD: &str = "plum-Terrace-9-orbit";
 
-fn document(upstream: &Upstream) -> String {
+pub(crate) fn document(upstream: &Upstream) -> String {
     format!(
         r#"
 accounts: {{ password: {{ argon2: {{ memory: 7MiB, iterations: 5 }} }}, api_keys: {{ prefix: shop_live }} }}
@@ -25,11 +25,11 @@ routes:
     )
 }
 
-async fn get(gateway: &Gateway, key: &str) -> reqwest::Response {
+pub(crate) async fn get(gateway: &Gateway, key: &str) -> reqwest::Response {
     gateway.client().get(gateway.url("/reports/1")).header("x-api-key", key).send().await.unwrap()
 }
 
-async fn status(gateway: &Gateway, key: &str) -> u16 {
+pub(crate) async fn status(gateway: &Gateway, key: &str) -> u16 {
     get(gateway, key).await.status().as_u16()
 }
 
@@ -39,9 +39,21 @@ pub(crate) fn after<'t>(text: &'t str, words: &str) -> &'t str {
     line.unwrap_or_else(|| panic!("no `{words}` in {text}")).trim()
 }
 
-async fn person(gateway: &Gateway, email: &str, roles: &[&str]) {
+pub(crate) async fn person(gateway: &Gateway, email: &str, roles: &[&str]) {
     let new = json!({ "email": email, "name": "Ada", "password": PASSWORD, "roles": roles });
     assert_eq!(gateway.ask_admin("/v1/users", Some(new)).await.status(), 200);
+}
+
+/// The cookie of a new session, and what its writes repeat.
+pub(crate) async fn log_in(gateway: &Gateway, email: &str) -> (String, String) {
+    let body = json!({ "email": email, "password": PASSWORD });
+    let answer = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
+    let headers = answer.headers().clone();
+    let cookies = values(&headers, "set-cookie");
+    let cookie = cookies.iter().find_map(|cookie| cookie.strip_prefix("bartizan=")).unwrap();
+    let cookie = format!("bartizan={}", cookie.split(';').next().unwrap());
+    let answer: Value = answer.json().await.unwrap();
+    (cookie, answer["csrf_token"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test]
@@ -86,17 +98,7 @@ async fn people_make_keys_with_no_more_than_they_have() {
     let gateway = Gateway::start(&document(&upstream)).await;
     person(&gateway, "ada@shop.test", &["user", "auditor"]).await;
     person(&gateway, "vic@shop.test", &["viewer"]).await;
-    let log_in = async |email: &str| {
-        let body = json!({ "email": email, "password": PASSWORD });
-        let answer = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
-        let headers = answer.headers().clone();
-        let cookies = values(&headers, "set-cookie");
-        let cookie = cookies.iter().find_map(|cookie| cookie.strip_prefix("bartizan=")).unwrap();
-        let cookie = format!("bartizan={}", cookie.split(';').next().unwrap());
-        let answer: Value = answer.json().await.unwrap();
-        (cookie, answer["csrf_token"].as_str().unwrap().to_owned())
-    };
-    let (cookie, csrf) = log_in("ada@shop.test").await;
+    let (cookie, csrf) = log_in(&gateway, "ada@shop.test").await;
     let create = async |cookie: &str, csrf: Option<&str>, permissions: &[&str]| {
         let body = json!({ "name": "mine", "permissions": permissions });
         let request = gateway.client().post(gateway.url("/auth/keys")).header("cookie", cookie).json(&body);
@@ -114,7 +116,7 @@ async fn people_make_keys_with_no_more_than_they_have() {
     assert_eq!(status(&gateway, secret).await, 200);
 
     // A viewer may not make one, and nobody ends somebody else's.
-    let (others_cookie, others_csrf) = log_in("vic@shop.test").await;
+    let (others_cookie, others_csrf) = log_in(&gateway, "vic@shop.test").await;
     let viewer = refusal(create(&others_cookie, Some(&others_csrf), &["user:read"]).await).await;
     assert_eq!(viewer, (403, "insufficient_permissions".into()));
     let end = async |cookie: &str, csrf: &str| {
@@ -160,8 +162,58 @@ async fn an_operator_keeps_services() {
     assert_eq!(status(&gateway, key).await, 401);
     gateway.cli(["service", "resume", id]).await.succeeded();
     assert_eq!(status(&gateway, key).await, 200);
+    let renamed = gateway.cli(["service", "rename", id, "chronicler"]).await.succeeded();
+    assert_eq!(after(&renamed, "name"), "chronicler");
+    gateway.cli(["service", "create", "Acme", "reporter"]).await.succeeded();
+    let taken = gateway.cli(["service", "rename", id, "reporter"]).await.failed_with(1);
+    assert!(taken.contains("`reporter` is taken"), "{taken}");
+    assert_eq!(status(&gateway, key).await, 200, "a name changes nothing else");
     gateway.cli(["service", "delete", id]).await.succeeded();
     assert_eq!(status(&gateway, key).await, 401);
-    assert!(gateway.cli(["service", "list"]).await.succeeded().contains("no services"));
+    assert!(!gateway.cli(["service", "list"]).await.succeeded().contains("chronicler"));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_organization_is_renamed_and_forgotten_with_everything_that_acts_for_it() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream)).await;
+    for name in ["Acme", "Empty"] {
+        gateway.cli(["org", "create", name]).await.succeeded();
+    }
+    gateway.cli(["org", "rename", "Acme", "Acme Ltd"]).await.succeeded();
+    let taken = gateway.cli(["org", "rename", "Empty", "Acme Ltd"]).await.failed_with(1);
+    assert!(taken.contains("`Acme Ltd` is taken"), "{taken}");
+    person(&gateway, "ada@shop.test", &["auditor"]).await;
+    gateway.cli(["org", "member", "add", "Acme Ltd", "ada@shop.test"]).await.succeeded();
+    gateway
+        .cli(["service", "create", "Acme Ltd", "reporter", "--permission", "reports:read"])
+        .await
+        .succeeded();
+    let create = ["key", "create", "nightly", "--org", "Acme Ltd", "--permission", "reports:read"];
+    let made = gateway.cli(create).await.succeeded();
+    let key = after(&made, "key, shown only now: ");
+    let (cookie, _) = log_in(&gateway, "ada@shop.test").await;
+    let session = async || {
+        let request = gateway.client().get(gateway.url("/auth/session")).header("cookie", &cookie);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status(&gateway, key).await, session().await), (200, 200));
+    let shown = gateway.cli(["org", "show", "Acme Ltd"]).await.succeeded();
+    assert_eq!(["members", "services", "API keys"].map(|what| after(&shown, what)), ["1", "1", "1"]);
+    let refused = gateway.cli(["org", "delete", "Acme Ltd"]).await.failed_with(1);
+    assert!(refused.contains("1 members, 1 services and 1 API keys"), "{refused}");
+    assert_eq!((status(&gateway, key).await, session().await), (200, 200));
+
+    gateway.cli(["org", "delete", "Acme Ltd", "--force"]).await.succeeded();
+    assert_eq!((status(&gateway, key).await, session().await), (401, 401));
+    gateway.cli(["org", "delete", "Empty", "--json"]).await.succeeded();
+    assert!(gateway.cli(["org", "list"]).await.succeeded().contains("no organisations"));
+    let user = gateway.cli(["user", "show", "ada@shop.test"]).await.succeeded();
+    assert!(user.contains("ada@shop.test"), "the account stays: {user}");
+    let trail = gateway.cli(["audit", "list", "--json"]).await.succeeded();
+    for action in ["organization.rename", "organization.delete"] {
+        assert!(trail.contains(action), "{trail}");
+    }
     gateway.stop().await;
 }

@@ -18,7 +18,7 @@ use crate::{
 const PROBE: &str = "  - { path: /probe, to: \"http://127.0.0.1:9\", auth: none, limit: probe }\n";
 
 /// Two gateways with this document that have reached the store.
-async fn two(document: &str, server: &Server) -> [Gateway; 2] {
+pub(crate) async fn two(document: &str, server: &Server) -> [Gateway; 2] {
     let document = document
         .replacen("limits: { ", "limits: { probe: [{ per: \"header:x-tenant\", rate: 1000000/h }], ", 1)
         .replacen("routes:\n", &format!("routes:\n{PROBE}"), 1);

@@ -2,7 +2,7 @@
 
 Reads one JSON object from standard input, {"issuer", "client", "redirect_uri", "cookie", "route", "confidential": {"id",
 "secret"}, "service": {"id", "key"}}, and prints one:
-    {"header", "claims", "id_claims", "status", "rotated", "revoked", "own", "exchanged", "service", "called"}
+    {"header", "claims", "id_claims", "userinfo", "status", "rotated", "revoked", "own", "exchanged", "service", "called"}
 """
 
 import json
@@ -13,6 +13,8 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import JsonWebKey, JsonWebToken
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from authlib.oidc.core import UserInfo
+from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc.jwk import ECKey
 
 ask = json.load(sys.stdin)
@@ -53,6 +55,12 @@ id_claims = jwt.decode(token["id_token"], keys, claims_options=options)
 id_claims.validate()
 
 status = session.get(ask["route"]).status_code
+discovered = OpenIDProviderMetadata(requests.get(issuer + "/.well-known/openid-configuration").json())
+# As the library's own client checks it (OpenID Connect Core 1.0, section 5.3.2).
+answer = session.get(discovered["userinfo_endpoint"])
+assert answer.status_code == 200, answer.text
+userinfo = UserInfo(answer.json())
+assert userinfo["sub"] == id_claims["sub"], userinfo
 
 # One that can keep a secret: by HTTP Basic, for itself and for the person that it was called by.
 endpoint = metadata["token_endpoint"]
@@ -85,6 +93,7 @@ print(
             "header": claims.header,
             "claims": dict(claims),
             "id_claims": dict(id_claims),
+            "userinfo": dict(userinfo),
             "status": status,
             "rotated": refreshed["refresh_token"] != token["refresh_token"],
             "revoked": revoked.status_code,

@@ -24,7 +24,6 @@ use crate::{
     machines::after,
     phrases::{refusal, values},
     postgres_server::PostgresServer,
-    raw::RawConnection,
     redis_server::{Server, programs},
     upstream::Upstream,
 };
@@ -406,46 +405,6 @@ async fn a_proof_for_tokens_holds_a_nonce_where_that_is_asked() {
 }
 
 #[tokio::test]
-async fn a_tunnel_ends_with_the_token_or_session_that_it_was_opened_with() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let upstream = format!("http://{}", listener.local_addr().unwrap());
-    listener.set_nonblocking(true).unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut connection = RawConnection::over(stream);
-                connection.read_until("\r\n\r\n").await;
-                let switch =
-                    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
-                connection.send(switch).await;
-                std::future::pending::<()>().await;
-            });
-        }
-    });
-    let shop = Upstream::start().await;
-    let route = format!("  - {{ path: /live, to: \"{upstream}\", auth: [own, people], upgrade: [echo] }}\n");
-    let gateway = Gateway::start(&(document(&shop, "", "") + &route)).await;
-    let cookie = log_in(&gateway, "ada@shop.test").await;
-    let tokens = issue(&gateway, &cookie, &[]).await;
-    let open = async |credential: &str| {
-        let mut connection = RawConnection::open(gateway.http()).await;
-        let head = "GET /live HTTP/1.1\r\nHost: localhost:8080\r\nConnection: upgrade\r\nUpgrade: echo\r\n";
-        connection.send(&format!("{head}{credential}\r\n\r\n")).await;
-        assert!(connection.read_until("\r\n\r\n").await.starts_with(b"HTTP/1.1 101 "));
-        connection
-    };
-    let mut by_token = open(&format!("Authorization: Bearer {}", text(&tokens, "access_token"))).await;
-    let mut by_session = open(&format!("Cookie: {cookie}")).await;
-    gateway.cli(["token", "revoke", "--user", "ada@shop.test"]).await.succeeded();
-    assert!(by_token.is_closed().await, "the tunnel of the token ends");
-    assert_eq!(gateway.metric("bartizan_upgraded_connections").await, 1.0, "the other goes on");
-    gateway.cli(["session", "revoke", "--user", "ada@shop.test"]).await.succeeded();
-    assert!(by_session.is_closed().await, "the tunnel of the session ends");
-    gateway.stop().await;
-}
-
-#[tokio::test]
 async fn what_one_gateway_revokes_the_other_refuses() {
     // Promised is a second; the rest is for a machine that has other things to do.
     const BOUND: Duration = Duration::from_secs(3);
@@ -550,6 +509,8 @@ async fn a_client_of_another_house_gets_along() {
     assert_eq!((&told["header"]["typ"], &told["claims"]["iss"]), (&json!("at+jwt"), &json!(issuer)));
     assert_eq!(told["claims"]["permissions"], json!(["reports:read"]));
     assert_eq!(told["id_claims"]["email"], "ada@shop.test");
+    let userinfo = json!({ "sub": told["claims"]["sub"], "email": "ada@shop.test", "email_verified": true });
+    assert_eq!(told["userinfo"], userinfo);
     assert_eq!((&told["claims"]["amr"], &told["id_claims"]["amr"]), (&json!(["pwd"]), &json!(["pwd"])));
     assert_eq!((&told["own"]["sub"], &told["called"]), (&json!("caller"), &json!(200)));
     let exchanged = &told["exchanged"];

@@ -84,6 +84,8 @@ async fn the_first_administrator_is_whoever_reads_what_the_gateway_prints() {
     let gateway = Gateway::start(&document(&upstream, "")).await;
     let line = gateway.stdout_line("/auth/first-administrator").await;
     let token = line.split("\"token\": \"").nth(1).unwrap().split('"').next().unwrap();
+    let page = gateway.stdout_line("https://shop.test/first-administrator#token=").await;
+    assert!(page.ends_with(token), "{page}");
     let new = json!({ "token": token, "email": "ada@shop.test", "password": PASSWORD });
     let session = began(post(&gateway, "/auth/first-administrator", new.clone()).await).await;
     let seen: Value = session.get(&gateway, "/auth/session").await.json().await.unwrap();

@@ -97,6 +97,34 @@ async fn the_proxy_protocol_names_the_client() {
     }
 }
 
+/// An address of the client's own choice for each request would be a way around the block list and every limit.
+#[tokio::test]
+async fn a_proxy_that_names_nobody_is_not_believed_about_anybody() {
+    let upstream = Upstream::start().await;
+    let gateway = gateway(&upstream, US, PROXY_PROTOCOL).await;
+    let forged = with_fields(&[
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("X-Forwarded-Proto", "https"),
+        ("Forwarded", "for=203.0.113.9"),
+    ]);
+    for (name, header) in [
+        ("v1, unknown", b"PROXY UNKNOWN\r\n".to_vec()),
+        ("v2, the proxy itself", version_2(0, 0, &[])),
+        ("v2, unspecified", version_2(1, 0, &[])),
+    ] {
+        let answer = gateway.raw([header.as_slice(), forged.as_bytes()].concat()).await;
+        assert_eq!(answer.status, 200, "{name}: {answer:?}");
+        assert_eq!(client_of(&gateway, &answer).await, "127.0.0.1", "{name}");
+        let headers = upstream.received().await.headers;
+        assert_eq!(values(&headers, "x-forwarded-for"), ["127.0.0.1"], "{name}");
+        assert_eq!(values(&headers, "x-forwarded-proto"), ["http"], "{name}");
+    }
+    // One that is named and trusted still speaks for whom it forwards for.
+    let inner = b"PROXY TCP4 127.0.0.1 127.0.0.1 5555 443\r\n".to_vec();
+    let answer = gateway.raw([inner.as_slice(), forged.as_bytes()].concat()).await;
+    assert_eq!(client_of(&gateway, &answer).await, "203.0.113.9");
+}
+
 #[tokio::test]
 async fn a_header_that_comes_byte_by_byte_is_read_all_the_same() {
     let upstream = Upstream::start().await;

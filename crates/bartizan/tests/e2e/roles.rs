@@ -44,9 +44,13 @@ impl Session {
         gateway.client().get(gateway.url(path)).header("cookie", &self.cookie).send().await.unwrap()
     }
 
-    async fn post(&self, gateway: &Gateway, path: &str, body: &Value) -> reqwest::Response {
+    fn posting(&self, gateway: &Gateway, path: &str) -> reqwest::RequestBuilder {
         let request = gateway.client().post(gateway.url(path)).header("cookie", &self.cookie);
-        request.header("x-csrf-token", &self.csrf).json(body).send().await.unwrap()
+        request.header("x-csrf-token", &self.csrf)
+    }
+
+    async fn post(&self, gateway: &Gateway, path: &str, body: &Value) -> reqwest::Response {
+        self.posting(gateway, path).json(body).send().await.unwrap()
     }
 }
 
@@ -101,6 +105,11 @@ async fn who_manages_an_organisation_gives_what_they_have() {
     assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 200);
     gateway.cli(["user", "disable", "bob@shop.test", "--org", "Acme", "--reason", "again"]).await.succeeded();
     assert_eq!(bob.get(&gateway, "/tickets/1").await.status(), 403);
+    // Whoever has got hold of a session revives nobody with it.
+    let stolen = Session::begin(&gateway, "chief@shop.test").await;
+    let resume = stolen.posting(&gateway, "/auth/members/bob@shop.test/resume");
+    let moved = resume.header("user-agent", "python-requests/2.31").json(&json!({})).send().await.unwrap();
+    assert_eq!(refusal(moved).await, (401, "insufficient_user_authentication".into()));
     assert_eq!(chief.post(&gateway, "/auth/members/bob@shop.test/resume", &json!({})).await.status(), 204);
     let told = gateway.cli(["audit", "list", "--org", "Acme", "--action", "member"]).await.succeeded();
     assert!(told.contains("member.suspend") && told.contains("member.resume"), "{told}");

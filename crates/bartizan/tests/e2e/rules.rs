@@ -204,3 +204,46 @@ async fn rules_are_looked_up_and_tried_out() {
     let file = write("own.yaml", &format!("rule_id: 100\ntests:\n{}", test(1, "/?a=b", "status: 404")));
     cli(["rules", "test", &file, "-c", &config]).await.succeeded();
 }
+
+/// What is tried out is what the gateway would do: it finds the same route and exclusions, and refuses what it refuses.
+#[tokio::test]
+async fn a_request_is_tried_out_as_the_gateway_reads_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    write("own.conf", "SecRule ARGS:a \"@streq b\" \"id:100,phase:1,deny,status:404\"\n");
+    let config = write(
+        "bartizan.yaml",
+        "version: 1\nlisten: { http: \"127.0.0.1:0\" }\n\
+         waf: { include: own.conf, max_body: 4KiB, exclude: [{ rule: 100, path: /api/open }] }\n\
+         routes: [{ path: /api/**, host: shop.test, to: \"http://127.0.0.1:1\", auth: none }]\n",
+    );
+    let test = |host: &str, target: &str, more: &str, status: u16| {
+        format!(
+            "rule_id: 100\ntests:\n  - test_id: 1\n    stages:\n      - input: {{ uri: \"{target}\", \
+             headers: {{ Host: {host} }}{more} }}\n        output: {{ status: {status} }}\n"
+        )
+    };
+    for (host, target, status) in [
+        ("shop.test", "/api/a?a=b", 404),
+        ("shop.test", "//api/a?a=b", 404),
+        ("shop.test", "/api;x=1/a?a=b", 404),
+        ("shop.test", "/%61pi/./a?a=b", 404),
+        ("other.test", "http://shop.test/api/a?a=b", 404),
+        ("shop.test", "/api/open?a=b", 200),
+        ("shop.test", "//api/./%6fpen;x?a=b", 200),
+    ] {
+        let file = write("test.yaml", &test(host, target, "", status));
+        cli(["rules", "test", &file, "-c", &config]).await.succeeded();
+    }
+    let long = format!(", method: POST, data: \"{}\"", "x".repeat(5000));
+    let file = write("long.yaml", &test("shop.test", "/api/a", &long, 413));
+    cli(["rules", "test", &file, "-c", &config]).await.succeeded();
+    let request = format!("POST /api/a HTTP/1.1\nHost: shop.test\n\n{}", "x".repeat(5000));
+    let request = write("long.http", &request);
+    let complaint = cli(["rules", "test", "-c", &config, "--request", &request]).await.failed_with(1);
+    assert!(complaint.contains("413") && complaint.contains("`max_body`, 4096 bytes"), "{complaint}");
+}

@@ -136,7 +136,7 @@ async fn log_mode_lets_everything_pass_and_remembers() {
 }
 
 /// The Core Rule Set that tests use; `None` where it is not there.
-fn core_rule_set() -> Option<PathBuf> {
+pub(crate) fn core_rule_set() -> Option<PathBuf> {
     let data = PathBuf::from(std::env::var_os("BARTIZAN_TEST_DATA")?);
     Some(data.join("crs-4.28.0")).filter(|folder| folder.is_dir())
 }
@@ -198,6 +198,20 @@ async fn own_rules_see_the_connection_and_say_how_they_are_answered() {
     assert_eq!((nowhere.status, nowhere.code().as_deref()), (404, Some("waf_refused")));
     let problem: Value = serde_json::from_slice(&nowhere.body).unwrap();
     assert_eq!(problem["status"], 404);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_exclusion_ends_on_its_day() {
+    let (upstream, gateway) = guarded("starter").await;
+    for (day, expected) in [("2020-01-01", 403), ("2999-01-01", 200)] {
+        gateway.rewrite(&format!(
+            "routes:\n  - path: /**\n    to: \"{upstream}\"\n    auth: none\n    waf:\n      exclude:\n\
+             \x20       - {{ tag: attack-sqli, target: \"ARGS:id\", expires: {day} }}\n"
+        ));
+        gateway.cli(["reload"]).await.succeeded();
+        assert_eq!(gateway.get(ATTACK).await.status(), expected, "{day}");
+    }
     gateway.stop().await;
 }
 

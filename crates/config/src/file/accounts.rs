@@ -100,7 +100,7 @@ pub(crate) struct Passwords {
     /// The rules.
     #[schemars(extend("default" = "nist"))]
     pub(crate) profile: Optional<PasswordProfile>,
-    /// A file of passwords that nobody may choose: one a line, ten million at most; or SHA-1 hashes in upper-case
+    /// A file of passwords that nobody may choose: one a line, ten million at most; or SHA-1 or SHA-256 hashes in upper-case
     /// hexadecimal, sorted, with or without `:` and a count, as the downloader of Have I Been Pwned writes them, as many as
     /// there are. It is read at the start, and when the document is read again.
     pub(crate) blocklist: Optional<Parsed<PathBuf>>,

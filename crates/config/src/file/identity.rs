@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::Dpop;
 use crate::{
-    Algorithm, NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProfile, SubjectAlternativeName,
+    Algorithm, ClaimSource, NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureProfile,
+    SubjectAlternativeName,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
     word::{ByteSize, KeyHash, Secret, SigningSecret, Url},
@@ -121,25 +122,26 @@ pub(crate) enum TokenPrincipal {
     Service,
 }
 
-/// Which claims of a token are read: by name, or, where one is inside another, by JSON Pointer (RFC 6901):
-/// `/realm_access/roles`. Where a list is meant, a text separated by spaces is read too.
+/// Which claims of a token are read: by name; where one is inside another, by JSON Pointer (RFC 6901): `/realm_access/roles`;
+/// or by an expression (`JMESPath`): `jmespath:groups[?starts_with(@, 'shop-')]`. Where a list is meant, a text separated by
+/// spaces is read too.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Claims {
     /// The subject.
     #[schemars(extend("default" = "sub"))]
-    pub(crate) subject: Optional<Parsed<String>>,
+    pub(crate) subject: Optional<Parsed<ClaimSource>>,
     /// Grants; all of these that a token has count.
     #[schemars(extend("default" = ["permissions", "scope"]))]
-    pub(crate) permissions: Optional<Parsed<OneOrMany<String>>>,
+    pub(crate) permissions: Optional<Parsed<OneOrMany<ClaimSource>>>,
     /// Roles.
     #[schemars(extend("default" = "roles"))]
-    pub(crate) roles: Optional<Parsed<String>>,
+    pub(crate) roles: Optional<Parsed<ClaimSource>>,
     /// The organisation.
     #[schemars(extend("default" = "org_id"))]
-    pub(crate) organization: Optional<Parsed<String>>,
+    pub(crate) organization: Optional<Parsed<ClaimSource>>,
     /// Claims that the issuer lets its users write themselves, such as their profile: none of the claims above may be one
-    /// of them or inside one. Those of well-known providers (`user_metadata`, `unsafe_metadata`) always are.
+    /// of them or inside one, and no expression may read one. Those of well-known providers (`user_metadata`, `unsafe_metadata`) always are.
     pub(crate) user_writable: Optional<Vec<At<Parsed<String>>>>,
 }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
+    ClaimSource,
     forms::Parsed,
     located::{At, Optional},
     word::{Secret, Url},
@@ -42,4 +43,31 @@ pub(crate) struct OpenIdProvider {
     /// The organisation that those join, by name or id.
     #[serde(default)]
     pub(crate) organization: Optional<Parsed<String>>,
+    /// Which claims of its ID tokens say who somebody is.
+    #[serde(default)]
+    pub(crate) claims: Optional<LoginClaims>,
+}
+
+/// Which claims of an ID token are read: by name, by JSON Pointer (RFC 6901), or by an expression
+/// (`jmespath:join(':', [tid, oid])`).
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LoginClaims {
+    /// By which id the provider knows somebody. It must never give it to somebody else.
+    #[schemars(extend("default" = "sub"))]
+    pub(crate) subject: Optional<Parsed<ClaimSource>>,
+    /// Their address.
+    #[schemars(extend("default" = "email"))]
+    pub(crate) email: Optional<Parsed<ClaimSource>>,
+    /// What is `true` where the address has been verified. It must be said where `email` is.
+    #[schemars(extend("default" = "email_verified"))]
+    pub(crate) email_verified: Optional<Parsed<ClaimSource>>,
+    /// What they are called. Default `name`, else `preferred_username`.
+    pub(crate) name: Optional<Parsed<ClaimSource>>,
+    /// The organisation that those join who get an account, by name or id; where it says nothing, `organization` of the
+    /// provider.
+    pub(crate) organization: Optional<Parsed<ClaimSource>>,
+    /// Claims that the provider lets its users write themselves: none of the claims above but `name` may be one of them or
+    /// inside one, and no expression may read one.
+    pub(crate) user_writable: Optional<Vec<At<Parsed<String>>>>,
 }

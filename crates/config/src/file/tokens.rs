@@ -67,7 +67,7 @@ pub(crate) struct Tokens {
     #[schemars(extend("default" = false))]
     pub(crate) dpop_nonce: Optional<Parsed<bool>>,
     /// Origins whose pages may ask for tokens by themselves (CORS): single-page applications that are served elsewhere. For
-    /// `token`, `revoke`, `jwks` and the metadata, and never with cookies.
+    /// `token`, `refresh`, `service`, `userinfo`, `revoke`, `jwks` and the metadata, and never with cookies.
     #[serde(default)]
     #[schemars(extend("default" = "same-origin", "examples" = [["https://app.shop.test"]]))]
     pub(crate) cors: Optional<Parsed<Cors>>,

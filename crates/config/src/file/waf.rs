@@ -10,7 +10,7 @@ use serde::{
 
 use super::route::choice;
 use crate::{
-    OnLargeBody, PathPattern, RuleIds,
+    OnLargeBody, PathPattern, RuleIds, WafAction,
     forms::{Forms, OneOrMany, Parsed},
     located::{At, Optional},
     word::{ByteSize, MediaType, RuleTag, RuleVariable},
@@ -53,6 +53,9 @@ pub(crate) struct Waf {
     /// are held back until they have been looked at; all others are streamed as ever.
     #[schemars(extend("default" = "off"))]
     pub(crate) responses: Optional<Parsed<Responses>>,
+    /// What follows from what a class of rules finds, where that is not the same for all. Those of a route come behind
+    /// those of the document; the last one that names a tag of a rule counts.
+    pub(crate) actions: Optional<Vec<At<ClassAction>>>,
     /// What rules are not to look at. Those of the document apply to every route, those of a route to it alone.
     pub(crate) exclude: Optional<Vec<At<Exclusion>>>,
 }
@@ -119,6 +122,16 @@ pub(crate) struct ResponsesTable {
     /// The media types whose bodies are looked at.
     #[schemars(extend("default" = ["text/html", "text/plain", "text/xml", "application/json", "application/xml"]))]
     pub(crate) types: Optional<Vec<At<Parsed<MediaType>>>>,
+}
+
+/// What follows from what a class of rules finds.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClassAction {
+    /// The class: a tag that its rules carry.
+    pub(crate) tag: At<Parsed<RuleTag>>,
+    /// `block`: it counts and can refuse. `log`: it is only reported. In the mode `log` nothing refuses in any case.
+    pub(crate) action: At<WafAction>,
 }
 
 /// Something that rules are not to look at. `rule` or `tag` says which rules.

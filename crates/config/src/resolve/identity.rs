@@ -2,6 +2,7 @@
 
 mod jwt;
 pub(super) mod signature;
+pub(super) mod writable;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -44,6 +45,8 @@ struct Facts {
     kind: Kind,
     /// Whether its proofs hold only for the content that they were made for.
     proves_content: bool,
+    /// Whether somebody else says whom it vouches for: an issuer of its own.
+    is_foreign: bool,
 }
 
 /// What a provider's proofs are.
@@ -168,6 +171,12 @@ impl Providers {
         self.accept(authentication, Kind::Token)
     }
 
+    /// The providers of the route that name callers as issuers of their own do.
+    pub(crate) fn foreign<'n>(&self, authentication: &'n Authentication) -> Vec<&'n Name> {
+        let Authentication::Required(names) = authentication else { return Vec::new() };
+        names.iter().filter(|name| self.known.get(*name).is_some_and(|facts| facts.is_foreign)).collect()
+    }
+
     /// Whether some provider of the route accepts signatures that cover what they are told to.
     pub(crate) fn accept_signatures(&self, authentication: &Authentication) -> bool {
         self.accept(authentication, Kind::Signature)
@@ -222,7 +231,8 @@ fn facts(position: Position, provider: &file::Provider) -> Facts {
         file::Provider::Signature(signatures) => signature::proves_content(signatures),
         _ => false,
     };
-    Facts { position, used: false, headers, kind, proves_content }
+    let is_foreign = matches!(provider, file::Provider::Jwt(_));
+    Facts { position, used: false, headers, kind, proves_content, is_foreign }
 }
 
 fn api_keys(

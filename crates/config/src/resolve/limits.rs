@@ -341,6 +341,19 @@ fn check_dimensions(
     providers: &Providers,
     problems: &mut Problems<'_>,
 ) {
+    let named = rule.per.iter().find(|one| matches!(one, Dimension::Organization | Dimension::Claim(_)));
+    if let (Some(dimension), [one, other, ..]) = (named, providers.foreign(authentication).as_slice())
+        // Who is counted by their name as well is counted by the provider.
+        && !rule.per.iter().any(|one| matches!(one, Dimension::User | Dimension::Key))
+    {
+        let message = format!(
+            "the rule `{}` ({}) counts each `{dimension}` of `{one}` together with that of `{other}` of the same name",
+            rule.name, rule.line
+        );
+        problems.warning(rule.position, message).help(
+            "give each of them a route and a policy of its own, or count by `user`, which names the provider",
+        );
+    }
     for dimension in &rule.per {
         let (lacks, needed) = match dimension {
             Dimension::Key => (!providers.accept_keys(authentication), "api_key"),

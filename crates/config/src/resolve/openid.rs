@@ -1,11 +1,12 @@
 //! `accounts.providers:`.
 
 use crate::{
-    OpenIdProvider,
+    ClaimSource, LoginClaims, OpenIdProvider,
     file::{self, Entries},
     forms::Parsed,
     located::{At, Optional},
     problems::Problems,
+    resolve::identity::writable::Writable,
     word::Url,
 };
 
@@ -43,9 +44,39 @@ pub(crate) fn providers(
             domains,
             sign_up: problems.read_or(&entry.sign_up, false),
             organization: problems.read_optional(&entry.organization).map(|name| name.value),
+            claims: claims(&entry.claims, problems),
         });
     }
     providers
+}
+
+fn claims(file: &Optional<file::LoginClaims>, problems: &mut Problems<'_>) -> LoginClaims {
+    let default = LoginClaims::default();
+    let Some(At { value: file, .. }) = file.as_ref() else { return default };
+    let writable = Writable::read(&file.user_writable, problems);
+    let mut read = |at: &Optional<Parsed<ClaimSource>>, default: Option<ClaimSource>| {
+        let claim = problems.read_optional(at);
+        let position = claim.as_ref().map(|at| at.position);
+        let source = claim.map(|at| at.value).or(default)?;
+        writable.refuse(position, std::slice::from_ref(&source), problems);
+        Some(source)
+    };
+    let subject = read(&file.subject, Some(default.subject.clone())).unwrap_or(default.subject);
+    let email = read(&file.email, Some(default.email.clone())).unwrap_or(default.email);
+    let verified = read(&file.email_verified, Some(default.email_verified.clone()));
+    let organization = read(&file.organization, None);
+    if let Some(at) = file.email.as_ref().filter(|_| file.email_verified.is_none()) {
+        problems
+            .error(at.position, "nothing vouches for this address: `email_verified` is about the claim `email`")
+            .help("name under `email_verified` a claim or an expression that is `true` where this address is verified");
+    }
+    LoginClaims {
+        subject,
+        email,
+        email_verified: verified.unwrap_or(default.email_verified),
+        name: problems.read_optional(&file.name).map(|at| at.value),
+        organization,
+    }
 }
 
 fn scopes(file: &Optional<Vec<At<Parsed<String>>>>, problems: &mut Problems<'_>) -> Vec<String> {

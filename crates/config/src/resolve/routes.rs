@@ -17,8 +17,8 @@ use super::{
     waf::Firewalls,
 };
 use crate::{
-    Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, OnLargeBody, PathPattern, Route,
-    RouteTimeouts, Segment, SignatureComponent, Tokens, Waf, WafMode,
+    Accounts, Authentication, BodyPolicy, Cors, Destination, Headers, OnLargeBody, PathPattern, Protocol,
+    Route, RouteTimeouts, Segment, SignatureComponent, Tokens, Waf, WafMode,
     file::{self, BodyPolicyName, Document},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -95,6 +95,9 @@ fn route(
     let (body, max_body) = body(&file.body, problems);
     let waf = firewalls.of_route(&file.waf, problems);
     warn_of_unseen_bodies(file, waf.as_deref(), problems);
+    if let Some((path, upstream)) = path.as_ref().zip(upstream).filter(|_| waf.is_some()) {
+        warn_of_held_calls(path, upstreams.protocol(upstream), file.path.position, problems);
+    }
     warn_of_refused_bodies(file, waf.as_deref(), problems);
     refuse_unproven_bodies(file, authentication.as_ref(), &signed, providers, problems);
     let strip_prefix = strip_prefix(&file.strip_prefix, path.as_ref(), problems);
@@ -239,6 +242,26 @@ fn warn_of_unseen_bodies(file: &file::Route, waf: Option<&Waf>, problems: &mut P
         problems
             .warning(body.position, "the firewall sees only the heads of these requests: bodies are streamed")
             .help("let the body be held (`hold` or `refuse`), or write `waf: off`");
+    }
+}
+
+/// Whoever serves gRPC does not expect that calls are held to their end. That a route does is told by its path:
+/// `/package.Service/Method`.
+fn warn_of_held_calls(
+    path: &PathPattern,
+    protocol: Option<Protocol>,
+    position: Position,
+    problems: &mut Problems<'_>,
+) {
+    let is_service = |name: &str| {
+        name.rsplit_once('.')
+            .is_some_and(|(_, service)| service.starts_with(|first: char| first.is_ascii_uppercase()))
+    };
+    let Some(Segment::Literal(name)) = path.segments().first() else { return };
+    if protocol == Some(Protocol::Auto) && is_service(name) {
+        problems
+            .warning(position, "the firewall holds each of these calls until its end: none of them can stream")
+            .help("give the upstream a name and say `protocol: http2` of it, which streams gRPC past the firewall");
     }
 }
 

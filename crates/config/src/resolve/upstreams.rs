@@ -12,7 +12,8 @@ use bartizan_model::Name;
 
 use super::files::Files;
 use crate::{
-    ActiveHealth, Ejection, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts, UpstreamTls,
+    ActiveHealth, Ejection, Protocol, Retries, Target, Upstream, UpstreamIndex, UpstreamTimeouts,
+    UpstreamTls,
     file::{self, Entries},
     forms::{Forms, OneOrMany, Parsed},
     located::{At, Optional, Position},
@@ -130,6 +131,11 @@ impl Upstreams {
         }
     }
 
+    /// The HTTP version that is spoken to an upstream.
+    pub(crate) fn protocol(&self, index: UpstreamIndex) -> Option<Protocol> {
+        self.list.get(index.0).map(|upstream| upstream.protocol)
+    }
+
     pub(crate) fn warn_of_unused(&self, problems: &mut Problems<'_>) {
         for upstream in &self.list {
             if let Some(named) = self.named.get(&upstream.name).filter(|named| !named.used) {
@@ -191,7 +197,7 @@ fn with_defaults(name: At<Name>, targets: Vec<Target>) -> Upstream {
         line: name.position.line(),
         name: name.value,
         targets,
-        protocol: crate::Protocol::default(),
+        protocol: Protocol::default(),
         tls: UpstreamTls::default(),
         signing: None,
         health: None,

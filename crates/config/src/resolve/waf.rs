@@ -10,8 +10,8 @@ use bartizan_model::Line;
 
 use super::files::Files;
 use crate::{
-    CoreRuleSet, Exclusion, InspectedResponses, OnLargeBody, RuleSet, RuleSetIndex, Rules, Source, Threshold,
-    Waf, WafMode,
+    ClassAction, CoreRuleSet, Exclusion, InspectedResponses, OnLargeBody, RuleSet, RuleSetIndex, Rules,
+    Source, Threshold, Waf, WafMode,
     file::{self, Responses, RulesName, WafModeName},
     forms::Parsed,
     located::{At, Optional, Position},
@@ -53,6 +53,7 @@ struct Settings {
     max_body: usize,
     on_large_body: OnLargeBody,
     responses: Option<InspectedResponses>,
+    actions: Vec<Arc<ClassAction>>,
     exclusions: Vec<Arc<Exclusion>>,
 }
 
@@ -105,6 +106,7 @@ impl<'a> Firewalls<'a> {
             max_body: settings.max_body,
             on_large_body: settings.on_large_body,
             responses: settings.responses,
+            actions: settings.actions,
             exclusions: settings.exclusions,
         }))
     }
@@ -129,6 +131,7 @@ impl<'a> Firewalls<'a> {
             settings.include =
                 include::files(&problems.read_all(&include.all()), &self.source.base, problems);
         }
+        settings.actions.extend(class_actions(&written.actions, problems));
         settings.exclusions.extend(exclusions::resolve(&written.exclude, self.today, problems));
         settings
     }
@@ -173,6 +176,7 @@ impl Settings {
             max_body: MAX_BODY,
             on_large_body: OnLargeBody::default(),
             responses: None,
+            actions: Vec::new(),
             exclusions: Vec::new(),
         }
     }
@@ -214,6 +218,18 @@ impl Settings {
             self.responses = inspected(responses, problems);
         }
     }
+}
+
+fn class_actions(
+    file: &Optional<Vec<At<file::ClassAction>>>,
+    problems: &mut Problems<'_>,
+) -> Vec<Arc<ClassAction>> {
+    let Some(listed) = file.as_ref() else { return Vec::new() };
+    let action = |file: &At<file::ClassAction>| {
+        let tag = problems.read(&file.tag)?.0;
+        Some(Arc::new(ClassAction { line: file.position.line(), tag, action: file.action.value }))
+    };
+    listed.iter().filter_map(action).collect()
 }
 
 fn level(file: &Optional<Parsed<u32>>, problems: &mut Problems<'_>) -> Option<At<u8>> {

@@ -1,15 +1,15 @@
 //! Rates: so many units in so long a window.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
-use bartizan_model::Quota;
+use bartizan_model::{ModelError, Quota};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::forms::Forms;
 
 /// `100/min`, or with what may come at once `100/min burst 20`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// At most [`Quota::LARGEST`].
     pub(crate) limit: NonZeroU32,
     /// Between [`Quota::SHORTEST_WINDOW`] and [`Quota::LONGEST_WINDOW`].
@@ -39,6 +39,11 @@ impl Forms for Rate {
 }
 
 impl Rate {
+    /// As a token bucket, which holds what a window admits where no burst is written.
+    pub fn token_bucket(&self) -> Result<Quota, ModelError> {
+        Quota::token_bucket(self.limit, self.window, self.burst.unwrap_or(self.limit))
+    }
+
     /// A rate alone.
     fn plain(word: &str) -> Result<Self, String> {
         let refuse =
@@ -67,6 +72,38 @@ impl Rate {
             },
             _ => Err(format!("`{word}`: a rate is at most {} in its window", Quota::LARGEST)),
         }
+    }
+}
+
+/// A text that is no rate, and what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RateError(String);
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        Self::word(text.trim()).map_err(RateError)
+    }
+}
+
+impl fmt::Display for Rate {
+    /// As a document would write it, in the largest unit without a remainder.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.window.as_millis();
+        let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000)];
+        let (unit, count) = units
+            .into_iter()
+            .find(|(_, length)| milliseconds.is_multiple_of(*length))
+            .map_or(("ms", milliseconds), |(unit, length)| (unit, milliseconds / length));
+        write!(f, "{}/", self.limit)?;
+        // `/ms` alone would be shorter than a window may be.
+        if count != 1 {
+            write!(f, "{count}")?;
+        }
+        f.write_str(unit)?;
+        self.burst.map_or(Ok(()), |burst| write!(f, " burst {burst}"))
     }
 }
 
@@ -103,6 +140,17 @@ mod tests {
             let rate = Rate::word(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             let expected = (10, Duration::from_mins(1), NonZeroU32::new(5));
             assert_eq!((rate.limit.get(), rate.window, rate.burst), expected, "{text}");
+        }
+        for (written, shown) in [
+            ("60 / 60s", "60/min"),
+            ("20/15min", "20/15min"),
+            ("5/90s burst  7", "5/90s burst 7"),
+            ("1/24h", "1/d"),
+            ("7/1500ms", "7/1500ms"),
+        ] {
+            let rate: Rate = written.parse().unwrap();
+            assert_eq!(rate.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(rate));
         }
         let refused = [
             "",

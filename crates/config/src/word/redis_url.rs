@@ -3,7 +3,7 @@
 use schemars::{Schema, SchemaGenerator, json_schema};
 use secrecy::SecretString;
 
-use super::url::is_host;
+use super::url::{Authority, is_host};
 use crate::forms::Forms;
 
 const PORT: u16 = 6379;
@@ -48,16 +48,7 @@ impl Forms for RedisUrl {
                 );
             }
         };
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let (credentials, server) = authority.rsplit_once('@').unwrap_or(("", authority));
-        // What a reader of URLs takes for the end of a password must not be a part of it.
-        let is_ambiguous = |byte: u8| byte == b'@' || byte.is_ascii_whitespace() || byte.is_ascii_control();
-        if path.contains('@') || credentials.bytes().any(is_ambiguous) {
-            return Err(
-                "in a user name and password `/`, `?`, `#`, `@` and spaces are written as `%2F`, `%3F`, `%23`, `%40` and `%20`"
-                    .into(),
-            );
-        }
+        let Authority { credentials, server, rest: path } = Authority::split(rest)?;
         let (host, port) = server_of(server)
             .ok_or("there is no valid host or no valid port: write for example `redis://127.0.0.1:6379`")?;
         let database = match path {

@@ -2,6 +2,7 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use super::url::Authority;
 use crate::{PostgresUrl, StoreLocation, forms::Forms};
 
 /// `sqlite:PATH` or `postgres://user:password@host:port/database`.
@@ -33,15 +34,7 @@ impl Forms for StoreUrl {
         let rest = rest.ok_or(
             "this is not the URL of a database: write `sqlite:PATH` or `postgres://user@host/database`",
         )?;
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let (credentials, server) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let is_ambiguous = |byte: u8| byte == b'@' || byte.is_ascii_whitespace() || byte.is_ascii_control();
-        if path.contains('@') || credentials.bytes().any(is_ambiguous) {
-            return Err(
-                "in a user name and password `/`, `?`, `#`, `@` and spaces are written as `%2F`, `%3F`, `%23`, `%40` and `%20`"
-                    .into(),
-            );
-        }
+        let Authority { server, rest: path, .. } = Authority::split(rest)?;
         let database = path.split(['?', '#']).next().unwrap_or_default().trim_start_matches('/');
         if database.is_empty() || database.contains('/') {
             return Err(

@@ -151,6 +151,33 @@ impl Forms for Origin {
     }
 }
 
+/// The parts of a URL behind its scheme that may hold a password.
+pub(super) struct Authority<'u> {
+    /// User name and password, as they are written; empty if there are none.
+    pub(super) credentials: &'u str,
+    /// Host and port.
+    pub(super) server: &'u str,
+    /// What stands behind them, with the character that begins it.
+    pub(super) rest: &'u str,
+}
+
+impl<'u> Authority<'u> {
+    /// No message quotes any of it. What a reader of URLs takes for the end of a password must not be a part of it.
+    pub(super) fn split(behind_scheme: &'u str) -> Result<Self, String> {
+        let end = behind_scheme.find(['/', '?', '#']).unwrap_or(behind_scheme.len());
+        let (authority, rest) = behind_scheme.split_at(end);
+        let (credentials, server) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let is_ambiguous = |byte: u8| byte == b'@' || byte.is_ascii_whitespace() || byte.is_ascii_control();
+        if rest.contains('@') || credentials.bytes().any(is_ambiguous) {
+            return Err(
+                "in a user name and password `/`, `?`, `#`, `@` and spaces are written as `%2F`, `%3F`, `%23`, `%40` and `%20`"
+                    .into(),
+            );
+        }
+        Ok(Self { credentials, server, rest })
+    }
+}
+
 /// An address, or a name of letters, digits, `-` and `_` in labels of 1 to 63.
 pub(super) fn is_host(host: &str) -> bool {
     let label = |label: &str| {

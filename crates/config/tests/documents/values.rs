@@ -202,8 +202,8 @@ fn public_keys_and_shared_secrets_have_their_own_algorithms() {
     assert!(matches!(&jwt("jwks: ./jwks.json").keys, JwtKeys::JwksFile(path) if path.ends_with("jwks.json")));
     let claims = &jwt("jwks: ./jwks.json, claims: { permissions: scp, organization: tenant }").claims;
     assert_eq!(
-        (claims.permissions.as_slice(), claims.organization.as_str(), claims.roles.as_str()),
-        (&["scp".to_owned()][..], "tenant", "roles")
+        (claims.permissions.as_slice(), &claims.organization, &claims.roles),
+        (&["scp".into()][..], &"tenant".into(), &"roles".into())
     );
 }
 

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use bartizan_config::{
     Config, ConfigError, ExcludedRules, Loaded, OnLargeBody, RuleIds, RulePlaces, Rules, Source, Threshold,
-    WafMode,
+    WafAction, WafMode,
 };
 
 use bartizan_model::Line;
@@ -76,6 +76,20 @@ fn a_route_takes_from_the_document_what_it_leaves_out() {
     let end = exclusion.expires.unwrap();
     assert!(exclusion.applies_at(end - std::time::Duration::from_secs(1)) && !exclusion.applies_at(end));
     assert_eq!((first.rules, config.rule_sets.len()), (second.rules, 1), "both share their rules");
+}
+
+#[test]
+fn actions_of_a_route_come_behind_those_of_the_document() {
+    let lines = "waf: { actions: [{ tag: attack-xss, action: log }] }";
+    let own = ", waf: { actions: [{ tag: attack-xss, action: block }] }";
+    let config = parse(&document(lines, &["", own])).unwrap().config;
+    let actions = |route: usize| {
+        let waf = config.routes[route].waf.as_ref().unwrap();
+        waf.actions.iter().map(|action| (action.tag.clone(), action.action)).collect::<Vec<_>>()
+    };
+    let class = || "attack-xss".to_owned();
+    assert_eq!(actions(0), [(class(), WafAction::Log)]);
+    assert_eq!(actions(1), [(class(), WafAction::Log), (class(), WafAction::Block)]);
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! The endpoints, their bodies and their cookies.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
-    extract::State,
     response::{IntoResponse, Response},
 };
 use bartizan_config::{SameSite, Sessions};
@@ -151,8 +148,7 @@ pub struct OwnSession {
     )
 )]
 pub(crate) async fn log_in(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, device }: Visitor,
+    Visitor { accounts, visit, device }: Visitor,
     JsonBody(LoginRequest { email, password, organization, factor, code }): JsonBody<LoginRequest>,
 ) -> Result<Response, Failure> {
     let shown = match (factor, code) {
@@ -181,10 +177,7 @@ pub(crate) async fn log_in(
     security(("session" = [])),
     responses((status = 204, description = "It has ended; its cookie is removed."))
 )]
-pub(crate) async fn log_out(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
-) -> Result<Response, Failure> {
+pub(crate) async fn log_out(Holder { accounts, token, visit, .. }: Holder) -> Result<Response, Failure> {
     accounts.log_out(&token, &visit).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let settings = accounts.session_settings();
@@ -204,8 +197,7 @@ pub(crate) async fn log_out(
     )
 )]
 pub(crate) async fn read_session(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
+    Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<CurrentSession>, Failure> {
     let session = accounts.current_session(&token).await?;
     Ok(Json(CurrentSession {
@@ -233,13 +225,12 @@ pub(crate) async fn read_session(
     request_body = ChangedPassword,
     responses(
         (status = 200, description = "The new session; its cookie is set.", body = StartedSession),
-        (status = 401, description = "There is no session, or the password so far is wrong."),
+        (status = 401, description = "There is no session, the password so far is wrong, or the second factor was not shown lately, and from there."),
         (status = 422, description = "The new password breaks rules.")
     )
 )]
 pub(crate) async fn change_password(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(ChangedPassword { current, new }): JsonBody<ChangedPassword>,
 ) -> Result<Response, Failure> {
     let session = accounts.change_password(&token, &current, &new, &visit).await?;
@@ -255,8 +246,7 @@ pub(crate) async fn change_password(
     responses((status = 200, description = "The sessions.", body = OwnSessions))
 )]
 pub(crate) async fn list_own_sessions(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
+    Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<OwnSessions>, Failure> {
     let current = accounts.current_session(&token).await?;
     let listed = accounts.sessions_of(Some(&current.user)).await?;
@@ -281,8 +271,7 @@ pub(crate) async fn list_own_sessions(
     responses((status = 204, description = "They have ended."))
 )]
 pub(crate) async fn end_other_sessions(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
 ) -> Result<StatusCode, Failure> {
     accounts.revoke_other_sessions(&token, &visit).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -301,8 +290,7 @@ pub(crate) async fn end_other_sessions(
     )
 )]
 pub(crate) async fn end_own_session(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     PathParameter(session): PathParameter<String>,
 ) -> Result<StatusCode, Failure> {
     let current = accounts.current_session(&token).await?;

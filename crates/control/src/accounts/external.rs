@@ -102,8 +102,7 @@ pub(crate) async fn log_in_at_provider(
     )
 )]
 pub(crate) async fn come_back_from_provider(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, .. }: Visitor,
+    Visitor { accounts, visit, .. }: Visitor,
     PathParameter(name): PathParameter<String>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,

@@ -1,9 +1,7 @@
 //! Second factors: shown at a login, enrolled, listed, removed.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State, response::Response};
-use bartizan_identity::account::{Accounts, ShownFactor};
+use axum::{Json, response::Response};
+use bartizan_identity::account::ShownFactor;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -14,7 +12,7 @@ use super::{
     visitor::{Holder, Visitor},
 };
 use crate::{
-    Timestamp,
+    NewName, Timestamp,
     extract::{JsonBody, PathParameter},
     failure::Failure,
 };
@@ -165,8 +163,7 @@ pub struct RecoveryCodes {
     )
 )]
 pub(crate) async fn complete_login(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, device }: Visitor,
+    Visitor { accounts, visit, device }: Visitor,
     JsonBody(LoginFactor { ticket, factor, code }): JsonBody<LoginFactor>,
 ) -> Result<Response, Failure> {
     let shown = ShownFactor { kind: factor.into(), code, device };
@@ -187,8 +184,7 @@ pub(crate) async fn complete_login(
     )
 )]
 pub(crate) async fn send_login_code(
-    State(accounts): State<Arc<Accounts>>,
-    _: Visitor,
+    Visitor { accounts, .. }: Visitor,
     JsonBody(LoginCode { ticket }): JsonBody<LoginCode>,
 ) -> Result<StatusCode, Failure> {
     accounts.send_login_code(&ticket).await?;
@@ -204,8 +200,7 @@ pub(crate) async fn send_login_code(
     responses((status = 200, description = "The factors.", body = SecondFactors))
 )]
 pub(crate) async fn list_factors(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
+    Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<SecondFactors>, Failure> {
     let listed = accounts.factors(&token).await?;
     let factor = |factor: bartizan_identity::account::SecondFactor| SecondFactor {
@@ -233,8 +228,7 @@ pub(crate) async fn list_factors(
     )
 )]
 pub(crate) async fn enrol_totp(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(NewTotp { name }): JsonBody<NewTotp>,
 ) -> Result<(StatusCode, Json<EnrolledTotp>), Failure> {
     let enrolled = accounts.enrol_totp(&token, &name, &visit).await?;
@@ -261,8 +255,7 @@ pub(crate) async fn enrol_totp(
     )
 )]
 pub(crate) async fn enrol_email(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
 ) -> Result<(StatusCode, Json<EnrolledEmail>), Failure> {
     let id = accounts.enrol_email(&token, &visit).await?;
     Ok((StatusCode::CREATED, Json(EnrolledEmail { id })))
@@ -284,12 +277,35 @@ pub(crate) async fn enrol_email(
     )
 )]
 pub(crate) async fn confirm_factor(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     PathParameter(factor): PathParameter<String>,
     JsonBody(ConfirmedFactor { code }): JsonBody<ConfirmedFactor>,
 ) -> Result<Json<RecoveryCodes>, Failure> {
     Ok(Json(accounts.confirm_factor(&token, &factor, &code, &visit).await?.into()))
+}
+
+/// Gives a passkey or an authenticator app of the person another name.
+#[utoipa::path(
+    patch,
+    path = "/factors/{factor}",
+    operation_id = "rename_factor",
+    security(("session" = [])),
+    params(("factor" = String, Path, description = "The id of the factor.")),
+    request_body = NewName,
+    responses(
+        (status = 204, description = "It is called so."),
+        (status = 401, description = "There is no session."),
+        (status = 404, description = "There is none of yours with this id to name."),
+        (status = 422, description = "It is no name.")
+    )
+)]
+pub(crate) async fn rename_factor(
+    Holder { accounts, token, visit, .. }: Holder,
+    PathParameter(factor): PathParameter<String>,
+    JsonBody(NewName { name }): JsonBody<NewName>,
+) -> Result<StatusCode, Failure> {
+    accounts.rename_factor(&token, &factor, &name, &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Removes a factor; with the last one the recovery codes.
@@ -307,8 +323,7 @@ pub(crate) async fn confirm_factor(
     )
 )]
 pub(crate) async fn remove_factor(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     PathParameter(factor): PathParameter<String>,
 ) -> Result<StatusCode, Failure> {
     accounts.remove_factor(&token, &factor, &visit).await?;
@@ -328,8 +343,7 @@ pub(crate) async fn remove_factor(
     )
 )]
 pub(crate) async fn renew_recovery_codes(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
 ) -> Result<Json<RecoveryCodes>, Failure> {
     Ok(Json(accounts.renew_recovery_codes(&token, &visit).await?.into()))
 }

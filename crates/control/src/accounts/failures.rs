@@ -25,6 +25,7 @@ impl From<AccountError> for Failure {
             | AccountError::Passkey(_)
             | AccountError::Invalid(_) => FailureCode::InvalidValue,
             AccountError::Taken(_) => FailureCode::AlreadyExists,
+            AccountError::InUse(_) => FailureCode::InUse,
             AccountError::Missing(_) => FailureCode::NotFound,
             AccountError::Forbidden(_) => FailureCode::InsufficientPermissions,
             AccountError::LastAdministrator => FailureCode::LastAdministrator,

@@ -1,9 +1,7 @@
 //! The first administrator.
 
-use std::sync::Arc;
-
-use axum::{extract::State, response::Response};
-use bartizan_identity::account::{Accounts, NewPerson};
+use axum::response::Response;
+use bartizan_identity::account::NewPerson;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -43,8 +41,7 @@ pub struct FirstAdministrator {
     )
 )]
 pub(crate) async fn create_first_administrator(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, .. }: Visitor,
+    Visitor { accounts, visit, .. }: Visitor,
     JsonBody(FirstAdministrator { token, email, name, password }): JsonBody<FirstAdministrator>,
 ) -> Result<Response, Failure> {
     let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());

@@ -1,19 +1,16 @@
 //! `/auth/keys`: the API keys of the person who asks.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use axum::{Json, extract::State};
-use bartizan_identity::account::{Accounts, KeyHolder, NewOwnKey};
+use axum::Json;
+use bartizan_identity::account::{KeyHolder, NewOwnKey};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::visitor::Holder;
 use crate::{
     Timestamp,
-    api::keys::{ApiKey, ApiKeys, IssuedApiKey, Overlap},
+    api::keys::{ApiKey, ApiKeys, IssuedApiKey, KeyRate, Overlap},
     extract::{JsonBody, PathParameter},
     failure::Failure,
 };
@@ -32,6 +29,11 @@ pub struct NewOwnApiKey {
     #[serde(default)]
     #[schema(max_items = 32, example = json!(["192.0.2.0/24"]))]
     pub addresses: Vec<String>,
+    /// How often it may be used, as `100/min` or `10/s burst 20`, besides what limits everybody; without one as often as
+    /// that allows.
+    #[serde(default)]
+    #[schema(example = "100/min burst 20")]
+    pub rate: Option<String>,
     /// When it ends; without it only when somebody ends it.
     #[serde(default)]
     pub expires: Option<Timestamp>,
@@ -48,10 +50,7 @@ pub struct NewOwnApiKey {
         (status = 403, description = "Without the permission.")
     )
 )]
-pub(crate) async fn list_own_keys(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
-) -> Result<Json<ApiKeys>, Failure> {
+pub(crate) async fn list_own_keys(Holder { accounts, token, .. }: Holder) -> Result<Json<ApiKeys>, Failure> {
     let session = accounts.permitted_session(&token, "api_key:read").await?;
     let keys = accounts.own_api_keys(KeyHolder::of(&session), None).await?;
     Ok(Json(ApiKeys { keys: keys.into_iter().map(ApiKey::from).collect() }))
@@ -73,11 +72,10 @@ pub(crate) async fn list_own_keys(
     )
 )]
 pub(crate) async fn create_own_key(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
-    JsonBody(NewOwnApiKey { name, permissions, addresses, expires }): JsonBody<NewOwnApiKey>,
+    Holder { accounts, token, visit, .. }: Holder,
+    JsonBody(NewOwnApiKey { name, permissions, addresses, rate, expires }): JsonBody<NewOwnApiKey>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
-    let new = NewOwnKey { name, permissions, addresses, expires: expires.map(SystemTime::from) };
+    let new = NewOwnKey { name, permissions, addresses, rate, expires: expires.map(SystemTime::from) };
     Ok(Json(accounts.create_own_api_key(&token, new, &visit).await?.into()))
 }
 
@@ -97,14 +95,40 @@ pub(crate) async fn create_own_key(
     )
 )]
 pub(crate) async fn rotate_own_key(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     PathParameter(key): PathParameter<String>,
     JsonBody(Overlap { overlap_seconds }): JsonBody<Overlap>,
 ) -> Result<Json<IssuedApiKey>, Failure> {
     let session = accounts.fresh_permitted_session(&token, "api_key:update", &visit).await?;
     let (holder, overlap) = (KeyHolder::of(&session), Duration::from_secs(overlap_seconds));
     Ok(Json(accounts.rotate_api_key(&key, Some(holder), overlap, holder.user.as_str(), &visit).await?.into()))
+}
+
+/// Says how often a key of the person, for the organisation of their session, may be used. Takes the permission
+/// `api_key:update`.
+#[utoipa::path(
+    post,
+    path = "/keys/{key}/rate",
+    operation_id = "set_own_key_rate",
+    security(("session" = [])),
+    params(("key" = String, Path, description = "The id of the key.")),
+    request_body = KeyRate,
+    responses(
+        (status = 200, description = "The key.", body = ApiKey),
+        (status = 401, description = "There is no session, or its person must be proven again."),
+        (status = 403, description = "Without the permission."),
+        (status = 404, description = "There is none of yours with this id, or it is revoked."),
+        (status = 422, description = "It is no rate.")
+    )
+)]
+pub(crate) async fn set_own_key_rate(
+    Holder { accounts, token, visit, .. }: Holder,
+    PathParameter(key): PathParameter<String>,
+    JsonBody(KeyRate { rate }): JsonBody<KeyRate>,
+) -> Result<Json<ApiKey>, Failure> {
+    let session = accounts.fresh_permitted_session(&token, "api_key:update", &visit).await?;
+    let (holder, rate) = (KeyHolder::of(&session), rate.as_deref());
+    Ok(Json(accounts.set_api_key_rate(&key, Some(holder), rate, holder.user.as_str(), &visit).await?.into()))
 }
 
 /// Ends a key of the person, for the organisation of their session, for good. Takes the permission `api_key:delete`.
@@ -121,8 +145,7 @@ pub(crate) async fn rotate_own_key(
     )
 )]
 pub(crate) async fn revoke_own_key(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     PathParameter(key): PathParameter<String>,
 ) -> Result<Json<ApiKey>, Failure> {
     let session = accounts.permitted_session(&token, "api_key:delete").await?;

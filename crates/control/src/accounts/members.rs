@@ -1,9 +1,7 @@
 //! `/auth/members`: the members of the organisation, for those who manage it.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
-use bartizan_identity::account::{Accounts, Authority, MemberChange, PersonId};
+use axum::Json;
+use bartizan_identity::account::{Authority, MemberChange, PersonId};
 use http::StatusCode;
 
 use super::{
@@ -28,8 +26,7 @@ use crate::{
     )
 )]
 pub(crate) async fn list_own_members(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
+    Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<Members>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
     Ok(Json(accounts.members(organization(&session)?).await?.into()))
@@ -51,12 +48,11 @@ pub(crate) async fn list_own_members(
     )
 )]
 pub(crate) async fn suspend_own_member(
-    state: State<Arc<Accounts>>,
     holder: Holder,
     PathParameter(user): PathParameter<String>,
     JsonBody(Suspension { reason }): JsonBody<Suspension>,
 ) -> Result<StatusCode, Failure> {
-    change(state, holder, user, MemberChange::Suspend(&reason)).await
+    change(holder, user, MemberChange::Suspend(&reason)).await
 }
 
 /// Gives a suspended member their roles back. Takes the permission `organization:manage`.
@@ -68,16 +64,16 @@ pub(crate) async fn suspend_own_member(
     params(("user" = String, Path, description = "The id or the e-mail address.")),
     responses(
         (status = 204, description = "They have their roles back."),
+        (status = 401, description = "There is no session, or its person must be proven again."),
         (status = 403, description = "Without the permission, or the roles have one that the session has not."),
         (status = 404, description = "There is no such suspended member.")
     )
 )]
 pub(crate) async fn resume_own_member(
-    state: State<Arc<Accounts>>,
     holder: Holder,
     PathParameter(user): PathParameter<String>,
 ) -> Result<StatusCode, Failure> {
-    change(state, holder, user, MemberChange::Resume).await
+    change(holder, user, MemberChange::Resume).await
 }
 
 /// Takes a member out of the organisation; their account stays. Takes the permission `organization:manage`.
@@ -94,20 +90,21 @@ pub(crate) async fn resume_own_member(
     )
 )]
 pub(crate) async fn remove_own_member(
-    state: State<Arc<Accounts>>,
     holder: Holder,
     PathParameter(user): PathParameter<String>,
 ) -> Result<StatusCode, Failure> {
-    change(state, holder, user, MemberChange::Remove).await
+    change(holder, user, MemberChange::Remove).await
 }
 
 async fn change(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     user: String,
     change: MemberChange<'_>,
 ) -> Result<StatusCode, Failure> {
-    let session = accounts.permitted_session(&token, MANAGE).await?;
+    let session = match change {
+        MemberChange::Resume => accounts.fresh_permitted_session(&token, MANAGE, &visit).await?,
+        MemberChange::Suspend(_) | MemberChange::Remove => accounts.permitted_session(&token, MANAGE).await?,
+    };
     let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
     accounts.change_member(organization, &PersonId(user), change, &authority, &visit).await?;
     Ok(StatusCode::NO_CONTENT)

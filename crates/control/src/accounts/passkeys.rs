@@ -1,10 +1,8 @@
 //! Passkeys: registered, and used to log in, alone or after the password, and to prove oneself again.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, response::Response};
 use bartizan_identity::{
-    account::{Accounts, NewPasskey, ShownPasskey, StepUp},
+    account::{NewPasskey, ShownPasskey, StepUp},
     passkey::Assertion,
 };
 use http::StatusCode;
@@ -113,8 +111,7 @@ pub struct StepUpPasskey {
     )
 )]
 pub(crate) async fn begin_passkey(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
 ) -> Result<Json<PasskeyToMake>, Failure> {
     let creation = accounts.begin_passkey(&token, &visit).await?;
     Ok(Json(PasskeyToMake { public_key: creation.into() }))
@@ -135,8 +132,7 @@ pub(crate) async fn begin_passkey(
     )
 )]
 pub(crate) async fn enrol_passkey(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(MadePasskey { name, credential: MadeCredential { response } }): JsonBody<MadePasskey>,
 ) -> Result<(StatusCode, Json<EnrolledPasskey>), Failure> {
     let new = NewPasskey {
@@ -161,8 +157,7 @@ pub(crate) async fn enrol_passkey(
     )
 )]
 pub(crate) async fn begin_passkey_login(
-    State(accounts): State<Arc<Accounts>>,
-    _: Visitor,
+    Visitor { accounts, .. }: Visitor,
 ) -> Result<Json<PasskeyLogin>, Failure> {
     let (ticket, request) = accounts.begin_passkey_login()?;
     Ok(Json(PasskeyLogin { ticket: ticket.secret().expose_secret().to_owned(), public_key: request.into() }))
@@ -181,8 +176,7 @@ pub(crate) async fn begin_passkey_login(
     )
 )]
 pub(crate) async fn log_in_by_passkey(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, device }: Visitor,
+    Visitor { accounts, visit, device }: Visitor,
     JsonBody(UsedPasskey { ticket, credential, organization }): JsonBody<UsedPasskey>,
 ) -> Result<Response, Failure> {
     let shown = shown(credential, device);
@@ -203,8 +197,7 @@ pub(crate) async fn log_in_by_passkey(
     )
 )]
 pub(crate) async fn begin_login_passkey(
-    State(accounts): State<Arc<Accounts>>,
-    _: Visitor,
+    Visitor { accounts, .. }: Visitor,
     JsonBody(LoginCode { ticket }): JsonBody<LoginCode>,
 ) -> Result<Json<PasskeyToUse>, Failure> {
     let request = accounts.begin_passkey_factor(&ticket).await?;
@@ -224,8 +217,7 @@ pub(crate) async fn begin_login_passkey(
     )
 )]
 pub(crate) async fn complete_login_by_passkey(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, device }: Visitor,
+    Visitor { accounts, visit, device }: Visitor,
     JsonBody(LoginPasskey { ticket, credential }): JsonBody<LoginPasskey>,
 ) -> Result<Response, Failure> {
     let session = accounts.complete_login_by_passkey(&ticket, &shown(credential, device), &visit).await?;
@@ -244,8 +236,7 @@ pub(crate) async fn complete_login_by_passkey(
     )
 )]
 pub(crate) async fn begin_step_up_passkey(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
+    Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<PasskeyToUse>, Failure> {
     let request = accounts.begin_passkey_step_up(&token).await?;
     Ok(Json(PasskeyToUse { public_key: request.into() }))
@@ -265,8 +256,7 @@ pub(crate) async fn begin_step_up_passkey(
     )
 )]
 pub(crate) async fn step_up_by_passkey(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, device }: Holder,
+    Holder { accounts, token, visit, device }: Holder,
     JsonBody(StepUpPasskey { credential }): JsonBody<StepUpPasskey>,
 ) -> Result<Json<SteppedUp>, Failure> {
     let shown = StepUp::Passkey(shown(credential, device));

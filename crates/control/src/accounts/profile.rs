@@ -1,9 +1,6 @@
 //! What people say of themselves, and how they get another password or address.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
-use bartizan_identity::account::Accounts;
+use axum::Json;
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -86,10 +83,7 @@ pub struct ConfirmedEmail {
     security(("session" = [])),
     responses((status = 200, description = "The person.", body = Profile))
 )]
-pub(crate) async fn read_profile(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
-) -> Result<Json<Profile>, Failure> {
+pub(crate) async fn read_profile(Holder { accounts, token, .. }: Holder) -> Result<Json<Profile>, Failure> {
     Ok(Json(accounts.profile(&token).await?.into()))
 }
 
@@ -106,8 +100,7 @@ pub(crate) async fn read_profile(
     )
 )]
 pub(crate) async fn change_profile(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(ChangedProfile { name }): JsonBody<ChangedProfile>,
 ) -> Result<Json<Profile>, Failure> {
     Ok(Json(accounts.rename(&token, &name, &visit).await?.into()))
@@ -125,11 +118,10 @@ pub(crate) async fn change_profile(
     )
 )]
 pub(crate) async fn forgot_password(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, device }: Visitor,
+    Visitor { accounts, visit, device }: Visitor,
     JsonBody(ForgottenPassword { email }): JsonBody<ForgottenPassword>,
 ) -> Result<StatusCode, Failure> {
-    accounts.forgot_password(&email, device.as_ref(), &visit)?;
+    accounts.forgot_password(&email, device.as_ref(), &visit).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -146,8 +138,7 @@ pub(crate) async fn forgot_password(
     )
 )]
 pub(crate) async fn reset_password(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, .. }: Visitor,
+    Visitor { accounts, visit, .. }: Visitor,
     JsonBody(ResetPassword { token, password }): JsonBody<ResetPassword>,
 ) -> Result<StatusCode, Failure> {
     accounts.reset_password(&token, &password, &visit).await?;
@@ -167,8 +158,7 @@ pub(crate) async fn reset_password(
     )
 )]
 pub(crate) async fn change_email(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(ChangedEmail { email, password }): JsonBody<ChangedEmail>,
 ) -> Result<StatusCode, Failure> {
     accounts.change_email(&token, &password, &email, &visit).await?;
@@ -187,8 +177,7 @@ pub(crate) async fn change_email(
     )
 )]
 pub(crate) async fn confirm_email(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, .. }: Visitor,
+    Visitor { accounts, visit, .. }: Visitor,
     JsonBody(ConfirmedEmail { token }): JsonBody<ConfirmedEmail>,
 ) -> Result<StatusCode, Failure> {
     accounts.confirm_email(&token, &visit).await?;

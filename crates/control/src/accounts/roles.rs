@@ -2,10 +2,8 @@
 //!
 //! They act in the organisation of their session and give what they have themselves.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
-use bartizan_identity::account::{AccountError, Accounts, Authority, CurrentSession};
+use axum::Json;
+use bartizan_identity::account::{AccountError, Authority, CurrentSession};
 use bartizan_model::OrganizationId;
 use http::StatusCode;
 
@@ -30,10 +28,7 @@ pub(super) const MANAGE: &str = "organization:manage";
         (status = 403, description = "Without the permission.")
     )
 )]
-pub(crate) async fn list_own_roles(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
-) -> Result<Json<Roles>, Failure> {
+pub(crate) async fn list_own_roles(Holder { accounts, token, .. }: Holder) -> Result<Json<Roles>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
     Ok(Json(accounts.custom_roles(organization(&session)?).await?.into()))
 }
@@ -55,8 +50,7 @@ pub(crate) async fn list_own_roles(
     )
 )]
 pub(crate) async fn create_own_role(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(NewRole { name, permissions }): JsonBody<NewRole>,
 ) -> Result<Json<Role>, Failure> {
     let session = accounts.fresh_permitted_session(&token, MANAGE, &visit).await?;
@@ -79,8 +73,7 @@ pub(crate) async fn create_own_role(
     )
 )]
 pub(crate) async fn delete_own_role(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     QueryParameters(WhichRole { role }): QueryParameters<WhichRole>,
 ) -> Result<Json<Role>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
@@ -101,8 +94,7 @@ pub(crate) async fn delete_own_role(
     )
 )]
 pub(crate) async fn list_own_bindings(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
+    Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<Bindings>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
     Ok(Json(accounts.bindings(organization(&session)?).await?.into()))
@@ -125,8 +117,7 @@ pub(crate) async fn list_own_bindings(
     )
 )]
 pub(crate) async fn bind_own_role(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(new): JsonBody<NewBinding>,
 ) -> Result<StatusCode, Failure> {
     let session = accounts.fresh_permitted_session(&token, MANAGE, &visit).await?;
@@ -149,8 +140,7 @@ pub(crate) async fn bind_own_role(
     )
 )]
 pub(crate) async fn unbind_own_role(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     QueryParameters(Unbound { user, service, role }): QueryParameters<Unbound>,
 ) -> Result<StatusCode, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;

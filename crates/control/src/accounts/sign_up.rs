@@ -1,9 +1,7 @@
 //! Accounts for strangers and for guests.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State, response::Response};
-use bartizan_identity::account::{Accounts, NewPerson};
+use axum::{Json, response::Response};
+use bartizan_identity::account::NewPerson;
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -120,8 +118,7 @@ pub struct JoinedOrganization {
     )
 )]
 pub(crate) async fn sign_up(
-    State(accounts): State<Arc<Accounts>>,
-    _: Visitor,
+    Visitor { accounts, .. }: Visitor,
     JsonBody(SignUpRequest { email, name, password }): JsonBody<SignUpRequest>,
 ) -> Result<StatusCode, Failure> {
     let new = NewPerson { email, name, password: Some(password), roles: Vec::new() };
@@ -142,8 +139,7 @@ pub(crate) async fn sign_up(
     )
 )]
 pub(crate) async fn verify_email(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, .. }: Visitor,
+    Visitor { accounts, visit, .. }: Visitor,
     JsonBody(VerifiedEmail { token, password }): JsonBody<VerifiedEmail>,
 ) -> Result<Response, Failure> {
     let session = accounts.verify_email(&token, &password, &visit).await?;
@@ -166,8 +162,7 @@ pub(crate) async fn verify_email(
     )
 )]
 pub(crate) async fn invite(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(NewInvitation { email, role }): JsonBody<NewInvitation>,
 ) -> Result<(StatusCode, Json<Invitation>), Failure> {
     let invitation = accounts.invite_as(&token, &email, &role, &visit).await?;
@@ -186,8 +181,7 @@ pub(crate) async fn invite(
     )
 )]
 pub(crate) async fn list_invitations(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
+    Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<Invitations>, Failure> {
     let listed = accounts.invitations(&token).await?;
     Ok(Json(Invitations { invitations: listed.into_iter().map(Into::into).collect() }))
@@ -207,8 +201,7 @@ pub(crate) async fn list_invitations(
     )
 )]
 pub(crate) async fn withdraw_invitation(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     PathParameter(invitation): PathParameter<String>,
 ) -> Result<StatusCode, Failure> {
     accounts.withdraw_invitation(&token, &invitation, &visit).await?;
@@ -229,8 +222,7 @@ pub(crate) async fn withdraw_invitation(
     )
 )]
 pub(crate) async fn accept_invitation(
-    State(accounts): State<Arc<Accounts>>,
-    Visitor { visit, .. }: Visitor,
+    Visitor { accounts, visit, .. }: Visitor,
     JsonBody(AcceptedInvitation { token, name, password }): JsonBody<AcceptedInvitation>,
 ) -> Result<Response, Failure> {
     let session = accounts.accept_invitation(&token, &name, &password, &visit).await?;
@@ -251,8 +243,7 @@ pub(crate) async fn accept_invitation(
     )
 )]
 pub(crate) async fn join(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token: session, visit, .. }: Holder,
+    Holder { accounts, token: session, visit, .. }: Holder,
     JsonBody(JoinedOrganization { token }): JsonBody<JoinedOrganization>,
 ) -> Result<StatusCode, Failure> {
     accounts.join(&session, &token, &visit).await?;

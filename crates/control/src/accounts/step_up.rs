@@ -1,9 +1,7 @@
 //! Proves again who holds a session.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
-use bartizan_identity::account::{Accounts, CurrentSession, FactorKind, ShownFactor, StepUp};
+use axum::Json;
+use bartizan_identity::account::{CurrentSession, FactorKind, ShownFactor, StepUp};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -63,8 +61,7 @@ pub struct SteppedUp {
     )
 )]
 pub(crate) async fn step_up(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, device }: Holder,
+    Holder { accounts, token, visit, device }: Holder,
     JsonBody(StepUpRequest { factor, secret }): JsonBody<StepUpRequest>,
 ) -> Result<Json<SteppedUp>, Failure> {
     let shown = match factor {
@@ -98,10 +95,7 @@ fn shown(kind: FactorKind, code: SecretString, device: Option<SecretString>) -> 
         (status = 404, description = "Codes are not sent to this person.")
     )
 )]
-pub(crate) async fn send_step_up_code(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
-) -> Result<StatusCode, Failure> {
+pub(crate) async fn send_step_up_code(Holder { accounts, token, .. }: Holder) -> Result<StatusCode, Failure> {
     accounts.send_step_up_code(&token).await?;
     Ok(StatusCode::ACCEPTED)
 }

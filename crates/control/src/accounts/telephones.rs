@@ -1,9 +1,6 @@
 //! Telephones that codes are sent to.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
-use bartizan_identity::account::Accounts;
+use axum::Json;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -47,8 +44,7 @@ pub struct EnrolledTelephone {
     )
 )]
 pub(crate) async fn enrol_telephone(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, visit, .. }: Holder,
+    Holder { accounts, token, visit, .. }: Holder,
     JsonBody(NewTelephone { number }): JsonBody<NewTelephone>,
 ) -> Result<(StatusCode, Json<EnrolledTelephone>), Failure> {
     let id = accounts.enrol_telephone(&token, &number, &visit).await?;
@@ -70,8 +66,7 @@ pub(crate) async fn enrol_telephone(
     )
 )]
 pub(crate) async fn send_login_sms(
-    State(accounts): State<Arc<Accounts>>,
-    _: Visitor,
+    Visitor { accounts, .. }: Visitor,
     JsonBody(LoginCode { ticket }): JsonBody<LoginCode>,
 ) -> Result<StatusCode, Failure> {
     accounts.send_login_sms(&ticket).await?;
@@ -91,10 +86,7 @@ pub(crate) async fn send_login_sms(
         (status = 502, description = "The message could not be sent.")
     )
 )]
-pub(crate) async fn send_step_up_sms(
-    State(accounts): State<Arc<Accounts>>,
-    Holder { token, .. }: Holder,
-) -> Result<StatusCode, Failure> {
+pub(crate) async fn send_step_up_sms(Holder { accounts, token, .. }: Holder) -> Result<StatusCode, Failure> {
     accounts.send_step_up_sms(&token).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -1,4 +1,4 @@
-//! Who asks: where from, and with which session.
+//! Who asks: where from, and with which session. How nearly every endpoint begins.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -29,16 +29,9 @@ pub(crate) struct Connection {
     pub(crate) visit: Visit,
 }
 
-impl Connection {
-    pub(crate) fn of(parts: &Parts) -> Result<Self, Failure> {
-        let client = client(parts)?;
-        let visit = visit(parts, &client);
-        Ok(Self { client, visit })
-    }
-}
-
 /// A request that no other site has made; where it comes from.
 pub(crate) struct Visitor {
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) visit: Visit,
     /// The cookie of the device.
     pub(crate) device: Option<SecretString>,
@@ -46,10 +39,21 @@ pub(crate) struct Visitor {
 
 /// The same with a session: its cookie, and for writes the token that only its own pages know.
 pub(crate) struct Holder {
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) token: SessionToken,
     pub(crate) visit: Visit,
     /// The cookie of the device.
     pub(crate) device: Option<SecretString>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Connection {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let client = client(parts)?;
+        let visit = visit(parts, &client);
+        Ok(Self { client, visit })
+    }
 }
 
 impl FromRequestParts<Arc<Accounts>> for Visitor {
@@ -60,7 +64,8 @@ impl FromRequestParts<Arc<Accounts>> for Visitor {
         if !parts.method.is_safe() {
             WriteGuard::new(parts, client.secure).check_origin().map_err(refuse)?;
         }
-        Ok(Self { visit: visit(parts, &client), device: accounts.presented_device(&parts.headers) })
+        let (visit, device) = (visit(parts, &client), accounts.presented_device(&parts.headers));
+        Ok(Self { accounts: Arc::clone(accounts), visit, device })
     }
 }
 
@@ -71,8 +76,8 @@ impl FromRequestParts<Arc<Accounts>> for Holder {
         let client = client(parts)?;
         let token = accounts.presented(&parts.headers)?;
         WriteGuard::new(parts, client.secure).check(&token).map_err(refuse)?;
-        let device = accounts.presented_device(&parts.headers);
-        Ok(Self { token, visit: visit(parts, &client), device })
+        let (visit, device) = (visit(parts, &client), accounts.presented_device(&parts.headers));
+        Ok(Self { accounts: Arc::clone(accounts), token, visit, device })
     }
 }
 

@@ -44,6 +44,9 @@ pub struct ApiKey {
     pub permissions: Vec<String>,
     /// From where it may be used; empty: from everywhere.
     pub addresses: Vec<String>,
+    /// How often it may be used, besides what limits its route; null: as often as that allows.
+    #[schema(example = "100/min burst 20")]
+    pub rate: Option<String>,
     /// Whether it works, as far as it depends on the key.
     pub state: ApiKeyState,
     /// Why it is suspended.
@@ -108,6 +111,11 @@ pub struct NewApiKey {
     #[serde(default)]
     #[schema(max_items = 32, example = json!(["192.0.2.0/24"]))]
     pub addresses: Vec<String>,
+    /// How often it may be used, as the configuration writes rates, besides what limits its route; without one as often
+    /// as that allows.
+    #[serde(default)]
+    #[schema(example = "100/min burst 20")]
+    pub rate: Option<String>,
     /// When it ends; without it only when somebody ends it.
     #[serde(default)]
     pub expires: Option<Timestamp>,
@@ -128,6 +136,16 @@ fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::E
     let seconds = Duration::try_from_secs_f64(f64::deserialize(deserializer)?);
     let whole = seconds.ok().filter(|seconds| seconds.subsec_nanos() == 0);
     whole.map(|seconds| seconds.as_secs()).ok_or_else(|| D::Error::custom("whole seconds are 0 or more"))
+}
+
+/// How often a key may be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRate {
+    /// A rate as the configuration writes it, besides what limits the route; null or none: as often as that allows.
+    #[serde(default)]
+    #[schema(example = "100/min burst 20")]
+    pub rate: Option<String>,
 }
 
 /// Why something is suspended.
@@ -201,8 +219,8 @@ pub(crate) async fn create_key(
             return Err(Failure::new(FailureCode::InvalidValue, detail));
         }
     };
-    let NewApiKey { name, permissions, addresses, expires, .. } = new;
-    let new = New { name, owner, permissions, addresses, expires: expires.map(SystemTime::from) };
+    let NewApiKey { name, permissions, addresses, rate, expires, .. } = new;
+    let new = New { name, owner, permissions, addresses, rate, expires: expires.map(SystemTime::from) };
     Ok(Json(accounts.create_api_key(new, Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -284,6 +302,28 @@ pub(crate) async fn resume_key(
     Ok(Json(accounts.suspend_api_key(&key, None, None, Accounts::OPERATOR, &visit).await?.into()))
 }
 
+/// Says how often a key may be used.
+#[utoipa::path(
+    post,
+    path = "/v1/keys/{key}/rate",
+    operation_id = "set_key_rate",
+    tag = "keys",
+    params(("key" = String, Path, description = "Its id.")),
+    request_body = KeyRate,
+    responses(
+        (status = 200, description = "The key.", body = ApiKey),
+        (status = 404, description = "None, or it is revoked.")
+    )
+)]
+pub(crate) async fn set_key_rate(
+    Administration { accounts, visit }: Administration,
+    PathParameter(key): PathParameter<String>,
+    JsonBody(KeyRate { rate }): JsonBody<KeyRate>,
+) -> Result<Json<ApiKey>, Failure> {
+    let set = accounts.set_api_key_rate(&key, None, rate.as_deref(), Accounts::OPERATOR, &visit).await?;
+    Ok(Json(set.into()))
+}
+
 /// Ends a key for good.
 #[utoipa::path(
     delete,
@@ -321,6 +361,7 @@ impl From<Known> for ApiKey {
             organization: known.organization,
             permissions: known.permissions.iter().map(ToString::to_string).collect(),
             addresses: known.addresses,
+            rate: known.rate.map(|rate| rate.to_string()),
             state,
             suspended_because: known.suspended.map(|_| known.suspended_because),
             created: known.created.into(),

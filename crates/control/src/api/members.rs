@@ -3,6 +3,7 @@
 use axum::Json;
 use bartizan_identity::account::{Authority, MemberChange, PersonId};
 use http::StatusCode;
+use serde::Deserialize;
 
 use super::{keys::Suspension, organizations::Members};
 use crate::{
@@ -10,6 +11,16 @@ use crate::{
     extract::{JsonBody, PathParameter},
     failure::Failure,
 };
+
+/// A member of an organisation.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct WhichMember {
+    /// The id or the name.
+    organization: String,
+    /// The id or the e-mail address.
+    user: String,
+}
 
 /// Who is what in an organisation.
 #[utoipa::path(
@@ -33,10 +44,7 @@ pub(crate) async fn list_members(
     path = "/v1/organizations/{organization}/members/{user}/suspend",
     operation_id = "suspend_member",
     tag = "organizations",
-    params(
-        ("organization" = String, Path, description = "The id or the name."),
-        ("user" = String, Path, description = "The id or the e-mail address.")
-    ),
+    params(WhichMember),
     request_body = Suspension,
     responses(
         (status = 204, description = "They are suspended there."),
@@ -45,7 +53,7 @@ pub(crate) async fn list_members(
 )]
 pub(crate) async fn suspend_member(
     administration: Administration,
-    which: PathParameter<(String, String)>,
+    which: PathParameter<WhichMember>,
     JsonBody(Suspension { reason }): JsonBody<Suspension>,
 ) -> Result<StatusCode, Failure> {
     change(administration, which, MemberChange::Suspend(&reason)).await
@@ -57,10 +65,7 @@ pub(crate) async fn suspend_member(
     path = "/v1/organizations/{organization}/members/{user}/resume",
     operation_id = "resume_member",
     tag = "organizations",
-    params(
-        ("organization" = String, Path, description = "The id or the name."),
-        ("user" = String, Path, description = "The id or the e-mail address.")
-    ),
+    params(WhichMember),
     responses(
         (status = 204, description = "They have their roles back."),
         (status = 404, description = "There is no such suspended member.")
@@ -68,7 +73,7 @@ pub(crate) async fn suspend_member(
 )]
 pub(crate) async fn resume_member(
     administration: Administration,
-    which: PathParameter<(String, String)>,
+    which: PathParameter<WhichMember>,
 ) -> Result<StatusCode, Failure> {
     change(administration, which, MemberChange::Resume).await
 }
@@ -79,10 +84,7 @@ pub(crate) async fn resume_member(
     path = "/v1/organizations/{organization}/members/{user}",
     operation_id = "remove_member",
     tag = "organizations",
-    params(
-        ("organization" = String, Path, description = "The id or the name."),
-        ("user" = String, Path, description = "The id or the e-mail address.")
-    ),
+    params(WhichMember),
     responses(
         (status = 204, description = "They belong to it no longer."),
         (status = 404, description = "There is no such member.")
@@ -90,14 +92,14 @@ pub(crate) async fn resume_member(
 )]
 pub(crate) async fn remove_member(
     administration: Administration,
-    which: PathParameter<(String, String)>,
+    which: PathParameter<WhichMember>,
 ) -> Result<StatusCode, Failure> {
     change(administration, which, MemberChange::Remove).await
 }
 
 async fn change(
     Administration { accounts, visit }: Administration,
-    PathParameter((organization, user)): PathParameter<(String, String)>,
+    PathParameter(WhichMember { organization, user }): PathParameter<WhichMember>,
     change: MemberChange<'_>,
 ) -> Result<StatusCode, Failure> {
     accounts.change_member(&organization, &PersonId(user), change, &Authority::Operator, &visit).await?;

@@ -10,7 +10,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::keys::{Overlap, Suspension, exposed};
+use super::{
+    keys::{Overlap, Suspension, exposed},
+    organizations::NewName,
+};
 use crate::{
     Timestamp,
     administration::{Administration, KnownAccounts},
@@ -278,6 +281,28 @@ pub(crate) async fn set_service_permissions(
 ) -> Result<Json<Service>, Failure> {
     let set = accounts.set_service_permissions(&service, &permissions, Accounts::OPERATOR, &visit).await?;
     Ok(Json(set.into()))
+}
+
+/// Gives a service another name.
+#[utoipa::path(
+    post,
+    path = "/v1/services/{service}/name",
+    operation_id = "rename_service",
+    tag = "services",
+    params(("service" = String, Path, description = "Its client id.")),
+    request_body = NewName,
+    responses(
+        (status = 200, description = "It.", body = Service),
+        (status = 404, description = "None."),
+        (status = 409, description = "The name is taken, or there are no accounts.")
+    )
+)]
+pub(crate) async fn rename_service(
+    Administration { accounts, visit }: Administration,
+    PathParameter(service): PathParameter<String>,
+    JsonBody(NewName { name }): JsonBody<NewName>,
+) -> Result<Json<Service>, Failure> {
+    Ok(Json(accounts.rename_service(&service, &name, Accounts::OPERATOR, &visit).await?.into()))
 }
 
 /// Lets a service prove itself with public keys or a certificate, too.

@@ -22,7 +22,7 @@ use super::{
     form::{Form, Parameters},
     refusal::OAuthRefusal,
 };
-use crate::failure::Failure;
+use crate::{accounts::visitor::Connection, failure::Failure};
 
 /// Sends a person who has logged in back to the client with a code (RFC 6749, section 4.1; PKCE with `S256` is needed).
 #[utoipa::path(
@@ -54,11 +54,12 @@ use crate::failure::Failure;
 pub(crate) async fn authorize(
     State(server): State<Arc<AuthorizationServer>>,
     uri: Uri,
+    connection: Connection,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let request = read(uri.query().unwrap_or_default()).map_err(OAuthRefusal::for_a_person)?;
     let session = server.accounts().presented(&headers).ok();
-    let decided = server.authorize(&request, session.as_ref()).await;
+    let decided = server.authorize(&request, session.as_ref(), &connection.visit).await;
     let authorization = decided.map_err(|error| OAuthRefusal::from(error).for_a_person())?;
     see_other(authorization.location)
 }

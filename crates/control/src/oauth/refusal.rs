@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::failure::{Failure, FailureCode};
 
 /// Carries the nonce that the next proof must hold (RFC 9449, section 8).
-const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+pub(super) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Why something was not granted (RFC 6749, section 5.2).
 #[derive(Debug, Serialize, ToSchema)]

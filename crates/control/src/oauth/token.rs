@@ -1,12 +1,13 @@
-//! `POST /token`: tokens for a code or for a refresh token.
+//! `POST /token`: tokens for whatever a client brings; `POST /refresh` and `POST /service`: the same for one grant each, so that
+//! each can have a limit of its own.
 
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use bartizan_identity::authorization_server::{
-    AuthorizationServer, Grant, OAuthError, Proofs, TokenRequest, TokenResponse,
+    AuthorizationServer, Grant, OAuthError, Proofs, TokenEndpoint, TokenRequest, TokenResponse,
 };
-use http::{HeaderMap, request::Parts};
+use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use super::{
     form::{ClientForm, Parameters},
     refusal::OAuthRefusal,
 };
-use crate::{accounts::visitor::Connection, failure::Failure};
+use crate::accounts::visitor::Connection;
 
 /// Tokens for a client (RFC 6749, section 5.1).
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,6 +77,47 @@ pub(crate) struct TokenForm {
     resource: Option<Vec<String>>,
 }
 
+/// The same for a refresh token alone.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read as a form, described here")]
+pub(crate) struct RefreshForm {
+    /// `refresh_token`, where it is said at all.
+    grant_type: Option<String>,
+    /// The client, where it does not say so by HTTP Basic.
+    client_id: Option<String>,
+    /// Its secret, where it has one and does not say so by HTTP Basic.
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+    /// The refresh token.
+    #[schema(format = Password)]
+    refresh_token: String,
+    /// A part of what was granted.
+    scope: Option<String>,
+    /// A part of the resources that were granted (RFC 8707).
+    resource: Option<Vec<String>>,
+}
+
+/// The same for a client or a service that asks for itself.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read as a form, described here")]
+pub(crate) struct ServiceForm {
+    /// `client_credentials`, where it is said at all.
+    grant_type: Option<String>,
+    /// The client or the service, where it does not say so by HTTP Basic.
+    client_id: Option<String>,
+    /// Its secret, where it has one and does not say so by HTTP Basic.
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with `client_assertion`.
+    client_assertion_type: Option<String>,
+    /// What a service has signed in the place of a secret (RFC 7523).
+    client_assertion: Option<String>,
+    /// A part of what it may do.
+    scope: Option<String>,
+    /// What the token is for (RFC 8707).
+    resource: Option<Vec<String>>,
+}
+
 /// Issues tokens. A header `DPoP` binds them to its key (RFC 9449).
 #[utoipa::path(
     post,
@@ -94,18 +136,91 @@ pub(crate) async fn issue_tokens(
     State(server): State<Arc<AuthorizationServer>>,
     connection: Connection,
     headers: HeaderMap,
+    sent: ClientForm,
+) -> Result<Json<IssuedTokens>, OAuthRefusal> {
+    issue(&server, TokenEndpoint::Token, &connection, &headers, sent).await
+}
+
+/// Issues the next tokens for a refresh token, as `/token` does with `grant_type=refresh_token`.
+#[utoipa::path(
+    post,
+    path = "/refresh",
+    operation_id = "refresh_tokens",
+    request_body(content = RefreshForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The tokens.", body = IssuedTokens),
+        (status = 400, description = "They are not granted.", body = OAuthRefusal),
+        (status = 401, description = "The client is unknown, or its secret is wrong.", body = OAuthRefusal),
+        (status = 413, description = "The body is larger than 16 KiB."),
+        (status = 503, description = "The store does not answer.")
+    )
+)]
+pub(crate) async fn refresh_tokens(
+    State(server): State<Arc<AuthorizationServer>>,
+    connection: Connection,
+    headers: HeaderMap,
+    sent: ClientForm,
+) -> Result<Json<IssuedTokens>, OAuthRefusal> {
+    issue(&server, TokenEndpoint::Refresh, &connection, &headers, sent).await
+}
+
+/// Issues a token to a client or a service for itself, as `/token` does with `grant_type=client_credentials`.
+#[utoipa::path(
+    post,
+    path = "/service",
+    operation_id = "issue_service_token",
+    request_body(content = ServiceForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token.", body = IssuedTokens),
+        (status = 400, description = "It is not granted.", body = OAuthRefusal),
+        (status = 401, description = "The client is unknown, or its proof is wrong.", body = OAuthRefusal),
+        (status = 413, description = "The body is larger than 16 KiB."),
+        (status = 503, description = "The store does not answer.")
+    )
+)]
+pub(crate) async fn issue_service_token(
+    State(server): State<Arc<AuthorizationServer>>,
+    connection: Connection,
+    headers: HeaderMap,
+    sent: ClientForm,
+) -> Result<Json<IssuedTokens>, OAuthRefusal> {
+    issue(&server, TokenEndpoint::Service, &connection, &headers, sent).await
+}
+
+async fn issue(
+    server: &AuthorizationServer,
+    endpoint: TokenEndpoint,
+    connection: &Connection,
+    headers: &HeaderMap,
     ClientForm { client, form }: ClientForm,
 ) -> Result<Json<IssuedTokens>, OAuthRefusal> {
-    let grant = grant(&form)?;
+    let grant = grant(endpoint, &form)?;
     let request = TokenRequest { client, grant, resources: form.all("resource") };
-    let proofs = Proofs { headers: &headers, certificate: connection.client.certificate.as_deref() };
+    let certificate = connection.client.certificate.as_deref();
+    let proofs = Proofs { endpoint, headers, certificate };
     let answer = server.token(&request, &proofs, &connection.visit).await?;
     Ok(Json(answer.into()))
 }
 
-fn grant(form: &Parameters) -> Result<Grant, OAuthRefusal> {
+/// Which grant is asked for. An endpoint for one alone needs not be told.
+fn grant_type(endpoint: TokenEndpoint, form: &Parameters) -> Result<&str, OAuthRefusal> {
+    let only = match endpoint {
+        TokenEndpoint::Token => return form.required("grant_type"),
+        TokenEndpoint::Refresh => "refresh_token",
+        TokenEndpoint::Service => "client_credentials",
+    };
+    match form.optional("grant_type")? {
+        Some(other) if other != only => Err(OAuthRefusal::of(
+            OAuthError::UnsupportedGrantType,
+            "this endpoint is for another grant: the token endpoint knows them all",
+        )),
+        _ => Ok(only),
+    }
+}
+
+fn grant(endpoint: TokenEndpoint, form: &Parameters) -> Result<Grant, OAuthRefusal> {
     let secret = |name| form.required(name).map(SecretString::from);
-    match form.required("grant_type")? {
+    match grant_type(endpoint, form)? {
         "authorization_code" => Ok(Grant::AuthorizationCode {
             code: secret("code")?,
             redirect_uri: form.required("redirect_uri")?.to_owned(),
@@ -149,13 +264,5 @@ impl From<TokenResponse> for IssuedTokens {
             id_token: response.id_token.map(shown),
             issued_token_type: response.is_exchanged.then_some(ACCESS_TOKEN),
         }
-    }
-}
-
-impl<S: Sync> axum::extract::FromRequestParts<S> for Connection {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Self::of(parts)
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bartizan_pipeline::{BodyFailure, Held, HeldBytes, HoldBody, NoRoom, Reservation};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{BodyError, Pace, Paced, RequestBody};
+use super::{BodyError, Pace, Paced, RequestBody, gathered::Gathered};
 
 /// A body that the road may hold and the gateway then forwards.
 #[derive(Debug)]
@@ -61,11 +61,12 @@ impl HoldBody for ClientBody<'_> {
         if self.rest.is_none() || self.held().len() > limit {
             return Ok(extent(self.held().len(), limit));
         }
-        let mut held = Gathered::default();
-        let mut reservation = self.room.reserve();
+        // One byte more tells that a body is longer than the limit.
+        let most = self.declared_length().and_then(|length| usize::try_from(length).ok());
+        let most = most.unwrap_or(usize::MAX).min(limit.saturating_add(1));
+        let mut held = Gathered::new(most, self.room.reserve());
         if let Some(front) = self.front.take() {
-            reservation.grow(front.len()).map_err(|NoRoom| BodyFailure::NoRoom)?;
-            held.push(front);
+            held.push(front).map_err(|NoRoom| BodyFailure::NoRoom)?;
         }
         while let Some(rest) = &mut self.rest {
             match rest.frame().await {
@@ -73,8 +74,7 @@ impl HoldBody for ClientBody<'_> {
                 Some(Ok(frame)) => {
                     // Trailers of a held body end here: nothing after the body has been inspected.
                     if let Ok(data) = frame.into_data() {
-                        reservation.grow(data.len()).map_err(|NoRoom| BodyFailure::NoRoom)?;
-                        held.push(data);
+                        held.push(data).map_err(|NoRoom| BodyFailure::NoRoom)?;
                     }
                     if held.length() > limit {
                         break;
@@ -85,7 +85,7 @@ impl HoldBody for ClientBody<'_> {
             }
         }
         let length = held.length();
-        self.front = held.into_bytes().map(|bytes| reservation.keep(bytes));
+        self.front = held.into_bytes();
         Ok(extent(length, limit))
     }
 
@@ -100,50 +100,4 @@ impl HoldBody for ClientBody<'_> {
 
 fn extent(length: usize, limit: usize) -> Held {
     if length > limit { Held::Front(length) } else { Held::Whole(length) }
-}
-
-/// Bytes in one piece; the usual single chunk is kept without a copy.
-#[derive(Debug, Default)]
-pub(super) enum Gathered {
-    #[default]
-    Nothing,
-    One(Bytes),
-    Many(BytesMut),
-}
-
-impl Gathered {
-    pub(super) fn push(&mut self, data: Bytes) {
-        if data.is_empty() {
-            return;
-        }
-        *self = match std::mem::take(self) {
-            Self::Nothing => Self::One(data),
-            Self::One(first) => {
-                let mut all = BytesMut::with_capacity((first.len() + data.len()) * 2);
-                all.extend_from_slice(&first);
-                all.extend_from_slice(&data);
-                Self::Many(all)
-            }
-            Self::Many(mut all) => {
-                all.extend_from_slice(&data);
-                Self::Many(all)
-            }
-        };
-    }
-
-    pub(super) fn length(&self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::One(data) => data.len(),
-            Self::Many(all) => all.len(),
-        }
-    }
-
-    pub(super) fn into_bytes(self) -> Option<Bytes> {
-        match self {
-            Self::Nothing => None,
-            Self::One(data) => Some(data),
-            Self::Many(all) => Some(all.freeze()),
-        }
-    }
 }

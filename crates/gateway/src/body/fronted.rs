@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{BodyError, ResponseBody, Room, client_body::Gathered};
+use super::{BodyError, ResponseBody, Room, gathered::Gathered};
 
 /// What is held of a response, and what is still to come.
 #[derive(Debug)]
@@ -45,23 +45,21 @@ impl Fronted {
     }
 
     async fn read(mut body: ResponseBody, limit: usize, room: Room<'_>) -> Result<Self, HoldError> {
-        let (mut held, mut reservation) = (Gathered::default(), room.reserve());
+        let mut held = Gathered::new(limit, room.reserve());
         let (mut trailers, mut is_whole) = (None, false);
         while held.length() < limit && !is_whole {
             match body.frame().await.transpose()? {
                 None => is_whole = true,
                 Some(frame) => match frame.into_data() {
                     Ok(data) => {
-                        reservation.grow(data.len()).map_err(|NoRoom| HoldError::NoRoom)?;
-                        held.push(data);
+                        held.push(data).map_err(|NoRoom| HoldError::NoRoom)?;
                     }
                     // Nothing follows them.
                     Err(frame) => (trailers, is_whole) = (frame.into_trailers().ok(), true),
                 },
             }
         }
-        let front = held.into_bytes().map(|bytes| reservation.keep(bytes));
-        Ok(Self { front, trailers, rest: (!is_whole).then(|| Box::new(body)) })
+        Ok(Self { front: held.into_bytes(), trailers, rest: (!is_whole).then(|| Box::new(body)) })
     }
 
     /// What is held.

@@ -31,6 +31,9 @@ pub(crate) struct ConnectionFacts {
     pub(crate) peer: SocketAddr,
     /// On whose behalf: what the PROXY header says, else the peer.
     pub(crate) client: SocketAddr,
+    /// Whether `client`, where it is a trusted proxy, is believed about whom it forwards for. A PROXY header that names
+    /// nobody leaves the proxy as the client, but what follows may be anybody's bytes that it has not looked at.
+    pub(crate) may_forward: bool,
     /// This end of the connection.
     pub(crate) local: SocketAddr,
     /// The address of `client` as a header value, made once for all requests.
@@ -47,16 +50,18 @@ impl ConnectionFacts {
     /// Of a connection that has not spoken TLS yet.
     pub(super) fn new(
         peer: SocketAddr,
-        client: SocketAddr,
+        announced: Announced,
         local: SocketAddr,
         listener: ListenerKind,
         wire: Arc<WireState>,
     ) -> Self {
+        let client = announced.client(peer);
+        let may_forward = announced != Announced::Nobody;
         let address = client.ip().to_canonical().to_string();
         // INVARIANT: digits, letters, dots and colons are always a header value.
         let client_address =
             HeaderValue::try_from(address).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { peer, client, local, client_address, listener, tls: None, wire }
+        Self { peer, client, may_forward, local, client_address, listener, tls: None, wire }
     }
 
     /// Says that the connection stands, for who debugs.
@@ -71,6 +76,27 @@ impl ConnectionFacts {
             alpn = tls.and_then(|tls| tls.alpn.as_deref()),
             "connection established"
         );
+    }
+}
+
+/// Whom the PROXY header names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    /// There is none.
+    NotAsked,
+    /// Nobody: the proxy speaks for itself (`LOCAL`), or for somebody it does not know (`UNKNOWN`, `UNSPEC`).
+    Nobody,
+    /// The client.
+    Client(SocketAddr),
+}
+
+impl Announced {
+    /// On whose behalf `peer` has opened the connection.
+    pub(super) fn client(self, peer: SocketAddr) -> SocketAddr {
+        match self {
+            Self::Client(client) => client,
+            Self::NotAsked | Self::Nobody => peer,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bartizan_pipeline::{Code, Exchange, Judged, Outcome, Reason, Refusal, Stage};
 use http::Response;
+use http_body::Body;
 
 use super::Forwarder;
 use crate::body::{Fronted, HoldError, ResponseBody, Room};
@@ -24,15 +25,19 @@ impl Forwarder<'_> {
         let account = exchange.inspection.take().map(|mut inspection| {
             inspection.finish();
             let account = inspection.account();
-            let reason = match inspection.take_unseen() {
-                Some(reason) => format!("body not looked at ({reason})").into(),
-                None if inspection.objects_to_response() => {
-                    format!("would refuse: {}", account.summary_of(Judged::RefusedResponse)).into()
-                }
-                None if account.outbound_score.is_some_and(|score| score > 0) => {
-                    account.summary_of(Judged::RefusedResponse).into()
-                }
-                None => Reason::from("the rules have nothing against the response"),
+            let unseen = inspection.take_unseen();
+            let found: Reason = if inspection.objects_to_response() {
+                format!("would refuse: {}", account.summary_of(Judged::RefusedResponse)).into()
+            } else if account.outbound_score.is_some_and(|score| score > 0) {
+                account.summary_of(Judged::RefusedResponse).into()
+            } else if unseen.is_some() {
+                "the rules have nothing against the head".into()
+            } else {
+                "the rules have nothing against the response".into()
+            };
+            let reason = match unseen {
+                Some(why) => format!("body not looked at ({why}): {found}").into(),
+                None => found,
             };
             (account, reason)
         });
@@ -55,8 +60,14 @@ impl Forwarder<'_> {
     ) -> Result<Response<ResponseBody>, Refusal> {
         let Some(inspection) = &mut exchange.inspection else { return Ok(response) };
         inspection.response_head(response.status(), response.headers())?;
-        let Some(limit) = inspection.wants_response_body(response.headers()) else {
-            return inspection.response_body(&[]).map(|()| response);
+        let limit = match inspection.wants_response_body(response.headers()) {
+            Ok(limit) => limit,
+            Err(why) => {
+                if !response.body().is_end_stream() {
+                    inspection.leave_unseen(why);
+                }
+                return inspection.response_body(&[]).map(|()| response);
+            }
         };
         let timeouts = exchange.route.as_ref().map(|route| route.config.timeouts.response);
         let (head, body) = response.into_parts();

@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::{
     AccountError, audit,
     background::Background,
-    narrowed_roles::{end_tokens, narrowed},
+    narrowed_roles::{NarrowedRoles, narrowed},
     protection::Protection,
     refusals::RefusalBudget,
     seal::FactorKeys,
@@ -69,6 +69,8 @@ pub struct Accounts {
     pub(crate) factor_keys: FactorKeys,
     pub(crate) background: Background,
     pub(crate) refusals: RefusalBudget,
+    pub(crate) pauses: RefusalBudget,
+    narrowed: NarrowedRoles,
     settings: ArcSwap<Settings>,
 }
 
@@ -127,6 +129,8 @@ impl Accounts {
             factor_keys: FactorKeys::open(&store, &settings.second_factor).await?,
             background: Background::new(),
             refusals: RefusalBudget::default(),
+            pauses: RefusalBudget::default(),
+            narrowed: NarrowedRoles::default(),
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,
         });
@@ -146,9 +150,7 @@ impl Accounts {
         self.mail.store(mail);
         let narrowed = narrowed(&self.settings.load().roles, &settings.roles);
         self.settings.store(Arc::new(settings));
-        if !narrowed.is_empty() {
-            self.background.run("role.narrow", end_tokens(self.store.clone(), narrowed));
-        }
+        self.narrowed.add(narrowed);
         Ok(())
     }
 
@@ -238,13 +240,14 @@ impl Accounts {
         asked.await.unwrap_or_else(late).map(|_| ())
     }
 
-    /// Takes over what other gateways have changed.
+    /// Takes over what other gateways have changed, and ends what a changed configuration no longer grants.
     async fn follow(&self) -> Result<(), StoreError> {
         let began = Instant::now();
         let late = |_| Err(StoreError::Busy { store: self.store.label().to_owned() });
         let told = timeout(PATIENCE, self.live.changes().follow(&self.store)).await.unwrap_or_else(late)?;
         self.follow_recoveries(&told.subjects).await?;
-        self.live.keys().follow(began, &told).await
+        self.live.keys().follow(began, &told).await?;
+        self.narrowed.end_tokens(&self.store).await
     }
 
     async fn note_uses(&self) {

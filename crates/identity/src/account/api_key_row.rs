@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::SystemTime};
 
+use bartizan_config::{Rate, RateError};
 use bartizan_model::{Grant, OrganizationId, UserId};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use ipnet::IpNet;
@@ -26,6 +27,8 @@ pub struct NewApiKey {
     pub permissions: Vec<String>,
     /// The addresses and prefixes it may be used from; empty: from everywhere.
     pub addresses: Vec<String>,
+    /// How often it may be used, as configurations write rates; `None`: as often as its route allows.
+    pub rate: Option<String>,
     /// When it ends.
     pub expires: Option<SystemTime>,
 }
@@ -81,6 +84,8 @@ pub struct ApiKey {
     pub permissions: Vec<Grant>,
     /// From where it may be used; empty: from everywhere.
     pub addresses: Vec<String>,
+    /// How often it may be used; `None`: as often as its route allows.
+    pub rate: Option<Rate>,
     /// Since when it is known.
     pub created: SystemTime,
     /// When it ends.
@@ -118,7 +123,7 @@ macro_rules! listed {
     ($which:literal) => {
         concat!(
             "SELECT k.id, k.name, k.hint, k.user_id, k.service_id, k.organization_id, k.permissions, k.addresses, \
-             k.created_at, k.expires_at, k.suspended_at, k.suspended_because, k.revoked_at, k.last_used_at, \
+             k.rate, k.created_at, k.expires_at, k.suspended_at, k.suspended_because, k.revoked_at, k.last_used_at, \
              k.use_count, (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.key_id = k.id \
              AND s.expires_at > $1) AS overlap_until FROM api_keys k WHERE ",
             $which
@@ -147,6 +152,7 @@ impl ApiKey {
             organization: row.optional_text("organization_id")?,
             permissions: grants(&row.text("permissions")?)?.into_vec(),
             addresses: row.text("addresses")?.split_whitespace().map(Into::into).collect(),
+            rate: stored_rate(&row.text("rate")?)?,
             created: moment::moment(row.integer("created_at")?),
             expires: at("expires_at")?,
             overlap: at("overlap_until")?,
@@ -168,6 +174,7 @@ impl ApiKey {
             "organization": self.organization,
             "permissions": written(&self.permissions),
             "addresses": self.addresses.join(" "),
+            "rate": self.rate.map(|rate| rate.to_string()),
             "expires": self.expires.map(moment::milliseconds),
             "overlap": self.overlap.map(moment::milliseconds),
             "suspended": self.suspended.is_some().then_some(self.suspended_because.as_str()),
@@ -200,6 +207,21 @@ pub(crate) fn hint(token: &OpaqueToken) -> String {
     let text = token.secret().expose_secret();
     let shown = text.rfind('_').map_or(0, |end| end + 5);
     format!("{}…", text.get(..shown).unwrap_or_default())
+}
+
+/// The rate of a key as it is given, if any, in the form in which it is kept.
+pub(crate) fn written_rate(text: Option<&str>) -> Result<String, AccountError> {
+    let Some(text) = text else { return Ok(String::new()) };
+    let refuse = |why: String| AccountError::Invalid(why);
+    let rate: Rate = text.parse().map_err(|error: RateError| refuse(error.to_string()))?;
+    rate.token_bucket().map_err(|error| refuse(format!("`{rate}`: {error}")))?;
+    Ok(rate.to_string())
+}
+
+/// The rate of a key as it is kept.
+pub(crate) fn stored_rate(text: &str) -> Result<Option<Rate>, StoreError> {
+    let rate = (!text.is_empty()).then(|| text.parse()).transpose();
+    rate.map_err(|_| StoreError::Nonsense { what: "the rate of an API key" })
 }
 
 pub(crate) fn parse_addresses(texts: &[String]) -> Result<String, AccountError> {

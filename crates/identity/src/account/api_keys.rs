@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     AccountError, Accounts, ApiKey, KeyFilter, KeyHolder, KeyOwner, NewApiKey, Visit,
-    api_key_row::{LIST, hint, missing, one, parse_addresses, read_one},
+    api_key_row::{LIST, hint, missing, one, parse_addresses, read_one, written_rate},
     login::done,
     machine_words::{check_reason, parse_grants},
     people::check_name,
@@ -34,11 +34,12 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(ApiKey, SecretString), AccountError> {
         const CREATE: &str = "INSERT INTO api_keys (id, name, hint, user_id, service_id, organization_id, \
-            permissions, addresses, created_at, created_by, expires_at, suspended_because, use_count) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', 0)";
+            permissions, addresses, created_at, created_by, expires_at, rate, suspended_because, use_count) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', 0)";
         let name = check_name(&new.name)?;
         let permissions = parse_grants(&new.permissions)?;
         let addresses = parse_addresses(&new.addresses)?;
+        let rate = written_rate(new.rate.as_deref())?;
         let now = moment::now();
         let expires = new.expires.map(moment::milliseconds);
         if expires.is_some_and(|expires| expires <= now) {
@@ -62,7 +63,8 @@ impl Accounts {
             .text(addresses)
             .integer(now)
             .text(actor)
-            .optional_integer(expires);
+            .optional_integer(expires)
+            .text(rate);
         transaction.execute(create).await?;
         self.add_secret(&mut transaction, &id, &token).await?;
         let made = read_one(&mut transaction, &id, None).await?;
@@ -172,6 +174,25 @@ impl Accounts {
         let after = read_one(&mut transaction, id, holder).await?;
         let action = if reason.is_some() { "api_key.suspend" } else { "api_key.resume" };
         self.changed_key(transaction, (action, Some(&before), Some(&after)), actor, visit).await?;
+        Ok(after)
+    }
+
+    /// Says how often a key may be used, as configurations write rates; `None`: as often as its route allows.
+    pub async fn set_api_key_rate(
+        &self,
+        id: &str,
+        holder: Option<KeyHolder<'_>>,
+        rate: Option<&str>,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<ApiKey, AccountError> {
+        const SET: &str = "UPDATE api_keys SET rate = $2 WHERE id = $1";
+        let rate = written_rate(rate)?;
+        let (mut transaction, before) = self.begin_change(id, holder).await?;
+        transaction.execute(Statement::new(SET).text(id).text(rate)).await?;
+        let after = read_one(&mut transaction, id, holder).await?;
+        let change = ("api_key.set_rate", Some(&before), Some(&after));
+        self.changed_key(transaction, change, actor, visit).await?;
         Ok(after)
     }
 

@@ -188,7 +188,18 @@ impl Accounts {
         details: Value,
         visit: &Visit,
     ) -> Result<(), AccountError> {
-        Ok(done(action, Self::OPERATOR, subject, visit, details).write_alone(&self.store).await?)
+        self.record_alone(action, (Self::OPERATOR, subject), details, visit).await
+    }
+
+    /// An entry of what changes nothing in the store.
+    pub(crate) async fn record_alone(
+        &self,
+        action: &'static str,
+        (actor, subject): (&str, &str),
+        details: Value,
+        visit: &Visit,
+    ) -> Result<(), AccountError> {
+        Ok(done(action, actor, subject, visit, details).write_alone(&self.store).await?)
     }
 
     /// An entry of what somebody who manages an organisation was refused there. What went wrong otherwise is none.

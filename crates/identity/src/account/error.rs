@@ -51,6 +51,9 @@ pub enum AccountError {
     /// Somebody or something has this name already.
     #[error("{0} is taken")]
     Taken(String),
+    /// Something else depends on it.
+    #[error("{0}: remove them first, or say that they are to go, too")]
+    InUse(String),
     /// Nobody and nothing has this name.
     #[error("there is no {0}")]
     Missing(String),

@@ -134,8 +134,17 @@ impl Accounts {
             .take(100)
             .collect();
         let name = if name.trim().is_empty() { email.as_str().to_owned() } else { name };
-        let organization = match &provider.settings().organization {
-            Some(organization) => Some(self.organization(organization).await?),
+        let settings = provider.settings();
+        let organization = match proven.organization.as_ref().or(settings.organization.as_ref()) {
+            Some(named) => match self.organization(named).await {
+                // One that is not here yet is made by nobody's token.
+                Err(AccountError::Missing(_)) if proven.organization.is_some() => {
+                    let reason = RefusalReason::Unknown;
+                    self.refused_because(reason, "login.external", email.as_str(), visit).await?;
+                    return Err(AccountError::Unknown(settings.name.to_string()));
+                }
+                found => Some(found?),
+            },
             None => None,
         };
         let roles = if organization.is_some() { Vec::new() } else { vec!["user".to_owned()] };

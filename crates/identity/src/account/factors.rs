@@ -18,6 +18,7 @@ use super::{
     login::{done, end_all},
     people::check_name,
     protection::Recovery,
+    withdrawn_methods::withdraw_methods,
 };
 use crate::{
     attempts::Factor,
@@ -235,11 +236,12 @@ impl Accounts {
             (SELECT 1 FROM second_factors f WHERE f.user_id = $1 AND f.confirmed_at IS NOT NULL)";
         let session = self.fresh(token, visit).await?;
         let user = session.user.as_str();
-        let mut transaction = self.store.begin().await?;
+        let mut transaction = self.store.everywhere().begin().await?;
         let row = transaction.row(Statement::new(REMOVE).text(id).text(user)).await?;
         let row = row.ok_or_else(|| AccountError::Missing("factor of yours with this id".into()))?;
         transaction.execute(Statement::new(PAPER).text(user)).await?;
         check_password_alone(&mut transaction, user).await?;
+        withdraw_methods(&mut transaction, user).await?;
         SessionChanges::tell_and_revoke(&mut transaction, user).await?;
         let details = json!({ "factor": id, "kind": row.text("kind")? });
         done("factor.remove", user, user, visit, details).write(&mut transaction).await?;
@@ -313,9 +315,7 @@ impl Accounts {
         let session = self.current_session(token).await?;
         let is_late = session.proven.elapsed().is_ok_and(|age| age > FRESH);
         let is_weak = session.has_second_factor && !session.methods.are_several();
-        let client = visit.client.as_bytes();
-        let is_elsewhere = visit.address.is_some_and(|address| session.home.is_elsewhere(address, client));
-        if is_late || is_weak || is_elsewhere || session.home.has_moved() {
+        if is_late || is_weak || session.home.is_left(visit) {
             return Err(AccountError::StepUp);
         }
         Ok(session)

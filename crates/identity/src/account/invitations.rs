@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bartizan_config::SignUp;
 use bartizan_model::OrganizationId;
+use bartizan_policy::beyond;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use secrecy::SecretString;
 use serde_json::json;
@@ -13,12 +14,19 @@ use super::{
     authority::check_may,
     letters,
     login::done,
+    organizations::forget_ended,
     people::{NewAccount, bind_role, check_name},
 };
-use crate::session::{
-    SessionToken,
-    changes::SessionChanges,
-    moment::{self, span},
+use crate::{
+    api_key::{
+        owners,
+        record::{Owner, OwnerId},
+    },
+    session::{
+        SessionToken,
+        changes::SessionChanges,
+        moment::{self, span},
+    },
 };
 
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
@@ -47,6 +55,8 @@ struct Invited {
     email: EmailAddress,
     organization: String,
     role: String,
+    /// The id of a person, or [`Accounts::OPERATOR`].
+    by: String,
 }
 
 impl Accounts {
@@ -180,6 +190,7 @@ impl Accounts {
         }
         let mut transaction = self.store.within(&invited.organization).begin().await?;
         take(&mut transaction, &token).await?;
+        transaction.execute(forget_ended(user, &invited.organization, &invited.role)).await?;
         let bind = bind_role(user, &invited.organization, &invited.role);
         transaction.execute(bind).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken("the role that you are invited to".into()),
@@ -215,7 +226,7 @@ impl Accounts {
         let mailer = self.mailer()?;
         let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
         self.check_role(role)?;
-        if !self.protection.admits_message(email.as_str()) {
+        if !self.protection.admits_message(email.as_str()).await {
             return Err(AccountError::TooManyMessages);
         }
         let (token, now) = (LinkToken::generate()?, moment::now());
@@ -247,16 +258,33 @@ impl Accounts {
     }
 
     async fn invited(&self, token: &LinkToken) -> Result<Invited, AccountError> {
-        const READ: &str = "SELECT email, organization_id, role FROM invitations \
+        const READ: &str = "SELECT email, organization_id, role, invited_by FROM invitations \
             WHERE token_hash = $1 AND expires_at > $2";
         let read = Statement::new(READ).text(token.stored()).integer(moment::now());
         let row = self.store.everywhere().row(read).await?.ok_or(AccountError::Link)?;
         let nonsense = |_| StoreError::Nonsense { what: "an e-mail address" };
-        Ok(Invited {
+        let invited = Invited {
             email: row.text("email")?.parse().map_err(nonsense)?,
             organization: row.text("organization_id")?,
             role: row.text("role")?,
-        })
+            by: row.text("invited_by")?,
+        };
+        if self.may_still_invite(&invited).await? { Ok(invited) } else { Err(AccountError::Link) }
+    }
+
+    /// Whether whoever made an invitation could make it now: it is worth no more than they are.
+    async fn may_still_invite(&self, invited: &Invited) -> Result<bool, StoreError> {
+        if invited.by == Self::OPERATOR {
+            return Ok(true);
+        }
+        let maker = owners::read(&self.store, &OwnerId::Person(invited.by.as_str().into())).await?;
+        let place = Some(invited.organization.as_str());
+        let is_there = |maker: &Owner| !maker.is_barred && maker.belongs(place, SystemTime::now());
+        let Some(maker) = maker.filter(is_there) else { return Ok(false) };
+        let held = self.held_by(&maker, place).grants;
+        let given = self.configured_role(&invited.role);
+        let may_invite = INVITE.parse().is_ok_and(|invite| held.iter().any(|grant| grant.covers(&invite)));
+        Ok(may_invite && given.is_some_and(|given| beyond(&given, &held).is_none()))
     }
 }
 

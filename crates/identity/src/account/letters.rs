@@ -59,6 +59,12 @@ pub(crate) fn confirm_email(mailer: &Mailer, to: &EmailAddress, token: &LinkToke
     letter(to, "Confirm your new e-mail address", text)
 }
 
+pub(crate) fn email_to_change(to: &EmailAddress) -> Letter {
+    let text = "Somebody who is logged in wants your account to be known by another address, to which we have sent a \
+                link. If it was not you, choose another password at once: that ends the link, and every session.\n";
+    letter(to, "Your e-mail address is about to change", text.into())
+}
+
 pub(crate) fn email_changed(to: &EmailAddress) -> Letter {
     let text = "Your account is no longer known by this address: somebody who was logged in changed it. If it was not \
                 you, tell those who run this service at once.\n";

@@ -142,6 +142,12 @@ impl Link {
         transaction.execute(Statement::new(FORGET).text(user).text(purpose.name())).await.map(|_| ())
     }
 
+    /// No link of a person is good any longer, whatever it was for.
+    pub(crate) async fn forget_all(transaction: &mut Transaction, user: &str) -> Result<(), StoreError> {
+        const FORGET: &str = "DELETE FROM one_time_links WHERE user_id = $1";
+        transaction.execute(Statement::new(FORGET).text(user)).await.map(|_| ())
+    }
+
     /// Uses this link up, and every other one for this purpose with it: in one statement, so that of two requests with
     /// different ones only one gets through.
     pub(crate) async fn take_all(

@@ -1,4 +1,4 @@
-//! Login, logout, sign-up, and the choice of another password.
+//! Login and logout, and what begins and ends sessions.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use super::{
     AccountError, Accounts, EmailAddress, LoggedIn, Methods, PersonId, Visit,
     audit::{Entry, Outcome},
     factor_check::ShownFactor,
-    letters,
+    link::Link,
     login_ticket::forget_tickets,
     refusal::RefusalReason,
     secret::Admitted,
@@ -137,6 +137,10 @@ impl Accounts {
             }
             Err(error) => {
                 self.protection.withdrawn(ticket);
+                // Whoever hears it knows that the password is right.
+                if matches!(error, AccountError::Missing(_)) {
+                    self.refused_because(RefusalReason::Organization, "login", audited, visit).await?;
+                }
                 Err(error)
             }
         }
@@ -204,41 +208,6 @@ impl Accounts {
         transaction.commit().await?;
         self.note(&[id]);
         Ok(())
-    }
-
-    /// Chooses another password and ends every session of the person; the answer is a new one.
-    pub async fn change_password(
-        &self,
-        token: &SessionToken,
-        current: &SecretString,
-        new: &SecretString,
-        visit: &Visit,
-    ) -> Result<NewSession, AccountError> {
-        let session = self.prove_password(token, current, "password.change", visit).await?;
-        let organizations = self.organization_names(&session.user).await?;
-        let context = [session.email.as_str(), &session.name].into_iter();
-        let context: Vec<&str> = context.chain(organizations.iter().map(String::as_str)).collect();
-        let factors = self.factors_beside(&session.user).await?;
-        let admitted = self.secrets.admit_with(factors, new, &context).await?;
-        let user = session.user.as_str();
-        let mut transaction = self.store.everywhere().begin().await?;
-        let mut ended = replace_password(&mut transaction, user, &admitted).await?;
-        let organization = session.organization.as_ref().map(OrganizationId::as_str);
-        let (begun, surplus) = self
-            .begin_session(
-                &mut transaction,
-                (&session.user, &session.email),
-                session.methods,
-                organization,
-                visit,
-            )
-            .await?;
-        ended.extend(surplus);
-        done("password.change", user, user, visit, Value::Null).write(&mut transaction).await?;
-        transaction.commit().await?;
-        self.note(&ended);
-        self.tell(letters::password_changed(&session.email));
-        Ok(begun)
     }
 
     pub(crate) async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, StoreError> {
@@ -352,11 +321,13 @@ pub(crate) async fn replace_password(
     end_all(transaction, user).await
 }
 
-/// Ends every session of a person. Returns what is to be noted.
+/// Ends every session of a person, and what was begun in one: whoever had got hold of it is to leave nothing behind. Returns
+/// what is to be noted.
 pub(crate) async fn end_all(transaction: &mut Transaction, user: &str) -> Result<Vec<String>, StoreError> {
     transaction.execute(Statement::new("DELETE FROM sessions WHERE user_id = $1").text(user)).await?;
     family::end_of_person(transaction, user).await?;
     forget_tickets(transaction, user).await?;
+    Link::forget_all(transaction, user).await?;
     SessionChanges::tell_and_revoke(transaction, user).await?;
     Ok(vec![user.to_owned()])
 }

@@ -36,6 +36,13 @@ impl Methods {
         Self(self.0 | other.0)
     }
 
+    /// What is left of them where these are the second factors that are still there. Knowing the password, and another
+    /// provider's word, take none.
+    pub(crate) const fn backed_by(self, factors: Self) -> Self {
+        let verified = if factors.has(Self::PASSKEY) { Self::VERIFIED_PASSKEY } else { factors };
+        Self(self.0 & factors.and(verified).and(Self::PASSWORD).and(Self::PROVIDER).0)
+    }
+
     const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -102,6 +109,19 @@ mod tests {
         for methods in alone {
             assert!(!methods.are_several(), "{methods:?}");
         }
+    }
+
+    #[test]
+    fn what_a_factor_has_proven_goes_with_it() {
+        let all = Methods::VERIFIED_PASSKEY.and(Methods::PASSWORD).and(Methods::SMS);
+        assert_eq!(all.backed_by(Methods::default()), Methods::PASSWORD);
+        assert_eq!(all.backed_by(Methods::SMS), Methods::PASSWORD.and(Methods::SMS));
+        assert_eq!(
+            all.backed_by(Methods::PASSKEY),
+            Methods::PASSWORD.and(Methods::VERIFIED_PASSKEY),
+            "verified as it was"
+        );
+        assert_eq!(Methods::PASSKEY.backed_by(Methods::PASSKEY), Methods::PASSKEY);
     }
 
     #[test]

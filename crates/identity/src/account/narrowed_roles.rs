@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use bartizan_model::Grant;
 use bartizan_policy::{BuiltInRole, RoleTable, beyond};
-use bartizan_store::{Statement, Store};
+use bartizan_store::{Statement, Store, StoreError};
+use parking_lot::Mutex;
 use serde_json::json;
 
-use super::{AccountError, Accounts, Visit, login::done};
+use super::{Accounts, Visit, login::done};
 use crate::session::changes::SessionChanges;
 
 /// Which roles grant less than before.
@@ -28,20 +29,61 @@ pub(super) fn granted(roles: &RoleTable, name: &str) -> Vec<Grant> {
     BuiltInRole::named(name).map(BuiltInRole::grants).unwrap_or_default()
 }
 
-/// Ends the access tokens of everybody who has one of these roles.
-pub(super) async fn end_tokens(store: Store, roles: Vec<String>) -> Result<(), AccountError> {
+/// Those whose holders may still have tokens that grant more: until the store has taken it.
+#[derive(Debug, Default)]
+pub(super) struct NarrowedRoles(Mutex<BTreeSet<String>>);
+
+impl NarrowedRoles {
+    pub(super) fn add(&self, roles: Vec<String>) {
+        self.0.lock().extend(roles);
+    }
+
+    /// Ends the access tokens of everybody who has one of these roles. What fails is there the next time.
+    pub(super) async fn end_tokens(&self, store: &Store) -> Result<(), StoreError> {
+        // Taken out first: a role that is narrowed again meanwhile counts again.
+        let mut roles = std::mem::take(&mut *self.0.lock());
+        while let Some(role) = roles.pop_first() {
+            if let Err(error) = end_tokens(store, &role).await {
+                roles.insert(role);
+                self.0.lock().append(&mut roles);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn end_tokens(store: &Store, role: &str) -> Result<(), StoreError> {
     const HOLDERS: &str = "SELECT user_id AS holder FROM role_bindings WHERE role = $1 \
         UNION SELECT service_id AS holder FROM service_roles WHERE role = $1";
-    for role in roles {
-        let mut transaction = store.everywhere().begin().await?;
-        let rows = transaction.rows(Statement::new(HOLDERS).text(role.as_str())).await?;
-        for row in &rows {
-            SessionChanges::tell_and_revoke(&mut transaction, &row.text("holder")?).await?;
-        }
-        let visit = Visit::default();
-        let entry = done("role.narrow", Accounts::OPERATOR, &role, &visit, json!({ "holders": rows.len() }));
-        entry.write(&mut transaction).await?;
-        transaction.commit().await?;
+    let mut transaction = store.everywhere().begin().await?;
+    let rows = transaction.rows(Statement::new(HOLDERS).text(role)).await?;
+    for row in &rows {
+        SessionChanges::tell_and_revoke(&mut transaction, &row.text("holder")?).await?;
     }
-    Ok(())
+    let visit = Visit::default();
+    let entry = done("role.narrow", Accounts::OPERATOR, role, &visit, json!({ "holders": rows.len() }));
+    entry.write(&mut transaction).await?;
+    transaction.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use bartizan_config::StoreLocation;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_store_does_not_take_is_there_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await.unwrap();
+        let roles = NarrowedRoles::default();
+        roles.add(vec!["auditor".into(), "editor".into()]);
+        store.execute(Statement::new("ALTER TABLE service_roles RENAME TO away")).await.unwrap();
+        roles.end_tokens(&store).await.unwrap_err();
+        assert_eq!(roles.0.lock().len(), 2);
+        store.execute(Statement::new("ALTER TABLE away RENAME TO service_roles")).await.unwrap();
+        roles.end_tokens(&store).await.unwrap();
+        assert!(roles.0.lock().is_empty());
+    }
 }

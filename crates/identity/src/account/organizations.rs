@@ -51,12 +51,7 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<Organization, AccountError> {
         const CREATE: &str = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
-        let name = check_name(name)?;
-        if uuid::Uuid::try_parse(name).is_ok() {
-            return Err(AccountError::Name(
-                "a name that looks like an id stands for two organisations: take another",
-            ));
-        }
+        let name = check_organization_name(name)?;
         let (id, now) = (OrganizationId::generate(), moment::now());
         let mut transaction = self.store.within(id.as_str()).begin().await?;
         let create = Statement::new(CREATE).text(id.as_str()).text(name).integer(now);
@@ -188,8 +183,19 @@ impl Accounts {
     }
 }
 
+/// A name that cannot be taken for an id.
+pub(crate) fn check_organization_name(name: &str) -> Result<&str, AccountError> {
+    let name = check_name(name)?;
+    if uuid::Uuid::try_parse(name).is_ok() {
+        return Err(AccountError::Name(
+            "a name that looks like an id stands for two organisations: take another",
+        ));
+    }
+    Ok(name)
+}
+
 /// A role that has ended is not in the way of the same role.
-fn forget_ended(user: &str, organization: &str, role: &str) -> Statement {
+pub(super) fn forget_ended(user: &str, organization: &str, role: &str) -> Statement {
     const FORGET: &str = "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3 \
         AND expires_at <= $4";
     Statement::new(FORGET).text(user).text(organization).text(role).integer(moment::now())

@@ -19,6 +19,8 @@ pub struct NewOwnKey {
     pub permissions: Vec<String>,
     /// The addresses and prefixes it may be used from; empty: from everywhere.
     pub addresses: Vec<String>,
+    /// How often it may be used, as configurations write rates; `None`: as often as its route allows.
+    pub rate: Option<String>,
     /// When it ends.
     pub expires: Option<SystemTime>,
 }
@@ -42,9 +44,9 @@ impl Accounts {
             return Err(AccountError::TooManyKeys(MOST));
         }
         let organization = session.organization.map(|organization| organization.to_string());
-        let NewOwnKey { name, permissions, addresses, expires } = new;
+        let NewOwnKey { name, permissions, addresses, rate, expires } = new;
         let owner = KeyOwner::Person(who, organization);
-        let new = NewApiKey { name, owner, permissions, addresses, expires };
+        let new = NewApiKey { name, owner, permissions, addresses, rate, expires };
         self.create_api_key(new, session.user.as_str(), visit).await
     }
 }

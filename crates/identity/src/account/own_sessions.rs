@@ -44,6 +44,8 @@ pub struct CurrentSession {
     pub has_second_factor: bool,
     /// By when its person must have one; `None`: nobody asks for it, or it is there.
     pub second_factor_due: Option<SystemTime>,
+    /// Whether a role asks for the second factor of its person, who has not shown it.
+    pub must_step_up: bool,
     /// Where its person was proven last.
     pub home: Arc<Home>,
     /// What its person may do, and how long.
@@ -107,14 +109,18 @@ impl Accounts {
             methods: live.methods,
             has_second_factor: live.has_second_factor,
             second_factor_due: live.second_factor_due,
+            must_step_up: live.must_step_up,
         })
     }
 
-    /// The same, if its person has the second factor that is asked for, or time to enrol one.
+    /// The same, if its person has shown the second factor that a role asks for, or has time to enrol one.
     pub(crate) async fn full_session(&self, token: &SessionToken) -> Result<CurrentSession, AccountError> {
         let session = self.current_session(token).await?;
         if session.second_factor_due.is_some_and(|due| due <= SystemTime::now()) {
             return Err(AccountError::MustEnrol);
+        }
+        if session.must_step_up {
+            return Err(AccountError::StepUp);
         }
         Ok(session)
     }
@@ -207,7 +213,10 @@ impl Accounts {
 }
 
 /// Ends the sessions that are found. Returns what is to be noted.
-async fn end_each(transaction: &mut Transaction, found: Statement) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn end_each(
+    transaction: &mut Transaction,
+    found: Statement,
+) -> Result<Vec<String>, StoreError> {
     let rows = transaction.rows(found).await?;
     let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
     for id in &ids {

@@ -20,7 +20,7 @@ use super::{
 impl Accounts {
     /// Sends a message to whoever has forgotten their password: three an hour. The answer, and the work that is done for
     /// it, are the same whether there is an account with this address or not.
-    pub fn forgot_password(
+    pub async fn forgot_password(
         &self,
         email: &str,
         device: Option<&SecretString>,
@@ -28,7 +28,7 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let mailer = self.mailer()?;
         let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
-        if self.protection.admits_reset(email.as_str(), device, visit) {
+        if self.protection.admits_reset(email.as_str(), device, visit).await {
             let (store, visit) = (self.store.clone(), visit.clone());
             self.background
                 .run("password.forgotten", async move { prepare(&store, &mailer, &email, &visit).await });

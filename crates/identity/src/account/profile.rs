@@ -62,8 +62,8 @@ impl Accounts {
         self.profile(token).await
     }
 
-    /// Sends a message to another address, which becomes the person's once its link is used. Whether somebody else has
-    /// that address already is not told.
+    /// Sends a message to another address, which becomes the person's once its link is used, and tells the one they have.
+    /// Whether somebody else has that address already is not told.
     pub async fn change_email(
         &self,
         token: &SessionToken,
@@ -78,9 +78,11 @@ impl Accounts {
             self.fresh(token, visit).await?;
         }
         let session = self.prove_password(token, password, "user.change_email", visit).await?;
-        if !self.protection.admits_message(email.as_str()) {
+        if !self.protection.admits_message(email.as_str()).await {
             return Ok(());
         }
+        // Now, because later their account may be somebody else's.
+        self.tell(letters::email_to_change(&session.email));
         let store = self.store.clone();
         self.background.run("user.change_email", async move {
             const KNOWN: &str = "SELECT id FROM users WHERE email = $1";
@@ -99,7 +101,7 @@ impl Accounts {
 
     /// Knows a person by the address that the message went to, and tells the old one.
     pub async fn confirm_email(&self, token: &SecretString, visit: &Visit) -> Result<(), AccountError> {
-        const BEFORE: &str = "SELECT email FROM users WHERE id = $1";
+        const BEFORE: &str = "SELECT email FROM users WHERE id = $1 AND disabled_at IS NULL";
         const CHANGE: &str = "UPDATE users SET email = $2 WHERE id = $1";
         const FORGET: &str = "DELETE FROM one_time_codes WHERE user_id = $1";
         let token = LinkToken::presented(token)?;

@@ -1,7 +1,8 @@
 //! Slows guessing down: five failures, then a pause, apart for strangers and for devices that the account knows.
 //!
 //! Each gateway counts for itself. Those that share a store ([`crate::Together`]) count together besides: five attempts at
-//! all of them, then a pause that does not grow.
+//! all of them, then a pause that does not grow. So they do with messages, and with accounts that one network or one password
+//! is tried on.
 
 mod all_gateways;
 
@@ -47,7 +48,8 @@ pub(crate) struct Protection {
     store: Store,
     background: Background,
     rules: ArcSwap<LoginProtection>,
-    all: AllGateways,
+    resets: ArcSwap<ResetRate>,
+    all: Arc<AllGateways>,
 }
 
 /// An attempt under way, and for whom.
@@ -57,12 +59,13 @@ pub(crate) struct Trying {
     here: Ticket,
     account: String,
     everywhere: CountedEverywhere,
+    suspect: Option<Duration>,
 }
 
 impl Trying {
     /// For how long attempts such as this one look like credential stuffing, if they do.
     pub(crate) fn suspect(&self) -> Option<Duration> {
-        self.here.suspect()
+        self.suspect
     }
 }
 
@@ -81,7 +84,8 @@ impl Protection {
             store: store.clone(),
             background: Background::new(),
             rules: ArcSwap::from_pointee(protection(settings)),
-            all: AllGateways::new(&key),
+            resets: ArcSwap::from_pointee(resets(settings)),
+            all: Arc::new(AllGateways::new(&key)),
         })
     }
 
@@ -91,10 +95,10 @@ impl Protection {
         self.guard.reconfigure(&rules);
         self.rules.store(Arc::new(rules));
         self.messages.reconfigure(resets(settings));
+        self.resets.store(Arc::new(resets(settings)));
     }
 
-    /// From now on attempts are counted by all gateways together as well. What messages and credential stuffing need stays
-    /// with each.
+    /// From now on attempts, messages and signs of credential stuffing are counted by all gateways together as well.
     pub(crate) fn count_with(&self, together: Arc<dyn Together>) {
         self.all.count_with(together);
     }
@@ -140,7 +144,10 @@ impl Protection {
         };
         match self.guard.begin(&attempt, Instant::now()) {
             Admission::Admitted(here) => match self.all.begin(&attempt, **self.rules.load()).await {
-                Ok(everywhere) => Ok(Trying { here, account, everywhere }),
+                Ok(everywhere) => {
+                    let suspect = here.suspect().max(self.all.suspect(&everywhere).await);
+                    Ok(Trying { here, account, everywhere, suspect })
+                }
                 Err(wait) => {
                     self.guard.withdrawn(here);
                     Err(AccountError::Paused(wait))
@@ -151,37 +158,46 @@ impl Protection {
     }
 
     /// Whether to send a message to this address: three an hour, whether it is known or not.
-    pub(crate) fn admits_message(&self, recipient: &str) -> bool {
-        self.messages.admits_message(&counted(recipient), Instant::now())
+    pub(crate) async fn admits_message(&self, recipient: &str) -> bool {
+        let recipient = counted(recipient);
+        self.messages.admits_message(&recipient, Instant::now())
+            && self.all.admits_message(**self.resets.load(), &recipient).await
     }
 
     /// Whether to send a link for another password.
-    pub(crate) fn admits_reset(&self, address: &str, device: Option<&SecretString>, visit: &Visit) -> bool {
+    pub(crate) async fn admits_reset(
+        &self,
+        address: &str,
+        device: Option<&SecretString>,
+        visit: &Visit,
+    ) -> bool {
         let account = counted(address);
         let device = device.and_then(|device| self.known(&account, device));
         let origin = device.map_or(Origin::Stranger, Origin::Known);
         let from = visit.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         self.messages.admits(&account, origin, from, Instant::now())
+            && self.all.admits_reset(**self.resets.load(), &account, origin, from).await
     }
 
     /// What was shown is wrong. What begins with it is written down after the answer.
-    pub(crate) fn failed(&self, Trying { here, account, .. }: Trying, visit: &Visit) {
-        for signal in self.guard.failed(here, Instant::now()) {
-            let Event { action, details, is_of_account } = Event::of(&signal);
-            tracing::warn!(?signal, client = visit.address(), request_id = visit.request_id, "{action}");
-            // What is no address may be a password that was typed in the wrong place.
-            let subject = account.parse::<EmailAddress>().ok().filter(|_| is_of_account);
-            let (store, visit) = (self.store.clone(), visit.clone());
-            self.background.run(action, async move {
-                let subject = subject.as_ref().map_or("", EmailAddress::as_str);
-                let entry =
-                    Entry { action, outcome: Outcome::Done, actor: "", subject, visit: &visit, details };
-                Ok(entry.write_alone(&store).await?)
-            });
+    pub(crate) fn failed(&self, Trying { here, account, everywhere, .. }: Trying, visit: &Visit) {
+        let (pauses, stuffing): (Vec<_>, Vec<_>) = (self.guard.failed(here, Instant::now()).into_iter())
+            .partition(|signal| matches!(signal, Signal::Paused { .. }));
+        if pauses.is_empty() && stuffing.is_empty() && !everywhere.is_counted() {
+            return;
         }
+        let (all, rules, store) = (Arc::clone(&self.all), **self.rules.load(), self.store.clone());
+        let visit = visit.clone();
+        self.background.run("login.failure", async move {
+            let stuffing = all.failed(&everywhere, rules, stuffing).await;
+            for signal in pauses.into_iter().chain(stuffing) {
+                tell(&signal, &account, &store, &visit).await?;
+            }
+            Ok(())
+        });
     }
 
-    pub(crate) fn succeeded(&self, Trying { here, account, everywhere }: Trying) {
+    pub(crate) fn succeeded(&self, Trying { here, account, everywhere, .. }: Trying) {
         self.guard.succeeded(here);
         self.all.succeeded(&account, everywhere);
     }
@@ -215,6 +231,16 @@ impl Protection {
     fn known(&self, account: &str, device: &SecretString) -> Option<DeviceId> {
         self.devices.verify(account, device.expose_secret(), SystemTime::now())
     }
+}
+
+/// Says in log and trail what has begun.
+async fn tell(signal: &Signal, account: &str, store: &Store, visit: &Visit) -> Result<(), StoreError> {
+    let Event { action, details, is_of_account } = Event::of(signal);
+    tracing::warn!(?signal, client = visit.address(), request_id = visit.request_id, "{action}");
+    // What is no address may be a password that was typed in the wrong place.
+    let subject = account.parse::<EmailAddress>().ok().filter(|_| is_of_account);
+    let subject = subject.as_ref().map_or("", EmailAddress::as_str);
+    Entry { action, outcome: Outcome::Done, actor: "", subject, visit, details }.write_alone(store).await
 }
 
 /// The end of a person's pauses, as other gateways are told.

@@ -1,5 +1,7 @@
 //! Why an attempt was refused: for the audit trail alone, whoever tried learns none of it.
 
+use std::time::Instant;
+
 use bartizan_store::{Statement, StoreError};
 use serde_json::json;
 
@@ -25,6 +27,8 @@ pub(crate) enum RefusalReason {
     Paused,
     /// It was right, and looks like credential stuffing.
     Suspect,
+    /// It was right, for an organisation that is none of theirs.
+    Organization,
 }
 
 impl RefusalReason {
@@ -36,6 +40,7 @@ impl RefusalReason {
             Self::Disabled => "disabled",
             Self::Paused => "paused",
             Self::Suspect => "suspect",
+            Self::Organization => "organization",
         }
     }
 }
@@ -54,7 +59,7 @@ impl Accounts {
         self.refused_because(RefusalReason::Wrong, action, subject, visit).await
     }
 
-    /// The same for another reason than that it was wrong.
+    /// The same for another reason than that it was wrong. Of attempts in a pause so many a minute are written down.
     pub(crate) async fn refused_because(
         &self,
         reason: RefusalReason,
@@ -63,7 +68,14 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), StoreError> {
         let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
-        let details = json!({ "reason": reason.name() });
+        let mut details = json!({ "reason": reason.name() });
+        if reason == RefusalReason::Paused {
+            // It costs nobody a hash, so only the limits of the road would bound how fast they come.
+            let Some(left_out) = self.pauses.take(Instant::now()) else { return Ok(()) };
+            if left_out > 0 {
+                details["left_out_before"] = left_out.into();
+            }
+        }
         let entry = Entry { action, outcome: Outcome::Refused, actor: "", subject: &subject, visit, details };
         entry.write_alone(&self.store).await
     }

@@ -1,7 +1,7 @@
 //! How many refusals of callers nobody knows the audit trail takes.
 //!
-//! Whoever asks `/auth/token` with made-up clients writes a row each time, without an account and as fast as limits let
-//! them. So there are so many entries a minute, and the next one that is written says how many were left out.
+//! Whoever asks `/auth/token` with made-up clients, or tries to log in during a pause, writes a row each time, without an
+//! account and as fast as limits let them. So there are so many entries a minute, and the next one that is written says how many were left out.
 
 use std::time::{Duration, Instant};
 

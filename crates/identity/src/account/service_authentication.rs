@@ -96,6 +96,19 @@ impl Accounts {
         proof: ServiceProof<'_>,
         visit: &Visit,
     ) -> Result<ServiceStanding, AccountError> {
+        let standing = self.recognize_service(client_id, proof, visit).await?;
+        let entry = done("service.authenticate", client_id, client_id, visit, Value::Null);
+        entry.write_alone(&self.store).await?;
+        Ok(standing)
+    }
+
+    /// The same for those who ask as often as they are asked: only a proof that is wrong leaves an entry in the trail.
+    pub(crate) async fn recognize_service(
+        &self,
+        client_id: &str,
+        proof: ServiceProof<'_>,
+        visit: &Visit,
+    ) -> Result<ServiceStanding, AccountError> {
         let proven = match proof {
             ServiceProof::Secret(secret) => self.check_secret(client_id, secret).await?,
             ServiceProof::Assertion { assertion, audiences } => {
@@ -105,20 +118,23 @@ impl Accounts {
         };
         let standing = if proven { self.service_standing(client_id).await? } else { None };
         if let Some(standing) = standing {
-            let entry = done("service.authenticate", client_id, client_id, visit, Value::Null);
-            entry.write_alone(&self.store).await?;
             return Ok(standing);
         }
-        self.refuse_service(client_id, visit).await?;
+        self.refuse_client("service.authenticate", client_id, visit).await?;
         Err(AccountError::WrongCredentials)
     }
 
     /// In the audit trail, as long as there are not too many of them.
-    async fn refuse_service(&self, client_id: &str, visit: &Visit) -> Result<(), StoreError> {
+    pub(crate) async fn refuse_client(
+        &self,
+        action: &'static str,
+        client_id: &str,
+        visit: &Visit,
+    ) -> Result<(), StoreError> {
         let Some(left_out) = self.refusals.take(Instant::now()) else { return Ok(()) };
         let subject: String = client_id.chars().take(64).collect();
         let details = if left_out == 0 { Value::Null } else { json!({ "left_out_before": left_out }) };
-        let (action, outcome, actor) = ("service.authenticate", Outcome::Refused, "");
+        let (outcome, actor) = (Outcome::Refused, "");
         let entry = Entry { action, outcome, actor, subject: &subject, visit, details };
         entry.write_alone(&self.store).await
     }

@@ -149,6 +149,29 @@ impl Accounts {
         self.change_service(id, "service.set_permissions", set, actor, visit).await
     }
 
+    /// Gives a service another name, which no other of its organisation has.
+    pub async fn rename_service(
+        &self,
+        id: &str,
+        name: &str,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Service, AccountError> {
+        const RENAME: &str = "UPDATE services SET name = $2 WHERE id = $1";
+        let name = check_name(name)?;
+        let renamed = self.change_service(
+            id,
+            "service.rename",
+            Statement::new(RENAME).text(id).text(name),
+            actor,
+            visit,
+        );
+        renamed.await.map_err(|error| match error {
+            AccountError::Store(StoreError::Duplicate) => AccountError::Taken(format!("`{name}`")),
+            other => other,
+        })
+    }
+
     /// Forgets a service, with its credentials, roles and API keys.
     pub async fn delete_service(
         &self,

@@ -46,7 +46,7 @@ impl Accounts {
         let name = check_name(&new.name)?.to_owned();
         let password = new.password.unwrap_or_default();
         let hash = self.secrets.admit(&password, &[email.as_str(), &name]).await?;
-        if !self.protection.admits_message(email.as_str()) {
+        if !self.protection.admits_message(email.as_str()).await {
             return Ok(());
         }
         let store = self.store.clone();

@@ -47,7 +47,8 @@ impl Accounts {
             StepUp::Password(_) if session.has_second_factor => return Err(AccountError::StepUp),
             StepUp::Password(password) => {
                 self.prove_password(token, password, StepUp::ACTION, visit).await?;
-                (session.methods.and(Methods::PASSWORD), "password")
+                // Whatever else was shown once, nothing of it is there any more.
+                (Methods::PASSWORD, "password")
             }
         };
         let user = session.user.as_str();

@@ -74,9 +74,11 @@ impl Accounts {
         let to = SentTo::Telephone(user, &telephone.factor);
         let Some(code) = self.issue_code(to).await? else { return Ok(()) };
         let bounds = [format!("sms of {email}"), format!("sms to {}", telephone.number.as_str())];
-        if !bounds.iter().all(|bound| self.protection.admits_message(bound)) {
-            self.forget_code(to).await?;
-            return Err(AccountError::TooManyMessages);
+        for bound in &bounds {
+            if !self.protection.admits_message(bound).await {
+                self.forget_code(to).await?;
+                return Err(AccountError::TooManyMessages);
+            }
         }
         let issuer = self.second_factor_settings().issuer;
         let text = format!("{} is your code for {issuer}. It is good for 10 minutes.", code.expose_secret());

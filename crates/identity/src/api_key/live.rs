@@ -37,8 +37,8 @@ const KEY: &str = "key:";
 macro_rules! keys {
     ($which:literal) => {
         concat!(
-            "SELECT k.id, k.user_id, k.service_id, k.organization_id, k.permissions, k.addresses, k.expires_at, \
-             k.suspended_at, s.hash, s.expires_at AS secret_expires_at \
+            "SELECT k.id, k.user_id, k.service_id, k.organization_id, k.permissions, k.addresses, k.rate, \
+             k.expires_at, k.suspended_at, s.hash, s.expires_at AS secret_expires_at \
              FROM api_keys k JOIN api_key_secrets s ON s.key_id = k.id WHERE k.revoked_at IS NULL AND ",
             $which
         )
@@ -158,6 +158,11 @@ impl LiveKeys {
         if self.index.has_owner(owner) {
             self.make_up_for(self.in_time(self.read_owner(owner)).await);
         }
+    }
+
+    /// Reads everything again, after a change of many keys here.
+    pub(crate) async fn reread_all(&self) {
+        self.make_up_for(self.read_all().await);
     }
 
     /// The change has happened, so it is no failure of the change: everything is read again soon.

@@ -10,12 +10,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bartizan_model::{Grant, OrganizationId};
+use bartizan_model::{Grant, OrganizationId, Quota};
 use bartizan_policy::RoleTable;
 use bartizan_store::{Row, StoreError};
 use ipnet::IpNet;
 
 use crate::{
+    account::stored_rate,
     holder::{self, Binding, Held, grants},
     session::moment::moment,
 };
@@ -28,6 +29,8 @@ pub(crate) struct LiveKey {
     pub(crate) scope: Box<[Grant]>,
     /// Empty: from everywhere.
     addresses: Box<[IpNet]>,
+    /// How often it may be used; `None`: as often as its route allows.
+    pub(crate) quota: Option<Quota>,
     /// The end of the key, or of this secret.
     pub(crate) expires: Option<SystemTime>,
     pub(crate) is_suspended: bool,
@@ -59,6 +62,11 @@ pub(crate) struct Owner {
 }
 
 impl LiveKey {
+    /// The organisation that it acts for, as the store has it.
+    pub(crate) fn organization(&self) -> Option<&str> {
+        self.organization.as_ref().map(OrganizationId::as_str)
+    }
+
     /// Whether it may be used from there. Where a client comes from is always known to the gateway.
     pub(crate) fn admits(&self, address: Option<IpAddr>) -> bool {
         if self.addresses.is_empty() {
@@ -76,6 +84,7 @@ impl LiveKey {
             organization: row.optional_text("organization_id")?.map(|id| id.as_str().into()),
             scope: grants(&row.text("permissions")?)?,
             addresses: prefixes(&row.text("addresses")?)?,
+            quota: quota(&row.text("rate")?)?,
             expires: ends.into_iter().flatten().min().map(moment),
             is_suspended: row.optional_integer("suspended_at")?.is_some(),
             owner,
@@ -118,6 +127,11 @@ impl Owner {
         held.grants.extend(self.own.iter().cloned());
         held
     }
+}
+
+fn quota(text: &str) -> Result<Option<Quota>, StoreError> {
+    let quota = stored_rate(text)?.map(|rate| rate.token_bucket()).transpose();
+    quota.map_err(|_| StoreError::Nonsense { what: "the rate of an API key" })
 }
 
 fn prefixes(text: &str) -> Result<Box<[IpNet]>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
-use bartizan_model::{CallerType, Name, OrganizationId, Principal, PrincipalKind, Zone};
+use bartizan_model::{CallerType, Name, Principal, PrincipalKind, Zone};
 use bartizan_policy::Rights;
 use quick_cache::{UnitWeighter, sync::Cache};
 
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     AuthenticationError, Identified, InvalidReason,
     identified::{Entitlements, Standing},
+    lease::Basis,
 };
 
 /// How many keys' permissions are remembered, and for how many there is room from the start.
@@ -29,6 +30,13 @@ pub(crate) struct StoredKeys {
     live: Option<Arc<LiveKeys>>,
     entitlements: Arc<Entitlements>,
     known: Cache<KeyDigest, Arc<Known>>,
+}
+
+/// One of the secrets of a key in the store, for what goes on after a request.
+#[derive(Debug, Clone)]
+pub(crate) struct KeySecret {
+    live: Arc<LiveKeys>,
+    digest: KeyDigest,
 }
 
 /// What a key may do as long as neither it nor its owner changes.
@@ -64,15 +72,19 @@ impl StoredKeys {
         let Some(key) = live.find(&digest) else { return Ok(None) };
         let owner = key.owner.load_full();
         let invalid = |reason| AuthenticationError::Invalid { provider: self.provider.clone(), reason };
-        check(&key, &owner, address, now).map_err(invalid)?;
-        let identified = self.identified(digest, &key, owner, now).map_err(invalid)?;
+        check(&key, &owner, now).map_err(invalid)?;
+        if !key.admits(address) {
+            return Err(invalid(InvalidReason::KeyAddress));
+        }
+        let secret = KeySecret { live: Arc::clone(live), digest };
+        let identified = self.identified(secret, &key, owner, now).map_err(invalid)?;
         live.uses().note(&key, now);
         Ok(Some(identified))
     }
 
     fn identified(
         &self,
-        digest: KeyDigest,
+        secret: KeySecret,
         key: &Arc<LiveKey>,
         owner: Arc<Owner>,
         now: SystemTime,
@@ -82,16 +94,19 @@ impl StoredKeys {
                 && Arc::ptr_eq(&known.owner, &owner)
                 && known.identified.expires.is_none_or(|expires| now < expires)
         };
-        if let Some(known) = self.known.get(&digest)
+        if let Some(known) = self.known.get(&secret.digest)
             && is_current(&known)
         {
             return Ok(Arc::clone(&known.identified));
         }
         // Whoever is known above belongs to it: that ends with a binding, as does what is known.
-        if !owner.belongs(key.organization.as_ref().map(OrganizationId::as_str), now) {
+        if !owner.belongs(key.organization(), now) {
             return Err(InvalidReason::KeyOwner);
         }
-        let identified = Arc::new(self.identify(key, &owner, now));
+        let digest = secret.digest;
+        let mut identified = self.identify(key, &owner, now);
+        identified.proof.basis = Basis::Key(secret);
+        let identified = Arc::new(identified);
         let known = Known { key: Arc::clone(key), owner, identified: Arc::clone(&identified) };
         self.known.insert(digest, Arc::new(known));
         Ok(identified)
@@ -105,22 +120,28 @@ impl StoredKeys {
             provider: self.provider.clone(),
             multi_factor: false,
         };
-        let organization = key.organization.as_ref().map(OrganizationId::as_str);
-        let held = owner.held(organization, &self.entitlements.roles, now);
+        let held = owner.held(key.organization(), &self.entitlements.roles, now);
         let rights = Rights { scope: &key.scope, owner: &held.grants, delegation: None };
         let standing = Standing { caller_type: CallerType::ApiKey, zone: self.zone };
         let expires = [key.expires, held.until].into_iter().flatten().min();
         // Roles are not passed on: policies that let a role do something would give a key more than its scope.
-        self.entitlements.identify_exactly(principal, standing, &rights.effective(), [], expires)
+        let identified =
+            self.entitlements.identify_exactly(principal, standing, &rights.effective(), [], expires);
+        Identified { quota: key.quota, ..identified }
     }
 }
 
-fn check(
-    key: &LiveKey,
-    owner: &Owner,
-    address: Option<IpAddr>,
-    now: SystemTime,
-) -> Result<(), InvalidReason> {
+impl KeySecret {
+    /// Whether it still lets somebody in, as far as it is known at this moment.
+    pub(crate) fn counts(&self, now: SystemTime) -> bool {
+        self.live.find(&self.digest).is_some_and(|key| {
+            let owner = key.owner.load();
+            check(&key, &owner, now).is_ok() && owner.belongs(key.organization(), now)
+        })
+    }
+}
+
+fn check(key: &LiveKey, owner: &Owner, now: SystemTime) -> Result<(), InvalidReason> {
     if key.expires.is_some_and(|expires| expires <= now) {
         return Err(InvalidReason::KeyExpired);
     }
@@ -129,9 +150,6 @@ fn check(
     }
     if owner.is_barred {
         return Err(InvalidReason::KeyOwner);
-    }
-    if !key.admits(address) {
-        return Err(InvalidReason::KeyAddress);
     }
     Ok(())
 }

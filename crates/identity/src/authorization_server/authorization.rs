@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     MULTI_FACTOR_CLASSES, OpaqueToken, SessionToken, TokenHash,
-    account::AccountError,
+    account::{AccountError, Visit},
     session::{
         live::{LiveSession, Unavailable},
         moment::{milliseconds, now, span},
@@ -90,6 +90,7 @@ impl AuthorizationServer {
         &self,
         request: &AuthorizationRequest,
         session: Option<&SessionToken>,
+        visit: &Visit,
     ) -> Result<Authorization, TokenError> {
         let tokens = self.settings();
         let client = client::known(&tokens, &request.client).ok_or_else(|| {
@@ -99,7 +100,7 @@ impl AuthorizationServer {
             let why = "`redirect_uri` is none of those that are registered for this client";
             return Err(TokenError::refused(OAuthError::InvalidRequest, why));
         }
-        match self.decide(&tokens, client, request, session).await {
+        match self.decide((&tokens, client), request, session, visit).await {
             Ok(location) => Ok(Authorization { location }),
             Err(TokenError::Refused(error, description)) => {
                 let answer = [("error", error.as_str()), ("error_description", &*description)];
@@ -111,10 +112,10 @@ impl AuthorizationServer {
 
     async fn decide(
         &self,
-        tokens: &Tokens,
-        client: &TokenClient,
+        (tokens, client): (&Tokens, &TokenClient),
         request: &AuthorizationRequest,
         session: Option<&SessionToken>,
+        visit: &Visit,
     ) -> Result<String, TokenError> {
         check(client, request)?;
         let scope = Scope::parse(&request.scope)?.for_client(&client.scopes)?;
@@ -129,13 +130,20 @@ impl AuthorizationServer {
         let key = &self.own.nonce_key;
         let demanded = login_demand::read(key, request, now());
         let session = session.filter(|session| is_fresh(session, request, demanded));
-        let is_enough = |session: &LiveSession| session.methods.are_several() || !asks_for_several(request);
+        if session.as_ref().is_some_and(LiveSession::must_enrol) {
+            let why = "a role of the person asks for a second factor, and the time to enrol one is over";
+            return Err(TokenError::refused(OAuthError::UnmetAuthenticationRequirements, why));
+        }
+        let is_enough = |session: &LiveSession| is_enough(session, request, visit);
         let session = match session {
             Some(session) if is_enough(&session) => session,
             // They have just come from the login, and this is all that they could show.
             Some(session) if demanded.is_some_and(|at| milliseconds(session.proven) >= at) => {
                 let error = OAuthError::UnmetAuthenticationRequirements;
-                return Err(TokenError::refused(error, "the person has shown no second factor"));
+                return Err(TokenError::refused(
+                    error,
+                    "the person has shown no second factor, or not from where they are",
+                ));
             }
             _ => return log_in(tokens, request, &login_demand::make(key, request, now())),
         };
@@ -238,6 +246,15 @@ fn is_fresh(session: &LiveSession, request: &AuthorizationRequest, demanded: Opt
     let age = now().saturating_sub(proven);
     let is_recent = |most: u64| most > 0 && age <= span(Duration::from_secs(most));
     !has_prompt(request, "login") && request.max_age.is_none_or(is_recent)
+}
+
+/// Whether the person has shown what the client and their roles ask for, and that they are where they are.
+fn is_enough(session: &LiveSession, request: &AuthorizationRequest, visit: &Visit) -> bool {
+    let is_several = session.methods.are_several();
+    // A session that has moved does not count where several factors are asked for. Its tokens would: nobody sees where
+    // they are at home.
+    let is_at_home = !is_several || !session.home().is_left(visit);
+    (is_several || !asks_for_several(request)) && !session.must_step_up && is_at_home
 }
 
 /// Whether the client wants several factors shown (RFC 9470, section 4).

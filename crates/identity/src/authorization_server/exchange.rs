@@ -17,15 +17,16 @@ use super::{
     scope::Scope,
     token_request::part_of,
 };
-use crate::{confirmation::Confirmation, token::json::Object};
+use crate::{account::Visit, confirmation::Confirmation, token::json::Object};
 
 impl AuthorizationServer {
-    pub(crate) fn exchange(
+    pub(crate) async fn exchange(
         &self,
         (tokens, client): (&Tokens, &TokenClient),
         token: &SecretString,
         (asked, resources): (Scope, &[String]),
         binding: &Binding,
+        visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
         if client.secret.is_none() || !client.exchange {
             return Err(TokenError::refused(
@@ -64,6 +65,8 @@ impl AuthorizationServer {
             latest: claims.get("exp").and_then(Value::as_i64),
         };
         let (access_token, expires_in) = next.issue(tokens, &*self.own.keys.active()?)?;
+        let granted = json!({ "grant_type": "token-exchange", "client": client.id.as_str(), "scope": scope.to_string() });
+        self.record_grant("token.exchange", (client.id.as_str(), &subject), granted, visit).await?;
         Ok(TokenResponse {
             access_token: access_token.into(),
             is_dpop: binding.dpop_key.is_some(),

@@ -245,33 +245,38 @@ pub(crate) async fn end_family(transaction: &mut Transaction, id: &str) -> Resul
 
 /// What a session has authorised ends with it.
 pub(crate) async fn end_of_session(transaction: &mut Transaction, session: &str) -> Result<(), StoreError> {
-    for sql in [
+    const ALL: [&str; 2] = [
         "DELETE FROM authorization_codes WHERE session_id = $1",
         "DELETE FROM token_families WHERE session_id = $1",
-    ] {
-        transaction.execute(Statement::new(sql).text(session)).await?;
-    }
-    Ok(())
+    ];
+    execute_all(transaction, ALL, session).await
 }
 
 /// Everything that was authorised for an organisation.
 pub(crate) async fn end_of_organization(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
-    for sql in [
+    const ALL: [&str; 2] = [
         "DELETE FROM authorization_codes WHERE organization_id = $1",
         "DELETE FROM token_families WHERE organization_id = $1",
-    ] {
-        transaction.execute(Statement::new(sql).text(id)).await?;
-    }
-    Ok(())
+    ];
+    execute_all(transaction, ALL, id).await
 }
 
 /// Everything that a person has authorised.
 pub(crate) async fn end_of_person(transaction: &mut Transaction, user: &str) -> Result<(), StoreError> {
-    for sql in [
+    const ALL: [&str; 2] = [
         "DELETE FROM authorization_codes WHERE user_id = $1",
         "DELETE FROM token_families WHERE user_id = $1",
-    ] {
-        transaction.execute(Statement::new(sql).text(user)).await?;
+    ];
+    execute_all(transaction, ALL, user).await
+}
+
+async fn execute_all<const N: usize>(
+    transaction: &mut Transaction,
+    statements: [&'static str; N],
+    id: &str,
+) -> Result<(), StoreError> {
+    for sql in statements {
+        transaction.execute(Statement::new(sql).text(id)).await?;
     }
     Ok(())
 }

@@ -6,7 +6,10 @@ use bartizan_config::Tokens;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{AuthorizationServer, ClientProof, OAuthError, OwnTokens, TokenError, epochs::Subjects, family};
+use super::{
+    AuthorizationServer, ClientProof, OAuthError, OwnTokens, TokenError, epochs::Subjects, family,
+    machine::Caller,
+};
 use crate::{
     ClientCertificate, TokenHeader,
     account::Visit,
@@ -37,6 +40,7 @@ const TOLD: [&str; 17] = [
 
 impl AuthorizationServer {
     /// What a token says, or `{"active": false}`. Only clients with a secret and services may ask: others could try tokens out.
+    /// Services are told of tokens of their own organisation (RFC 7662, section 4).
     pub async fn introspect(
         &self,
         (client, certificate): (&ClientProof, Option<&ClientCertificate>),
@@ -44,12 +48,22 @@ impl AuthorizationServer {
         visit: &Visit,
     ) -> Result<Value, TokenError> {
         let tokens = self.settings();
-        if !self.caller(&tokens, (client, certificate), visit).await? {
-            return Err(TokenError::refused(OAuthError::InvalidClient, "only clients with a secret may ask"));
-        }
+        let place = match self.caller(&tokens, (client, certificate), visit).await? {
+            Caller::Anybody => {
+                let why = "only clients with a secret may ask";
+                return Err(TokenError::refused(OAuthError::InvalidClient, why));
+            }
+            Caller::Client => None,
+            Caller::Service(organization) => Some(organization),
+        };
         let inactive = || json!({ "active": false });
         let Some(refresh) = family::parse(token.expose_secret()) else {
-            let claims = self.own.verified(token.expose_secret().as_bytes(), &tokens);
+            let is_theirs = |claims: &Object| {
+                place
+                    .as_ref()
+                    .is_none_or(|place| claims.get("org_id").and_then(Value::as_str) == Some(place.as_str()))
+            };
+            let claims = self.own.verified(token.expose_secret().as_bytes(), &tokens).filter(is_theirs);
             return Ok(claims.map_or_else(inactive, |claims| described(&claims)));
         };
         let known = family::find(&self.store, &refresh).await?;

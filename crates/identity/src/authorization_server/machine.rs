@@ -2,15 +2,16 @@
 //! client asks again.
 
 use bartizan_config::{TokenClient, Tokens};
+use bartizan_model::OrganizationId;
 use secrecy::ExposeSecret;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 
 use super::{
     AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenError, TokenRequest, TokenResponse,
     access_token::{AccessToken, Binding, Subject},
     client,
+    proofs::{Bound, TokenEndpoint},
     scope::Scope,
-    token_request::Bound,
 };
 use crate::{
     ClientCertificate,
@@ -18,13 +19,24 @@ use crate::{
     holder::Held,
 };
 
+/// Who asks about a token.
+pub(crate) enum Caller {
+    /// A client of the configuration without a secret: whoever knows its id.
+    Anybody,
+    /// One that has shown its secret.
+    Client,
+    /// A service of this organisation.
+    Service(OrganizationId),
+}
+
 impl AuthorizationServer {
     /// A client of the configuration.
     pub(crate) async fn client_credentials(
         &self,
         (tokens, client): (&Tokens, &TokenClient),
-        (asked, resources): (Scope, &[String]),
+        asked: (Scope, &[String]),
         binding: &Binding,
+        visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
         if client.secret.is_none() || client.permissions.is_empty() {
             let why = "this client may do nothing by itself";
@@ -34,7 +46,7 @@ impl AuthorizationServer {
         let held = Held { grants: client.permissions.clone(), ..Held::default() };
         let subject =
             Subject { is_machine: true, ..Subject::holding(id, "", self.epochs(id, "", "").await?, held) };
-        self.of_its_own(tokens, &subject, (asked, resources), binding)
+        self.of_its_own(tokens, &subject, asked, binding, visit).await
     }
 
     /// A service of an organisation: by its secret, an assertion, or its certificate.
@@ -46,8 +58,11 @@ impl AuthorizationServer {
         visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
         let id = request.client.id.as_str();
-        let (proven, certificate) =
-            self.proven_service(tokens, (&request.client, proofs.certificate), visit).await?;
+        let mut audiences = audiences(tokens);
+        audiences.push(proofs.endpoint.url(tokens));
+        let proof = service_proof(&audiences, (&request.client, proofs.certificate))?;
+        let certificate = matches!(proof, ServiceProof::Certificate(_));
+        let proven = proven(self.accounts.authenticate_service(id, proof, visit).await)?;
         let Grant::ClientCredentials { scope } = &request.grant else {
             return Err(TokenError::refused(
                 OAuthError::UnauthorizedClient,
@@ -61,53 +76,62 @@ impl AuthorizationServer {
         let standing = self.accounts.service_standing(id).await?.ok_or_else(client::unknown)?;
         let held = Held { grants: standing.grants, roles: standing.roles, until: standing.until };
         let subject = Subject { is_machine: true, ..Subject::holding(id, organization, epochs, held) };
-        self.of_its_own(tokens, &subject, (Scope::parse(scope)?, &request.resources), &binding)
+        let asked = (Scope::parse(scope)?, request.resources.as_slice());
+        self.of_its_own(tokens, &subject, asked, &binding, visit).await
     }
 
-    /// A service of the store by its secret, its assertion, or (then it is said) its certificate.
-    async fn proven_service(
+    /// A client of the configuration. What is wrong is in the audit trail.
+    pub(crate) async fn proven_client<'t>(
         &self,
-        tokens: &Tokens,
-        (client, certificate): (&ClientProof, Option<&ClientCertificate>),
+        tokens: &'t Tokens,
+        client: &ClientProof,
         visit: &Visit,
-    ) -> Result<(ServiceStanding, bool), TokenError> {
-        let audiences = [tokens.issuer.clone(), format!("{}/token", tokens.endpoints)];
-        let (proof, by_certificate) = match (&client.assertion, &client.secret, certificate) {
-            (Some(assertion), ..) => {
-                let assertion = assertion.expose_secret();
-                (ServiceProof::Assertion { assertion, audiences: &audiences }, false)
-            }
-            (None, Some(secret), _) => (ServiceProof::Secret(secret), false),
-            (None, None, Some(certificate)) => (ServiceProof::Certificate(certificate), true),
-            (None, None, None) => return Err(client::unknown()),
-        };
-        let proven = self.accounts.authenticate_service(&client.id, proof, visit).await;
-        let proven = proven.map_err(|error| match error {
-            AccountError::WrongCredentials => client::unknown(),
-            error => error.into(),
-        })?;
-        Ok((proven, by_certificate))
+    ) -> Result<&'t TokenClient, TokenError> {
+        let proven = client::authenticate(tokens, client);
+        if proven.is_err() {
+            self.accounts.refuse_client("client.authenticate", &client.id, visit).await?;
+        }
+        proven
     }
 
-    /// Who asks about a token: a client of the configuration, or a service. Whether it has proven to be itself.
+    /// Who asks about a token: a client of the configuration, or a service.
     pub(crate) async fn caller(
         &self,
         tokens: &Tokens,
         (client, certificate): (&ClientProof, Option<&ClientCertificate>),
         visit: &Visit,
-    ) -> Result<bool, TokenError> {
+    ) -> Result<Caller, TokenError> {
         if client::known(tokens, &client.id).is_some() {
-            return Ok(client::authenticate(tokens, client)?.secret.is_some());
+            let client = self.proven_client(tokens, client, visit).await?;
+            return Ok(if client.secret.is_some() { Caller::Client } else { Caller::Anybody });
         }
-        self.proven_service(tokens, (client, certificate), visit).await.map(|_| true)
+        let audiences = audiences(tokens);
+        let proof = service_proof(&audiences, (client, certificate))?;
+        let service = proven(self.accounts.recognize_service(&client.id, proof, visit).await)?;
+        Ok(Caller::Service(service.organization))
     }
 
-    fn of_its_own(
+    /// An entry of the audit trail about tokens that come of no authorisation: who asked, for whom, for what; never a token.
+    pub(crate) async fn record_grant(
+        &self,
+        action: &'static str,
+        (actor, subject): (&str, &Subject),
+        mut details: Value,
+        visit: &Visit,
+    ) -> Result<(), TokenError> {
+        if !subject.organization.is_empty() {
+            details["organization"] = subject.organization.as_str().into();
+        }
+        Ok(self.accounts.record_alone(action, (actor, &subject.id), details, visit).await?)
+    }
+
+    async fn of_its_own(
         &self,
         tokens: &Tokens,
         subject: &Subject,
         (asked, resources): (Scope, &[String]),
         binding: &Binding,
+        visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
         if subject.permissions.is_empty() {
             // An empty list would mean everything below.
@@ -129,6 +153,9 @@ impl AuthorizationServer {
             latest: None,
         };
         let (access_token, expires_in) = token.issue(tokens, &*self.own.keys.active()?)?;
+        let granted =
+            json!({ "grant_type": "client_credentials", "client": subject.id, "scope": scope.to_string() });
+        self.record_grant("token.issue", (&subject.id, subject), granted, visit).await?;
         Ok(TokenResponse {
             access_token: access_token.into(),
             is_dpop: binding.dpop_key.is_some(),
@@ -139,4 +166,29 @@ impl AuthorizationServer {
             is_exchanged: false,
         })
     }
+}
+
+/// What a service brings: an assertion, its secret, or its certificate.
+fn service_proof<'p>(
+    audiences: &'p [String],
+    (client, certificate): (&'p ClientProof, Option<&'p ClientCertificate>),
+) -> Result<ServiceProof<'p>, TokenError> {
+    Ok(match (&client.assertion, &client.secret, certificate) {
+        (Some(assertion), ..) => ServiceProof::Assertion { assertion: assertion.expose_secret(), audiences },
+        (None, Some(secret), _) => ServiceProof::Secret(secret),
+        (None, None, Some(certificate)) => ServiceProof::Certificate(certificate),
+        (None, None, None) => return Err(client::unknown()),
+    })
+}
+
+fn proven(service: Result<ServiceStanding, AccountError>) -> Result<ServiceStanding, TokenError> {
+    service.map_err(|error| match error {
+        AccountError::WrongCredentials => client::unknown(),
+        error => error.into(),
+    })
+}
+
+/// Whom an assertion may be for: the issuer, or the token endpoint (RFC 7523, section 3).
+fn audiences(tokens: &Tokens) -> Vec<String> {
+    vec![tokens.issuer.clone(), TokenEndpoint::Token.url(tokens)]
 }

@@ -25,6 +25,7 @@ impl AuthorizationServer {
             "token_endpoint": at("token"),
             "revocation_endpoint": at("revoke"),
             "introspection_endpoint": at("introspect"),
+            "userinfo_endpoint": at("userinfo"),
             "jwks_uri": at("jwks"),
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "response_types_supported": ["code"],

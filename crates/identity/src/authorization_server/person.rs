@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use bartizan_store::{Statement, Transaction};
+use bartizan_store::{Row, Statement, Transaction};
 
 use super::{
     AuthorizationServer, OAuthError, TokenError,
@@ -16,10 +16,18 @@ use crate::{
     session::moment::milliseconds,
 };
 
-/// What an ID token tells of a person.
+/// What an ID token and the userinfo endpoint tell of a person.
 pub(crate) struct Profile {
     pub(crate) email: String,
     pub(crate) name: String,
+}
+
+const PROFILE: &str = "SELECT email, name FROM users WHERE id = $1 AND disabled_at IS NULL";
+
+impl Profile {
+    fn of(row: &Row) -> Result<Self, TokenError> {
+        Ok(Self { email: row.text("email")?, name: row.text("name")? })
+    }
 }
 
 impl AuthorizationServer {
@@ -33,6 +41,12 @@ impl AuthorizationServer {
         let place = (!organization.is_empty()).then_some(organization);
         if !owner.belongs(place, SystemTime::now()) {
             return Err(removed());
+        }
+        let (bindings, methods) = (owner.bindings.as_slice(), family.authentication.methods);
+        let roles = (bindings, organization);
+        if self.accounts.live.lacks_second_factor(&user.into(), roles, methods).await? {
+            let why = "a role of the person asks for a second factor: they must log in again and show it";
+            return Err(TokenError::refused(OAuthError::InvalidGrant, why));
         }
         let held = self.accounts.held_by(&owner, place);
         Ok(Subject::holding(user, organization, epochs, held))
@@ -61,9 +75,14 @@ impl AuthorizationServer {
         user: &str,
         transaction: &mut Transaction,
     ) -> Result<Profile, TokenError> {
-        const PROFILE: &str = "SELECT email, name FROM users WHERE id = $1";
-        let row = transaction.row(Statement::new(PROFILE).text(user)).await?.ok_or_else(barred)?;
-        Ok(Profile { email: row.text("email")?, name: row.text("name")? })
+        let row = transaction.row(Statement::new(PROFILE).text(user)).await?;
+        Profile::of(&row.ok_or_else(barred)?)
+    }
+
+    /// The same for whom it is not known yet whether they are there.
+    pub(crate) async fn current_profile(&self, user: &str) -> Result<Option<Profile>, TokenError> {
+        let row = self.store.everywhere().row(Statement::new(PROFILE).text(user)).await?;
+        row.as_ref().map(Profile::of).transpose()
     }
 }
 

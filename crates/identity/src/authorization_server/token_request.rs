@@ -1,15 +1,13 @@
 //! The token endpoint (RFC 6749, section 3.2): what a client brings, and the tokens it gets for it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use bartizan_config::{Dpop, TokenClient, Tokens};
+use bartizan_config::{TokenClient, Tokens};
 use bartizan_store::{Statement, Transaction};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, Uri};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use smallvec::smallvec;
 use subtle::ConstantTimeEq;
 
 use super::{
@@ -20,12 +18,12 @@ use super::{
     code::KnownCode,
     family::{self, Family, Turn},
     person,
+    proofs::{Bound, Proofs},
     scope::Scope,
 };
 use crate::{
-    ClientCertificate, DpopError, OpaqueToken,
+    OpaqueToken,
     account::{Accounts, Visit},
-    dpop::{DpopProofs, ProvenRequest},
     session::moment::{now, span},
 };
 
@@ -73,15 +71,6 @@ pub struct TokenRequest {
     pub resources: Vec<String>,
 }
 
-/// What the request proves besides.
-#[derive(Debug, Clone, Copy)]
-pub struct Proofs<'a> {
-    /// The headers, with a `DPoP` proof or without.
-    pub headers: &'a HeaderMap,
-    /// The client certificate of the connection.
-    pub certificate: Option<&'a ClientCertificate>,
-}
-
 /// Tokens for a client (RFC 6749, section 5.1).
 #[derive(Debug)]
 pub struct TokenResponse {
@@ -113,7 +102,7 @@ impl AuthorizationServer {
         if client::known(&tokens, &request.client.id).is_none() {
             return self.service(&tokens, request, proofs, visit).await;
         }
-        let client = client::authenticate(&tokens, &request.client)?;
+        let client = self.proven_client(&tokens, &request.client, visit).await?;
         let bound = Bound { dpop: client.dpop, certificate: client.certificate_bound };
         let binding = self.binding(&tokens, bound, proofs).await?;
         match &request.grant {
@@ -127,57 +116,13 @@ impl AuthorizationServer {
             }
             Grant::ClientCredentials { scope } => {
                 let asked = (Scope::parse(scope)?, request.resources.as_slice());
-                self.client_credentials((&tokens, client), asked, &binding).await
+                self.client_credentials((&tokens, client), asked, &binding, visit).await
             }
             Grant::TokenExchange { subject, scope } => {
                 let asked = (Scope::parse(scope)?, request.resources.as_slice());
-                self.exchange((&tokens, client), subject, asked, &binding)
+                self.exchange((&tokens, client), subject, asked, &binding, visit).await
             }
         }
-    }
-
-    /// What the tokens will be bound to (RFC 9449, section 5; RFC 8705, section 3).
-    pub(crate) async fn binding(
-        &self,
-        tokens: &Tokens,
-        bound: Bound,
-        proofs: &Proofs<'_>,
-    ) -> Result<Binding, TokenError> {
-        let mut binding = Binding::default();
-        if bound.dpop || DpopProofs::are_in(proofs.headers) {
-            let url = format!("{}/token", tokens.endpoints);
-            let uri: Uri = url.parse().map_err(|_| TokenError::Cryptography)?;
-            let authority = uri.authority().map_or("", http::uri::Authority::as_str);
-            let origins = smallvec![(uri.scheme_str().unwrap_or_default(), authority)];
-            let proven = ProvenRequest { method: "POST", origins, path: uri.path(), token: None, key: None };
-            let policy = Dpop { nonce: tokens.dpop_nonce, ..Dpop::default() };
-            let now = SystemTime::now();
-            let key = self.proofs.check(proofs.headers, &proven, &policy, now);
-            let key = key.map_err(|error| match error {
-                DpopError::Nonce => match self.proofs.nonce(now) {
-                    Some(nonce) => TokenError::DpopNonce(nonce),
-                    None => TokenError::Cryptography,
-                },
-                DpopError::Missing => {
-                    TokenError::refused(OAuthError::InvalidDpopProof, "this client must prove a key (DPoP)")
-                }
-                DpopError::NoRoom => TokenError::NoRoom,
-                error => TokenError::refused(OAuthError::InvalidDpopProof, error.to_string()),
-            })?;
-            if self.is_used_elsewhere(&key.spent).await {
-                let why = DpopError::Replay.to_string();
-                return Err(TokenError::refused(OAuthError::InvalidDpopProof, why));
-            }
-            binding.dpop_key = Some(key.thumbprint);
-        }
-        if bound.certificate {
-            let certificate = proofs.certificate.ok_or_else(|| {
-                let why = "tokens of this client are bound to a certificate, and the connection has none";
-                TokenError::refused(OAuthError::InvalidRequest, why)
-            })?;
-            binding.certificate = Some(URL_SAFE_NO_PAD.encode(certificate.fingerprint));
-        }
-        Ok(binding)
     }
 
     async fn exchange_code(
@@ -230,10 +175,13 @@ impl AuthorizationServer {
         let ends_at = now().saturating_add(span(tokens.absolute));
         let family = Family { binding: binding.clone(), ends_at, ..known.family.clone() };
         let refresh = self.begin_family(tokens, &family, &mut transaction).await?;
-        self.report("token.issue", &family, visit, &mut transaction).await?;
+        // The scope says no more than the person may do.
+        let scope = family.scope.held(&subject.permissions);
+        let granted = json!({ "grant_type": "authorization_code", "scope": scope.to_string() });
+        self.report("token.issue", &family, granted, visit, &mut transaction).await?;
         let id_token = self.id_token(tokens, &known, &mut transaction).await?;
         transaction.commit().await?;
-        let issued = Issued { subject, scope: &family.scope, resources: &resources, binding: &binding };
+        let issued = Issued { subject, scope: &scope, resources: &resources, binding: &binding };
         let answer = self.answer(tokens, &family, &issued, Some(refresh))?;
         Ok(TokenResponse { id_token, ..answer })
     }
@@ -264,6 +212,9 @@ impl AuthorizationServer {
                 "the refresh token was used before: everything that came of this authorisation has ended";
             return Err(TokenError::refused(OAuthError::InvalidGrant, why));
         };
+        let scope = scope.held(&subject.permissions);
+        let granted = json!({ "grant_type": "refresh_token", "scope": scope.to_string() });
+        self.report("token.refresh", family, granted, visit, &mut transaction).await?;
         transaction.commit().await?;
         let issued = Issued { subject, scope: &scope, resources: &resources, binding: &binding };
         self.answer(tokens, family, &issued, Some(next))
@@ -278,7 +229,7 @@ impl AuthorizationServer {
         mut transaction: Transaction,
     ) -> Result<(), TokenError> {
         family::end_family(&mut transaction, &family.id).await?;
-        self.report("token.reuse", family, visit, &mut transaction).await?;
+        self.report("token.reuse", family, json!({}), visit, &mut transaction).await?;
         transaction.commit().await?;
         self.own.look_now();
         Ok(())
@@ -291,12 +242,10 @@ impl AuthorizationServer {
         issued: &Issued<'_>,
         refresh_token: Option<SecretString>,
     ) -> Result<TokenResponse, TokenError> {
-        // The scope says no more than the person may do.
-        let scope = issued.scope.held(&issued.subject.permissions);
         let token = AccessToken {
             subject: &issued.subject,
             client: &family.client,
-            scope: &scope,
+            scope: issued.scope,
             resources: issued.resources,
             session: Some(&family.session),
             family: Some(&family.id),
@@ -311,7 +260,7 @@ impl AuthorizationServer {
             is_dpop: issued.binding.dpop_key.is_some(),
             expires_in,
             refresh_token,
-            scope: scope.to_string(),
+            scope: issued.scope.to_string(),
             id_token: None,
             is_exchanged: false,
         })
@@ -340,28 +289,28 @@ impl AuthorizationServer {
         Ok(Some(token.issue(tokens, &*self.own.keys.active()?)?.into()))
     }
 
+    /// An entry of the audit trail about an authorisation. Whose tokens, whose client, for what; never a token.
     async fn report(
         &self,
         action: &'static str,
         family: &Family,
+        mut details: Value,
         visit: &Visit,
         transaction: &mut Transaction,
     ) -> Result<(), TokenError> {
-        let details = json!({ "client": family.client, "grant": family.id });
+        details["client"] = family.client.as_str().into();
+        details["grant"] = family.id.as_str().into();
+        if !family.organization.is_empty() {
+            details["organization"] = family.organization.as_str().into();
+        }
         Ok(Accounts::record(transaction, action, (&family.user, &family.user), details, visit).await?)
     }
-}
-
-/// What the tokens of a client are bound to, whether it asks for it or not.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bound {
-    pub(crate) dpop: bool,
-    pub(crate) certificate: bool,
 }
 
 /// What an access token is issued for.
 struct Issued<'a> {
     subject: Subject,
+    /// What of the scope the subject may do.
     scope: &'a Scope,
     resources: &'a [String],
     binding: &'a Binding,

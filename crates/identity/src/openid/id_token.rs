@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use bartizan_config::Algorithm;
+use bartizan_config::{Algorithm, ClaimSource, LoginClaims};
 use serde_json::Value;
 
 use super::OpenIdError;
@@ -10,7 +10,8 @@ use crate::{
     InvalidReason,
     key::KeySet,
     token::{
-        CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, json, multi_factor,
+        CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, found, json,
+        multi_factor,
     },
 };
 
@@ -30,6 +31,8 @@ pub struct Proven {
     pub verified_email: Option<String>,
     /// What they are called.
     pub name: Option<String>,
+    /// To which organisation they belong, by name or id, where the provider is asked that.
+    pub organization: Option<String>,
     /// Whether they proved more than one factor there (RFC 8176).
     pub multi_factor: bool,
 }
@@ -39,6 +42,7 @@ pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
     pub(super) client_id: &'a str,
     pub(super) nonce: &'a str,
+    pub(super) claims: &'a LoginClaims,
 }
 
 impl Expected<'_> {
@@ -59,7 +63,7 @@ impl Expected<'_> {
         check_signature(&token, &header, keys)?;
         let members = json::parse_object(&token.payload).map_err(|_| InvalidReason::Claims)?;
         self.check_claims(&members, now)?;
-        proven(&members)
+        proven(&members, self.claims)
     }
 
     fn check_claims(&self, members: &Object, now: SystemTime) -> Result<(), OpenIdError> {
@@ -80,16 +84,27 @@ impl Expected<'_> {
     }
 }
 
-fn proven(members: &Object) -> Result<Proven, OpenIdError> {
-    let text = |name: &str| members.get(name).and_then(Value::as_str);
-    let subject = text("sub").filter(|subject| {
+fn proven(members: &Object, claims: &LoginClaims) -> Result<Proven, OpenIdError> {
+    let value = |source: &ClaimSource| found(members, source).map_err(|_| InvalidReason::Claims);
+    let text =
+        |source: &ClaimSource| Ok(value(source)?.as_deref().and_then(Value::as_str).map(str::to_owned));
+    let of = |source: &Option<ClaimSource>| -> Result<Option<String>, InvalidReason> {
+        source.as_ref().map_or(Ok(None), text)
+    };
+    let named = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    let subject = text(&claims.subject)?.filter(|subject| {
         (1..=LONGEST_SUBJECT).contains(&subject.len()) && !subject.contains(char::is_control)
     });
-    let verified = members.get("email_verified") == Some(&Value::Bool(true));
+    let verified = value(&claims.email_verified)?.as_deref() == Some(&Value::Bool(true));
     Ok(Proven {
-        subject: subject.ok_or(InvalidReason::Subject)?.to_owned(),
-        verified_email: text("email").filter(|_| verified).map(str::to_owned),
-        name: text("name").or_else(|| text("preferred_username")).map(str::to_owned),
+        subject: subject.ok_or(InvalidReason::Subject)?,
+        verified_email: text(&claims.email)?.filter(|_| verified),
+        name: if claims.name.is_some() {
+            of(&claims.name)?
+        } else {
+            named("name").or_else(|| named("preferred_username"))
+        },
+        organization: of(&claims.organization)?.filter(|name| !name.is_empty()),
         multi_factor: multi_factor(members),
     })
 }

@@ -123,9 +123,9 @@ impl OpenIdProvider {
         let token = self.redeem(&known.metadata, code, &errand.code_verifier(name)).await?;
         let _ = timeout(PATIENCE, known.keys.wait_ready()).await;
         let nonce = errand.nonce(name);
-        let Settings { issuer, client_id, .. } = &self.settings;
+        let Settings { issuer, client_id, claims, .. } = &self.settings;
         let check = |keys: &KeySet| {
-            Expected { issuer, client_id, nonce: &nonce }.check(&token, keys, SystemTime::now())
+            Expected { issuer, client_id, nonce: &nonce, claims }.check(&token, keys, SystemTime::now())
         };
         let keys = known.keys.keys().clone().ok_or(OpenIdError::NoKeysYet)?;
         let checked = check(&keys);

@@ -269,6 +269,45 @@ async fn a_provider_that_names_itself_does_so_always() {
     assert!(matches!(error, OpenIdError::WrongIssuer), "{error}");
 }
 
+/// An address counts by what vouches for that very address.
+#[tokio::test]
+async fn claims_of_another_shape_say_who_somebody_is() {
+    let fake = Fake::start().await;
+    let settings = r#", claims: { subject: "jmespath:join(':', [tid, oid])", email: upn, email_verified: "jmespath:type(upn) == 'string' && edov",
+        name: /profile/name, organization: "jmespath:companies[0]" }"#;
+    let config = fake.config(settings).accounts.unwrap();
+    let provider = OpenIdProvider::new(&config.providers[0]).unwrap();
+    let complete = async |changes: Value| {
+        let errand = Errand::begin("/").unwrap();
+        let mut claims = fake.claims(&errand);
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        fake.say(fake.issuer.token(&claims));
+        provider.complete(&errand, &fake.query(&errand)).await
+    };
+    let said = json!({ "tid": "t", "oid": "o", "upn": "ada@company.test", "edov": true,
+        "profile": { "name": "Ada L." }, "companies": ["Company"] });
+    let proven = complete(said.clone()).await.unwrap();
+    assert_eq!((proven.subject.as_str(), proven.name.as_deref()), ("t:o", Some("Ada L.")));
+    assert_eq!(proven.verified_email.as_deref(), Some("ada@company.test"));
+    assert_eq!(proven.organization.as_deref(), Some("Company"));
+    // `email` and `email_verified` are there, and are about another address.
+    for (name, value) in
+        [("edov", json!(false)), ("edov", json!("true")), ("edov", json!(null)), ("upn", json!(7))]
+    {
+        let mut changed = said.clone();
+        changed[name] = value;
+        let proven = complete(changed).await.unwrap();
+        assert_eq!(proven.verified_email, None, "{name}");
+    }
+    for (name, value) in [("oid", json!(null)), ("oid", json!({ "a": "o" })), ("tid", json!("\u{0}"))] {
+        let mut changed = said.clone();
+        changed[name] = value;
+        assert!(matches!(complete(changed).await, Err(OpenIdError::IdToken(_))), "{name}");
+    }
+}
+
 /// Who gets in with which settings: nobody takes over an account by a provider that does not speak for its address.
 #[tokio::test]
 async fn only_known_people_get_in_unless_more_is_said() {

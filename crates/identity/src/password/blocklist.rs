@@ -7,17 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use secrecy::zeroize::Zeroizing;
+use smallvec::SmallVec;
 
 use super::Password;
 
 /// Passwords of a plain list: eight bytes each.
 const MOST_PASSWORDS: usize = 10_000_000;
 const MOST_LINE_BYTES: u64 = 4096;
-const HASH_DIGITS: usize = 40;
-/// Of a line of the hash list: 40 digits, a colon, a count and an end.
-const HASH_LINE_BYTES: usize = 64;
+/// Of a line of the hash list: 64 digits at most, a colon, a count and an end.
+const HASH_LINE_BYTES: usize = 96;
 const PROBES: u64 = 64;
 
 /// Passwords that may not be chosen.
@@ -33,8 +33,18 @@ enum Form {
     /// happens once in 10^12 passwords asked for, with the longest list; it refuses one that was not listed.
     Passwords(Vec<[u8; 8]>),
     /// The file itself, searched in place.
-    Hashes { file: File, bytes: u64 },
+    Hashes { file: File, bytes: u64, hash: HashKind },
 }
+
+/// What the hashes of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HashKind {
+    Sha1,
+    Sha256,
+}
+
+/// A hash in upper-case hexadecimal.
+pub(super) type Digits = SmallVec<[u8; 64]>;
 
 /// Why a blocklist cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +53,7 @@ pub enum BlocklistError {
     #[error("cannot read the blocklist `{}`: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error(
-        "the blocklist `{}` is not in order at byte {at}: it needs lines of SHA-1 hashes in upper-case hexadecimal, \
+        "the blocklist `{}` is not in order at byte {at}: it needs lines of SHA-1 or SHA-256 hashes in upper-case hexadecimal, \
          sorted, each with or without `:` and a count",
         path.display()
     )]
@@ -60,11 +70,7 @@ impl Blocklist {
         let file = File::open(path).map_err(failed)?;
         io::Read::read_to_end(&mut io::Read::take(file, HASH_LINE_BYTES as u64), &mut head)
             .map_err(failed)?;
-        let is_hash = head.split_first_chunk::<HASH_DIGITS>().is_some_and(|(hash, rest)| {
-            hash.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'))
-                && matches!(rest.first(), None | Some(b':' | b'\r' | b'\n'))
-        });
-        if is_hash { Self::sorted_sha1(path) } else { Self::passwords(path) }
+        if HashKind::of(&head).is_some() { Self::hashes(path) } else { Self::passwords(path) }
     }
 
     /// A list with one password a line, in UTF-8, at most ten million: eight bytes of memory each. Case does not
@@ -93,13 +99,22 @@ impl Blocklist {
         Ok(Self { path: path.to_owned(), form: Form::Passwords(hashes) })
     }
 
-    /// A list of SHA-1 hashes ordered by hash, as Have I Been Pwned's downloader writes it, of any size: it is
-    /// searched in place, some 40 short reads a question, and takes no memory.
-    pub fn sorted_sha1(path: &Path) -> Result<Self, BlocklistError> {
+    /// A list of SHA-1 hashes ordered by hash, as Have I Been Pwned's downloader writes it, or of SHA-256 hashes in the same
+    /// form, of any size: it is searched in place, some 40 short reads a question, and takes no memory.
+    pub fn hashes(path: &Path) -> Result<Self, BlocklistError> {
         let failed = |source| BlocklistError::File { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
-        let list = Self { path: path.to_owned(), form: Form::Hashes { file, bytes } };
+        let mut list = Self { path: path.to_owned(), form: Form::Passwords(Vec::new()) };
+        let mut head = [0; HASH_LINE_BYTES];
+        let filled = list.read(&file, &mut head, 0)?;
+        let wrong = || BlocklistError::Order { path: path.to_owned(), at: 0 };
+        let hash = match head.get(..filled).unwrap_or_default() {
+            // Nothing is in it, of whichever kind.
+            [] => HashKind::Sha1,
+            head => HashKind::of(head).ok_or_else(wrong)?,
+        };
+        list.form = Form::Hashes { file, bytes, hash };
         list.probe_order()?;
         Ok(list)
     }
@@ -108,20 +123,22 @@ impl Blocklist {
     pub fn contains(&self, password: &Password) -> Result<bool, BlocklistError> {
         match &self.form {
             Form::Passwords(hashes) => Ok(hashes.binary_search(&short_hash(password)).is_ok()),
-            Form::Hashes { file, bytes } => self.search(file, *bytes, &sha1_hex(password.expose())),
+            Form::Hashes { file, bytes, hash } => {
+                self.search((file, *hash), *bytes, &hash.digits_of(password.expose()))
+            }
         }
     }
 
     /// The first line that begins at `low` or after it and is not below `wanted`, by halves.
-    fn search(&self, file: &File, bytes: u64, wanted: &[u8; HASH_DIGITS]) -> Result<bool, BlocklistError> {
+    fn search(&self, list: (&File, HashKind), bytes: u64, wanted: &[u8]) -> Result<bool, BlocklistError> {
         let (mut low, mut high) = (0, bytes);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.line_from(file, middle)? {
+            match self.line_from(list, middle)? {
                 Some((start, _)) if start >= high => high = middle,
                 None => high = middle,
-                Some((_, hash)) if hash == *wanted => return Ok(true),
-                Some((_, hash)) if hash > *wanted => high = middle,
+                Some((_, hash)) if *hash == *wanted => return Ok(true),
+                Some((_, hash)) if *hash > *wanted => high = middle,
                 Some((start, _)) => low = start + 1,
             }
         }
@@ -131,9 +148,9 @@ impl Blocklist {
     /// The first line that begins at `offset` or after it: where, and its hash.
     fn line_from(
         &self,
-        file: &File,
+        (file, kind): (&File, HashKind),
         offset: u64,
-    ) -> Result<Option<(u64, [u8; HASH_DIGITS])>, BlocklistError> {
+    ) -> Result<Option<(u64, Digits)>, BlocklistError> {
         let mut buffer = [0; 2 * HASH_LINE_BYTES + 1];
         // From the byte before: a line begins at `offset` if that is a line's end.
         let from = offset.saturating_sub(1);
@@ -148,10 +165,8 @@ impl Blocklist {
         if line.is_empty() {
             return Ok(None);
         }
-        let (hash, rest) = line.split_first_chunk::<HASH_DIGITS>().ok_or_else(wrong)?;
-        let digits = hash.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
-        let ended = matches!(rest.first(), None | Some(b':' | b'\r' | b'\n'));
-        if digits && ended { Ok(Some((from + skipped as u64, *hash))) } else { Err(wrong()) }
+        let hash = kind.at_start_of(line).ok_or_else(wrong)?;
+        Ok(Some((from + skipped as u64, Digits::from_slice(hash))))
     }
 
     fn read(&self, file: &File, buffer: &mut [u8], offset: u64) -> Result<usize, BlocklistError> {
@@ -171,12 +186,12 @@ impl Blocklist {
 
     /// Looks at some places only: the list has tens of gigabytes.
     fn probe_order(&self) -> Result<(), BlocklistError> {
-        let Form::Hashes { file, bytes } = &self.form else { return Ok(()) };
-        let mut last = None;
+        let Form::Hashes { file, bytes, hash: kind } = &self.form else { return Ok(()) };
+        let mut last: Option<(Digits, u64)> = None;
         for probe in 0..PROBES {
             let at = bytes / PROBES * probe;
-            let Some((start, hash)) = self.line_from(file, at)? else { continue };
-            if last.is_some_and(|last| last > (hash, start)) {
+            let Some((start, hash)) = self.line_from((file, *kind), at)? else { continue };
+            if last.is_some_and(|(before, at)| (before.as_slice(), at) > (hash.as_slice(), start)) {
                 return Err(BlocklistError::Order { path: self.path.clone(), at: start });
             }
             last = Some((hash, start));
@@ -195,9 +210,30 @@ fn short_hash(password: &Password) -> [u8; 8] {
     hash.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
-pub(super) fn sha1_hex(text: &str) -> [u8; HASH_DIGITS] {
-    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
-    let mut digits = hash.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    std::array::from_fn(|_| digits.next().unwrap_or_default())
+impl HashKind {
+    /// That of the hash at the beginning of a list.
+    fn of(head: &[u8]) -> Option<Self> {
+        [Self::Sha1, Self::Sha256].into_iter().find(|kind| kind.at_start_of(head).is_some())
+    }
+
+    fn algorithm(self) -> &'static Algorithm {
+        match self {
+            Self::Sha1 => &SHA1_FOR_LEGACY_USE_ONLY,
+            Self::Sha256 => &SHA256,
+        }
+    }
+
+    /// The hash that a line begins with, if it is one of this kind.
+    fn at_start_of(self, line: &[u8]) -> Option<&[u8]> {
+        let (hash, rest) = line.split_at_checked(2 * self.algorithm().output_len())?;
+        let digits = hash.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
+        let ended = matches!(rest.first(), None | Some(b':' | b'\r' | b'\n'));
+        (digits && ended).then_some(hash)
+    }
+
+    pub(super) fn digits_of(self, text: &str) -> Digits {
+        let hash = digest(self.algorithm(), text.as_bytes());
+        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
+        hash.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    }
 }

@@ -90,6 +90,12 @@ impl Home {
             || (said != self.client.as_bytes() && self.family != ClientFamily::of(&Self::readable(said)))
     }
 
+    /// Whether its person would have to be proven again there, or from where it was used in between.
+    pub(crate) fn is_left(&self, visit: &Visit) -> bool {
+        let client = visit.client.as_bytes();
+        self.has_moved() || visit.address.is_some_and(|address| self.is_elsewhere(address, client))
+    }
+
     /// Whether the session was used from elsewhere since its person was proven.
     pub fn has_moved(&self) -> bool {
         self.moved.load(Ordering::Relaxed)

@@ -15,6 +15,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use crate::account::{Methods, Visit, moved::mark_moved};
 
 use super::{
+    asked_factor::strong_factors,
     changes::SessionChanges,
     home::Home,
     moment::{milliseconds, moment, now, span},
@@ -35,26 +36,27 @@ const TOUCHES: usize = 8;
 /// How exactly it is known when a session was used last.
 const SEEN: Duration = Duration::from_mins(5);
 
-const READ: &str = "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
+const READ: &str = concat!(
+    "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
     s.proven_at, s.methods, s.moved_at, s.address, s.client, u.factor_asked_at, \
-    (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) AS factors, \
-    (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL \
-        AND f.kind NOT IN ('email', 'sms')) AS strong_factors, \
-    r.role AS role, r.organization_id AS role_organization, r.scope AS role_scope, \
+    (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) AS factors, ",
+    strong_factors!("s.user_id"),
+    ", r.role AS role, r.organization_id AS role_organization, r.scope AS role_scope, \
     r.expires_at AS role_expires_at, c.permissions AS role_permissions FROM sessions s \
     JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL \
     LEFT JOIN role_bindings r ON r.user_id = s.user_id \
         AND (r.organization_id = '' OR r.organization_id = s.organization_id) \
     LEFT JOIN custom_roles c ON c.organization_id = r.organization_id AND r.role = 'custom/' || c.name \
-    WHERE s.token_hash = $1 AND s.expires_at > $2";
+    WHERE s.token_hash = $1 AND s.expires_at > $2"
+);
 const TOUCH: &str = "UPDATE sessions SET seen_at = $2, renewed_at = $3, expires_at = $4 WHERE id = $1";
 
 /// The sessions of one store, and its API keys. The providers of every configuration share it.
 #[derive(Debug)]
 pub struct LiveSessions {
-    store: Store,
+    pub(super) store: Store,
     settings: ArcSwap<Sessions>,
-    second_factor: ArcSwap<SecondFactor>,
+    pub(super) second_factor: ArcSwap<SecondFactor>,
     changes: SessionChanges,
     /// The access tokens of the same people, where they are issued.
     own_tokens: OnceLock<Arc<OwnTokens>>,
@@ -84,6 +86,8 @@ pub(crate) struct LiveSession {
     pub(crate) has_strong_factor: bool,
     /// By when the person must have one; `None`: nobody asks for it, or it is there.
     pub(crate) second_factor_due: Option<SystemTime>,
+    /// Whether a role asks for the second factor, which is there and was not shown.
+    pub(crate) must_step_up: bool,
     /// Where the person was proven last.
     address: String,
     /// With what client.
@@ -179,21 +183,6 @@ impl LiveSessions {
         Ok(Some(session))
     }
 
-    /// Whose role asks for a second factor has some time to enrol one, from the moment at which it is asked first.
-    fn ask_for_second_factor(&self, session: &mut LiveSession, asked_at: Option<i64>) {
-        let settings = self.second_factor.load();
-        let asks = |binding: &Binding| settings.roles.iter().any(|asking| asking.as_str() == binding.name());
-        if session.has_strong_factor || !session.bindings.iter().any(asks) {
-            return;
-        }
-        if asked_at.is_none() {
-            const ASK: &str =
-                "UPDATE users SET factor_asked_at = $2 WHERE id = $1 AND factor_asked_at IS NULL";
-            self.write_later(Statement::new(ASK).text(session.user.as_str()).integer(now()));
-        }
-        session.second_factor_due = moment(asked_at.unwrap_or_else(now)).checked_add(settings.grace);
-    }
-
     /// Prolongs the session if it is time, and remembers that it was used; in the background.
     fn touch(&self, session: &LiveSession) {
         let (settings, at) = (self.settings.load(), now());
@@ -228,7 +217,7 @@ impl LiveSessions {
     }
 
     /// In the background; where too much is written already, the next look-up makes up for it.
-    fn write_later(&self, note: Statement) {
+    pub(super) fn write_later(&self, note: Statement) {
         let Ok(place) = Arc::clone(&self.touches).try_acquire_owned() else { return };
         let store = self.store.clone();
         tokio::spawn(async move {
@@ -259,6 +248,11 @@ impl LiveSession {
         self.organization.take_if(|lost| !holder::is_member(bindings, lost.as_str(), now));
     }
 
+    /// Whether a role asks for a second factor, and the time to enrol one is over.
+    pub(crate) fn must_enrol(&self) -> bool {
+        self.second_factor_due.is_some_and(|due| due <= SystemTime::now())
+    }
+
     /// Where it is at home.
     pub(crate) fn home(&self) -> Home {
         Home::new((self.id.clone(), self.user.clone()), &self.address, self.client.clone(), self.moved)
@@ -279,6 +273,7 @@ impl LiveSession {
             has_second_factor: row.integer("factors")? > 0,
             has_strong_factor: row.integer("strong_factors")? > 0,
             second_factor_due: None,
+            must_step_up: false,
             address: row.text("address")?,
             client: row.text("client")?,
             moved: row.optional_integer("moved_at")?.is_some(),

@@ -143,7 +143,6 @@ impl SessionTable {
         let roles = held.roles.iter().map(String::as_str);
         let identified =
             self.entitlements.identify_exactly(principal, standing, &held.grants, roles, Some(expires));
-        let must_enrol = session.second_factor_due.is_some_and(|due| due <= SystemTime::now());
         let basis = Basis::Session {
             live: Arc::clone(live),
             digest: *digest,
@@ -151,7 +150,13 @@ impl SessionTable {
             asked: session.read,
         };
         let home = Some(Arc::new(session.home()));
-        let proof = Proof { at: Some(session.proven), must_enrol, home, basis };
+        let proof = Proof {
+            at: Some(session.proven),
+            must_enrol: session.must_enrol(),
+            must_step_up: session.must_step_up,
+            home,
+            basis,
+        };
         Identified { proof, ..identified }
     }
 

@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 use super::{
     Refused,
     key::VerificationKey,
-    table::{Client, Clients, Freshness, seconds},
+    table::{Client, Clients, ProviderKeys, seconds},
 };
 use crate::{Authenticated, IdentityError, InvalidReason, identified::Entitlements};
 
@@ -28,9 +28,7 @@ const X_KEY_ID: HeaderName = HeaderName::from_static("x-key-id");
 /// The keys of one provider with the profile `legacy`.
 #[derive(Debug)]
 pub(crate) struct LegacyTable {
-    name: Name,
-    freshness: Freshness,
-    clients: Clients,
+    pub(crate) keys: ProviderKeys,
 }
 
 impl LegacyTable {
@@ -40,17 +38,7 @@ impl LegacyTable {
         entitlements: &Entitlements,
         previous: Option<&Clients>,
     ) -> Result<Self, IdentityError> {
-        let freshness = Freshness::of(settings);
-        let clients = Clients::new(name, &settings.keys, &freshness, entitlements, previous)?;
-        Ok(Self { name: name.clone(), freshness, clients })
-    }
-
-    pub(crate) fn name(&self) -> &Name {
-        &self.name
-    }
-
-    pub(crate) fn clients(&self) -> &Clients {
-        &self.clients
+        Ok(Self { keys: ProviderKeys::new(name, settings, entitlements, previous)? })
     }
 
     /// Whether a request carries such a signature.
@@ -70,11 +58,11 @@ impl LegacyTable {
         let knowing = tables.iter().find_map(|table| Some((table, table.client(signature.key_id)?)));
         let (table, client) = knowing.ok_or_else(|| unread(InvalidReason::UnknownKey))?;
         let verified = table.verify(&signature, client, head, content, now);
-        verified.map_err(|refused| (Some(table.name.clone()), refused))
+        verified.map_err(|refused| (Some(table.keys.name.clone()), refused))
     }
 
     fn client(&self, key_id: Option<&str>) -> Option<&Client> {
-        key_id.map_or_else(|| self.clients.only(), |id| self.clients.get(id))
+        key_id.map_or_else(|| self.keys.clients.only(), |id| self.keys.clients.get(id))
     }
 
     fn verify(
@@ -86,15 +74,15 @@ impl LegacyTable {
         now: SystemTime,
     ) -> Result<Authenticated, Refused> {
         let now = seconds(now);
-        let created = self.freshness.check(signature.timestamp.parse().ok(), now)?;
-        let nonce = self.freshness.nonce(signature.nonce)?;
+        let created = self.keys.freshness.check(signature.timestamp.parse().ok(), now)?;
+        let nonce = self.keys.freshness.nonce(signature.nonce)?;
         let content = content.ok_or(InvalidReason::UnsignedContent)?;
         // The configuration admits HMAC only.
         let VerificationKey::Shared(key) = &client.key else { return Err(InvalidReason::Algorithm.into()) };
         if !bool::from(signature.expected(key, head, content).as_ref().ct_eq(&signature.signature)) {
             return Err(InvalidReason::Signature.into());
         }
-        let spent = self.freshness.spend(client, nonce, created, now)?;
+        let spent = self.keys.freshness.spend(client, nonce, created, now)?;
         Ok(Authenticated { identified: Arc::clone(&client.identified), content: None, spent })
     }
 }

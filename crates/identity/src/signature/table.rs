@@ -26,14 +26,33 @@ use crate::{
 /// How far a sender's clock may be ahead of ours.
 const AHEAD: u64 = 30;
 
+/// The keys of one provider, and how fresh what they sign must be, whatever form it has.
+#[derive(Debug)]
+pub(crate) struct ProviderKeys {
+    pub(crate) name: Name,
+    pub(super) freshness: Freshness,
+    pub(crate) clients: Clients,
+}
+
+impl ProviderKeys {
+    pub(super) fn new(
+        name: &Name,
+        settings: &SignatureProvider,
+        entitlements: &Entitlements,
+        previous: Option<&Clients>,
+    ) -> Result<Self, IdentityError> {
+        let freshness = Freshness::of(settings);
+        let clients = Clients::new(name, &settings.keys, &freshness, entitlements, previous)?;
+        Ok(Self { name: name.clone(), freshness, clients })
+    }
+}
+
 /// The keys of one provider with signatures of RFC 9421.
 #[derive(Debug)]
 pub(crate) struct SignatureTable {
-    name: Name,
-    freshness: Freshness,
+    pub(crate) keys: ProviderKeys,
     tag: Option<String>,
     demanded: Vec<SignatureComponent>,
-    clients: Clients,
 }
 
 impl SignatureTable {
@@ -43,22 +62,11 @@ impl SignatureTable {
         entitlements: &Entitlements,
         previous: Option<&Clients>,
     ) -> Result<Self, IdentityError> {
-        let freshness = Freshness::of(settings);
         Ok(Self {
-            name: name.clone(),
-            clients: Clients::new(name, &settings.keys, &freshness, entitlements, previous)?,
-            freshness,
+            keys: ProviderKeys::new(name, settings, entitlements, previous)?,
             tag: settings.tag.clone(),
             demanded: settings.components.clone(),
         })
-    }
-
-    pub(crate) fn name(&self) -> &Name {
-        &self.name
-    }
-
-    pub(crate) fn clients(&self) -> &Clients {
-        &self.clients
     }
 
     /// Who signed: the sender of the first signature that satisfies one of `tables` and covers what the route
@@ -81,7 +89,7 @@ impl SignatureTable {
             match table.verify(signature, client, &message, demanded, now) {
                 Ok(authenticated) => return Ok(authenticated),
                 Err(reason) => {
-                    refused.get_or_insert((Some(table.name.clone()), reason));
+                    refused.get_or_insert((Some(table.keys.name.clone()), reason));
                 }
             }
         }
@@ -89,7 +97,7 @@ impl SignatureTable {
     }
 
     fn client(&self, signature: &LabelledSignature) -> Option<&Client> {
-        self.clients.0.get(signature.key_id.as_deref()?)
+        self.keys.clients.0.get(signature.key_id.as_deref()?)
     }
 
     /// The cheap checks come first; a nonce is used by a valid signature only.
@@ -111,19 +119,19 @@ impl SignatureTable {
         let content = self.content(signature, message, demanded)?;
         let created = signature.created.and_then(|seconds| u64::try_from(seconds).ok());
         let now = seconds(now);
-        let created = self.freshness.check(created, now)?;
+        let created = self.keys.freshness.check(created, now)?;
         if signature
             .expires
             .is_some_and(|expires| u64::try_from(expires).is_ok_and(|end| end < now) || expires < 0)
         {
             return Err(InvalidReason::Expired.into());
         }
-        let nonce = self.freshness.nonce(signature.nonce.as_deref())?;
+        let nonce = self.keys.freshness.nonce(signature.nonce.as_deref())?;
         let base = signature_base(message, &signature.components, &signature.parameters)?;
         if !client.key.verify(&base, &signature.signature) {
             return Err(InvalidReason::Signature.into());
         }
-        let spent = self.freshness.spend(client, nonce, created, now)?;
+        let spent = self.keys.freshness.spend(client, nonce, created, now)?;
         Ok(Authenticated { identified: Arc::clone(&client.identified), content, spent })
     }
 
@@ -147,9 +155,9 @@ impl SignatureTable {
         }
         let is_signed = signature.components.iter().any(|component| component.is_of_field(&CONTENT_DIGEST));
         if is_content_demanded && !covers(&SignatureComponent::CONTENT_DIGEST) {
-            return Ok(Some(ExpectedContent::none(&self.name)));
+            return Ok(Some(ExpectedContent::none(&self.keys.name)));
         }
-        is_signed.then(|| ExpectedContent::of_field(&self.name, message.headers)).transpose()
+        is_signed.then(|| ExpectedContent::of_field(&self.keys.name, message.headers)).transpose()
     }
 }
 

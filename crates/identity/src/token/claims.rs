@@ -1,8 +1,11 @@
 //! The claims of a token whose signature has been checked (RFC 7519, section 4).
 
-use std::time::{Duration, SystemTime};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
-use bartizan_config::JwtProvider;
+use bartizan_config::{ClaimSource, JwtProvider, Unevaluable};
 use bartizan_model::Grant;
 use serde_json::Value;
 
@@ -45,14 +48,19 @@ impl Claims {
         let expires = check_times(&members, settings.leeway, now)?;
         let names = &settings.claims;
         Ok(Self {
-            subject: claim(&members, &names.subject)
+            subject: found(&members, &names.subject)
+                .map_err(|_| InvalidReason::Subject)?
+                .as_deref()
                 .and_then(Value::as_str)
                 .filter(|text| is_identifier(text))
                 .ok_or(InvalidReason::Subject)?
                 .to_owned(),
             organization: organization(&members, &names.organization)?,
             grants: grants(&members, &names.permissions)?,
-            roles: list(&members, &names.roles)?.into_iter().map(str::to_owned).collect(),
+            roles: list(list_of(&members, &names.roles)?.as_deref())?
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             expires,
             multi_factor: multi_factor(&members) || is_multi_factor_class(&members),
             auth_time: auth_time(&members, settings.leeway, now)?,
@@ -74,6 +82,17 @@ impl Claims {
 pub(super) fn unverified_issuer(payload: &[u8]) -> Result<String, InvalidReason> {
     let members = json::parse_object(payload).map_err(|_| InvalidReason::Claims)?;
     text(&members, "iss").map(str::to_owned).ok_or(InvalidReason::Issuer)
+}
+
+/// What is said where `source` looks.
+pub(crate) fn found<'a>(
+    members: &'a Object,
+    source: &ClaimSource,
+) -> Result<Option<Cow<'a, Value>>, Unevaluable> {
+    match source {
+        ClaimSource::Named(name) => Ok(claim(members, name).map(Cow::Borrowed)),
+        ClaimSource::Expression(expression) => Ok(Some(Cow::Owned(expression.evaluate(members)?))),
+    }
 }
 
 /// The claim with this name; what begins with a slash is a JSON Pointer (RFC 6901) to one inside another.
@@ -152,8 +171,9 @@ fn is_identifier(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
 }
 
-fn organization(members: &Object, name: &str) -> Result<Option<String>, InvalidReason> {
-    match claim(members, name) {
+fn organization(members: &Object, source: &ClaimSource) -> Result<Option<String>, InvalidReason> {
+    let found = found(members, source).map_err(|_| InvalidReason::Organization)?;
+    match found.as_deref() {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_str().filter(|text| is_identifier(text)) {
             Some(text) => Ok(Some(text.to_owned())),
@@ -162,12 +182,17 @@ fn organization(members: &Object, name: &str) -> Result<Option<String>, InvalidR
     }
 }
 
-/// All grants that any of the named claims lists. Scopes that are no grants (`openid`) grant nothing.
-fn grants(members: &Object, names: &[String]) -> Result<Vec<Grant>, InvalidReason> {
+fn list_of<'a>(members: &'a Object, source: &ClaimSource) -> Result<Option<Cow<'a, Value>>, InvalidReason> {
+    found(members, source).map_err(|_| InvalidReason::Permissions)
+}
+
+/// All grants that any of these lists. Scopes that are no grants (`openid`) grant nothing.
+fn grants(members: &Object, sources: &[ClaimSource]) -> Result<Vec<Grant>, InvalidReason> {
     let mut grants = Vec::new();
     let mut listed = 0;
-    for name in names {
-        let texts = list(members, name)?;
+    for source in sources {
+        let found = list_of(members, source)?;
+        let texts = list(found.as_deref())?;
         listed += texts.len();
         if listed > MAX_LISTED {
             return Err(InvalidReason::Permissions);
@@ -177,9 +202,9 @@ fn grants(members: &Object, names: &[String]) -> Result<Vec<Grant>, InvalidReaso
     Ok(grants)
 }
 
-/// A claim that is an array of texts or one text of words separated by spaces (RFC 8693, section 4.2).
-fn list<'a>(members: &'a Object, name: &str) -> Result<Vec<&'a str>, InvalidReason> {
-    let texts: Vec<&str> = match claim(members, name) {
+/// A value that is an array of texts or one text of words separated by spaces (RFC 8693, section 4.2).
+fn list(value: Option<&Value>) -> Result<Vec<&str>, InvalidReason> {
+    let texts: Vec<&str> = match value {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(words)) => words.split(' ').filter(|word| !word.is_empty()).collect(),
         Some(Value::Array(elements)) => {

@@ -1,3 +1,4 @@
+mod expressions;
 mod standards;
 mod wycheproof;
 

@@ -17,7 +17,7 @@ use bartizan_store::{Statement, Store};
 use http::Request;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
+use crate::{Node, OPERATOR, postgres_server::PostgresServer, soon::soon, who};
 
 /// Someone whose session acts for no organisation.
 fn nowhere(person: &Person) -> KeyHolder<'_> {
@@ -55,16 +55,7 @@ impl Node {
 
 pub(crate) fn new(owner: KeyOwner, permissions: &[&str]) -> NewApiKey {
     let permissions = permissions.iter().map(|text| (*text).to_owned()).collect();
-    NewApiKey { name: "nightly".into(), owner, permissions, addresses: Vec::new(), expires: None }
-}
-
-/// Until `is_so`: with the next reading of changes, unless the machine is busy.
-pub(crate) async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < Duration::from_secs(10), "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    NewApiKey { name: "nightly".into(), owner, permissions, addresses: Vec::new(), rate: None, expires: None }
 }
 
 async fn a_life_of_keys(location: &StoreLocation) {
@@ -88,14 +79,14 @@ async fn a_life_of_keys(location: &StoreLocation) {
     // What changes for the owner changes for the key.
     let may = || node.may_read_reports(&node.enter_with_key(&secret, "192.0.2.1").unwrap());
     accounts.remove_role(None, &who(&ada), "auditor", OPERATOR, &visit).await.unwrap();
-    soon("the key still has a role that its owner lost", || !may()).await;
+    soon("the key still has a role that its owner lost", async || !may()).await;
     accounts.add_role(None, &who(&ada), "auditor", OPERATOR, &visit).await.unwrap();
-    soon("the key has not got the role", may).await;
+    soon("the key has not got the role", async || may()).await;
     accounts.disable_person(&who(&ada), true, OPERATOR, &visit).await.unwrap();
-    soon("the key of a disabled person works", || node.refusal(&secret).is_some()).await;
+    soon("the key of a disabled person works", async || node.refusal(&secret).is_some()).await;
     assert_eq!(node.refusal(&secret), Some(InvalidReason::KeyOwner));
     accounts.disable_person(&who(&ada), false, OPERATOR, &visit).await.unwrap();
-    soon("the key does not work again", || node.refusal(&secret).is_none()).await;
+    soon("the key does not work again", async || node.refusal(&secret).is_none()).await;
 
     // Rotation: both work for a while, the third ends the first.
     let (rotated, second) =
@@ -106,7 +97,7 @@ async fn a_life_of_keys(location: &StoreLocation) {
         accounts.rotate_api_key(&key.id, None, Duration::from_millis(300), OPERATOR, &visit).await.unwrap();
     assert_eq!(node.refusal(&secret), Some(InvalidReason::UnknownApiKey));
     assert_eq!((node.refusal(&second), node.refusal(&third)), (None, None));
-    soon("the overlap does not end", || node.refusal(&second) == Some(InvalidReason::KeyExpired)).await;
+    soon("the overlap does not end", async || node.refusal(&second) == Some(InvalidReason::KeyExpired)).await;
     let (_, fourth) = accounts.rotate_api_key(&key.id, None, Duration::ZERO, OPERATOR, &visit).await.unwrap();
     assert_eq!(node.refusal(&third), Some(InvalidReason::UnknownApiKey));
 
@@ -166,11 +157,23 @@ async fn limits_of_a_key(location: &StoreLocation) {
         let entered = node.enter_with_key(&secret, address);
         assert_eq!(entered.is_ok(), is_allowed, "{address}: {entered:?}");
     }
+    let quota = |secret: &SecretString| node.enter_with_key(secret, "192.0.2.7").unwrap().quota;
+    assert_eq!(quota(&secret), None);
+    let set =
+        async |rate: Option<&str>| accounts.set_api_key_rate(&bound.id, None, rate, OPERATOR, &visit).await;
+    let shown = set(Some("120/2h burst 7")).await.unwrap().rate.unwrap();
+    assert_eq!((shown.to_string().as_str(), quota(&secret)), ("120/2h burst 7", shown.token_bucket().ok()));
+    for nonsense in ["often", "0/s", "1/31d burst 2"] {
+        let refused = set(Some(nonsense)).await.unwrap_err();
+        assert!(matches!(refused, AccountError::Invalid(_)), "{refused}");
+    }
+    assert_eq!(set(None).await.unwrap().rate, None);
+    assert_eq!(quota(&secret), None);
     let soon_over = SystemTime::now() + Duration::from_millis(400);
     let short = NewApiKey { expires: Some(soon_over), ..new(of_acme(), &["reports:read"]) };
     let (_, short) = accounts.create_api_key(short, OPERATOR, &visit).await.unwrap();
     assert!(node.may_read_reports(&node.enter_with_key(&short, "192.0.2.1").unwrap()));
-    soon("the key does not end", || node.refusal(&short) == Some(InvalidReason::KeyExpired)).await;
+    soon("the key does not end", async || node.refusal(&short) == Some(InvalidReason::KeyExpired)).await;
 
     let past = Some(SystemTime::now() - Duration::from_secs(1));
     let wrong = [
@@ -221,7 +224,8 @@ async fn limits_of_a_key(location: &StoreLocation) {
         assert!(since.elapsed() < Duration::from_secs(15), "uses are not counted");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(node.accounts.api_key(&bound.id, None).await.unwrap().uses <= 10, "refused uses do not count");
+    let uses = node.accounts.api_key(&bound.id, None).await.unwrap().uses;
+    assert!(uses <= 3 + 3 + 7, "refused uses do not count: {uses}");
 }
 
 /// What one gateway makes another accepts, what it ends another refuses.
@@ -229,9 +233,9 @@ async fn two_nodes(location: &StoreLocation) {
     let (one, other) = (Node::open(location).await, Node::open(location).await);
     let ada = one.person("two-keys@shop.test", &["auditor"]).await;
     let (key, secret) = one.key(KeyOwner::Person(who(&ada), None), &["*"]).await;
-    soon("a key that was made elsewhere is unknown", || other.refusal(&secret).is_none()).await;
+    soon("a key that was made elsewhere is unknown", async || other.refusal(&secret).is_none()).await;
     one.accounts.revoke_api_key(&key.id, None, OPERATOR, &Visit::default()).await.unwrap();
-    soon("a key that was revoked elsewhere works", || other.refusal(&secret).is_some()).await;
+    soon("a key that was revoked elsewhere works", async || other.refusal(&secret).is_some()).await;
     // A third gateway reads everything at its start.
     let (_, second) = one.key(KeyOwner::Person(who(&ada), None), &["*"]).await;
     let third = Node::open(location).await;
@@ -253,7 +257,7 @@ async fn late_clocks(location: &StoreLocation) {
     let tell = Statement::new("INSERT INTO session_changes (id, at, subject) VALUES ($1, $2, $3)");
     let tell = tell.text("late").integer(at).text(format!("key:{}", key.id));
     store.execute(tell).await.unwrap();
-    soon("the change is missed", || node.refusal(&secret) == Some(InvalidReason::KeySuspended)).await;
+    soon("the change is missed", async || node.refusal(&secret) == Some(InvalidReason::KeySuspended)).await;
 }
 
 pub(crate) async fn stories(location: &StoreLocation) {

@@ -272,11 +272,8 @@ async fn a_session_moves(location: &StoreLocation) {
     other.enter(&token).await.unwrap();
     one.authenticator.follow(&at_home, from_there([198, 51, 100, 7]));
     assert!(has_moved(&at_home), "at once where it is seen");
-    let since = Instant::now();
-    while !has_moved(&other.enter(&token).await.unwrap()) {
-        assert!(since.elapsed() < Duration::from_secs(10), "the other gateway never heard of it");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    soon("the other gateway never heard of it", async || has_moved(&other.enter(&token).await.unwrap()))
+        .await;
     let stolen = one.accounts.enrol_totp(&token, "phone", &from(1)).await;
     assert!(matches!(stolen, Err(AccountError::StepUp)));
     let there = Visit { address: Some([198, 51, 100, 7].into()), ..Visit::default() };
@@ -333,6 +330,7 @@ pub(crate) async fn second_factors(location: &StoreLocation) {
     roles_ask(location).await;
     people_are_asked_again(location).await;
     a_session_moves(location).await;
+    Box::pin(shown_factors::what_was_shown(location)).await;
 }
 
 /// The key of the configuration opens what it sealed; another one does not.

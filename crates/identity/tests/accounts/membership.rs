@@ -14,9 +14,10 @@ use bartizan_identity::{
 
 use crate::{
     Node, OPERATOR, PASSWORD,
-    api_keys::{new, soon},
+    api_keys::new,
     postgres_server::PostgresServer,
     roles::bound,
+    soon::soon,
     tokens::{Issuing, is_refused, refresh_of},
     who,
 };
@@ -54,7 +55,7 @@ async fn removed_members(location: &StoreLocation) {
     let ending = NewBinding { expires: soon_over, ..bound(&ada, "viewer") };
     node.bind("Left Ltd", ending, &operator).await.unwrap();
     assert_eq!(node.refusal(&inside), None);
-    soon("a member acts on", || node.refusal(&inside) == Some(InvalidReason::KeyOwner)).await;
+    soon("a member acts on", async || node.refusal(&inside) == Some(InvalidReason::KeyOwner)).await;
 }
 
 /// Their refresh token.

@@ -1,11 +1,14 @@
 //! What people do with the messages that they get.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
-use bartizan_identity::account::Profile;
+use bartizan_identity::account::{Authority, NewBinding, Profile};
 use tempfile::TempDir;
 
-use super::*;
+use super::{roles::bound, *};
 
 const NEW: &str = "quartz-Lantern-4-violet";
 
@@ -115,11 +118,11 @@ pub(crate) async fn people_help_themselves(location: &StoreLocation) {
     let session = node.log_in("lost@shop.test").await;
     node.enter(&session).await.unwrap();
     for address in ["lost@shop.test", "nobody@shop.test"] {
-        accounts.forgot_password(address, None, &from(1)).unwrap();
+        accounts.forgot_password(address, None, &from(1)).await.unwrap();
     }
     let first = post.token("lost@shop.test").await;
     post.is_silent("nobody@shop.test").await;
-    accounts.forgot_password("lost@shop.test", None, &from(2)).unwrap();
+    accounts.forgot_password("lost@shop.test", None, &from(2)).await.unwrap();
     let second = post.token("lost@shop.test").await;
     let reset = async |token: &SecretString, password: &str| {
         accounts.reset_password(token, &password.into(), &from(1)).await
@@ -134,9 +137,9 @@ pub(crate) async fn people_help_themselves(location: &StoreLocation) {
     assert!(node.try_log_in("lost@shop.test", PASSWORD).await.is_err());
     let session = node.try_log_in("lost@shop.test", NEW).await.unwrap().token;
     // The fourth in an hour.
-    accounts.forgot_password("lost@shop.test", None, &from(3)).unwrap();
+    accounts.forgot_password("lost@shop.test", None, &from(3)).await.unwrap();
     post.token("lost@shop.test").await;
-    accounts.forgot_password("lost@shop.test", None, &from(4)).unwrap();
+    accounts.forgot_password("lost@shop.test", None, &from(4)).await.unwrap();
     post.is_silent("lost@shop.test").await;
 
     let Profile { name, .. } = accounts.rename(&session, " Ada Lovelace ", &from(1)).await.unwrap();
@@ -149,6 +152,9 @@ pub(crate) async fn people_help_themselves(location: &StoreLocation) {
     change("taken@shop.test", NEW).await.unwrap();
     post.is_silent("taken@shop.test").await;
     change("found@shop.test", NEW).await.unwrap();
+    for _ in ["taken", "found"] {
+        assert!(post.message("lost@shop.test").await.contains("Somebody who is logged in wants"));
+    }
     let token = post.token("found@shop.test").await;
     accounts.confirm_email(&token, &from(9)).await.unwrap();
     assert!(post.message("lost@shop.test").await.contains("no longer known by this address"));
@@ -161,6 +167,75 @@ pub(crate) async fn people_help_themselves(location: &StoreLocation) {
     for action in ["password.forgotten", "password.reset", "user.rename", "user.change_email"] {
         assert!(trail.iter().any(|entry| entry.action == action && entry.outcome == "done"), "{action}");
     }
+}
+
+/// Whoever had got hold of a session, or of a mailbox, keeps no link once the sessions have ended.
+async fn links_end_with_the_sessions(location: &StoreLocation) {
+    let post = Post::open(location, "").await;
+    let (node, accounts) = (&post.node, &post.node.accounts);
+    let ada = node.person("linked@shop.test", &[]).await;
+    let session = node.log_in("linked@shop.test").await;
+    accounts.change_email(&session, &PASSWORD.into(), "thief@shop.test", &from(1)).await.unwrap();
+    let link = post.token("thief@shop.test").await;
+    accounts.set_password(&who(&ada), &NEW.into(), OPERATOR, &from(1)).await.unwrap();
+    let changed = accounts.confirm_email(&link, &from(1)).await;
+    assert!(matches!(changed, Err(AccountError::Link)), "{changed:?}");
+    assert!(post.message("linked@shop.test").await.contains("Somebody who is logged in wants"));
+
+    accounts.forgot_password("linked@shop.test", None, &from(1)).await.unwrap();
+    let resets = post.token("linked@shop.test").await;
+    let session = node.try_log_in("linked@shop.test", NEW).await.unwrap().token;
+    accounts.change_password(&session, &NEW.into(), &PASSWORD.into(), &from(1)).await.unwrap();
+    let reset = accounts.reset_password(&resets, &NEW.into(), &from(1)).await;
+    assert!(matches!(reset, Err(AccountError::Link)), "{reset:?}");
+}
+
+/// An invitation is worth what whoever made it may give at the moment of its use.
+async fn invitations_end_with_their_maker(location: &StoreLocation) {
+    let post = Post::open(location, "sign_up: invite,").await;
+    let (node, accounts, visit) = (&post.node, &post.node.accounts, Visit::default());
+    accounts.create_organization("Club", OPERATOR, &visit).await.unwrap();
+    let head = node.person("club-head@shop.test", &[]).await;
+    let give = async |role: &str| {
+        accounts.add_role(Some("Club"), &who(&head), role, OPERATOR, &Visit::default()).await.unwrap();
+    };
+    give("org_admin").await;
+    let token = node.log_in_for("club-head@shop.test", "Club").await;
+    let mut links = Vec::new();
+    for guest in ["club-one@shop.test", "club-two@shop.test"] {
+        accounts.invite_as(&token, guest, "org_admin", &visit).await.unwrap();
+        links.push(post.token(guest).await);
+    }
+    let accept = async |link: &SecretString| {
+        accounts.accept_invitation(link, "Guest", &PASSWORD.into(), &Visit::default()).await
+    };
+    accounts.remove_role(Some("Club"), &who(&head), "org_admin", OPERATOR, &visit).await.unwrap();
+    assert!(matches!(accept(&links[0]).await, Err(AccountError::Link)), "they are gone");
+    give("viewer").await;
+    assert!(matches!(accept(&links[0]).await, Err(AccountError::Link)), "they may do less");
+    give("org_admin").await;
+    accept(&links[0]).await.unwrap();
+    accounts.disable_person(&who(&head), true, OPERATOR, &visit).await.unwrap();
+    assert!(matches!(accept(&links[1]).await, Err(AccountError::Link)), "they are disabled");
+    accounts.invite("club-two@shop.test", Some("Club"), "org_admin", &visit).await.unwrap();
+    accept(&post.token("club-two@shop.test").await).await.unwrap();
+
+    // A role that has ended is not in the way of an invitation to it.
+    let guest = node.person("club-guest@shop.test", &[]).await;
+    let ending = Some(SystemTime::now() + Duration::from_millis(300));
+    node.bind("Club", NewBinding { expires: ending, ..bound(&guest, "viewer") }, &Authority::Operator)
+        .await
+        .unwrap();
+    let is_bound = async || {
+        let bindings = accounts.bindings("Club").await.unwrap();
+        bindings.iter().any(|binding| binding.user.as_deref() == Some(guest.id.as_str()))
+    };
+    soon("the role does not end", async || !is_bound().await).await;
+    accounts.invite("club-guest@shop.test", Some("Club"), "viewer", &visit).await.unwrap();
+    let link = post.token("club-guest@shop.test").await;
+    let token = node.log_in("club-guest@shop.test").await;
+    accounts.join(&token, &link, &visit).await.unwrap();
+    assert!(is_bound().await);
 }
 
 /// Invitations, on either database.
@@ -220,7 +295,9 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
 pub(crate) async fn stories(location: &StoreLocation) {
     strangers_sign_up(location).await;
     people_help_themselves(location).await;
+    links_end_with_the_sessions(location).await;
     people_are_invited(location).await;
+    invitations_end_with_their_maker(location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -239,7 +316,7 @@ async fn messages_on_postgres() {
 async fn without_mail_nobody_helps_themselves() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::open(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
-    let forgotten = node.accounts.forgot_password("ada@shop.test", None, &from(1));
+    let forgotten = node.accounts.forgot_password("ada@shop.test", None, &from(1)).await;
     assert!(matches!(forgotten, Err(AccountError::MailOff)));
     let invited = node.accounts.invite("ada@shop.test", None, "user", &from(1)).await;
     assert!(matches!(invited, Err(AccountError::MailOff)));

@@ -144,7 +144,16 @@ async fn beside_the_password(location: &StoreLocation) {
     let listed = accounts.factors(&token).await.unwrap();
     assert_eq!((listed.factors.len(), listed.factors[0].name.as_str()), (2, "key"));
     assert!(listed.factors[0].used.is_some() && listed.factors[1].used.is_none());
-    accounts.remove_factor(&token, &listed.factors[0].id, &from(200)).await.unwrap();
+    let key = &listed.factors[0].id;
+    accounts.rename_factor(&token, key, " desk ", &from(200)).await.unwrap();
+    assert_eq!(accounts.factors(&token).await.unwrap().factors[0].name, "desk");
+    let strangers = node.person("stranger@shop.test", &[]).await;
+    let stranger = node.log_in(strangers.email.as_str()).await;
+    for (token, id) in [(&stranger, key), (&token, &"nonsense".to_owned())] {
+        let refused = accounts.rename_factor(token, id, "mine", &from(200)).await.unwrap_err();
+        assert!(matches!(refused, AccountError::Missing(_)), "{refused}");
+    }
+    accounts.remove_factor(&token, key, &from(200)).await.unwrap();
     let pending = node.waiting("key@shop.test").await;
     let removed = node.complete_with(&pending, &mut holder).await;
     assert!(matches!(removed, Err(AccountError::WrongPasskey)), "{removed:?}");

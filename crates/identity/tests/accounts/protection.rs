@@ -1,6 +1,9 @@
 //! What becomes of those who guess, and of those whom they guess at.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Mutex,
+};
 
 use bartizan_identity::{
     Spent, Together, Told,
@@ -73,17 +76,20 @@ async fn an_unlock_reaches_every_device_address_and_gateway() {
     one.accounts.unlock_person(&who(&ada), OPERATOR, &Visit::default()).await.unwrap();
     assert!(!one.is_paused("ada@shop.test", None, 7).await, "from the address that failed");
     assert!(!one.is_paused("ada@shop.test", Some(&device), 8).await);
-    let since = Instant::now();
-    while other.is_paused("ada@shop.test", None, 7).await {
-        assert!(since.elapsed() < Duration::from_secs(10), "the unlock was never heard of");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let is_free = async || !other.is_paused("ada@shop.test", None, 7).await;
+    soon("the unlock was never heard of", is_free).await;
     assert!(!other.is_paused("ada@shop.test", Some(&device), 8).await);
 }
 
 /// What gateways count together, as a store would.
 #[derive(Debug, Default)]
-struct Memory(Mutex<HashMap<String, u8>>);
+struct Memory {
+    attempts: Mutex<HashMap<String, u8>>,
+    /// Accounts that failed, by what they have in common.
+    failed: Mutex<HashMap<String, HashSet<String>>>,
+}
+
+const SUSPECT: usize = 10;
 
 impl Together for Memory {
     fn use_once<'a>(&'a self, _: &'a Spent) -> Told<'a, bool> {
@@ -91,7 +97,7 @@ impl Together for Memory {
     }
 
     fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Option<Duration>> {
-        let mut counts = self.0.lock().unwrap();
+        let mut counts = self.attempts.lock().unwrap();
         let count = counts.entry(key.into()).or_default();
         let wait = (*count >= protection.failures).then_some(protection.pause);
         *count += u8::from(wait.is_none());
@@ -99,15 +105,28 @@ impl Together for Memory {
     }
 
     fn take_back(&self, key: String) -> Told<'_, ()> {
-        if let Some(count) = self.0.lock().unwrap().get_mut(&key) {
+        if let Some(count) = self.attempts.lock().unwrap().get_mut(&key) {
             *count = count.saturating_sub(1);
         }
         Box::pin(async { Some(()) })
     }
 
     fn forget(&self, key: String) -> Told<'_, ()> {
-        self.0.lock().unwrap().remove(&key);
+        self.attempts.lock().unwrap().remove(&key);
         Box::pin(async { Some(()) })
+    }
+
+    fn fail<'a>(&'a self, key: &'a str, account: &'a str, _: LoginProtection) -> Told<'a, Option<usize>> {
+        let mut failed = self.failed.lock().unwrap();
+        let accounts = failed.entry(key.into()).or_default();
+        let is_new = accounts.insert(account.into());
+        let many = (is_new && accounts.len() == SUSPECT).then_some(SUSPECT);
+        Box::pin(async move { Some(many) })
+    }
+
+    fn suspect<'a>(&'a self, key: &'a str) -> Told<'a, Option<Duration>> {
+        let is_so = self.failed.lock().unwrap().get(key).is_some_and(|accounts| accounts.len() >= SUSPECT);
+        Box::pin(async move { Some(is_so.then_some(Duration::from_mins(15))) })
     }
 }
 
@@ -128,11 +147,8 @@ async fn an_unlock_ends_what_gateways_count_together() {
     // Only the gateway where it tried can name the device.
     other.accounts.unlock_person(&who(&ada), OPERATOR, &Visit::default()).await.unwrap();
     for device in [None, Some(&device)] {
-        let since = Instant::now();
-        while one.is_paused("ada@shop.test", device, 9).await {
-            assert!(since.elapsed() < Duration::from_secs(10), "the unlock was never heard of");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_free = async || !one.is_paused("ada@shop.test", device, 9).await;
+        soon("the unlock was never heard of", is_free).await;
         assert!(!other.is_paused("ada@shop.test", device, 9).await);
     }
     assert!(other.is_paused("ada@shop.test", None, 7).await, "an address waits for its own");
@@ -262,7 +278,11 @@ async fn passwords_of_the_list_and_of_known_words_are_refused() {
 
 /// Ten accounts, one failure each with a password of its own, from three addresses of one network.
 async fn stuff(node: &Node) {
-    for number in 0..10 {
+    stuff_with(node, 0..10).await;
+}
+
+async fn stuff_with(node: &Node, numbers: std::ops::Range<u8>) {
+    for number in numbers {
         let guess = login(&format!("user{number}@shop.test"), &format!("{WRONG}-{number}"), None);
         let wrong = node.accounts.log_in(&guess, &from(100 + number / 4)).await;
         assert!(matches!(wrong, Err(AccountError::WrongCredentials)), "{wrong:?}");
@@ -296,6 +316,33 @@ async fn a_network_that_stuffs_credentials_needs_more_than_a_password() {
     let entered = node.accounts.complete_login(pending.ticket.secret(), &shown, &from(200)).await.unwrap();
     let session = node.accounts.current_session(&entered.token).await.unwrap();
     assert!(!session.methods.are_several(), "a challenge is no second factor");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_and_stuffed_accounts_are_counted_by_gateways_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (Post::open(&sqlite(&folder), "").await, Post::open(&sqlite(&folder), "").await);
+    let memory = Arc::new(Memory::default());
+    for post in [&one, &other] {
+        post.node.accounts.count_with(Arc::<Memory>::clone(&memory));
+    }
+    one.node.person("eve@shop.test", &[]).await;
+    for post in [&one, &other, &one, &other, &one] {
+        post.node.accounts.forgot_password("eve@shop.test", None, &from(1)).await.unwrap();
+    }
+    assert_eq!(one.node.entries("password.forgotten", 3).await.len(), 3, "three an hour, wherever");
+
+    stuff_with(&one.node, 0..5).await;
+    stuff_with(&other.node, 5..10).await;
+    let told = one.node.entries("login.stuffing", 1).await;
+    assert_eq!(told[0].details, json!({ "by": "network", "accounts": 10 }));
+    for post in [&one, &other] {
+        let tried = post.node.accounts.log_in(&login("eve@shop.test", PASSWORD, None), &from(200)).await;
+        assert!(matches!(tried, Ok(LoggedIn::SecondFactor(_))), "{tried:?}");
+    }
+    // What is kept of passwords could be any of very many.
+    let failed = memory.failed.lock().unwrap();
+    assert!(failed.keys().any(|key| key.starts_with("password:") && key.len() == "password:".len() + 4));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -353,6 +400,33 @@ async fn the_trail_tells_why_logins_fail_and_when_pauses_begin() {
     let details = &pauses[0].details;
     assert_eq!((&details["scope"], &details["seconds"]), (&json!("account"), &json!(420)));
     assert!(details["until"].as_i64().unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attempts_during_a_pause_do_not_fill_the_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::open(&sqlite(&folder)).await;
+    node.guess("ada@shop.test", None, 1).await;
+    for _ in 0..200 {
+        assert!(node.is_paused("ada@shop.test", None, 2).await);
+    }
+    let trail = node.accounts.audit(1000).await.unwrap();
+    let paused = trail.iter().filter(|entry| entry.details["reason"] == "paused").count();
+    // Sixty a minute, should this take longer than one.
+    assert!((60..150).contains(&paused), "{paused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_is_right_for_no_such_organisation_leaves_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::open(&sqlite(&folder)).await;
+    node.person("ada@shop.test", &[]).await;
+    let somewhere = Login { organization: Some("Nowhere".into()), ..login("ada@shop.test", PASSWORD, None) };
+    let refused = node.accounts.log_in(&somewhere, &from(1)).await;
+    assert!(matches!(refused, Err(AccountError::Missing(_))), "{refused:?}");
+    let trail = node.entries("login", 1).await;
+    assert_eq!((trail[0].subject.as_str(), trail[0].outcome.as_str()), ("ada@shop.test", "refused"));
+    assert_eq!(trail[0].details, json!({ "reason": "organization" }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -214,6 +214,7 @@ async fn delegation(location: &StoreLocation) {
         name: "mine".into(),
         permissions: texts(&[permission]),
         addresses: Vec::new(),
+        rate: None,
         expires: None,
     };
     let beyond = accounts.create_own_api_key(&token, key("reports:read"), &visit).await;

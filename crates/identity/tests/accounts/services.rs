@@ -100,6 +100,15 @@ pub(crate) async fn a_life_of_services(location: &StoreLocation) {
     accounts.suspend_service(&service.id, None, OPERATOR, &visit).await.unwrap();
     assert!(node.by_secret(&service.id, &fourth).await);
 
+    // Another name changes nothing else.
+    let renamed = accounts.rename_service(&service.id, "billing", OPERATOR, &visit).await.unwrap();
+    assert_eq!(renamed.name, "billing");
+    assert!(node.by_secret(&service.id, &fourth).await);
+    let (twin, _) = accounts.create_service(new(), OPERATOR, &visit).await.unwrap();
+    let taken = accounts.rename_service(&twin.id, "billing", OPERATOR, &visit).await.unwrap_err();
+    assert!(matches!(taken, AccountError::Taken(_)), "{taken}");
+    accounts.delete_service(&twin.id, OPERATOR, &visit).await.unwrap();
+
     assertions(&node, &service.id).await;
     certificates(&node, &service.id).await;
 

@@ -1,10 +1,12 @@
 //! Tokens that the gateway issues, on real databases.
 
 mod authentication;
+mod granting;
 mod keys;
 mod machines;
 mod refusals;
 mod revoking;
+mod second_factors;
 
 use std::{
     sync::Arc,
@@ -17,8 +19,8 @@ use bartizan_identity::{
     SessionToken,
     account::Visit,
     authorization_server::{
-        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenError,
-        TokenRequest, TokenResponse,
+        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenEndpoint,
+        TokenError, TokenRequest, TokenResponse,
     },
 };
 use bartizan_policy::PermissionIndex;
@@ -68,9 +70,12 @@ impl Issuing {
     }
 
     pub(crate) async fn with(location: &StoreLocation, grace: &str) -> Self {
-        let text = DOCUMENT.replace("GRACE", grace);
-        let config = Config::parse(&text, &Source::text(".")).unwrap().config;
-        let node = Node::open_with(location, &text).await;
+        Self::of(location, &DOCUMENT.replace("GRACE", grace)).await
+    }
+
+    pub(crate) async fn of(location: &StoreLocation, text: &str) -> Self {
+        let config = Config::parse(text, &Source::text(".")).unwrap().config;
+        let node = Node::open_with(location, text).await;
         let server =
             AuthorizationServer::open(&node.accounts, config.tokens.as_ref().unwrap()).await.unwrap();
         let index = Arc::new(PermissionIndex::new(config.routes.iter().map(|route| &route.require)));
@@ -89,7 +94,16 @@ impl Issuing {
         request: &AuthorizationRequest,
         session: Option<&SessionToken>,
     ) -> String {
-        self.server.authorize(request, session).await.unwrap().location
+        self.authorize_from(&Visit::default(), request, session).await
+    }
+
+    pub(crate) async fn authorize_from(
+        &self,
+        visit: &Visit,
+        request: &AuthorizationRequest,
+        session: Option<&SessionToken>,
+    ) -> String {
+        self.server.authorize(request, session, visit).await.unwrap().location
     }
 
     pub(crate) async fn code(&self, session: &SessionToken, scope: &str) -> String {
@@ -126,7 +140,7 @@ impl Issuing {
     ) -> Result<TokenResponse, TokenError> {
         let request = TokenRequest { client, grant, resources: resources.to_vec() };
         let headers = HeaderMap::new();
-        let proofs = Proofs { headers: &headers, certificate: None };
+        let proofs = Proofs { endpoint: TokenEndpoint::Token, headers: &headers, certificate: None };
         self.server.token(&request, &proofs, &Visit::default()).await
     }
 
@@ -159,14 +173,12 @@ impl Issuing {
     pub(crate) async fn bound(
         &self,
         session: &SessionToken,
+        scope: &str,
         certificate: &ClientCertificate,
     ) -> TokenResponse {
         let back = "https://bound.test/back";
-        let request = AuthorizationRequest {
-            client: "bound".into(),
-            redirect_uri: back.into(),
-            ..request("reports:read")
-        };
+        let request =
+            AuthorizationRequest { client: "bound".into(), redirect_uri: back.into(), ..request(scope) };
         let code = parameter(&self.authorize(&request, Some(session)).await, "code").unwrap();
         let code = SecretString::from(code);
         let ask = async |certificate| {
@@ -177,7 +189,7 @@ impl Issuing {
             };
             let client = ClientProof { id: "bound".into(), secret: None, assertion: None };
             let request = TokenRequest { client, grant, resources: Vec::new() };
-            let proofs = Proofs { headers: &HeaderMap::new(), certificate };
+            let proofs = Proofs { endpoint: TokenEndpoint::Token, headers: &HeaderMap::new(), certificate };
             self.server.token(&request, &proofs, &Visit::default()).await
         };
         is_refused(ask(None).await, OAuthError::InvalidRequest);
@@ -257,6 +269,8 @@ pub(crate) async fn stories(location: &StoreLocation) {
     Box::pin(revoking::everything_that_revokes(location)).await;
     Box::pin(revoking::two_gateways(location)).await;
     Box::pin(revoking::roles_that_grant_less(location)).await;
+    Box::pin(granting::who_somebody_is(location)).await;
+    Box::pin(second_factors::what_a_factor_is_worth(location)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -360,10 +374,12 @@ async fn refused_requests(gateway: &Issuing, session: &SessionToken, used: &str)
     // Nobody is sent where nobody registered.
     for uri in ["https://app.test/back/", "https://app.test/back?a", "https://evil.test/", ""] {
         let request = AuthorizationRequest { redirect_uri: uri.into(), ..good.clone() };
-        is_refused(gateway.server.authorize(&request, Some(session)).await, OAuthError::InvalidRequest);
+        let refused = gateway.server.authorize(&request, Some(session), &Visit::default()).await;
+        is_refused(refused, OAuthError::InvalidRequest);
     }
     let unknown = AuthorizationRequest { client: "nobody".into(), ..good.clone() };
-    is_refused(gateway.server.authorize(&unknown, Some(session)).await, OAuthError::InvalidClient);
+    let refused = gateway.server.authorize(&unknown, Some(session), &Visit::default()).await;
+    is_refused(refused, OAuthError::InvalidClient);
 
     let code = gateway.code(session, "reports:read").await;
     let with = |verifier: &str, redirect_uri: &str| Grant::AuthorizationCode {

@@ -31,17 +31,37 @@ impl Limiter {
         self.told(redis.forget(key).await)
     }
 
+    /// Adds a value to those that were seen under a key lately. How many there are, where they have just become so many.
+    pub async fn gather(
+        &self,
+        key: &str,
+        value: &str,
+        many: usize,
+        window: Duration,
+    ) -> Option<Option<usize>> {
+        let redis = self.redis()?;
+        self.told(redis.gather(key, value, many, window).await)
+    }
+
+    /// For how long it still counts that many values were seen under a key.
+    pub async fn gathered(&self, key: &str) -> Option<Option<Duration>> {
+        let redis = self.redis()?;
+        self.told(redis.gathered(key).await)
+    }
+
     fn redis(&self) -> Option<&RedisStore> {
         self.shared.as_ref().map(|shared| shared.store.redis())
     }
 
     fn told<T>(&self, answer: Result<T, LimitsError>) -> Option<T> {
-        let failures = self.shared.as_ref().map(|shared| &shared.failures);
-        match (answer, failures) {
-            (Ok(told), _) => Some(told),
-            (Err(error), failures) => {
-                failures.inspect(|failures| failures.increment(1));
-                tracing::debug!(%error, "what gateways remember together cannot be asked: this one goes by its own memory");
+        let (shared, now) = (self.shared.as_ref()?, self.clock.now());
+        match answer {
+            Ok(told) => {
+                shared.remembers(now);
+                Some(told)
+            }
+            Err(error) => {
+                shared.forgets(&error, now);
                 None
             }
         }

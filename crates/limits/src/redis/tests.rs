@@ -286,3 +286,23 @@ async fn a_state_that_nobody_here_wrote_is_an_error() {
         }
     }
 }
+
+#[tokio::test]
+async fn many_values_under_one_key_are_told_once_and_remembered() {
+    for program in programs() {
+        let Frozen { store, _server } = Frozen::start(&program).await;
+        let window = Duration::from_mins(15);
+        let gather = async |value: u32| store.gather("network", &value.to_string(), 4, window).await.unwrap();
+        for value in [1, 2, 2, 1, 3] {
+            assert_eq!(gather(value).await, None, "{value}");
+        }
+        assert_eq!(store.gathered("network").await.unwrap(), None);
+        assert_eq!(gather(4).await, Some(4));
+        let left = store.gathered("network").await.unwrap().unwrap();
+        assert!(left <= window && left > window / 2, "{left:?}");
+        assert_eq!(store.gathered("another").await.unwrap(), None);
+        for value in 5..12 {
+            assert_eq!(gather(value).await, None, "it is known");
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! What gateways remember together besides limits: that something was used, and how often something was tried.
+//! What gateways remember together besides limits: that something was used, how often something was tried, and
+//! how many values were seen.
 
 use std::time::Duration;
 
@@ -21,6 +22,21 @@ const TRY: &str = "local tries = redis.call('INCR', KEYS[1])\n\
 /// Takes one back, where there is one.
 const TAKE_BACK: &str = "if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end\n\
     return 0";
+
+/// Adds a value to a set of those that were seen lately, and says how many there are where they have become so many. What
+/// made them so many need not be kept any more; that it did is remembered as long as a value would be.
+const GATHER: &str = "local clock = redis.call('TIME')\n\
+    local now = clock[1] * 1000 + math.floor(clock[2] / 1000)\n\
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])\n\
+    redis.call('ZADD', KEYS[1], now, ARGV[1])\n\
+    redis.call('PEXPIRE', KEYS[1], ARGV[3])\n\
+    local seen = redis.call('ZCARD', KEYS[1])\n\
+    if seen < tonumber(ARGV[2]) then return 0 end\n\
+    redis.call('DEL', KEYS[1])\n\
+    local known = redis.call('EXISTS', KEYS[2])\n\
+    redis.call('SET', KEYS[2], 1, 'PX', ARGV[3])\n\
+    if known == 1 then return 0 end\n\
+    return seen";
 
 /// How often something may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +89,37 @@ impl RedisStore {
         self.command(command, |_| Ok(())).await
     }
 
+    /// Adds a value to those that were seen under a key within `window`. How many there are, where they have just become
+    /// `many`: until then they were fewer, or it was forgotten.
+    pub async fn gather(
+        &self,
+        key: &str,
+        value: &str,
+        many: usize,
+        window: Duration,
+    ) -> Result<Option<usize>, LimitsError> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(GATHER).arg(2).arg(named(key)).arg(many_under(key));
+        command.arg(value).arg(many).arg(milliseconds(window));
+        self.command(command, |answer| match answer {
+            Value::Int(0) => Ok(None),
+            Value::Int(seen) => Ok(usize::try_from(seen).ok()),
+            _ => Err(LimitsError::Nonsense("not a number of values")),
+        })
+        .await
+    }
+
+    /// For how long it still counts that many values were seen under a key.
+    pub async fn gathered(&self, key: &str) -> Result<Option<Duration>, LimitsError> {
+        let mut command = redis::cmd("PTTL");
+        command.arg(many_under(key));
+        self.command(command, |answer| match answer {
+            Value::Int(left) => Ok(u64::try_from(left).ok().map(Duration::from_millis)),
+            _ => Err(LimitsError::Nonsense("not a time to wait")),
+        })
+        .await
+    }
+
     async fn command<T>(
         &self,
         command: Cmd,
@@ -86,6 +133,11 @@ impl RedisStore {
 /// What stands in braces decides the slot on a cluster.
 fn named(key: &str) -> String {
     format!("{PREFIX}{{{key}}}")
+}
+
+/// Where it is remembered that there were many.
+fn many_under(key: &str) -> String {
+    format!("{}:many", named(key))
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -46,30 +46,30 @@ struct Entry {
 }
 
 impl HeavyHitters {
-    /// Adds a value with this hash. The label is asked for when the value gets a counter.
-    pub(super) fn add(&mut self, hash: u64, label: impl FnOnce() -> Label) {
+    /// Adds a value with this hash so many times.
+    pub(super) fn add(&mut self, hash: u64, times: u64, label: &Label) {
         let known = self.hashes.iter().position(|known| *known == hash);
         if let Some(count) = known.and_then(|index| self.counts.get_mut(index)) {
-            *count += 1;
+            *count += times;
         } else if self.hashes.len() < COUNTERS {
             self.hashes.reserve_exact(COUNTERS - self.hashes.len());
             self.counts.reserve_exact(COUNTERS - self.counts.len());
             self.holders.reserve_exact(COUNTERS - self.holders.len());
             self.hashes.push(hash);
-            self.counts.push(1);
-            self.holders.push(Holder { error: 0, label: label() });
+            self.counts.push(times);
+            self.holders.push(Holder { error: 0, label: *label });
         } else {
-            self.take_over(hash, label());
+            self.take_over(hash, times, label);
         }
     }
 
-    fn take_over(&mut self, hash: u64, label: Label) {
+    fn take_over(&mut self, hash: u64, times: u64, label: &Label) {
         let smallest = self.counts.iter_mut().enumerate().min_by_key(|(_, count)| **count);
         let Some((index, count)) = smallest else { return };
         if let (Some(known), Some(holder)) = (self.hashes.get_mut(index), self.holders.get_mut(index)) {
             *known = hash;
-            *holder = Holder { error: *count, label };
-            *count += 1;
+            *holder = Holder { error: *count, label: *label };
+            *count += times;
         }
     }
 
@@ -124,10 +124,12 @@ mod tests {
         prop::collection::vec(prop::collection::vec(value, 0..400), 1..5)
     }
 
+    /// Values that follow themselves are added together.
     fn sketch(stream: &[u64]) -> HeavyHitters {
         let mut sketch = HeavyHitters::default();
-        for value in stream {
-            sketch.add(*value, || Label::of(value.to_string().as_bytes(), *value));
+        for run in stream.chunk_by(|one, other| one == other) {
+            let value = run[0];
+            sketch.add(value, run.len() as u64, &Label::of(value.to_string().as_bytes(), value));
         }
         sketch
     }

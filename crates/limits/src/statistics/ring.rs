@@ -27,16 +27,16 @@ impl<T: Slot> Ring<T> {
         }
     }
 
-    /// The part that is now. `None` never happens: there are parts.
+    /// The part that is now; `None` when its place already holds a later one.
     pub(super) fn current(&mut self, now: u64) -> Option<&mut T> {
         let number = now / self.length;
         let index = usize::try_from(number % (self.slots.len() as u64).max(1)).ok()?;
         let (of, slot) = self.slots.get_mut(index)?;
-        if *of != number {
+        if *of < number {
             slot.clear();
             *of = number;
         }
-        Some(slot)
+        (*of == number).then_some(slot)
     }
 
     /// The parts of the window that ends now.
@@ -91,5 +91,8 @@ mod tests {
         }
         assert_eq!(ring.live(20).flat_map(|times| times.0.clone()).collect::<Vec<_>>(), [20, 19, 18]);
         assert_eq!(ring.live(19).flat_map(|times| times.0.clone()).collect::<Vec<_>>(), [19, 18]);
+        ring.current(39).unwrap().0.push(39);
+        assert!(ring.current(19).is_none(), "its place is taken");
+        assert_eq!(ring.live(39).flat_map(|times| times.0.clone()).collect::<Vec<_>>(), [20, 39]);
     }
 }

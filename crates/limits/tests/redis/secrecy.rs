@@ -3,9 +3,10 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use bartizan_limits::{LimitsError, RedisSettings, RedisStore};
+use bartizan_limits::{LimitsError, RedisSettings, RedisStore, Tries};
 use bartizan_model::Algorithm;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -18,6 +19,7 @@ use crate::{
 };
 
 const PASSWORD: &str = "WATERLOO";
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Everything that is logged on this thread, on which the test's runtime runs too.
 #[derive(Clone, Default)]
@@ -73,8 +75,19 @@ async fn a_password_is_presented_from_the_url_or_the_setting() {
 }
 
 /// What a user of the store must be allowed: as `docs/src/limits.md` says.
-const RIGHTS: [&str; 8] =
-    ["~bartizan:limit:*", "+eval", "+evalsha", "+get", "+set", "+del", "+time", "+ping"];
+const RIGHTS: &str = "~bartizan:limit:* ~bartizan:together:* +eval +evalsha +get +set +del +time +ping +incr +decr +pexpire \
+                      +pttl +exists +zadd +zcard +zremrangebyscore";
+
+fn rights() -> Vec<&'static str> {
+    RIGHTS.split_whitespace().collect()
+}
+
+#[test]
+fn the_manual_says_what_a_user_must_be_allowed() {
+    let manual = include_str!("../../../../docs/src/limits.md");
+    let told = manual.lines().find_map(|line| line.strip_prefix("ACL SETUSER bartizan on >PASSWORD "));
+    assert_eq!(told.unwrap().split(' ').collect::<Vec<_>>(), rights());
+}
 
 #[tokio::test]
 async fn a_user_with_few_rights_and_a_password_of_any_characters_is_enough() {
@@ -83,7 +96,7 @@ async fn a_user_with_few_rights_and_a_password_of_any_characters_is_enough() {
         let password = "p@ss/w%rd:?# ü";
         let encoded = "p%40ss%2Fw%25rd:%3F%23%20%C3%BC";
         let presented = format!(">{password}");
-        let set = [&["ACL", "SETUSER", "limits", "on", &presented][..], &RIGHTS].concat();
+        let set = [&["ACL", "SETUSER", "limits", "on", &presented][..], &rights()].concat();
         assert_eq!(server.command(&set).trim(), "OK");
         server.command(&["ACL", "SETUSER", "default", "off"]);
         let url = format!("redis://limits:{encoded}@127.0.0.1:{}", server.port);
@@ -92,6 +105,16 @@ async fn a_user_with_few_rights_and_a_password_of_any_characters_is_enough() {
         let five = limit("login", Algorithm::FixedWindow, 5);
         assert!(decide(&store, &five).await.unwrap().is_admitted());
         assert!(store.reset(&five, b"somebody").await.unwrap());
+        let (second, tries) = (Duration::from_secs(1), Tries { most: 1, window: MINUTE, pause: MINUTE });
+        assert!(store.use_once("proof", MINUTE).await.unwrap());
+        assert!(!store.use_once("proof", MINUTE).await.unwrap());
+        assert_eq!(store.attempt("login", tries).await.unwrap(), None);
+        assert!(store.attempt("login", tries).await.unwrap().is_some_and(|wait| wait > second));
+        store.take_back("login").await.unwrap();
+        store.forget("login").await.unwrap();
+        assert_eq!(store.gather("seen", "a", 2, MINUTE).await.unwrap(), None);
+        assert_eq!(store.gather("seen", "b", 2, MINUTE).await.unwrap(), Some(2));
+        assert!(store.gathered("seen").await.unwrap().is_some_and(|left| left > second));
         let shown = format!("{store:?} {}", log.text());
         assert!(!shown.contains(password) && !shown.contains(encoded), "{shown}");
     }
@@ -102,7 +125,7 @@ async fn on_a_cluster_a_user_also_needs_to_ask_for_its_nodes() {
     for program in programs() {
         let cluster = Cluster::start(&program, &[]).await;
         for node in &cluster.nodes {
-            let set = [&["ACL", "SETUSER", "limits", "on", ">WATERLOO", "+cluster"][..], &RIGHTS].concat();
+            let set = [&["ACL", "SETUSER", "limits", "on", ">WATERLOO", "+cluster"][..], &rights()].concat();
             assert_eq!(node.command(&set).trim(), "OK");
         }
         let urls = cluster.urls().into_iter().map(|url| url.replace("://", "://limits:WATERLOO@"));

@@ -1,9 +1,9 @@
-//! What is probably not meant: exclusions that name a rule which is not there and so exclude nothing, and a paranoia level
-//! that the rules' own setup replaces.
+//! What is probably not meant: exclusions and actions that name a rule which is not there, and a paranoia level that the
+//! rules' own setup replaces.
 
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use bartizan_config::{ExcludedRules, Exclusion, RuleIds, nearest};
+use bartizan_config::{ClassAction, ExcludedRules, Exclusion, RuleIds, nearest};
 use bartizan_model::Line;
 use bartizan_seclang::{Connection, RuleSet};
 use http::{HeaderMap, Version};
@@ -25,7 +25,7 @@ pub struct Doubt {
 /// route that knows the rule is enough.
 pub(crate) fn doubts(firewalls: &[&Arc<Firewall>]) -> Vec<Doubt> {
     let mut seen: Vec<&Arc<Exclusion>> = Vec::new();
-    let mut doubts = Vec::new();
+    let mut doubts = unknown_classes(firewalls);
     for firewall in firewalls {
         let replaced = replaced_level(firewall).filter(|doubt| !doubts.contains(doubt));
         doubts.extend(replaced);
@@ -43,6 +43,24 @@ pub(crate) fn doubts(firewalls: &[&Arc<Firewall>]) -> Vec<Doubt> {
         }
     }
     doubts
+}
+
+/// Actions for classes of which no route that has them has a rule.
+fn unknown_classes(firewalls: &[&Arc<Firewall>]) -> Vec<Doubt> {
+    let mut known: Vec<(&Arc<ClassAction>, bool, &RuleSet)> = Vec::new();
+    for firewall in firewalls {
+        for action in &firewall.config.actions {
+            let is_there = knows(firewall.rules(), &ExcludedRules::Tag(action.tag.clone()));
+            match known.iter_mut().find(|(known, ..)| Arc::ptr_eq(known, action)) {
+                Some((_, found, _)) => *found |= is_there,
+                None => known.push((action, is_there, firewall.rules())),
+            }
+        }
+    }
+    let unknown = known.into_iter().filter(|(_, is_there, _)| !is_there);
+    unknown
+        .map(|(action, _, rules)| no_tag(action.line, &action.tag, rules, "this action is for nothing"))
+        .collect()
 }
 
 /// A paranoia level that is written and not used. Which one is, only the rules know: they are shown an empty request.
@@ -76,20 +94,21 @@ fn knows(rules: &RuleSet, excluded: &ExcludedRules) -> bool {
 }
 
 fn doubt(exclusion: &Exclusion, rules: &RuleSet) -> Doubt {
-    let (message, hint) = match &exclusion.rules {
+    match &exclusion.rules {
         ExcludedRules::Ids(ids) => {
             let near = rules.rules().min_by_key(|rule| rule.id.abs_diff(ids.first));
             let hint = near.map(|rule| format!("the nearest is {}: {}", rule.id, rule.message));
-            (format!("no rule has the number {ids}: nothing is excluded"), hint)
+            let message = format!("no rule has the number {ids}: nothing is excluded");
+            Doubt { line: exclusion.line, message, hint }
         }
-        ExcludedRules::Tag(tag) => {
-            let tags: BTreeSet<&str> =
-                rules.rules().flat_map(|rule| &rule.tags).map(String::as_str).collect();
-            let hint = nearest(tag, tags).map(|near| format!("did you mean `{near}`?"));
-            (format!("no rule has the tag `{tag}`: nothing is excluded"), hint)
-        }
-    };
-    Doubt { line: exclusion.line, message, hint }
+        ExcludedRules::Tag(tag) => no_tag(exclusion.line, tag, rules, "nothing is excluded"),
+    }
+}
+
+fn no_tag(line: Line, tag: &str, rules: &RuleSet, so: &str) -> Doubt {
+    let tags: BTreeSet<&str> = rules.rules().flat_map(|rule| &rule.tags).map(String::as_str).collect();
+    let hint = nearest(tag, tags).map(|near| format!("did you mean `{near}`?"));
+    Doubt { line, message: format!("no rule has the tag `{tag}`: {so}"), hint }
 }
 
 #[cfg(test)]
@@ -122,6 +141,15 @@ mod tests {
         let hints: Vec<_> = found.iter().map(|(_, hint)| hint.as_deref().unwrap_or_default()).collect();
         assert_eq!(hints[0], "the nearest is 10010040: NUL byte in a request");
         assert_eq!((hints[2], hints[3]), ("did you mean `attack-sqli`?", ""));
+    }
+
+    #[test]
+    fn an_action_for_no_class_is_doubted() {
+        let document =
+            "waf: { actions: [{ tag: attack-sqli, action: log }, { tag: atack-xss, action: log }] }\n";
+        let found = found(document, &["starter", "starter"]);
+        let said = "no rule has the tag `atack-xss`: this action is for nothing".to_owned();
+        assert_eq!(found, [(said, Some("did you mean `attack-xss`?".to_owned()))]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Inspection {
     counted_rules: usize,
     /// What the transaction takes of the memory for held bodies.
     reservation: Option<Reservation>,
-    /// Why the last body was not looked at although it should have been.
+    /// Why the last body was not looked at.
     unseen: Option<Reason>,
 }
 
@@ -39,6 +39,20 @@ pub struct RequestLine<'a> {
     pub target: &'a str,
     /// The version of HTTP.
     pub version: Version,
+}
+
+/// Why the body of a response is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unseen {
+    /// Nobody asks for it.
+    #[error("`responses` is off")]
+    Responses,
+    /// It has no media type, or not one of those that are selected.
+    #[error("not one of the selected media types")]
+    MediaType,
+    /// Rules cannot read it.
+    #[error("compressed")]
+    Encoded,
 }
 
 impl Inspection {
@@ -85,7 +99,8 @@ impl Inspection {
         self.objects_to_response
     }
 
-    /// Why the last body was not looked at although it should have been: there was too much to do, and the mode is `log`.
+    /// Why the last body was not looked at: there was too much to do, and the mode is `log`; or the response is not one that
+    /// is looked at.
     pub fn take_unseen(&mut self) -> Option<Reason> {
         self.unseen.take()
     }
@@ -153,14 +168,26 @@ impl Inspection {
         self.firewall.config().responses.is_some()
     }
 
-    /// Whether the body of a response with these headers is looked at, and how much of it at most.
-    pub fn wants_response_body(&self, headers: &HeaderMap) -> Option<usize> {
-        let responses = self.firewall.config().responses.as_ref()?;
-        let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
-        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    /// How much of the body of a response with these headers is looked at, at most; or why it is not.
+    pub fn wants_response_body(&self, headers: &HeaderMap) -> Result<usize, Unseen> {
+        let Some(responses) = &self.firewall.config().responses else { return Err(Unseen::Responses) };
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        let is_selected = responses.types.iter().any(|selected| selected.eq_ignore_ascii_case(kind));
-        (is_selected && !is_encoded).then_some(responses.max_body)
+        if !responses.types.iter().any(|selected| selected.eq_ignore_ascii_case(kind)) {
+            return Err(Unseen::MediaType);
+        }
+        // One field or several, each with one coding or several (RFC 9110, section 8.4).
+        let fields = headers.get_all(header::CONTENT_ENCODING).iter();
+        let mut codings = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b','));
+        if codings.any(|coding| !is_identity(coding.trim_ascii())) {
+            return Err(Unseen::Encoded);
+        }
+        Ok(responses.max_body)
+    }
+
+    /// Remembers that a body was left alone.
+    pub fn leave_unseen(&mut self, why: Unseen) {
+        self.unseen = Some(why.to_string().into());
     }
 
     /// Shows the head of a response.
@@ -280,6 +307,10 @@ impl Inspection {
             Refusal::new(Code::SecurityCheckFailed, "the rule engine failed inside").closing()
         })
     }
+}
+
+fn is_identity(coding: &[u8]) -> bool {
+    coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
 }
 
 fn report_failure() {

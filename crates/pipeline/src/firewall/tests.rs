@@ -94,6 +94,11 @@ fn an_attack_is_refused_and_told() {
         ("json", ESCAPED),
         ("application/octet-stream", ESCAPED),
         ("application/grpc", ESCAPED),
+        ("application/x-amz-json-1.1", ESCAPED),
+        ("application/x-ndjson", ESCAPED),
+        ("application/vnd.shop", ESCAPED),
+        ("image/png", ESCAPED),
+        ("application/x-www-form-urlencoded", ESCAPED),
     ] {
         let (found, account) = ask(&firewall, "/0/a", kind, body);
         assert!(found.is_err(), "{kind}: {account:?}");
@@ -206,6 +211,28 @@ fn exclusions_are_as_narrow_as_they_say() {
 }
 
 #[test]
+fn a_class_that_is_only_reported_does_not_count() {
+    let cases = [
+        ("[{ tag: attack-sqli, action: log }]", true),
+        ("[{ tag: attack-xss, action: log }]", false),
+        ("[{ tag: attack-sqli, action: log }, { tag: attack-sqli, action: block }]", false),
+        ("[{ tag: attack-sqli, action: block }]", false),
+    ];
+    let keys = cases.map(|(actions, _)| format!("{{ actions: {actions} }}"));
+    let firewalls = firewalls(&keys.each_ref().map(String::as_str));
+    for ((actions, passes), firewall) in cases.iter().zip(&firewalls) {
+        let (found, account) = get(firewall, ATTACK);
+        assert_eq!(found.is_ok(), *passes, "{actions}");
+        let is_reported = account.rules.iter().any(|rule| !rule.variables.is_empty());
+        assert!(is_reported, "{actions}: {account:?}");
+        assert_eq!(account.inbound_score == Some(0), *passes, "{actions}: {account:?}");
+    }
+    // Another attack in the same request still counts.
+    let both = format!("{ATTACK}&text=%3Cscript%3Ealert(1)%3C/script%3E");
+    assert!(get(&firewalls[0], &both).0.is_err());
+}
+
+#[test]
 fn an_exclusion_of_nothing_known_is_refused() {
     let text = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\nroutes:\n  - { path: /, to: \"http://a\", auth: none,\n      \
                 waf: { exclude: [{ rule: 1, target: \"ARGUMENTS:id\" }] } }\n";
@@ -243,7 +270,7 @@ fn the_core_rule_set_counts_by_the_routes_paranoia() {
     inspection.request_head(line, &headers, None).unwrap();
     inspection.request_body(b"", true).unwrap();
     headers.insert(header::CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap());
-    assert_eq!(inspection.wants_response_body(&headers), Some(512 << 10));
+    assert_eq!(inspection.wants_response_body(&headers), Ok(512 << 10));
     let leak = "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version";
     let found = inspection
         .response_head(StatusCode::OK, &headers)
@@ -255,23 +282,28 @@ fn the_core_rule_set_counts_by_the_routes_paranoia() {
 #[test]
 fn only_selected_responses_are_held() {
     let inspection = begin(&starter("responses: on"), "/0");
-    let wants = |kind: &str, coding: &str| {
+    let wants = |kind: &str, codings: &[&str]| {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
-        headers.insert(header::CONTENT_ENCODING, coding.parse().unwrap());
-        inspection.wants_response_body(&headers).is_some()
+        for coding in codings {
+            headers.append(header::CONTENT_ENCODING, coding.parse().unwrap());
+        }
+        inspection.wants_response_body(&headers)
     };
-    assert!(wants("text/html", "identity") && wants("Application/JSON; charset=utf-8", "identity"));
-    for (kind, coding) in [
-        ("text/event-stream", "identity"),
-        ("application/grpc", "identity"),
-        ("application/octet-stream", "identity"),
-        ("image/png", "identity"),
-        ("text/html", "gzip"),
+    for (kind, codings) in [
+        ("text/html", &["identity"][..]),
+        ("Application/JSON; charset=utf-8", &[]),
+        ("text/html", &["Identity", ", identity"]),
     ] {
-        assert!(!wants(kind, coding), "{kind} {coding}");
+        assert_eq!(wants(kind, codings), Ok(512 << 10), "{kind} {codings:?}");
     }
-    assert!(inspection.wants_response_body(&HeaderMap::new()).is_none());
+    for kind in ["text/event-stream", "application/grpc", "application/octet-stream", "image/png"] {
+        assert_eq!(wants(kind, &["gzip"]), Err(Unseen::MediaType), "{kind}");
+    }
+    for codings in [&["gzip"][..], &["identity", "gzip"], &["identity, br"]] {
+        assert_eq!(wants("text/html", codings), Err(Unseen::Encoded), "{codings:?}");
+    }
+    assert_eq!(inspection.wants_response_body(&HeaderMap::new()), Err(Unseen::MediaType));
     assert!(!begin(&starter(""), "/0").wants_response());
 }
 

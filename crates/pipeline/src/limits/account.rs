@@ -2,9 +2,9 @@
 //! log. Nothing here is worked out before somebody asks.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use bartizan_config::{Amount, LimitRule};
+use bartizan_config::LimitRule;
 use bartizan_limits::{Asker, DimensionKind, Factors, LONGEST_SHOWN, Standing, Threat, shown};
-use bartizan_model::Name;
+use bartizan_model::{Name, Quota};
 
 use super::{
     CompiledRule, LimitEffect, Limited, RouteLimits,
@@ -28,6 +28,8 @@ pub struct RuleAccount<'a> {
     pub rule: &'a LimitRule,
     /// Who was counted, as people read it: where it is long or not plain text, its beginning and a part of its SHA-256.
     pub value: String,
+    /// How much it admits in what time, as stated; `None`: it counts requests in flight.
+    pub quota: Option<Quota>,
     /// What the request's risk made of the rule.
     pub factors: Factors,
     /// What the request costs there, after its factors.
@@ -79,7 +81,7 @@ impl LimitAccount {
 pub(crate) fn threat(standings: &[RuleStanding], limits: &RouteLimits, is_anonymous: bool) -> Option<Threat> {
     let enforced = standings.iter().filter_map(|standing| {
         let rule = limits.rule(standing.rule).filter(|rule| !rule.is_shadow())?;
-        Some((DimensionKind::weightiest(rule.kinds())?, rule, standing))
+        Some((DimensionKind::weightiest(rule.kinds())?, standing))
     });
     let enforced: Vec<_> = enforced.collect();
     if enforced.is_empty() {
@@ -87,11 +89,11 @@ pub(crate) fn threat(standings: &[RuleStanding], limits: &RouteLimits, is_anonym
     }
     let mut by_address = enforced
         .iter()
-        .filter(|(kind, rule, _)| *kind == DimensionKind::Address && rule.is_rate())
-        .map(|(.., standing)| standing.is_first())
+        .filter(|(kind, standing)| *kind == DimensionKind::Address && standing.quota.is_some())
+        .map(|(_, standing)| standing.is_first())
         .peekable();
     let is_unknown_address = by_address.peek().is_some() && by_address.all(|is_first| is_first);
-    let standings = enforced.iter().map(|(kind, _, rule)| (*kind, &rule.standing));
+    let standings = enforced.iter().map(|(kind, rule)| (*kind, &rule.standing));
     Some(Threat::of(standings, Asker { is_unknown_address, is_anonymous }))
 }
 
@@ -102,6 +104,7 @@ impl<'a> RuleAccount<'a> {
             policy: compiled.policy(),
             rule: compiled.rule()?,
             value: standing.whom.shown(),
+            quota: standing.quota,
             factors: standing.factors,
             units: standing.units,
             effect: standing.effect,
@@ -121,10 +124,6 @@ impl RuleStanding {
 impl CompiledRule {
     fn policy(&self) -> &Name {
         &self.in_policy.policy.name
-    }
-
-    fn is_rate(&self) -> bool {
-        self.rule().is_some_and(|rule| matches!(rule.amount, Amount::Rate(_)))
     }
 
     /// The sorts of dimensions that it counts by.

@@ -3,7 +3,6 @@
 
 use std::{ops::Range, time::Duration};
 
-use bartizan_config::Amount;
 use bartizan_limits::Standing;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -76,15 +75,13 @@ impl<'r> Told<'r> {
     /// Requests in flight are told where there are too many: how many others there are meanwhile nobody can rely on.
     fn of(rule: &'r CompiledRule, stood: &'r RuleStanding) -> Option<Self> {
         let standing = &stood.standing;
-        let (units, measure) = match rule.rule()?.amount {
-            Amount::Rate(quota) => {
+        let (units, measure) = match stood.quota {
+            Some(quota) => {
                 let (units, window) = promised(stood.factors.of_quota(quota.limit()), standing);
                 (units, Measure::In(window))
             }
-            Amount::Concurrent(_) if stood.effect == LimitEffect::Refused => {
-                (standing.quota, Measure::AtOnce)
-            }
-            Amount::Concurrent(_) => return None,
+            None if stood.effect == LimitEffect::Refused => (standing.quota, Measure::AtOnce),
+            None => return None,
         };
         (!rule.is_shadow()).then_some(Self { name: &rule.name, units, measure, standing })
     }

@@ -3,8 +3,8 @@
 //!
 //! A request costs about a tenth of a microsecond and a few bytes: whom and what a segment has met before it knows by
 //! number. What is kept is bounded by time (an hour) and by memory (64 MiB with all that it needs): when memory ends,
-//! the oldest goes, and is counted. Who asks is spread over shards, each behind its own lock, of which a request takes
-//! one; no two are ever held together.
+//! the oldest goes, and is counted. Each thread writes to one of several shards, each behind its own lock, so that threads
+//! seldom meet; no two are ever held together.
 
 mod encoding;
 mod layout;
@@ -24,7 +24,7 @@ use std::{
 };
 
 use bartizan_config::{Config, Dimension};
-use bartizan_limits::{Limiter, Nanos, Outcome};
+use bartizan_limits::{Limiter, Nanos, Outcome, own_lane};
 use parking_lot::Mutex;
 
 use self::{
@@ -175,7 +175,7 @@ impl LimitHistory {
             write_what_briefly(facts, route, brief);
             self.written(brief)
         };
-        let Some(shard) = self.shard(who.hash) else { return };
+        let Some(shard) = self.own_shard() else { return };
         let grown = shard.lock().add(now.get(), layout, who, |numbers| numbers.of_some(what, briefly));
         if grown != 0 {
             let before = self.0.bytes.fetch_add(grown.cast_unsigned(), Ordering::Relaxed);
@@ -241,10 +241,8 @@ impl LimitHistory {
         Written { bytes, hash: self.hash(bytes) }
     }
 
-    fn shard(&self, hash: u64) -> Option<&Mutex<Shard>> {
-        // The table of a shard goes by the low and the topmost bits.
-        let index = usize::try_from(hash >> 48).unwrap_or_default() & (self.0.shards.len() - 1);
-        self.0.shards.get(index).map(|shard| &shard.0)
+    fn own_shard(&self) -> Option<&Mutex<Shard>> {
+        self.0.shards.get(own_lane() & (self.0.shards.len() - 1)).map(|shard| &shard.0)
     }
 }
 

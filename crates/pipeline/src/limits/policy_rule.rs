@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bartizan_config::{Enforcement, LimitPolicy, LimitRule};
-use bartizan_limits::Limiter;
+use bartizan_limits::{Chosen, Limiter};
 
 use super::{Facts, Value};
 
@@ -56,7 +56,8 @@ impl PolicyRule {
         }
         let value = Value::of(&rule.per, facts)?;
         let (address, allowances) = (Some(facts.address), limiter.allowances());
-        let allowed = allowances.until(|| limiter.now(), &self.policy.name, address, value.as_bytes());
+        let counted = (value.as_bytes(), Chosen::of(&rule.per));
+        let allowed = allowances.until(|| limiter.now(), &self.policy.name, address, counted);
         allowed.is_none().then_some(value)
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bartizan_limits::{Charge, Factors, Limit, Standing};
-use bartizan_model::Algorithm;
+use bartizan_model::{Algorithm, Quota};
 
 use super::{RuleReference, Value};
 
@@ -13,6 +13,8 @@ use super::{RuleReference, Value};
 pub(crate) struct RuleStanding {
     pub(crate) rule: RuleReference,
     pub(crate) whom: Whom,
+    /// How much the rule admits in what time, before the request's risk; `None`: it counts requests in flight.
+    pub(crate) quota: Option<Quota>,
     /// What the request's risk made of the rule.
     pub(crate) factors: Factors,
     /// What the request costs there, after its factors; one place for a rule that counts requests in flight.
@@ -52,6 +54,12 @@ impl RuleStanding {
         Some(Charge { limit, value: value.as_bytes(), cost, factors: self.factors })
     }
 
+    /// Whether something of what was charged so long ago is still owed. What has come back by itself since must not come
+    /// back twice: many requests that are given back late would make a burst of their own.
+    pub(crate) fn is_owed(&self, elapsed: Duration) -> bool {
+        elapsed < self.standing.reset
+    }
+
     /// The request was given back.
     pub(crate) fn give_back(&mut self, algorithm: Algorithm) {
         let standing = &mut self.standing;
@@ -77,6 +85,29 @@ fn share(time: Duration, of: u64, all: u64) -> Duration {
 mod tests {
     use super::*;
 
+    /// A bucket that refills a unit a second would otherwise be paid twice for each that waited so long.
+    #[test]
+    fn what_has_come_back_by_itself_is_not_given_back() {
+        let stood = |reset| RuleStanding {
+            rule: RuleReference::Coarse(0),
+            whom: Whom::Shortened("somebody".into()),
+            quota: None,
+            factors: Factors::default(),
+            units: 1,
+            effect: LimitEffect::Counted,
+            standing: Standing {
+                quota: 20,
+                window: Duration::from_mins(1),
+                remaining: 19,
+                reset: Duration::from_secs(reset),
+                retry_after: None,
+            },
+        };
+        let is_owed = |reset, elapsed| stood(reset).is_owed(Duration::from_millis(elapsed));
+        assert!(is_owed(1, 0) && is_owed(1, 999) && is_owed(5, 4999));
+        assert!(!is_owed(1, 1000) && !is_owed(5, 60_000));
+    }
+
     #[test]
     fn what_is_given_back_is_there_again_sooner() {
         let cases = [
@@ -97,6 +128,7 @@ mod tests {
             let mut stood = RuleStanding {
                 rule: RuleReference::Coarse(0),
                 whom: Whom::Shortened("somebody".into()),
+                quota: None,
                 factors: Factors::default(),
                 units,
                 effect: LimitEffect::Counted,

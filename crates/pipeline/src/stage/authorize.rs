@@ -54,6 +54,9 @@ fn check_factors(now: SystemTime, asked: MultiFactor, identified: &Identified) -
         let reason = "a role asks for a second factor, and the time to enrol one is over";
         return Err(Refusal::new(Code::MfaRequired, reason));
     }
+    if proof.must_step_up {
+        return Err(further_proof(None, "a role asks for the second factor, which was not shown"));
+    }
     let has_moved = proof.home.as_ref().is_some_and(|home| home.has_moved());
     match asked {
         MultiFactor::Required if !principal.multi_factor => {

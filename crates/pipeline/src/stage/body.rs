@@ -2,8 +2,9 @@
 //! is complete up to its limit before a byte of it reaches the service behind.
 //!
 //! gRPC is not held by `hold`: it is a conversation, and waiting for its end would end it. `refuse` makes no such
-//! exception, so nothing reaches a route of that kind unread by claiming to be gRPC. And where a signature speaks of
-//! the content, all of it is held and verified before anything is forwarded, whatever the route says.
+//! exception, and neither does a firewall that refuses, unless the service is said to speak HTTP/2: nothing reaches
+//! a route of that kind unread by claiming to be gRPC. And where a signature speaks of the content, all of it is held and
+//! verified before anything is forwarded, whatever the route says.
 
 use bartizan_config::{BodyPolicy, Route};
 use bartizan_identity::ExpectedContent;
@@ -14,6 +15,9 @@ use crate::{Code, Exchange, HeldBytes, NoRoom, Refusal, Reservation, Stop};
 
 /// Bytes held of a body that the route streams, where a signature speaks of it.
 const HELD_OF_STREAMS: usize = 64 * 1024;
+
+/// What there is to do about calls that stream and are held for the firewall.
+const HELD_GRPC: &str = "; gRPC is streamed past the firewall only where the upstream says `protocol: http2`";
 
 /// A request body that can be held. Implemented by whoever owns the connection.
 pub trait HoldBody: Send {
@@ -92,10 +96,10 @@ pub(crate) async fn run(
         return Err(too_large().into());
     }
     let inspected = config.waf.as_ref().map_or(0, |waf| waf.max_body);
+    let is_grpc = matches!(config.body, BodyPolicy::Hold { .. }) && exchange.is_grpc();
     let limit = match config.body {
         BodyPolicy::Stream => return Ok((Passed::because("streamed", config.line), None)),
-        // Where rules look at bodies, none gets round them by claiming to be gRPC to a service that cannot speak it.
-        BodyPolicy::Hold { .. } if exchange.is_grpc() && (config.waf.is_none() || route.speaks_grpc) => {
+        BodyPolicy::Hold { .. } if is_grpc && route.streams_grpc => {
             return Ok((Passed::because("gRPC, streamed", config.line), None));
         }
         BodyPolicy::Refuse { limit } if declared.is_some_and(|length| length > limit as u64) => {
@@ -108,7 +112,8 @@ pub(crate) async fn run(
     let limit = limit.min(usize::try_from(config.max_body).unwrap_or(usize::MAX));
     match body.hold(limit).await {
         Ok(held @ Held::Whole(length)) => {
-            Ok((Passed::because(format!("held {length} bytes"), config.line), Some(held)))
+            let why = if is_grpc { HELD_GRPC } else { "" };
+            Ok((Passed::because(format!("held {length} bytes{why}"), config.line), Some(held)))
         }
         Ok(Held::Front(length))
             if matches!(config.body, BodyPolicy::Refuse { .. }) || length as u64 > config.max_body =>
@@ -119,7 +124,13 @@ pub(crate) async fn run(
             let reason = format!("held the first {length} bytes, streaming the rest");
             Ok((Passed::because(reason, config.line), Some(held)))
         }
-        Err(failure) => Err(failed(failure).into()),
+        Err(failure) => {
+            let mut refusal = failed(failure);
+            if is_grpc {
+                refusal.reason = format!("{}{HELD_GRPC}", refusal.reason).into();
+            }
+            Err(refusal.into())
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 //! held. Rules decide; where the engine fails, the request is refused.
 //!
 //! What is streamed is not looked at: bodies of routes that say so, gRPC (a conversation, and only towards services
-//! that can speak it), and what is beyond the limit where the front is declared to be enough.
+//! that are said to speak it), and what is beyond the limit where the front is declared to be enough.
 
 use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
-use bartizan_config::{OnLargeBody, WafMode};
+use bartizan_config::WafMode;
 use bartizan_seclang::Connection;
 use bytes::Bytes;
 use http::Version;
@@ -16,8 +16,7 @@ use super::{
     body::{Held, HoldBody},
 };
 use crate::{
-    ClientFacts, Code, Exchange, Inspection, Judged, Reason, Refusal, RequestLine, Shown, Stop,
-    firewall::Inspectors,
+    ClientFacts, Exchange, Inspection, Judged, Reason, RequestLine, Shown, Stop, firewall::Inspectors,
 };
 
 /// Shows the head.
@@ -62,12 +61,13 @@ pub(crate) async fn body(
     let inspection = exchange.inspection.take()?;
     let config = inspection.firewall().config();
     let (line, limit) = (config.line, config.max_body);
-    let may_refuse = config.mode == WafMode::Block && config.on_large_body == OnLargeBody::Refuse;
     let seen = bytes.slice(..bytes.len().min(limit));
     let is_whole = matches!(held, Some(Held::Whole(_))) && seen.len() == bytes.len();
-    if held.is_some() && !is_whole && may_refuse {
-        let reason = format!("longer than the firewall looks at (`max_body`, {limit} bytes)");
-        return Some(Err(Refusal::new(Code::BodyTooLarge, reason).closing().into()));
+    if held.is_some()
+        && !is_whole
+        && let Some(refusal) = inspection.firewall().too_long()
+    {
+        return Some(Err(refusal.into()));
     }
     let show = move |inspection: &mut Inspection| {
         let found = inspection.request_body(&seen, is_whole);

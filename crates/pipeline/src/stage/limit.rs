@@ -1,5 +1,5 @@
 //! Decides how much: before it is known who asks by address, route and header, afterwards by user, organisation and
-//! key. Memory decides in about a microsecond; a shared store costs one round trip in each of the two stages, never longer
+//! key. Memory decides in about a microsecond; a shared store costs one round trip in each of the two stages, none longer
 //! than its timeout. All rules of a stage are decided together: when one refuses, nothing is counted, and what the coarse stage
 //! had counted is given back when the fine one refuses or nobody waits for it any more. What the request's risk makes of a
 //! limit ([`Exchange::risk`]) applies to it alone.
@@ -30,29 +30,37 @@ use crate::{
 
 /// Limits that need not know who asks.
 pub(crate) async fn coarse(exchange: &mut Exchange, limiter: &Limiter) -> Result<Passed, Stop> {
-    let Some(route) = limited_route(exchange, |limits| &limits.coarse) else {
+    let Some(route) = limited_route(exchange, |limits| !limits.coarse.is_empty()) else {
         return Ok(unlimited(exchange));
     };
-    let counted = decide(exchange, limiter, &route.limits.coarse, RuleReference::Coarse).await?;
+    let counted = decide(exchange, limiter, &route.limits.coarse, RuleReference::Coarse, None).await?;
     exchange.limited.coarse = counted;
     Ok(passed(&route, counted.is_some()))
 }
 
-/// Limits on who asks.
+/// Limits on who asks, and what their API key has of its own.
 pub(crate) async fn fine(exchange: &mut Exchange, limiter: &Limiter) -> Result<Passed, Stop> {
-    let Some(route) = limited_route(exchange, |limits| &limits.fine) else { return Ok(unlimited(exchange)) };
+    let may_have_own = exchange.identified.as_ref().is_some_and(|identified| identified.quota.is_some());
+    let Some(route) = limited_route(exchange, |limits| may_have_own || !limits.fine.is_empty()) else {
+        return Ok(unlimited(exchange));
+    };
+    let own_rule = route.limits.own_rate.as_ref();
+    let own_limit = own_rule.and_then(|rule| rule.own_limit(exchange));
     let refund = Refund { exchange, limiter, route: &route };
-    let counted = decide(refund.exchange, limiter, &route.limits.fine, RuleReference::Fine).await?;
+    let rules = &route.limits.fine;
+    let counted =
+        decide(refund.exchange, limiter, rules, RuleReference::Fine, own_rule.zip(own_limit.as_ref()))
+            .await?;
     refund.cancel();
     Ok(passed(&route, counted.is_some()))
 }
 
-/// The route, if it has rules of this stage.
+/// The route, if something limits this request in this stage.
 fn limited_route(
     exchange: &Exchange,
-    rules: fn(&RouteLimits) -> &Vec<CompiledRule>,
+    is_limited: impl FnOnce(&RouteLimits) -> bool,
 ) -> Option<Arc<CompiledRoute>> {
-    exchange.route.as_ref().filter(|route| !rules(&route.limits).is_empty()).cloned()
+    exchange.route.as_ref().filter(|route| is_limited(&route.limits)).cloned()
 }
 
 fn unlimited(exchange: &Exchange) -> Passed {
@@ -64,31 +72,43 @@ fn passed(route: &CompiledRoute, any: bool) -> Passed {
     Passed::because(if any { "within limits" } else { "no limits" }, route.config.line)
 }
 
-/// Decides the rules of one stage. Says where they were counted; `None` when none applies.
+/// Decides the rules of one stage, and the limit that an API key has of its own. Says where they were counted; `None` when none applies.
 async fn decide(
     exchange: &mut Exchange,
     limiter: &Limiter,
     rules: &[CompiledRule],
     reference: fn(usize) -> RuleReference,
+    own: Option<(&CompiledRule, &Limit)>,
 ) -> Result<Option<Counted>, Stop> {
     let cost = cost(exchange);
     let (mut rates, mut concurrent) = (SmallVec::new(), Vec::new());
+    let mut shadow = SmallVec::<[Rate<'_>; 2]>::new();
     for (index, rule) in rules.iter().enumerate() {
         let Some(value) = rule.value(exchange, limiter) else { continue };
         let (reference, factors) = (reference(index), exchange.risk.on(rule.kinds()));
         match &rule.kind {
             Kind::Rate(limit) => {
                 let rate = Rate { reference, rule, limit, value, cost, factors };
-                if rule.is_shadow() { report(exchange, limiter, rate) } else { rates.push(rate) }
+                if rule.is_shadow() { shadow.push(rate) } else { rates.push(rate) }
             }
             Kind::Concurrent { name, at_most } => {
                 concurrent.push(Concurrent::new(reference, rule, name, *at_most, value, factors, limiter));
             }
         }
     }
+    if let Some((rule, limit)) = own
+        && let Some(value) = rule.value(exchange, limiter)
+    {
+        let factors = exchange.risk.on(rule.kinds());
+        rates.push(Rate { reference: RuleReference::OwnRate, rule, limit, value, cost, factors });
+    }
     let applied = !(rates.is_empty() && concurrent.is_empty());
-    let place = concurrent::enter(exchange, limiter, &concurrent)?;
+    let place = concurrent::enter(exchange, limiter, &mut concurrent)?;
     let counted = charge(exchange, limiter, rates).await;
+    if counted.is_ok() {
+        // What is refused would not have been counted by them if they did enforce.
+        shadow.into_iter().for_each(|rate| report(exchange, limiter, rate));
+    }
     for concurrent in concurrent {
         if counted.is_ok() {
             concurrent.rule.count(limiter.now(), &concurrent.value, concurrent.outcome());

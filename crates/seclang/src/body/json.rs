@@ -23,6 +23,8 @@ pub struct Json {
     arguments: Arguments,
     limits: Limits,
     path: Path,
+    /// Whether arrays and objects may follow each other (newline-delimited JSON).
+    is_sequence: bool,
     expect: Expect,
     token: Token,
     string: StringDecoder,
@@ -83,12 +85,18 @@ impl Json {
             arguments: Arguments::new(limits),
             limits,
             path: Path::default(),
+            is_sequence: false,
             expect: Expect::Value,
             token: Token::Between,
             string: StringDecoder::default(),
             offset: 0,
             error: None,
         }
+    }
+
+    /// The same, where one array or object may follow another, with nothing but white space between.
+    pub fn sequence(limits: Limits) -> Self {
+        Self { is_sequence: true, ..Self::new(limits) }
     }
 
     /// The next piece of the body. After an error nothing more is read.
@@ -147,6 +155,10 @@ impl Json {
     fn between(&mut self, byte: u8) -> Result<(), Fault> {
         match (byte, self.expect) {
             (b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c, _) => Ok(()),
+            (b'{' | b'[', Expect::Nothing) if self.is_sequence => {
+                self.path = Path::default();
+                self.begin_value(byte)
+            }
             (_, Expect::Nothing) => Err(Fault::Syntax("more follows after the value")),
             (b'"', Expect::Name | Expect::NameOrEnd) => {
                 self.path.begin_name();

@@ -27,6 +27,7 @@ fn set_variable(set: &ast::SetVariable, names: &mut Mentioned) -> SetVariable {
     SetVariable {
         collection: *collection,
         name: variable_name(*collection, name, names),
+        is_score: name.as_literal().is_some_and(|name| name.contains("anomaly_score")),
         operation: match operation {
             SetOperation::Set(value) => Operation::Set(Text::new(value, names)),
             SetOperation::Add(value) => Operation::Add(Text::new(value, names)),

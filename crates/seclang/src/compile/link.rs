@@ -7,18 +7,17 @@ use crate::{
     buffers::Chain,
     error::Problem,
     exclusion::{Excluded, Names},
-    gate::{Askers, Gate},
+    gate::Gate,
     rule_set::{Captures, CompiledLink, CompiledTarget, OnMatch, Selection, TxSelection},
 };
 
 impl RuleCompiler<'_, '_> {
     pub(super) fn link(&mut self, link: &Link, is_first: bool) -> Result<CompiledLink, Problem> {
         let chain = Chain::new(transformations(self.defaults, &link.actions));
-        let askers = self.shared.askers(&chain);
         let multi_match = link.actions.contains(&Action::MultiMatch);
         let (operator, gate, argument) = match &link.operator {
             Some(operator) => {
-                let (operator, gate) = self.operator(link, operator, askers)?;
+                let (operator, gate) = self.operator(link, operator)?;
                 let argument =
                     operator.argument().map(|argument| Text::new(argument, &mut self.shared.mentioned));
                 (Some(operator), gate, argument)
@@ -52,7 +51,6 @@ impl RuleCompiler<'_, '_> {
             argument,
             gate,
             chain,
-            askers,
             // What asks what a value is not must be asked of every value.
             seeks_attacks: self.seeks_attacks
                 && link.operator.as_ref().is_some_and(|operator| !operator.negated),
@@ -63,12 +61,7 @@ impl RuleCompiler<'_, '_> {
         })
     }
 
-    fn operator(
-        &mut self,
-        link: &Link,
-        operator: &ast::Operator,
-        askers: Askers,
-    ) -> Result<(Operator, Gate), Problem> {
+    fn operator(&mut self, link: &Link, operator: &ast::Operator) -> Result<(Operator, Gate), Problem> {
         let data = self.shared.data.of(&link.place, operator).ok_or_else(|| Problem::Missing {
             name: format!("@{}", operator.name),
             expected: "its data file, loaded together with the rule",
@@ -76,10 +69,7 @@ impl RuleCompiler<'_, '_> {
         let operator = Operator::compile(operator, &data)?;
         let required = operator.required();
         let gate = Gate {
-            literal: required
-                .literals
-                .map(|literals| self.shared.gates.gate(literals, askers))
-                .transpose()?,
+            literal: required.literals.map(|literals| self.shared.gates.gate(literals)).transpose()?,
             sets: required.sets.into(),
             shortest: u32::try_from(required.shortest).unwrap_or(u32::MAX),
         };

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     RuleSet,
     buffers::{BufferId, Buffers, Profile},
-    gate::{Askers, Gate},
+    gate::Gate,
     rule_set::Group,
     values::{Entry, Values},
 };
@@ -17,8 +17,10 @@ pub(super) type Entries = SmallVec<[Entry; 4]>;
 /// before any transformation is, and is more than they have.
 const MANY: usize = 16;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Cache {
+    /// What the version of an exchange's values is at first: later than any of an exchange before.
+    first_version: u32,
     /// For each selection its values.
     selections: Box<[Known<Entries>]>,
     /// For each selection what its values have together before any transformation.
@@ -86,6 +88,7 @@ pub(super) struct Looked<'l> {
 impl Cache {
     pub(super) fn new(rules: &RuleSet) -> Self {
         Self {
+            first_version: 0,
             selections: vec![Known::default(); rules.selections.len()].into(),
             raw: vec![Known::default(); rules.selections.len()].into(),
             groups: vec![Known::default(); rules.groups.len()].into(),
@@ -93,6 +96,19 @@ impl Cache {
             bundles: vec![Known::default(); rules.bundles.len()].into(),
             hits: vec![0; rules.index.words()],
         }
+    }
+
+    pub(super) fn first_version(&self) -> u32 {
+        self.first_version
+    }
+
+    /// Says that nothing of an exchange holds any longer whose values had this version at last; whether that can be said
+    /// once more.
+    pub(super) fn outdate(&mut self, version: u32) -> bool {
+        const LAST: u32 = u32::MAX / 2;
+        // What is known is marked with the version behind that of the values.
+        self.first_version = version.saturating_add(2);
+        self.first_version < LAST
     }
 
     /// The memory that all of it takes.
@@ -139,7 +155,7 @@ impl Cache {
         entries: &[Entry],
         looked: &mut Looked<'_>,
     ) -> Finals {
-        let Group { selection, chain, askers, .. } = &looked.rules.groups[number];
+        let Group { selection, chain, .. } = &looked.rules.groups[number];
         let version = looked.values.version_of(looked.rules.selections[*selection].variable) + 1;
         let finals = &mut self.finals[number];
         if (finals.version, finals.forgotten) != (version, looked.buffers.forgotten()) {
@@ -150,7 +166,7 @@ impl Cache {
             finals.known.0.extend(entries.iter().map(|Entry { value, .. }| {
                 let is_changed = chain.may_change(buffers.profile(*value));
                 let value = if is_changed { buffers.transformed(*value, chain) } else { *value };
-                Final { value, hits: buffers.place_of_hits(value, *askers, &looked.rules.index) }
+                Final { value, hits: buffers.place_of_hits(value, &looked.rules.index) }
             }));
         }
         std::mem::take(&mut finals.known)
@@ -191,7 +207,7 @@ impl Cache {
         let mut summary = self.emptied(&known, looked.rules.index.words());
         let entries = self.take(number, looked.rules, looked.values, looked.buffers);
         for entry in &entries {
-            self.add_value(&mut summary, entry.value, Askers::ALL, looked);
+            self.add_value(&mut summary, entry.value, looked);
         }
         self.put_back(number, entries);
         // A value in lower case opens the same gates: it has no place of its own here.
@@ -223,24 +239,24 @@ impl Cache {
         let entries = self.take(group.selection, looked.rules, looked.values, looked.buffers);
         let are_many = entries.len() > MANY;
         if are_many {
-            self.add_summary(&mut summary, self.raw[group.selection].known, looked);
+            self.add_summary(&mut summary, &self.raw[group.selection].known.clone(), looked);
         }
         let mut before = Profile::default();
         for Entry { value, .. } in &entries {
             if !group.chain.may_change(looked.buffers.profile(*value)) {
                 if !are_many {
-                    self.add_value(&mut summary, *value, group.askers, looked);
+                    self.add_value(&mut summary, *value, looked);
                 }
             } else if group.every_step {
-                self.add_value(&mut summary, *value, group.askers, looked);
+                self.add_value(&mut summary, *value, looked);
                 let mut value = *value;
                 for step in group.chain.steps() {
                     value = looked.buffers.step(value, *step);
-                    self.add_value(&mut summary, value, group.askers, looked);
+                    self.add_value(&mut summary, value, looked);
                 }
             } else {
                 let value = looked.buffers.transformed(*value, &group.chain);
-                self.add_value(&mut summary, value, group.askers, looked);
+                self.add_value(&mut summary, value, looked);
             }
             before.add(looked.buffers.profile(*value));
         }
@@ -262,7 +278,7 @@ impl Cache {
         if let [_, _, ..] = *looked.rules.bundles[number] {
             for group in &looked.rules.bundles[number] {
                 self.summarise_group(*group, looked);
-                self.add_summary(&mut summary, self.groups[*group].known, looked);
+                self.add_summary(&mut summary, &self.groups[*group].known.clone(), looked);
             }
         }
         self.bundles[number] = Known { version: looked.values.version() + 1, known: summary };
@@ -276,16 +292,23 @@ impl Cache {
         Summary { profile: Profile::default(), hits: own, own }
     }
 
-    fn add_summary(&mut self, summary: &mut Summary, one: Summary, looked: &Looked<'_>) {
+    fn add_summary(&mut self, summary: &mut Summary, one: &Summary, looked: &Looked<'_>) {
         summary.profile.add(&one.profile);
-        for word in 0..looked.rules.index.words() {
-            self.hits[summary.hits + word] |= self.hits[one.hits + word];
-        }
+        // The one that is added to was made for that, and stands behind or before the other, never in it.
+        let words = looked.rules.index.words();
+        let (sum, one) = if summary.hits < one.hits {
+            let (before, behind) = self.hits.split_at_mut(one.hits);
+            (&mut before[summary.hits..], &*behind)
+        } else {
+            let (before, behind) = self.hits.split_at_mut(summary.hits);
+            (behind, &before[one.hits..])
+        };
+        sum.iter_mut().zip(one).take(words).for_each(|(sum, one)| *sum |= one);
     }
 
-    fn add_value(&mut self, summary: &mut Summary, value: BufferId, askers: Askers, looked: &mut Looked<'_>) {
+    fn add_value(&mut self, summary: &mut Summary, value: BufferId, looked: &mut Looked<'_>) {
         summary.profile.add(looked.buffers.profile(value));
-        let hits = looked.buffers.hits(value, askers, &looked.rules.index);
+        let hits = looked.buffers.hits(value, &looked.rules.index);
         self.hits[summary.hits..].iter_mut().zip(hits).for_each(|(all, one)| *all |= one);
     }
 }

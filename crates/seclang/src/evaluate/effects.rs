@@ -19,6 +19,7 @@ impl Evaluation<'_> {
     pub(super) fn on_match(&mut self, link: &CompiledLink) {
         for action in &link.on_match {
             match action {
+                OnMatch::Set(set) if set.is_score && self.only_reports => {}
                 OnMatch::Set(set) => self.set_variable(set),
                 OnMatch::Open { collection, key } => {
                     let key = self.reader().expanded(key);

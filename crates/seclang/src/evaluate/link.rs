@@ -164,7 +164,7 @@ impl Evaluation<'_> {
             let buffers = &mut self.state.buffers;
             let gate = &question.link.gate;
             if !gate.admits_profile(buffers.profile(entry.value))
-                || !gate.admits_hits(buffers.hits(entry.value, question.link.askers, &self.rules.index))
+                || !gate.admits_hits(buffers.hits(entry.value, &self.rules.index))
             {
                 return false;
             }

@@ -41,7 +41,7 @@ impl Head {
 
 #[derive(Debug)]
 pub(super) struct Filter {
-    following: Following,
+    pub(super) following: Following,
     following_without_twos: Following,
     /// For each pair of classes, the heads that begin with it.
     pairs: Box<[u8; PAIRS]>,
@@ -49,23 +49,13 @@ pub(super) struct Filter {
     fours: Bits,
 }
 
-pub(super) const PAIRS: usize = 1 << (2 * CLASS_BITS);
-
-/// Where literals may begin in a value.
-pub(super) trait Candidates {
-    /// The first position from `from` on at which a literal may begin. The last two may be left out.
-    fn next(&self, value: &[u8], from: usize) -> Option<usize>;
-
-    /// Leaves out positions with the first two bytes of this text that are there only because both are a literal: it was
-    /// found.
-    fn forget_two(&mut self, value: &[u8]);
-}
+const PAIRS: usize = 1 << (2 * CLASS_BITS);
 
 /// For each pair of classes, the classes behind it with which a literal may begin, as bits.
 #[derive(Clone, Debug)]
 pub(super) struct Following(Box<[u64; PAIRS]>);
 
-/// What may be forgotten of it on the way through one value.
+/// All of it, of which some may be forgotten on the way through one value.
 pub(super) struct Everything<'f> {
     following: Cow<'f, Following>,
     without_twos: &'f Following,
@@ -144,12 +134,15 @@ impl Filter {
     }
 }
 
-impl Candidates for Everything<'_> {
-    fn next(&self, value: &[u8], from: usize) -> Option<usize> {
+impl Everything<'_> {
+    /// As [`Following::next`].
+    pub(super) fn next(&self, value: &[u8], from: usize) -> Option<usize> {
         self.following.next(value, from)
     }
 
-    fn forget_two(&mut self, value: &[u8]) {
+    /// Leaves out positions with the first two bytes of this text that are there only because both are a literal: it was
+    /// found.
+    pub(super) fn forget_two(&mut self, value: &[u8]) {
         if let Some(pair) = told_apart(value) {
             self.following.to_mut().0[pair as usize] = self.without_twos.0[pair as usize];
         }
@@ -171,7 +164,7 @@ impl Heads {
 }
 
 /// The pair of classes that a text begins with, if they are those of no other bytes.
-pub(super) fn told_apart(value: &[u8]) -> Option<u32> {
+fn told_apart(value: &[u8]) -> Option<u32> {
     let [first, second, ..] = *value else { return None };
     (is_told_apart(first) && is_told_apart(second)).then(|| pair(first, second))
 }
@@ -185,7 +178,7 @@ fn key(literal: &[u8], head: Head) -> u32 {
     literal.iter().take(head.length()).fold(0, |key, byte| longer(key, *byte))
 }
 
-pub(super) fn pair(first: u8, second: u8) -> u32 {
+fn pair(first: u8, second: u8) -> u32 {
     longer(u32::from(CLASSES[usize::from(first)]), second)
 }
 
@@ -247,7 +240,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{CLASSES, Candidates as _, Filter, Head};
+    use super::{CLASSES, Filter, Head};
 
     #[test]
     fn marks_have_classes_of_their_own() {

@@ -20,6 +20,8 @@ pub(super) struct Prefixes {
 #[derive(Clone, Copy, Debug)]
 struct Literal {
     text: u64,
+    /// The bits of a window that are to be like the text.
+    mask: u64,
     length: u32,
     /// Where its gates stand in [`Prefixes::gates`].
     gates: (u32, u32),
@@ -70,7 +72,7 @@ impl Prefixes {
             let start = narrow(all_gates.len());
             all_gates.extend_from_slice(gates);
             let gates = (start, narrow(all_gates.len()));
-            Literal { text: window.text, length: narrow(window.length), gates }
+            Literal { text: window.text, mask: mask(window.length), length: narrow(window.length), gates }
         });
         let literals = literals.collect();
         let starts = (0..=1_usize << bits)
@@ -95,7 +97,7 @@ impl Prefixes {
 impl Literal {
     fn stands_in(&self, window: Window, head: Head) -> bool {
         let length = self.length as usize;
-        window.head(length) == self.text && length <= window.length && Head::of(length) == head
+        window.text & self.mask == self.text && length <= window.length && Head::of(length) == head
     }
 }
 

@@ -1,7 +1,8 @@
 //! `detectSQLi` and `detectXSS`: libinjection, which reads a value as SQL and as HTML would.
 //!
 //! It answers as the C library that libmodsecurity uses, fingerprints included. It keeps slices of the value and never
-//! allocates for a token, each token is read once, and the time is linear in the value whatever it holds.
+//! allocates for a token, each token is read once, and the time is linear in the value whatever it holds. `NOTICE` has the
+//! licence of that library.
 
 mod sqli;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! One table of questions and answers for all operators, and the patterns and phrases of the Core Rule Set.
 
+mod growth;
+
 use std::{env, fs, path::PathBuf};
 
 use super::*;

@@ -8,12 +8,14 @@ mod collections;
 mod deciding;
 mod declarations;
 mod exclusions;
+mod growth;
 mod memory;
 mod repeated;
 mod reporting;
 mod targets;
 mod values;
 mod work;
+mod workspaces;
 
 use std::sync::Arc;
 

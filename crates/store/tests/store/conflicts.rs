@@ -57,12 +57,15 @@ async fn a_transaction_that_is_ended_for_another_is_repeated() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_would_read_something_else_now_is_not_repeated() {
     let (_server, store) = two().await;
+    store.execute(organization("read", "read")).await.unwrap();
     let barrier = Barrier::new(2);
     let careful = async {
         let mut transaction = store.begin().await?;
-        let read = Statement::new("SELECT name FROM organizations WHERE id = '1'");
+        let read = Statement::new("SELECT name FROM organizations WHERE id = 'read'");
         transaction.row(read).await?;
         transaction.execute(rename("2", "a")).await?;
+        // By a connection of its own, so that it is another one for certain when the transaction is repeated.
+        store.execute(rename("read", "c")).await?;
         barrier.wait().await;
         transaction.execute(rename("1", "a")).await?;
         transaction.commit().await

@@ -15,8 +15,9 @@ use crate::{
 
 /// Let somebody off the limits for a while: their requests are not counted.
 ///
-/// Entries are kept in memory: they end after their time, when `--end` says so, or when the gateway stops. `bartizan
-/// limits status` lists them. Who is to be let off for good belongs into the configuration, under `allow`.
+/// Gateways that share a store all let them off. Entries end after their time, when `--end` says so, or, without a store,
+/// when the gateway stops. `bartizan limits status` lists them. Who is to be let off for good belongs into the
+/// configuration, under `allow`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan limits allow 203.0.113.7 --for 1h\n  \
                         bartizan limits allow voice shop-users/ada --for 1h\n  \

@@ -8,9 +8,10 @@ use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bartizan_config::Config;
 use bartizan_control::DecidedFirewall;
-use bartizan_pipeline::{Firewall, Found, Inspection, Pipeline, Refusal, RequestLine};
+use bartizan_pipeline::{Code, Firewall, Found, Inspection, NormalPath, Pipeline, Refusal, RequestLine};
 use bartizan_seclang::Connection;
 use clap::Args;
+use http::{Uri, header, uri::Authority};
 
 use self::{
     message::Message,
@@ -53,8 +54,11 @@ impl Test {
         let firewalls = Firewalls::of(&config)?;
         if let Some(path) = self.request {
             let message = Message::parse(&read(&path)?).with_context(|| format!("`{}`", path.display()))?;
-            let firewall = firewalls.of_request(&message)?;
-            let account = DecidedFirewall::from(&show(&firewall, &message).inspection.account());
+            let Shown { inspection, refusal } = show(&firewalls.of_request(&message)?, &message);
+            if let Some(refusal) = refusal.filter(|refusal| refusal.code == Code::BodyTooLarge) {
+                bail!("the answer is {} before the rules see the body: {}", refusal.status(), refusal.reason);
+            }
+            let account = DecidedFirewall::from(&inspection.account());
             return if self.json {
                 print(serde_json::to_string_pretty(&account)?)
             } else {
@@ -105,10 +109,9 @@ impl Firewalls {
     }
 
     fn of_request(&self, message: &Message) -> Result<Arc<Firewall>> {
-        let path = message.target.split(['?', '#']).next().unwrap_or("/");
-        let host = message.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let Place { host, path } = Place::of(message);
         let method = message.method.parse().unwrap_or_default();
-        match self.pipeline.routes().find(host, path, &method) {
+        match self.pipeline.routes().find(&host, &path, &method) {
             Found::Route(route) => route
                 .firewall
                 .clone()
@@ -117,6 +120,27 @@ impl Firewalls {
                 bail!("no route of the configuration takes `{} {path}`", message.method)
             }
         }
+    }
+}
+
+/// What a request asks for, read as the gateway reads it. What that refuses to read is taken as it stands: tests of rules
+/// ask for such things.
+struct Place {
+    host: String,
+    path: String,
+}
+
+impl Place {
+    fn of(message: &Message) -> Self {
+        let uri = message.target.parse::<Uri>().ok();
+        let received = match &uri {
+            Some(uri) => uri.path(),
+            None => message.target.split(['?', '#']).next().unwrap_or("/"),
+        };
+        let path = NormalPath::of(received).unwrap_or_default().matched(received).to_owned();
+        let named = uri.as_ref().and_then(Uri::authority).map(Authority::as_str);
+        let written = message.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        Self { host: named.or(written).unwrap_or_default().to_owned(), path }
     }
 }
 
@@ -136,14 +160,17 @@ impl Shown {
 
 /// Shows all of a request.
 fn show(firewall: &Arc<Firewall>, message: &Message) -> Shown {
-    let path = message.target.split(['?', '#']).next().unwrap_or("/");
-    let mut inspection = firewall.inspect(Connection::default(), "test", path, SystemTime::now());
+    let Place { path, .. } = Place::of(message);
+    let mut inspection = firewall.inspect(Connection::default(), "test", &path, SystemTime::now());
     let Message { method, target, version, headers, body } = message;
     let line = RequestLine { method, target, version: *version };
     let seen = body.get(..firewall.config().max_body).unwrap_or(body);
-    let judged = inspection
-        .request_head(line, headers, None)
-        .and_then(|()| inspection.request_body(seen, seen.len() == body.len()));
+    let is_whole = seen.len() == body.len();
+    let too_long = firewall.too_long().filter(|_| !is_whole);
+    let judged = inspection.request_head(line, headers, None).and_then(|()| match too_long {
+        Some(refusal) => Err(refusal),
+        None => inspection.request_body(seen, is_whole),
+    });
     inspection.finish();
     Shown { inspection, refusal: judged.err() }
 }

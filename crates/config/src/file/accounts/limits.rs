@@ -16,9 +16,13 @@ pub(crate) struct EndpointLimits {
     /// Where a secret is tried or chosen, or a message sent: `login`, `password`, `sign-up`, `step-up` and so on.
     #[schemars(extend("default" = "auth"))]
     pub(crate) login: Optional<Parsed<OneOrMany<Name>>>,
-    /// Where clients ask for tokens: `token`, `revoke`, `introspect`, `jwks`, and the metadata.
+    /// Where clients ask for tokens: `token`, `revoke`, `introspect`, `userinfo`, `jwks`, and the metadata.
     #[schemars(extend("default" = "api"))]
     pub(crate) tokens: Optional<Parsed<OneOrMany<Name>>>,
+    /// Refresh tokens at `refresh`. Default: what `tokens` says.
+    pub(crate) refresh: Optional<Parsed<OneOrMany<Name>>>,
+    /// Clients and services that ask for themselves at `service`. Default: what `tokens` says.
+    pub(crate) service: Optional<Parsed<OneOrMany<Name>>>,
     /// API keys: `keys`.
     #[schemars(extend("default" = "admin"))]
     pub(crate) keys: Optional<Parsed<OneOrMany<Name>>>,

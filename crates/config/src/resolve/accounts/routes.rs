@@ -46,12 +46,15 @@ const SECRETS: [&str; 21] = [
     "factors/sms",
     "first-administrator",
 ];
-/// Where clients ask for tokens; what pages of other origins may reach is told by `cors`.
-const TOKENS: [(&str, Method, bool); 4] = [
-    ("token", Method::POST, true),
-    ("revoke", Method::POST, true),
-    ("introspect", Method::POST, false),
-    ("jwks", Method::GET, true),
+/// Where clients ask for tokens, and about them; what pages of other origins may reach is told by `cors`.
+const TOKENS: [(&str, &[Method], bool); 7] = [
+    ("token", &[Method::POST], true),
+    ("refresh", &[Method::POST], true),
+    ("service", &[Method::POST], true),
+    ("userinfo", &[Method::GET, Method::POST], true),
+    ("revoke", &[Method::POST], true),
+    ("introspect", &[Method::POST], false),
+    ("jwks", &[Method::GET], true),
 ];
 /// Where API keys are made.
 const KEYS: &str = "keys/**";
@@ -124,9 +127,15 @@ fn places<'a>(
     places.extend(ROLES.map(|name| place(under(name), Vec::new(), roles, Cors::SameOrigin)));
     if tokens.is_some() {
         let pages = pages(file, problems);
-        for (name, method, is_for_pages) in TOKENS {
+        for (name, methods, is_for_pages) in TOKENS {
             let cors = if is_for_pages { pages.clone() } else { Cors::SameOrigin };
-            places.push(place(under(name), vec![method], tokens_limit, cors));
+            // Whoever has limited `tokens` has not left a door beside it open.
+            let limit = match name {
+                "refresh" => or(of(|limits| &limits.refresh, "api"), tokens_limit),
+                "service" => or(of(|limits| &limits.service, "api"), tokens_limit),
+                _ => tokens_limit,
+            };
+            places.push(place(under(name), methods.to_vec(), limit, cors));
         }
         for path in WELL_KNOWN {
             let described = place(path.to_owned(), vec![Method::GET], tokens_limit, pages.clone());
@@ -135,6 +144,14 @@ fn places<'a>(
     }
     places.push(place(under("**"), Vec::new(), others, Cors::SameOrigin));
     places
+}
+
+/// A limit and the preset that is meant without one.
+type Limit<'a> = (Option<&'a Optional<Parsed<OneOrMany<Name>>>>, &'static str);
+
+/// The first where the document says one.
+fn or<'a>(own: Limit<'a>, other: Limit<'a>) -> Limit<'a> {
+    if own.0.is_some_and(|limit| limit.is_some()) { own } else { other }
 }
 
 /// What pages of other origins may ask: never with cookies, for none counts there.

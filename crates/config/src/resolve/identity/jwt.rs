@@ -10,12 +10,12 @@ use http::header;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    Algorithm, ClaimNames, JwtKeys, JwtProvider,
+    Algorithm, ClaimNames, ClaimSource, JwtKeys, JwtProvider,
     file::{Claims, Jwt, TokenPrincipal},
     forms::{Forms, OneOrMany, Parsed},
-    located::{At, Optional, Position},
+    located::{At, Optional},
     problems::Problems,
-    resolve::{files::Files, tokens},
+    resolve::{files::Files, identity::writable::Writable, tokens},
     word::Url,
 };
 
@@ -208,56 +208,24 @@ fn fetch_keys_only(file: &Jwt, keys: &str, problems: &mut Problems<'_>) {
 
 fn claims(file: &Claims, problems: &mut Problems<'_>) -> ClaimNames {
     let default = ClaimNames::default();
-    let written = file.user_writable.as_ref().map(|names| problems.read_all(names)).unwrap_or_default();
-    let said: Vec<String> = written.into_iter().map(|name| name.value).collect();
-    let writable = file.user_writable.as_ref().map(|at| at.position);
-    let mut read = |at: &Optional<Parsed<String>>, default: String| {
+    let writable = Writable::read(&file.user_writable, problems);
+    let mut read = |at: &Optional<Parsed<ClaimSource>>, default: ClaimSource| {
         let claim = problems.read_optional(at);
-        let position = claim.as_ref().map(|at| at.position).or(writable);
-        let name = claim.map_or(default, |at| at.value);
-        refuse_writable(position, std::slice::from_ref(&name), &said, problems);
-        name
+        let position = claim.as_ref().map(|at| at.position);
+        let source = claim.map_or(default, |at| at.value);
+        writable.refuse(position, std::slice::from_ref(&source), problems);
+        source
     };
     let (subject, roles) = (read(&file.subject, default.subject), read(&file.roles, default.roles));
     let organization = read(&file.organization, default.organization);
-    let permissions = file.permissions.as_ref().map_or(default.permissions, |at| texts(at, problems));
-    let position = file.permissions.as_ref().map(|at| at.position).or(writable);
-    refuse_writable(position, &permissions, &said, problems);
+    let permissions = file.permissions.as_ref().map_or(default.permissions, |at| sources(at, problems));
+    writable.refuse(file.permissions.as_ref().map(|at| at.position), &permissions, problems);
     ClaimNames { subject, permissions, roles, organization }
 }
 
-/// What the users of well-known providers may write themselves.
-const WRITABLE: [&str; 3] = ["user_metadata", "unsafe_metadata", "unsafeMetadata"];
-
-/// `said`: what the operator says that users write. Without a position nothing is written to refuse.
-fn refuse_writable(
-    position: Option<Position>,
-    names: &[String],
-    said: &[String],
-    problems: &mut Problems<'_>,
-) {
-    let Some(position) = position else { return };
-    for name in names {
-        let path = steps(name);
-        let is_within = |writable: &str| path.starts_with(&steps(writable));
-        let writable = WRITABLE.into_iter().chain(said.iter().map(String::as_str));
-        if let Some(writable) = writable.into_iter().find(|writable| is_within(writable)) {
-            problems
-                .error(
-                    position,
-                    format!("users write `{writable}` themselves: they would choose what they may"),
-                )
-                .help("take a claim that only the provider writes, such as `/app_metadata/roles`");
-        }
-    }
-}
-
-/// The names on the way to a claim: one, or those of a JSON Pointer (RFC 6901).
-fn steps(claim: &str) -> Vec<String> {
-    match claim.strip_prefix('/') {
-        Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
-        None => vec![claim.to_owned()],
-    }
+fn sources(at: &At<Parsed<OneOrMany<ClaimSource>>>, problems: &mut Problems<'_>) -> Vec<ClaimSource> {
+    let Some(sources) = problems.read(at) else { return Vec::new() };
+    problems.read_all(&at.with(sources).all()).into_iter().map(|source| source.value).collect()
 }
 
 fn texts(at: &At<Parsed<OneOrMany<String>>>, problems: &mut Problems<'_>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Mistakes of `identity` and `roles`.
 
-use bartizan_config::Severity;
+use bartizan_config::{Config, Severity, Source};
 
 use super::{Case, check, jwt};
 use crate::with;
@@ -127,4 +127,60 @@ fn mistakes_of_providers() {
         ),
     ];
     check(&cases, Severity::Error);
+}
+
+/// Whoever could choose what an expression reads would choose what they may.
+#[test]
+fn mistakes_of_expressions() {
+    let claims = |claims: &str| jwt(&format!("jwks: \"https://i\", claims: {{ {claims} }}"));
+    let writable = |name: &str| format!("users write `{name}` themselves: they would choose what they may");
+    let (metadata, notes) = (writable("user_metadata"), writable("/profile/notes"));
+    let every =
+        [("this expression takes every claim, those that users write, too: name those that it is about", "")];
+    let mut cases: Vec<Case<'_>> = vec![
+        (
+            claims("roles: §\"jmespath:groups..name\""),
+            &[("this is no JMESPath expression: look at character 17", "")],
+        ),
+        (
+            claims("roles: §\"jmespath:map(&name, groups)\""),
+            &[("this expression calls a function that is not known here", "")],
+        ),
+        (
+            claims(&format!("roles: §\"jmespath:{}\"", "a".repeat(513))),
+            &[("this expression is longer than 512 bytes", "")],
+        ),
+    ];
+    for expression in ["*", "@", "values(@)", "[@][0].user_metadata.roles", "@ | user_metadata || @"] {
+        cases.push((claims(&format!("roles: §\"jmespath:{expression}\"")), &every));
+    }
+    let (metadata, notes) =
+        ([(metadata.as_str(), "/app_metadata/roles")], [(notes.as_str(), "/app_metadata/roles")]);
+    for expression in [
+        "user_metadata.roles",
+        "\\\"user_metadata\\\".roles[]",
+        "app.roles || user_metadata.roles",
+        "not_null(app.x, (user_metadata)[0])",
+        "{a: app, b: user_metadata}.a",
+        "@.user_metadata | [roles]",
+        "app.roles[?@ != 'x'] && user_metadata == 'x' && ['admin']",
+        "not_null(app.roles, to_array(user_metadata.roles))",
+    ] {
+        cases.push((claims(&format!("roles: §\"jmespath:{expression}\"")), &metadata));
+    }
+    // What is around the part that users write could be walked into, a part beside it could not.
+    for expression in [
+        "profile",
+        "profile.*",
+        "profile.notes.roles",
+        "profile | [roles, notes]",
+        "join('', [profile.notes])",
+    ] {
+        let said =
+            format!("permissions: §[scope, \"jmespath:{expression}\"], user_writable: [/profile/notes]");
+        cases.push((claims(&said), &notes));
+    }
+    check(&cases, Severity::Error);
+    let beside = claims("roles: \"jmespath:profile.team[]\", user_writable: [/profile/notes]");
+    assert!(Config::parse(&beside, &Source::text(".")).is_ok());
 }

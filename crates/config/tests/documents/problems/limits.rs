@@ -540,3 +540,32 @@ fn headers_that_say_nothing_of_who_asks() {
     ];
     check(&cases, Severity::Warning);
 }
+
+/// Tenants of two issuers are not the same because they are called the same.
+#[test]
+fn names_of_two_issuers_that_count_together() {
+    let case = |per: &str, auth: &str| {
+        format!(
+            "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nidentity:\n  \
+             one: {{ jwt: {{ issuer: i, audience: o, jwks: \"https://i\" }} }}\n  \
+             two: {{ jwt: {{ issuer: j, audience: o, jwks: \"https://j\" }} }}\n\
+             limits: {{ a: [{{ name: r, per: {per}, rate: 1/s }}] }}\nroutes:\n  \
+             - {{ path: /first, to: \"http://a\", auth: [one, two] }}\n  \
+             - {{ path: /api/**, to: \"http://a\", auth: {auth}, limit: §a }}\n"
+        )
+    };
+    let said = |what: &str| {
+        format!(
+            "the rule `r` (line 6) counts each `{what}` of `one` together with that of `two` of the same name"
+        )
+    };
+    let (organization, claim) = (said("organization"), said("claim:plan"));
+    let without = |text: String| text.replace('§', "");
+    let by_organization: Case<'_> =
+        (case("organization", "[one, two]"), &[(&organization, "a policy of its own")]);
+    let by_claim: Case<'_> = (case("\"claim:plan\"", "[one, two]"), &[(&claim, "count by `user`")]);
+    let fine = [("organization", "one"), ("user", "[one, two]"), ("[organization, user]", "[one, two]")];
+    let fine = fine.map(|(per, auth)| -> Case<'_> { (without(case(per, auth)), &[]) });
+    let cases: Vec<Case<'_>> = [by_organization, by_claim].into_iter().chain(fine).collect();
+    check(&cases, Severity::Warning);
+}

@@ -14,7 +14,8 @@ const BACK: &str = "redirect_uri: \"https://shop.test/auth/providers/company/cal
 
 #[test]
 fn mistakes_of_providers() {
-    let cases: [Case<'_>; 6] = [
+    let vouched = "nothing vouches for this address: `email_verified` is about the claim `email`";
+    let cases: [Case<'_>; 10] = [
         (
             provider(&format!("issuer: §\"http://id.test\", client_id: gateway, {BACK}")),
             &[("whoever listens could log in as anybody: write `https`", "")],
@@ -45,6 +46,24 @@ fn mistakes_of_providers() {
         (
             provider(&format!("{ISSUER}, {BACK}, domains: [§localhost]")),
             &[("`localhost` is not the domain of addresses", "company.test")],
+        ),
+        (provider(&format!("{ISSUER}, {BACK}, claims: {{ email: §upn }}")), &[(vouched, "`email_verified`")]),
+        (
+            provider(&format!("{ISSUER}, {BACK}, claims: {{ subject: §\"jmespath:join(tid, oid)\" }}")),
+            &[("in this expression `join` needs a text in quotes to put between the others", "")],
+        ),
+        (
+            provider(&format!("{ISSUER}, {BACK}, claims: {{ organization: §/user_metadata/company }}")),
+            &[(
+                "users write `user_metadata` themselves: they would choose what they may",
+                "/app_metadata/roles",
+            )],
+        ),
+        (
+            provider(&format!(
+                "{ISSUER}, {BACK}, claims: {{ subject: §\"jmespath:not_null(nick, sub)\", user_writable: [nick] }}"
+            )),
+            &[("users write `nick` themselves: they would choose what they may", "/app_metadata/roles")],
         ),
     ];
     check(&cases, Severity::Error);

@@ -96,6 +96,15 @@ fn what_is_probably_not_meant_of_the_firewall() {
             &[("the firewall sees only the heads of these requests: bodies are streamed", "waf: off")],
         ),
         (route("{ path: /b, to: \"http://a\", auth: users, waf: off, body: stream }"), &[]),
+        (
+            route("{ path: §/shop.v1.Orders/**, to: \"http://a\", auth: users, waf: starter }"),
+            &[(
+                "the firewall holds each of these calls until its end: none of them can stream",
+                "`protocol: http2`",
+            )],
+        ),
+        (route("{ path: /shop.v1.Orders/**, to: \"http://a\", auth: users, waf: off }"), &[]),
+        (route("{ path: /site.js/**, to: \"http://a\", auth: users, waf: starter }"), &[]),
     ];
     check(&cases, Severity::Warning);
 }

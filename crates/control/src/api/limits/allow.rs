@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use bartizan_config::Dimension;
-use bartizan_limits::{Allowance, Nanos, Whom};
+use bartizan_limits::{AllowError, Allowance, Chosen, Nanos, Whom};
 use bartizan_model::Name;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -16,7 +16,7 @@ use utoipa::{
     },
 };
 
-use super::{LONGEST_LIMIT_VALUE, Which, check_value, moment, value};
+use super::{LONGEST_LIMIT_VALUE, Which, check_value, moment, unavailable, value};
 use crate::{
     LimitsInUse, Timestamp,
     api::addresses::prefix::Prefix,
@@ -63,7 +63,8 @@ const FOR_SECONDS: RangeInclusive<f64> = 0.0..=NewLimitAllowance::LONGEST.as_sec
 /// Lets a value or a network off the limits of a policy, or of all, for a while: its requests are not counted until then.
 /// To end it for all policies ends every entry for the value or network.
 ///
-/// Replaces an earlier entry for the same. Kept in memory, also when the configuration changes, until the gateway stops.
+/// Replaces an earlier entry for the same. Where gateways share a store, it stands there and holds for all of them, within a
+/// second; without one it is kept in memory, also when the configuration changes, until the gateway stops.
 #[utoipa::path(
     post,
     path = "/v1/limits/allow",
@@ -73,7 +74,9 @@ const FOR_SECONDS: RangeInclusive<f64> = 0.0..=NewLimitAllowance::LONGEST.as_sec
     responses(
         (status = 200, description = "The entry as it stands.", body = LimitAllowance),
         (status = 404, description = "There is no such policy, or no such entry to end."),
-        (status = 409, description = "The list is full.")
+        (status = 409, description = "The list is full."),
+        (status = 503, description = "The shared store does not answer: somebody new is let off by this gateway alone, and nothing \
+                                      that stands in the store has ended.")
     )
 )]
 pub(crate) async fn allow_limit(
@@ -88,7 +91,12 @@ pub(crate) async fn allow_limit(
     let before = limits.limiter.allowances().list(now).into_iter().find(is_same);
     let before = before.map(|before| LimitAllowance::of(&before, now));
     let allowance =
-        if asked.until > now { limits.allow(now, asked)? } else { limits.count_again(now, asked)? };
+        if asked.until > now { limits.allow(asked).await } else { limits.count_again(asked).await };
+    let (allowance, failure) = match allowance {
+        Ok(allowance) => (allowance, None),
+        Err(Unshared { here: Some(allowance), failure }) => (allowance, Some(failure)),
+        Err(Unshared { here: None, failure }) => return Err(failure),
+    };
     let stands = LimitAllowance::of(&allowance, now);
     tracing::info!(
         audit = true,
@@ -105,25 +113,48 @@ pub(crate) async fn allow_limit(
     shared
         .record("limits.allow", stands.policy.as_deref().unwrap_or("every policy"), change, &operator)
         .await;
-    Ok(Json(stands))
+    failure.map_or(Ok(Json(stands)), Err)
+}
+
+/// What the shared store does not know of, or nobody does.
+struct Unshared {
+    /// What holds at this gateway.
+    here: Option<Allowance>,
+    failure: Failure,
+}
+
+impl From<Failure> for Unshared {
+    fn from(failure: Failure) -> Self {
+        Self { here: None, failure }
+    }
 }
 
 impl LimitsInUse {
     /// Adds the entry, with the value in the form in which the policy counts it.
-    fn allow(&self, now: Nanos, mut asked: Allowance) -> Result<Allowance, Failure> {
-        let rules = Which { policy: asked.policy.as_ref(), rule: None }.of(&self.config)?;
+    async fn allow(&self, mut asked: Allowance) -> Result<Allowance, Unshared> {
+        let mut rules = Which { policy: asked.policy.as_ref(), rule: None }.of(&self.config)?;
+        if asked.policy.is_none() {
+            // Who is let off everywhere is not whoever writes the same into a header.
+            rules.retain(|(_, rule)| Chosen::of(&rule.per) == Chosen::ByOthers);
+        }
         if let Whom::Value(written) = &asked.whom {
             let meant = value::meant(&rules, written).ok_or_else(|| value::impossible(&rules, written))?;
             asked.whom = Whom::Value(meant.into());
         }
-        match self.limiter.allowances().set(now, asked.clone()) {
+        match self.limiter.allow(asked.clone()).await {
             Ok(()) => Ok(asked),
-            Err(error) => Err(Failure::new(FailureCode::LimitAllowancesFull, error.to_string())),
+            Err(error @ AllowError::Full(_)) => {
+                Err(Failure::new(FailureCode::LimitAllowancesFull, error.to_string()).into())
+            }
+            Err(error @ AllowError::HereAlone(_)) => {
+                let failure = Failure::new(FailureCode::SharedStoreUnavailable, format!("let off {error}"));
+                Err(Unshared { here: Some(asked), failure })
+            }
         }
     }
 
     /// Removes the entry as it is listed, whatever the configuration says of the policy by now.
-    fn count_again(&self, now: Nanos, asked: Allowance) -> Result<Allowance, Failure> {
+    async fn count_again(&self, asked: Allowance) -> Result<Allowance, Unshared> {
         let Allowance { policy, whom, until } = asked;
         let mut forms = vec![whom.clone()];
         if let Whom::Value(written) = &whom {
@@ -132,24 +163,20 @@ impl LimitsInUse {
             let values = meant.into_iter().chain(value::counted(&[Dimension::Address], written));
             forms.extend(values.map(|value| Whom::Value(value.into())));
         }
-        let allowances = self.limiter.allowances();
-        let mut removed = forms.iter().filter_map(|whom| allowances.remove(now, policy.as_ref(), whom));
-        let removed = match &policy {
-            Some(_) => removed.next(),
-            None => removed.last(),
+        let removed = self.limiter.count_again(policy.as_ref(), &forms).await;
+        let removed = removed.map_err(|error| unavailable(&error))?;
+        if let Some(removed) = removed {
+            return Ok(Allowance { until, policy, ..removed });
+        }
+        let whom = match whom {
+            Whom::Value(value) => value.to_string(),
+            Whom::Network(network) => network.to_string(),
         };
-        let removed = removed.map(|removed| Allowance { until, policy: policy.clone(), ..removed });
-        removed.ok_or_else(|| {
-            let whom = match whom {
-                Whom::Value(value) => value.to_string(),
-                Whom::Network(network) => network.to_string(),
-            };
-            let who = policy.map_or_else(
-                || "no policy lets anybody off".into(),
-                |policy| format!("`{policy}` lets nobody off"),
-            );
-            Failure::new(FailureCode::NotFound, format!("{who} as `{whom}`"))
-        })
+        let who = policy.map_or_else(
+            || "no policy lets anybody off".into(),
+            |policy| format!("`{policy}` lets nobody off"),
+        );
+        Err(Failure::new(FailureCode::NotFound, format!("{who} as `{whom}`")).into())
     }
 }
 

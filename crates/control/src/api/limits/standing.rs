@@ -4,7 +4,7 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, Enforcement, LimitPolicy, LimitRule};
-use bartizan_limits::{Asker, Charge, DimensionKind, Factors, Limit, Standing, Threat};
+use bartizan_limits::{Asker, Charge, Chosen, DimensionKind, Factors, Limit, Standing, Threat};
 use bartizan_model::{Name, Quota};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,8 @@ impl LimitsInUse {
     ) -> Result<LimitStanding, Failure> {
         let name = Limit::name_of(&policy.name, &rule.name);
         let now = self.limiter.now();
-        let allowed = self.limiter.allowances().until(|| now, &policy.name, address, value.as_bytes());
+        let counted = (value.as_bytes(), Chosen::of(&rule.per));
+        let allowed = self.limiter.allowances().until(|| now, &policy.name, address, counted);
         let (standing, is_shared) = match rule.amount {
             Amount::Rate(quota) => self.of_rate(name, quota, rule.enforcement, value).await?,
             Amount::Concurrent(at_most) => (self.of_places(&name, at_most, value), false),

@@ -49,7 +49,11 @@ pub(super) fn impossible(rules: &[(&LimitPolicy, &LimitRule)], written: &str) ->
             forms.push(form);
         }
     }
-    let detail = format!("`{written}` is no value of these rules: write {}", forms.join(", or "));
+    let detail = if forms.is_empty() {
+        format!("`{written}` may stand in any client's header: say which policy does not count it")
+    } else {
+        format!("`{written}` is no value of these rules: write {}", forms.join(", or "))
+    };
     Failure::new(FailureCode::InvalidValue, detail)
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use bartizan_config::Amount;
 use bartizan_limits::Factors;
 use bartizan_pipeline::{LimitEffect, Record, RuleAccount};
 use serde::{Deserialize, Serialize};
@@ -48,7 +47,7 @@ pub struct DecidedLimit {
     pub effect: DecidedLimitEffect,
     /// The units that the request costs there; 1 for a rule that counts requests in flight.
     pub cost: u64,
-    /// How much the rule admits in what time, as configured; null for a rule that counts requests in flight.
+    /// How much the rule admits in what time, as configured, or as the API key says; null for a rule that counts requests in flight.
     pub configured: Option<LimitQuota>,
     /// What the request's risk made of it; null when nothing.
     pub factors: Option<LimitFactors>,
@@ -116,10 +115,7 @@ impl DecidedLimit {
     /// A request is decided within microseconds of its arrival.
     fn of(said: &RuleAccount<'_>, arrived: SystemTime) -> Self {
         let RuleAccount { policy, rule, standing, .. } = said;
-        let configured = match rule.amount {
-            Amount::Rate(quota) => Some(LimitQuota::from(quota)),
-            Amount::Concurrent(_) => None,
-        };
+        let configured = said.quota.map(LimitQuota::from);
         let is_rate = configured.is_some();
         Self {
             policy: policy.to_string(),

@@ -1,5 +1,9 @@
 //! What gateways count together, where they share a store ([`Together`]).
 //!
+//! Messages are counted like attempts: so many in a window, and as long a pause. Accounts that fail are gathered by network and
+//! by password; of a password three bytes of a keyed hash are told, enough to notice the same one again within minutes and too
+//! little to learn it.
+//!
 //! The count of an account belongs to one factor and one origin, as at each gateway. A name tells nobody what it counts,
 //! and nobody can list the names; so each gateway remembers which known devices tried in vain at it, and whoever recovers
 //! has their counts forgotten by all of them. A pause of an address ends by itself.
@@ -7,7 +11,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -18,7 +22,8 @@ use parking_lot::Mutex;
 
 use crate::{
     Together,
-    attempts::{Attempt, DeviceId, Factor, LoginProtection, Origin},
+    attempts::{Attempt, DeviceId, Factor, LoginProtection, Origin, ResetRate, Signal},
+    password::Password,
 };
 
 /// Accounts with devices that are remembered, and devices of each: only who has logged in before is among them.
@@ -40,6 +45,22 @@ pub(super) struct CountedEverywhere {
     origin: Option<Origin>,
     account: Option<String>,
     address: Option<String>,
+    stuffing: Option<Stuffing>,
+}
+
+/// By what credential stuffing shows: an account, and where and with what it failed.
+#[derive(Debug)]
+struct Stuffing {
+    account: String,
+    network: String,
+    password: Option<String>,
+}
+
+impl CountedEverywhere {
+    /// Whether gateways count together at all.
+    pub(super) fn is_counted(&self) -> bool {
+        self.stuffing.is_some()
+    }
 }
 
 impl AllGateways {
@@ -70,19 +91,89 @@ impl AllGateways {
         let place = (is_stranger && factor == Factor::PasswordAndFactor).then_some(client);
         let account = self.account(account, factor, origin, place);
         let address = is_stranger.then(|| self.named(&("address", client, factor)));
-        let mut counted: Vec<&String> = Vec::with_capacity(2);
-        for name in [Some(&account), address.as_ref()].into_iter().flatten() {
-            if let Some(Some(wait)) = together.attempt(name, rules).await {
-                for name in counted {
-                    let _ = together.take_back(name.clone()).await;
-                }
-                self.remember(attempt.account, origin);
-                return Err(wait);
-            }
-            counted.push(name);
-        }
+        let names: Vec<String> = [Some(&account), address.as_ref()].into_iter().flatten().cloned().collect();
+        let counted = count_all(together, &names, rules).await;
         self.remember(attempt.account, origin);
-        Ok(CountedEverywhere { origin: Some(origin), account: Some(account), address })
+        counted?;
+        let stuffing = Stuffing {
+            account: self.named(&("stuffing", attempt.account)),
+            network: self.named(&("stuffing network", network_of(attempt.address))),
+            password: attempt.password.map(|password| self.fingerprint(password)),
+        };
+        Ok(CountedEverywhere {
+            origin: Some(origin),
+            account: Some(account),
+            address,
+            stuffing: Some(stuffing),
+        })
+    }
+
+    /// For how long an attempt such as this one looks like credential stuffing to all gateways together, if it does.
+    pub(super) async fn suspect(&self, counted: &CountedEverywhere) -> Option<Duration> {
+        let (together, stuffing) = self.together.get().zip(counted.stuffing.as_ref())?;
+        if counted.origin != Some(Origin::Stranger) {
+            return None;
+        }
+        let by_network = together.suspect(&stuffing.network).await;
+        let by_password = match &stuffing.password {
+            Some(password) => together.suspect(password).await,
+            None => None,
+        };
+        [by_network, by_password].into_iter().flatten().flatten().max()
+    }
+
+    /// Gathers an attempt that failed. What the operator should hear of comes back; `here`: what this gateway would say by
+    /// itself, which counts while the others cannot be asked.
+    pub(super) async fn failed(
+        &self,
+        counted: &CountedEverywhere,
+        rules: LoginProtection,
+        here: Vec<Signal>,
+    ) -> Vec<Signal> {
+        let Some((together, stuffing)) = self.together.get().zip(counted.stuffing.as_ref()) else {
+            return here;
+        };
+        let by_network = together.fail(&stuffing.network, &stuffing.account, rules).await;
+        let by_password = match &stuffing.password {
+            Some(password) => together.fail(password, &stuffing.account, rules).await,
+            None => Some(None),
+        };
+        let (Some(by_network), Some(by_password)) = (by_network, by_password) else { return here };
+        let by_network = by_network.map(|accounts| Signal::ManyAccountsFromNetwork { accounts });
+        let by_password = by_password.map(|accounts| Signal::OnePasswordForManyAccounts { accounts });
+        by_network.into_iter().chain(by_password).collect()
+    }
+
+    /// Counts a link for another password that this gateway admits: for the account, as `origin` has its own, and for the
+    /// address of a stranger. While the others cannot be asked, this one's count decides.
+    pub(super) async fn admits_reset(
+        &self,
+        rate: ResetRate,
+        account: &str,
+        origin: Origin,
+        address: IpAddr,
+    ) -> bool {
+        let of_account = self.named(&("reset", account, origin));
+        let of_address =
+            (origin == Origin::Stranger).then(|| self.named(&("reset from", client_of(address))));
+        let names: Vec<String> = [Some(of_account), of_address].into_iter().flatten().collect();
+        self.admits(rate, &names).await
+    }
+
+    /// The same for another message, by who gets it.
+    pub(super) async fn admits_message(&self, rate: ResetRate, recipient: &str) -> bool {
+        self.admits(rate, &[self.named(&("message", recipient))]).await
+    }
+
+    async fn admits(&self, rate: ResetRate, names: &[String]) -> bool {
+        let Some(together) = self.together.get() else { return true };
+        let rules = LoginProtection {
+            failures: u8::try_from(rate.resets.max(1)).unwrap_or(u8::MAX),
+            window: rate.window,
+            pause: rate.window,
+            ..LoginProtection::default()
+        };
+        count_all(together, names, rules).await.is_ok()
     }
 
     pub(super) fn succeeded(&self, account: &str, counted: CountedEverywhere) {
@@ -139,6 +230,17 @@ impl AllGateways {
         URL_SAFE_NO_PAD.encode(tag)
     }
 
+    /// One password in 16 million has the same.
+    fn fingerprint(&self, password: &Password) -> String {
+        let mut context = hmac::Context::with_key(&self.naming);
+        for part in ["stuffing password ", password.expose()] {
+            context.update(part.as_bytes());
+        }
+        let tag = context.sign();
+        let [first, second, third, ..] = tag.as_ref() else { return String::new() };
+        format!("password:{}", URL_SAFE_NO_PAD.encode([*first, *second, *third]))
+    }
+
     /// In the background: nobody waits for it.
     fn tell(&self, forgotten: Vec<String>, taken_back: Vec<String>) {
         let Some(together) = self.together.get().map(Arc::clone) else { return };
@@ -159,6 +261,31 @@ impl AllGateways {
 impl fmt::Debug for AllGateways {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("AllGateways").field("together", &self.together).finish_non_exhaustive()
+    }
+}
+
+/// Counts an attempt under every name, or under none; the error is how long to wait.
+async fn count_all(
+    together: &Arc<dyn Together>,
+    names: &[String],
+    rules: LoginProtection,
+) -> Result<(), Duration> {
+    for (counted, name) in names.iter().enumerate() {
+        if let Some(Some(wait)) = together.attempt(name, rules).await {
+            for name in names.get(..counted).unwrap_or_default() {
+                let _ = together.take_back(name.clone()).await;
+            }
+            return Err(wait);
+        }
+    }
+    Ok(())
+}
+
+/// What counts as one network: an IPv4 /24, an IPv6 /48.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 80 << 80).into(),
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0xff).into(),
     }
 }
 

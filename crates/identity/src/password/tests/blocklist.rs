@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::password::blocklist::sha1_hex;
+use crate::password::blocklist::HashKind;
 
-fn sorted_hashes(passwords: &[String], ending: &str) -> String {
-    let mut hashes: Vec<_> = passwords.iter().map(|text| sha1_hex(text)).collect();
+fn sorted_hashes(kind: HashKind, passwords: &[String], ending: &str) -> String {
+    let mut hashes: Vec<_> = passwords.iter().map(|text| kind.digits_of(text)).collect();
     hashes.sort_unstable();
     hashes.iter().enumerate().fold(String::new(), |mut text, (count, hash)| {
         let hash = str::from_utf8(hash).unwrap();
@@ -22,19 +22,28 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 }
 
 #[test]
-fn sha1_of_fips_180_4() {
-    assert_eq!(&sha1_hex("abc"), b"A9993E364706816ABA3E25717850C26C9CD0D89D");
+fn hashes_of_fips_180_4() {
+    let cases: [(_, &[u8]); 2] = [
+        (HashKind::Sha1, b"A9993E364706816ABA3E25717850C26C9CD0D89D"),
+        (HashKind::Sha256, b"BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"),
+    ];
+    for (kind, digits) in cases {
+        assert_eq!(*kind.digits_of("abc"), *digits);
+    }
 }
 
 #[test]
 fn every_line_of_a_sorted_file_is_found_and_nothing_else() {
-    for size in [0, 1, 2, 3, 7, 100, 500] {
+    for (size, kind) in [0, 1, 2, 3, 7, 100, 500]
+        .into_iter()
+        .flat_map(|size| [HashKind::Sha1, HashKind::Sha256].map(|kind| (size, kind)))
+    {
         for ending in ["\n", "\r\n"] {
             let listed: Vec<String> = (0..size).map(|number| format!("breached {number}")).collect();
-            let text = sorted_hashes(&listed, ending);
+            let text = sorted_hashes(kind, &listed, ending);
             for text in [text.as_str(), text.trim_end()] {
                 let file = file(text);
-                let list = Blocklist::sorted_sha1(file.path()).unwrap();
+                let list = Blocklist::open(file.path()).unwrap();
                 for known in &listed {
                     assert!(list.contains(&password(known)).unwrap(), "{known} of {size}");
                 }
@@ -65,19 +74,21 @@ fn a_plain_list_ignores_case_and_line_ends() {
 fn files_that_are_no_lists() {
     let missing = Blocklist::passwords("/nowhere/list".as_ref()).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read the blocklist `/nowhere/list`: "), "{missing}");
-    assert!(matches!(Blocklist::sorted_sha1("/nowhere/list".as_ref()), Err(BlocklistError::File { .. })));
+    assert!(matches!(Blocklist::hashes("/nowhere/list".as_ref()), Err(BlocklistError::File { .. })));
 
     let passwords: Vec<String> = (0..200).map(|number| number.to_string()).collect();
-    let good = sorted_hashes(&passwords, "\n");
+    let good = sorted_hashes(HashKind::Sha1, &passwords, "\n");
     let reversed: String = good.lines().rev().flat_map(|line| [line, "\n"]).collect();
-    for text in
-        [reversed, good.to_lowercase(), "password\n".repeat(40), "x".repeat(1000), format!("{:040}x\n", 0)]
-    {
+    for text in [
+        reversed,
+        format!("{}\n{good}", "0".repeat(64)),
+        good.to_lowercase(),
+        "password\n".repeat(40),
+        "x".repeat(1000),
+        format!("{:040}x\n", 0),
+    ] {
         let file = file(&text);
-        assert!(
-            matches!(Blocklist::sorted_sha1(file.path()), Err(BlocklistError::Order { .. })),
-            "{text:.50}"
-        );
+        assert!(matches!(Blocklist::hashes(file.path()), Err(BlocklistError::Order { .. })), "{text:.50}");
     }
     let long_line = file(&"x".repeat(5000));
     assert!(matches!(Blocklist::passwords(long_line.path()), Err(BlocklistError::TooLong { .. })));
@@ -86,8 +97,8 @@ fn files_that_are_no_lists() {
 #[test]
 fn an_unreadable_answer_is_not_a_pass() {
     let listed: Vec<String> = (0..200).map(|number| number.to_string()).collect();
-    let file = file(&sorted_hashes(&listed, "\n"));
-    let list = Blocklist::sorted_sha1(file.path()).unwrap();
+    let file = file(&sorted_hashes(HashKind::Sha1, &listed, "\n"));
+    let list = Blocklist::hashes(file.path()).unwrap();
     std::fs::write(file.path(), "nothing of use here\n".repeat(500)).unwrap();
     assert!(matches!(list.contains(&password("1")), Err(BlocklistError::Order { .. })));
 }

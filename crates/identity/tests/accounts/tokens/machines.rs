@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bartizan_identity::{
     AuthenticationError, ClientCertificate, InvalidReason, SessionToken,
-    account::{NewService, Visit},
-    authorization_server::{ClientProof, Grant, OAuthError, Proofs, Revoked, TokenRequest},
+    account::{AuditFilter, NewService, Visit},
+    authorization_server::{ClientProof, Grant, OAuthError, Proofs, Revoked, TokenEndpoint, TokenRequest},
 };
 use bartizan_model::CallerType;
 use http::HeaderMap;
@@ -25,7 +25,7 @@ async fn services(gateway: &Issuing) {
         let client = ClientProof { id: service.id.clone(), secret: Some(secret.clone()), assertion: None };
         let request = TokenRequest { client, grant, resources: Vec::new() };
         let headers = HeaderMap::new();
-        let proofs = Proofs { headers: &headers, certificate: None };
+        let proofs = Proofs { endpoint: TokenEndpoint::Token, headers: &headers, certificate: None };
         gateway.server.token(&request, &proofs, &Visit::default()).await
     };
     let own = |scope: &str| Grant::ClientCredentials { scope: scope.into() };
@@ -59,7 +59,7 @@ async fn services(gateway: &Issuing) {
     let (idle, secret_of_idle) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
     let client = ClientProof { id: idle.id, secret: Some(secret_of_idle), assertion: None };
     let request = TokenRequest { client, grant: own(""), resources: Vec::new() };
-    let proofs = Proofs { headers: &HeaderMap::new(), certificate: None };
+    let proofs = Proofs { endpoint: TokenEndpoint::Token, headers: &HeaderMap::new(), certificate: None };
     let nothing = gateway.server.token(&request, &proofs, &visit).await;
     is_refused(nothing, OAuthError::UnauthorizedClient);
     // A secret that goes at once takes along what it got.
@@ -83,6 +83,13 @@ async fn stays_a_machine(gateway: &Issuing) {
     let client = ClientProof { id: service.id.clone(), secret: Some(secret), assertion: None };
     let grant = Grant::ClientCredentials { scope: String::new() };
     let own = gateway.ask_as(client, grant, &[]).await.unwrap();
+    // Another organisation's services learn nothing of it.
+    accounts.create_organization("Rivals Ltd", OPERATOR, &visit).await.unwrap();
+    let new = NewService { organization: "Rivals Ltd".into(), name: "curious".into(), permissions: vec![] };
+    let (rival, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+    let rival = ClientProof { id: rival.id, secret: Some(secret), assertion: None };
+    let told = gateway.server.introspect((&rival, None), &own.access_token, &visit).await.unwrap();
+    assert_eq!(told, serde_json::json!({ "active": false }));
     let next = gateway.exchange_token(&own.access_token).await.unwrap();
     let after_next = gateway.exchange_token(&next.access_token).await.unwrap();
     for token in [&own.access_token, &next.access_token, &after_next.access_token] {
@@ -90,6 +97,18 @@ async fn stays_a_machine(gateway: &Issuing) {
         assert_eq!(identified.caller.caller_type(), CallerType::Service);
         assert_eq!(identified.principal.id.to_string(), service.id);
     }
+}
+
+/// How many of this kind the audit trail has about this client.
+async fn entries(gateway: &Issuing, client: &str, action: &str, outcome: &str) -> usize {
+    let filter = AuditFilter {
+        action: Some(action.into()),
+        subject: Some(client.into()),
+        outcome: Some(outcome.into()),
+        limit: 100,
+        ..AuditFilter::default()
+    };
+    gateway.node.accounts.audit_trail(&filter).await.unwrap().len()
 }
 
 /// A service may ask about tokens and end its own, but only with its secret.
@@ -101,11 +120,13 @@ async fn about_its_tokens(gateway: &Issuing, id: &str, secret: &SecretString, to
         assertion: None,
     };
     let own = proof(Some(secret));
+    let proven = entries(gateway, id, "service.authenticate", "done").await;
     assert_eq!(server.introspect((&own, None), token, &visit).await.unwrap()["active"], true);
     for wrong in [proof(None), proof(Some(&"x".repeat(60).into()))] {
         is_refused(server.introspect((&wrong, None), token, &visit).await, OAuthError::InvalidClient);
         is_refused(server.revoke_own((&wrong, None), token, &visit).await, OAuthError::InvalidClient);
     }
+    assert_eq!(entries(gateway, id, "service.authenticate", "done").await, proven, "it may ask often");
     server.revoke_own((&own, None), token, &visit).await.unwrap();
     gateway.revoked(token).await;
     assert_eq!(server.introspect((&own, None), token, &visit).await.unwrap()["active"], false);
@@ -119,7 +140,7 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
         let request =
             TokenRequest { client: ClientProof { id: id.into(), secret, assertion: None }, grant, resources };
         let headers = HeaderMap::new();
-        let proofs = Proofs { headers: &headers, certificate: None };
+        let proofs = Proofs { endpoint: TokenEndpoint::Token, headers: &headers, certificate: None };
         gateway.server.token(&request, &proofs, &Visit::default()).await
     };
     let own = |scope: &str| Grant::ClientCredentials { scope: scope.into() };
@@ -132,6 +153,9 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
     assert_eq!(identified.grants.to_str().unwrap(), "reports:read users:read");
     is_refused(ask("watcher", own("invoices:write"), &[]).await, OAuthError::InvalidScope);
     is_refused(ask("app", own(""), &[]).await, OAuthError::UnauthorizedClient);
+    let wrong = ClientProof { id: "watcher".into(), secret: Some("wrong".into()), assertion: None };
+    is_refused(gateway.ask_as(wrong, own(""), &[]).await, OAuthError::InvalidClient);
+    assert_eq!(entries(gateway, "watcher", "client.authenticate", "refused").await, 1);
 
     services(gateway).await;
     stays_a_machine(gateway).await;
@@ -169,7 +193,7 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
 
     // What ends the first ends the second; a token that is bound gives none that is not.
     let certificate = |byte| ClientCertificate { fingerprint: [byte; 32], ..ClientCertificate::default() };
-    let bound = gateway.bound(session, &certificate(7)).await;
+    let bound = gateway.bound(session, "reports:read", &certificate(7)).await;
     let exchange = Grant::TokenExchange { subject: bound.access_token.clone(), scope: String::new() };
     is_refused(ask("watcher", exchange, &[]).await, OAuthError::InvalidRequest);
     assert!(matches!(

@@ -2,7 +2,7 @@
 
 use bartizan_config::{Config, Source, StoreLocation};
 use bartizan_identity::{
-    account::{PersonId, Visit},
+    account::{AccountError, PersonId, Visit},
     authorization_server::{ClientProof, OAuthError, Revoked},
 };
 
@@ -69,6 +69,23 @@ pub(super) async fn everything_that_revokes(location: &StoreLocation) {
         let next = gateway.issue(&session, "reports:read").await;
         gateway.enter(&next.access_token).expect("what is issued afterwards counts");
     }
+
+    // An application, by its person.
+    let session = gateway.node.log_in("bob@shop.test").await;
+    let (one, another) =
+        (gateway.issue(&session, "reports:read").await, gateway.issue(&session, "user:read").await);
+    let listed = gateway.node.accounts.applications(&session).await.unwrap();
+    let told: Vec<_> =
+        listed.iter().map(|application| (application.client.as_str(), application.scopes.len())).collect();
+    assert_eq!(told, [("app", 2)]);
+    let end = |client| gateway.node.accounts.end_application(&session, client, &visit);
+    assert!(matches!(end("other").await, Err(AccountError::Missing(_))));
+    end("app").await.unwrap();
+    for issued in [&one, &another] {
+        gateway.revoked(&issued.access_token).await;
+        is_refused(gateway.refresh(refresh_of(issued)).await, OAuthError::InvalidGrant);
+    }
+    assert!(gateway.node.accounts.applications(&session).await.unwrap().is_empty());
 
     // Introspection is for those with a secret.
     let session = gateway.node.log_in("bob@shop.test").await;

@@ -239,7 +239,8 @@ impl Side {
         !is_admitted
     }
 
-    /// Decides the rules of one stage: all that refuse are charged, or none. Those that only report, each for itself.
+    /// Decides the rules of one stage: all that refuse are charged, or none. Then those that only report, each for itself.
+    /// Returns those that were charged, if the request is admitted.
     fn decide(
         &self,
         at: Nanos,
@@ -249,21 +250,25 @@ impl Side {
         limiter: &Limiter,
         say: &mut impl FnMut(Verdict<'_>),
     ) -> (Rates<'_>, bool) {
-        let mut rates = Rates::new();
+        let (mut rates, mut shadow) = (Rates::new(), Rates::new());
         for rule in rules.iter().filter_map(|index| self.rules.get(*index)) {
             let Some(value) = rule.rule.value(facts, limiter) else { continue };
-            if rule.rule.is_shadow() {
-                let decision = self.store.decide(at, &[rule.charge(&value, cost)]);
-                say(Verdict { rule: rule.place, value: &value, is_refused: !decision.is_admitted() });
-            } else {
-                rates.push((rule, value));
-            }
+            if rule.rule.is_shadow() { shadow.push((rule, value)) } else { rates.push((rule, value)) }
         }
         let decision = self.store.decide(at, &charges(&rates, cost));
         for ((rule, value), standing) in rates.iter().zip(&decision.standings) {
             say(Verdict { rule: rule.place, value, is_refused: standing.retry_after.is_some() });
         }
-        (rates, decision.is_admitted())
+        let is_admitted = decision.is_admitted();
+        // What is refused, those that only report do not count either.
+        for (rule, value) in shadow.into_iter().filter(|_| is_admitted) {
+            let is_refused = !self.store.decide(at, &[rule.charge(&value, cost)]).is_admitted();
+            say(Verdict { rule: rule.place, value: &value, is_refused });
+            if !is_refused {
+                rates.push((rule, value));
+            }
+        }
+        (rates, is_admitted)
     }
 }
 

@@ -1,7 +1,8 @@
 use std::{fmt::Write as _, sync::Arc};
 
+use bartizan_config::{Config, Source};
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Version};
 
 use crate::{
     BodyFailure, Code, Exchange, Held, HeldBytes, HoldBody, Pipeline, Reservation, Verdict,
@@ -112,4 +113,49 @@ async fn log_mode_lets_pass_what_there_is_no_room_to_look_at_and_looks_at_the_re
     let reason = last_reason(&exchange);
     assert!(reason.starts_with("body not looked at (no room left under"), "{reason}");
     assert!(reason.contains("would refuse: ") && reason.contains("(ARGS:id)"), "{reason}");
+}
+
+/// What anybody can call gRPC is looked at, unless the service is said to speak nothing else.
+#[tokio::test]
+async fn a_body_that_is_called_grpc_is_looked_at_unless_the_service_is_said_to_speak_http2() {
+    let asked = async |upstream: &str, route: &str| {
+        let text = format!(
+            "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nupstreams: {{ u: {{ {upstream} }} }}\n\
+             routes: [{{ path: /**, to: u, auth: none, {route} }}]"
+        );
+        let pipeline = pipeline(&Config::parse(&text, &Source::text("")).unwrap().config);
+        let mut exchange = exchange(
+            Request::post("http://shop.test/a")
+                .version(Version::HTTP_2)
+                .header("content-type", "application/grpc")
+                .header("te", "trailers"),
+        );
+        let bytes = Bytes::from_static(br#"{"id": "1' OR '1'='1"}"#);
+        let verdict = pipeline
+            .decide(&mut exchange, &mut Here { bytes, all: &HeldBytes::new(), limit: u64::MAX })
+            .await;
+        let steps: String = exchange.trace.steps().iter().map(|step| step.reason.to_string()).collect();
+        (matches!(verdict, Verdict::Pass), steps)
+    };
+    for upstream in [
+        "targets: \"https://a\"",
+        "targets: \"http://a\"",
+        "targets: \"https://a\", protocol: auto",
+        "targets: \"http://a\", protocol: http1",
+    ] {
+        let (passes, steps) = asked(upstream, "waf: starter").await;
+        assert!(
+            !passes && steps.contains("held ") && steps.contains("`protocol: http2`"),
+            "{upstream}: {steps}"
+        );
+    }
+    for (upstream, route) in [
+        ("targets: \"http://a\", protocol: http2", "waf: starter"),
+        ("targets: \"https://a\", protocol: http2", "waf: starter"),
+        ("targets: \"https://a\"", "waf: { mode: log }"),
+        ("targets: \"https://a\"", "waf: off"),
+    ] {
+        let (_, steps) = asked(upstream, route).await;
+        assert!(steps.contains("gRPC, streamed"), "{upstream}, {route}: {steps}");
+    }
 }

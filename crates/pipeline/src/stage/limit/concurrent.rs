@@ -52,7 +52,7 @@ impl<'r> Concurrent<'r> {
 pub(super) fn enter(
     exchange: &mut Exchange,
     limiter: &Limiter,
-    concurrent: &[Concurrent<'_>],
+    concurrent: &mut [Concurrent<'_>],
 ) -> Result<Places, Stop> {
     places(limiter.concurrency(), concurrent).map_err(|full| {
         for (index, one) in concurrent.iter().enumerate() {
@@ -68,17 +68,27 @@ pub(super) fn enter(
 
 /// A place in every limit that enforces, or in none: then the index of the one that is full. And in each that only
 /// reports, unless more values are in flight than can be told apart, which is no reason to refuse in its name.
-pub(super) fn places(concurrency: &Concurrency, concurrent: &[Concurrent<'_>]) -> Result<Places, usize> {
-    let (shadow, enforced): (SmallVec<[_; 2]>, SmallVec<[_; 2]>) =
-        concurrent.iter().enumerate().partition(|(_, one)| one.rule.is_shadow());
+pub(super) fn places(concurrency: &Concurrency, concurrent: &mut [Concurrent<'_>]) -> Result<Places, usize> {
+    let (mut shadow, mut enforced): (SmallVec<[_; 2]>, SmallVec<[_; 2]>) =
+        concurrent.iter_mut().enumerate().partition(|(_, one)| one.rule.is_shadow());
     let mut places = Places::new();
     if !enforced.is_empty() {
-        let asked: SmallVec<[_; 2]> = enforced.iter().map(|(_, one)| one.asking(one.at_most)).collect();
-        let place = concurrency.try_enter(&asked);
-        places.push(place.map_err(|Full(full)| enforced.get(full).map_or(full, |(index, _)| *index))?);
+        let place = {
+            let asked: SmallVec<[_; 2]> = enforced.iter().map(|(_, one)| one.asking(one.at_most)).collect();
+            concurrency.try_enter(&asked)
+        };
+        let place = place.map_err(|Full(full)| enforced.get(full).map_or(full, |(index, _)| *index))?;
+        // Others have come and gone since they were counted.
+        for ((_, one), before) in enforced.iter_mut().zip(place.before()) {
+            one.in_flight = *before;
+        }
+        places.push(place);
     }
-    let shadow = shadow.iter().map(|(_, one)| concurrency.try_enter(&[one.asking(NonZeroU32::MAX)]));
-    places.extend(shadow.flatten());
+    for (_, one) in &mut shadow {
+        let Ok(place) = concurrency.try_enter(&[one.asking(NonZeroU32::MAX)]) else { continue };
+        one.in_flight = place.before().first().copied().unwrap_or(one.in_flight);
+        places.push(place);
+    }
     Ok(places)
 }
 
@@ -117,6 +127,6 @@ impl Concurrent<'_> {
             retry_after: is_refused.then_some(WAIT),
         };
         let Self { reference: rule, value, factors, .. } = self;
-        RuleStanding { rule, whom: Whom::Value(value), factors, units: 1, effect, standing }
+        RuleStanding { rule, whom: Whom::Value(value), quota: None, factors, units: 1, effect, standing }
     }
 }

@@ -27,12 +27,22 @@ pub(super) struct Rate<'r> {
 
 /// Counts a rate that only reports, by what this gateway alone has seen.
 pub(super) fn report(exchange: &mut Exchange, limiter: &Limiter, rate: Rate<'_>) {
-    let (decision, _) = limiter.decide_here(&[rate.charge()]);
+    let (decision, counted) = limiter.decide_here(&[rate.charge()]);
+    exchange.limited.reported = counted.at();
     let Some(standing) = decision.standings.first() else { return };
     let outcome = Outcome::of(standing);
     rate.rule.count(limiter.now(), &rate.value, outcome);
     let effect = if outcome == Outcome::Refused { LimitEffect::WouldRefuse } else { LimitEffect::Counted };
     exchange.limited.standings.push(rate.stood(*standing, effect));
+}
+
+/// A store that has answered is given all of its time again by the next stage: else one that is far away would never answer
+/// that. One that has not answered is waited for once.
+pub(super) fn waited_in_vain(counted: Option<Counted>, waited: Duration) -> Duration {
+    match counted {
+        Some(Counted::There { .. }) => Duration::ZERO,
+        Some(Counted::Here(_) | Counted::Nowhere) | None => waited,
+    }
 }
 
 /// Charges every rate, or none. `None` when there is none.
@@ -48,7 +58,10 @@ pub(super) async fn charge(
         let charges: SmallVec<[Charge<'_>; 3]> = rates.iter().map(Rate::charge).collect();
         let asked = limiter.is_shared().then(Instant::now);
         let decided = limiter.decide_after(exchange.limited.waited, &charges).await;
-        exchange.limited.waited += asked.map(|asked| asked.elapsed()).unwrap_or_default();
+        if let Some(asked) = asked {
+            let counted = decided.as_ref().ok().map(|(_, counted)| *counted);
+            exchange.limited.waited += waited_in_vain(counted, asked.elapsed());
+        }
         decided
     };
     let (decision, counted) = decided.map_err(|error| {
@@ -99,7 +112,8 @@ impl Rate<'_> {
 
     fn stood(self, standing: Standing, effect: LimitEffect) -> RuleStanding {
         let units = self.charge().units();
-        let Self { reference: rule, value, factors, .. } = self;
-        RuleStanding { rule, whom: Whom::Value(value), factors, units, effect, standing }
+        let Self { reference: rule, limit, value, factors, .. } = self;
+        let (whom, quota) = (Whom::Value(value), Some(limit.quota));
+        RuleStanding { rule, whom, quota, factors, units, effect, standing }
     }
 }

@@ -2,10 +2,15 @@
 
 mod refund;
 
-use bartizan_limits::{Concurrency, Factors, Limiter, Recommendation, RiskFactors};
+use std::time::{Duration, Instant};
+
+use bartizan_limits::{Concurrency, Counted, Factors, Limiter, Nanos, Outcome, Recommendation, RiskFactors};
 use http::{HeaderMap, StatusCode};
 
-use super::concurrent::{self, Concurrent};
+use super::{
+    concurrent::{self, Concurrent},
+    rate,
+};
 use crate::{
     Exchange, LimitEffect, Pipeline, ProblemType, Record, Verdict,
     limits::{self, Kind, RuleReference},
@@ -195,7 +200,7 @@ async fn what_only_reports_refuses_nothing_when_there_is_no_room_for_another_val
         let pipeline = limited(&rules.join(", "));
         let (exchange, _) = ask(&pipeline, RiskFactors::default()).await;
         let concurrency = Concurrency::new(room);
-        let places = concurrent::places(&concurrency, &concurrent(&exchange, pipeline.limiter()));
+        let places = concurrent::places(&concurrency, &mut concurrent(&exchange, pipeline.limiter()));
         let held = places.as_ref().map(|_| concurrency.len()).map_err(|full| *full);
         assert_eq!(held, expected, "{rules:?}, room for {room}");
         drop(places);
@@ -337,4 +342,51 @@ async fn what_is_remembered_is_bounded() {
     assert_ne!(shown(&remembered(&pipeline, long('b')).await.1), value);
     let (record, told) = remembered(&pipeline, get("/nowhere")).await;
     assert!(told.is_empty() && record.limit_threat().is_none());
+}
+
+#[tokio::test]
+async fn what_only_reports_counts_nothing_that_is_refused() {
+    let refused_first = limited(
+        "{ name: a, per: \"header:x-t\", rate: 1/h }, { name: s, per: prefix, rate: 3/h, mode: shadow }",
+    );
+    let of = |tenant: &'static str| get("/").header("x-t", tenant);
+    for _ in 0..5 {
+        remembered(&refused_first, of("one")).await;
+    }
+    let (_, told) = remembered(&refused_first, of("one")).await;
+    assert_eq!(told, ["p/a one Refused 1 0 of 1"]);
+    let (_, told) = remembered(&refused_first, of("two")).await;
+    assert_eq!(told, ["p/a two Counted 1 0 of 1", "p/s 198.51.100.0/24 Counted 1 1 of 3"]);
+
+    let refused_later =
+        limited("{ name: s, per: prefix, rate: 3/h, mode: shadow }, { name: u, per: user, rate: 1/h }");
+    let key = || get("/").header("x-api-key", KEY);
+    remembered(&refused_later, key()).await;
+    for _ in 0..5 {
+        let (_, told) = remembered(&refused_later, key()).await;
+        let expected = ["p/s 198.51.100.0/24 GivenBack 1 2 of 3", "p/u partners/acme Refused 1 0 of 1"];
+        assert_eq!(told, expected);
+    }
+}
+
+/// What was read before is another one's.
+#[tokio::test]
+async fn a_place_that_was_taken_was_free() {
+    let pipeline = limited("{ name: e, per: address, concurrent: 1 }");
+    let (exchange, _) = ask(&pipeline, RiskFactors::default()).await;
+    let mut full = concurrent(&exchange, pipeline.limiter());
+    assert_eq!(full[0].outcome(), Outcome::Refused);
+    // Meanwhile that has ended.
+    let places = concurrent::places(&Concurrency::new(1), &mut full);
+    assert_eq!((places.is_ok(), full[0].outcome()), (true, Outcome::admitted(0, 1)));
+}
+
+#[test]
+fn a_store_that_answers_has_all_of_its_time_in_the_second_stage_too() {
+    let (now, waited) = (Instant::now(), Duration::from_millis(3));
+    let in_vain = |counted| rate::waited_in_vain(counted, waited);
+    assert_eq!(in_vain(Some(Counted::There { asked: now, answered: now })), Duration::ZERO);
+    for counted in [None, Some(Counted::Nowhere), Some(Counted::Here(Nanos::new(1)))] {
+        assert_eq!(in_vain(counted), waited, "{counted:?}");
+    }
 }

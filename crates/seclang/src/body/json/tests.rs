@@ -79,6 +79,24 @@ fn texts() {
 }
 
 #[test]
+fn of_a_sequence_all_are_read() {
+    let read = |text: &[u8]| {
+        let mut json = Json::sequence(Limits::default());
+        json.feed(text);
+        let parsed = json.finish();
+        (shown(&parsed), parsed.error.is_none())
+    };
+    let told = |arguments: &[&str]| arguments.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        read(b"{\"a\":1}\n[2]\r\n{}{\"a\":3}"),
+        (told(&["json.a=1", "json.array_0=2", "json.a=3"]), true)
+    );
+    assert_eq!(read(b"{\"a\":1}\nb"), (told(&["json.a=1"]), false));
+    assert_eq!(read(b"{\"a\":1}\n{\"b\":\"x"), (told(&["json.a=1"]), false));
+    assert!(parse(b"{} {}").error.is_some(), "a text of its own is one");
+}
+
+#[test]
 fn what_stands_before_an_error_is_kept() {
     let cases: &[(&[u8], usize, &[&str])] = &[
         (b" ", 1, &[]),

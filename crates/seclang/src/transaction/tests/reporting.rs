@@ -1,7 +1,9 @@
 //! Exchanges that go on where a rule would end them.
 
-use super::{Request, begin, get, ids, post, tx};
-use crate::{Disruption, Transaction};
+use std::sync::Arc;
+
+use super::{Request, begin, compile, get, ids, post, tx};
+use crate::{Connection, Disruption, Exclusion, Transaction, ast::RuleSelector};
 
 const RULES: &str = r#"
 SecRule ARGS:a "@streq 1" "id:1,phase:1,deny,status:404,setvar:tx.score=+1"
@@ -55,4 +57,32 @@ fn who_does_not_only_report_keeps_what_has_ended_the_exchange() {
     get("/?a=1").send(&mut transaction);
     assert_eq!(objections(&transaction), [(Some(1), 404)]);
     assert_eq!(transaction.interruption(), transaction.objections().first());
+}
+
+#[test]
+fn rules_that_only_report_neither_count_nor_refuse() {
+    let rules = compile(
+        r#"SecRule ARGS:a "@streq x" "id:1,phase:1,pass,log,tag:'class',setvar:tx.inbound_anomaly_score_pl1=+5,setvar:tx.seen=1"
+        SecRule ARGS:b "@streq x" "id:2,phase:1,pass,log,setvar:tx.inbound_anomaly_score_pl1=+2"
+        SecRule ARGS:c "@streq x" "id:3,phase:1,deny,log,tag:'class'"
+        SecRule TX:inbound_anomaly_score_pl1 "@ge 5" "id:4,phase:1,deny,log""#,
+    );
+    let class = Arc::new(Exclusion::new(&rules, &RuleSelector::Tag("class".into()), None).unwrap());
+    let ask = |target: &str, only_reports: bool| {
+        let mut transaction = Transaction::new(Arc::clone(&rules), Connection::default(), "test");
+        if only_reports {
+            transaction.only_report_these(Arc::clone(&class));
+        }
+        get(target).send(&mut transaction);
+        let refused = transaction.interruption().and_then(|refused| refused.rule);
+        (refused, ids(&transaction), tx(&transaction, "inbound_anomaly_score_pl1"))
+    };
+    assert_eq!(ask("/?a=x", false), (Some(4), vec![1, 4], Some("5".into())));
+    assert_eq!(ask("/?c=x", false), (Some(3), vec![3], None));
+    assert_eq!(ask("/?a=x&b=x&c=x", true), (None, vec![1, 2, 3], Some("2".into())));
+    // What is no score is set as ever.
+    let mut transaction = Transaction::new(Arc::clone(&rules), Connection::default(), "test");
+    transaction.only_report_these(class);
+    get("/?a=x").send(&mut transaction);
+    assert_eq!(tx(&transaction, "seen").as_deref(), Some("1"));
 }

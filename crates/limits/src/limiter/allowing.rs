@@ -1,0 +1,117 @@
+//! Who is not counted for a while, at this gateway or at all that share a store: those have it from the store, which each
+//! asks twice a second.
+
+use std::{sync::Arc, time::Duration};
+
+use bartizan_model::Name;
+
+use super::{Limiter, SharedStore};
+use crate::{
+    Allowance, Allowances, AllowancesFull, Clock, LimitsError, Nanos, Whom,
+    allowances::{add, take},
+    redis::SharedAllowances,
+};
+
+/// How often the store is asked who is not counted.
+const ASKED_EVERY: Duration = Duration::from_millis(500);
+
+/// Somebody could not be let off, or only by this gateway.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllowError {
+    /// There is no room.
+    #[error(transparent)]
+    Full(#[from] AllowancesFull),
+    /// The shared store does not answer.
+    #[error("by this gateway alone, the shared store does not answer: {0}")]
+    HereAlone(#[from] LimitsError),
+}
+
+impl Limiter {
+    /// Does not count somebody for a while, at any gateway that shares the store. While that does not answer, only this
+    /// one lets them off, and says so as an error.
+    pub async fn allow(&self, new: Allowance) -> Result<(), AllowError> {
+        let now = self.now();
+        let Some(shared) = &self.shared else { return Ok(self.allowances.set(now, new)?) };
+        let ahead = new.until.get().saturating_sub(now.get());
+        let change = |there: &mut SharedAllowances| {
+            let until = Nanos::new(there.now.get().saturating_add(ahead));
+            add(&mut there.entries, there.now, Allowance { until, ..new.clone() })
+        };
+        match shared.change(self, change).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(error) => {
+                self.allowances.set(now, new)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Counts somebody again before the time, at all gateways: the entry of this policy in the first of these forms that
+    /// has one; without a policy, every entry in any of them. Returns one of what was removed. An error means that the
+    /// shared store does not answer: then only what was this gateway's own has ended.
+    pub async fn count_again(
+        &self,
+        policy: Option<&Name>,
+        forms: &[Whom],
+    ) -> Result<Option<Allowance>, LimitsError> {
+        let now = self.now();
+        let own = first_or_all(policy, forms, |whom| self.allowances.remove(now, policy, whom));
+        let Some(shared) = &self.shared else { return Ok(own) };
+        let change = |there: &mut SharedAllowances| {
+            let SharedAllowances { now, entries, .. } = there;
+            first_or_all(policy, forms, |whom| take(entries, *now, policy, whom))
+        };
+        Ok(shared.change(self, change).await?.or(own))
+    }
+}
+
+fn first_or_all(
+    policy: Option<&Name>,
+    forms: &[Whom],
+    remove: impl FnMut(&Whom) -> Option<Allowance>,
+) -> Option<Allowance> {
+    let mut removed = forms.iter().filter_map(remove);
+    // Without a policy all of them are to go, so every one is asked for.
+    if policy.is_some() { removed.next() } else { removed.reduce(|_, last| last) }
+}
+
+impl SharedStore {
+    async fn change<T>(
+        &self,
+        limiter: &Limiter,
+        change: impl Fn(&mut SharedAllowances) -> T,
+    ) -> Result<T, LimitsError> {
+        let _turn = self.allowing.lock().await;
+        let (changed, there) = self.store.redis().change_allowances(change).await?;
+        limiter.allowances.share(here(there, limiter.now()));
+        Ok(changed)
+    }
+
+    /// Goes on asking who is not counted, until nobody uses the store any more.
+    pub(super) fn keep_asking(self: &Arc<Self>, allowances: Arc<Allowances>, clock: Clock) {
+        let store = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(shared) = store.upgrade() {
+                let turn = shared.allowing.lock().await;
+                match shared.store.redis().allowances().await {
+                    Ok(there) => allowances.share(here(there, clock.now())),
+                    // Whoever was let off stays so until the time has come.
+                    Err(error) => tracing::debug!(%error, "the shared store does not say who is not counted"),
+                }
+                drop(turn);
+                drop(shared);
+                tokio::time::sleep(ASKED_EVERY).await;
+            }
+        });
+    }
+}
+
+/// By the clock of this gateway.
+fn here(there: SharedAllowances, now: Nanos) -> Vec<Allowance> {
+    let asked = there.now.get();
+    let moved = there.entries.into_iter().map(|entry| {
+        let ahead = entry.until.get().saturating_sub(asked);
+        Allowance { until: Nanos::new(now.get().saturating_add(ahead)), ..entry }
+    });
+    moved.collect()
+}
