@@ -70,6 +70,8 @@ pub(crate) struct AccessToken<'a> {
     pub(crate) binding: &'a Binding,
     /// Who acts for the subject (RFC 8693, section 4.1).
     pub(crate) actor: Option<Value>,
+    /// The `jti` of every token that this one was exchanged from: revoked, they end it.
+    pub(crate) origins: Vec<String>,
     /// No later than this, in seconds.
     pub(crate) latest: Option<i64>,
 }
@@ -108,6 +110,7 @@ impl AccessToken<'_> {
         add("grant_id", self.family.map(Value::from));
         add("cnf", (!self.binding.is_none()).then(|| self.binding.confirmation()));
         add("act", self.actor.clone());
+        add("origin_jti", (!self.origins.is_empty()).then(|| json!(self.origins)));
         add("epochs", self.subject.epochs.claim());
         claims.extend(self.authentication.clone());
         let remaining = Duration::from_secs(u64::try_from(expires - now).unwrap_or(0));

@@ -199,9 +199,16 @@ impl Subjects {
         for name in ["sub", "org_id", "sid", "grant_id", "jti"] {
             named.extend(text(name).map(|subject| (subject.into(), epoch(name))));
         }
+        named.extend(origins(claims).map(|origin| (origin.into(), 0)));
         let issued_at = claims.get("iat").and_then(Value::as_i64).unwrap_or(0).saturating_mul(1000);
         Self { named, issued_at }
     }
+}
+
+/// The tokens that a token was exchanged from.
+pub(crate) fn origins(claims: &Object) -> impl Iterator<Item = &str> {
+    let listed = claims.get("origin_jti").and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(Value::as_str)
 }
 
 #[cfg(test)]
@@ -244,7 +251,7 @@ mod tests {
     fn a_token_ends_with_any_of_its_subjects() {
         let token = subjects(&json!({
             "sub": "ada", "org_id": "acme", "sid": "s", "grant_id": "g", "jti": "t", "iat": 1000,
-            "epochs": { "sub": 7, "org_id": 9 },
+            "epochs": { "sub": 7, "org_id": 9 }, "origin_jti": ["first", "second"],
         }));
         for (subject, epoch, revoked) in [
             ("ada", 7, false),
@@ -254,6 +261,7 @@ mod tests {
             ("s", 1, true),
             ("g", 1, true),
             ("t", 1, true),
+            ("second", 1, true),
             ("bob", 100, false),
         ] {
             let epochs = TokenEpochs::new();

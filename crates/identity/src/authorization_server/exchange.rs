@@ -2,8 +2,8 @@
 //! than the first token, and with the name of the service in it (`act`).
 //!
 //! A token that is bound to something gives only tokens that are bound to the same, and only to whoever proves to have it
-//! (RFC 9449, section 5; RFC 8705, section 3): stolen without its key it gives nothing, whatever key the thief has. Who revokes the person, the session or the
-//! authorisation behind the first token revokes these as well.
+//! (RFC 9449, section 5; RFC 8705, section 3): stolen without its key it gives nothing, whatever key the thief has. Who
+//! revokes the first token, or the person, the session or the authorisation behind it, revokes these as well.
 
 use bartizan_config::{TokenClient, Tokens};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +13,7 @@ use super::{
     AuthorizationServer, OAuthError, TokenError, TokenResponse,
     access_token::{AccessToken, Binding, Subject, is_machine},
     authentication,
-    epochs::Epochs,
+    epochs::{Epochs, origins},
     scope::Scope,
     token_request::part_of,
 };
@@ -62,6 +62,7 @@ impl AuthorizationServer {
             authentication: authentication::repeated(&claims),
             binding,
             actor: Some(actor),
+            origins: origins(&claims).chain(text("jti")).map(str::to_owned).collect(),
             latest: claims.get("exp").and_then(Value::as_i64),
         };
         let (access_token, expires_in) = next.issue(tokens, &*self.own.keys.active()?)?;

@@ -150,6 +150,7 @@ impl AuthorizationServer {
             authentication: Map::new(),
             binding,
             actor: None,
+            origins: Vec::new(),
             latest: None,
         };
         let (access_token, expires_in) = token.issue(tokens, &*self.own.keys.active()?)?;

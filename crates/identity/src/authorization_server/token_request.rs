@@ -252,6 +252,7 @@ impl AuthorizationServer {
             authentication: family.authentication.claims(),
             binding: issued.binding,
             actor: None,
+            origins: Vec::new(),
             latest: None,
         };
         let (access_token, expires_in) = token.issue(tokens, &*self.own.keys.active()?)?;

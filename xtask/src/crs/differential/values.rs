@@ -118,8 +118,13 @@ impl Values {
     }
 
     pub(crate) fn piece(&self, random: &mut Random) -> &[u8] {
-        let word = if random.once_in(5) { self.words.get(random.below(self.words.len())) } else { None };
-        word.map_or_else(|| random.one(random.one(&[PIECES, SQL, HTML])), String::as_str).as_bytes()
+        if random.once_in(5)
+            && let Some(word) = self.words.get(random.below(self.words.len()))
+        {
+            return word.as_bytes();
+        }
+        let list = random.one(&[PIECES, SQL, HTML]);
+        random.one(list).as_bytes()
     }
 }
 

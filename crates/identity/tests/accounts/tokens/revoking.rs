@@ -22,13 +22,18 @@ pub(super) async fn everything_that_revokes(location: &StoreLocation) {
     let one = gateway.issue(&session, "reports:read").await;
     assert_eq!(claims(&one.access_token)["org_id"], acme.id.as_str());
     let sibling = gateway.refresh(refresh_of(&one)).await.unwrap();
+    let passed_on = gateway.exchange_token(&one.access_token).await.unwrap().access_token;
+    let further = gateway.exchange_token(&passed_on).await.unwrap().access_token;
+    gateway.enter(&further).unwrap();
     let stranger = ClientProof { id: "other".into(), secret: None, assertion: None };
     is_refused(
         gateway.server.revoke_own((&stranger, None), &one.access_token, &visit).await,
         OAuthError::InvalidGrant,
     );
     gateway.server.revoke_own((&app(), None), &one.access_token, &visit).await.unwrap();
-    gateway.revoked(&one.access_token).await;
+    for ended in [&one.access_token, &passed_on, &further] {
+        gateway.revoked(ended).await;
+    }
     gateway.enter(&sibling.access_token).expect("the others go on");
     // A refresh token, and all that came of it.
     gateway.server.revoke_own((&app(), None), refresh_of(&sibling), &visit).await.unwrap();

@@ -1,7 +1,5 @@
 //! Sessions that lack a second factor, or have moved, get no tokens that say otherwise.
 
-use std::time::{Duration, Instant};
-
 use bartizan_config::StoreLocation;
 use bartizan_identity::{
     SessionToken, Visitor,
