@@ -4,6 +4,7 @@
 //! about accounts is the same whether there is one or not; its time is, too.
 
 mod applications;
+mod audit;
 mod document;
 mod endpoints;
 mod external;
@@ -102,11 +103,11 @@ impl AccountsApi {
         Response::from_parts(head, to_bytes(body, usize::MAX).await.unwrap_or_default())
     }
 
-    /// Their `OpenAPI` document as indented JSON.
-    pub fn openapi_json() -> String {
+    /// Their `OpenAPI` document as indented JSON, as they stand under `prefix` (`/auth`).
+    pub fn openapi_json(prefix: &str) -> String {
         let mut document = operations().into_openapi();
         document.merge(oauth::document());
-        document::json(document)
+        document::json(document, prefix)
     }
 }
 
@@ -165,6 +166,7 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(members::suspend_own_member))
         .routes(routes!(members::resume_own_member))
         .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
+        .routes(routes!(audit::read_own_audit_trail))
         .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
 }
 

@@ -37,10 +37,10 @@ use crate::{
     guard,
 };
 
-/// The admin listener: everything needs the token, except the probes.
+/// The admin listener: everything needs the token, except the probes and where questions are asked.
 pub(crate) fn admin(shared: Arc<Shared>, token: AdminToken) -> Router {
     let (guarded, _) = operations().split_for_parts();
-    let (probes, _) = probes().split_for_parts();
+    let (probes, _) = probes().merge(open()).split_for_parts();
     let guarded = with_fallbacks(guarded).layer(middleware::from_fn_with_state(token, guard::admin_only));
     // A router without a fallback of its own takes that of the other: what is unknown needs the token too.
     let probes = probes.method_not_allowed_fallback(method_not_allowed);
@@ -60,7 +60,11 @@ pub(crate) fn metrics(shared: Arc<Shared>) -> Router {
 
 /// What the handlers say of themselves.
 pub(crate) fn document() -> OpenApi {
-    OpenApiRouter::with_openapi(document::frame()).merge(operations()).merge(probes()).into_openapi()
+    OpenApiRouter::with_openapi(document::frame())
+        .merge(operations())
+        .merge(probes())
+        .merge(open())
+        .into_openapi()
 }
 
 fn operations() -> OpenApiRouter<Arc<Shared>> {
@@ -80,7 +84,6 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(limits::forecast::forecast_limits))
         .routes(routes!(policies::list_policies))
         .routes(routes!(policies::dry_run_policies))
-        .routes(routes!(access::read_access_configuration))
         .routes(routes!(access::evaluate_access))
         .routes(routes!(access::evaluate_access_several))
         .routes(routes!(people::list_users, people::create_user))
@@ -124,6 +127,12 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))
+        .routes(routes!(metrics::read_accounts_document))
+}
+
+/// What clients read before they have a token, on the admin listener alone.
+fn open() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::default().routes(routes!(access::read_access_configuration))
 }
 
 fn probes() -> OpenApiRouter<Arc<Shared>> {

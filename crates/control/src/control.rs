@@ -11,7 +11,9 @@ use tokio::net::TcpListener;
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    AdminToken, System, api, document,
+    AdminToken, System,
+    api::{self, access::PermissionsAlone},
+    document,
     server::{self, Limits},
 };
 
@@ -31,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) tokens: Option<Arc<AuthorizationServer>>,
     pub(crate) document: String,
+    pub(crate) permissions_alone: PermissionsAlone,
 }
 
 impl Control {
@@ -48,6 +51,7 @@ impl Control {
             accounts: None,
             tokens: None,
             document: Self::openapi_json(),
+            permissions_alone: PermissionsAlone::default(),
         };
         Self { shared: Arc::new(shared), token }
     }

@@ -36,7 +36,8 @@ pub(crate) fn openapi() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("What `run` made on its first start."));
     components.add_security_scheme("admin_token", SecurityScheme::Http(token.build()));
-    for (_, name, description) in [ALWAYS, GUARDED, WITH_BODY, OF_ACCOUNTS].into_iter().flatten() {
+    for (_, name, description) in [ALWAYS, GUARDED, WITH_BODY, WITH_VALUES, OF_ACCOUNTS].into_iter().flatten()
+    {
         components.responses.insert((*name).into(), RefOr::T(problem(description)));
     }
     for item in document.paths.paths.values_mut() {
@@ -65,8 +66,9 @@ const WITH_BODY: &[Answer] = &[
     ("408", "BodyTooSlow", "The body did not arrive within 10 seconds."),
     ("413", "BodyTooLarge", "The body is larger than 64 KiB."),
     ("415", "UnsupportedMediaType", "The body is not `application/json`."),
-    ("422", "InvalidValue", "The body is JSON, but not what is asked for."),
 ];
+/// What it may answer, unless `AuthZEN` says how it answers.
+const WITH_VALUES: &[Answer] = &[("422", "InvalidValue", "The body is JSON, but not what is asked for.")];
 
 /// What an operation on accounts may answer too.
 const OF_ACCOUNTS: &[Answer] = &[
@@ -85,11 +87,13 @@ fn complete(operation: &mut Operation) {
     let guarded = operation.security.as_deref() != Some(&[SecurityRequirement::default()]);
     let guarded = if guarded { GUARDED } else { &[] };
     let with_body = if operation.request_body.is_some() { WITH_BODY } else { &[] };
-    let tags = operation.tags.iter().flatten();
-    let of_accounts = tags.into_iter().any(|tag| ACCOUNTS.contains(&tag.as_str()));
+    let is_tagged = |known: &[&str]| operation.tags.iter().flatten().any(|tag| known.contains(&tag.as_str()));
+    let with_values =
+        if operation.request_body.is_some() && !is_tagged(&["access"]) { WITH_VALUES } else { &[] };
+    let of_accounts = is_tagged(&ACCOUNTS);
     let of_accounts = if of_accounts { OF_ACCOUNTS } else { &[] };
     answer_with_problems(operation);
-    for (status, name, _) in [ALWAYS, guarded, with_body, of_accounts].into_iter().flatten() {
+    for (status, name, _) in [ALWAYS, guarded, with_body, with_values, of_accounts].into_iter().flatten() {
         let answer = RefOr::Ref(Ref::from_response_name(*name));
         operation.responses.responses.entry((*status).into()).or_insert(answer);
     }

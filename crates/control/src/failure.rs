@@ -79,6 +79,8 @@ macro_rules! codes {
 codes! {
     /// Broken HTTP, broken JSON, or a parameter that is none.
     MalformedRequest = "malformed_request", BAD_REQUEST;
+    /// A question of `AuthZEN` that is none.
+    InvalidQuestion = "invalid_question", BAD_REQUEST;
     /// A client sends people here who cannot be sent back.
     AuthorizationRefused = "authorization_refused", BAD_REQUEST;
     /// No token.
@@ -133,8 +135,6 @@ codes! {
     AddressListsFull = "address_lists_full", CONFLICT;
     /// No room for another allowance.
     LimitAllowancesFull = "limit_allowances_full", CONFLICT;
-    /// Nothing to ask.
-    NoPolicies = "no_policies", CONFLICT;
     /// One forecast is made at a time.
     ForecastRunning = "forecast_running", CONFLICT;
     /// The configuration has no `accounts`.
@@ -184,6 +184,14 @@ codes! {
 impl Failure {
     pub(crate) fn new(code: FailureCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into(), diagnostics: Vec::new(), retry_after: None }
+    }
+
+    /// The same failure by another name, where it goes by this one.
+    pub(crate) fn instead_of(mut self, code: FailureCode, other: FailureCode) -> Self {
+        if self.code == code {
+            self.code = other;
+        }
+        self
     }
 
     pub(crate) fn with_diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {

@@ -1,4 +1,5 @@
-//! The second tier: one decision with 1, 50 and 500 policies, of which a request's action concerns ten at most.
+//! The second tier: one decision with 1, 50 and 500 policies, of which a request's action concerns ten at most, and with as
+//! many that all name it.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot start shall stop")]
 
@@ -32,15 +33,30 @@ fn config() -> Config {
     Config::parse(&text, &Source::text("")).unwrap().config
 }
 
+/// What the policies are about.
+#[derive(Clone, Copy)]
+enum About {
+    /// One action each, in turn.
+    EveryAction,
+    /// The action that is asked about: none can be left out.
+    TheOneAsked,
+}
+
+/// The route that is asked about.
+const ASKED: usize = 7;
+
 /// So many policies: two that concern every action, the others one each.
-fn policies(config: &Config, count: usize) -> Arc<Policies> {
+fn policies(config: &Config, about: About, count: usize) -> Arc<Policies> {
     let mut text =
         String::from("permit (principal in Role::\"clerk\", action in Action::\"*:read\", resource);\n");
     if count > 1 {
         text.push_str("forbid (principal, action, resource) unless { context.secure };\n");
     }
     for number in 2..count {
-        let action = number % 50;
+        let action = match about {
+            About::EveryAction => number % 50,
+            About::TheOneAsked => ASKED,
+        };
         let _ = writeln!(
             text,
             "permit (principal, action == Action::\"things{action}:read\", resource == Thing::\"{number}\") when {{ context.mfa && context.address.isInRange(ip(\"10.0.0.0/8\")) }};"
@@ -50,14 +66,23 @@ fn policies(config: &Config, count: usize) -> Arc<Policies> {
     Policies::with_policies(config, Some(&Configured { files, ..Configured::default() })).unwrap()
 }
 
-fn asked(count: usize) -> RoutePolicies {
+fn asked(about: About, count: usize) -> RoutePolicies {
     let config = config();
-    policies(&config, count).of_route(&config.routes[7]).unwrap().unwrap()
+    policies(&config, about, count).of_route(&config.routes[ASKED]).unwrap().unwrap()
 }
 
 #[divan::bench(args = [1, 50, 500])]
 fn judge(bencher: Bencher<'_, '_>, count: usize) {
-    let asked = asked(count);
+    judge_by(bencher, &asked(About::EveryAction, count));
+}
+
+/// The worst that so many policies can be.
+#[divan::bench(args = [10, 50])]
+fn judge_where_all_name_the_action(bencher: Bencher<'_, '_>, count: usize) {
+    judge_by(bencher, &asked(About::TheOneAsked, count));
+}
+
+fn judge_by(bencher: Bencher<'_, '_>, asked: &RoutePolicies) {
     let principal = Principal {
         id: "ada".into(),
         kind: PrincipalKind::Token,

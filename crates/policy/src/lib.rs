@@ -39,8 +39,8 @@ mod tests;
 
 pub use built_in::BuiltInRole;
 pub use cedar::{
-    AskedAction, AskedEntity, AskedParent, Caller, Effect, Judgement, Policies, PoliciesError, Question,
-    QuestionError, RequestFacts, RoutePolicies, Ruling, Statement,
+    Answer, AskedAction, AskedEntity, AskedParent, Caller, Effect, Judgement, Policies, PoliciesError,
+    Question, QuestionError, RequestFacts, RoutePolicies, Ruling, Statement, Unmet,
 };
 pub use decision::{Decision, Missing};
 pub use index::{PermissionIndex, PermissionSet};

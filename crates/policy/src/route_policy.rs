@@ -56,6 +56,15 @@ impl RoutePolicy {
 
     /// Whether a caller that holds `held` may use `method` here.
     pub fn decide(&self, method: &Method, held: &PermissionSet) -> Decision {
+        self.decide_by(Some(method), held)
+    }
+
+    /// Whether it may use a method that is not listed.
+    pub(crate) fn decide_unlisted(&self, held: &PermissionSet) -> Decision {
+        self.decide_by(None, held)
+    }
+
+    fn decide_by(&self, method: Option<&Method>, held: &PermissionSet) -> Decision {
         if held.generation() != self.generation {
             return Decision::Denied(Missing::default());
         }
@@ -63,7 +72,8 @@ impl RoutePolicy {
             Rules::Nothing => return Decision::Permitted,
             Rules::Every(rule) => rule,
             Rules::ByMethod { methods, otherwise } => {
-                match rule_for(methods, method).or(otherwise.as_ref()) {
+                let listed = method.and_then(|method| rule_for(methods, method));
+                match listed.or(otherwise.as_ref()) {
                     Some(rule) => rule,
                     None => return Decision::MethodNotCovered,
                 }

@@ -144,6 +144,21 @@ async fn a_changed_policy_is_taken_over_and_a_broken_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_policy_file_counts_from_when_it_is_dropped_in_until_it_is_taken_away() {
+    let (upstream, issuer) = (Upstream::start().await, Issuer::start());
+    let gateway = start(&upstream, &issuer, "enforce").await;
+    let clerk = json!({ "roles": ["clerk"], "permissions": ["orders:read"] });
+    assert_eq!(ask(&gateway, &issuer, "GET", "/orders", &clerk).await.0, 200);
+    replace(gateway.folder(), "closed.cedar", "forbid (principal, action, resource);");
+    gateway.log(|line| line["message"] == "configuration taken over").await;
+    assert_eq!(ask(&gateway, &issuer, "GET", "/orders", &clerk).await.0, 403);
+    std::fs::remove_file(gateway.folder().join("closed.cedar")).unwrap();
+    gateway.log(|line| line["message"] == "configuration taken over").await;
+    assert_eq!(ask(&gateway, &issuer, "GET", "/orders", &clerk).await.0, 200);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_gateway_does_not_start_with_a_broken_policy() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
@@ -221,7 +236,7 @@ async fn policies_are_listed_tested_and_asked_without_and_with_a_gateway() {
             r#"
 cases:
   - name: clerks read
-    principal: {{ type: User, id: shop/ann, properties: {{ roles: [clerk] }} }}
+    principal: {{ type: User, id: shop/ann, properties: {{ roles: [clerk], grants: ["orders:read"] }} }}
     action: orders:read
     resource: {{ type: Route, id: /orders }}
     expect: permit
@@ -233,7 +248,7 @@ cases:
     context: {{ mfa: false }}
     expect: {expect}
   - name: the ledger is for services
-    principal: {{ type: Service, id: shop/bot, properties: {{ roles: [clerk], zone: gateway }} }}
+    principal: {{ type: Service, id: shop/bot, properties: {{ roles: [clerk], grants: ["orders:read"], zone: gateway }} }}
     action: orders:read
     resource: {{ type: Route, id: /ledger }}
     expect: deny
@@ -259,5 +274,37 @@ cases:
     let answer = gateway.ask_admin("/access/v1/evaluation", Some(evaluation)).await;
     let answer: Value = answer.json().await.unwrap();
     assert_eq!((&answer["decision"], &answer["context"]["policies"]), (&json!(true), &json!(["clerks"])));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_hears_what_the_road_says() {
+    let (upstream, issuer) = (Upstream::start().await, Issuer::start());
+    let launch = Gateway::launch(&document(&upstream, &issuer, "enforce"));
+    // Leaves everything to the permissions.
+    std::fs::write(launch.folder().join("shop.cedar"), "permit (principal, action, resource);").unwrap();
+    let gateway = launch.start().await;
+    becomes_ready(&gateway).await;
+    for (grants, may) in [(json!([]), false), (json!(["bills:*"]), false), (json!(["orders:read"]), true)] {
+        let claims = json!({ "permissions": grants });
+        let (status, ..) = ask(&gateway, &issuer, "GET", "/orders", &claims).await;
+        assert_eq!(status, if may { 200 } else { 403 }, "{claims}");
+        let question = json!({
+            "subject": { "type": "User", "id": "shop/ada", "properties": { "grants": grants } },
+            "action": { "name": "orders:read" },
+            "resource": { "type": "Route", "id": "/orders" },
+        });
+        let answer = gateway.ask_admin("/access/v1/evaluation", Some(question.clone())).await;
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["decision"], may, "{answer}");
+        let file = gateway.folder().join("question.json");
+        std::fs::write(&file, question.to_string()).unwrap();
+        let config = gateway.config_path();
+        let explain =
+            ["policy", "explain", "--request", file.to_str().unwrap(), "-c", config.to_str().unwrap()];
+        let explained = gateway.cli(explain).await.succeeded();
+        let expected = if may { "permits" } else { "lacks `orders:read`" };
+        assert!(explained.contains(expected), "{explained}");
+    }
     gateway.stop().await;
 }

@@ -33,7 +33,11 @@ pub(crate) fn frame() -> OpenApi {
     Frame::openapi()
 }
 
-pub(crate) fn json(mut document: OpenApi) -> String {
+/// The document as indented JSON, for endpoints under `prefix`.
+pub(crate) fn json(mut document: OpenApi, prefix: &str) -> String {
+    for server in document.servers.iter_mut().flatten() {
+        prefix.clone_into(&mut server.url);
+    }
     let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-bartizan"));
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = document.components.get_or_insert_default();

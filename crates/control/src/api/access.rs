@@ -1,12 +1,16 @@
 //! `POST /access/v1/evaluation` and `/access/v1/evaluations`: the gateway as a policy decision point (`AuthZEN`
 //! Authorization API 1.0, sections 6 and 7), and where they are (section 9).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use axum::{Extension, Json, extract::State};
+use axum::{
+    Extension, Json,
+    extract::{FromRequest, Request, State},
+};
+use bartizan_config::Config;
 use bartizan_policy::{AskedAction, AskedEntity, Policies, Question};
 use http::{HeaderMap, header::HOST};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -15,6 +19,7 @@ use crate::{
     extract::JsonBody,
     failure::{Failure, FailureCode},
     guard::Connection,
+    system::PoliciesInUse,
 };
 
 /// The most questions of one request.
@@ -44,7 +49,8 @@ pub struct AccessEntity {
     /// Its id.
     #[schema(example = "shop/alice")]
     pub id: String,
-    /// Its attributes. Of a `User`, `Service` or `ApiKey`: `roles`, `organization`, `zone` and `grants`.
+    /// Its attributes. Of a `User`, `Service` or `ApiKey`: `roles`, `organization`, `zone` and `grants`, which are all that
+    /// it holds; without them it holds what its roles grant.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub properties: Map<String, Value>,
@@ -147,6 +153,7 @@ pub(crate) struct AccessConfiguration {
     path = "/.well-known/authzen-configuration",
     operation_id = "read_access_configuration",
     tag = "access",
+    security(()),
     responses((status = 200, description = "The endpoints, as the request calls this listener.", body = AccessConfiguration))
 )]
 pub(crate) async fn read_access_configuration(
@@ -167,7 +174,7 @@ pub(crate) async fn read_access_configuration(
 
 /// Asks the policies whether a subject may do something with a resource.
 ///
-/// What the policies' schema does not know is denied. A policy that forbids wins, and so does an error. In shadow mode
+/// What requests do is decided as for a request: first by the permissions that its route requires. What the policies' schema does not know is denied. A policy that forbids wins, and so does an error. In shadow mode
 /// the answer is what it would be if policies counted.
 #[utoipa::path(
     post,
@@ -176,15 +183,14 @@ pub(crate) async fn read_access_configuration(
     tag = "access",
     request_body = AccessEvaluation,
     responses(
-        (status = 200, description = "The decision.", body = AccessDecision),
-        (status = 409, description = "The running configuration has no policies.")
+        (status = 200, description = "The decision.", body = AccessDecision)
     )
 )]
 pub(crate) async fn evaluate_access(
     State(shared): State<Arc<Shared>>,
-    JsonBody(asked): JsonBody<AccessEvaluation>,
+    QuestionBody(asked): QuestionBody<AccessEvaluation>,
 ) -> Result<Json<AccessDecision>, Failure> {
-    let policies = in_use(&shared)?;
+    let policies = in_use(&shared).await?;
     Ok(Json(decide(&policies, &question(asked)?)))
 }
 
@@ -196,22 +202,21 @@ pub(crate) async fn evaluate_access(
     tag = "access",
     request_body = AccessEvaluations,
     responses(
-        (status = 200, description = "The decisions.", body = AccessDecisions),
-        (status = 409, description = "The running configuration has no policies.")
+        (status = 200, description = "The decisions.", body = AccessDecisions)
     )
 )]
 pub(crate) async fn evaluate_access_several(
     State(shared): State<Arc<Shared>>,
-    JsonBody(asked): JsonBody<AccessEvaluations>,
+    QuestionBody(asked): QuestionBody<AccessEvaluations>,
 ) -> Result<Json<AccessDecisions>, Failure> {
-    let policies = in_use(&shared)?;
+    let policies = in_use(&shared).await?;
     let AccessEvaluations { defaults, evaluations, options } = asked;
     if evaluations.is_empty() {
         return Ok(Json(AccessDecisions::One(decide(&policies, &question(defaults)?))));
     }
     if evaluations.len() > MOST {
         let detail = format!("`evaluations` has more than {MOST} questions");
-        return Err(Failure::new(FailureCode::InvalidValue, detail));
+        return Err(Failure::new(FailureCode::InvalidQuestion, detail));
     }
     let questions = evaluations.into_iter().map(|asked| question(completed(asked, &defaults)));
     let questions = questions.collect::<Result<Vec<_>, _>>()?;
@@ -231,9 +236,53 @@ pub(crate) async fn evaluate_access_several(
     Ok(Json(AccessDecisions::Several { evaluations }))
 }
 
-fn in_use(shared: &Shared) -> Result<Arc<Policies>, Failure> {
-    let detail = "the running configuration has neither `policies` nor `zones`";
-    shared.system.policies().policies.ok_or_else(|| Failure::new(FailureCode::NoPolicies, detail))
+/// A body with a question. What is none is answered with 400, the status that `AuthZEN` has for it (section 10.1.1).
+pub(crate) struct QuestionBody<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for QuestionBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let body = JsonBody::from_request(request, state).await;
+        body.map(|JsonBody(asked)| Self(asked))
+            .map_err(|failure| failure.instead_of(FailureCode::InvalidValue, FailureCode::InvalidQuestion))
+    }
+}
+
+/// What is asked where the configuration has neither policies nor zones: the permissions decide alone. Made once for each
+/// configuration that is asked about.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PermissionsAlone(Arc<Mutex<Option<(Weak<Config>, Arc<Policies>)>>>);
+
+impl PermissionsAlone {
+    fn known(&self, config: &Arc<Config>) -> Option<Arc<Policies>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, policies) = known.as_ref()?;
+        std::ptr::eq(of.as_ptr(), Arc::as_ptr(config)).then(|| Arc::clone(policies))
+    }
+
+    fn keep(&self, config: &Arc<Config>, policies: &Arc<Policies>) {
+        let known = (Arc::downgrade(config), Arc::clone(policies));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+}
+
+async fn in_use(shared: &Shared) -> Result<Arc<Policies>, Failure> {
+    let PoliciesInUse { config, policies } = shared.system.policies();
+    if let Some(policies) = policies.or_else(|| shared.permissions_alone.known(&config)) {
+        return Ok(policies);
+    }
+    let compiled = tokio::task::spawn_blocking({
+        let config = Arc::clone(&config);
+        move || Policies::with_policies(&config, None)
+    });
+    let failed = || Failure::new(FailureCode::InternalError, "the permissions cannot be asked: see the log");
+    let policies = compiled.await.map_err(|_| failed())?.map_err(|error| {
+        tracing::error!(%error, "the permissions cannot be asked");
+        failed()
+    })?;
+    shared.permissions_alone.keep(&config, &policies);
+    Ok(policies)
 }
 
 fn completed(asked: AccessEvaluation, defaults: &AccessEvaluation) -> AccessEvaluation {
@@ -246,7 +295,7 @@ fn completed(asked: AccessEvaluation, defaults: &AccessEvaluation) -> AccessEval
 }
 
 fn question(asked: AccessEvaluation) -> Result<Question, Failure> {
-    let missing = |what: &str| Failure::new(FailureCode::InvalidValue, format!("`{what}` is missing"));
+    let missing = |what: &str| Failure::new(FailureCode::InvalidQuestion, format!("`{what}` is missing"));
     let entity = |AccessEntity { entity_type, id, properties }| AskedEntity {
         entity_type,
         id,
@@ -264,11 +313,11 @@ fn question(asked: AccessEvaluation) -> Result<Question, Failure> {
 
 fn decide(policies: &Policies, question: &Question) -> AccessDecision {
     match policies.answer(question) {
-        Ok(judgement) => AccessDecision {
-            decision: judgement.ruling.permits(),
+        Ok(answer) => AccessDecision {
+            decision: answer.permits(),
             context: AccessContext {
-                reason: judgement.to_string(),
-                policies: judgement.determining.iter().map(|policy| policy.id.as_ref().into()).collect(),
+                reason: answer.to_string(),
+                policies: answer.determining().iter().map(|policy| policy.id.as_ref().into()).collect(),
             },
         },
         Err(error) => AccessDecision {

@@ -1,7 +1,11 @@
 //! The `OpenAPI` document tells the truth about the router.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use bartizan_config::{Config, Source};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -13,6 +17,22 @@ async fn the_document_is_served_as_generated() {
     let answer = Admin::new().get("/openapi.json").await;
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.body, Control::openapi_json());
+}
+
+#[tokio::test]
+async fn the_document_of_accounts_is_served_with_the_prefix_in_use() {
+    let admin = Admin::new();
+    let path = "/openapi-accounts.json";
+    let without = admin.get(path).await;
+    assert_eq!((without.status.as_u16(), without.code()), (409, "accounts_not_configured".into()));
+    let text = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\naccounts: { prefix: /id/v1 }\n\
+                identity: { people: { session: {} } }\n\
+                routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: people }]";
+    let config = Config::parse(text, &Source::text("")).unwrap().config;
+    admin.system.policies.lock().unwrap().config = Arc::new(config);
+    let served = admin.get(path).await.json();
+    assert_eq!(served["servers"][0]["url"], "/id/v1");
+    assert!(served["paths"]["/login"]["post"].is_object(), "{served}");
 }
 
 #[tokio::test]
@@ -37,11 +57,17 @@ fn every_operation_is_named_described_and_tells_its_errors() {
         assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')), "{name}");
         assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{name}");
         let public = operation["security"] == json!([{}]);
-        assert_eq!(public, matches!(path.as_str(), "/healthz" | "/readyz"), "{name}");
+        assert_eq!(
+            public,
+            matches!(path.as_str(), "/healthz" | "/readyz" | "/.well-known/authzen-configuration"),
+            "{name}"
+        );
         let mut expected = vec!["400", "403", "421"];
         expected.extend((!public).then_some("401"));
         if operation.get("requestBody").is_some() {
-            expected.extend(["408", "413", "415", "422"]);
+            expected.extend(["408", "413", "415"]);
+            // AuthZEN has 400 for it.
+            expected.extend((!path.starts_with("/access/")).then_some("422"));
         }
         for (status, answer) in operation["responses"].as_object().unwrap() {
             let is_problem =

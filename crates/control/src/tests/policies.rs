@@ -74,7 +74,11 @@ async fn an_evaluation_answers_with_a_decision_and_why() {
 
 #[tokio::test]
 async fn clients_find_out_where_questions_are_asked() {
-    let answer = admin().get("/.well-known/authzen-configuration").await;
+    let admin = admin();
+    // They have no token yet.
+    let mut request = admin.request(http::Method::GET, "/.well-known/authzen-configuration", None);
+    request.headers_mut().remove(http::header::AUTHORIZATION);
+    let answer = admin.send(request).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     let told = answer.json();
     let own = told["policy_decision_point"].as_str().unwrap();
@@ -124,20 +128,37 @@ async fn questions_that_are_none_are_refused() {
     assert_eq!(refused("{".into()).await, (400, "malformed_request".into()));
     let mut missing = question("rick", "can_read_todos", "rick");
     missing.as_object_mut().unwrap().remove("resource");
-    assert_eq!(refused(missing.to_string()).await, (422, "invalid_value".into()));
+    assert_eq!(refused(missing.to_string()).await, (400, "invalid_question".into()));
+    assert_eq!(refused(json!({ "subject": "rick" }).to_string()).await, (400, "invalid_question".into()));
     let mut long = question("rick", "can_read_todos", "rick");
     long["context"] = json!({ "padding": "x".repeat(65 * 1024) });
     assert_eq!(refused(long.to_string()).await, (413, "body_too_large".into()));
     let many = json!({ "evaluations": vec![question("rick", "can_read_todos", "rick"); 101] });
     let answer = admin.post("/access/v1/evaluations", Some(&many.to_string())).await;
-    assert_eq!(answer.status.as_u16(), 422, "{answer:?}");
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, "invalid_question".into()));
 
     let mut anonymous = admin.request(http::Method::POST, path, Some("{}"));
     anonymous.headers_mut().remove(http::header::AUTHORIZATION);
     assert_eq!(admin.send(anonymous).await.status, StatusCode::UNAUTHORIZED);
+}
 
-    let none = Admin::new().post(path, Some(&question("a", "b", "c").to_string())).await;
-    assert_eq!((none.status.as_u16(), none.code()), (409, "no_policies".into()));
+#[tokio::test]
+async fn without_policies_the_permissions_decide_alone() {
+    let text = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\n\
+                identity: { keys: { api_key: { keys: [] } } }\n\
+                routes: [{ path: /orders, to: \"http://127.0.0.1:1\", auth: keys, require: [\"orders:read\"] }]";
+    let config = Config::parse(text, &Source::text("")).unwrap().config;
+    let admin = Admin::new();
+    *admin.system.policies.lock().unwrap() = PoliciesInUse { config: Arc::new(config), policies: None };
+    for (grants, expected) in [(json!([]), false), (json!(["orders:*"]), true), (json!(["bills:*"]), false)] {
+        let question = json!({
+            "subject": { "type": "ApiKey", "id": "keys/nightly", "properties": { "grants": grants } },
+            "action": { "name": "orders:read" },
+            "resource": { "type": "Route", "id": "/orders" },
+        });
+        let answer = post(&admin, "/access/v1/evaluation", &question).await;
+        assert_eq!(answer["decision"], expected, "{answer}");
+    }
 }
 
 #[tokio::test]

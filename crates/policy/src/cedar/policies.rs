@@ -17,6 +17,7 @@ use super::{
     action::{RouteActions, route_id},
     error,
     judgement::ruling_of,
+    required::Required,
     schema,
     statement::{self, Parsed},
     types::Types,
@@ -38,6 +39,8 @@ pub struct Policies {
     routes: HashMap<EntityUid, Entity>,
     /// The routes that name a resource of a type for an action.
     naming: HashMap<(String, String), Vec<EntityUid>>,
+    /// What questions have to meet before policies are asked, as requests have to.
+    pub(crate) required: Required,
     warnings: Vec<Diagnostic>,
     authorizer: Authorizer,
 }
@@ -80,6 +83,7 @@ impl Policies {
             of_requests: schema::of_requests(config),
             routes: routes(config, &types)?,
             naming: naming(config, &types),
+            required: Required::of(config, &types),
             mode: *mode,
             authorizer: Authorizer::new(),
             types,

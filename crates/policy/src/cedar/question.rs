@@ -1,13 +1,13 @@
 //! Questions about anything that the schema knows, in the shape of the `AuthZEN` Authorization API 1.0, section 5.
 
-use std::{collections::HashSet, time::SystemTime};
+use std::{collections::HashSet, fmt, sync::Arc, time::SystemTime};
 
-use bartizan_model::{CallerType, Zone};
+use bartizan_model::{CallerType, Grant, Zone};
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Judgement, Policies, context::datetime};
+use super::{Judgement, Policies, Statement, Unmet, context::datetime, required::AskedRequest};
 
 /// What the gateway knows of itself; whoever asks need not say anything of it.
 const ROUTE: &str = "Route";
@@ -37,7 +37,8 @@ pub struct AskedEntity {
     pub entity_type: String,
     /// Its id.
     pub id: String,
-    /// Its attributes. Of a `User`, `Service` or `ApiKey`: `roles`, `organization`, `zone` and `grants`.
+    /// Its attributes. Of a `User`, `Service` or `ApiKey`: `roles`, `organization`, `zone` and `grants`, which are all that
+    /// it holds; without them it holds what its roles grant.
     #[serde(default)]
     pub properties: Map<String, Value>,
     /// What it belongs to.
@@ -84,10 +85,44 @@ pub enum QuestionError {
     },
 }
 
+/// The answer to a question.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Such a request is refused before policies are asked.
+    Refused(Unmet),
+    /// What the policies say.
+    Judged(Judgement),
+}
+
+impl Answer {
+    /// Whether it may be done. In shadow mode, too, what the policies say counts here.
+    pub fn permits(&self) -> bool {
+        matches!(self, Self::Judged(judgement) if judgement.ruling.permits())
+    }
+
+    /// The policies that determined it.
+    pub fn determining(&self) -> &[Arc<Statement>] {
+        match self {
+            Self::Refused(_) => &[],
+            Self::Judged(judgement) => &judgement.determining,
+        }
+    }
+}
+
+/// Why, for the operator.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(unmet) => unmet.fmt(f),
+            Self::Judged(judgement) => judgement.fmt(f),
+        }
+    }
+}
+
 impl Policies {
-    /// Answers a question. What the schema says of the context has to be there, but for `time`, which is now unless the
-    /// question says otherwise.
-    pub fn answer(&self, question: &Question) -> Result<Judgement, QuestionError> {
+    /// Answers a question, as the road answers a request: permissions first, then policies. What the schema says of the
+    /// context has to be there, but for what an ordinary request has.
+    pub fn answer(&self, question: &Question) -> Result<Answer, QuestionError> {
         let action = self.types.action(&question.action.name);
         let bucket =
             self.bucket(&action).ok_or_else(|| QuestionError::UnknownAction(question.action.name.clone()))?;
@@ -98,6 +133,9 @@ impl Policies {
         let context = self.context(question, &action)?;
         let request = Request::new(subject.uid(), action, resource.uid(), context, Some(&self.schema))
             .map_err(|error| unfit("the question", &error))?;
+        if let Some(unmet) = self.unmet(question, &resource.uid())? {
+            return Ok(Answer::Refused(unmet));
+        }
         let mut asked = vec![subject];
         if asked.iter().all(|subject| subject.uid() != resource.uid()) {
             asked.push(resource);
@@ -105,7 +143,42 @@ impl Policies {
         asked.extend(within.iter().filter_map(|route| self.route(route)).cloned());
         let entities = bucket.entities.clone().add_entities(asked, None);
         let entities: Entities = entities.map_err(|error| unfit("the question", &error))?;
-        Ok(self.judge(bucket, &request, &entities))
+        Ok(Answer::Judged(self.judge(bucket, &request, &entities)))
+    }
+
+    /// Why no policy is asked, if the question is about what requests do.
+    fn unmet(&self, question: &Question, resource: &EntityUid) -> Result<Option<Unmet>, QuestionError> {
+        let action = question.action.name.as_str();
+        if !self.is_of_requests(action) {
+            return Ok(None);
+        }
+        let Question { subject, context, .. } = question;
+        let told = |reason: &str| QuestionError::Unfit { what: "the subject", reason: reason.into() };
+        let method = match context.get("method").and_then(Value::as_str).map(str::parse) {
+            None => None,
+            Some(Ok(method)) => Some(method),
+            Some(Err(_)) => {
+                let reason = "`method` is no method of HTTP".into();
+                return Err(QuestionError::Unfit { what: "the context", reason });
+            }
+        };
+        let grants = if is_caller(subject) { self.grants(subject).map_err(told)? } else { Vec::new() };
+        let multi_factor = context.get("mfa").and_then(Value::as_bool).unwrap_or(false);
+        let asked = AskedRequest { action, resource, method, grants: &grants, multi_factor };
+        Ok(self.required.unmet(&asked))
+    }
+
+    /// What a caller is said to hold, or what its roles grant.
+    fn grants(&self, subject: &AskedEntity) -> Result<Vec<Grant>, &'static str> {
+        let (provider, _) = named(subject);
+        let Some(grants) =
+            texts(&subject.properties, "grants").map_err(|()| "`grants` is a list of texts")?
+        else {
+            let roles = texts(&subject.properties, "roles").map_err(|()| "`roles` is a list of texts")?;
+            return Ok(self.required.granted(provider, &roles.unwrap_or_default()));
+        };
+        let grants: Result<_, _> = grants.iter().map(|grant| grant.parse()).collect();
+        grants.map_err(|_| "`grants` is a list of permissions such as `orders:read` and `orders:*`")
     }
 
     fn entity(&self, what: &'static str, asked: &AskedEntity) -> Result<Entity, QuestionError> {
@@ -114,9 +187,8 @@ impl Policies {
             let reason = || format!("no route is called `{}`", asked.id);
             return known.cloned().ok_or_else(|| QuestionError::Unfit { what, reason: reason() });
         }
-        let is_caller = CallerType::ALL.iter().any(|caller| caller.as_str() == asked.entity_type);
-        let (attributes, mut parents) = if is_caller {
-            caller(asked).map_err(|reason| QuestionError::Unfit { what, reason: reason.into() })?
+        let (attributes, mut parents) = if is_caller(asked) {
+            self.caller(asked).map_err(|reason| QuestionError::Unfit { what, reason: reason.into() })?
         } else {
             (asked.properties.clone(), HashSet::new())
         };
@@ -139,6 +211,35 @@ impl Policies {
         }
         Context::from_json_value(Value::Object(context), Some((&self.schema, action)))
             .map_err(|error| unfit("the context", &error))
+    }
+
+    /// The attributes and parents that every caller has, made of what is said of one. What cannot be understood is
+    /// refused: left out, it might be what a policy forbids.
+    fn caller(&self, asked: &AskedEntity) -> Result<Described, &'static str> {
+        let mut attributes = asked.properties.clone();
+        let mut parents = HashSet::new();
+        let roles = texts(&attributes, "roles").map_err(|()| "`roles` is a list of texts")?;
+        attributes.remove("roles");
+        parents.extend(roles.unwrap_or_default().into_iter().map(|role| ("Role".to_owned(), role)));
+        let zone = match attributes.remove("zone") {
+            None => Zone::default(),
+            Some(zone) => {
+                let zone = zone.as_str().and_then(|zone| zone.parse().ok());
+                zone.ok_or("`zone` is `public`, `gateway`, `services` or `data`")?
+            }
+        };
+        parents.insert(("Zone".to_owned(), zone.to_string()));
+        if let Some(organization) = attributes.get_mut("organization") {
+            let id = organization.as_str().ok_or("`organization` is a text")?.to_owned();
+            *organization = json!({ "type": "Organization", "id": id });
+            parents.insert(("Organization".to_owned(), id));
+        }
+        let (provider, id) = named(asked);
+        let grants: Vec<_> = self.grants(asked)?.iter().map(|grant| grant.as_str().to_owned()).collect();
+        attributes.insert("grants".into(), json!(grants));
+        attributes.entry("id").or_insert_with(|| id.into());
+        attributes.entry("provider").or_insert_with(|| provider.into());
+        Ok((attributes, parents))
     }
 }
 
@@ -171,38 +272,24 @@ fn belonging_to(entity: Entity, routes: &[EntityUid]) -> Result<Entity, Question
 /// What an entity is said to have and to belong to.
 type Described = (Map<String, Value>, HashSet<(String, String)>);
 
-/// The attributes and parents that every caller has, made of what is said of one. What cannot be understood is refused:
-/// left out, it might be what a policy forbids.
-fn caller(asked: &AskedEntity) -> Result<Described, &'static str> {
-    let mut attributes = asked.properties.clone();
-    let mut parents = HashSet::new();
-    let roles = match attributes.remove("roles") {
-        None => Vec::new(),
-        Some(Value::Array(roles)) => roles,
-        Some(_) => return Err("`roles` is a list of texts"),
+/// Whether it is somebody who may ask the gateway.
+fn is_caller(asked: &AskedEntity) -> bool {
+    CallerType::ALL.iter().any(|caller| caller.as_str() == asked.entity_type)
+}
+
+/// The provider that vouches for a caller, and what it is called there.
+fn named(asked: &AskedEntity) -> (&str, &str) {
+    asked.id.split_once('/').unwrap_or(("", &asked.id))
+}
+
+/// A list of texts among the properties.
+fn texts(properties: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>, ()> {
+    let listed = match properties.get(name) {
+        None => return Ok(None),
+        Some(Value::Array(listed)) => listed,
+        Some(_) => return Err(()),
     };
-    for role in roles {
-        let Value::String(role) = role else { return Err("`roles` is a list of texts") };
-        parents.insert(("Role".to_owned(), role));
-    }
-    let zone = match attributes.remove("zone") {
-        None => Zone::default(),
-        Some(zone) => {
-            let zone = zone.as_str().and_then(|zone| zone.parse().ok());
-            zone.ok_or("`zone` is `public`, `gateway`, `services` or `data`")?
-        }
-    };
-    parents.insert(("Zone".to_owned(), zone.to_string()));
-    if let Some(organization) = attributes.get_mut("organization") {
-        let id = organization.as_str().ok_or("`organization` is a text")?.to_owned();
-        *organization = json!({ "type": "Organization", "id": id });
-        parents.insert(("Organization".to_owned(), id));
-    }
-    let (provider, id) = asked.id.split_once('/').unwrap_or(("", &asked.id));
-    attributes.entry("id").or_insert_with(|| id.into());
-    attributes.entry("provider").or_insert_with(|| provider.into());
-    attributes.entry("grants").or_insert_with(|| json!([]));
-    Ok((attributes, parents))
+    listed.iter().map(|text| text.as_str().map(str::to_owned).ok_or(())).collect::<Result<_, _>>().map(Some)
 }
 
 fn unfit(what: &'static str, error: &dyn std::error::Error) -> QuestionError {

@@ -2,6 +2,7 @@
 
 mod authzen;
 mod oracle;
+mod permissions_first;
 mod problems;
 
 use std::{path::PathBuf, sync::Arc, time::UNIX_EPOCH};

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use bartizan_control::{DecidedPolicies, DecidedRequests};
 use bartizan_model::RequestId;
-use bartizan_policy::Question;
+use bartizan_policy::{Answer, Question};
 use clap::Args;
 
 use super::local::{Local, read};
 use crate::{
     admin::AdminOptions,
     command::explain,
-    output::{FAINT, print, printable, styled},
+    output::{BAD, FAINT, print, printable, styled},
 };
 
 /// Show which policies determined a decision, and their texts.
@@ -42,8 +42,10 @@ impl Explain {
             let policies = self.local.policies(&[])?;
             let question: Question = serde_saphyr::from_str(&read(&path)?)
                 .with_context(|| format!("`{}` is no question", path.display()))?;
-            let judgement = policies.answer(&question)?;
-            return print(explain::of_policies(&DecidedPolicies::from(&judgement)));
+            return print(match policies.answer(&question)? {
+                Answer::Refused(unmet) => styled(BAD, unmet),
+                Answer::Judged(judgement) => explain::of_policies(&DecidedPolicies::from(&judgement)),
+            });
         }
         let id = self.id.context("there is no request id")?;
         let found: DecidedRequests = self.admin.client()?.get(&format!("v1/requests/{id}"), &[]).await?;

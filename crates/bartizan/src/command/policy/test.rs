@@ -104,15 +104,13 @@ impl Case {
         };
         let question =
             Question { subject: self.principal, action, resource: self.resource, context: self.context };
-        let judgement = policies.answer(&question)?;
-        let permits = judgement.ruling.permits();
-        ensure!(permits == (self.expect == Expected::Permit), "{judgement}");
+        let answer = policies.answer(&question)?;
+        ensure!(answer.permits() == (self.expect == Expected::Permit), "{answer}");
         if let Some(mut expected) = self.policies {
-            let mut found: Vec<_> =
-                judgement.determining.iter().map(|policy| policy.id.to_string()).collect();
+            let mut found: Vec<_> = answer.determining().iter().map(|policy| policy.id.to_string()).collect();
             found.sort_unstable();
             expected.sort_unstable();
-            ensure!(found == expected, "{judgement}, expected {}", expected.join(", "));
+            ensure!(found == expected, "{answer}, expected {}", expected.join(", "));
         }
         Ok(())
     }

@@ -1,0 +1,89 @@
+//! Questions about what requests do are decided as the road decides: by the permissions before any policy.
+
+use bartizan_config::Role;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Question;
+
+/// Routes whose permissions differ, by method and by route, before a policy that permits everything.
+const GUARDED: &str = r#"
+  - { path: "/orders/**", to: "http://a", auth: keys, require: { GET: ["orders:read"], POST: ["orders:write", "orders:audit"] }, policy: { action: handle } }
+  - { path: /bills, methods: [GET], to: "http://a", auth: keys, require: { any: ["bills:read", "orders:audit"] } }
+  - { path: "/notes/{id}", to: "http://a", auth: keys, require: ["notes:read"], policy: { resource: { type: Note, id: "{id}" } } }
+  - { path: "/notes/{id}/raw", to: "http://a", auth: keys, require: ["notes:read"], mfa: required, policy: { resource: { type: Raw, id: "{id}" } } }
+  - { path: /ping, to: "http://a", auth: keys }
+"#;
+
+#[test]
+fn what_the_permissions_refuse_no_policy_permits() {
+    let mut config = config_of(GUARDED, "permit (principal, action, resource);", "");
+    config.roles = vec![Role {
+        name: "clerk".parse().unwrap(),
+        line: Line::new(1),
+        grants: vec!["orders:*".parse().unwrap()],
+    }];
+    let policies = Policies::compile(&config).unwrap().unwrap();
+    let ask = |properties: Value, action: &str, resource: (&str, &str), context: Value| {
+        let question = json!({
+            "subject": { "type": "User", "id": "shop/ann", "properties": properties },
+            "action": { "name": action },
+            "resource": { "type": resource.0, "id": resource.1 },
+            "context": context,
+        });
+        let question: Question = serde_json::from_value(question).unwrap();
+        policies.answer(&question).unwrap().to_string()
+    };
+    let orders = |properties, method: &str| {
+        ask(properties, "handle", ("Route", "/orders/**"), json!({ "method": method }))
+    };
+    let holding = |grants: &[&str]| json!({ "grants": grants });
+    let permitted = "permitted by policy `shop.cedar:1` (shop.cedar:1)";
+    let lacks = |what: &str| format!("refused before any policy: lacks {what}");
+    assert_eq!(orders(json!({}), "GET"), lacks("`orders:read`"));
+    assert_eq!(orders(holding(&["orders:read"]), "GET"), permitted);
+    assert_eq!(orders(holding(&["orders:read"]), "HEAD"), permitted);
+    assert_eq!(orders(holding(&["orders:read"]), "POST"), lacks("`orders:write` and `orders:audit`"));
+    assert_eq!(orders(json!({ "roles": ["clerk"] }), "POST"), permitted, "by its role");
+    let narrow = json!({ "roles": ["clerk"], "grants": ["orders:write"] });
+    assert_eq!(orders(narrow, "POST"), lacks("`orders:audit`"), "what is said to be held is all");
+    assert!(orders(holding(&["*:*"]), "DELETE").contains("does not cover this method"));
+    let either = |properties| ask(properties, "handle", ("Route", "/orders/**"), json!({}));
+    assert!(either(holding(&["orders:read"])).contains("lacks"), "every method has to let it through");
+    assert_eq!(either(holding(&["orders:*"])), permitted);
+
+    let bills = |grants: &[&str]| ask(holding(grants), "GET /bills", ("Route", "/bills"), json!({}));
+    assert_eq!(bills(&[]), lacks("`bills:read` or `orders:audit`"));
+    assert_eq!(bills(&["orders:audit"]), permitted);
+    let note =
+        |name, grants: &[&str], mfa| ask(holding(grants), "notes:read", (name, "7"), json!({ "mfa": mfa }));
+    assert_eq!(note("Note", &[], true), lacks("`notes:read`"));
+    assert_eq!(note("Note", &["notes:read"], false), permitted);
+    assert!(note("Raw", &["notes:read"], false).contains("one factor"));
+    assert_eq!(note("Raw", &["notes:read"], true), permitted);
+    let elsewhere = ask(holding(&["*:*"]), "handle", ("Route", "/ping"), json!({}));
+    assert!(elsewhere.starts_with("no request does this"), "{elsewhere}");
+    assert_eq!(ask(json!({}), "GET /ping", ("Route", "/ping"), json!({})), permitted, "nothing is required");
+}
+
+#[test]
+fn built_in_roles_are_for_people_of_the_gateway_itself() {
+    let text = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\naccounts: {}\n\
+                identity: { people: { session: {} }, others: { jwt: { issuer: a, audience: a, secret: \"0123456789abcdef0123456789abcdef\", algorithms: [HS256] } } }\n\
+                routes: [{ path: /users, methods: [GET], to: \"http://a\", auth: [people, others], require: [\"user:read\"] }]";
+    let config = match Config::parse(text, &Source::text("")) {
+        Ok(loaded) => loaded.config,
+        Err(error) => panic!("{error}"),
+    };
+    let policies = Policies::with_policies(&config, None).unwrap();
+    let may = |id: &str| {
+        let question = json!({
+            "subject": { "type": "User", "id": id, "properties": { "roles": ["viewer"] } },
+            "action": { "name": "user:read" },
+            "resource": { "type": "Route", "id": "/users" },
+        });
+        let question: Question = serde_json::from_value(question).unwrap();
+        policies.answer(&question).unwrap().permits()
+    };
+    assert_eq!((may("people/ann"), may("others/ann")), (true, false));
+}
