@@ -194,11 +194,16 @@ impl System {
             tokio::select! {
                 request = signals.next() => match request {
                     Request::Stop(signal) => return signal,
-                    Request::Reload => self.reload().await,
+                    Request::Reload => self.configuration.follow_files().await,
                 },
                 _ = look.tick() => {
-                    if self.watch.as_mut().is_some_and(Watch::changed) {
-                        self.reload().await;
+                    let config = self.gateway.config();
+                    let changed = self.watch.as_mut().is_some_and(|watch| {
+                        watch.follow(&config);
+                        watch.changed()
+                    });
+                    if changed {
+                        self.configuration.follow_files().await;
                     }
                     if self.announcement.is_superseded_at(&self.running.admin) {
                         self.stop_servers.send_replace(true);
@@ -206,11 +211,6 @@ impl System {
                 }
             }
         }
-    }
-
-    /// A failure is told by [`Configuration`]; the files are tried again when they change again.
-    async fn reload(&self) {
-        let _ = self.configuration.reload().await;
     }
 
     /// The admin API and the metrics are there until the last request is done, so that `/readyz` can say that

@@ -33,6 +33,22 @@ pub enum Provider {
     Session,
 }
 
+impl Provider {
+    /// The zones that its callers may be in; empty if it admits nobody.
+    pub fn zones(&self) -> Vec<Zone> {
+        match self {
+            Self::Jwt(jwt) if matches!(jwt.keys, JwtKeys::Own) => vec![jwt.zone, jwt.service_zone],
+            Self::Jwt(jwt) => vec![jwt.zone],
+            Self::ApiKey(keys) => keys.keys.iter().map(|key| key.zone).chain(keys.stored).collect(),
+            Self::Certificate(certificates) => {
+                certificates.clients.iter().map(|client| client.zone).collect()
+            }
+            Self::Signature(signatures) => signatures.keys.iter().map(|key| key.zone).collect(),
+            Self::Session => vec![Zone::default()],
+        }
+    }
+}
+
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725).
 #[derive(Debug)]
 pub struct JwtProvider {
@@ -60,6 +76,8 @@ pub struct JwtProvider {
     pub principal: CallerType,
     /// The zone its subjects call from. Default public.
     pub zone: Zone,
+    /// The zone that services of the gateway itself call from, whose tokens these are. Default what `zone` is.
+    pub service_zone: Zone,
     /// What is asked of the holder of a token besides having it.
     pub dpop: Dpop,
 }

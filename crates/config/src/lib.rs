@@ -47,6 +47,7 @@ mod diagnostic;
 mod document;
 mod error;
 mod file;
+mod file_pattern;
 mod forms;
 mod hardening;
 mod identity;
@@ -88,6 +89,7 @@ pub use claim_source::{ClaimExpression, ClaimSource, Unevaluable};
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
+pub use file_pattern::FilePattern;
 pub use hardening::{Hardening, Http2Limits, UnderscoreHeaders};
 pub use identity::{
     Algorithm, ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, ClaimNames, IdentityProvider,
@@ -172,4 +174,6 @@ pub struct Config {
     pub drain: std::time::Duration,
     /// Every file the configuration reads beside itself: a change of one is a change of the configuration.
     pub files: Vec<std::path::PathBuf>,
+    /// The patterns that have named some of them: a file that is new to one is a change, too.
+    pub file_patterns: Vec<FilePattern>,
 }

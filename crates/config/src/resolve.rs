@@ -12,6 +12,7 @@ mod expiry;
 mod files;
 mod hardening;
 mod identity;
+mod include;
 mod limits;
 mod listen;
 mod openid;
@@ -68,11 +69,17 @@ pub(crate) fn resolve(
     let zones = policies::zones(&document.zones, &in_zones, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
     if !problems.failed() {
+        policies::warn_of_closed(document, &routes, &zones, &providers, problems);
         providers.warn_of_unused(problems);
         roles.warn_of_unused(providers.issues_roles(), problems);
         upstreams.warn_of_unused(problems);
         limits.warn(document, problems);
     }
+    let store = accounts::store(&document.store, &files, problems);
+    let policies = policies::resolve(document, &source.base, &mut files, problems);
+    let rule_sets = firewalls.into_list(&mut files);
+    let shared = shared::resolve(&document.shared, &mut files, problems);
+    let (files, file_patterns) = files.into_lists();
     Some(Config {
         revision,
         listen: listen?,
@@ -81,19 +88,20 @@ pub(crate) fn resolve(
         identity: providers.into_list(),
         accounts,
         tokens: tokens.map(Arc::new),
-        store: accounts::store(&document.store, &files, problems),
+        store,
         roles: roles.into_list(),
         upstreams: upstreams.into_list(),
-        policies: policies::resolve(document, &source.base, &mut files, problems),
+        policies,
         zones,
         limits: limits.into_list(),
-        rule_sets: firewalls.into_list(&mut files),
-        shared: shared::resolve(&document.shared, &mut files, problems),
+        rule_sets,
+        shared,
         routes: routes.into_iter().map(Arc::new).collect(),
         log: log(document, problems),
         telemetry: telemetry(document, problems),
         drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),
-        files: files.into_list(),
+        files,
+        file_patterns,
     })
 }
 

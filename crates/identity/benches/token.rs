@@ -291,6 +291,7 @@ fn users(jwks: &Path) -> Arc<IdentityProvider> {
         claims: ClaimNames::default(),
         principal: CallerType::User,
         zone: Zone::Public,
+        service_zone: Zone::Public,
         dpop: bartizan_config::Dpop::default(),
     };
     Arc::new(IdentityProvider {

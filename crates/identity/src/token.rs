@@ -234,7 +234,8 @@ impl TokenVerifier {
         let roles = claims.roles.iter().map(String::as_str);
         let is_machine = self.own.is_some() && is_machine(&claims.members);
         let caller_type = if is_machine { CallerType::Service } else { self.settings.principal };
-        let standing = Standing { caller_type, zone: self.settings.zone };
+        let zone = if is_machine { self.settings.service_zone } else { self.settings.zone };
+        let standing = Standing { caller_type, zone };
         let identified = if self.own.is_some() {
             // What the roles gave is in the token, as far as its scope allows it.
             self.entitlements.identify_exactly(

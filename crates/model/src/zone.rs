@@ -51,11 +51,16 @@ impl Zone {
     }
 }
 
+/// What networks call the zone that is open to everybody.
+const DMZ: &str = "dmz";
+
+/// By its name; `dmz` is [`Zone::Public`], too.
 impl FromStr for Zone {
     type Err = ModelError;
 
     fn from_str(text: &str) -> Result<Self, ModelError> {
-        let zone = Self::ALL.into_iter().find(|zone| zone.as_str() == text);
+        let named = Self::ALL.into_iter().find(|zone| zone.as_str() == text);
+        let zone = named.or_else(|| (text == DMZ).then_some(Self::Public));
         zone.ok_or_else(|| ModelError::Zone(text.into()))
     }
 }
@@ -76,6 +81,7 @@ mod tests {
             assert_eq!(zone.to_string().parse(), Ok(zone));
         }
         assert!(Zone::ALL.is_sorted_by_key(|zone| zone.trust()));
-        assert!("dmz".parse::<Zone>().is_err() && "Data".parse::<Zone>().is_err());
+        assert_eq!("dmz".parse(), Ok(Zone::Public));
+        assert!("moon".parse::<Zone>().is_err() && "Data".parse::<Zone>().is_err());
     }
 }

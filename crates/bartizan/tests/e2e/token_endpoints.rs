@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     eventually::eventually,
     harness::Gateway,
-    own_tokens::{Holder, issue, log_in, post, text},
+    own_tokens::{Holder, issue, log_in, post, reports, text},
     phrases::values,
     upstream::Upstream,
 };
@@ -27,6 +27,7 @@ accounts:
       watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566", permissions: [reports:read] }}
 limits:
   auth: [{{ per: address, rate: 10000/h }}]
+  login: [{{ per: address, rate: 10000/h }}]
   api: [{{ per: address, rate: 10000/h }}]
   two: [{{ per: address, rate: 2/h }}]
   four: [{{ per: address, rate: 4/h }}]
@@ -157,5 +158,23 @@ async fn the_person_behind_a_token_is_told_to_whoever_proves_to_hold_it() {
     let entry = &trail["entries"][0];
     assert_eq!((text(entry, "actor"), text(entry, "address")), ("operator", "127.0.0.1"));
     assert_eq!(text(entry, "client"), concat!("bartizan/", env!("CARGO_PKG_VERSION")));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn services_reach_a_zone_that_people_do_not() {
+    let upstream = Upstream::start().await;
+    let document = document(&upstream)
+        .replace("own: { token: {} }", "own: { token: { service_zone: services } }")
+        .replace("require: [reports:read] }", "require: [reports:read], zone: data }");
+    let gateway = Gateway::start(&document).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let person = issue(&gateway, &cookie, &[]).await;
+    let own = [("client_id", "watcher"), ("client_secret", "watcher's secret")];
+    let service: Value = post(&gateway, "/auth/service", &own, &[]).await.json().await.unwrap();
+    for (tokens, expected) in [(&service, 200), (&person, 403)] {
+        let bearer = format!("Bearer {}", text(tokens, "access_token"));
+        assert_eq!(reports(&gateway, &bearer, None).await.status(), expected, "{tokens}");
+    }
     gateway.stop().await;
 }

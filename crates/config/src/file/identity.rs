@@ -51,6 +51,8 @@ pub(crate) struct OwnTokens {
     /// The zone its subjects call from.
     #[schemars(extend("default" = "public"))]
     pub(crate) zone: Optional<Parsed<Zone>>,
+    /// The zone that services call from (`bartizan service`), as long as they act for themselves. Default: what `zone` says.
+    pub(crate) service_zone: Optional<Parsed<Zone>>,
 }
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725). `exp`, `iss` and `aud` are always required.

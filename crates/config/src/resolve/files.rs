@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Certificate,
+    Certificate, FilePattern,
     forms::Parsed,
     located::{At, Optional},
     problems::Problems,
@@ -18,11 +18,12 @@ pub(crate) struct Files<'a> {
     base: &'a Path,
     seen: HashSet<PathBuf>,
     list: Vec<PathBuf>,
+    patterns: Vec<FilePattern>,
 }
 
 impl<'a> Files<'a> {
     pub(crate) fn new(base: &'a Path) -> Self {
-        Self { base, seen: HashSet::new(), list: Vec::new() }
+        Self { base, seen: HashSet::new(), list: Vec::new(), patterns: Vec::new() }
     }
 
     /// Where a path starts that need not exist yet.
@@ -80,9 +81,15 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Every file named, once.
-    pub(crate) fn into_list(self) -> Vec<PathBuf> {
-        self.list
+    /// What has named files, and may name more one day.
+    pub(crate) fn watch_patterns(&mut self, patterns: Vec<FilePattern>) {
+        let new: Vec<_> = patterns.into_iter().filter(|pattern| !self.patterns.contains(pattern)).collect();
+        self.patterns.extend(new);
+    }
+
+    /// Every file named, once, and the patterns among what named them.
+    pub(crate) fn into_lists(self) -> (Vec<PathBuf>, Vec<FilePattern>) {
+        (self.list, self.patterns)
     }
 
     fn open(&mut self, file: &At<PathBuf>, problems: &mut Problems<'_>) -> (PathBuf, Option<Metadata>) {

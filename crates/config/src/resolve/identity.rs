@@ -161,6 +161,16 @@ impl Providers {
             .find(|name| self.known.get(*name).is_some_and(|facts| facts.headers.contains(header)))
     }
 
+    /// The zones that callers of the route may be in, each once.
+    pub(crate) fn zones(&self, authentication: &Authentication) -> Vec<Zone> {
+        let Authentication::Required(names) = authentication else { return Vec::new() };
+        let listed = self.list.iter().filter(|entry| names.contains(&entry.name));
+        let mut zones: Vec<_> = listed.flat_map(|entry| entry.provider.zones()).collect();
+        zones.sort_unstable();
+        zones.dedup();
+        zones
+    }
+
     /// Whether some provider of the route accepts API keys.
     pub(crate) fn accept_keys(&self, authentication: &Authentication) -> bool {
         self.accept(authentication, Kind::ApiKey)

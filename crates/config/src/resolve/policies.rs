@@ -4,14 +4,14 @@ use std::{fs::File, io::Read, path::Path};
 
 use bartizan_model::Zone;
 
-use super::files::Files;
+use super::{files::Files, identity::Providers};
 use crate::{
-    EntityPattern, IdPart, PathPattern, Policies, PolicyFile, RoutePolicy, Segment, ZoneRule,
+    EntityPattern, IdPart, PathPattern, Policies, PolicyFile, Route, RoutePolicy, Segment, ZoneRule,
     file::{self, Document, Entries, ZoneTable},
     forms::{OneOrMany, Parsed},
     located::{At, Optional, Position},
     problems::Problems,
-    resolve::waf::include,
+    resolve::include::Included,
     suggestion,
 };
 
@@ -32,7 +32,8 @@ pub(crate) fn resolve(
         if all.is_empty() && patterns.is_valid() {
             problems.error(patterns.position, "this list of files is empty");
         }
-        let named = include::files(&all, base, problems);
+        let Included { files: named, patterns: watched } = Included::find(&all, base, problems);
+        files.watch_patterns(watched);
         named.iter().filter_map(|path| read_file(path, patterns.position, files, problems)).collect()
     };
     let policies = read(&at.files, problems);
@@ -81,6 +82,44 @@ pub(crate) fn zones(
     }
     rules.sort_by_key(|rule| rule.zone);
     rules
+}
+
+/// Tells of routes that nobody can call: none of their providers has callers in a zone that theirs admits. A zone that is
+/// closed on purpose is none.
+pub(crate) fn warn_of_closed(
+    document: &Document,
+    routes: &[Route],
+    rules: &[ZoneRule],
+    providers: &Providers,
+    problems: &mut Problems<'_>,
+) {
+    for file in document.routes.iter().flat_map(|routes| &routes.value) {
+        let resolved = routes.iter().find(|route| route.line == file.position.line());
+        let (Some(route), Some(position)) = (resolved, file.zone.as_ref().map(|zone| zone.position)) else {
+            continue;
+        };
+        let Some(rule) = rules.iter().find(|rule| Some(rule.zone) == route.zone) else { continue };
+        let calling = providers.zones(&route.authentication);
+        if rule.callers.is_empty()
+            || calling.is_empty()
+            || calling.iter().any(|zone| rule.callers.contains(zone))
+        {
+            continue;
+        }
+        let listed =
+            |zones: &[Zone]| zones.iter().map(|zone| format!("`{zone}`")).collect::<Vec<_>>().join(", ");
+        problems
+            .warning(
+                position,
+                format!(
+                    "nobody can call this route: the zone `{}` admits {}, and those whom `auth` names call from {}",
+                    rule.zone,
+                    listed(&rule.callers),
+                    listed(&calling)
+                ),
+            )
+            .help("say `zone` at an identity provider (`service_zone` for the services of `token`), or admit theirs under `zones`");
+    }
 }
 
 /// What a route asks of the policies, and its zone.

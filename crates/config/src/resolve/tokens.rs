@@ -184,6 +184,7 @@ pub(crate) fn provider(
 ) -> Option<JwtProvider> {
     let dpop = dpop(&file.dpop, problems);
     let zone = problems.read_or(&file.zone, bartizan_model::Zone::default());
+    let service_zone = problems.read_or(&file.service_zone, zone);
     let Some(tokens) = tokens else {
         problems
             .error(position, "`token` needs `accounts.tokens`: the gateway issues none")
@@ -212,6 +213,7 @@ pub(crate) fn provider(
         claims: ClaimNames { permissions: vec!["permissions".into()], ..ClaimNames::default() },
         principal: bartizan_model::CallerType::User,
         zone,
+        service_zone,
         dpop,
     })
 }

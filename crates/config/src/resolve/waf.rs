@@ -2,16 +2,15 @@
 
 mod core_rule_set;
 mod exclusions;
-pub(super) mod include;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
 
 use bartizan_model::Line;
 
-use super::files::Files;
+use super::{files::Files, include::Included};
 use crate::{
-    ClassAction, CoreRuleSet, Exclusion, InspectedResponses, OnLargeBody, RuleSet, RuleSetIndex, Rules,
-    Source, Threshold, Waf, WafMode,
+    ClassAction, CoreRuleSet, Exclusion, FilePattern, InspectedResponses, OnLargeBody, RuleSet, RuleSetIndex,
+    Rules, Source, Threshold, Waf, WafMode,
     file::{self, Responses, RulesName, WafModeName},
     forms::Parsed,
     located::{At, Optional, Position},
@@ -36,6 +35,8 @@ pub(crate) struct Firewalls<'a> {
     sets: Vec<Arc<RuleSet>>,
     /// By what routes ask for; `None` for what is not there.
     known: HashMap<Wanted, Option<RuleSetIndex>>,
+    /// What `include` says, wherever it does.
+    patterns: Vec<FilePattern>,
 }
 
 /// Everything that can be said, with what was said elsewhere or nowhere in the place of what was not.
@@ -70,8 +71,14 @@ impl<'a> Firewalls<'a> {
         source: &'a Source,
         problems: &mut Problems<'_>,
     ) -> Self {
-        let mut firewalls =
-            Self { source, today: SystemTime::now(), default: None, sets: Vec::new(), known: HashMap::new() };
+        let mut firewalls = Self {
+            source,
+            today: SystemTime::now(),
+            default: None,
+            sets: Vec::new(),
+            known: HashMap::new(),
+            patterns: Vec::new(),
+        };
         let written = file.as_ref().and_then(|at| Some(at.with(problems.borrow(at)?)));
         firewalls.default = written.map(|written| firewalls.settings(&written, problems));
         firewalls
@@ -120,16 +127,19 @@ impl<'a> Firewalls<'a> {
             }
             set.include.iter().for_each(|file| files.watch(file));
         }
+        files.watch_patterns(self.patterns);
         self.sets
     }
 
-    fn settings(&self, written: &At<&file::Waf>, problems: &mut Problems<'_>) -> Settings {
+    fn settings(&mut self, written: &At<&file::Waf>, problems: &mut Problems<'_>) -> Settings {
         let mut settings = self.default.clone().unwrap_or_else(|| Settings::at(written.position));
         settings.position = written.position;
         settings.apply(written, problems);
         if let Some(include) = problems.read_optional(&written.include) {
-            settings.include =
-                include::files(&problems.read_all(&include.all()), &self.source.base, problems);
+            let all = problems.read_all(&include.all());
+            let Included { files, patterns } = Included::find(&all, &self.source.base, problems);
+            settings.include = files;
+            self.patterns.extend(patterns);
         }
         settings.actions.extend(class_actions(&written.actions, problems));
         settings.exclusions.extend(exclusions::resolve(&written.exclude, self.today, problems));

@@ -16,9 +16,9 @@ impl Forms for Zone {
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "enum": Self::ALL.map(Self::as_str),
-            "description": "A part of the system, by how much is trusted of what is there: `public` 0, `gateway` 1, \
-                            `services` 2, `data` 3.",
+            "enum": Self::ALL.map(Self::as_str).into_iter().chain(["dmz"]).collect::<Vec<_>>(),
+            "description": "A part of the system, by how much is trusted of what is there: `public` (or `dmz`) 0, \
+                            `gateway` 1, `services` 2, `data` 3.",
         })
     }
 

@@ -44,3 +44,36 @@ fn a_change_between_loading_and_watching_is_not_missed() {
     fs::write(&path, format!("{text}# later\n")).unwrap();
     assert!(Watch::new(&config, &path).changed());
 }
+
+#[test]
+fn files_that_are_new_to_a_pattern_are_changes() {
+    let folder = folder();
+    let path = folder.path().join("bartizan.yaml");
+    let policies = folder.path().join("policies");
+    fs::create_dir(&policies).unwrap();
+    let write = |name: &str, text: &str| fs::write(policies.join(name), text).unwrap();
+    write("a.cedar", "permit (principal, action, resource);");
+    let text = |more: &str| crate::with(&format!("policies: {{ files: ./policies/*.cedar{more} }}"));
+    fs::write(&path, text("")).unwrap();
+    let mut watch = Watch::new(&Config::load(&path).unwrap().config, &path);
+    assert!(!watch.changed());
+
+    write("notes.txt", "not of this pattern");
+    assert!(!watch.changed());
+    write("b.cedar", "forbid (principal, action, resource)");
+    assert!(watch.changed(), "a new file");
+    assert!(!watch.changed(), "and only once");
+    write("b.cedar", "forbid (principal, action, resource);");
+    assert!(watch.changed(), "also while the configuration in force does not know it");
+    fs::remove_file(policies.join("b.cedar")).unwrap();
+    assert!(watch.changed(), "a removed one");
+
+    // Another document names other files.
+    write("shop.cedarschema", "entity user;");
+    fs::write(&path, text(", schema: ./policies/*.cedarschema")).unwrap();
+    assert!(watch.changed());
+    watch.follow(&Config::load(&path).unwrap().config);
+    assert!(!watch.changed());
+    write("shop.cedarschema", "entity person;");
+    assert!(watch.changed(), "a file of the document that is now in force");
+}

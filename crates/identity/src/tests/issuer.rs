@@ -162,6 +162,7 @@ pub(crate) fn settings(keys: JwtKeys) -> JwtProvider {
         claims: ClaimNames::default(),
         principal: CallerType::User,
         zone: Zone::Public,
+        service_zone: Zone::Public,
         dpop: bartizan_config::Dpop::default(),
     }
 }

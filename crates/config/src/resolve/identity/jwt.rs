@@ -69,6 +69,7 @@ pub(crate) fn resolve(file: &Jwt, files: &mut Files<'_>, problems: &mut Problems
         claims,
         principal,
         zone,
+        service_zone: zone,
         dpop,
     })
 }

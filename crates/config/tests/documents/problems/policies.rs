@@ -70,8 +70,8 @@ fn mistakes_of_policies() {
 fn mistakes_of_zones() {
     let cases: Vec<Case<'_>> = vec![
         (
-            on_route("zone: §dmz"),
-            &[("there is no zone `dmz`: known here: `public`, `gateway`, `services`, `data`", "")],
+            on_route("zone: §moon"),
+            &[("there is no zone `moon`: known here: `public`, `gateway`, `services`, `data`", "")],
         ),
         (
             with("zones: { data: { callers: [§service] } }"),
@@ -95,5 +95,18 @@ fn mistakes_of_zones() {
 fn a_zone_without_routes_is_questionable() {
     let cases: Vec<Case<'_>> =
         vec![(with("zones: { §data: { callers: [] } }"), &[("no route is in the zone `data`", "")])];
+    check(&cases, Severity::Warning);
+}
+
+#[test]
+fn a_route_that_nobody_can_call_is_questionable() {
+    let cases: Vec<Case<'_>> = vec![(
+        on_route("zone: §data"),
+        &[(
+            "nobody can call this route: the zone `data` admits `services`, `data`, and those whom `auth` names call from \
+             `public`",
+            "say `zone` at an identity provider",
+        )],
+    )];
     check(&cases, Severity::Warning);
 }
