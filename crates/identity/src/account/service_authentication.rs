@@ -38,7 +38,7 @@ use crate::{
 pub enum ServiceProof<'a> {
     /// Its secret, as `client_secret_basic` and `client_secret_post` bring it (RFC 6749, section 2.3.1).
     Secret(&'a SecretString),
-    /// A JWT that it signed (`private_key_jwt`, RFC 7523): for one of these audiences, for ten minutes at most, once.
+    /// A JWT that it signed (`private_key_jwt`, RFC 7523): for one of these audiences, for an hour at most, once.
     Assertion {
         /// `client_assertion`.
         assertion: &'a str,
