@@ -4,16 +4,19 @@
 //! every diagnostic, in the metrics, and as `last_failure` in the admin API.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::SystemTime,
 };
 
-use bartizan_config::{Diagnostic, Loaded, Log};
+use bartizan_config::{Config, Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
 use bartizan_gateway::{Gateway, GatewayError};
 use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use metrics::{counter, gauge};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{admin_tls::AdminTls, document, logging::Level, spans::Spans, state::StateDirectory, systemd};
 
@@ -93,6 +96,17 @@ impl Configuration {
         let reload = tokio::spawn(async move { shared.reload().await });
         reload.await.unwrap_or_else(|_| Err(ReloadFailure::new("the reload failed inside: see the log")))
     }
+
+    /// The same, because the files have changed or a signal says so. What comes of it stands in the audit trail, as if
+    /// somebody had asked for it; a failure is told, and the files are tried again when they change again.
+    pub(crate) async fn follow_files(&self) {
+        let before = self.status().revision;
+        let reloaded = self.reload().await;
+        let after = reloaded.as_ref().map_or(before.as_str(), |reloaded| reloaded.revision.as_str());
+        let failure = reloaded.as_ref().err().map(|failure| failure.message.as_str());
+        let change = json!({ "before": before, "after": after, "failure": failure });
+        self.shared.record("configuration.reload", "configuration", change).await;
+    }
 }
 
 impl Shared {
@@ -138,13 +152,31 @@ impl Shared {
             .map_err(|_| ReloadFailure::new("reading the configuration failed inside: see the log"))?
             .map_err(|error| ReloadFailure::from(&error))?;
         let (revision, log) = (config.revision.clone(), config.log.clone());
-        let changed = revision != self.gateway.config().revision;
+        let replaced = self.gateway.config();
+        let changed = revision != replaced.revision;
         self.gateway.reload(config).await.map_err(|error| failure(&error))?;
         self.set_log(&log);
         self.follow();
+        self.record_policies(&replaced).await;
         warnings.extend(document::doubts(&path, self.gateway.doubts()));
         log_warnings(&warnings);
         Ok(Reloaded { revision, changed, warnings: warnings.into_iter().map(Into::into).collect() })
+    }
+
+    /// An entry of the audit trail, if policies have changed.
+    async fn record_policies(&self, replaced: &Config) {
+        let (before, after) = (policies_of(replaced), policies_of(&self.gateway.config()));
+        if before != after {
+            self.record("policies.change", "policies", json!({ "before": before, "after": after })).await;
+        }
+    }
+
+    /// An entry of the audit trail, where there is one. A change is not undone because its entry could not be written.
+    async fn record(&self, action: &'static str, subject: &str, change: Value) {
+        let Some(accounts) = &self.followers.accounts else { return };
+        if let Err(error) = accounts.record_configuration(action, subject, change).await {
+            tracing::error!(%error, action, "no entry in the audit trail");
+        }
     }
 
     /// Whatever of these fails keeps what it had: the gateway serves by the new configuration already.
@@ -173,6 +205,18 @@ impl Shared {
             tracing::warn!(error = format!("{error:#}"), "the log level stays as it was");
         }
     }
+}
+
+/// The mode of policies and the fingerprints of their files; `None`: there are none.
+fn policies_of(config: &Config) -> Option<Value> {
+    let policies = config.policies.as_ref()?;
+    let fingerprint = |text: &str| -> String {
+        Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    };
+    let files = policies.files.iter().chain(&policies.schemas);
+    let files: BTreeMap<String, String> =
+        files.map(|file| (file.path.display().to_string(), fingerprint(&file.text))).collect();
+    Some(json!({ "mode": policies.mode, "files": files }))
 }
 
 /// What a gateway says of a configuration that it does not take.

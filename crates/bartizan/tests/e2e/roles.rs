@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    eventually::eventually,
     harness::Gateway,
     phrases::{refusal, values},
     upstream::Upstream,
@@ -15,7 +16,7 @@ fn document(upstream: &Upstream) -> String {
     format!(
         r#"
 accounts: {{ password: {{ argon2: {{ memory: 7MiB, iterations: 5 }} }}, audit: {{ retention: 365d }} }}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], login: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
 identity: {{ people: {{ session: {{}} }} }}
 routes:
   - {{ path: /tickets/**, to: "{upstream}", auth: people, require: {{ GET: [tickets:read], POST: [tickets:write] }} }}
@@ -114,6 +115,16 @@ async fn who_manages_an_organisation_gives_what_they_have() {
     let told = gateway.cli(["audit", "list", "--org", "Acme", "--action", "member"]).await.succeeded();
     assert!(told.contains("member.suspend") && told.contains("member.resume"), "{told}");
 
+    // Whoever manages the organisation reads its part of the trail, and no other.
+    gateway.cli(["org", "create", "Other"]).await.succeeded();
+    assert_eq!(refusal(bob.get(&gateway, "/auth/audit").await).await.1, "insufficient_permissions");
+    let own: Value = chief.get(&gateway, "/auth/audit?limit=1000&outcome=done").await.json().await.unwrap();
+    let own = own["entries"].as_array().unwrap();
+    let of = |action: &str| own.iter().filter(|entry| entry["action"] == action).collect::<Vec<_>>();
+    assert_eq!((of("member.suspend").len(), of("organization.create").len()), (2, 1), "{own:?}");
+    assert!(of("user.create").is_empty(), "people belong to no organisation");
+    assert_eq!(of("organization.create")[0]["address"], "", "where operators sit is not told");
+
     // What operators change elsewhere is in the trail, too.
     gateway.cli(["block", "203.0.113.9", "--reason", "scanning"]).await.succeeded();
     gateway.cli(["unblock", "203.0.113.9"]).await.succeeded();
@@ -157,5 +168,30 @@ async fn who_manages_an_organisation_gives_what_they_have() {
         assert!(shown.contains(action), "{action}: {shown}");
     }
     assert!(!shown.contains("user.create"), "{shown}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_changed_file_changes_is_in_the_trail() {
+    let upstream = Upstream::start().await;
+    let with = |auditor: &str| format!("roles: {{ auditor: [{auditor}] }}\n{}", document(&upstream));
+    let gateway = Gateway::start(&with("\"tickets:read\"")).await;
+    gateway.rewrite(&with("\"tickets:*\""));
+    let entry = async |action: &str| {
+        let path = format!("/v1/audit?action={action}");
+        let told: Value = gateway.ask_admin(&path, None).await.json().await.unwrap();
+        told["entries"].as_array().unwrap().first().cloned()
+    };
+    for action in ["configuration.reload", "role.widen"] {
+        eventually(action, async || entry(action).await.is_some()).await;
+    }
+    let reload = entry("configuration.reload").await.unwrap();
+    assert_eq!(reload["actor"], "configuration");
+    let details = &reload["details"];
+    assert!(details["before"].is_string() && details["before"] != details["after"], "{reload}");
+    let widened = entry("role.widen").await.unwrap();
+    let told =
+        json!({ "before": { "permissions": ["tickets:read"] }, "after": { "permissions": ["tickets:*"] } });
+    assert_eq!((&widened["subject"], &widened["details"]), (&json!("auditor"), &told));
     gateway.stop().await;
 }

@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::{
     AccountError, audit,
     background::Background,
-    narrowed_roles::{NarrowedRoles, narrowed},
+    changed_roles::{self, ChangedRoles},
     protection::Protection,
     refusals::RefusalBudget,
     seal::FactorKeys,
@@ -70,7 +70,7 @@ pub struct Accounts {
     pub(crate) background: Background,
     pub(crate) refusals: RefusalBudget,
     pub(crate) pauses: RefusalBudget,
-    narrowed: NarrowedRoles,
+    changed_roles: ChangedRoles,
     settings: ArcSwap<Settings>,
 }
 
@@ -105,6 +105,8 @@ impl Settings {
 impl Accounts {
     /// Who changes something with the admin token: every operator has the same one.
     pub const OPERATOR: &str = "operator";
+    /// Who changes something by changing the configuration's files.
+    pub const CONFIGURATION: &str = "configuration";
 
     /// From now on attempts to log in are counted together with the gateways that share this memory.
     pub fn count_with(&self, together: Arc<dyn crate::Together>) {
@@ -130,7 +132,7 @@ impl Accounts {
             background: Background::new(),
             refusals: RefusalBudget::default(),
             pauses: RefusalBudget::default(),
-            narrowed: NarrowedRoles::default(),
+            changed_roles: ChangedRoles::default(),
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,
         });
@@ -148,9 +150,9 @@ impl Accounts {
         self.protection.reconfigure(&accounts.protection);
         self.live.reconfigure(accounts);
         self.mail.store(mail);
-        let narrowed = narrowed(&self.settings.load().roles, &settings.roles);
+        let changes = changed_roles::changes(&self.settings.load().roles, &settings.roles);
         self.settings.store(Arc::new(settings));
-        self.narrowed.add(narrowed);
+        self.changed_roles.add(changes);
         Ok(())
     }
 
@@ -247,7 +249,7 @@ impl Accounts {
         let told = timeout(PATIENCE, self.live.changes().follow(&self.store)).await.unwrap_or_else(late)?;
         self.follow_recoveries(&told.subjects).await?;
         self.live.keys().follow(began, &told).await?;
-        self.narrowed.end_tokens(&self.store).await
+        self.changed_roles.settle(&self.store).await
     }
 
     async fn note_uses(&self) {

@@ -54,7 +54,10 @@ impl Accounts {
             family::end_family(&mut transaction, &row.text("id")?).await?;
         }
         transaction.execute(Statement::new(CODES).text(user).text(client)).await?;
-        let details = json!({ "kind": "application", "client": client, "ended": ended.len() });
+        let details = json!({
+            "kind": "application", "client": client, "ended": ended.len(),
+            "before": { "authorizations": ended.len() }, "after": { "authorizations": 0 },
+        });
         done("token.revoke", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[]);

@@ -33,8 +33,40 @@ pub(crate) struct Entry<'a> {
     pub(crate) details: Value,
 }
 
+/// What changes nothing that could be compared: logins and their like, what is asked of tokens, and what strangers begin.
+const EVENTS: [&str; 14] = [
+    "login",
+    "login.password",
+    "login.external",
+    "login.pause",
+    "login.stuffing",
+    "logout",
+    "session.moved",
+    "session.step_up",
+    "password.forgotten",
+    "service.authenticate",
+    "token.issue",
+    "token.refresh",
+    "token.exchange",
+    "token.reuse",
+];
+
+/// A change of what nobody may read: that it has changed is all that is told.
+pub(crate) fn of_secret(name: &str) -> Value {
+    json!({ "before": { name: "***" }, "after": { name: "***" } })
+}
+
 impl Entry<'_> {
+    /// Whether a change says what was before and after.
+    fn is_complete(&self) -> bool {
+        let is_change = matches!(self.outcome, Outcome::Done) && !EVENTS.contains(&self.action);
+        let tells = |side: &str| self.details.get(side).is_some();
+        !is_change || (tells("before") && tells("after"))
+    }
+
     fn statement(&self) -> Statement {
+        // INVARIANT: whoever writes an entry of a change says both; the tests write entries of every kind.
+        debug_assert!(self.is_complete(), "`{}` says {}", self.action, self.details);
         Statement::new(WRITE)
             .text(uuid::Uuid::now_v7().to_string())
             .integer(moment::now())
@@ -189,6 +221,17 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(), AccountError> {
         self.record_alone(action, (Self::OPERATOR, subject), details, visit).await
+    }
+
+    /// An entry of what came of changed files of the configuration.
+    pub async fn record_configuration(
+        &self,
+        action: &'static str,
+        subject: &str,
+        details: Value,
+    ) -> Result<(), AccountError> {
+        let by = (Self::CONFIGURATION, subject);
+        self.record_alone(action, by, details, &Visit::default()).await
     }
 
     /// An entry of what changes nothing in the store.

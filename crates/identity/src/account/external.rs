@@ -112,7 +112,8 @@ impl Accounts {
             Err(StoreError::Duplicate) => return Ok(user),
             linked => linked?,
         }
-        let details = json!({ "provider": name, "subject": proven.subject });
+        let after = json!({ "provider": name, "subject": proven.subject });
+        let details = json!({ "before": null, "after": after });
         done("user.link", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         Ok(user)

@@ -9,10 +9,11 @@ use bartizan_model::UserId;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     AccountError, Accounts, CurrentSession, FactorKind, Methods, Person, PersonId, Visit,
+    audit::of_secret,
     factor_check::{Owner, SentTo},
     letters,
     login::{done, end_all},
@@ -176,7 +177,8 @@ impl Accounts {
         // Whoever confirms it has just shown it.
         prove(&mut transaction, session, session.methods.and(methods), visit).await?;
         SessionChanges::tell_and_revoke(&mut transaction, user).await?;
-        let details = json!({ "factor": id, "kind": kind.name() });
+        let after = json!({ "factor": id, "kind": kind.name() });
+        let details = json!({ "factor": id, "kind": kind.name(), "before": null, "after": after });
         done("factor.add", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[user.to_owned()]);
@@ -243,7 +245,9 @@ impl Accounts {
         check_password_alone(&mut transaction, user).await?;
         withdraw_methods(&mut transaction, user).await?;
         SessionChanges::tell_and_revoke(&mut transaction, user).await?;
-        let details = json!({ "factor": id, "kind": row.text("kind")? });
+        let kind = row.text("kind")?;
+        let before = json!({ "factor": id, "kind": kind });
+        let details = json!({ "factor": id, "kind": kind, "before": before, "after": null });
         done("factor.remove", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[user.to_owned()]);
@@ -264,7 +268,8 @@ impl Accounts {
         }
         let mut transaction = self.store.begin().await?;
         let codes = write_recovery_codes(&mut transaction, user).await?;
-        done("factor.renew_recovery_codes", user, user, visit, Value::Null).write(&mut transaction).await?;
+        let details = of_secret("recovery_codes");
+        done("factor.renew_recovery_codes", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.tell(letters::factors_changed(&session.email));
         Ok(codes)
@@ -295,7 +300,7 @@ impl Accounts {
         check_password_alone(&mut transaction, user).await?;
         let ended = end_all(&mut transaction, user).await?;
         Recovery::tell(&mut transaction, user).await?;
-        let details = json!({ "before": before });
+        let details = json!({ "before": before, "after": [] });
         done("user.reset_factors", actor, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);

@@ -48,7 +48,8 @@ impl Accounts {
         }
         let user = account.write(&mut transaction).await?;
         account.bind(&mut transaction, &user, "", ROLE).await?;
-        let details = json!({ "email": email.as_str(), "roles": [ROLE], "by": "first-administrator" });
+        let after = json!({ "email": email.as_str(), "name": name, "roles": [ROLE] });
+        let details = json!({ "before": null, "after": after, "by": "first-administrator" });
         done("user.create", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         let (session, ended) =
             self.begin_session(&mut transaction, (&user, &email), Methods::PASSWORD, None, visit).await?;

@@ -128,7 +128,8 @@ impl Accounts {
         let row = transaction.row(withdraw).await?;
         let row = row.ok_or_else(|| AccountError::Missing("invitation with this id".into()))?;
         let invited = row.text("email")?;
-        let details = json!({ "invitation": id, "organization": organization.as_str() });
+        let before = json!({ "invitation": id, "email": invited, "organization": organization.as_str() });
+        let details = json!({ "invitation": id, "before": before, "after": null });
         let entry = done("invitation.withdraw", session.user.as_str(), &invited, visit, details);
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
@@ -160,8 +161,9 @@ impl Accounts {
             other => other.into(),
         })?;
         account.bind(&mut transaction, &user, &invited.organization, &invited.role).await?;
-        let details = json!({ "email": invited.email.as_str(), "role": invited.role,
-            "organization": invited.organization, "by": "invitation" });
+        let after = json!({ "email": invited.email.as_str(), "name": name, "roles": [invited.role],
+            "organization": invited.organization });
+        let details = json!({ "before": null, "after": after, "by": "invitation" });
         done("user.create", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         let (session, ended) = self
             .begin_session(&mut transaction, (&user, &invited.email), Methods::PASSWORD, None, visit)
@@ -197,7 +199,8 @@ impl Accounts {
             other => other.into(),
         })?;
         SessionChanges::tell_and_revoke(&mut transaction, user).await?;
-        let details = json!({ "role": invited.role, "organization": invited.organization });
+        let after = json!({ "role": invited.role, "organization": invited.organization });
+        let details = json!({ "before": null, "after": after });
         done("invitation.accept", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[user.to_owned()]);
@@ -250,7 +253,8 @@ impl Accounts {
             .integer(moment::milliseconds(invitation.expires));
         let mut transaction = self.store.within(place).begin().await?;
         transaction.execute(write).await?;
-        let details = json!({ "invitation": invitation.id, "role": role, "organization": place });
+        let after = json!({ "email": email.as_str(), "role": role, "organization": place });
+        let details = json!({ "invitation": invitation.id, "before": null, "after": after });
         done("invitation.create", actor, email.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         mailer.send(letters::invitation(&mailer, &email, name, &token));

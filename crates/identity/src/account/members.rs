@@ -97,10 +97,15 @@ impl Accounts {
         let shown = |roles: &[(String, Bound)]| -> Value {
             roles.iter().map(|(role, bound)| json!({ "role": role, "bound": bound.audited() })).collect()
         };
-        let details = json!({
-            "organization": organization, "reason": reason,
-            "before": { "roles": shown(&current), "suspended": shown(&suspended) },
-        });
+        let before = json!({ "roles": shown(&current), "suspended": shown(&suspended) });
+        let all = [current.as_slice(), suspended.as_slice()].concat();
+        let after = match change {
+            MemberChange::Suspend(_) => json!({ "roles": [], "suspended": shown(&all) }),
+            MemberChange::Resume => json!({ "roles": shown(&all), "suspended": [] }),
+            MemberChange::Remove => Value::Null,
+        };
+        let details =
+            json!({ "organization": organization, "reason": reason, "before": before, "after": after });
         done(change.action(), authority.actor(), user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[user.to_owned()]);

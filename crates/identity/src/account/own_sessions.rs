@@ -6,7 +6,7 @@ use bartizan_model::{OrganizationId, SessionId, UserId};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use http::HeaderMap;
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     AccountError, Accounts, EmailAddress, Methods, PersonId, Visit,
@@ -149,7 +149,8 @@ impl Accounts {
         let user =
             found.ok_or_else(|| AccountError::Missing("session with this id".into()))?.text("user_id")?;
         end_session(&mut transaction, id).await?;
-        done("session.revoke", actor, &user, visit, json!({ "session": id })).write(&mut transaction).await?;
+        let details = json!({ "session": id, "before": { "session": id }, "after": null });
+        done("session.revoke", actor, &user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&[id.to_owned()]);
         Ok(())
@@ -167,7 +168,10 @@ impl Accounts {
         let mut transaction = self.store.everywhere().begin().await?;
         let others = Statement::new(OTHERS).text(user).text(session.id.as_str());
         let ended = end_each(&mut transaction, others).await?;
-        let details = json!({ "sessions": "others", "ended": ended.len() });
+        let details = json!({
+            "sessions": "others", "ended": ended.len(),
+            "before": { "sessions": ended.len() + 1 }, "after": { "sessions": 1 },
+        });
         done("session.revoke", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
@@ -186,7 +190,7 @@ impl Accounts {
         let mut transaction = self.store.everywhere().begin().await?;
         let all = Statement::new(ALL).text(organization.as_str());
         let ended = end_each(&mut transaction, all).await?;
-        let details = json!({ "sessions": "all", "ended": ended.len() });
+        let details = of_all(ended.len());
         let entry = done("session.revoke", actor, organization.as_str(), visit, details);
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
@@ -204,12 +208,17 @@ impl Accounts {
         let user = self.resolve(who).await?;
         let mut transaction = self.store.everywhere().begin().await?;
         let ended = end_all(&mut transaction, user.as_str()).await?;
-        let entry = done("session.revoke", actor, user.as_str(), visit, json!({ "sessions": "all" }));
+        let entry = done("session.revoke", actor, user.as_str(), visit, of_all(ended.len()));
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
         Ok(())
     }
+}
+
+/// What the trail says where every session has ended.
+fn of_all(ended: usize) -> Value {
+    json!({ "sessions": "all", "ended": ended, "before": { "sessions": ended }, "after": { "sessions": 0 } })
 }
 
 /// Ends the sessions that are found. Returns what is to be noted.

@@ -3,10 +3,11 @@
 use bartizan_model::OrganizationId;
 use bartizan_store::{Statement, Transaction};
 use secrecy::SecretString;
-use serde_json::Value;
 
 use super::{
-    AccountError, Accounts, CurrentSession, Methods, NewSession, Visit, letters,
+    AccountError, Accounts, CurrentSession, Methods, NewSession, Visit,
+    audit::of_secret,
+    letters,
     login::{done, replace_password},
 };
 use crate::session::{SessionToken, moment};
@@ -35,7 +36,7 @@ impl Accounts {
         let mut ended = replace_password(&mut transaction, user, &admitted).await?;
         let (begun, surplus) = self.begin_again(&mut transaction, &session, visit).await?;
         ended.extend(surplus);
-        done("password.change", user, user, visit, Value::Null).write(&mut transaction).await?;
+        done("password.change", user, user, visit, of_secret("password")).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
         self.tell(letters::password_changed(&session.email));

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     AccountError, Accounts, EmailAddress, LinkToken, PersonId, Visit,
-    audit::{Entry, Outcome},
+    audit::{Entry, Outcome, of_secret},
     letters,
     link::{Link, LinkPurpose},
     login::{done, replace_password},
@@ -57,7 +57,7 @@ impl Accounts {
         Link::take(&mut transaction, LinkPurpose::ResetPassword, &token).await?;
         let ended = replace_password(&mut transaction, user, &admitted).await?;
         Recovery::tell(&mut transaction, user).await?;
-        done("password.reset", user, user, visit, Value::Null).write(&mut transaction).await?;
+        done("password.reset", user, user, visit, of_secret("password")).write(&mut transaction).await?;
         transaction.commit().await?;
         self.note(&ended);
         // Whoever reads the mail of an account is let in, however often strangers have guessed.

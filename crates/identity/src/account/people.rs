@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use bartizan_model::UserId;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     AccountError, Accounts, EmailAddress, Visit,
+    audit::of_secret,
     last_administrator::spare_the_last,
     login::{done, end_all, replace_password},
     protection::Recovery,
@@ -160,7 +161,7 @@ impl Accounts {
         let mut transaction = self.store.everywhere().begin().await?;
         let ended = replace_password(&mut transaction, person.id.as_str(), &admitted).await?;
         Recovery::tell(&mut transaction, person.id.as_str()).await?;
-        let details = json!({ "before": { "password": "***" }, "after": { "password": "***" } });
+        let details = of_secret("password");
         let entry = done("user.set_password", actor, person.id.as_str(), visit, details);
         entry.write(&mut transaction).await?;
         transaction.commit().await?;
@@ -179,7 +180,9 @@ impl Accounts {
         let person = self.person(who).await?;
         let mut transaction = self.store.everywhere().begin().await?;
         Recovery::tell(&mut transaction, person.id.as_str()).await?;
-        done("user.unlock", actor, person.id.as_str(), visit, Value::Null).write(&mut transaction).await?;
+        // How many they were, each gateway knows for itself.
+        let details = json!({ "before": { "failures": "counted" }, "after": { "failures": 0 } });
+        done("user.unlock", actor, person.id.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
         self.protection.recover(&person.email);
         Ok(person)

@@ -94,7 +94,8 @@ impl Accounts {
             other => other.into(),
         })?;
         account.bind(&mut transaction, &user, "", ROLE).await?;
-        let details = json!({ "email": email, "roles": [ROLE], "by": "sign-up" });
+        let after = json!({ "email": email, "name": waiting.name, "roles": [ROLE] });
+        let details = json!({ "before": null, "after": after, "by": "sign-up" });
         done("user.create", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         let (session, ended) = self
             .begin_session(&mut transaction, (&user, &waiting.email), Methods::PASSWORD, None, visit)

@@ -91,9 +91,10 @@ impl AuthorizationServer {
         mut transaction: Transaction,
         actor: &str,
         subject: &str,
-        details: Value,
+        mut details: Value,
         visit: &Visit,
     ) -> Result<(), TokenError> {
+        (details["before"], details["after"]) = (json!({ "revoked": false }), json!({ "revoked": true }));
         Accounts::record(&mut transaction, "token.revoke", (actor, subject), details, visit).await?;
         transaction.commit().await?;
         self.own.look_now();

@@ -82,7 +82,11 @@ pub(crate) async fn reset_limit(
         request_id = %operator.request_id,
         "an operator reset limits"
     );
-    let change = json!({ "value": reset.value, "rules": rules, "failed_rules": failed_rules });
+    let counted = [rules.as_slice(), failed_rules.as_slice()].concat();
+    let change = json!({
+        "value": reset.value, "rules": rules, "failed_rules": failed_rules,
+        "before": { "counted": counted }, "after": { "counted": failed_rules },
+    });
     shared
         .record("limits.reset", reset.policy.as_ref().map_or("every policy", Name::as_str), change, &operator)
         .await;
