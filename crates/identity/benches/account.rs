@@ -14,8 +14,8 @@ use bartizan_identity::{
     AuthenticationError, Authenticator, Presented, SessionToken,
     account::{Accounts, LoggedIn, Login, NewPerson, NewSession, Visit},
     authorization_server::{
-        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, Proofs, TokenEndpoint, TokenRequest,
-        TokenResponse,
+        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, Proofs, Revoked, TokenEndpoint,
+        TokenRequest, TokenResponse,
     },
 };
 use bartizan_policy::PermissionIndex;
@@ -24,7 +24,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use divan::{Bencher, black_box};
 use http::{HeaderMap, Request, header, request::Parts};
 use postgres_server::PostgresServer;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -77,6 +77,17 @@ fn revoke_a_session(bencher: Bencher<'_, '_>, database: Database) {
     let shop = Shop::open(database);
     bencher.with_inputs(|| shop.log_in()).bench_local_values(|session| {
         let revoke = shop.accounts.revoke_session(session.id.as_str(), None, "bench", &shop.visit);
+        shop.runtime.block_on(revoke).unwrap();
+    });
+}
+
+/// An authorisation with all that was issued by it: its refresh token, and by another epoch its access tokens.
+#[divan::bench(args = DATABASES, sample_count = 100, sample_size = 1)]
+fn revoke_an_authorization(bencher: Bencher<'_, '_>, database: Database) {
+    let shop = Shop::open(database);
+    let issued = || grant_of(shop.issue(&shop.log_in().token).access_token.expose_secret());
+    bencher.with_inputs(issued).bench_local_values(|grant| {
+        let revoke = shop.server.revoke(&Revoked::Authorization(grant), "bench", &shop.visit);
         shop.runtime.block_on(revoke).unwrap();
     });
 }
@@ -247,6 +258,13 @@ impl Shop {
         let proofs = Proofs { endpoint: TokenEndpoint::Token, headers: &headers, certificate: None };
         self.runtime.block_on(self.server.token(&request, &proofs, &self.visit)).unwrap()
     }
+}
+
+/// The authorisation that an access token belongs to.
+fn grant_of(access_token: &str) -> String {
+    let payload = URL_SAFE_NO_PAD.decode(access_token.split('.').nth(1).unwrap()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    claims["grant_id"].as_str().unwrap().to_owned()
 }
 
 fn head(token: &str) -> Parts {
