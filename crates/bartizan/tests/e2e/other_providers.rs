@@ -1,12 +1,17 @@
-//! People who log in at another provider: here another gateway, which is one.
+//! People who log in at another provider: here another gateway, which is one, and one of another house.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, path::Path, process::Stdio};
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
 
 use crate::{
-    harness::Gateway,
+    harness::{Gateway, PATIENCE},
     phrases::{refusal, values},
     upstream::Upstream,
 };
@@ -16,8 +21,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// Its SHA-256.
 const HASH: &str = "sha256:3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9";
 const BACK: &str = "http://127.0.0.1:1/auth/providers/company/callback";
-const LIMITS: &str =
-    "limits: { auth: [{ per: address, rate: 10000/h }], api: [{ per: address, rate: 10000/h }] }";
+const LIMITS: &str = "limits: { auth: [{ per: address, rate: 10000/h }], login: [{ per: address, rate: 10000/h }], api: [{ per: address, rate: 10000/h }] }";
 
 fn provider(issuer: &str) -> String {
     format!(
@@ -125,5 +129,46 @@ async fn a_provider_that_is_gone_is_no_fault_of_the_person() {
     let shop = Gateway::start(&shop(&format!("http://{nobody}"), &upstream)).await;
     let begun = shop.get("/auth/providers/company/login").await;
     assert_eq!(refusal(begun).await, (502, "provider_failed".into()));
+    shop.stop().await;
+}
+
+/// A provider made of `PyPI`'s `authlib`, which `cargo xtask setup` puts into `.venv`, and its issuer. `None`: the library is
+/// missing, and this is not CI.
+async fn foreign_provider() -> Option<(Child, String)> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = here.join("../../.venv/bin/python");
+    let probe = Command::new(&python).args(["-c", "import authlib, joserfc"]).output().await;
+    if !probe.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "`authlib` is not installed");
+        eprintln!("SKIPPED: `authlib` is not installed: `cargo xtask setup`");
+        return None;
+    }
+    let mut command = Command::new(python);
+    command.arg(here.join("tests/e2e/openid_provider.py")).args(["shop", SECRET, BACK]);
+    command.env("AUTHLIB_INSECURE_TRANSPORT", "1").kill_on_drop(true);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let issuer = timeout(PATIENCE, lines.next_line()).await.expect("python says nothing").unwrap().unwrap();
+    Some((child, issuer))
+}
+
+#[tokio::test]
+async fn a_person_of_a_provider_of_another_house_logs_in() {
+    let Some((_provider, issuer)) = foreign_provider().await else { return };
+    let upstream = Upstream::start().await;
+    let shop = Gateway::start(&shop(&issuer, &upstream)).await;
+    let begun = shop.get("/auth/providers/company/login?return_to=/private/a").await;
+    let errand = cookies(&begun);
+    let there = get(&shop, &location(&begun), "").await;
+    assert!(there.status().is_redirection(), "{}", there.text().await.unwrap());
+    let back = values(there.headers(), "location")[0].replace("http://127.0.0.1:1", &shop.url(""));
+    let entered = get(&shop, &back, &errand).await;
+    assert_eq!(location(&entered), "/private/a");
+    let session = cookies(&entered);
+    assert_eq!(get(&shop, &shop.url("/private/a"), &session).await.status(), 200);
+    let read: Value = get(&shop, &shop.url("/auth/session"), &session).await.json().await.unwrap();
+    assert_eq!((&read["email"], &read["name"]), (&json!("ada@company.test"), &json!("Ada")));
+    let again = get(&shop, &back, &errand).await;
+    assert_eq!(refusal(again).await, (401, "login_failed".into()), "a code counts once, there as here");
     shop.stop().await;
 }

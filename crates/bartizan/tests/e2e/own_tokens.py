@@ -2,7 +2,8 @@
 
 Reads one JSON object from standard input, {"issuer", "client", "redirect_uri", "cookie", "route", "confidential": {"id",
 "secret"}, "service": {"id", "key"}}, and prints one:
-    {"header", "claims", "id_claims", "userinfo", "status", "rotated", "revoked", "own", "exchanged", "service", "called"}
+    {"header", "claims", "id_claims", "userinfo", "status", "rotated", "revoked", "own", "exchanged", "service", "called",
+    "introspected", "ended"}
 """
 
 import json
@@ -78,6 +79,15 @@ exchanged = confidential.fetch_token(
     subject_token_type="urn:ietf:params:oauth:token-type:access_token",
 )
 
+# RFC 7662, as the library asks: before and after the token is revoked.
+def introspect(access_token):
+    answer = confidential.introspect_token(metadata["introspection_endpoint"], token=access_token)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+introspected = introspect(token["access_token"])
+
 # One that signs, with the library's own ideas of an assertion.
 key = ECKey.import_key(ask["service"]["key"])
 service = OAuth2Session(ask["service"]["id"], key, token_endpoint_auth_method="private_key_jwt")
@@ -86,6 +96,7 @@ signed = service.fetch_token(endpoint, grant_type="client_credentials")
 
 refreshed = session.refresh_token(metadata["token_endpoint"], refresh_token=token["refresh_token"])
 revoked = session.revoke_token(metadata["revocation_endpoint"], token=refreshed["refresh_token"])
+ended = introspect(refreshed["access_token"])
 
 print(
     json.dumps(
@@ -100,6 +111,8 @@ print(
             "own": dict(jwt.decode(own["access_token"], keys)),
             "called": called,
             "exchanged": dict(jwt.decode(exchanged["access_token"], keys)),
+            "introspected": introspected,
+            "ended": ended,
             "service": dict(jwt.decode(signed["access_token"], keys)),
         }
     )

@@ -45,7 +45,7 @@ accounts:
       app: {{ redirect_uris: ["{BACK}"] }}
       watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566", exchange: true }}
 {store}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], login: [{{ per: address, rate: 10000/h }}], refresh: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
 identity: {{ own: {{ token: {{ dpop: {{ {dpop} }} }} }}, people: {{ session: {{}} }} }}
 roles: {{ auditor: [reports:read] }}
 routes:
@@ -513,6 +513,13 @@ async fn a_client_of_another_house_gets_along() {
     assert_eq!(told["userinfo"], userinfo);
     assert_eq!((&told["claims"]["amr"], &told["id_claims"]["amr"]), (&json!(["pwd"]), &json!(["pwd"])));
     assert_eq!((&told["own"]["sub"], &told["called"]), (&json!("caller"), &json!(200)));
+    let introspected = &told["introspected"];
+    for (claim, expected) in
+        [("active", &json!(true)), ("client_id", &json!("app")), ("sub", &told["claims"]["sub"])]
+    {
+        assert_eq!(&introspected[claim], expected, "{introspected}");
+    }
+    assert_eq!(told["ended"], json!({ "active": false }), "and nothing else is told of it");
     let exchanged = &told["exchanged"];
     assert_eq!((&exchanged["sub"], &exchanged["act"]["sub"]), (&told["claims"]["sub"], &json!("caller")));
     assert_eq!(told["service"]["sub"], json!(service));
