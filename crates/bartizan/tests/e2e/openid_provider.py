@@ -151,7 +151,7 @@ class Provider(AuthorizationServer):
 
 class Handler(BaseHTTPRequestHandler):
     def asked(self, asked):
-        return Request(self.command, issuer + self.path, dict(self.headers), asked)
+        return Request(self.command, issuer + self.path, self.headers, asked)
 
     def do_GET(self):
         parts = urlsplit(self.path)
