@@ -17,7 +17,7 @@ use std::{
 
 use bartizan_store::{Scoped, Statement, Store};
 use log::{Scope, Sent};
-use on_sqlite::Copy;
+use on_sqlite::SqliteCopy;
 
 use crate::postgres_server::PostgresServer;
 
@@ -118,7 +118,7 @@ async fn every_statement_keeps_to_its_organization() {
     named(BY_ID, "by_id.txt", &names_no_organization, &sent);
 
     let mut tried: HashMap<&str, usize> = HashMap::new();
-    let mut stores: HashMap<&String, (Store, Copy)> = HashMap::new();
+    let mut stores: HashMap<&String, (Store, SqliteCopy)> = HashMap::new();
     let (mut on_sqlite, mut reaching) = (BTreeSet::new(), BTreeSet::new());
     for sent in &sent {
         let count = tried.entry(&sent.sql).or_default();
@@ -127,7 +127,7 @@ async fn every_statement_keeps_to_its_organization() {
             if !stores.contains_key(&sent.database) {
                 let url = server.url().replace("/bartizan?", &format!("/{}?", sent.database));
                 let store = Store::open(&url.parse().unwrap()).await.unwrap();
-                let copy = Copy::of(&store).await;
+                let copy = SqliteCopy::of(&store).await;
                 stores.insert(&sent.database, (store, copy));
             }
             let (store, copy) = &stores[&sent.database];
