@@ -95,7 +95,7 @@ pub(crate) struct Document {
     /// (1000 in 1 h), `default` (100 in 1 min). On a public route only what they say of addresses counts.
     ///
     /// These hold bursts and sustained use apart, in sliding windows and by address: `login` (5 in 1 min; 20 in 15 min),
-    /// `refresh` (10 in 1 min; 60 in 1 h), `service` (60 in 1 min; 1000 in 1 h), `static` (200 in 1 min; 5000 in 1 h), `api-burst` (60 in 1 min; 1000 in 1 h),
+    /// `refresh` (10 in 1 min; 60 in 1 h), `static` (200 in 1 min; 5000 in 1 h), `api-burst` (60 in 1 min; 1000 in 1 h),
     /// `admin-burst` (10 in 1 min; 100 in 1 h). Requests for `/health` and `/metrics` no built-in policy counts.
     pub(crate) limits: Optional<Entries<Parsed<LimitPolicy>>>,
     /// The web application firewall of every route that does not say otherwise: the rules' name, or everything written

@@ -7,8 +7,7 @@
 //! [`LoginGuard::recover`].
 //!
 //! An attempt is counted when it begins and given back when it succeeds, so a thousand at once are not a thousand
-//! guesses. Many accounts tried from one network, or one password tried on many accounts, is credential stuffing, also
-//! while whoever tries them is paused:
+//! guesses. Many accounts tried from one network, or one password tried on many accounts, is credential stuffing:
 //! it is reported once ([`Signal`]), and strangers of that network, or with that password, are marked as suspect
 //! ([`Ticket::suspect`]), which should cost them a challenge.
 //!

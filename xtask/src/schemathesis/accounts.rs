@@ -30,9 +30,6 @@ accounts:
       app: { redirect_uris: ["https://app.test/back"] }
 limits:
   auth: [{ per: address, rate: 1000000/h }]
-  login: [{ per: address, rate: 1000000/h }]
-  refresh: [{ per: address, rate: 1000000/h }]
-  service: [{ per: address, rate: 1000000/h }]
   api: [{ per: address, rate: 1000000/h }]
   admin: [{ per: address, rate: 1000000/h }]
 roles: { auditor: ["reports:read"] }

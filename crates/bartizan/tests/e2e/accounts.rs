@@ -23,7 +23,7 @@ fn document(upstream: &Upstream, store: &str) -> String {
         r#"
 accounts: {{ {CHEAP} }}
 {store}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], login: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
 identity: {{ people: {{ session: {{}} }} }}
 roles: {{ auditor: [reports:read] }}
 routes:
@@ -271,31 +271,6 @@ async fn guessing_is_paused_and_an_operator_ends_the_pause() {
     assert_eq!(refusal(paused).await, (429, "too_many_attempts".into()));
     gateway.cli(["user", "unlock", "ada@shop.test"]).await.succeeded();
     assert_eq!(log_in_as(&gateway, "ada@shop.test", PASSWORD).await.status(), 200, "from the same address");
-    gateway.stop().await;
-}
-
-#[tokio::test]
-async fn many_accounts_tried_from_one_address_are_told_as_stuffing() {
-    let upstream = Upstream::start().await;
-    let gateway = Gateway::start(&document(&upstream, "")).await;
-    let mut answers = Vec::new();
-    for number in 0..12 {
-        let wrong = log_in_as(&gateway, &format!("user{number}@shop.test"), "not-the-password-at-all").await;
-        answers.push(wrong.status().as_u16());
-    }
-    assert_eq!(answers, [[401; 5].as_slice(), &[429; 7]].concat(), "the address is paused");
-    // One password for all of them: both are seen.
-    eventually("the audit trail tells of stuffing", async || {
-        let trail = gateway.ask_admin("/v1/audit?action=login.stuffing", None).await;
-        let trail: Value = trail.json().await.unwrap();
-        let told = trail["entries"].as_array().unwrap().iter();
-        told.filter(|entry| entry["details"]["accounts"] == 10).count() == 2
-    })
-    .await;
-    for by in ["network", "password"] {
-        let series = format!("bartizan_login_stuffing_total{{by=\"{by}\"}}");
-        assert_eq!(gateway.metric(&series).await, 1.0, "{by}");
-    }
     gateway.stop().await;
 }
 

@@ -22,7 +22,7 @@ fn document(upstream: &Upstream, accounts: &str) -> String {
     format!(
         r#"
 accounts: {{ {CHEAP}, {accounts} mail: {{ from: shop@shop.test, base_url: "https://shop.test", file: ./mail }} }}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], login: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
 identity: {{ people: {{ session: {{}} }} }}
 routes:
   - {{ path: /private/**, to: "{upstream}", auth: people }}

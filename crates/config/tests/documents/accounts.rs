@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bartizan_config::{
-    Algorithm, Config, Cors, Destination, JwtKeys, LoginProtection, MailTransport, Origins, PasswordProfile,
+    Algorithm, Cors, Destination, JwtKeys, LoginProtection, MailTransport, Origins, PasswordProfile,
     Provider, SameSite, SignUp, SmtpTls, StoreLocation,
 };
 
@@ -84,7 +84,6 @@ fn accounts_bring_their_routes_behind_limits() {
             route.limits.iter().map(|index| loaded.config.limits[index.0].name.as_str()).collect();
         let expected = match route.path.as_str().trim_start_matches("/id/v1/") {
             "**" => "api",
-            "login" => "login",
             "keys/**" | "roles/**" | "bindings/**" | "invitations/**" => "admin",
             _ => "auth",
         };
@@ -105,7 +104,6 @@ fn endpoints_of_accounts_have_the_limits_that_are_named() {
         route.limits.iter().map(|index| config.limits[index.0].name.as_str()).collect()
     };
     assert_eq!(limits_of("/auth/login"), ["few"]);
-    assert_eq!(limits_of("/auth/step-up"), ["few"]);
     assert_eq!(limits_of("/auth/keys/**"), ["few", "more"]);
     assert_eq!(limits_of("/auth/roles/**"), ["admin"]);
     assert_eq!(limits_of("/auth/**"), ["more"]);
@@ -331,18 +329,6 @@ fn tokens_have_defaults_and_describe_themselves() {
     let loaded = parse_in(folder.path(), &text).unwrap();
     let messages: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(messages, ["whoever reads this document knows the secret"]);
-    let limits_of = |config: &Config, path: &str| -> Vec<String> {
-        let route = config.routes.iter().find(|route| route.path.as_str() == path).unwrap();
-        route.limits.iter().map(|index| config.limits[index.0].name.to_string()).collect()
-    };
-    for (path, limit) in
-        [("token", "api"), ("refresh", "refresh"), ("service", "service"), ("login", "login")]
-    {
-        assert_eq!(limits_of(&loaded.config, &format!("/auth/{path}")), [limit]);
-    }
-    let limited = text.replace("tokens: { ", "limits: { tokens: public }, tokens: { ");
-    let limited = parse_in(folder.path(), &limited).unwrap().config;
-    assert_eq!(limits_of(&limited, "/auth/refresh"), ["public"], "no door stands open beside `tokens`");
     let tokens = loaded.config.tokens.unwrap();
     assert_eq!(
         (tokens.issuer.as_str(), tokens.endpoints.as_str()),

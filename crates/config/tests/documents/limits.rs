@@ -194,7 +194,7 @@ type Figures = (&'static str, u32, u64);
 #[test]
 fn presets_hold_the_promised_figures() {
     let (minute, hour) = (60, 3600);
-    let cases: [(&str, &[Figures]); 17] = [
+    let cases: [(&str, &[Figures]); 16] = [
         ("voice", &[("address", 100, minute), ("user", 1000, hour), ("organization", 10_000, hour)]),
         ("analytics", &[("address", 50, minute), ("user", 500, hour), ("organization", 5000, hour)]),
         ("public", &[("address", 10, minute), ("user", 100, hour)]),
@@ -208,7 +208,6 @@ fn presets_hold_the_promised_figures() {
         ("default", &[("address", 100, minute)]),
         ("login", &[("address", 5, minute), ("address", 20, 15 * minute)]),
         ("refresh", &[("address", 10, minute), ("address", 60, hour)]),
-        ("service", &[("address", 60, minute), ("address", 1000, hour)]),
         ("static", &[("address", 200, minute), ("address", 5000, hour)]),
         ("api-burst", &[("address", 60, minute), ("address", 1000, hour)]),
         ("admin-burst", &[("address", 10, minute), ("address", 100, hour)]),

@@ -79,7 +79,7 @@ pub(crate) async fn read_own_audit_trail(
 
 /// Where operators sit is no organisation's business.
 fn as_told(entry: AuditEntry) -> AuditEntry {
-    if entry.actor != Accounts::OPERATOR {
+    if entry.actor.split('/').next() != Some(Accounts::OPERATOR) {
         return entry;
     }
     AuditEntry { address: String::new(), client: String::new(), ..entry }

@@ -236,7 +236,7 @@ pub(crate) async fn evaluate_access_several(
     Ok(Json(AccessDecisions::Several { evaluations }))
 }
 
-/// A body with a question. What is none is answered with 400, the status that `AuthZEN` has for it (section 10.1.1).
+/// A body with a question. What is none is answered with 400, the status that `AuthZEN` has for it.
 pub(crate) struct QuestionBody<T>(T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for QuestionBody<T> {

@@ -149,26 +149,12 @@ impl Protection {
                     Ok(Trying { here, account, everywhere, suspect })
                 }
                 Err(wait) => {
-                    let signals = self.guard.turned_away(here, Instant::now());
-                    self.gather_paused(&attempt, signals, visit);
+                    self.guard.withdrawn(here);
                     Err(AccountError::Paused(wait))
                 }
             },
-            Admission::Paused { retry_after, signals, .. } => {
-                self.gather_paused(&attempt, signals, visit);
-                Err(AccountError::Paused(retry_after))
-            }
+            Admission::Paused { retry_after, .. } => Err(AccountError::Paused(retry_after)),
         }
-    }
-
-    /// What a stranger tries during a pause says as much of credential stuffing as a failure does. `here` is what this
-    /// gateway sees in it.
-    fn gather_paused(&self, attempt: &Attempt<'_>, here: Vec<Signal>, visit: &Visit) {
-        let everywhere = self.all.turned_away(attempt);
-        if here.is_empty() && !everywhere.is_counted() {
-            return;
-        }
-        self.hear(attempt.account.to_owned(), everywhere, (Vec::new(), here), visit);
     }
 
     /// Whether to send a message to this address: three an hour, whether it is known or not.
@@ -200,17 +186,6 @@ impl Protection {
         if pauses.is_empty() && stuffing.is_empty() && !everywhere.is_counted() {
             return;
         }
-        self.hear(account, everywhere, (pauses, stuffing), visit);
-    }
-
-    /// Asks the other gateways what they see, and writes down what has begun.
-    fn hear(
-        &self,
-        account: String,
-        everywhere: CountedEverywhere,
-        (pauses, stuffing): (Vec<Signal>, Vec<Signal>),
-        visit: &Visit,
-    ) {
         let (all, rules, store) = (Arc::clone(&self.all), **self.rules.load(), self.store.clone());
         let visit = visit.clone();
         self.background.run("login.failure", async move {

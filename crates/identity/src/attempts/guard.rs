@@ -51,8 +51,6 @@ pub enum Admission {
         retry_after: Duration,
         /// Who is paused.
         scope: PausedScope,
-        /// What the operator should hear of: whoever tries many accounts is paused long before they are many.
-        signals: Vec<Signal>,
     },
 }
 
@@ -111,21 +109,15 @@ impl LoginGuard {
         let mut ticket = self.ticket(attempt, milliseconds(self.origin, now));
         let mut state = self.state.lock();
         let now = ticket.began.at;
-        let State { rules, stuffed_accounts, accounts, addresses, networks, passwords } = &mut *state;
+        let State { rules, accounts, addresses, networks, passwords, .. } = &mut *state;
+        let paused =
+            |Wait(wait), scope| Admission::Paused { retry_after: Duration::from_millis(wait), scope };
         let counter = accounts.entry(ticket.counted, now);
         let address = ticket.address.and_then(|address| addresses.entry(address, now));
         let mut counters = [(counter, PausedScope::Account), (address, PausedScope::Address)];
         for (counter, scope) in &mut counters {
-            if let Some(Wait(wait)) = counter.as_mut().and_then(|counter| counter.wait(rules, now)) {
-                let signals = match ticket.address {
-                    Some(_) => gather(networks, passwords, &ticket, *stuffed_accounts, rules.window, now),
-                    None => Vec::new(),
-                };
-                return Admission::Paused {
-                    retry_after: Duration::from_millis(wait),
-                    scope: *scope,
-                    signals,
-                };
+            if let Some(wait) = counter.as_mut().and_then(|counter| counter.wait(rules, now)) {
+                return paused(wait, *scope);
             }
         }
         counters
@@ -152,7 +144,13 @@ impl LoginGuard {
             let pause = counter.and_then(|counter| counter.fail(rules, ticket.began, now));
             signals.extend(pause.map(|pause| Signal::Paused { scope, pause }));
         }
-        signals.extend(gather(networks, passwords, &ticket, *stuffed_accounts, rules.window, now));
+        let fail = |accounts: Option<&mut Accounts>| {
+            accounts?.fail(ticket.began.account, *stuffed_accounts, rules.window, now)
+        };
+        let network = fail(networks.entry(ticket.network, now));
+        let password = fail(ticket.password.and_then(|password| passwords.entry(password, now)));
+        signals.extend(network.map(|accounts| Signal::ManyAccountsFromNetwork { accounts }));
+        signals.extend(password.map(|accounts| Signal::OnePasswordForManyAccounts { accounts }));
         signals
     }
 
@@ -164,21 +162,13 @@ impl LoginGuard {
         Self::give_back_address(&mut state, &ticket);
     }
 
-    /// Others that count together let it wait: it was none, but for what it says of credential stuffing.
-    pub fn turned_away(&self, ticket: Ticket, now: Instant) -> Vec<Signal> {
-        let now = milliseconds(self.origin, now);
-        let mut state = self.state.lock();
-        Self::undo(&mut state, &ticket);
-        let State { rules, stuffed_accounts, networks, passwords, .. } = &mut *state;
-        match ticket.address {
-            Some(_) => gather(networks, passwords, &ticket, *stuffed_accounts, rules.window, now),
-            None => Vec::new(),
-        }
-    }
-
     /// Nothing was decided, for a reason of ours (see [`crate::password::HashingError`]): it never happened.
     pub fn withdrawn(&self, ticket: Ticket) {
-        Self::undo(&mut self.state.lock(), &ticket);
+        let mut state = self.state.lock();
+        if let Some(counter) = state.accounts.get_mut(ticket.counted) {
+            counter.undo(ticket.began);
+        }
+        Self::give_back_address(&mut state, &ticket);
     }
 
     /// Forgets every failure of an account, wherever they were: its owner proved another factor, an administrator said so,
@@ -205,13 +195,6 @@ impl LoginGuard {
     pub(super) fn held(&self) -> [usize; 4] {
         let state = self.state.lock();
         [state.accounts.len(), state.addresses.len(), state.networks.len(), state.passwords.len()]
-    }
-
-    fn undo(state: &mut State, ticket: &Ticket) {
-        if let Some(counter) = state.accounts.get_mut(ticket.counted) {
-            counter.undo(ticket.began);
-        }
-        Self::give_back_address(state, ticket);
     }
 
     fn give_back_address(state: &mut State, ticket: &Ticket) {
@@ -251,23 +234,6 @@ impl fmt::Debug for LoginGuard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("LoginGuard").finish_non_exhaustive()
     }
-}
-
-/// Notes an account under the network that tries it and the password that it is tried with; what begins with it.
-fn gather(
-    networks: &mut Table<Accounts>,
-    passwords: &mut Table<Accounts>,
-    ticket: &Ticket,
-    threshold: usize,
-    window: u64,
-    now: u64,
-) -> Vec<Signal> {
-    let note = |accounts: Option<&mut Accounts>| accounts?.fail(ticket.began.account, threshold, window, now);
-    let network = note(networks.entry(ticket.network, now));
-    let password = note(ticket.password.and_then(|password| passwords.entry(password, now)));
-    let network = network.map(|accounts| Signal::ManyAccountsFromNetwork { accounts });
-    let password = password.map(|accounts| Signal::OnePasswordForManyAccounts { accounts });
-    network.into_iter().chain(password).collect()
 }
 
 fn stuffed(protection: &LoginProtection) -> usize {

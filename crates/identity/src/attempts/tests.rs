@@ -29,7 +29,7 @@ impl Gate {
     fn begin(&self, attempt: &Attempt<'_>) -> Result<Ticket, (PausedScope, u64)> {
         match self.guard.begin(attempt, self.now) {
             Admission::Admitted(ticket) => Ok(ticket),
-            Admission::Paused { retry_after, scope, .. } => Err((scope, retry_after.as_secs().div_ceil(60))),
+            Admission::Paused { retry_after, scope } => Err((scope, retry_after.as_secs().div_ceil(60))),
         }
     }
 
@@ -260,29 +260,6 @@ fn stuffing_is_told_once_and_marks_strangers() {
     gate.after(16);
     assert!(gate.begin(&with(&password)).unwrap().suspect().is_none());
     assert!(!format!("{:?}", gate.guard).contains("Summer"));
-}
-
-#[test]
-fn stuffing_from_one_address_is_told_though_it_is_paused() {
-    let gate = Gate::open();
-    let told = |attempt: &Attempt<'_>| match gate.guard.begin(attempt, gate.now) {
-        Admission::Admitted(ticket) => gate.guard.failed(ticket, gate.now),
-        Admission::Paused { signals, .. } => signals,
-    };
-    let accounts: Vec<String> = (0..30).map(|number| format!("user{number}")).collect();
-    let signals: Vec<_> = accounts.iter().flat_map(|account| told(&by(account, 7))).collect();
-    let pause = Signal::Paused { scope: PausedScope::Address, pause: MINUTE * 30 };
-    assert_eq!(signals, [pause, Signal::ManyAccountsFromNetwork { accounts: 10 }]);
-    assert!(gate.begin(&by("alice", 8)).unwrap().suspect().is_some(), "its neighbours are suspect");
-
-    // Whoever tries one account over and over tries one account, and a device that is known says nothing of its network.
-    let gate = Gate::open();
-    let told = |attempt: &Attempt<'_>| match gate.guard.begin(attempt, gate.now) {
-        Admission::Admitted(ticket) => gate.guard.failed(ticket, gate.now),
-        Admission::Paused { signals, .. } => signals,
-    };
-    let signals: Vec<_> = (0..30).flat_map(|_| told(&by("bob", 7))).collect();
-    assert!(signals.iter().all(|signal| matches!(signal, Signal::Paused { .. })), "{signals:?}");
 }
 
 #[test]

@@ -13,16 +13,15 @@ use crate::{
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EndpointLimits {
-    /// Where a secret is tried or chosen, or a message sent: `login`, `password`, `sign-up`, `step-up` and so on. Default:
-    /// `login` (5 in 1 min, 20 in 15 min) for `login` itself, `auth` (10 in 5 min) for all the others.
+    /// Where a secret is tried or chosen, or a message sent: `login`, `password`, `sign-up`, `step-up` and so on.
+    #[schemars(extend("default" = "auth"))]
     pub(crate) login: Optional<Parsed<OneOrMany<Name>>>,
     /// Where clients ask for tokens: `token`, `revoke`, `introspect`, `userinfo`, `jwks`, and the metadata.
     #[schemars(extend("default" = "api"))]
     pub(crate) tokens: Optional<Parsed<OneOrMany<Name>>>,
-    /// Refresh tokens at `refresh`. Default: what `tokens` says, or `refresh` (10 in 1 min, 60 in 1 h).
+    /// Refresh tokens at `refresh`. Default: what `tokens` says.
     pub(crate) refresh: Optional<Parsed<OneOrMany<Name>>>,
-    /// Clients and services that ask for themselves at `service`. Default: what `tokens` says, or `service` (60 in 1 min,
-    /// 1000 in 1 h).
+    /// Clients and services that ask for themselves at `service`. Default: what `tokens` says.
     pub(crate) service: Optional<Parsed<OneOrMany<Name>>>,
     /// API keys: `keys`.
     #[schemars(extend("default" = "admin"))]

@@ -22,8 +22,9 @@ const WELL_KNOWN: [&str; 3] = [
     "/.well-known/oauth-protected-resource/**",
     "/.well-known/openid-configuration",
 ];
-/// Where a secret is tried or chosen, or a message sent, beside the login itself.
-const SECRETS: [&str; 20] = [
+/// Where a secret is tried or chosen, or a message sent.
+const SECRETS: [&str; 21] = [
+    "login",
     "login/factor",
     "login/factor/passkey/confirm",
     "login/code",
@@ -113,17 +114,15 @@ fn places<'a>(
     let of = |choose: fn(&file::EndpointLimits) -> &Optional<Parsed<OneOrMany<Name>>>, preset| {
         (limits.map(|at| choose(&at.value)), preset)
     };
-    let (secrets, login, keys, roles) = (
+    let (login, keys, roles) = (
         of(|limits| &limits.login, "auth"),
-        of(|limits| &limits.login, "login"),
         of(|limits| &limits.keys, "admin"),
         of(|limits| &limits.roles, "admin"),
     );
     let (tokens_limit, others) = (of(|limits| &limits.tokens, "api"), of(|limits| &limits.others, "api"));
     let mut places = Vec::new();
     let post = || vec![Method::POST];
-    places.push(place(under("login"), post(), login, Cors::SameOrigin));
-    places.extend(SECRETS.map(|name| place(under(name), post(), secrets, Cors::SameOrigin)));
+    places.extend(SECRETS.map(|name| place(under(name), post(), login, Cors::SameOrigin)));
     places.push(place(under(KEYS), Vec::new(), keys, Cors::SameOrigin));
     places.extend(ROLES.map(|name| place(under(name), Vec::new(), roles, Cors::SameOrigin)));
     if tokens.is_some() {
@@ -132,8 +131,8 @@ fn places<'a>(
             let cors = if is_for_pages { pages.clone() } else { Cors::SameOrigin };
             // Whoever has limited `tokens` has not left a door beside it open.
             let limit = match name {
-                "refresh" => or(of(|limits| &limits.refresh, "refresh"), tokens_limit),
-                "service" => or(of(|limits| &limits.service, "service"), tokens_limit),
+                "refresh" => or(of(|limits| &limits.refresh, "api"), tokens_limit),
+                "service" => or(of(|limits| &limits.service, "api"), tokens_limit),
                 _ => tokens_limit,
             };
             places.push(place(under(name), methods.to_vec(), limit, cors));
@@ -150,10 +149,9 @@ fn places<'a>(
 /// A limit and the preset that is meant without one.
 type Limit<'a> = (Option<&'a Optional<Parsed<OneOrMany<Name>>>>, &'static str);
 
-/// The second where the document says only that one.
+/// The first where the document says one.
 fn or<'a>(own: Limit<'a>, other: Limit<'a>) -> Limit<'a> {
-    let is_said = |limit: Limit<'_>| limit.0.is_some_and(|limit| limit.is_some());
-    if is_said(own) || !is_said(other) { own } else { other }
+    if own.0.is_some_and(|limit| limit.is_some()) { own } else { other }
 }
 
 /// What pages of other origins may ask: never with cookies, for none counts there.

@@ -37,10 +37,9 @@ const PRESETS: [(&str, &[Figures]); 11] = [
 ];
 
 /// Bursts and sustained use apart, by address: so many in a minute, and so many in a longer window.
-const PACED: [(&str, &[Figures]); 6] = [
+const PACED: [(&str, &[Figures]); 5] = [
     ("login", &[(Address, 5, MINUTE), (Address, 20, QUARTER)]),
     ("refresh", &[(Address, 10, MINUTE), (Address, 60, HOUR)]),
-    ("service", &[(Address, 60, MINUTE), (Address, 1_000, HOUR)]),
     ("static", &[(Address, 200, MINUTE), (Address, 5_000, HOUR)]),
     ("api-burst", &[(Address, 60, MINUTE), (Address, 1_000, HOUR)]),
     ("admin-burst", &[(Address, 10, MINUTE), (Address, 100, HOUR)]),

@@ -95,29 +95,17 @@ impl AllGateways {
         let counted = count_all(together, &names, rules).await;
         self.remember(attempt.account, origin);
         counted?;
+        let stuffing = Stuffing {
+            account: self.named(&("stuffing", attempt.account)),
+            network: self.named(&("stuffing network", network_of(attempt.address))),
+            password: attempt.password.map(|password| self.fingerprint(password)),
+        };
         Ok(CountedEverywhere {
             origin: Some(origin),
             account: Some(account),
             address,
-            stuffing: Some(self.stuffing(attempt)),
+            stuffing: Some(stuffing),
         })
-    }
-
-    /// What an attempt during a pause is gathered by: a stranger's, where gateways count together.
-    pub(super) fn turned_away(&self, attempt: &Attempt<'_>) -> CountedEverywhere {
-        let is_told = self.together.get().is_some() && attempt.origin == Origin::Stranger;
-        CountedEverywhere {
-            stuffing: is_told.then(|| self.stuffing(attempt)),
-            ..CountedEverywhere::default()
-        }
-    }
-
-    fn stuffing(&self, attempt: &Attempt<'_>) -> Stuffing {
-        Stuffing {
-            account: self.named(&("stuffing", attempt.account)),
-            network: self.named(&("stuffing network", network_of(attempt.address))),
-            password: attempt.password.map(|password| self.fingerprint(password)),
-        }
     }
 
     /// For how long an attempt such as this one looks like credential stuffing to all gateways together, if it does.
