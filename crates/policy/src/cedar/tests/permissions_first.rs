@@ -1,6 +1,6 @@
 //! Questions about what requests do are decided as the road decides: by the permissions before any policy.
 
-use bartizan_config::Role;
+use bartizan_config::{MultiFactor, Role};
 use serde_json::{Value, json};
 
 use super::*;
@@ -11,7 +11,7 @@ const GUARDED: &str = r#"
   - { path: "/orders/**", to: "http://a", auth: keys, require: { GET: ["orders:read"], POST: ["orders:write", "orders:audit"] }, policy: { action: handle } }
   - { path: /bills, methods: [GET], to: "http://a", auth: keys, require: { any: ["bills:read", "orders:audit"] } }
   - { path: "/notes/{id}", to: "http://a", auth: keys, require: ["notes:read"], policy: { resource: { type: Note, id: "{id}" } } }
-  - { path: "/notes/{id}/raw", to: "http://a", auth: keys, require: ["notes:read"], mfa: required, policy: { resource: { type: Raw, id: "{id}" } } }
+  - { path: "/notes/{id}/raw", to: "http://a", auth: keys, require: ["notes:read"], policy: { resource: { type: Raw, id: "{id}" } } }
   - { path: /ping, to: "http://a", auth: keys }
 "#;
 
@@ -23,6 +23,8 @@ fn what_the_permissions_refuse_no_policy_permits() {
         line: Line::new(1),
         grants: vec!["orders:*".parse().unwrap()],
     }];
+    let raw = config.routes.iter_mut().find(|route| route.path.as_str() == "/notes/{id}/raw").unwrap();
+    Arc::get_mut(raw).unwrap().multi_factor = MultiFactor::Required;
     let policies = Policies::compile(&config).unwrap().unwrap();
     let ask = |properties: Value, action: &str, resource: (&str, &str), context: Value| {
         let question = json!({
@@ -38,7 +40,7 @@ fn what_the_permissions_refuse_no_policy_permits() {
         ask(properties, "handle", ("Route", "/orders/**"), json!({ "method": method }))
     };
     let holding = |grants: &[&str]| json!({ "grants": grants });
-    let permitted = "permitted by policy `shop.cedar:1` (shop.cedar:1)";
+    let permitted = "permitted by policy `shop.cedar:1`";
     let lacks = |what: &str| format!("refused before any policy: lacks {what}");
     assert_eq!(orders(json!({}), "GET"), lacks("`orders:read`"));
     assert_eq!(orders(holding(&["orders:read"]), "GET"), permitted);
