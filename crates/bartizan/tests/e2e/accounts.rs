@@ -23,7 +23,10 @@ fn document(upstream: &Upstream, store: &str) -> String {
         r#"
 accounts: {{ {CHEAP} }}
 {store}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+  api: [{{ per: address, rate: 10000/h }}]
 identity: {{ people: {{ session: {{}} }} }}
 roles: {{ auditor: [reports:read] }}
 routes:

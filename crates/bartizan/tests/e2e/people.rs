@@ -22,7 +22,10 @@ fn document(upstream: &Upstream, accounts: &str) -> String {
     format!(
         r#"
 accounts: {{ {CHEAP}, {accounts} mail: {{ from: shop@shop.test, base_url: "https://shop.test", file: ./mail }} }}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+  api: [{{ per: address, rate: 10000/h }}]
 identity: {{ people: {{ session: {{}} }} }}
 routes:
   - {{ path: /private/**, to: "{upstream}", auth: people }}

@@ -85,6 +85,7 @@ fn accounts_bring_their_routes_behind_limits() {
         let expected = match route.path.as_str().trim_start_matches("/id/v1/") {
             "**" => "api",
             "keys/**" | "roles/**" | "bindings/**" | "invitations/**" => "admin",
+            "login" => "login",
             _ => "auth",
         };
         assert_eq!(names, [expected], "{}", route.path.as_str());
@@ -109,6 +110,29 @@ fn endpoints_of_accounts_have_the_limits_that_are_named() {
     assert_eq!(limits_of("/auth/**"), ["more"]);
     let unknown = text.replace("others: more", "others: none-such");
     assert!(parse_in(folder.path(), &unknown).is_err());
+}
+
+#[test]
+fn grants_of_tokens_have_limits_of_their_own() {
+    let folder = folder();
+    let limits_of = |limits: &str| {
+        let text = document(&format!(
+            "{HTTPS}limits: {{ few: [{{ per: address, rate: 1/h }}], more: [{{ per: address, rate: 9/h }}] }}\n\
+             accounts: {{ tokens: {{ issuer: \"https://id.shop.test\", \
+             secret: \"0123456789abcdef0123456789abcdef\" }}, limits: {limits} }}"
+        ));
+        let config = parse_in(folder.path(), &text).unwrap().config;
+        ["token", "refresh", "service"].map(|name| {
+            let route = config.routes.iter().find(|route| route.path.as_str() == format!("/auth/{name}"));
+            let limits = route.unwrap().limits.iter();
+            limits.map(|index| config.limits[index.0].name.to_string()).collect::<Vec<_>>().join(" ")
+        })
+    };
+    assert_eq!(limits_of("{}"), ["api", "refresh", "api-burst"]);
+    // Whoever has limited `tokens` has not left a door beside it open.
+    assert_eq!(limits_of("{ tokens: few }"), ["few", "few", "few"]);
+    assert_eq!(limits_of("{ tokens: few, refresh: more }"), ["few", "more", "few"]);
+    assert_eq!(limits_of("{ service: more }"), ["api", "refresh", "more"]);
 }
 
 #[test]
