@@ -88,7 +88,7 @@ impl Accounts {
         shown: &ShownFactor,
         visit: &Visit,
     ) -> Result<LoggedIn, AccountError> {
-        match self.attempt(login, Some(shown), visit).await? {
+        match Box::pin(self.attempt(login, Some(shown), visit)).await? {
             LoggedIn::SecondFactor(pending) => {
                 self.complete_login(pending.ticket.secret(), shown, visit).await.map(LoggedIn::Session)
             }
@@ -136,7 +136,7 @@ impl Accounts {
                 Err(stopped.map_or(AccountError::WrongCredentials, AccountError::Paused))
             }
             Err(error) => {
-                self.protection.withdrawn(ticket);
+                let error = self.undecided(ticket, error, "login", audited, visit).await;
                 // Whoever hears it knows that the password is right.
                 if matches!(error, AccountError::Missing(_)) {
                     self.refused_because(RefusalReason::Organization, "login", audited, visit).await?;
