@@ -25,7 +25,7 @@ const WELL_KNOWN: [&str; 3] = [
 /// Where passwords are tried.
 const LOGIN: &str = "login";
 /// Where another secret is tried or chosen, or a message sent.
-const SECRETS: [&str; 20] = [
+const SECRETS: [&str; 19] = [
     "login/factor",
     "login/factor/passkey/confirm",
     "login/code",
@@ -45,8 +45,9 @@ const SECRETS: [&str; 20] = [
     "factors/email",
     "factors/passkey/confirm",
     "factors/sms",
-    "first-administrator",
 ];
+/// Where the first administrator is made, with a page for it.
+const FIRST_ADMINISTRATOR: &str = "first-administrator";
 /// Where clients ask for tokens, and about them; what pages of other origins may reach is told by `cors`.
 const TOKENS: [(&str, &[Method], bool); 7] = [
     ("token", &[Method::POST], true),
@@ -125,6 +126,8 @@ fn places<'a>(
     let post = || vec![Method::POST];
     places.push(place(under(LOGIN), post(), of(|limits| &limits.login, "login"), Cors::SameOrigin));
     places.extend(SECRETS.map(|name| place(under(name), post(), secrets, Cors::SameOrigin)));
+    let first = vec![Method::GET, Method::POST];
+    places.push(place(under(FIRST_ADMINISTRATOR), first, secrets, Cors::SameOrigin));
     places.push(place(under(KEYS), Vec::new(), keys, Cors::SameOrigin));
     places.extend(ROLES.map(|name| place(under(name), Vec::new(), roles, Cors::SameOrigin)));
     if tokens.is_some() {
