@@ -15,6 +15,7 @@ mod identity;
 mod limits;
 mod listen;
 mod openid;
+mod operators;
 mod overlap;
 mod policies;
 pub(crate) mod proposal;
@@ -79,6 +80,7 @@ pub(crate) fn resolve(
         tls,
         hardening: hardening::resolve(&document.hardening, problems),
         identity: providers.into_list(),
+        operators: operators::resolve(&document.operators, problems),
         accounts,
         tokens: tokens.map(Arc::new),
         store: accounts::store(&document.store, &files, problems),

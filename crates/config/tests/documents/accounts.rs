@@ -272,6 +272,12 @@ fn what_makes_no_sense_is_refused() {
         ("accounts: { session: { cookie: \"a b\" } }", "`a b` is not the name of a cookie"),
         ("accounts: { password: { argon2: { memory: 1MiB } } }", "`memory` is 7MiB to 1GiB"),
         ("accounts: { password: { argon2: { iterations: 1 } } }", "guessed too cheaply"),
+        ("accounts: { password: { argon2: { iterations: 17 } } }", "`iterations` is 1 to 16"),
+        ("accounts: { password: { argon2: { parallelism: 17 } } }", "`parallelism` is 1 to 16"),
+        (
+            "accounts: {}\noperators: { ada: \"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\", bob: \"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\" }",
+            "`ada` has the same token",
+        ),
         ("accounts: {}\nstore: { url: \"mysql://db\" }", "this is not the URL of a database"),
         ("accounts: { prefix: /a, sign_up: maybe }", "`maybe` is not known here"),
         ("accounts: { sign_up: open }", "`sign_up` needs `mail`"),
