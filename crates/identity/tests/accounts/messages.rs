@@ -277,6 +277,22 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     accounts.join(&guest.token, &token, &visit).await.unwrap();
     assert_eq!(accounts.members("Rival").await.unwrap().len(), 1);
 
+    // To a role of the organisation's own, as long as there is one.
+    let support = ["user:read".to_owned()];
+    accounts.create_custom_role("Guild", "support", &support, &Authority::Operator, &visit).await.unwrap();
+    let nowhere = accounts.invite("desk@shop.test", Some("Rival"), "support", &visit).await;
+    assert!(matches!(nowhere, Err(AccountError::UnknownRole(_))), "{nowhere:?}");
+    accounts.invite_as(&head, "desk@shop.test", "support", &visit).await.unwrap();
+    let token = post.token("desk@shop.test").await;
+    let desk = accounts.accept_invitation(&token, "Desk", &PASSWORD.into(), &visit).await.unwrap();
+    let session = accounts.current_session(&desk.token).await.unwrap();
+    assert_eq!((session.roles, session.permissions), (vec!["custom/support".into()], support.to_vec()));
+    accounts.invite("gone@shop.test", Some("Guild"), "support", &visit).await.unwrap();
+    let token = post.token("gone@shop.test").await;
+    accounts.delete_custom_role("Guild", "support", &Authority::Operator, &visit).await.unwrap();
+    let gone = accounts.accept_invitation(&token, "Gone", &PASSWORD.into(), &visit).await;
+    assert!(matches!(gone, Err(AccountError::Link)), "{gone:?}");
+
     // What is taken back opens nothing; that of another organisation is not seen.
     let made = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
     accounts.invite("other@shop.test", Some("Rival"), "viewer", &visit).await.unwrap();
