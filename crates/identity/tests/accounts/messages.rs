@@ -277,6 +277,20 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     accounts.join(&guest.token, &token, &visit).await.unwrap();
     assert_eq!(accounts.members("Rival").await.unwrap().len(), 1);
 
+    // What is taken back opens nothing; that of another organisation is not seen.
+    let made = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    accounts.invite("other@shop.test", Some("Rival"), "viewer", &visit).await.unwrap();
+    let seen = accounts.invitations(&head).await.unwrap();
+    assert_eq!(seen.iter().map(|invitation| invitation.id.as_str()).collect::<Vec<_>>(), [made.id.as_str()]);
+    accounts.withdraw_invitation(&head, &made.id, &visit).await.unwrap();
+    let token = post.token("late@shop.test").await;
+    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
+    let often = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await;
+    assert!(matches!(often, Err(AccountError::TooManyMessages)));
+    let late = accounts.accept_invitation(&token, "Late", &PASSWORD.into(), &visit).await;
+    assert!(matches!(late, Err(AccountError::Link)));
+
     // To a role of the organisation's own, as long as there is one.
     let support = ["user:read".to_owned()];
     accounts.create_custom_role("Guild", "support", &support, &Authority::Operator, &visit).await.unwrap();
@@ -293,20 +307,6 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     accounts.delete_custom_role("Guild", "support", &Authority::Operator, &visit).await.unwrap();
     let gone = accounts.accept_invitation(&token, "Gone", &PASSWORD.into(), &visit).await;
     assert!(matches!(gone, Err(AccountError::Link)), "{gone:?}");
-
-    // What is taken back opens nothing; that of another organisation is not seen.
-    let made = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
-    accounts.invite("other@shop.test", Some("Rival"), "viewer", &visit).await.unwrap();
-    let seen = accounts.invitations(&head).await.unwrap();
-    assert_eq!(seen.iter().map(|invitation| invitation.id.as_str()).collect::<Vec<_>>(), [made.id.as_str()]);
-    accounts.withdraw_invitation(&head, &made.id, &visit).await.unwrap();
-    let token = post.token("late@shop.test").await;
-    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
-    accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
-    let often = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await;
-    assert!(matches!(often, Err(AccountError::TooManyMessages)));
-    let late = accounts.accept_invitation(&token, "Late", &PASSWORD.into(), &visit).await;
-    assert!(matches!(late, Err(AccountError::Link)));
 }
 
 pub(crate) async fn stories(location: &StoreLocation) {
