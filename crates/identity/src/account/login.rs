@@ -88,9 +88,10 @@ impl Accounts {
         shown: &ShownFactor,
         visit: &Visit,
     ) -> Result<LoggedIn, AccountError> {
-        match Box::pin(self.attempt(login, Some(shown), visit)).await? {
+        match self.attempt(login, Some(shown), visit).await? {
             LoggedIn::SecondFactor(pending) => {
-                self.complete_login(pending.ticket.secret(), shown, visit).await.map(LoggedIn::Session)
+                let completing = Box::pin(self.complete_login(pending.ticket.secret(), shown, visit));
+                completing.await.map(LoggedIn::Session)
             }
             session @ LoggedIn::Session(_) => Ok(session),
         }
