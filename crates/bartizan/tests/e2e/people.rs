@@ -92,8 +92,8 @@ async fn the_first_administrator_is_whoever_reads_what_the_gateway_prints() {
     assert_eq!(values(shown.headers(), "content-type"), ["text/html; charset=utf-8"]);
     assert!(values(shown.headers(), "content-security-policy")[0].contains("script-src 'sha256-"));
     assert!(shown.text().await.unwrap().contains("<form>"));
-    let line = gateway.stdout_line("curl --json").await;
-    assert!(line.contains(&format!("\"token\": \"{token}\"")) && line.ends_with(page), "{line}");
+    let command = gateway.stdout_line("curl --json").await;
+    assert!(command.contains(&format!("\"token\": \"{token}\"")) && command.ends_with(page), "{command}");
     let new = json!({ "token": token, "email": "ada@shop.test", "password": PASSWORD });
     let session = began(post(&gateway, "/auth/first-administrator", new.clone()).await).await;
     let seen: Value = session.get(&gateway, "/auth/session").await.json().await.unwrap();
