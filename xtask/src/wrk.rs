@@ -21,6 +21,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// Requests a second.
+    pub(crate) fn rate(&self) -> f64 {
+        f64::from(self.requests) / self.seconds
+    }
+
     /// An answer that is no success makes the figures worthless, so it is an error.
     pub(crate) fn succeeded(self) -> Result<Self> {
         ensure!(self.requests > 0, "not one request was answered");

@@ -1,12 +1,15 @@
 //! How commands on accounts ask a gateway and print what it answers: as a person reads it, or with `--json` as the admin
 //! API says it.
 
+use std::fmt::Display;
+
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    admin::{AdminClient, AdminOptions},
+    admin::{AdminClient, AdminOptions, RenamedAdminOptions},
     output::{Cell, Table, print},
 };
 
@@ -20,6 +23,22 @@ pub(crate) struct Asking {
     admin: AdminOptions,
 }
 
+/// The same for a command where `--admin` says something else.
+#[derive(Debug, Args)]
+pub(crate) struct RenamedAsking {
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: RenamedAdminOptions,
+}
+
+impl From<RenamedAsking> for Asking {
+    fn from(RenamedAsking { json, admin }: RenamedAsking) -> Self {
+        Self { json, admin: admin.into() }
+    }
+}
+
 impl Asking {
     /// Finds the gateway. Does not connect yet.
     pub(crate) fn client(&self) -> Result<AdminClient> {
@@ -29,6 +48,11 @@ impl Asking {
     /// Prints an answer; `show` does for a person.
     pub(crate) fn print<T: Serialize>(&self, answer: &T, show: impl FnOnce(&T) -> Result<()>) -> Result<()> {
         if self.json { print(serde_json::to_string_pretty(answer)?) } else { show(answer) }
+    }
+
+    /// Prints what was done where the admin API answers nothing: `said`, or with `--json` the same as an object.
+    pub(crate) fn done(&self, change: &Value, said: impl Display) -> Result<()> {
+        self.print(change, |_| print(said))
     }
 }
 

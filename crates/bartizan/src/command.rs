@@ -123,7 +123,31 @@ fn ask<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 mod tests {
     use std::sync::mpsc::{self, RecvTimeoutError};
 
+    use clap::Command as Known;
+
     use super::*;
+
+    /// The commands without further ones beneath, by their whole names.
+    fn leaves(command: &Known, name: &str) -> Vec<(String, bool)> {
+        let below: Vec<_> = command.get_subcommands().collect();
+        if below.is_empty() {
+            return vec![(
+                name.to_owned(),
+                command.get_arguments().any(|argument| argument.get_id() == "json"),
+            )];
+        }
+        below.into_iter().flat_map(|below| leaves(below, &format!("{name} {}", below.get_name()))).collect()
+    }
+
+    #[test]
+    fn every_command_on_accounts_answers_programs() {
+        let all = Command::augment_subcommands(Known::new("bartizan"));
+        for name in ["user", "org", "role", "session", "token", "key", "service", "audit"] {
+            for (name, has_json) in leaves(all.find_subcommand(name).unwrap(), name) {
+                assert!(has_json, "`{name}` has no `--json`");
+            }
+        }
+    }
 
     #[test]
     fn blocking_work_does_not_hold_up_the_end() {

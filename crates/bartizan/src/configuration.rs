@@ -5,15 +5,18 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::SystemTime,
 };
 
-use bartizan_config::{Config, Diagnostic, Loaded, Log};
+use bartizan_config::{Config, ConfigError, Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
 use bartizan_gateway::{Gateway, GatewayError};
-use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
+use bartizan_identity::{
+    account::{Accounts, Reconfiguration},
+    authorization_server::AuthorizationServer,
+};
 use metrics::{counter, gauge};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -151,12 +154,13 @@ impl Shared {
         let Loaded { config, mut warnings } = loaded
             .map_err(|_| ReloadFailure::new("reading the configuration failed inside: see the log"))?
             .map_err(|error| ReloadFailure::from(&error))?;
+        let (config, accounts) = self.prepare(&path, config).await?;
         let (revision, log) = (config.revision.clone(), config.log.clone());
         let replaced = self.gateway.config();
         let changed = revision != replaced.revision;
         self.gateway.reload(config).await.map_err(|error| failure(&error))?;
         self.set_log(&log);
-        self.follow();
+        self.follow(accounts);
         self.record_policies(&replaced).await;
         warnings.extend(document::doubts(&path, self.gateway.doubts()));
         log_warnings(&warnings);
@@ -179,18 +183,39 @@ impl Shared {
         }
     }
 
+    /// What accounts need for a configuration, before anything goes by it.
+    async fn prepare(
+        &self,
+        path: &Path,
+        config: Config,
+    ) -> Result<(Config, Option<Reconfiguration>), ReloadFailure> {
+        let Some(accounts) = self.followers.accounts.clone() else { return Ok((config, None)) };
+        let preparing = tokio::task::spawn_blocking(move || {
+            let prepared = accounts.prepare(&config);
+            (config, prepared)
+        });
+        let (config, prepared) = preparing
+            .await
+            .map_err(|_| ReloadFailure::new("preparing the accounts failed inside: see the log"))?;
+        match prepared {
+            Ok(prepared) => Ok((config, prepared)),
+            Err(error) => {
+                let problem = document::problem_of_accounts(path, &config, &error);
+                Err(ReloadFailure::from(&ConfigError::Invalid(vec![problem])))
+            }
+        }
+    }
+
     /// Whatever of these fails keeps what it had: the gateway serves by the new configuration already.
-    fn follow(&self) {
+    fn follow(&self, prepared: Option<Reconfiguration>) {
         let config = self.gateway.config();
         if let Some(tls) = &self.followers.admin_tls
             && let Err(error) = tls.renew(&config)
         {
             tracing::error!(%error, "the admin API keeps its certificate");
         }
-        if let Some(accounts) = &self.followers.accounts
-            && let Err(error) = accounts.reconfigure(&config)
-        {
-            tracing::error!(%error, "accounts keep their settings");
+        if let (Some(accounts), Some(prepared)) = (&self.followers.accounts, prepared) {
+            accounts.take_over(prepared);
         }
         if let Some(tokens) = &self.followers.tokens {
             tokens.reconfigure(&config);

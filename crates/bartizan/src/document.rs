@@ -10,6 +10,7 @@ use bartizan_config::{
     Authentication, Config, ConfigError, Destination, Diagnostic, Loaded, MultiFactor, Requirement,
     Requirements, Route, RulePlaces, Severity, Source,
 };
+use bartizan_identity::account::AccountError;
 use bartizan_pipeline::Doubt;
 
 use crate::{
@@ -45,6 +46,13 @@ pub(crate) fn doubts(path: &Path, doubts: Vec<Doubt>) -> impl Iterator<Item = Di
     doubts
         .into_iter()
         .map(|Doubt { line, message, hint }| Diagnostic::doubt_in_use(path, line, message, hint))
+}
+
+/// Why accounts cannot be used as the configuration at `path` says.
+pub(crate) fn problem_of_accounts(path: &Path, config: &Config, error: &AccountError) -> Diagnostic {
+    let accounts = config.accounts.as_ref().filter(|_| matches!(error, AccountError::Blocklist(_)));
+    let list = accounts.and_then(|accounts| accounts.passwords.blocklist.as_deref()?.file_name()?.to_str());
+    Diagnostic::in_use(path, list.or(Some("accounts")), error.to_string())
 }
 
 /// Problems as a compiler shows them.

@@ -52,6 +52,7 @@ pub(crate) use self::{
 use crate::{
     forms::Parsed,
     located::{At, Optional},
+    word::KeyHash,
 };
 
 /// Configuration of the Bartizan API security gateway.
@@ -71,6 +72,9 @@ pub(crate) struct Document {
     pub(crate) tls: Optional<Parsed<Tls>>,
     /// Who may vouch for a caller, by names that routes list under `auth`.
     pub(crate) identity: Optional<Entries<Provider>>,
+    /// Operators with a token of their own for the admin API, by the names that the audit trail calls them, each with the
+    /// SHA-256 of the token. `bartizan api-key new NAME` makes both.
+    pub(crate) operators: Optional<Entries<Parsed<KeyHash>>>,
     /// People whom the gateway knows itself.
     pub(crate) accounts: Optional<Accounts>,
     /// The database of what outlives the process: people, sessions, the audit trail. Without it a file of SQLite in the

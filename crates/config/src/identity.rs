@@ -213,6 +213,15 @@ pub enum SubjectAlternativeName {
     Email,
 }
 
+/// Somebody with a token of their own for the admin API. The token itself is known only to them.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// What the audit trail calls them.
+    pub name: Name,
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+}
+
 /// A named set of grants.
 #[derive(Debug, Clone)]
 pub struct Role {

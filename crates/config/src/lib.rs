@@ -93,7 +93,7 @@ pub use file_pattern::FilePattern;
 pub use hardening::{Hardening, Http2Limits, UnderscoreHeaders};
 pub use identity::{
     Algorithm, ApiKey, ApiKeyProvider, CertificateClient, CertificateProvider, ClaimNames, IdentityProvider,
-    JwtKeys, JwtProvider, Provider, Role, SubjectAlternativeName,
+    JwtKeys, JwtProvider, Operator, Provider, Role, SubjectAlternativeName,
 };
 pub use limits::{AllowedNetwork, Amount, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule};
 pub use listen::{Certificate, ClientCertificates, Http, Listen, ProxyProtocol, Tls};
@@ -143,6 +143,8 @@ pub struct Config {
     pub hardening: Hardening,
     /// Who may vouch for a caller, in the order of the file.
     pub identity: Vec<Arc<IdentityProvider>>,
+    /// Operators with a token of their own for the admin API.
+    pub operators: Vec<Operator>,
     /// People whom the gateway knows itself; `None`: nobody.
     pub accounts: Option<Accounts>,
     /// The tokens that it issues to them; `None`: none.

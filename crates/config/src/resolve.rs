@@ -16,6 +16,7 @@ mod include;
 mod limits;
 mod listen;
 mod openid;
+mod operators;
 mod overlap;
 mod policies;
 pub(crate) mod proposal;
@@ -86,6 +87,7 @@ pub(crate) fn resolve(
         tls,
         hardening: hardening::resolve(&document.hardening, problems),
         identity: providers.into_list(),
+        operators: operators::resolve(&document.operators, problems),
         accounts,
         tokens: tokens.map(Arc::new),
         store,

@@ -151,7 +151,10 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(profile::reset_password))
         .routes(routes!(profile::change_email))
         .routes(routes!(profile::confirm_email))
-        .routes(routes!(first_administrator::create_first_administrator))
+        .routes(routes!(
+            first_administrator::page::show_first_administrator_page,
+            first_administrator::create_first_administrator
+        ))
         .routes(routes!(external::list_providers))
         .routes(routes!(external::log_in_at_provider))
         .routes(routes!(external::come_back_from_provider))

@@ -1,22 +1,29 @@
 //! Who may ask: the right host, the right page, the right token, in this order.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use bartizan_model::RequestId;
+use bartizan_config::Operator;
+use bartizan_model::{Name, RequestId};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, HOST, ORIGIN},
     uri::Authority,
 };
+use subtle::ConstantTimeEq;
 
 use crate::{
-    AdminToken,
+    AdminToken, System,
     failure::{Failure, FailureCode},
+    operator::NamedOperator,
 };
 
 /// The connection a request came on. A request without one is taken to come in the clear.
@@ -39,10 +46,23 @@ pub(crate) async fn own_host_and_origin(request: Request, next: Next) -> Respons
     }
 }
 
-/// Refuses requests without the admin token.
-pub(crate) async fn admin_only(State(token): State<AdminToken>, request: Request, next: Next) -> Response {
-    match check_token(request.headers(), &token) {
-        Ok(()) => next.run(request).await,
+/// What opens the admin API.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    pub(crate) token: AdminToken,
+    /// Knows the tokens of operators, as its configuration says now.
+    pub(crate) system: Arc<dyn System>,
+}
+
+/// Refuses requests without the admin token, or an operator's own.
+pub(crate) async fn admin_only(State(keys): State<Keys>, mut request: Request, next: Next) -> Response {
+    match check_token(request.headers(), &keys) {
+        Ok(operator) => {
+            if let Some(name) = operator {
+                request.extensions_mut().insert(NamedOperator(name));
+            }
+            next.run(request).await
+        }
         Err(failure) => {
             let peer = request.extensions().get::<Connection>().map(|connection| connection.peer);
             let request_id = request.extensions().get::<RequestId>().map(tracing::field::display);
@@ -91,9 +111,10 @@ fn check_origin(headers: &HeaderMap, host: &Authority, secure: bool) -> Result<(
     if origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()) { Ok(()) } else { Err(refused()) }
 }
 
-fn check_token(headers: &HeaderMap, token: &AdminToken) -> Result<(), Failure> {
+/// Whose own token it is; `None`: the admin token.
+fn check_token(headers: &HeaderMap, keys: &Keys) -> Result<Option<Name>, Failure> {
     let invalid = || {
-        let detail = "the bearer token is not the admin token of this gateway";
+        let detail = "the bearer token is not the admin token of this gateway, nor an operator's";
         Failure::new(FailureCode::InvalidAuthenticationToken, detail)
     };
     let Some(credentials) = single(headers, AUTHORIZATION).map_err(|()| invalid())? else {
@@ -101,7 +122,25 @@ fn check_token(headers: &HeaderMap, token: &AdminToken) -> Result<(), Failure> {
         return Err(Failure::new(FailureCode::MissingAuthenticationToken, detail));
     };
     let (scheme, presented) = credentials.as_bytes().split_at_checked(BEARER.len()).ok_or_else(invalid)?;
-    if scheme.eq_ignore_ascii_case(BEARER) && token.matches(presented) { Ok(()) } else { Err(invalid()) }
+    if !scheme.eq_ignore_ascii_case(BEARER) {
+        return Err(invalid());
+    }
+    if keys.token.matches(presented) {
+        return Ok(None);
+    }
+    operator(&keys.system.config().operators, presented).map(Some).ok_or_else(invalid)
+}
+
+/// Whose token this is. Takes the same time whoever it is.
+fn operator(operators: &[Operator], presented: &[u8]) -> Option<Name> {
+    let hash = digest(&SHA256, presented);
+    let mut found = None;
+    for operator in operators {
+        if operator.hash.as_slice().ct_eq(hash.as_ref()).into() {
+            found = Some(&operator.name);
+        }
+    }
+    found.cloned()
 }
 
 /// The scheme's name is case-insensitive, one space follows (RFC 6750, section 2.1).

@@ -7,8 +7,8 @@
 //!
 //! Who may ask:
 //!
-//! - Every request to the admin listener carries the [`AdminToken`] as `Authorization: Bearer …` (RFC 6750), the
-//!   `OpenAPI` document included. Only `/healthz` and `/readyz` need none.
+//! - Every request to the admin listener carries the [`AdminToken`], or an operator's own, as `Authorization: Bearer …`
+//!   (RFC 6750), the `OpenAPI` document included. Only `/healthz` and `/readyz` need none.
 //! - In the clear, `Host` must be an IP address or `localhost`; a page that rebinds its own name to a loopback
 //!   address (DNS rebinding) gets `421`. Over TLS the certificate already binds the name, so any name is served.
 //! - `Origin`, where a browser sends it, must be the API's own; other pages get `403`. There is no CORS.

@@ -1,10 +1,10 @@
-//! Who changes something, as far as the gateway can tell the log: every operator has the same token.
+//! Who changes something: whoever holds the admin token, or an operator with a token of their own.
 
 use std::net::SocketAddr;
 
 use axum::extract::FromRequestParts;
 use bartizan_identity::account::Visit;
-use bartizan_model::RequestId;
+use bartizan_model::{Name, RequestId};
 use http::{HeaderValue, header::USER_AGENT, request::Parts};
 use tracing::field::{DisplayValue, display};
 
@@ -21,7 +21,13 @@ pub(crate) struct Operator {
     /// What its program calls itself.
     client: String,
     pub(crate) request_id: RequestId,
+    /// Their own token says who.
+    name: Option<Name>,
 }
+
+/// By which operator's own token a request was let in.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedOperator(pub(crate) Name);
 
 impl Operator {
     /// The same for the audit trail of accounts.
@@ -30,7 +36,13 @@ impl Operator {
             address: self.peer.map(|peer| peer.ip()),
             client: self.client.clone(),
             request_id: self.request_id.to_string(),
+            operator: self.name.clone(),
         }
+    }
+
+    /// Who they are, where they have a token of their own.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
     }
 
     /// The other end of the connection.
@@ -63,8 +75,9 @@ impl<S: Sync> FromRequestParts<S> for Operator {
         let peer = parts.extensions.get::<Connection>().map(|connection| connection.peer);
         let client = parts.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
         let client = String::from_utf8_lossy(client).into_owned();
+        let name = parts.extensions.get::<NamedOperator>().map(|NamedOperator(name)| name.clone());
         match parts.extensions.get::<RequestId>() {
-            Some(request_id) => Ok(Self { peer, client, request_id: request_id.clone() }),
+            Some(request_id) => Ok(Self { peer, client, request_id: request_id.clone(), name }),
             None => Err(Failure::new(FailureCode::InternalError, "the request has no id")),
         }
     }

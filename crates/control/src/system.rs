@@ -14,6 +14,9 @@ pub trait System: Send + Sync + 'static {
     /// What runs, since when, with which configuration. Called for every probe: it must be cheap.
     fn status(&self) -> Status;
 
+    /// The configuration in use. Called for every request: it must be cheap.
+    fn config(&self) -> Arc<Config>;
+
     /// Reads the configuration again and swaps it in whole, or leaves the running one alone and says why not.
     /// Calls may overlap.
     fn reload(&self) -> ReloadFuture<'_>;

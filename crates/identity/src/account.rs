@@ -63,7 +63,7 @@ mod text_messages;
 mod visit;
 mod withdrawn_methods;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, Reconfiguration};
 pub(crate) use api_key_row::stored_rate;
 pub use api_key_row::{ApiKey, KeyFilter, KeyHolder, KeyOwner, NewApiKey};
 pub use applications::Application;

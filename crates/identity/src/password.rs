@@ -27,6 +27,7 @@
 mod blocklist;
 mod hash;
 mod hasher;
+mod known;
 mod pattern;
 mod rules;
 #[cfg(test)]

@@ -29,7 +29,10 @@ accounts:
     clients:
       app: { redirect_uris: ["https://app.test/back"] }
 limits:
+  login: [{ per: address, rate: 1000000/h }]
   auth: [{ per: address, rate: 1000000/h }]
+  refresh: [{ per: address, rate: 1000000/h }]
+  api-burst: [{ per: address, rate: 1000000/h }]
   api: [{ per: address, rate: 1000000/h }]
   admin: [{ per: address, rate: 1000000/h }]
 roles: { auditor: ["reports:read"] }

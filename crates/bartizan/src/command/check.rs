@@ -8,6 +8,7 @@ use std::{
 use anyhow::Result;
 use bartizan_config::{Config, ConfigError, Diagnostic, Loaded};
 use bartizan_gateway::Gateway;
+use bartizan_identity::account::Accounts;
 use bartizan_pipeline::Doubt;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -85,6 +86,9 @@ impl Check {
 /// Reads what the configuration names: certificates, keys, authorities. The runtime is there because a gateway needs
 /// one; it never runs, so that nothing is asked of the network.
 pub(super) fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Vec<Diagnostic>> {
+    if let Some(Err(error)) = config.accounts.as_ref().map(Accounts::examine) {
+        return Err(vec![document::problem_of_accounts(path, &config, &error)]);
+    }
     let unusable = |subject: Option<&str>, message: String| vec![Diagnostic::in_use(path, subject, message)];
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| unusable(None, format!("cannot start the runtime: {error}")))?;

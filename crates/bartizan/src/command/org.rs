@@ -5,7 +5,7 @@ use bartizan_control::{Members, NewName, NewOrganization, Organization, Organiza
 use clap::{Args, Subcommand};
 
 use crate::{
-    admin::{AdminOptions, segment},
+    admin::segment,
     asking::{Asking, list},
     command::user::change_role,
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
@@ -98,7 +98,7 @@ struct Change {
     #[arg(long, default_value = "user")]
     role: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 impl Org {
@@ -161,8 +161,8 @@ impl Member {
 
 impl Change {
     async fn make(self, give: bool) -> Result<()> {
-        let Self { organization, user, role, admin } = self;
-        change_role(&admin.client()?, &user, role, Some(organization), give).await
+        let Self { organization, user, role, asking } = self;
+        change_role(&asking, &user, role, Some(organization), give).await
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use bartizan_control::{Bindings, NewBinding, NewRole, Role as Known, Roles};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::{
-    admin::{AdminOptions, segment},
+    admin::segment,
     asking::{Asking, list},
     command::addresses::duration,
     output::{Cell, FAINT, PLAIN, print, printable},
@@ -68,7 +69,7 @@ struct Delete {
     /// The name of the role.
     name: String,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -86,7 +87,7 @@ struct Bind {
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -98,7 +99,7 @@ struct Unbind {
     #[command(flatten)]
     holder: Holder,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -123,10 +124,10 @@ impl Role {
                     print(format_args!("{} grants {}", printable(&made.name), made.permissions.join(" ")))
                 })
             }
-            Command::Delete(Delete { organization, name, admin }) => {
+            Command::Delete(Delete { organization, name, asking }) => {
                 let query = [("role", name)];
-                let gone: Known = admin.client()?.delete(&path(&organization, "roles"), &query).await?;
-                print(format_args!("{} is forgotten", printable(&gone.name)))
+                let gone: Known = asking.client()?.delete(&path(&organization, "roles"), &query).await?;
+                asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.name))))
             }
             Command::Bindings(command) => command.list_bindings().await,
             Command::Bind(command) => command.run().await,
@@ -171,26 +172,27 @@ impl Whose {
 
 impl Bind {
     async fn run(self) -> Result<()> {
-        let Self { organization, role, holder: Holder { user, service }, scope, duration, admin } = self;
+        let Self { organization, role, holder: Holder { user, service }, scope, duration, asking } = self;
         let who = printable(user.as_deref().or(service.as_deref()).unwrap_or_default());
         let expires = duration.map(|duration| (SystemTime::now() + duration).into());
         let said = format!("{who} is now {} in {}", printable(&role), printable(&organization));
         let new = NewBinding { user, service, role, scope, expires };
-        admin.client()?.post_json::<()>(&path(&organization, "bindings"), &new).await?;
-        print(said)
+        asking.client()?.post_json::<()>(&path(&organization, "bindings"), &new).await?;
+        asking.done(&json!({ "organization": organization, "binding": new, "held": true }), said)
     }
 }
 
 impl Unbind {
     async fn run(self) -> Result<()> {
-        let Self { organization, role, holder: Holder { user, service }, admin } = self;
+        let Self { organization, role, holder: Holder { user, service }, asking } = self;
         let who = printable(user.as_deref().or(service.as_deref()).unwrap_or_default());
         let said = format!("{who} is no longer {} in {}", printable(&role), printable(&organization));
+        let binding = json!({ "user": user, "service": service, "role": role });
         let holder = [("user", user), ("service", service)];
         let holder = holder.into_iter().filter_map(|(name, id)| Some((name, id?)));
         let query: Vec<_> = [("role", role)].into_iter().chain(holder).collect();
-        admin.client()?.delete::<()>(&path(&organization, "bindings"), &query).await?;
-        print(said)
+        asking.client()?.delete::<()>(&path(&organization, "bindings"), &query).await?;
+        asking.done(&json!({ "organization": organization, "binding": binding, "held": false }), said)
     }
 }
 

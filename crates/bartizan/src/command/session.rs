@@ -3,12 +3,13 @@
 use anyhow::Result;
 use bartizan_control::Sessions;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::{
-    admin::{AdminOptions, segment},
+    admin::segment,
     asking::{Asking, list},
     failure::Misuse,
-    output::{Cell, FAINT, PLAIN, print, printable},
+    output::{Cell, FAINT, PLAIN, printable},
 };
 
 /// See who is logged in, and end sessions.
@@ -46,7 +47,7 @@ struct Revoke {
     #[arg(long, conflicts_with_all = ["session", "user"])]
     org: Option<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 impl Session {
@@ -80,20 +81,22 @@ impl List {
 
 impl Revoke {
     async fn run(self) -> Result<()> {
-        let Self { session, user, org, admin } = self;
-        let client = admin.client()?;
+        let Self { session, user, org, asking } = self;
+        let client = asking.client()?;
         match (session, user, org) {
             (Some(session), ..) => {
                 client.delete::<()>(&format!("v1/sessions/{}", segment(&session)), &[]).await?;
-                print("the session has ended")
+                asking.done(&json!({ "session": session, "revoked": true }), "the session has ended")
             }
             (None, Some(user), _) => {
                 client.delete::<()>("v1/sessions", &[("user", user.clone())]).await?;
-                print(format_args!("every session of {} has ended", printable(&user)))
+                let said = format!("every session of {} has ended", printable(&user));
+                asking.done(&json!({ "user": user, "revoked": true }), said)
             }
             (None, None, Some(org)) => {
                 client.delete::<()>("v1/sessions", &[("organization", org.clone())]).await?;
-                print(format_args!("every session for {} has ended", printable(&org)))
+                let said = format!("every session for {} has ended", printable(&org));
+                asking.done(&json!({ "organization": org, "revoked": true }), said)
             }
             (None, None, None) => {
                 let usage = "name a session, a person with `--user`, or an organisation with `--org`";

@@ -5,7 +5,6 @@ use bartizan_control::{RevokedKind, TokenAuthorizations, TokenRevocation};
 use clap::{Args, Subcommand};
 
 use crate::{
-    admin::AdminOptions,
     asking::{Asking, list},
     output::{Cell, FAINT, PLAIN, print, printable},
 };
@@ -39,7 +38,7 @@ struct Revoke {
     #[command(flatten)]
     what: What,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -100,12 +99,10 @@ impl Revoke {
         ];
         for (kind, id) in named {
             let Some(id) = id else { continue };
-            let told = printable(&id);
-            self.admin
-                .client()?
-                .post_json::<()>("v1/tokens/revocations", &TokenRevocation { kind, id })
-                .await?;
-            print(format_args!("the tokens of {told} have ended"))?;
+            let said = format!("the tokens of {} have ended", printable(&id));
+            let revocation = TokenRevocation { kind, id };
+            self.asking.client()?.post_json::<()>("v1/tokens/revocations", &revocation).await?;
+            self.asking.print(&revocation, |_| print(said))?;
         }
         Ok(())
     }

@@ -6,11 +6,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use bartizan_control::{HeldRole, Invitation, OperatorInvitation, Suspension, User as Known, Users};
 use clap::{Args, Subcommand, builder::ArgPredicate};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    admin::{AdminClient, AdminOptions, RenamedAdminOptions, segment},
-    asking::{Asking, list},
+    admin::segment,
+    asking::{Asking, RenamedAsking, list},
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
 
@@ -71,7 +72,7 @@ struct Create {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    options: RenamedAdminOptions,
+    asking: RenamedAsking,
 }
 
 #[derive(Debug, Args)]
@@ -134,7 +135,7 @@ struct SetPassword {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -147,7 +148,7 @@ struct Held {
     #[arg(long = "org", value_name = "NAME")]
     organization: Option<String>,
     #[command(flatten)]
-    admin: AdminOptions,
+    asking: Asking,
 }
 
 impl User {
@@ -165,8 +166,9 @@ impl User {
             }
             Command::Enable(Placed { user, organization: Some(organization), asking }) => {
                 asking.client()?.post::<()>(&member(&organization, &user, "/resume")).await?;
-                let (user, organization) = (printable(&user), printable(&organization));
-                print(format_args!("{user} has their roles in {organization} back"))
+                let said =
+                    format!("{} has their roles in {} back", printable(&user), printable(&organization));
+                asking.done(&json!({ "organization": organization, "user": user, "suspended": false }), said)
             }
             Command::Unlock(One { user, asking }) => {
                 asking.print(&asking.client()?.post(&path(&user, "/unlock")).await?, show)
@@ -181,7 +183,8 @@ impl User {
             Command::SetPassword(command) => command.run().await,
             Command::Delete(Placed { user, organization: Some(organization), asking }) => {
                 asking.client()?.delete::<()>(&member(&organization, &user, ""), &[]).await?;
-                print(format_args!("{} belongs to {} no longer", printable(&user), printable(&organization)))
+                let said = format!("{} belongs to {} no longer", printable(&user), printable(&organization));
+                asking.done(&json!({ "organization": organization, "user": user, "member": false }), said)
             }
             Command::Delete(Placed { user, organization: None, asking }) => {
                 let gone: Known = asking.client()?.delete(&path(&user, ""), &[]).await?;
@@ -195,16 +198,18 @@ impl User {
 
 impl Create {
     async fn run(self) -> Result<()> {
-        let Self { email, name, admin, mut role, password_stdin, options } = self;
-        let (client, password) = (AdminOptions::from(options).client()?, Password::get(password_stdin)?);
+        let Self { email, name, admin, mut role, password_stdin, asking } = self;
+        let (asking, password) = (Asking::from(asking), Password::get(password_stdin)?);
         if admin {
             role.insert(0, "super_admin".into());
         }
         let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
         let new = json!({ "email": email, "name": name, "password": password.expose(), "roles": role });
-        let user: Known = client.post_json("v1/users", &new).await?;
-        show(&user)?;
-        password.tell()
+        let known: Known = asking.client()?.post_json("v1/users", &new).await?;
+        asking.print(&password.told_with(known), |made| {
+            show(&made.user)?;
+            made.tell_password()
+        })
     }
 }
 
@@ -248,25 +253,29 @@ impl Disable {
         };
         let reason = Suspension { reason: reason.unwrap_or_default() };
         client.post_json::<()>(&member(&organization, &user, "/suspend"), &reason).await?;
-        print(format_args!("{} is suspended in {}", printable(&user), printable(&organization)))
+        let said = format!("{} is suspended in {}", printable(&user), printable(&organization));
+        asking.done(&json!({ "organization": organization, "user": user, "suspended": true }), said)
     }
 }
 
 impl SetPassword {
     async fn run(self) -> Result<()> {
-        let Self { user, password_stdin, admin } = self;
-        let (client, password) = (admin.client()?, Password::get(password_stdin)?);
+        let Self { user, password_stdin, asking } = self;
+        let (client, password) = (asking.client()?, Password::get(password_stdin)?);
         let body = json!({ "password": password.expose() });
         let known: Known = client.post_json(&path(&user, "/password"), &body).await?;
-        print(format_args!("{} has another password; their sessions have ended", printable(&known.email)))?;
-        password.tell()
+        asking.print(&password.told_with(known), |made| {
+            let email = printable(&made.user.email);
+            print(format_args!("{email} has another password; their sessions have ended"))?;
+            made.tell_password()
+        })
     }
 }
 
 impl Held {
     async fn change(self, give: bool) -> Result<()> {
-        let Self { user, role, organization, admin } = self;
-        change_role(&admin.client()?, &user, role, organization, give).await
+        let Self { user, role, organization, asking } = self;
+        change_role(&asking, &user, role, organization, give).await
     }
 }
 
@@ -277,13 +286,14 @@ fn member(organization: &str, user: &str, what: &str) -> String {
 
 /// Gives or takes a role.
 pub(super) async fn change_role(
-    client: &AdminClient,
+    asking: &Asking,
     user: &str,
     role: String,
     organization: Option<String>,
     give: bool,
 ) -> Result<()> {
-    let path = path(user, "/roles");
+    let (client, path) = (asking.client()?, path(user, "/roles"));
+    let change = json!({ "user": user, "role": role, "organization": organization, "held": give });
     let place = organization.as_ref().map_or_else(|| "everywhere".into(), |name| format!("in {name}"));
     if give {
         let held = HeldRole { role: role.clone(), organization };
@@ -294,7 +304,8 @@ pub(super) async fn change_role(
         client.delete::<()>(&path, &query).await?;
     }
     let verb = if give { "now" } else { "no longer" };
-    print(format_args!("{} is {verb} {} {}", printable(user), printable(&role), printable(&place)))
+    let said = format!("{} is {verb} {} {}", printable(user), printable(&role), printable(&place));
+    asking.done(&change, said)
 }
 
 fn path(user: &str, rest: &str) -> String {
@@ -341,11 +352,26 @@ impl Password {
         self.text.expose_secret()
     }
 
-    fn tell(&self) -> Result<()> {
-        if !self.is_new {
-            return Ok(());
-        }
-        print(format_args!("\npassword, shown only now: {}", self.expose()))
+    /// What whoever asked learns: the password only if they have not chosen it.
+    fn told_with(self, user: Known) -> WithPassword {
+        let password = self.is_new.then(|| self.expose().to_owned());
+        WithPassword { user, password }
+    }
+}
+
+/// A person, and the password that was made up for them.
+#[derive(Serialize)]
+struct WithPassword {
+    #[serde(flatten)]
+    user: Known,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+impl WithPassword {
+    fn tell_password(&self) -> Result<()> {
+        let Some(password) = &self.password else { return Ok(()) };
+        print(format_args!("\npassword, shown only now: {password}"))
     }
 }
 

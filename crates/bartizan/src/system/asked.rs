@@ -1,7 +1,11 @@
 //! What the admin API asks of the running system.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
+use bartizan_config::Config;
 use bartizan_control::{
     LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus,
 };
@@ -44,6 +48,10 @@ impl bartizan_control::System for Asked {
             configuration: self.configuration.status(),
             listeners: self.listeners.clone(),
         }
+    }
+
+    fn config(&self) -> Arc<Config> {
+        self.gateway.config()
     }
 
     fn reload(&self) -> ReloadFuture<'_> {

@@ -34,8 +34,8 @@ impl Together for SharedStore {
     }
 
     fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Option<Duration>> {
-        let LoginProtection { failures, window, pause, .. } = protection;
-        let tries = Tries { most: failures.into(), window, pause };
+        let LoginProtection { failures, window, pause, longest_pause, .. } = protection;
+        let tries = Tries { most: failures.into(), window, pause, longest_pause };
         Box::pin(async move { self.0.get()?.attempt(key, tries).await })
     }
 

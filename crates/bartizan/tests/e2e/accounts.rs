@@ -23,7 +23,10 @@ fn document(upstream: &Upstream, store: &str) -> String {
         r#"
 accounts: {{ {CHEAP} }}
 {store}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+  api: [{{ per: address, rate: 10000/h }}]
 identity: {{ people: {{ session: {{}} }} }}
 roles: {{ auditor: [reports:read] }}
 routes:
@@ -271,6 +274,74 @@ async fn guessing_is_paused_and_an_operator_ends_the_pause() {
     assert_eq!(refusal(paused).await, (429, "too_many_attempts".into()));
     gateway.cli(["user", "unlock", "ada@shop.test"]).await.succeeded();
     assert_eq!(log_in_as(&gateway, "ada@shop.test", PASSWORD).await.status(), 200, "from the same address");
+    gateway.stop().await;
+}
+
+/// What a command prints for programs.
+async fn told<const N: usize>(gateway: &Gateway, arguments: [&str; N]) -> Value {
+    serde_json::from_str(&gateway.cli(arguments).await.succeeded()).unwrap()
+}
+
+#[tokio::test]
+async fn programs_get_ids_and_what_was_changed_from_commands() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    let made = told(&gateway, ["user", "create", "ada@shop.test", "--json"]).await;
+    let (id, password) = (made["id"].as_str().unwrap(), made["password"].as_str().unwrap());
+    assert_eq!(log_in_as(&gateway, "ada@shop.test", password).await.status(), 200);
+    told(&gateway, ["org", "create", "Acme", "--json"]).await;
+    let held = told(&gateway, ["org", "member", "add", "Acme", id, "--role", "viewer", "--json"]).await;
+    assert_eq!(held, json!({ "user": id, "role": "viewer", "organization": "Acme", "held": true }));
+    let ended = told(&gateway, ["session", "revoke", "--user", id, "--json"]).await;
+    assert_eq!(ended, json!({ "user": id, "revoked": true }));
+    let renewed = told(&gateway, ["user", "set-password", id, "--json"]).await;
+    assert!(renewed["id"] == id && renewed["password"] != made["password"], "{renewed}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn operators_with_tokens_of_their_own_are_named() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    let made = gateway.cli(["api-key", "new", "ada", "--prefix", "admin"]).await.succeeded();
+    let token = made.lines().map(str::trim).find(|line| line.starts_with("admin_")).unwrap();
+    let hash = made.lines().find_map(|line| line.trim().strip_prefix("hash: ")).unwrap();
+    let create =
+        async |email| gateway.cli_with(&[("BARTIZAN_TOKEN", token)], ["user", "create", email]).await;
+    assert!(create("eve@shop.test").await.failed_with(1).contains("token"));
+    gateway.rewrite(&document(&upstream, &format!("operators: {{ ada: {hash} }}")));
+    gateway.cli(["reload"]).await.succeeded();
+    create("bob@shop.test").await.succeeded();
+    gateway.cli(["user", "disable", "bob@shop.test"]).await.succeeded();
+    let trail: Value = gateway.ask_admin("/v1/audit?action=user", None).await.json().await.unwrap();
+    let who = |entry: &Value| format!("{} {}", entry["action"], entry["actor"]).replace('"', "");
+    let who: Vec<String> = trail["entries"].as_array().unwrap().iter().map(who).collect();
+    assert_eq!(who, ["user.disable operator", "user.create operator/ada"]);
+    gateway.rewrite(&document(&upstream, ""));
+    gateway.cli(["reload"]).await.succeeded();
+    assert!(create("eve@shop.test").await.failed_with(1).contains("token"), "it is good no longer");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn many_accounts_tried_from_one_address_are_told_of() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream, "")).await;
+    let mut answers = Vec::new();
+    for number in 0..10 {
+        let tried = log_in_as(&gateway, &format!("user{number}@shop.test"), "not-the-password-at-all").await;
+        answers.push(tried.status().as_u16());
+    }
+    assert_eq!(answers, [401, 401, 401, 401, 401, 429, 429, 429, 429, 429]);
+    let stuffing = async || {
+        let trail = gateway.ask_admin("/v1/audit?action=login.stuffing", None).await;
+        trail.json::<Value>().await.unwrap()["entries"].as_array().unwrap().clone()
+    };
+    eventually("credential stuffing is told of", async || !stuffing().await.is_empty()).await;
+    let details: Vec<Value> = stuffing().await.iter().map(|entry| entry["details"].clone()).collect();
+    for by in ["network", "password"] {
+        assert!(details.contains(&json!({ "by": by, "accounts": 10 })), "{details:?}");
+    }
     gateway.stop().await;
 }
 

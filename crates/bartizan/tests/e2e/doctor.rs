@@ -9,9 +9,14 @@ use crate::{
 };
 
 async fn doctor(upstream: &str) -> Ended {
+    doctor_about(upstream, "profile: character-classes").await
+}
+
+async fn doctor_about(upstream: &str, passwords: &str) -> Ended {
     let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("breached.txt"), "123456\n").unwrap();
     let document = format!(
-        "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\naccounts: {{ password: {{ profile: character-classes }} }}\n\
+        "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\naccounts: {{ password: {{ {passwords} }} }}\n\
          identity: {{ people: {{ session: {{}} }} }}\n\
          routes: [{{ path: /private/**, to: \"{upstream}\", auth: people }}]\n"
     );
@@ -34,6 +39,10 @@ async fn what_works_and_should_not_be_so_is_doubtful() {
     assert_eq!(verdicts(&found, "second factors"), ["doubtful"], "{found}");
     assert_eq!(verdicts(&found, "upstream"), ["good"], "{found}");
     assert_eq!(verdicts(&found, "cookies"), ["doubtful"], "{found}");
+    for (passwords, verdict) in [("", "doubtful"), ("blocklist: ./breached.txt", "good")] {
+        let found = doctor_about(&upstream.to_string(), passwords).await.succeeded();
+        assert_eq!(verdicts(&found, "passwords"), [verdict], "a list of breached passwords: {found}");
+    }
     let warned = verdicts(&found, "configuration");
     assert_eq!(
         (&*warned[0], &*warned[1]),

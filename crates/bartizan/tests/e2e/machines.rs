@@ -16,7 +16,10 @@ pub(crate) fn document(upstream: &Upstream) -> String {
     format!(
         r#"
 accounts: {{ password: {{ argon2: {{ memory: 7MiB, iterations: 5 }} }}, api_keys: {{ prefix: shop_live }} }}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+  api: [{{ per: address, rate: 10000/h }}]
 identity: {{ people: {{ session: {{}} }}, machines: {{ api_key: {{ store: true }} }} }}
 roles: {{ auditor: [reports:read] }}
 routes:

@@ -20,7 +20,7 @@ const PROBE: &str = "  - { path: /probe, to: \"http://127.0.0.1:9\", auth: none,
 /// Two gateways with this document that have reached the store.
 pub(crate) async fn two(document: &str, server: &Server) -> [Gateway; 2] {
     let document = document
-        .replacen("limits: { ", "limits: { probe: [{ per: \"header:x-tenant\", rate: 1000000/h }], ", 1)
+        .replacen("limits:\n", "limits:\n  probe: [{ per: \"header:x-tenant\", rate: 1000000/h }]\n", 1)
         .replacen("routes:\n", &format!("routes:\n{PROBE}"), 1);
     let document = format!("shared: {{ redis: \"{}\", timeout: 500ms }}\n{document}", server.url());
     let (one, other) = (Gateway::start(&document).await, Gateway::start(&document).await);

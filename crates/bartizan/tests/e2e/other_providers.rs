@@ -21,8 +21,10 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// Its SHA-256.
 const HASH: &str = "sha256:3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9";
 const BACK: &str = "http://127.0.0.1:1/auth/providers/company/callback";
-const LIMITS: &str =
-    "limits: { auth: [{ per: address, rate: 10000/h }], api: [{ per: address, rate: 10000/h }] }";
+const LIMITS: &str = "limits:
+  login: [{ per: address, rate: 10000/h }]
+  auth: [{ per: address, rate: 10000/h }]
+  api: [{ per: address, rate: 10000/h }]";
 
 fn provider(issuer: &str) -> String {
     format!(

@@ -93,7 +93,10 @@ accounts:
   {CHEAP}
   passkeys: {{ id: example.com }}
   sms: {{ webhook: "http://{}/sms", secret: "0123456789abcdef0123456789abcdef" }}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+  api: [{{ per: address, rate: 10000/h }}]
 identity: {{ people: {{ session: {{}} }} }}
 routes:
   - {{ path: /payouts/**, to: "{upstream}", auth: people, mfa: within 15m }}

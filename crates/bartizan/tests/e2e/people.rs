@@ -22,7 +22,10 @@ fn document(upstream: &Upstream, accounts: &str) -> String {
     format!(
         r#"
 accounts: {{ {CHEAP}, {accounts} mail: {{ from: shop@shop.test, base_url: "https://shop.test", file: ./mail }} }}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+  api: [{{ per: address, rate: 10000/h }}]
 identity: {{ people: {{ session: {{}} }} }}
 routes:
   - {{ path: /private/**, to: "{upstream}", auth: people }}
@@ -82,10 +85,15 @@ impl Session {
 async fn the_first_administrator_is_whoever_reads_what_the_gateway_prints() {
     let upstream = Upstream::start().await;
     let gateway = Gateway::start(&document(&upstream, "")).await;
-    let line = gateway.stdout_line("/auth/first-administrator").await;
-    let token = line.split("\"token\": \"").nth(1).unwrap().split('"').next().unwrap();
-    let page = gateway.stdout_line("https://shop.test/first-administrator#token=").await;
-    assert!(page.ends_with(token), "{page}");
+    let link = gateway.stdout_line("/auth/first-administrator#token=").await;
+    let (page, token) = link.trim().split_once("#token=").unwrap();
+    let shown = gateway.client().get(page).send().await.unwrap();
+    assert_eq!(shown.status(), 200);
+    assert_eq!(values(shown.headers(), "content-type"), ["text/html; charset=utf-8"]);
+    assert!(values(shown.headers(), "content-security-policy")[0].contains("script-src 'sha256-"));
+    assert!(shown.text().await.unwrap().contains("<form>"));
+    let command = gateway.stdout_line("curl --json").await;
+    assert!(command.contains(&format!("\"token\": \"{token}\"")) && command.ends_with(page), "{command}");
     let new = json!({ "token": token, "email": "ada@shop.test", "password": PASSWORD });
     let session = began(post(&gateway, "/auth/first-administrator", new.clone()).await).await;
     let seen: Value = session.get(&gateway, "/auth/session").await.json().await.unwrap();

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{harness::Gateway, raw::RawConnection, upstream::Upstream};
 
@@ -90,6 +91,35 @@ async fn what_needs_a_restart_is_refused_with_the_key() {
     let complaint = gateway.cli(["reload"]).await.failed_with(1);
     assert!(complaint.contains("http") && complaint.contains("restart"), "{complaint}");
     assert_eq!(gateway.get("/old").await.status(), 200);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_of_passwords_that_cannot_be_used_leaves_everything_as_it_was() {
+    let (upstream, folder) = (Upstream::start().await, TempDir::new().unwrap());
+    let list = folder.path().join("breached.txt");
+    // Hashes, and not in order.
+    std::fs::write(&list, format!("{}\n{}\n", "F".repeat(40), "0".repeat(40))).unwrap();
+    let document = |path: &str, password: &str| {
+        let password = password.replace("LIST", list.to_str().unwrap());
+        format!("accounts: {{ password: {{ {password} }} }}\n{}", document(&upstream, path))
+    };
+    let gateway = Gateway::start(&document("/old", "")).await;
+    gateway.rewrite(&document("/new", "blocklist: LIST"));
+    let complaint = gateway.cli(["reload"]).await.failed_with(1);
+    assert!(complaint.contains("bartizan.yaml:3:") && complaint.contains("is not in order"), "{complaint}");
+    assert_eq!(gateway.get("/old").await.status(), 200, "the routes are those of before, too");
+    let config = gateway.config_path();
+    let complaint = gateway.cli(["check", config.to_str().unwrap()]).await.failed_with(2);
+    assert!(complaint.contains("is not in order"), "{complaint}");
+
+    std::fs::write(&list, "correct horse battery staple\n").unwrap();
+    gateway.cli(["reload"]).await.succeeded();
+    assert_eq!(gateway.get("/new").await.status(), 200);
+    let new =
+        json!({ "email": "a@b.test", "name": "A", "password": "correct horse battery staple", "roles": [] });
+    let refused = gateway.ask_admin("/v1/users", Some(new)).await.text().await.unwrap();
+    assert!(refused.contains("(breached)"), "{refused}");
     gateway.stop().await;
 }
 

@@ -16,7 +16,10 @@ fn document(upstream: &Upstream) -> String {
     format!(
         r#"
 accounts: {{ password: {{ argon2: {{ memory: 7MiB, iterations: 5 }} }}, audit: {{ retention: 365d }} }}
-limits: {{ auth: [{{ per: address, rate: 10000/h }}], api: [{{ per: address, rate: 10000/h }}] }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+  api: [{{ per: address, rate: 10000/h }}]
 identity: {{ people: {{ session: {{}} }} }}
 routes:
   - {{ path: /tickets/**, to: "{upstream}", auth: people, require: {{ GET: [tickets:read], POST: [tickets:write] }} }}

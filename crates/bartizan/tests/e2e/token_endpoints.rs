@@ -26,6 +26,7 @@ accounts:
       app: {{ redirect_uris: ["https://app.test/back"] }}
       watcher: {{ secret: "sha256:21fc26f981f7af804f6f328d20f99429f979ed6a01370cd649ac8ae9bde8e566", permissions: [reports:read] }}
 limits:
+  login: [{{ per: address, rate: 10000/h }}]
   auth: [{{ per: address, rate: 10000/h }}]
   api: [{{ per: address, rate: 10000/h }}]
   two: [{{ per: address, rate: 2/h }}]

@@ -31,6 +31,8 @@ const MEMORY_KIB: u32 = 19 * 1024;
 /// In KiB, over all iterations: what OWASP asks for at the least.
 const LEAST_WORK: u64 = 35 * 1024;
 const MOST_MEMORY_KIB: u64 = 1024 * 1024;
+/// Of Argon2, over the memory, and in lanes.
+const MOST_PASSES: u32 = 16;
 /// Of the operator's own.
 const CONTEXT_WORDS: usize = 16;
 pub(crate) fn store(
@@ -135,8 +137,8 @@ fn passwords(
         }
         at.value.get()
     };
-    let iterations = number(argon2.map(|argon2| &argon2.iterations), "iterations", 2, 64);
-    let parallelism = number(argon2.map(|argon2| &argon2.parallelism), "parallelism", 1, 64);
+    let iterations = number(argon2.map(|argon2| &argon2.iterations), "iterations", 2, MOST_PASSES);
+    let parallelism = number(argon2.map(|argon2| &argon2.parallelism), "parallelism", 1, MOST_PASSES);
     let memory_kib =
         argon2.and_then(|argon2| problems.read_optional(&argon2.memory)).map_or(MEMORY_KIB, |memory| {
             let kib = memory.value.0 / 1024;

@@ -85,6 +85,7 @@ fn accounts_bring_their_routes_behind_limits() {
         let expected = match route.path.as_str().trim_start_matches("/id/v1/") {
             "**" => "api",
             "keys/**" | "roles/**" | "bindings/**" | "invitations/**" => "admin",
+            "login" => "login",
             _ => "auth",
         };
         assert_eq!(names, [expected], "{}", route.path.as_str());
@@ -109,6 +110,29 @@ fn endpoints_of_accounts_have_the_limits_that_are_named() {
     assert_eq!(limits_of("/auth/**"), ["more"]);
     let unknown = text.replace("others: more", "others: none-such");
     assert!(parse_in(folder.path(), &unknown).is_err());
+}
+
+#[test]
+fn grants_of_tokens_have_limits_of_their_own() {
+    let folder = folder();
+    let limits_of = |limits: &str| {
+        let text = document(&format!(
+            "{HTTPS}limits: {{ few: [{{ per: address, rate: 1/h }}], more: [{{ per: address, rate: 9/h }}] }}\n\
+             accounts: {{ tokens: {{ issuer: \"https://id.shop.test\", \
+             secret: \"0123456789abcdef0123456789abcdef\" }}, limits: {limits} }}"
+        ));
+        let config = parse_in(folder.path(), &text).unwrap().config;
+        ["token", "refresh", "service"].map(|name| {
+            let route = config.routes.iter().find(|route| route.path.as_str() == format!("/auth/{name}"));
+            let limits = route.unwrap().limits.iter();
+            limits.map(|index| config.limits[index.0].name.to_string()).collect::<Vec<_>>().join(" ")
+        })
+    };
+    assert_eq!(limits_of("{}"), ["api", "refresh", "api-burst"]);
+    // Whoever has limited `tokens` has not left a door beside it open.
+    assert_eq!(limits_of("{ tokens: few }"), ["few", "few", "few"]);
+    assert_eq!(limits_of("{ tokens: few, refresh: more }"), ["few", "more", "few"]);
+    assert_eq!(limits_of("{ service: more }"), ["api", "refresh", "more"]);
 }
 
 #[test]
@@ -248,6 +272,12 @@ fn what_makes_no_sense_is_refused() {
         ("accounts: { session: { cookie: \"a b\" } }", "`a b` is not the name of a cookie"),
         ("accounts: { password: { argon2: { memory: 1MiB } } }", "`memory` is 7MiB to 1GiB"),
         ("accounts: { password: { argon2: { iterations: 1 } } }", "guessed too cheaply"),
+        ("accounts: { password: { argon2: { iterations: 17 } } }", "`iterations` is 1 to 16"),
+        ("accounts: { password: { argon2: { parallelism: 17 } } }", "`parallelism` is 1 to 16"),
+        (
+            "accounts: {}\noperators: { ada: \"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\", bob: \"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\" }",
+            "`ada` has the same token",
+        ),
         ("accounts: {}\nstore: { url: \"mysql://db\" }", "this is not the URL of a database"),
         ("accounts: { prefix: /a, sign_up: maybe }", "`maybe` is not known here"),
         ("accounts: { sign_up: open }", "`sign_up` needs `mail`"),

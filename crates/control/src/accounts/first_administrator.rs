@@ -1,5 +1,7 @@
 //! The first administrator.
 
+pub(super) mod page;
+
 use axum::response::Response;
 use bartizan_identity::account::NewPerson;
 use secrecy::SecretString;

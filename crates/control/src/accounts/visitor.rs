@@ -95,6 +95,7 @@ fn visit(parts: &Parts, client: &AccountClient) -> Visit {
         address: Some(client.address),
         client: text(header::USER_AGENT),
         request_id: text(http::HeaderName::from_static("x-request-id")),
+        operator: None,
     }
 }
 

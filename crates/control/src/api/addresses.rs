@@ -200,6 +200,7 @@ fn audit(action: &'static str, entry: &AddressEntry, operator: &Operator) {
         standing = entry.standing.as_str(),
         until = entry.until.map(tracing::field::display),
         reason = entry.reason,
+        operator = operator.name(),
         peer = operator.peer(),
         request_id = %operator.request_id,
         "an operator changed the address lists"

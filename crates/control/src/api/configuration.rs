@@ -139,6 +139,7 @@ fn audit(reloaded: &Result<Reloaded, ReloadFailure>, operator: &Operator) {
         action = "configuration.reload",
         revision,
         failure,
+        operator = operator.name(),
         peer = operator.peer(),
         request_id = %operator.request_id,
         "an operator asked to reload the configuration"

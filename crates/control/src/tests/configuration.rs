@@ -51,6 +51,9 @@ async fn a_reload_that_breaks_off_is_our_fault() {
         fn status(&self) -> crate::Status {
             self.0.system.status()
         }
+        fn config(&self) -> std::sync::Arc<Config> {
+            self.0.system.config()
+        }
         fn reload(&self) -> ReloadFuture<'_> {
             Box::pin(async { panic!("as the test wants it") })
         }

@@ -43,6 +43,10 @@ impl System for Scripted {
         self.status.lock().unwrap().clone()
     }
 
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.policies.lock().unwrap().config)
+    }
+
     fn reload(&self) -> ReloadFuture<'_> {
         Box::pin(async { self.reload.lock().unwrap().clone() })
     }

@@ -20,7 +20,7 @@ use super::{
     protection::Protection,
     refusals::RefusalBudget,
     seal::FactorKeys,
-    secret::Secrets,
+    secret::{PreparedSecrets, Secrets},
     shared_secret::SharedSecret,
     text_messages::TextMessages,
 };
@@ -74,6 +74,15 @@ pub struct Accounts {
     settings: ArcSwap<Settings>,
 }
 
+/// Another configuration of accounts, not in use yet.
+#[derive(Debug)]
+pub struct Reconfiguration {
+    settings: Settings,
+    secrets: Option<PreparedSecrets>,
+    mail: Option<Arc<Mailer>>,
+    accounts: bartizan_config::Accounts,
+}
+
 #[derive(Debug)]
 struct Settings {
     sign_up: SignUp,
@@ -103,7 +112,7 @@ impl Settings {
 }
 
 impl Accounts {
-    /// Who changes something with the admin token: every operator has the same one.
+    /// Who changes something with the admin token, or with an operator's own ([`super::Visit::operator`]).
     pub const OPERATOR: &str = "operator";
     /// Who changes something by changing the configuration's files.
     pub const CONFIGURATION: &str = "configuration";
@@ -141,19 +150,37 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// Goes on by another configuration. Its store is not looked at: a store changes with a restart only.
-    pub fn reconfigure(&self, config: &Config) -> Result<(), AccountError> {
-        let Some(accounts) = &config.accounts else { return Ok(()) };
-        let settings = Settings::of(accounts, &config.roles)?;
-        self.secrets.reconfigure(accounts)?;
-        let mail = mailer(accounts.mail.as_ref())?;
+    /// What another configuration asks for, made and not in use yet; `None` where it knows no accounts. Its store is not
+    /// looked at: a store changes with a restart only.
+    ///
+    /// It blocks: it reads the blocklist and computes a hash. It needs a runtime around it.
+    pub fn prepare(&self, config: &Config) -> Result<Option<Reconfiguration>, AccountError> {
+        let Some(accounts) = &config.accounts else { return Ok(None) };
+        Ok(Some(Reconfiguration {
+            settings: Settings::of(accounts, &config.roles)?,
+            secrets: self.secrets.prepare(accounts)?,
+            mail: mailer(accounts.mail.as_ref())?,
+            accounts: accounts.clone(),
+        }))
+    }
+
+    /// Goes on by another configuration.
+    pub fn take_over(&self, reconfiguration: Reconfiguration) {
+        let Reconfiguration { settings, secrets, mail, accounts } = reconfiguration;
+        if let Some(secrets) = secrets {
+            self.secrets.take_over(secrets);
+        }
         self.protection.reconfigure(&accounts.protection);
-        self.live.reconfigure(accounts);
+        self.live.reconfigure(&accounts);
         self.mail.store(mail);
         let changes = changed_roles::changes(&self.settings.load().roles, &settings.roles);
         self.settings.store(Arc::new(settings));
         self.changed_roles.add(changes);
-        Ok(())
+    }
+
+    /// Whether accounts can be opened by these settings, as far as that is seen without their store.
+    pub fn examine(settings: &bartizan_config::Accounts) -> Result<(), AccountError> {
+        Secrets::examine(&settings.passwords)
     }
 
     /// Their sessions, for the road.

@@ -1,6 +1,6 @@
 //! The audit trail: what happened to accounts, who did it, from where.
 
-use std::time::SystemTime;
+use std::{borrow::Cow, time::SystemTime};
 
 use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
 use serde_json::{Value, json};
@@ -75,13 +75,23 @@ impl Entry<'_> {
                 Outcome::Done => "done",
                 Outcome::Refused => "refused",
             })
-            .text(self.actor)
+            .text(self.actor().as_ref())
             .text(self.subject)
             .text(self.visit.address())
             .text(self.visit.client())
             .text(self.visit.request_id.as_str())
             .text(self.details.to_string())
             .text(self.organization())
+    }
+
+    /// Who did it. Of operators the request says which.
+    fn actor(&self) -> Cow<'_, str> {
+        match &self.visit.operator {
+            Some(name) if self.actor == Accounts::OPERATOR => {
+                Cow::Owned(format!("{}/{name}", Accounts::OPERATOR))
+            }
+            _ => Cow::Borrowed(self.actor),
+        }
     }
 
     /// The organisation that the details name, of the change itself or of what was changed.
@@ -112,7 +122,7 @@ impl Entry<'_> {
             audit = true,
             action = self.action,
             outcome = ?self.outcome,
-            actor = self.actor,
+            actor = %self.actor(),
             subject = self.subject,
             client = self.visit.address(),
             request_id = self.visit.request_id,
@@ -138,7 +148,7 @@ pub struct AuditEntry {
     pub action: String,
     /// `done` or `refused`.
     pub outcome: String,
-    /// Who: the id of a person, `operator`, or empty for nobody known.
+    /// Who: the id of a person, `operator` or `operator/NAME`, or empty for nobody known.
     pub actor: String,
     /// Whom or what it was done to.
     pub subject: String,

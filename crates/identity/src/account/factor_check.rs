@@ -56,8 +56,8 @@ impl Accounts {
             kinds.push(FactorKind::RecoveryCode);
         }
         let is_weak = |kind: &FactorKind| kind.strength() == FactorStrength::Weak;
-        let has_strong = kinds.iter().any(|kind| !is_weak(kind) && *kind != FactorKind::RecoveryCode);
-        if has_strong && kinds.iter().any(is_weak) && self.role_asks(user).await? {
+        let has_own = kinds.iter().any(|kind| kind.is_own());
+        if has_own && kinds.iter().any(is_weak) && self.role_asks(user).await? {
             kinds.retain(|kind| !is_weak(kind));
         }
         Ok(kinds)
@@ -87,7 +87,8 @@ impl Accounts {
         action: &'static str,
         visit: &Visit,
     ) -> Result<(), AccountError> {
-        let using = self.uses_code(owner.user, shown.kind, shown.code.expose_secret());
+        // The largest part of a login, which most of them do not come to.
+        let using = Box::pin(self.uses_code(owner.user, shown.kind, shown.code.expose_secret()));
         self.count_code(owner, shown, action, visit, using).await
     }
 
@@ -117,8 +118,9 @@ impl Accounts {
         using: impl Future<Output = Result<bool, AccountError>>,
     ) -> Result<(), AccountError> {
         let email = owner.email.as_str();
-        let ticket =
-            self.protection.begin_factor(email, shown.kind.counted(), shown.device.as_ref(), visit).await?;
+        let (factor, device) = (shown.kind.counted(), shown.device.as_ref());
+        let begun = self.protection.begin_factor(email, factor, device, visit).await;
+        let ticket = self.told_of_pauses(begun, action, email, visit).await?;
         match using.await {
             Ok(true) => {
                 self.protection.succeeded(ticket);

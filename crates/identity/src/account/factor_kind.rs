@@ -50,6 +50,12 @@ impl FactorKind {
         }
     }
 
+    /// Whether the person has it by itself. Codes that are sent, to whoever reads the mail or the telephone, are not; nor are those
+    /// on paper, which are for a day when nothing else is at hand.
+    pub(crate) const fn is_own(self) -> bool {
+        matches!(self, Self::Totp | Self::Passkey)
+    }
+
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }

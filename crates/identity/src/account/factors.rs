@@ -197,7 +197,8 @@ impl Accounts {
         let email = session.email.as_str();
         let counted = kind.map_or(Factor::OneTimeCode, FactorKind::counted);
         let telephone = row.text("id")?;
-        let ticket = self.protection.begin_factor(email, counted, None, visit).await?;
+        let begun = self.protection.begin_factor(email, counted, None, visit).await;
+        let ticket = self.told_of_pauses(begun, "factor.add", email, visit).await?;
         let checked = match kind {
             Some(FactorKind::Totp) => self.uses_totp_of(row, code.expose_secret()).await,
             Some(FactorKind::Email) => {
@@ -364,7 +365,8 @@ pub(crate) async fn prove(
 async fn check_password_alone(transaction: &mut Transaction, user: &str) -> Result<(), AccountError> {
     const COUNT: &str = "SELECT COUNT(*) AS count FROM password_credentials p \
         WHERE p.user_id = $1 AND p.needs_second_factor <> 0 AND NOT EXISTS \
-        (SELECT 1 FROM second_factors f WHERE f.user_id = $1 AND f.confirmed_at IS NOT NULL)";
+        (SELECT 1 FROM second_factors f WHERE f.user_id = $1 AND f.kind IN ('totp', 'passkey') \
+        AND f.confirmed_at IS NOT NULL)";
     let row = transaction.row(Statement::new(COUNT).text(user)).await?;
     let is_weak = row.map(|row| row.integer("count")).transpose()?.unwrap_or_default() > 0;
     if is_weak { Err(AccountError::PasswordTooWeakAlone) } else { Ok(()) }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bartizan_config::SignUp;
-use bartizan_model::OrganizationId;
+use bartizan_model::{Grant, OrganizationId};
 use bartizan_policy::beyond;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use secrecy::SecretString;
@@ -73,7 +73,9 @@ impl Accounts {
             None => None,
         };
         let (id, name) = organization.map(|found| (found.id, found.name)).unzip();
-        self.write_invitation(email, (id, name.as_deref()), role, Self::OPERATOR, visit).await
+        let place = id.as_ref().map_or("", OrganizationId::as_str);
+        let (role, _) = self.role_at(place, role).await?;
+        self.write_invitation(email, (id, name.as_deref()), &role, Self::OPERATOR, visit).await
     }
 
     /// Invites somebody to the organisation that this session acts for. Nobody gives away more than they may do
@@ -90,11 +92,11 @@ impl Accounts {
         if self.sign_up_policy() == SignUp::Off {
             return Err(AccountError::SignUpOff);
         }
-        self.check_role(role)?;
-        Authority::Manager(&session).check_gift(&self.configured_role(role).unwrap_or_default(), None)?;
+        let (role, given) = self.role_in(organization.as_str(), role).await?;
+        Authority::Manager(&session).check_gift(&given, None)?;
         let name = self.organization(organization.as_str()).await?.name;
         let place = (Some(organization), Some(name.as_str()));
-        self.write_invitation(email, place, role, session.user.as_str(), visit).await
+        self.write_invitation(email, place, &role, session.user.as_str(), visit).await
     }
 
     /// The invitations to the organisation that this session acts for.
@@ -156,6 +158,7 @@ impl Accounts {
         let account = NewAccount { email: &invited.email, name, hash: Some(hash.expose()) };
         let mut transaction = self.store.everywhere().begin().await?;
         take(&mut transaction, &token).await?;
+        self.lock_invited_role(&mut transaction, &invited).await?;
         let user = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{}`", invited.email)),
             other => other.into(),
@@ -192,6 +195,7 @@ impl Accounts {
         }
         let mut transaction = self.store.within(&invited.organization).begin().await?;
         take(&mut transaction, &token).await?;
+        self.lock_invited_role(&mut transaction, &invited).await?;
         transaction.execute(forget_ended(user, &invited.organization, &invited.role)).await?;
         let bind = bind_role(user, &invited.organization, &invited.role);
         transaction.execute(bind).await.map_err(|error| match error {
@@ -228,7 +232,6 @@ impl Accounts {
             created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let mailer = self.mailer()?;
         let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
-        self.check_role(role)?;
         if !self.protection.admits_message(email.as_str()).await {
             return Err(AccountError::TooManyMessages);
         }
@@ -276,8 +279,27 @@ impl Accounts {
         if self.may_still_invite(&invited).await? { Ok(invited) } else { Err(AccountError::Link) }
     }
 
+    /// What a role grants, in an organisation its own ones, too, and how bindings call it.
+    async fn role_at(&self, place: &str, role: &str) -> Result<(String, Vec<Grant>), AccountError> {
+        if !place.is_empty() {
+            return self.role_in(place, role).await;
+        }
+        self.check_role(role)?;
+        Ok((role.to_owned(), self.configured_role(role).unwrap_or_default()))
+    }
+
+    /// Nobody forgets the role while somebody gets it; one that is known no longer is no invitation.
+    async fn lock_invited_role(
+        &self,
+        transaction: &mut Transaction,
+        invited: &Invited,
+    ) -> Result<(), AccountError> {
+        let known = self.lock_role(transaction, &invited.organization, &invited.role).await?;
+        known.map(|_| ()).ok_or(AccountError::Link)
+    }
+
     /// Whether whoever made an invitation could make it now: it is worth no more than they are.
-    async fn may_still_invite(&self, invited: &Invited) -> Result<bool, StoreError> {
+    async fn may_still_invite(&self, invited: &Invited) -> Result<bool, AccountError> {
         if invited.by == Self::OPERATOR {
             return Ok(true);
         }
@@ -286,7 +308,11 @@ impl Accounts {
         let is_there = |maker: &Owner| !maker.is_barred && maker.belongs(place, SystemTime::now());
         let Some(maker) = maker.filter(is_there) else { return Ok(false) };
         let held = self.held_by(&maker, place).grants;
-        let given = self.configured_role(&invited.role);
+        let given = match self.role_at(&invited.organization, &invited.role).await {
+            Ok((_, given)) => Some(given),
+            Err(AccountError::UnknownRole(_)) => None,
+            Err(error) => return Err(error),
+        };
         let may_invite = INVITE.parse().is_ok_and(|invite| held.iter().any(|grant| grant.covers(&invite)));
         Ok(may_invite && given.is_some_and(|given| beyond(&given, &held).is_none()))
     }

@@ -90,7 +90,8 @@ impl Accounts {
     ) -> Result<LoggedIn, AccountError> {
         match self.attempt(login, Some(shown), visit).await? {
             LoggedIn::SecondFactor(pending) => {
-                self.complete_login(pending.ticket.secret(), shown, visit).await.map(LoggedIn::Session)
+                let completing = Box::pin(self.complete_login(pending.ticket.secret(), shown, visit));
+                completing.await.map(LoggedIn::Session)
             }
             session @ LoggedIn::Session(_) => Ok(session),
         }
@@ -136,7 +137,7 @@ impl Accounts {
                 Err(stopped.map_or(AccountError::WrongCredentials, AccountError::Paused))
             }
             Err(error) => {
-                self.protection.withdrawn(ticket);
+                let error = self.undecided(ticket, error, "login", audited, visit).await;
                 // Whoever hears it knows that the password is right.
                 if matches!(error, AccountError::Missing(_)) {
                     self.refused_because(RefusalReason::Organization, "login", audited, visit).await?;

@@ -89,13 +89,7 @@ impl Accounts {
         let (counted, account) =
             (owner.as_deref().unwrap_or(&shown.id), owner.as_deref().unwrap_or_default());
         let begun = self.protection.begin_factor(counted, Factor::Passkey, shown.device.as_ref(), visit);
-        let ticket = match begun.await {
-            Ok(ticket) => ticket,
-            Err(error) => {
-                self.refused(asked.action, account, visit).await?;
-                return Err(error);
-            }
-        };
+        let ticket = self.told_of_pauses(begun.await, asked.action, account, visit).await?;
         match self.uses_passkey(asked, known.as_ref(), shown).await {
             Ok(proven) => {
                 self.protection.succeeded(ticket);

@@ -18,7 +18,8 @@ impl Accounts {
         let email = session.email.as_str();
         let known = self.credentials(&session.email).await?.ok_or(AccountError::NoSession)?;
         let password = Password::new(password).ok();
-        let ticket = self.protection.begin(email, None, password.as_ref(), visit).await?;
+        let begun = self.protection.begin(email, None, password.as_ref(), visit).await;
+        let ticket = self.told_of_pauses(begun, action, email, visit).await?;
         match self.secrets.verify(password, known.hash.as_deref()).await {
             Ok((true, _)) => {
                 self.protection.succeeded(ticket);
@@ -29,10 +30,7 @@ impl Accounts {
                 self.refused(action, email, visit).await?;
                 Err(AccountError::WrongCredentials)
             }
-            Err(error) => {
-                self.protection.withdrawn(ticket);
-                Err(error)
-            }
+            Err(error) => Err(self.undecided(ticket, error, action, email, visit).await),
         }
     }
 }

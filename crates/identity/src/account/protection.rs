@@ -1,8 +1,7 @@
 //! Slows guessing down: five failures, then a pause, apart for strangers and for devices that the account knows.
 //!
 //! Each gateway counts for itself. Those that share a store ([`crate::Together`]) count together besides: five attempts at
-//! all of them, then a pause that does not grow. So they do with messages, and with accounts that one network or one password
-//! is tried on.
+//! all of them, then a pause. So they do with messages, and with accounts that one network or one password is tried on.
 
 mod all_gateways;
 
@@ -19,7 +18,7 @@ use metrics::counter;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use self::all_gateways::{AllGateways, CountedEverywhere};
+use self::all_gateways::{AllGateways, CountedEverywhere, Stuffing};
 use super::{
     AccountError, Accounts, EmailAddress, Visit,
     audit::{Entry, Outcome},
@@ -142,19 +141,31 @@ impl Protection {
             address: visit.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             password,
         };
-        match self.guard.begin(&attempt, Instant::now()) {
-            Admission::Admitted(here) => match self.all.begin(&attempt, **self.rules.load()).await {
-                Ok(everywhere) => {
-                    let suspect = here.suspect().max(self.all.suspect(&everywhere).await);
-                    Ok(Trying { here, account, everywhere, suspect })
-                }
-                Err(wait) => {
-                    self.guard.withdrawn(here);
-                    Err(AccountError::Paused(wait))
-                }
-            },
-            Admission::Paused { retry_after, .. } => Err(AccountError::Paused(retry_after)),
+        let here = match self.guard.begin(&attempt, Instant::now()) {
+            Admission::Admitted(here) => here,
+            Admission::Paused { retry_after, .. } => {
+                return Err(self.turned_away(&attempt, visit, retry_after));
+            }
+        };
+        match self.all.begin(&attempt, **self.rules.load()).await {
+            Ok(everywhere) => {
+                let suspect = here.suspect().max(self.all.suspect(&everywhere).await);
+                Ok(Trying { here, account, everywhere, suspect })
+            }
+            Err(wait) => {
+                self.guard.withdrawn(here);
+                Err(self.turned_away(&attempt, visit, wait))
+            }
         }
+    }
+
+    /// An attempt that has to wait still shows credential stuffing.
+    fn turned_away(&self, attempt: &Attempt<'_>, visit: &Visit, wait: Duration) -> AccountError {
+        if attempt.origin == Origin::Stranger {
+            let signals = self.guard.turned_away(attempt, Instant::now());
+            self.tell_later(signals, self.all.stuffing(attempt), attempt.account, visit);
+        }
+        AccountError::Paused(wait)
     }
 
     /// Whether to send a message to this address: three an hour, whether it is known or not.
@@ -181,15 +192,21 @@ impl Protection {
 
     /// What was shown is wrong. What begins with it is written down after the answer.
     pub(crate) fn failed(&self, Trying { here, account, everywhere, .. }: Trying, visit: &Visit) {
-        let (pauses, stuffing): (Vec<_>, Vec<_>) = (self.guard.failed(here, Instant::now()).into_iter())
-            .partition(|signal| matches!(signal, Signal::Paused { .. }));
-        if pauses.is_empty() && stuffing.is_empty() && !everywhere.is_counted() {
+        let signals = self.guard.failed(here, Instant::now());
+        self.tell_later(signals, everywhere.into_stuffing(), &account, visit);
+    }
+
+    /// Says what this gateway has noticed; about credential stuffing, what all of them have.
+    fn tell_later(&self, signals: Vec<Signal>, stuffing: Option<Stuffing>, account: &str, visit: &Visit) {
+        if signals.is_empty() && stuffing.is_none() {
             return;
         }
+        let (pauses, here): (Vec<_>, Vec<_>) =
+            signals.into_iter().partition(|signal| matches!(signal, Signal::Paused { .. }));
         let (all, rules, store) = (Arc::clone(&self.all), **self.rules.load(), self.store.clone());
-        let visit = visit.clone();
+        let (account, visit) = (account.to_owned(), visit.clone());
         self.background.run("login.failure", async move {
-            let stuffing = all.failed(&everywhere, rules, stuffing).await;
+            let stuffing = all.gather(stuffing.as_ref(), rules, here).await;
             for signal in pauses.into_iter().chain(stuffing) {
                 tell(&signal, &account, &store, &visit).await?;
             }

@@ -55,10 +55,7 @@ impl Accounts {
                 self.refused_because(RefusalReason::Paused, ACTION, audited, visit).await?;
                 Err(AccountError::Paused(pause))
             }
-            Err(error) => {
-                self.protection.withdrawn(ticket);
-                Err(error)
-            }
+            Err(error) => Err(self.undecided(ticket, error, ACTION, audited, visit).await),
         }
     }
 

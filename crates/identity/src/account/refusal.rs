@@ -9,6 +9,7 @@ use super::{
     AccountError, Accounts, EmailAddress, Visit,
     audit::{Entry, Outcome},
     login::Credentials,
+    protection::Trying,
 };
 use crate::session::moment;
 
@@ -29,6 +30,8 @@ pub(crate) enum RefusalReason {
     Suspect,
     /// It was right, for an organisation that is none of theirs.
     Organization,
+    /// Nobody looked: every hashing thread was busy.
+    Busy,
 }
 
 impl RefusalReason {
@@ -41,6 +44,7 @@ impl RefusalReason {
             Self::Paused => "paused",
             Self::Suspect => "suspect",
             Self::Organization => "organization",
+            Self::Busy => "busy",
         }
     }
 }
@@ -59,7 +63,41 @@ impl Accounts {
         self.refused_because(RefusalReason::Wrong, action, subject, visit).await
     }
 
-    /// The same for another reason than that it was wrong. Of attempts in a pause so many a minute are written down.
+    /// What begins an attempt; one that has to wait is told of.
+    pub(crate) async fn told_of_pauses(
+        &self,
+        begun: Result<Trying, AccountError>,
+        action: &'static str,
+        subject: &str,
+        visit: &Visit,
+    ) -> Result<Trying, AccountError> {
+        if matches!(begun, Err(AccountError::Paused(_))) {
+            // Few come here, and every attempt would carry the room for it.
+            Box::pin(self.refused_because(RefusalReason::Paused, action, subject, visit)).await?;
+        }
+        begun
+    }
+
+    /// An attempt that came to nothing for a reason of ours: it is not counted, and told of where nobody had time for it.
+    pub(crate) async fn undecided(
+        &self,
+        ticket: Trying,
+        error: AccountError,
+        action: &'static str,
+        subject: &str,
+        visit: &Visit,
+    ) -> AccountError {
+        self.protection.withdrawn(ticket);
+        if !matches!(error, AccountError::Busy) {
+            return error;
+        }
+        match Box::pin(self.refused_because(RefusalReason::Busy, action, subject, visit)).await {
+            Ok(()) => error,
+            Err(failed) => failed.into(),
+        }
+    }
+
+    /// The same for another reason than that it was wrong. Of attempts that cost no hash so many a minute are written down.
     pub(crate) async fn refused_because(
         &self,
         reason: RefusalReason,
@@ -69,8 +107,8 @@ impl Accounts {
     ) -> Result<(), StoreError> {
         let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
         let mut details = json!({ "reason": reason.name() });
-        if reason == RefusalReason::Paused {
-            // It costs nobody a hash, so only the limits of the road would bound how fast they come.
+        if matches!(reason, RefusalReason::Paused | RefusalReason::Busy) {
+            // They cost nobody a hash, so only the limits of the road would bound how fast they come.
             let Some(left_out) = self.pauses.take(Instant::now()) else { return Ok(()) };
             if left_out > 0 {
                 details["left_out_before"] = left_out.into();

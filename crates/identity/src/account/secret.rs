@@ -8,7 +8,7 @@ use bartizan_model::UserId;
 use bartizan_store::{Statement, StoreError};
 use secrecy::SecretString;
 
-use super::{AccountError, Accounts};
+use super::{AccountError, Accounts, FactorKind};
 use crate::password::{
     Argon2Parameters, Blocklist, Factors, HashingLimits, Password, PasswordContext, PasswordHash,
     PasswordHasher, PasswordProfile, PasswordRules, Violation,
@@ -20,6 +20,10 @@ const SERVICE: &str = "bartizan";
 /// The rules and the hashing threads.
 #[derive(Debug)]
 pub(crate) struct Secrets(ArcSwap<Inner>);
+
+/// Rules and threads that are not in use yet.
+#[derive(Debug)]
+pub(crate) struct PreparedSecrets(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -51,12 +55,26 @@ impl Secrets {
         Ok(Self(ArcSwap::from_pointee(Inner::new(Asked::of(settings))?)))
     }
 
-    /// Threads are started and the blocklist read anew only for other settings.
-    pub(crate) fn reconfigure(&self, settings: &bartizan_config::Accounts) -> Result<(), AccountError> {
+    /// What other settings ask for: threads are started and the blocklist read anew only then.
+    pub(crate) fn prepare(
+        &self,
+        settings: &bartizan_config::Accounts,
+    ) -> Result<Option<PreparedSecrets>, AccountError> {
         let asked = Asked::of(settings);
-        if self.0.load().asked != asked {
-            self.0.store(Arc::new(Inner::new(asked)?));
+        if self.0.load().asked == asked {
+            return Ok(None);
         }
+        Ok(Some(PreparedSecrets(Arc::new(Inner::new(asked)?))))
+    }
+
+    pub(crate) fn take_over(&self, PreparedSecrets(inner): PreparedSecrets) {
+        self.0.store(inner);
+    }
+
+    /// Whether rules and hashes can be made as these settings say.
+    pub(crate) fn examine(settings: &Passwords) -> Result<(), AccountError> {
+        parameters(settings)?;
+        settings.blocklist.as_deref().map(Blocklist::open).transpose()?;
         Ok(())
     }
 
@@ -129,16 +147,19 @@ fn host(text: &str) -> &str {
     text.split(['/', ':', '>']).next().unwrap_or_default()
 }
 
+fn parameters(settings: &Passwords) -> Result<Argon2Parameters, AccountError> {
+    Argon2Parameters::new(settings.memory_kib, settings.iterations, settings.parallelism)
+        .map_err(|error| AccountError::Hashing(error.to_string()))
+}
+
 fn written(blocklist: &Path) -> Option<SystemTime> {
     blocklist.metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
 impl Inner {
     fn new(asked: Asked) -> Result<Self, AccountError> {
-        let Passwords { memory_kib, iterations, parallelism, profile, .. } = asked.settings;
-        let parameters = Argon2Parameters::new(memory_kib, iterations, parallelism)
-            .map_err(|error| AccountError::Hashing(error.to_string()))?;
-        let profile = match profile {
+        let parameters = parameters(&asked.settings)?;
+        let profile = match asked.settings.profile {
             bartizan_config::PasswordProfile::Nist => PasswordProfile::Nist,
             bartizan_config::PasswordProfile::CharacterClasses => PasswordProfile::CharacterClasses,
         };
@@ -163,10 +184,11 @@ impl Inner {
 }
 
 impl Accounts {
-    /// Which rules another password of a person has to keep.
+    /// Which rules another password of a person has to keep. SP 800-63B-4 takes no e-mail for a factor (section 3.1.3.1), and
+    /// whoever reads it can choose another password; a telephone number is taken over.
     pub(super) async fn factors_beside(&self, user: &UserId) -> Result<Factors, StoreError> {
-        let has_none = self.factor_kinds(user).await?.is_empty();
-        Ok(if has_none { Factors::Alone } else { Factors::WithSecondFactor })
+        let has_own = self.factor_kinds(user).await?.into_iter().any(FactorKind::is_own);
+        Ok(if has_own { Factors::WithSecondFactor } else { Factors::Alone })
     }
 
     /// What the organisations of a person are called.

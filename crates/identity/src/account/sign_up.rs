@@ -24,6 +24,8 @@ use crate::{
 
 /// How long a sign-up may be confirmed.
 const LIFETIME: Duration = Duration::from_hours(24);
+/// What the audit trail calls an attempt to confirm one.
+const VERIFY: &str = "user.verify_email";
 /// What people are who sign up.
 const ROLE: &str = "user";
 
@@ -69,18 +71,16 @@ impl Accounts {
         let waiting = self.waiting(&token).await?;
         let email = waiting.email.as_str();
         let password = Password::new(password).ok();
-        let ticket = self.protection.begin(email, None, password.as_ref(), visit).await?;
+        let begun = self.protection.begin(email, None, password.as_ref(), visit).await;
+        let ticket = self.told_of_pauses(begun, VERIFY, email, visit).await?;
         match self.secrets.verify(password, Some(&waiting.hash)).await {
             Ok((true, _)) => self.protection.succeeded(ticket),
             Ok((false, _)) => {
                 self.protection.failed(ticket, visit);
-                self.refused("user.verify_email", email, visit).await?;
+                self.refused(VERIFY, email, visit).await?;
                 return Err(AccountError::WrongCredentials);
             }
-            Err(error) => {
-                self.protection.withdrawn(ticket);
-                return Err(error);
-            }
+            Err(error) => return Err(self.undecided(ticket, error, VERIFY, email, visit).await),
         }
         let mut transaction = self.store.everywhere().begin().await?;
         if transaction.execute(Statement::new(TAKE).text(token.stored())).await? == 0 {

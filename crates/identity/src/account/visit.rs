@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use bartizan_model::Name;
+
 /// Where a request comes from.
 #[derive(Debug, Clone, Default)]
 pub struct Visit {
@@ -11,6 +13,8 @@ pub struct Visit {
     pub client: String,
     /// The request.
     pub request_id: String,
+    /// Which operator asks, where they have a token of their own. The audit trail calls them `operator/NAME`.
+    pub operator: Option<Name>,
 }
 
 /// The most of a `User-Agent` that is kept, in characters.

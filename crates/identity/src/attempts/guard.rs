@@ -136,7 +136,7 @@ impl LoginGuard {
     pub fn failed(&self, ticket: Ticket, now: Instant) -> Vec<Signal> {
         let now = milliseconds(self.origin, now);
         let mut state = self.state.lock();
-        let State { rules, stuffed_accounts, accounts, addresses, networks, passwords } = &mut *state;
+        let State { rules, accounts, addresses, .. } = &mut *state;
         let mut signals = Vec::new();
         let counter = accounts.entry(ticket.counted, now);
         let address = ticket.address.and_then(|address| addresses.entry(address, now));
@@ -144,14 +144,19 @@ impl LoginGuard {
             let pause = counter.and_then(|counter| counter.fail(rules, ticket.began, now));
             signals.extend(pause.map(|pause| Signal::Paused { scope, pause }));
         }
-        let fail = |accounts: Option<&mut Accounts>| {
-            accounts?.fail(ticket.began.account, *stuffed_accounts, rules.window, now)
-        };
-        let network = fail(networks.entry(ticket.network, now));
-        let password = fail(ticket.password.and_then(|password| passwords.entry(password, now)));
-        signals.extend(network.map(|accounts| Signal::ManyAccountsFromNetwork { accounts }));
-        signals.extend(password.map(|accounts| Signal::OnePasswordForManyAccounts { accounts }));
+        signals.extend(gather(&mut state, &ticket, now));
         signals
+    }
+
+    /// A stranger's attempt had to wait, so nobody knows whether its credential was wrong. It is no failure of the account,
+    /// and yet one more account that is tried from this network, and with this password: pauses hide no credential stuffing.
+    pub fn turned_away(&self, attempt: &Attempt<'_>, now: Instant) -> Vec<Signal> {
+        if attempt.origin != Origin::Stranger {
+            return Vec::new();
+        }
+        let ticket = self.ticket(attempt, milliseconds(self.origin, now));
+        let now = ticket.began.at;
+        gather(&mut self.state.lock(), &ticket, now)
     }
 
     /// The credential was right. The account's counter of this factor and origin begins anew; the address only gets
@@ -234,6 +239,19 @@ impl fmt::Debug for LoginGuard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("LoginGuard").finish_non_exhaustive()
     }
+}
+
+/// Gathers an account under its network and password.
+fn gather(state: &mut State, ticket: &Ticket, now: u64) -> Vec<Signal> {
+    let State { rules, stuffed_accounts, networks, passwords, .. } = state;
+    let fail = |accounts: Option<&mut Accounts>| {
+        accounts?.fail(ticket.began.account, *stuffed_accounts, rules.window, now)
+    };
+    let network = fail(networks.entry(ticket.network, now));
+    let password = fail(ticket.password.and_then(|password| passwords.entry(password, now)));
+    let network = network.map(|accounts| Signal::ManyAccountsFromNetwork { accounts });
+    let password = password.map(|accounts| Signal::OnePasswordForManyAccounts { accounts });
+    network.into_iter().chain(password).collect()
 }
 
 fn stuffed(protection: &LoginProtection) -> usize {

@@ -244,6 +244,22 @@ fn stuffing_is_told_once_and_marks_strangers() {
     let elsewhere = Attempt { address: "198.51.100.1".parse().unwrap(), ..by("alice", 0) };
     assert!(gate.begin(&elsewhere).unwrap().suspect().is_none());
 
+    let gate = Gate::open();
+    let mut signals = Vec::new();
+    for account in &accounts {
+        let attempt = by(account, 7);
+        signals.extend(match gate.begin(&attempt) {
+            Ok(ticket) => gate.guard.failed(ticket, gate.now),
+            Err(_) => gate.guard.turned_away(&attempt, gate.now),
+        });
+    }
+    let (scope, pause) = (PausedScope::Address, MINUTE * 30);
+    let told = [Signal::Paused { scope, pause }, Signal::ManyAccountsFromNetwork { accounts: 10 }];
+    assert_eq!(signals, told, "the pause of the address hides nothing");
+    let gate = Gate::open();
+    let known = |account| gate.guard.turned_away(&Attempt { origin: device(), ..by(account, 7) }, gate.now);
+    assert!(accounts.iter().all(|account| known(account).is_empty()), "those who are known are no strangers");
+
     let password = Password::new(&"Summer2026!".into()).unwrap();
     let other = Password::new(&"Winter2026!".into()).unwrap();
     let mut gate = Gate::open();

@@ -12,6 +12,7 @@ use zxcvbn::{
 
 use super::{
     Blocklist, BlocklistError, ContextKind, Password, Violation,
+    known::is_known,
     pattern::{SUBSTITUTIONS, has_common_pattern, has_run, plain, undo_substitution},
 };
 
@@ -127,6 +128,10 @@ impl PasswordRules {
             violations.extend(missing_classes(text));
             violations.extend(has_run(text, 3).then_some(Violation::Run));
             violations.extend(has_common_pattern(&lower).then_some(Violation::Pattern));
+        }
+        if is_known(&lower) {
+            violations.push(Violation::Common);
+            return Ok(violations);
         }
         violations.extend(self.check_guesses(text, factors, context));
         Ok(violations)

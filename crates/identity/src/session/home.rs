@@ -50,6 +50,7 @@ impl Visitor<'_> {
             address: Some(self.address),
             client: String::from_utf8_lossy(self.client()).into_owned(),
             request_id: self.request_id.to_owned(),
+            operator: None,
         }
     }
 }

@@ -189,7 +189,7 @@ async fn codes_by_mail(location: &StoreLocation) {
     node.complete(&pending, &shown(FactorKind::Email, &code)).await.unwrap();
 }
 
-fn code_in(message: &str) -> String {
+pub(crate) fn code_in(message: &str) -> String {
     let (_, rest) = message.split_once("Your code is ").unwrap();
     rest.chars().take_while(char::is_ascii_digit).collect()
 }

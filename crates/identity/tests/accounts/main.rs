@@ -15,6 +15,7 @@ mod authenticator;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
 mod protection;
+mod refused_attempts;
 mod roles;
 mod services;
 mod shown_factors;

@@ -290,6 +290,23 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     assert!(matches!(often, Err(AccountError::TooManyMessages)));
     let late = accounts.accept_invitation(&token, "Late", &PASSWORD.into(), &visit).await;
     assert!(matches!(late, Err(AccountError::Link)));
+
+    // To a role of the organisation's own, as long as there is one.
+    let support = ["user:read".to_owned()];
+    accounts.create_custom_role("Guild", "support", &support, &Authority::Operator, &visit).await.unwrap();
+    let nowhere = accounts.invite("desk@shop.test", Some("Rival"), "support", &visit).await;
+    assert!(matches!(nowhere, Err(AccountError::UnknownRole(_))), "{nowhere:?}");
+    accounts.invite_as(&head, "desk@shop.test", "support", &visit).await.unwrap();
+    let token = post.token("desk@shop.test").await;
+    let desk = accounts.accept_invitation(&token, "Desk", &PASSWORD.into(), &visit).await.unwrap();
+    let session = accounts.current_session(&desk.token).await.unwrap();
+    assert!(session.roles.iter().all(|role| role.ends_with("/support")), "{:?}", session.roles);
+    assert_eq!(session.permissions, support);
+    accounts.invite("gone@shop.test", Some("Guild"), "support", &visit).await.unwrap();
+    let token = post.token("gone@shop.test").await;
+    accounts.delete_custom_role("Guild", "support", &Authority::Operator, &visit).await.unwrap();
+    let gone = accounts.accept_invitation(&token, "Gone", &PASSWORD.into(), &visit).await;
+    assert!(matches!(gone, Err(AccountError::Link)), "{gone:?}");
 }
 
 pub(crate) async fn stories(location: &StoreLocation) {

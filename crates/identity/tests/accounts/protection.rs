@@ -13,17 +13,17 @@ use bartizan_identity::{
 use serde_json::json;
 
 use super::{
-    factors::shown,
+    factors::{code_in, shown},
     messages::{Post, from},
     *,
 };
 
-const WRONG: &str = "wrong-wrong-wrong";
+pub(crate) const WRONG: &str = "wrong-wrong-wrong";
 /// Good enough beside a second factor, and too short alone.
 const SHORT: &str = "vx7-Qm2-tzw";
 const LONG: &str = "quartz-Lantern-4-violet";
 
-fn login(email: &str, password: &str, device: Option<&SecretString>) -> Login {
+pub(crate) fn login(email: &str, password: &str, device: Option<&SecretString>) -> Login {
     let (email, password) = (email.into(), password.into());
     Login { email, password, organization: None, device: device.cloned() }
 }
@@ -57,7 +57,7 @@ impl Node {
     }
 }
 
-fn sqlite(folder: &tempfile::TempDir) -> StoreLocation {
+pub(crate) fn sqlite(folder: &tempfile::TempDir) -> StoreLocation {
     StoreLocation::Sqlite(folder.path().join("bartizan.db"))
 }
 
@@ -242,6 +242,31 @@ async fn a_shorter_password_lasts_as_long_as_the_second_factor() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_that_are_sent_make_no_shorter_password_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let post = Post::open(&sqlite(&folder), "").await;
+    let (node, accounts) = (&post.node, &post.node.accounts);
+    node.person("ada@shop.test", &[]).await;
+    let token = accounts.log_in(&login("ada@shop.test", PASSWORD, None), &from(1)).await.map(session);
+    let token = token.unwrap().token;
+    let id = accounts.enrol_email(&token, &from(1)).await.unwrap();
+    let code = code_in(&post.message("ada@shop.test").await);
+    accounts.confirm_factor(&token, &id, &code.as_str().into(), &from(1)).await.unwrap();
+    let change = async || accounts.change_password(&token, &PASSWORD.into(), &SHORT.into(), &from(1)).await;
+    let sent = change().await;
+    assert!(matches!(sent, Err(AccountError::WeakPassword(_))), "{sent:?}");
+    node.enrol(&token).await;
+    let token = change().await.unwrap().token;
+    let factors = accounts.factors(&token).await.unwrap().factors;
+    let app = factors.iter().find(|factor| factor.kind == FactorKind::Totp).unwrap();
+    let removed = accounts.remove_factor(&token, &app.id, &from(1)).await;
+    assert!(
+        matches!(removed, Err(AccountError::PasswordTooWeakAlone)),
+        "codes by e-mail are left: {removed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn passwords_of_the_list_and_of_known_words_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (plain, hashes) = (folder.path().join("plain.txt"), folder.path().join("hashes.txt"));
@@ -316,6 +341,44 @@ async fn a_network_that_stuffs_credentials_needs_more_than_a_password() {
     let entered = node.accounts.complete_login(pending.ticket.secret(), &shown, &from(200)).await.unwrap();
     let session = node.accounts.current_session(&entered.token).await.unwrap();
     assert!(!session.methods.are_several(), "a challenge is no second factor");
+}
+
+/// One failure each, or a pause.
+async fn stuff_from_one_address(node: &Node, numbers: std::ops::Range<u8>) -> usize {
+    let mut paused = 0;
+    for number in numbers {
+        let guess = login(&format!("user{number}@shop.test"), &format!("{WRONG}-{number}"), None);
+        match node.accounts.log_in(&guess, &from(7)).await {
+            Err(AccountError::Paused(_)) => paused += 1,
+            tried => assert!(matches!(tried, Err(AccountError::WrongCredentials)), "{tried:?}"),
+        }
+    }
+    paused
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pause_of_an_address_hides_no_credential_stuffing() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::open(&sqlite(&folder)).await;
+    assert_eq!(stuff_from_one_address(&node, 0..20).await, 15);
+    let told = node.entries("login.stuffing", 1).await;
+    assert_eq!(told[0].details, json!({ "by": "network", "accounts": 10 }));
+    assert_eq!(told[0].address, from(7).address.unwrap().to_string());
+
+    // The same at several gateways, each of which sees some of it.
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (Node::open(&sqlite(&folder)).await, Node::open(&sqlite(&folder)).await);
+    let memory = Arc::new(Memory::default());
+    for node in [&one, &other] {
+        node.accounts.count_with(Arc::<Memory>::clone(&memory));
+    }
+    assert_eq!(stuff_from_one_address(&one, 0..6).await, 1);
+    assert_eq!(
+        stuff_from_one_address(&other, 6..10).await,
+        4,
+        "they count the failures of an address together"
+    );
+    assert_eq!(one.entries("login.stuffing", 1).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,16 +11,31 @@ use super::{Connection, LimitsError, RedisStore};
 const PREFIX: &str = "bartizan:together:";
 
 /// Counts an attempt, and says how long to wait in milliseconds where there have been too many. The last one that is
-/// admitted begins the pause: who succeeds with it ends it.
+/// admitted begins the pause: who succeeds with it ends it. Beside the count stands how many pauses there were, which makes
+/// each twice as long as the one before, and what taking that attempt back takes.
 const TRY: &str = "local tries = redis.call('INCR', KEYS[1])\n\
     if tries == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end\n\
     local most = tonumber(ARGV[1])\n\
-    if tries == most then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end\n\
+    if tries == most then\n\
+    local pauses = tonumber(string.match(redis.call('GET', KEYS[2]) or '0', '^%d+'))\n\
+    local pause = math.min(ARGV[3] * 2 ^ math.min(pauses, 30), ARGV[4])\n\
+    redis.call('PEXPIRE', KEYS[1], string.format('%.0f', pause))\n\
+    local kept = (pauses + 1) .. ' ' .. ARGV[1] .. ' ' .. ARGV[2]\n\
+    redis.call('SET', KEYS[2], kept, 'PX', string.format('%.0f', pause + ARGV[4]))\n\
+    end\n\
     if tries <= most then return 0 end\n\
     redis.call('DECR', KEYS[1])\n\
     return math.max(redis.call('PTTL', KEYS[1]), 1)";
-/// Takes one back, where there is one.
-const TAKE_BACK: &str = "if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end\n\
+/// Takes one back, where there is one; with the one that began a pause, the pause.
+const TAKE_BACK: &str = "local tries = tonumber(redis.call('GET', KEYS[1]) or '0')\n\
+    if tries <= 0 then return 0 end\n\
+    redis.call('DECR', KEYS[1])\n\
+    local kept = redis.call('GET', KEYS[2]) or ''\n\
+    local pauses, most, window = string.match(kept, '^(%d+) (%d+) (%d+)$')\n\
+    if not pauses or tries ~= tonumber(most) then return 0 end\n\
+    redis.call('PEXPIRE', KEYS[1], window)\n\
+    kept = (pauses - 1) .. ' ' .. most .. ' ' .. window\n\
+    redis.call('SET', KEYS[2], kept, 'PX', math.max(redis.call('PTTL', KEYS[2]), 1))\n\
     return 0";
 
 /// Adds a value to a set of those that were seen lately, and says how many there are where they have become so many. What
@@ -45,8 +60,10 @@ pub struct Tries {
     pub most: u32,
     /// Within this time of the first.
     pub window: Duration,
-    /// How long nobody may after so many.
+    /// How long nobody may after so many, for the first time; each further time twice as long.
     pub pause: Duration,
+    /// The longest pause, and the quiet time after which the next is a first one again.
+    pub longest_pause: Duration,
 }
 
 impl RedisStore {
@@ -65,8 +82,9 @@ impl RedisStore {
     /// Counts an attempt; where it is one too many, how long to wait.
     pub async fn attempt(&self, key: &str, tries: Tries) -> Result<Option<Duration>, LimitsError> {
         let mut command = redis::cmd("EVAL");
-        command.arg(TRY).arg(1).arg(named(key)).arg(tries.most);
+        command.arg(TRY).arg(2).arg(named(key)).arg(pauses_of(key)).arg(tries.most);
         command.arg(milliseconds(tries.window)).arg(milliseconds(tries.pause));
+        command.arg(milliseconds(tries.longest_pause));
         self.command(command, |answer| match answer {
             Value::Int(0) => Ok(None),
             Value::Int(wait) => Ok(Some(Duration::from_millis(u64::try_from(wait).unwrap_or(1)))),
@@ -78,14 +96,14 @@ impl RedisStore {
     /// An attempt that was none.
     pub async fn take_back(&self, key: &str) -> Result<(), LimitsError> {
         let mut command = redis::cmd("EVAL");
-        command.arg(TAKE_BACK).arg(1).arg(named(key));
+        command.arg(TAKE_BACK).arg(2).arg(named(key)).arg(pauses_of(key));
         self.command(command, |_| Ok(())).await
     }
 
-    /// Forgets every attempt.
+    /// Forgets every attempt, and every pause.
     pub async fn forget(&self, key: &str) -> Result<(), LimitsError> {
         let mut command = redis::cmd("DEL");
-        command.arg(named(key));
+        command.arg(named(key)).arg(pauses_of(key));
         self.command(command, |_| Ok(())).await
     }
 
@@ -133,6 +151,11 @@ impl RedisStore {
 /// What stands in braces decides the slot on a cluster.
 fn named(key: &str) -> String {
     format!("{PREFIX}{{{key}}}")
+}
+
+/// Where pauses are counted.
+fn pauses_of(key: &str) -> String {
+    format!("{}:pauses", named(key))
 }
 
 /// Where it is remembered that there were many.

@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
-use bartizan_limits::{LimitsError, RedisSettings, RedisStore, Tries};
+use bartizan_limits::{LimitsError, RedisSettings, RedisStore};
 use bartizan_model::Algorithm;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
+    attempts,
     cluster_server::Cluster,
     eventually::eventually,
     fake::{Reply, fake},
@@ -105,7 +106,7 @@ async fn a_user_with_few_rights_and_a_password_of_any_characters_is_enough() {
         let five = limit("login", Algorithm::FixedWindow, 5);
         assert!(decide(&store, &five).await.unwrap().is_admitted());
         assert!(store.reset(&five, b"somebody").await.unwrap());
-        let (second, tries) = (Duration::from_secs(1), Tries { most: 1, window: MINUTE, pause: MINUTE });
+        let (second, tries) = (Duration::from_secs(1), attempts::tries(1));
         assert!(store.use_once("proof", MINUTE).await.unwrap());
         assert!(!store.use_once("proof", MINUTE).await.unwrap());
         assert_eq!(store.attempt("login", tries).await.unwrap(), None);

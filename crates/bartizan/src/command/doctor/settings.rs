@@ -7,7 +7,7 @@ use super::Finding;
 pub(super) fn look(config: &Config) -> Vec<Finding> {
     let mut findings = vec![transport(config), firewall(config)];
     if let Some(accounts) = &config.accounts {
-        findings.extend([rules(accounts), factors(accounts)]);
+        findings.extend([rules(accounts), factors(accounts), machines()]);
         findings.extend([cookies(accounts), mail(accounts)]);
     }
     findings
@@ -41,7 +41,15 @@ fn firewall(config: &Config) -> Finding {
 fn rules(accounts: &Accounts) -> Finding {
     let about = "passwords";
     match accounts.passwords.profile {
-        PasswordProfile::Nist => Finding::good(about, "the rules are those of NIST SP 800-63B-4"),
+        PasswordProfile::Nist if accounts.passwords.blocklist.is_some() => {
+            Finding::good(about, "the rules are those of NIST SP 800-63B-4")
+        }
+        PasswordProfile::Nist => Finding::doubtful(
+            about,
+            "no list of breached passwords is compared with (NIST SP 800-63B-4, section 3.1.1.2): only the common ones that \
+             Bartizan knows itself are refused",
+            "download a list, of Have I Been Pwned or another, and name it: `accounts.password.blocklist`",
+        ),
         PasswordProfile::CharacterClasses => Finding::doubtful(
             about,
             "`profile: character-classes` does not comply with NIST SP 800-63B-4, section 3.1.1.2, which forbids rules \
@@ -61,6 +69,14 @@ fn factors(accounts: &Accounts) -> Finding {
             "set `accounts.second_factor.key`",
         ),
     }
+}
+
+/// What a copy of the store says about keys and services.
+fn machines() -> Finding {
+    Finding::good(
+        "secrets of machines",
+        "are 256 random bits each, kept as hashes: the key of these is in the same store, and who copies it still guesses none",
+    )
 }
 
 fn cookies(accounts: &Accounts) -> Finding {

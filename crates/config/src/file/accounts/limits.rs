@@ -13,15 +13,16 @@ use crate::{
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EndpointLimits {
-    /// Where a secret is tried or chosen, or a message sent: `login`, `password`, `sign-up`, `step-up` and so on.
-    #[schemars(extend("default" = "auth"))]
+    /// Where a secret is tried or chosen, or a message sent: `login`, `password`, `sign-up`, `step-up` and so on. Default: the
+    /// built-in `login` (5 in 1 min, 20 in 15 min) for `login` itself, `auth` (10 in 5 min) for the others.
     pub(crate) login: Optional<Parsed<OneOrMany<Name>>>,
     /// Where clients ask for tokens: `token`, `revoke`, `introspect`, `userinfo`, `jwks`, and the metadata.
     #[schemars(extend("default" = "api"))]
     pub(crate) tokens: Optional<Parsed<OneOrMany<Name>>>,
-    /// Refresh tokens at `refresh`. Default: what `tokens` says.
+    /// Refresh tokens at `refresh`. Default: what `tokens` says; without that the built-in `refresh` (10 in 1 min, 60 in 1 h).
     pub(crate) refresh: Optional<Parsed<OneOrMany<Name>>>,
-    /// Clients and services that ask for themselves at `service`. Default: what `tokens` says.
+    /// Clients and services that ask for themselves at `service`. Default: what `tokens` says; without that the built-in
+    /// `api-burst` (60 in 1 min, 1000 in 1 h).
     pub(crate) service: Optional<Parsed<OneOrMany<Name>>>,
     /// API keys: `keys`.
     #[schemars(extend("default" = "admin"))]

@@ -22,9 +22,10 @@ const WELL_KNOWN: [&str; 3] = [
     "/.well-known/oauth-protected-resource/**",
     "/.well-known/openid-configuration",
 ];
-/// Where a secret is tried or chosen, or a message sent.
-const SECRETS: [&str; 21] = [
-    "login",
+/// Where passwords are tried.
+const LOGIN: &str = "login";
+/// Where another secret is tried or chosen, or a message sent.
+const SECRETS: [&str; 19] = [
     "login/factor",
     "login/factor/passkey/confirm",
     "login/code",
@@ -44,8 +45,9 @@ const SECRETS: [&str; 21] = [
     "factors/email",
     "factors/passkey/confirm",
     "factors/sms",
-    "first-administrator",
 ];
+/// Where the first administrator is made, with a page for it.
+const FIRST_ADMINISTRATOR: &str = "first-administrator";
 /// Where clients ask for tokens, and about them; what pages of other origins may reach is told by `cors`.
 const TOKENS: [(&str, &[Method], bool); 7] = [
     ("token", &[Method::POST], true),
@@ -114,7 +116,7 @@ fn places<'a>(
     let of = |choose: fn(&file::EndpointLimits) -> &Optional<Parsed<OneOrMany<Name>>>, preset| {
         (limits.map(|at| choose(&at.value)), preset)
     };
-    let (login, keys, roles) = (
+    let (secrets, keys, roles) = (
         of(|limits| &limits.login, "auth"),
         of(|limits| &limits.keys, "admin"),
         of(|limits| &limits.roles, "admin"),
@@ -122,7 +124,10 @@ fn places<'a>(
     let (tokens_limit, others) = (of(|limits| &limits.tokens, "api"), of(|limits| &limits.others, "api"));
     let mut places = Vec::new();
     let post = || vec![Method::POST];
-    places.extend(SECRETS.map(|name| place(under(name), post(), login, Cors::SameOrigin)));
+    places.push(place(under(LOGIN), post(), of(|limits| &limits.login, "login"), Cors::SameOrigin));
+    places.extend(SECRETS.map(|name| place(under(name), post(), secrets, Cors::SameOrigin)));
+    let first = vec![Method::GET, Method::POST];
+    places.push(place(under(FIRST_ADMINISTRATOR), first, secrets, Cors::SameOrigin));
     places.push(place(under(KEYS), Vec::new(), keys, Cors::SameOrigin));
     places.extend(ROLES.map(|name| place(under(name), Vec::new(), roles, Cors::SameOrigin)));
     if tokens.is_some() {
@@ -131,8 +136,8 @@ fn places<'a>(
             let cors = if is_for_pages { pages.clone() } else { Cors::SameOrigin };
             // Whoever has limited `tokens` has not left a door beside it open.
             let limit = match name {
-                "refresh" => or(of(|limits| &limits.refresh, "api"), tokens_limit),
-                "service" => or(of(|limits| &limits.service, "api"), tokens_limit),
+                "refresh" => first_named(of(|limits| &limits.refresh, "refresh"), tokens_limit),
+                "service" => first_named(of(|limits| &limits.service, "api-burst"), tokens_limit),
                 _ => tokens_limit,
             };
             places.push(place(under(name), methods.to_vec(), limit, cors));
@@ -149,9 +154,10 @@ fn places<'a>(
 /// A limit and the preset that is meant without one.
 type Limit<'a> = (Option<&'a Optional<Parsed<OneOrMany<Name>>>>, &'static str);
 
-/// The first where the document says one.
-fn or<'a>(own: Limit<'a>, other: Limit<'a>) -> Limit<'a> {
-    if own.0.is_some_and(|limit| limit.is_some()) { own } else { other }
+/// The first that the document names; the preset of the first where it names none.
+fn first_named<'a>(own: Limit<'a>, other: Limit<'a>) -> Limit<'a> {
+    let is_named = |(limit, _): Limit<'a>| limit.is_some_and(|limit| limit.is_some());
+    if !is_named(own) && is_named(other) { other } else { own }
 }
 
 /// What pages of other origins may ask: never with cookies, for none counts there.

@@ -105,6 +105,7 @@ pub(crate) async fn allow_limit(
         value = stands.value,
         network = stands.network,
         until = %stands.until,
+        operator = operator.name(),
         peer = operator.peer(),
         request_id = %operator.request_id,
         "an operator changed who is not counted"

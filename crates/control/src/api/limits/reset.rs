@@ -78,6 +78,7 @@ pub(crate) async fn reset_limit(
         rules = rules.join(", "),
         failed_rules = (!failed_rules.is_empty()).then(|| failed_rules.join(", ")),
         error = failure.as_ref().map(tracing::field::display),
+        operator = operator.name(),
         peer = operator.peer(),
         request_id = %operator.request_id,
         "an operator reset limits"

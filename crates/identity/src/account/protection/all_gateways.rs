@@ -50,16 +50,16 @@ pub(super) struct CountedEverywhere {
 
 /// By what credential stuffing shows: an account, and where and with what it failed.
 #[derive(Debug)]
-struct Stuffing {
+pub(super) struct Stuffing {
     account: String,
     network: String,
     password: Option<String>,
 }
 
 impl CountedEverywhere {
-    /// Whether gateways count together at all.
-    pub(super) fn is_counted(&self) -> bool {
-        self.stuffing.is_some()
+    /// By what credential stuffing shows in it; `None` where each gateway counts for itself.
+    pub(super) fn into_stuffing(self) -> Option<Stuffing> {
+        self.stuffing
     }
 }
 
@@ -95,16 +95,21 @@ impl AllGateways {
         let counted = count_all(together, &names, rules).await;
         self.remember(attempt.account, origin);
         counted?;
-        let stuffing = Stuffing {
-            account: self.named(&("stuffing", attempt.account)),
-            network: self.named(&("stuffing network", network_of(attempt.address))),
-            password: attempt.password.map(|password| self.fingerprint(password)),
-        };
         Ok(CountedEverywhere {
             origin: Some(origin),
             account: Some(account),
             address,
-            stuffing: Some(stuffing),
+            stuffing: self.stuffing(attempt),
+        })
+    }
+
+    /// By what credential stuffing shows in an attempt, where gateways count together.
+    pub(super) fn stuffing(&self, attempt: &Attempt<'_>) -> Option<Stuffing> {
+        self.together.get()?;
+        Some(Stuffing {
+            account: self.named(&("stuffing", attempt.account)),
+            network: self.named(&("stuffing network", network_of(attempt.address))),
+            password: attempt.password.map(|password| self.fingerprint(password)),
         })
     }
 
@@ -122,17 +127,15 @@ impl AllGateways {
         [by_network, by_password].into_iter().flatten().flatten().max()
     }
 
-    /// Gathers an attempt that failed. What the operator should hear of comes back; `here`: what this gateway would say by
-    /// itself, which counts while the others cannot be asked.
-    pub(super) async fn failed(
+    /// Gathers an attempt that failed or had to wait. What the operator should hear of comes back; `here`: what this gateway
+    /// would say by itself, which counts while the others cannot be asked.
+    pub(super) async fn gather(
         &self,
-        counted: &CountedEverywhere,
+        stuffing: Option<&Stuffing>,
         rules: LoginProtection,
         here: Vec<Signal>,
     ) -> Vec<Signal> {
-        let Some((together, stuffing)) = self.together.get().zip(counted.stuffing.as_ref()) else {
-            return here;
-        };
+        let Some((together, stuffing)) = self.together.get().zip(stuffing) else { return here };
         let by_network = together.fail(&stuffing.network, &stuffing.account, rules).await;
         let by_password = match &stuffing.password {
             Some(password) => together.fail(password, &stuffing.account, rules).await,
@@ -171,6 +174,8 @@ impl AllGateways {
             failures: u8::try_from(rate.resets.max(1)).unwrap_or(u8::MAX),
             window: rate.window,
             pause: rate.window,
+            // Whoever asks again and again waits no longer.
+            longest_pause: rate.window,
             ..LoginProtection::default()
         };
         count_all(together, names, rules).await.is_ok()

@@ -22,6 +22,8 @@ fn the_rules_of_sp_800_63b_4() {
         ("vqz fkw jhx pm", "too_short"),
         ("семь цапель над крышей", ""),
         ("🦀🐙🦑🦐🐚🐳🐬🦭🐟🐠🐡🦈🦞🪼🪸", ""),
+        ("correct horse battery staple", "common"),
+        ("To Be or Not to Be!", "common"),
         ("passwordpassword", "guessable"),
         ("aaaaaaaaaaaaaaaaaaaa", "guessable"),
         ("abcdefghijklmnopqrstuvwxyz", "guessable"),
