@@ -156,7 +156,7 @@ impl KeyRing {
                     .text(key.id())
                     .text(key.algorithm_name())
                     .text(key.jwk().to_string())
-                    .text(self.sealing.seal(key.id(), &pkcs8)?)
+                    .text(self.sealing.wrap_key(&pkcs8)?)
                     .integer(now)
                     .optional_integer(signs_at_once.then_some(now))
             }
@@ -173,7 +173,7 @@ impl KeyRing {
         let active = signing(keys)?;
         let is_new = self.active.load().as_ref().is_none_or(|known| known.id() != active.life.id);
         if is_new {
-            let pkcs8 = self.sealing.open(&active.life.id, &active.sealed)?;
+            let pkcs8 = self.sealing.unwrap_key(&active.life.id, &active.sealed)?;
             let algorithm = match active.life.algorithm.as_str() {
                 "ES256" => Algorithm::ES256,
                 "RS256" => Algorithm::RS256,
