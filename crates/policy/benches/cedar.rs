@@ -72,6 +72,7 @@ fn judge(bencher: Bencher<'_, '_>, count: usize) {
         address: [203, 0, 113, 7].into(),
         secure: true,
         multi_factor: true,
+        moved: false,
         arrived: SystemTime::UNIX_EPOCH,
     };
     assert!(asked.judge(&caller, &facts).ruling.permits());
