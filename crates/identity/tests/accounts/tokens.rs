@@ -31,7 +31,7 @@ use serde_json::Value;
 
 use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
 
-const DOCUMENT: &str = r#"
+pub(crate) const DOCUMENT: &str = r#"
 version: 1
 listen: { http: "127.0.0.1:0" }
 accounts:
