@@ -94,6 +94,7 @@ pub use api::{
     },
     sessions::{Session, Sessions},
     status::{Listener, ListenerKind, Status},
+    token_keys::{TokenKey, TokenKeyRotation, TokenKeyState, TokenKeys},
     tokens::{RevokedKind, TokenAuthorization, TokenAuthorizations, TokenRevocation},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };

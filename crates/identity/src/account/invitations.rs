@@ -152,7 +152,8 @@ impl Accounts {
             id => self.organization(id).await?.name,
         };
         let hash = self.secrets.admit(password, &[invited.email.as_str(), name, &organization]).await?;
-        let account = NewAccount { email: &invited.email, name, hash: Some(hash.expose()) };
+        let hash = Some(hash.expose());
+        let account = NewAccount { email: &invited.email, name, hash, is_verified: true };
         let mut transaction = self.store.everywhere().begin().await?;
         take(&mut transaction, &token).await?;
         let user = account.write(&mut transaction).await.map_err(|error| match error {

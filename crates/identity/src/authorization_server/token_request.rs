@@ -284,7 +284,7 @@ impl AuthorizationServer {
             session: &family.session,
             authentication: family.authentication,
             nonce: &known.nonce,
-            email: family.scope.names("email").then_some(&profile.email),
+            email: family.scope.names("email").then_some((&profile.email, profile.is_verified)),
             name: family.scope.names("profile").then_some(&profile.name),
         };
         Ok(Some(token.issue(tokens, &*self.own.keys.active()?)?.into()))
