@@ -327,13 +327,23 @@ async fn a_stolen_token_is_of_no_use_without_its_key() {
 
 /// Swaps a token, as the service that was called with it (RFC 8693).
 async fn exchange(gateway: &Gateway, token: &str, proof: Option<&str>) -> reqwest::Response {
-    let form = [
+    exchange_with(gateway, token, proof, &[]).await
+}
+
+async fn exchange_with(
+    gateway: &Gateway,
+    token: &str,
+    proof: Option<&str>,
+    more: &[(&str, &str)],
+) -> reqwest::Response {
+    let mut form = vec![
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
         ("client_id", "watcher"),
         ("client_secret", "watcher's secret"),
         ("subject_token", token),
-        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
     ];
+    form.extend(more);
     let headers: Vec<_> = proof.into_iter().map(|proof| ("dpop", proof)).collect();
     post(gateway, "/auth/token", &form, &headers).await
 }
@@ -369,6 +379,19 @@ async fn an_exchange_keeps_the_key_that_the_token_is_bound_to() {
     let bound: Value = exchange(&gateway, unbound, Some(&proof(&thief))).await.json().await.unwrap();
     assert!(bound_to(&bound).is_string() && bound_to(&bound) != bound_to(&tokens));
     assert_eq!(exchange(&gateway, text(&bound, "access_token"), None).await.status(), 400);
+
+    // What it is for may be called an audience, and who acts must say what kind of token that is.
+    let plain = issue(&gateway, &cookie, &[]).await;
+    for (more, status) in [
+        (vec![("audience", "http://localhost:8080")], 200),
+        (vec![("audience", "http://localhost:8080"), ("resource", "http://localhost:8080")], 200),
+        (vec![("audience", "billing")], 400),
+        (vec![("actor_token", "nonsense")], 400),
+        (vec![("requested_token_type", "urn:ietf:params:oauth:token-type:saml2")], 400),
+    ] {
+        let answer = exchange_with(&gateway, text(&plain, "access_token"), None, &more).await;
+        assert_eq!(answer.status(), status, "{more:?}");
+    }
     gateway.stop().await;
 }
 
