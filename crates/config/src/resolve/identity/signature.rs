@@ -240,7 +240,7 @@ fn nonce(file: &Signatures, profile: SignatureProfile, problems: &mut Problems<'
         match profile {
             SignatureProfile::Legacy => problems.error(at.position, message).help(help),
             SignatureProfile::Rfc9421 => problems.warning(at.position, message).help(help),
-        };
+        }
     }
     policy
 }
