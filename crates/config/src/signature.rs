@@ -48,7 +48,7 @@ pub enum NoncePolicy {
     /// A signature without a nonce is refused.
     #[default]
     Required,
-    /// A signature without a nonce can be replayed as long as it is valid.
+    /// A signature without a nonce can be replayed as long as it is valid. Not with the profile `legacy`.
     Optional,
 }
 

@@ -73,6 +73,8 @@ pub struct Dpop {
     pub nonce: bool,
     /// How old a proof may be. Default 1 min.
     pub max_age: Duration,
+    /// How many proofs are remembered for each key; a further one is refused until some are too old. Default 100 000.
+    pub max_proofs: usize,
     /// Under which origins clients reach the gateway; none: whatever the request says.
     pub origins: Vec<Origin>,
 }
@@ -88,6 +90,12 @@ pub struct Origin {
 
 impl Default for Dpop {
     fn default() -> Self {
-        Self { required: false, nonce: false, max_age: Duration::from_mins(1), origins: Vec::new() }
+        Self {
+            required: false,
+            nonce: false,
+            max_age: Duration::from_mins(1),
+            max_proofs: 100_000,
+            origins: Vec::new(),
+        }
     }
 }

@@ -41,8 +41,8 @@ pub use self::{
     endpoints::{ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, StartedSession},
     external::Providers,
     factors::{
-        CodeKind, ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, LoginCode, LoginFactor, NewTotp,
-        PendingLogin, RecoveryCodes, SecondFactor, SecondFactors,
+        CodeKind, ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, FactorStrength, LoginCode,
+        LoginFactor, NewTotp, PendingLogin, RecoveryCodes, SecondFactor, SecondFactors,
     },
     first_administrator::FirstAdministrator,
     keys::NewOwnApiKey,

@@ -19,6 +19,7 @@ pub(crate) mod roles;
 pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod token_keys;
 pub(crate) mod tokens;
 pub(crate) mod upstreams;
 
@@ -125,6 +126,8 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(audit::read_audit_trail))
         .routes(routes!(tokens::list_authorizations))
         .routes(routes!(tokens::revoke_tokens))
+        .routes(routes!(token_keys::list_token_keys))
+        .routes(routes!(token_keys::rotate_token_keys))
         .routes(routes!(upstreams::list_upstreams))
         .routes(routes!(metrics::read_metrics))
         .routes(routes!(metrics::read_document))

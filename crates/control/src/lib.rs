@@ -41,13 +41,13 @@ pub use accounts::{
     AcceptedInvitation, AccountClient, AccountsApi, Application, Applications, AssertionResponse,
     AttestationResponse, AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword, ChangedProfile,
     CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail,
-    EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FirstAdministrator, ForgottenPassword,
-    Invitation, Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor, LoginPasskey,
-    LoginRequest, MadeCredential, MadePasskey, NewInvitation, NewOwnApiKey, NewTelephone, NewTotp,
-    OwnSession, OwnSessions, PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions, PasskeyToMake,
-    PasskeyToUse, PasskeyUser, PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty, ResetPassword,
-    SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey, StepUpRequest,
-    SteppedUp, UsedCredential, UsedPasskey, VerifiedEmail,
+    EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FactorStrength, FirstAdministrator,
+    ForgottenPassword, Invitation, Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor,
+    LoginPasskey, LoginRequest, MadeCredential, MadePasskey, NewInvitation, NewOwnApiKey, NewTelephone,
+    NewTotp, OwnSession, OwnSessions, PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions,
+    PasskeyToMake, PasskeyToUse, PasskeyUser, PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty,
+    ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey,
+    StepUpRequest, SteppedUp, UsedCredential, UsedPasskey, VerifiedEmail,
 };
 pub use api::{
     access::{
@@ -94,6 +94,7 @@ pub use api::{
     },
     sessions::{Session, Sessions},
     status::{Listener, ListenerKind, Status},
+    token_keys::{TokenKey, TokenKeyRotation, TokenKeyState, TokenKeys},
     tokens::{RevokedKind, TokenAuthorization, TokenAuthorizations, TokenRevocation},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
 };

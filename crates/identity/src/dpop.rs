@@ -20,17 +20,13 @@ use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 pub use self::error::DpopError;
-use self::{
-    memory::{ProofMemory, Room},
-    nonce::NonceMaker,
-    proof::Proof,
-};
+use self::{memory::ProofMemory, nonce::NonceMaker, proof::Proof};
 use crate::{InvalidReason, Spent, signature::Use};
 
 /// Carries the proof (RFC 9449, section 4.1).
 const DPOP: HeaderName = HeaderName::from_static("dpop");
-/// How many proofs are remembered: some 17,000 a second of all keys together, and some 170 of one.
-const ROOM: Room = Room { for_all: 1_000_000, for_a_key: 10_000 };
+/// How many proofs are remembered of all keys together: some 17,000 a second.
+const ROOM: usize = 1_000_000;
 /// How far ahead a client's clock may be.
 const AHEAD: u64 = 5;
 
@@ -118,7 +114,7 @@ impl DpopProofs {
         if !self.used.remembers(issued) {
             return Err(DpopError::BeforeMemory);
         }
-        match self.used.spend(&proof.thumbprint, id, until, now) {
+        match self.used.spend(&proof.thumbprint, id, until, now, policy.max_proofs) {
             Use::First => {
                 let parts = ["dpop", proof.thumbprint.as_str(), id];
                 let again = InvalidReason::Dpop(DpopError::Replay);

@@ -167,6 +167,14 @@ pub enum AuthenticationError {
         /// The entry of `identity`.
         provider: Name,
     },
+    /// It cannot be remembered that the token's proof was used, so it cannot be accepted.
+    #[error(
+        "`{provider}` has no room to remember another proof, of this key (`dpop.max_proofs`) or of all together"
+    )]
+    NoRoomForProof {
+        /// The entry of `identity`.
+        provider: Name,
+    },
     /// What it is checked with is missing: keys that were never obtained, a store that does not answer.
     #[error("`{provider}` has nothing to check it with")]
     Unavailable {

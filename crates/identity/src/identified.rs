@@ -50,6 +50,11 @@ pub struct Proof {
 }
 
 impl Identified {
+    /// Whether its session was used from elsewhere than where its person was proven, and they have not been proven since.
+    pub fn has_moved(&self) -> bool {
+        self.proof.home.as_ref().is_some_and(|home| home.has_moved())
+    }
+
     /// For what outlives the request.
     pub fn lease(&self) -> Lease {
         Lease::new(self.expires, self.proof.basis.clone())

@@ -304,7 +304,7 @@ fn authenticate_token(
                 Ok(Authenticated { identified, content: None, spent })
             }
             Err(InvalidReason::Dpop(DpopError::NoRoom)) => {
-                Err(AuthenticationError::Exhausted { provider: verifier.name().clone() })
+                Err(AuthenticationError::NoRoomForProof { provider: verifier.name().clone() })
             }
             Err(reason) => Err(invalid(verifier.name(), reason)),
         }

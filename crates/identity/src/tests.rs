@@ -146,6 +146,7 @@ impl Shop {
             Err(AuthenticationError::Missing) => "missing".into(),
             Err(AuthenticationError::Unavailable { provider }) => format!("{provider}: unavailable"),
             Err(AuthenticationError::Exhausted { provider }) => format!("{provider}: exhausted"),
+            Err(AuthenticationError::NoRoomForProof { provider }) => format!("{provider}: no room"),
             Err(AuthenticationError::Unread(_)) => "unread".into(),
         }
     }

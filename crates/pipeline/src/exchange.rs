@@ -40,8 +40,11 @@ pub struct Exchange {
     /// What the content must be for the caller to be proven. Set by [`Stage::Authenticate`], verified by
     /// [`Stage::Body`].
     pub expected_content: Option<ExpectedContent>,
+    /// Whether the caller's session is used from elsewhere than where its person was proven. Set by
+    /// [`Stage::Authenticate`].
+    pub moved: bool,
     /// What its risk makes of its limits; nothing, unless a stage before [`Stage::CoarseLimit`] has found something. What
-    /// is found later applies to [`Stage::FineLimit`] alone. Clients are told the quota of *their* request, so they see
+    /// is found later, by [`Stage::Authenticate`] of a session that has moved, applies to [`Stage::FineLimit`] alone. Clients are told the quota of *their* request, so they see
     /// that it is smaller, but not why.
     pub risk: RiskFactors,
     /// What limits said of it. Set by [`Stage::CoarseLimit`] and [`Stage::FineLimit`].
@@ -94,6 +97,7 @@ impl Exchange {
             refused_by: None,
             identified: None,
             expected_content: None,
+            moved: false,
             risk: RiskFactors::default(),
             limited: Limited::default(),
             judged: None,

@@ -46,6 +46,8 @@ pub struct Record {
     pub route: Option<Arc<CompiledRoute>>,
     /// Who asked.
     pub identified: Option<Arc<Identified>>,
+    /// Whether their session was used from elsewhere than where they were proven.
+    pub moved: bool,
     /// The status it was answered with.
     pub status: StatusCode,
     /// The refusal's code, if it was refused.
@@ -146,6 +148,7 @@ impl Record {
             method: exchange.head.method,
             route: exchange.route,
             identified: exchange.identified,
+            moved: exchange.moved,
             status,
             code,
             trace: exchange.trace,
@@ -207,6 +210,7 @@ mod tests {
             path: "/".into(),
             route: None,
             identified: None,
+            moved: false,
             status: StatusCode::OK,
             code,
             trace: Trace::default(),

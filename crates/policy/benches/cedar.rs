@@ -97,6 +97,7 @@ fn judge_by(bencher: Bencher<'_, '_>, asked: &RoutePolicies) {
         address: [203, 0, 113, 7].into(),
         secure: true,
         multi_factor: true,
+        moved: false,
         arrived: SystemTime::UNIX_EPOCH,
     };
     assert!(asked.judge(&caller, &facts).ruling.permits());

@@ -50,6 +50,7 @@ impl Migration {
         Self::portable(8, "methods of tokens", include_str!("../migrations/0008_token_methods.sql")),
         Self::portable(9, "protection", include_str!("../migrations/0009_protection.sql")),
         Self::portable(10, "rates of keys", include_str!("../migrations/0010_key_rates.sql")),
+        Self::portable(12, "verified addresses", include_str!("../migrations/0012_verified_addresses.sql")),
     ];
 
     const fn portable(version: i64, name: &'static str, sql: &'static str) -> Self {

@@ -1,15 +1,17 @@
-//! `bartizan token`: tokens that the gateway has issued.
+//! `bartizan token`: tokens that the gateway has issued, and the keys that sign them.
 
 use anyhow::Result;
-use bartizan_control::{RevokedKind, TokenAuthorizations, TokenRevocation};
+use bartizan_control::{
+    RevokedKind, TokenAuthorizations, TokenKeyRotation, TokenKeyState, TokenKeys, TokenRevocation,
+};
 use clap::{Args, Subcommand};
 
 use crate::{
     asking::{Asking, list},
-    output::{Cell, FAINT, PLAIN, print, printable},
+    output::{Cell, FAINT, GOOD, PLAIN, print, printable},
 };
 
-/// See what tokens the gateway has issued for, and end them.
+/// See what tokens the gateway has issued for, end them, and change the keys that sign them.
 #[derive(Debug, Args)]
 pub(crate) struct Token {
     #[command(subcommand)]
@@ -22,6 +24,25 @@ enum Command {
     List(List),
     /// End tokens. Every gateway of the store refuses them within a second.
     Revoke(Revoke),
+    /// List the keys that sign and verify tokens.
+    Keys(Keys),
+    /// Let another key sign now, without waiting for its time.
+    RotateKeys(RotateKeys),
+}
+
+#[derive(Debug, Args)]
+struct Keys {
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct RotateKeys {
+    /// Drop the keys so far, because somebody else may know them. Every access token so far is refused.
+    #[arg(long)]
+    revoke: bool,
+    #[command(flatten)]
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +84,8 @@ impl Token {
         match self.command {
             Command::List(command) => command.run().await,
             Command::Revoke(command) => command.run().await,
+            Command::Keys(command) => command.run().await,
+            Command::RotateKeys(command) => command.run().await,
         }
     }
 }
@@ -86,6 +109,37 @@ impl List {
             })
         })
     }
+}
+
+impl Keys {
+    async fn run(self) -> Result<()> {
+        let keys: TokenKeys = self.asking.client()?.get("v1/tokens/keys", &[]).await?;
+        self.asking.print(&keys, show)
+    }
+}
+
+impl RotateKeys {
+    async fn run(self) -> Result<()> {
+        let rotation = TokenKeyRotation { revoke: self.revoke };
+        let keys: TokenKeys = self.asking.client()?.post_json("v1/tokens/keys/rotate", &rotation).await?;
+        self.asking.print(&keys, show)
+    }
+}
+
+fn show(keys: &TokenKeys) -> Result<()> {
+    list(&keys.keys, "there are no keys", ["KEY", "ALGORITHM", "STATE", "SINCE"], |key| {
+        let (style, state) = match key.state {
+            TokenKeyState::Next => (FAINT, "next"),
+            TokenKeyState::Active => (GOOD, "active"),
+            TokenKeyState::Retiring => (FAINT, "retiring"),
+        };
+        [
+            Cell::new(PLAIN, &key.id),
+            Cell::new(PLAIN, &key.algorithm),
+            Cell::new(style, state),
+            Cell::new(PLAIN, key.since.to_string()),
+        ]
+    })
 }
 
 impl Revoke {

@@ -18,6 +18,7 @@ fn record(sampled: bool) -> Arc<Record> {
         path: "/".into(),
         route: None,
         identified: None,
+        moved: false,
         status: StatusCode::OK,
         code: None,
         trace: Trace::default(),

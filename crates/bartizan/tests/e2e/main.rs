@@ -74,6 +74,7 @@ mod policies;
 mod proxies;
 mod reload;
 mod responses;
+mod revoked_everywhere;
 mod roles;
 mod routes;
 mod rules;

@@ -166,6 +166,7 @@ async fn a_passkey_of_another_house_lets_its_holder_in() {
     let listed: Value = session.get(&gateway, "/auth/factors").await.json().await.unwrap();
     let factor = &listed["factors"][0];
     assert_eq!((&factor["kind"], &factor["name"]), (&json!("passkey"), &json!("laptop")));
+    assert_eq!(factor["strength"], "strong");
     assert!(factor["used"].is_string());
     gateway.stop().await;
 }
@@ -180,12 +181,14 @@ async fn a_telephone_gets_its_codes_through_a_webhook() {
     let enrolled = answer(session.ask(&gateway, "/auth/factors/sms", number).await, 201).await;
     let message: Value = serde_json::from_slice(&upstream.received().await.body).unwrap();
     assert_eq!(message["to"], "+491512345678");
+    assert_eq!(enrolled["strength"], "weak");
     let code = message["text"].as_str().unwrap().split(' ').next().unwrap();
     let confirm = format!("/auth/factors/{}/confirm", enrolled["id"].as_str().unwrap());
     answer(session.ask(&gateway, &confirm, json!({ "code": code })).await, 200).await;
 
     let pending = answer(log_in_as(&gateway, "ada@shop.test", PASSWORD).await, 202).await;
     assert_eq!(pending["factors"], json!(["sms", "recovery_code"]));
+    assert_eq!(pending["weak"], json!(["sms"]));
     let ticket = json!({ "ticket": pending["ticket"] });
     assert_eq!(post(&gateway, "/auth/login/sms", ticket).await.status(), 202);
     let message: Value = serde_json::from_slice(&upstream.received().await.body).unwrap();
@@ -194,6 +197,11 @@ async fn a_telephone_gets_its_codes_through_a_webhook() {
     let session = began(post(&gateway, "/auth/login/factor", shown).await).await;
     let seen: Value = session.get(&gateway, "/auth/session").await.json().await.unwrap();
     assert_eq!(seen["amr"], json!(["pwd", "sms", "mfa"]));
+    let listed: Value = session.get(&gateway, "/auth/factors").await.json().await.unwrap();
+    assert_eq!(
+        (&listed["factors"][0]["kind"], &listed["factors"][0]["strength"]),
+        (&json!("sms"), &json!("weak"))
+    );
     assert!(!gateway.log_text().contains(code));
     gateway.stop().await;
 }

@@ -26,9 +26,10 @@ limits:
   login: [{{ per: address, rate: 10000/h }}]
   auth: [{{ per: address, rate: 10000/h }}]
   api: [{{ per: address, rate: 10000/h }}]
+  own: [{{ per: user, rate: 1000/h }}]
 identity: {{ people: {{ session: {{}} }} }}
 routes:
-  - {{ path: /private/**, to: "{upstream}", auth: people }}
+  - {{ path: /private/**, to: "{upstream}", auth: people, limit: own }}
   - {{ path: /payouts/**, to: "{upstream}", auth: people, mfa: within 15m }}
 "#
     )
@@ -237,7 +238,16 @@ async fn a_second_factor_is_asked_for_where_it_is_enrolled() {
         let request = gateway.client().get(gateway.url(path)).header("cookie", &session.cookie);
         request.header("user-agent", "python-requests/2.31").send().await.unwrap()
     };
-    assert_eq!(elsewhere("/private/1").await.status(), 200);
+    let quota = |response: &reqwest::Response| {
+        let told = response.headers()["ratelimit-policy"].to_str().unwrap();
+        told.split(';').find_map(|part| part.strip_prefix("q=")).unwrap().to_owned()
+    };
+    assert_eq!(quota(&session.get(&gateway, "/private/1").await), "1000");
+    let tolerated = elsewhere("/private/1").await;
+    assert_eq!((tolerated.status().as_u16(), quota(&tolerated).as_str()), (200, "500"), "and a risk");
+    let explained = gateway.cli(["explain", tolerated.headers()["x-request-id"].to_str().unwrap()]).await;
+    let explained = explained.succeeded();
+    assert!(explained.contains("by people, from elsewhere than where they were proven"), "{explained}");
     assert_eq!(refusal(elsewhere("/payouts/1").await).await.1, "insufficient_user_authentication");
     let at_home = session.get(&gateway, "/payouts/1").await;
     assert_eq!(refusal(at_home).await.1, "insufficient_user_authentication", "until somebody proves it");
@@ -248,6 +258,7 @@ async fn a_second_factor_is_asked_for_where_it_is_enrolled() {
         session.ask(&gateway, "/auth/step-up", json!({ "factor": "totp", "secret": code(1) })).await;
     assert_eq!(stepped.json::<Value>().await.unwrap()["amr"], json!(["pwd", "otp", "mfa"]));
     assert_eq!(session.get(&gateway, "/payouts/1").await.status(), 200);
+    assert_eq!(quota(&session.get(&gateway, "/private/1").await), "1000");
 
     let reset = gateway.cli(["user", "reset-factors", "ada@shop.test"]).await.succeeded();
     assert!(reset.contains("ada@shop.test has no second factor"), "{reset}");

@@ -133,6 +133,10 @@ pub(crate) struct Dpop {
     /// How old a proof may be: up to 10 min.
     #[schemars(extend("default" = "1min"))]
     pub(crate) max_age: Optional<Parsed<Duration>>,
+    /// How many proofs are remembered for each key until they are too old, some 70 bytes each: up to 1000000. A key that
+    /// has made more gets 503. The default is enough for 1600 requests a second by one key.
+    #[schemars(extend("default" = 100_000))]
+    pub(crate) max_proofs: Optional<Parsed<u32>>,
     /// The origins under which clients reach this gateway, such as `https://api.shop.test`: a proof must name a URL of one
     /// of them (`htu`). Without any it must name the request's own scheme and `Host`, which a proxy in front may have
     /// changed.

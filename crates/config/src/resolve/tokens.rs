@@ -17,6 +17,8 @@ use crate::{
 const DAY: Duration = Duration::from_hours(24);
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 const LONGEST_PROOF: Duration = Duration::from_mins(10);
+/// The most proofs of a key: as many as are remembered in all.
+const MOST_PROOFS: usize = 1_000_000;
 const SECRET_BYTES: usize = 32;
 /// What own tokens may be signed with, whatever signs new ones: older keys stay for a while.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDSA, Algorithm::ES256, Algorithm::RS256];
@@ -225,8 +227,20 @@ pub(crate) fn dpop(file: &Optional<file::Dpop>, problems: &mut Problems<'_>) -> 
         required: problems.read_or(&at.required, default.required),
         nonce: problems.read_or(&at.nonce, default.nonce),
         max_age: bounded("max_age", &at.max_age, default.max_age, LONGEST_PROOF, problems),
+        max_proofs: max_proofs(&at.max_proofs, default.max_proofs, problems),
         origins: origins(&at.origins, problems),
     }
+}
+
+fn max_proofs(file: &Optional<Parsed<u32>>, default: usize, problems: &mut Problems<'_>) -> usize {
+    let Some(at) = file.as_ref() else { return default };
+    let count = usize::try_from(problems.count("max_proofs", file, 0)).unwrap_or(usize::MAX);
+    if count > MOST_PROOFS {
+        problems
+            .error(at.position, format!("`max_proofs` is {count}, and {MOST_PROOFS} is the most"))
+            .help("they stay in memory: a shorter `max_age` needs fewer");
+    }
+    count
 }
 
 fn origins(file: &Optional<Vec<At<Parsed<Url>>>>, problems: &mut Problems<'_>) -> Vec<Origin> {

@@ -1,7 +1,7 @@
 //! Second factors: shown at a login, enrolled, listed, removed.
 
 use axum::{Json, response::Response};
-use bartizan_identity::account::ShownFactor;
+use bartizan_identity::account::{self, ShownFactor};
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,17 @@ pub enum FactorKind {
     RecoveryCode,
 }
 
+/// What a second factor is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorStrength {
+    /// Others carry its codes, and may read or redirect them: not enough where a role asks for a second factor (NIST SP
+    /// 800-63B-4, section 3.1.3).
+    Weak,
+    /// Only the person has it.
+    Strong,
+}
+
 /// A kind of second factor that is a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +65,8 @@ pub struct PendingLogin {
     pub ticket: String,
     /// What may be shown.
     pub factors: Vec<FactorKind>,
+    /// Which of them are weak: others carry their codes. A strong one is to be offered first.
+    pub weak: Vec<FactorKind>,
     /// When the login has to begin anew.
     pub expires: Timestamp,
 }
@@ -97,6 +110,8 @@ pub struct SecondFactor {
     pub id: String,
     /// What it is.
     pub kind: FactorKind,
+    /// What it is worth.
+    pub strength: FactorStrength,
     /// What the person calls it.
     pub name: String,
     /// Since when it counts.
@@ -132,6 +147,8 @@ pub struct EnrolledTotp {
 pub struct EnrolledEmail {
     /// The id of the factor.
     pub id: String,
+    /// What it is worth.
+    pub strength: FactorStrength,
 }
 
 /// A code of the factor that is enrolled.
@@ -203,9 +220,10 @@ pub(crate) async fn list_factors(
     Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<SecondFactors>, Failure> {
     let listed = accounts.factors(&token).await?;
-    let factor = |factor: bartizan_identity::account::SecondFactor| SecondFactor {
+    let factor = |factor: account::SecondFactor| SecondFactor {
         id: factor.id,
         kind: factor.kind.into(),
+        strength: factor.kind.strength().into(),
         name: factor.name,
         added: factor.added.into(),
         used: factor.used.map(Timestamp::from),
@@ -258,7 +276,8 @@ pub(crate) async fn enrol_email(
     Holder { accounts, token, visit, .. }: Holder,
 ) -> Result<(StatusCode, Json<EnrolledEmail>), Failure> {
     let id = accounts.enrol_email(&token, &visit).await?;
-    Ok((StatusCode::CREATED, Json(EnrolledEmail { id })))
+    let strength = account::FactorKind::Email.strength().into();
+    Ok((StatusCode::CREATED, Json(EnrolledEmail { id, strength })))
 }
 
 /// Confirms a factor with a code of it. With the first one come recovery codes.
@@ -348,7 +367,7 @@ pub(crate) async fn renew_recovery_codes(
     Ok(Json(accounts.renew_recovery_codes(&token, &visit).await?.into()))
 }
 
-impl From<CodeKind> for bartizan_identity::account::FactorKind {
+impl From<CodeKind> for account::FactorKind {
     fn from(kind: CodeKind) -> Self {
         match kind {
             CodeKind::Totp => Self::Totp,
@@ -359,9 +378,9 @@ impl From<CodeKind> for bartizan_identity::account::FactorKind {
     }
 }
 
-impl From<bartizan_identity::account::FactorKind> for FactorKind {
-    fn from(kind: bartizan_identity::account::FactorKind) -> Self {
-        use bartizan_identity::account::FactorKind as Known;
+impl From<account::FactorKind> for FactorKind {
+    fn from(kind: account::FactorKind) -> Self {
+        use account::FactorKind as Known;
 
         match kind {
             Known::Totp => Self::Totp,
@@ -373,16 +392,27 @@ impl From<bartizan_identity::account::FactorKind> for FactorKind {
     }
 }
 
+impl From<account::FactorStrength> for FactorStrength {
+    fn from(strength: account::FactorStrength) -> Self {
+        match strength {
+            account::FactorStrength::Weak => Self::Weak,
+            account::FactorStrength::Strong => Self::Strong,
+        }
+    }
+}
+
 impl From<Vec<SecretString>> for RecoveryCodes {
     fn from(codes: Vec<SecretString>) -> Self {
         Self { recovery_codes: codes.iter().map(|code| code.expose_secret().to_owned()).collect() }
     }
 }
 
-impl From<bartizan_identity::account::PendingLogin> for PendingLogin {
-    fn from(pending: bartizan_identity::account::PendingLogin) -> Self {
+impl From<account::PendingLogin> for PendingLogin {
+    fn from(pending: account::PendingLogin) -> Self {
+        let is_weak = |kind: &account::FactorKind| kind.strength() == account::FactorStrength::Weak;
         Self {
             ticket: pending.ticket.secret().expose_secret().to_owned(),
+            weak: pending.factors.iter().copied().filter(is_weak).map(Into::into).collect(),
             factors: pending.factors.into_iter().map(Into::into).collect(),
             expires: pending.expires.into(),
         }

@@ -1,12 +1,13 @@
 //! Telephones that codes are sent to.
 
 use axum::Json;
+use bartizan_identity::account::FactorKind;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    factors::LoginCode,
+    factors::{FactorStrength, LoginCode},
     visitor::{Holder, Visitor},
 };
 use crate::{extract::JsonBody, failure::Failure};
@@ -25,6 +26,8 @@ pub struct NewTelephone {
 pub struct EnrolledTelephone {
     /// The id of the factor.
     pub id: String,
+    /// What it is worth: whoever takes over the number reads the codes.
+    pub strength: FactorStrength,
 }
 
 /// Begins to enrol a telephone: a code is sent to it.
@@ -48,7 +51,8 @@ pub(crate) async fn enrol_telephone(
     JsonBody(NewTelephone { number }): JsonBody<NewTelephone>,
 ) -> Result<(StatusCode, Json<EnrolledTelephone>), Failure> {
     let id = accounts.enrol_telephone(&token, &number, &visit).await?;
-    Ok((StatusCode::CREATED, Json(EnrolledTelephone { id })))
+    let strength = FactorKind::Sms.strength().into();
+    Ok((StatusCode::CREATED, Json(EnrolledTelephone { id, strength })))
 }
 
 /// Sends a code to the telephone of a login that waits, if it is one of its factors.

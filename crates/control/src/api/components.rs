@@ -81,7 +81,7 @@ pub(crate) async fn read_components(State(shared): State<Arc<Shared>>) -> Json<C
             algorithm: keys.algorithm.clone(),
             since: keys.since.into(),
             rotates: keys.rotates.into(),
-            published: keys.published,
+            published: keys.published.len(),
         });
         Some(SigningKeysHealth { health: ComponentHealth::of("signing keys", keys), active })
     };

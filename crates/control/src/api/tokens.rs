@@ -154,7 +154,7 @@ pub(crate) async fn revoke_tokens(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn failure(error: TokenError) -> Failure {
+pub(super) fn failure(error: TokenError) -> Failure {
     match error {
         TokenError::Account(error) => error.into(),
         TokenError::Store(error) => bartizan_identity::account::AccountError::Store(error).into(),
@@ -166,7 +166,7 @@ fn failure(error: TokenError) -> Failure {
 }
 
 impl Shared {
-    fn tokens(&self) -> Result<&AuthorizationServer, Failure> {
+    pub(super) fn tokens(&self) -> Result<&AuthorizationServer, Failure> {
         let detail = "this gateway issues no tokens: add `tokens` under `accounts` in its configuration, and restart it";
         self.tokens.as_deref().ok_or_else(|| Failure::new(FailureCode::TokensNotConfigured, detail))
     }

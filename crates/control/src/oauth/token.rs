@@ -42,6 +42,8 @@ pub struct IssuedTokens {
 
 /// How RFC 8693, section 3, calls them.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// Access tokens of this server are JWTs, and may be called so (RFC 8693, section 3).
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// What a client sends; for the document.
 #[derive(ToSchema)]
@@ -69,8 +71,14 @@ pub(crate) struct TokenForm {
     refresh_token: Option<String>,
     /// An access token that the client was called with.
     subject_token: Option<String>,
-    /// `urn:ietf:params:oauth:token-type:access_token`.
+    /// `urn:ietf:params:oauth:token-type:access_token`, or `…:jwt`.
     subject_token_type: Option<String>,
+    /// An access token of the client's own, which acts.
+    actor_token: Option<String>,
+    /// As `subject_token_type`.
+    actor_token_type: Option<String>,
+    /// The same as `resource`, at an exchange.
+    audience: Option<Vec<String>>,
     /// A part of what was granted.
     scope: Option<String>,
     /// A part of the resources that were granted (RFC 8707).
@@ -195,7 +203,16 @@ async fn issue(
     ClientForm { client, form }: ClientForm,
 ) -> Result<Json<IssuedTokens>, OAuthRefusal> {
     let grant = grant(endpoint, &form)?;
-    let request = TokenRequest { client, grant, resources: form.all("resource") };
+    let mut resources = form.all("resource");
+    if matches!(grant, Grant::TokenExchange { .. }) {
+        // What a token is for has one name here, whichever parameter says it.
+        for named in form.all("audience") {
+            if !resources.contains(&named) {
+                resources.push(named);
+            }
+        }
+    }
+    let request = TokenRequest { client, grant, resources };
     let certificate = connection.client.certificate.as_deref();
     let proofs = Proofs { endpoint, headers, certificate };
     let answer = server.token(&request, &proofs, &connection.visit).await?;
@@ -231,19 +248,20 @@ fn grant(endpoint: TokenEndpoint, form: &Parameters) -> Result<Grant, OAuthRefus
         }
         "client_credentials" => Ok(Grant::ClientCredentials { scope: form.text("scope")? }),
         "urn:ietf:params:oauth:grant-type:token-exchange" => {
-            if form.optional("audience")?.is_some() {
-                let why = "name what the token is for by `resource`: no `audience` is known here";
-                return Err(OAuthRefusal::of(OAuthError::InvalidTarget, why));
-            }
-            let is_known = |kind: &str| kind == ACCESS_TOKEN;
+            let is_known = |kind: &str| [ACCESS_TOKEN, JWT].contains(&kind);
+            let actor = form.optional("actor_token")?.map(SecretString::from);
+            let actor_type = form.optional("actor_token_type")?;
             if !is_known(form.required("subject_token_type")?)
                 || !form.optional("requested_token_type")?.is_none_or(is_known)
-                || form.optional("actor_token")?.is_some()
+                || actor.is_some() != actor_type.is_some()
+                || !actor_type.is_none_or(is_known)
             {
-                let why = "one access token is exchanged for another, and the client itself is the actor";
+                let why =
+                    "one access token is exchanged for another; an `actor_token` is one, too, and has a type";
                 return Err(OAuthRefusal::of(OAuthError::InvalidRequest, why));
             }
-            Ok(Grant::TokenExchange { subject: secret("subject_token")?, scope: form.text("scope")? })
+            let (subject, scope) = (secret("subject_token")?, form.text("scope")?);
+            Ok(Grant::TokenExchange { subject, actor, scope })
         }
         _ => Err(OAuthRefusal::of(
             OAuthError::UnsupportedGrantType,

@@ -9,7 +9,7 @@ use axum::{
 };
 use bartizan_identity::{
     InvalidReason,
-    authorization_server::{AuthorizationServer, UserinfoError, UserinfoRequest},
+    authorization_server::{self, AuthorizationServer, UserinfoError, UserinfoRequest},
 };
 use http::{HeaderValue, header::WWW_AUTHENTICATE};
 use serde::Serialize;
@@ -32,7 +32,8 @@ pub struct Userinfo {
     /// Their address, for the scope `email`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Whether it is theirs: it always is, where there is one.
+    /// Whether it is theirs, because they have read mail that went to it: an address that an administrator has typed is not
+    /// verified until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
 }
@@ -89,8 +90,8 @@ async fn told(
     let (head, _) = request.into_parts();
     let asked = UserinfoRequest { head: &head, certificate: connection.client.certificate.as_deref() };
     let told = server.userinfo(&asked).await?;
-    let email_verified = told.email.as_ref().map(|_| true);
-    Ok(Json(Userinfo { sub: told.subject, name: told.name, email: told.email, email_verified }))
+    let authorization_server::Userinfo { subject: sub, name, email, email_verified } = told;
+    Ok(Json(Userinfo { sub, name, email, email_verified }))
 }
 
 /// Why it is not told, as RFC 6750, section 3, and RFC 9449, section 7.1, say it.

@@ -40,7 +40,7 @@ impl Accounts {
         let name = check_name(&new.name)?;
         let password = new.password.unwrap_or_default();
         let hash = self.secrets.admit(&password, &[email.as_str(), name]).await?;
-        let account = NewAccount { email: &email, name, hash: Some(hash.expose()) };
+        let account = NewAccount { email: &email, name, hash: Some(hash.expose()), is_verified: false };
         let mut transaction = self.store.everywhere().begin().await?;
         Link::take_all(&mut transaction, LinkPurpose::FirstAdministrator, &token).await?;
         if !is_empty(&mut transaction).await? {

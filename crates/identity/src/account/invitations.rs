@@ -155,7 +155,8 @@ impl Accounts {
             id => self.organization(id).await?.name,
         };
         let hash = self.secrets.admit(password, &[invited.email.as_str(), name, &organization]).await?;
-        let account = NewAccount { email: &invited.email, name, hash: Some(hash.expose()) };
+        let hash = Some(hash.expose());
+        let account = NewAccount { email: &invited.email, name, hash, is_verified: true };
         let mut transaction = self.store.everywhere().begin().await?;
         take(&mut transaction, &token).await?;
         self.lock_invited_role(&mut transaction, &invited).await?;

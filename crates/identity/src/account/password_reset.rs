@@ -16,6 +16,7 @@ use super::{
     login::{done, replace_password},
     protection::Recovery,
 };
+use crate::session::moment;
 
 impl Accounts {
     /// Sends a message to whoever has forgotten their password: three an hour. The answer, and the work that is done for
@@ -43,6 +44,8 @@ impl Accounts {
         new: &SecretString,
         visit: &Visit,
     ) -> Result<(), AccountError> {
+        const VERIFIED: &str = "UPDATE users SET email_verified_at = $3 WHERE id = $1 AND email = $2 \
+            AND email_verified_at IS NULL";
         let token = LinkToken::presented(token)?;
         let link = Link::read(&self.store, LinkPurpose::ResetPassword, &token).await?;
         let person = self.person(&PersonId(link.user)).await?;
@@ -56,6 +59,8 @@ impl Accounts {
         let mut transaction = self.store.everywhere().begin().await?;
         Link::take(&mut transaction, LinkPurpose::ResetPassword, &token).await?;
         let ended = replace_password(&mut transaction, user, &admitted).await?;
+        let verified = Statement::new(VERIFIED).text(user).text(person.email.as_str()).integer(moment::now());
+        transaction.execute(verified).await?;
         Recovery::tell(&mut transaction, user).await?;
         done("password.reset", user, user, visit, of_secret("password")).write(&mut transaction).await?;
         transaction.commit().await?;

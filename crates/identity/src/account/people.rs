@@ -86,7 +86,8 @@ impl Accounts {
             Some(password) => Some(self.secrets.admit(password, &[email.as_str(), name]).await?),
             None => None,
         };
-        let account = NewAccount { email: &email, name, hash: hash.as_ref().map(PasswordHash::expose) };
+        let hash = hash.as_ref().map(PasswordHash::expose);
+        let account = NewAccount { email: &email, name, hash, is_verified: false };
         let mut transaction = self.store.within("").begin().await?;
         let id = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{email}`")),
@@ -211,21 +212,28 @@ impl Accounts {
     }
 }
 
-/// An account that is about to be made, of a person whose address is known to be theirs.
+/// An account that is about to be made.
 pub(crate) struct NewAccount<'a> {
     pub(crate) email: &'a EmailAddress,
     pub(crate) name: &'a str,
     /// The hash of the password, if they have one yet.
     pub(crate) hash: Option<&'a str>,
+    /// Whether they have read mail that went to the address.
+    pub(crate) is_verified: bool,
 }
 
 impl NewAccount<'_> {
     pub(crate) async fn write(&self, transaction: &mut Transaction) -> Result<UserId, StoreError> {
-        const CREATE: &str = "INSERT INTO users (id, email, name, created_at) VALUES ($1, $2, $3, $4)";
+        const CREATE: &str = "INSERT INTO users (id, email, name, created_at, email_verified_at) \
+            VALUES ($1, $2, $3, $4, $5)";
         const KEEP: &str = "INSERT INTO password_credentials (user_id, hash, changed_at) VALUES ($1, $2, $3)";
         let (id, now) = (UserId::generate(), moment::now());
-        let create =
-            Statement::new(CREATE).text(id.as_str()).text(self.email.as_str()).text(self.name).integer(now);
+        let create = Statement::new(CREATE)
+            .text(id.as_str())
+            .text(self.email.as_str())
+            .text(self.name)
+            .integer(now)
+            .optional_integer(self.is_verified.then_some(now));
         transaction.execute(create).await?;
         if let Some(hash) = self.hash {
             transaction.execute(Statement::new(KEEP).text(id.as_str()).text(hash).integer(now)).await?;

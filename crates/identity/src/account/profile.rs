@@ -13,7 +13,7 @@ use super::{
     login::done,
     people::check_name,
 };
-use crate::session::{SessionToken, changes::SessionChanges};
+use crate::session::{SessionToken, changes::SessionChanges, moment};
 
 /// A person, as they see themselves.
 #[derive(Debug, Clone)]
@@ -102,14 +102,14 @@ impl Accounts {
     /// Knows a person by the address that the message went to, and tells the old one.
     pub async fn confirm_email(&self, token: &SecretString, visit: &Visit) -> Result<(), AccountError> {
         const BEFORE: &str = "SELECT email FROM users WHERE id = $1 AND disabled_at IS NULL";
-        const CHANGE: &str = "UPDATE users SET email = $2 WHERE id = $1";
+        const CHANGE: &str = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
         const FORGET: &str = "DELETE FROM one_time_codes WHERE user_id = $1";
         let token = LinkToken::presented(token)?;
         let mut transaction = self.store.begin().await?;
         let Link { user, email } = Link::take(&mut transaction, LinkPurpose::ChangeEmail, &token).await?;
         let before = transaction.row(Statement::new(BEFORE).text(user.as_str())).await?;
         let before = before.ok_or(AccountError::Link)?.text("email")?;
-        let change = Statement::new(CHANGE).text(user.as_str()).text(email.as_str());
+        let change = Statement::new(CHANGE).text(user.as_str()).text(email.as_str()).integer(moment::now());
         transaction.execute(change).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Link,
             other => other.into(),

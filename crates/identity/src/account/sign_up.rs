@@ -87,7 +87,8 @@ impl Accounts {
             return Err(AccountError::Link);
         }
         transaction.execute(Statement::new(OTHERS).text(email)).await?;
-        let account = NewAccount { email: &waiting.email, name: &waiting.name, hash: Some(&waiting.hash) };
+        let hash = Some(waiting.hash.as_str());
+        let account = NewAccount { email: &waiting.email, name: &waiting.name, hash, is_verified: true };
         // Somebody else may have made the account meanwhile.
         let user = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Link,

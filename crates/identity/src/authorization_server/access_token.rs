@@ -126,7 +126,8 @@ pub(crate) struct IdToken<'a> {
     pub(crate) session: &'a str,
     pub(crate) authentication: Authentication,
     pub(crate) nonce: &'a str,
-    pub(crate) email: Option<&'a str>,
+    /// The address, and whether mail to it has been read.
+    pub(crate) email: Option<(&'a str, bool)>,
     pub(crate) name: Option<&'a str>,
 }
 
@@ -144,9 +145,8 @@ impl IdToken<'_> {
         for (name, value) in [
             ("sid", some_text(self.session)),
             ("nonce", some_text(self.nonce)),
-            ("email", self.email.map(Value::from)),
-            // No account has an address that nobody vouches for: its owner, by reading mail, or an administrator.
-            ("email_verified", self.email.map(|_| true.into())),
+            ("email", self.email.map(|(email, _)| email.into())),
+            ("email_verified", self.email.map(|(_, is_verified)| is_verified.into())),
             ("name", self.name.map(Value::from)),
         ] {
             if let Some(value) = value {

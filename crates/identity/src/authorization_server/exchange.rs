@@ -23,7 +23,7 @@ impl AuthorizationServer {
     pub(crate) async fn exchange(
         &self,
         (tokens, client): (&Tokens, &TokenClient),
-        token: &SecretString,
+        (token, acting): (&SecretString, Option<&SecretString>),
         (asked, resources): (Scope, &[String]),
         binding: &Binding,
         visit: &Visit,
@@ -43,6 +43,7 @@ impl AuthorizationServer {
             let why = "the subject token is bound to a key or a certificate: prove that very one";
             return Err(TokenError::refused(OAuthError::InvalidRequest, why));
         }
+        self.check_actor((tokens, client), acting, binding)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let scope = Scope::parse(text("scope").ok_or_else(invalid)?)?.narrowed(asked)?;
         let scope = scope.within(&client.scopes)?;
@@ -77,6 +78,32 @@ impl AuthorizationServer {
             id_token: None,
             is_exchanged: true,
         })
+    }
+}
+
+impl AuthorizationServer {
+    /// Whether the token of whoever acts is the client's own: it acts itself, for nobody else.
+    fn check_actor(
+        &self,
+        (tokens, client): (&Tokens, &TokenClient),
+        acting: Option<&SecretString>,
+        binding: &Binding,
+    ) -> Result<(), TokenError> {
+        let Some(acting) = acting else { return Ok(()) };
+        let claims = self.own.verified(acting.expose_secret().as_bytes(), tokens);
+        let is_own = claims.is_some_and(|claims| {
+            let is_proven = Confirmation::of(&claims).is_ok_and(|bound| {
+                bound.is_proven_by(binding.dpop_key.as_deref(), binding.certificate.as_deref())
+            });
+            is_proven
+                && is_machine(&claims)
+                && claims.get("sub").and_then(Value::as_str) == Some(client.id.as_str())
+        });
+        if is_own {
+            return Ok(());
+        }
+        let why = "the actor token is not one of the client's own that counts here";
+        Err(TokenError::refused(OAuthError::InvalidRequest, why))
     }
 }
 

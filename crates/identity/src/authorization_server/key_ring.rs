@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     TokenError,
-    rotation::{KeyLife, Rotation, Step},
+    rotation::{KeyChange, KeyLife, Rotation, Step},
     sealing::Sealing,
     signing_key::SigningKey,
 };
@@ -49,8 +49,32 @@ pub struct SigningKeys {
     pub since: SystemTime,
     /// When another takes its place.
     pub rotates: SystemTime,
-    /// How many are published: what signs, what signs next, and what has signed.
-    pub published: usize,
+    /// All that are published.
+    pub published: Vec<PublishedKey>,
+}
+
+/// One of the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// Its `kid`.
+    pub id: String,
+    /// What it signs with, as JOSE calls it.
+    pub algorithm: String,
+    /// What it is there for.
+    pub state: KeyState,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// What a key is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It signs after the one that does now.
+    Next,
+    /// It signs.
+    Active,
+    /// It has signed, and verifies until nothing of that counts any longer.
+    Retiring,
 }
 
 /// A row.
@@ -99,20 +123,15 @@ impl KeyRing {
 
     /// Reads what other gateways have changed, and does what is due. One transaction decides, so all agree.
     pub(crate) async fn maintain(&self, settings: &Tokens, now: SystemTime) -> Result<(), TokenError> {
-        let rotation = Rotation {
-            algorithm: settings.algorithm,
-            every: settings.rotate_keys,
-            // It may have been configured so when a token was issued.
-            longest_token: LONGEST_ACCESS_TOKEN,
-        };
-        let now = milliseconds(now);
+        let (rotation, now) = (rotation(settings), milliseconds(now));
         let keys = read(&self.store.rows(Statement::new(READ)).await?)?;
         let steps = rotation.due(&lives(&keys), now);
         if steps.is_empty() {
             return self.adopt(&keys);
         }
         // Before the transaction, which others wait for.
-        let mut made = make(&steps, settings.algorithm).await?;
+        let count = steps.iter().filter(|step| matches!(step, Step::Make { .. })).count();
+        let mut made = make(count, settings.algorithm).await?;
         let mut transaction = self.store.begin().await?;
         transaction.execute(Statement::new(TAKE_TURN)).await?;
         let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
@@ -122,6 +141,27 @@ impl KeyRing {
         let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
         transaction.commit().await?;
         self.adopt(&keys)
+    }
+
+    /// Changes the keys now, and says which one signs. Nothing has happened until the transaction is committed and
+    /// [`Self::maintain`] has read it.
+    pub(crate) async fn change(
+        &self,
+        settings: &Tokens,
+        change: KeyChange,
+        now: SystemTime,
+    ) -> Result<(Transaction, String), TokenError> {
+        // At most what signs, and what signs next.
+        let mut made = make(2, settings.algorithm).await?;
+        let mut transaction = self.store.begin().await?;
+        transaction.execute(Statement::new(TAKE_TURN)).await?;
+        let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
+        for step in rotation(settings).by_hand(change, &lives(&keys)) {
+            self.apply(&step, &mut made, milliseconds(now), &mut transaction).await?;
+        }
+        let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
+        let active = signing(&keys)?.life.id.clone();
+        Ok((transaction, active))
     }
 
     /// How the keys stand in the store.
@@ -134,7 +174,7 @@ impl KeyRing {
             algorithm: active.algorithm.clone(),
             since,
             rotates: since + settings.rotate_keys,
-            published: keys.len(),
+            published: keys.iter().map(|key| PublishedKey::of(&key.life, &active.id)).collect(),
         })
     }
 
@@ -156,7 +196,7 @@ impl KeyRing {
                     .text(key.id())
                     .text(key.algorithm_name())
                     .text(key.jwk().to_string())
-                    .text(self.sealing.seal(key.id(), &pkcs8)?)
+                    .text(self.sealing.wrap_key(&pkcs8)?)
                     .integer(now)
                     .optional_integer(signs_at_once.then_some(now))
             }
@@ -173,7 +213,7 @@ impl KeyRing {
         let active = signing(keys)?;
         let is_new = self.active.load().as_ref().is_none_or(|known| known.id() != active.life.id);
         if is_new {
-            let pkcs8 = self.sealing.open(&active.life.id, &active.sealed)?;
+            let pkcs8 = self.sealing.unwrap_key(&active.life.id, &active.sealed)?;
             let algorithm = match active.life.algorithm.as_str() {
                 "ES256" => Algorithm::ES256,
                 "RS256" => Algorithm::RS256,
@@ -203,9 +243,27 @@ fn signing(keys: &[StoredKey]) -> Result<&StoredKey, TokenError> {
     keys.iter().filter(signs).max_by_key(|key| key.life.activated_at).ok_or(TokenError::NoKey)
 }
 
-/// As many keys as `steps` ask for.
-async fn make(steps: &[Step], algorithm: Algorithm) -> Result<Vec<Made>, TokenError> {
-    let count = steps.iter().filter(|step| matches!(step, Step::Make { .. })).count();
+impl PublishedKey {
+    fn of(life: &KeyLife, active: &str) -> Self {
+        let (state, since) = match (life.activated_at, life.retired_at) {
+            (Some(at), None) if life.id == active => (KeyState::Active, at),
+            (None, None) => (KeyState::Next, life.created_at),
+            (activated, retired) => (KeyState::Retiring, retired.or(activated).unwrap_or(life.created_at)),
+        };
+        Self { id: life.id.clone(), algorithm: life.algorithm.clone(), state, since: moment(since) }
+    }
+}
+
+fn rotation(settings: &Tokens) -> Rotation {
+    Rotation {
+        algorithm: settings.algorithm,
+        every: settings.rotate_keys,
+        // It may have been configured so when a token was issued.
+        longest_token: LONGEST_ACCESS_TOKEN,
+    }
+}
+
+async fn make(count: usize, algorithm: Algorithm) -> Result<Vec<Made>, TokenError> {
     let work = move || (0..count).map(|_| SigningKey::generate(algorithm)).collect();
     tokio::task::spawn_blocking(work).await.map_err(|_| TokenError::Cryptography)?
 }

@@ -19,14 +19,18 @@ use crate::{
 /// What an ID token and the userinfo endpoint tell of a person.
 pub(crate) struct Profile {
     pub(crate) email: String,
+    /// Whether mail to it has been read.
+    pub(crate) is_verified: bool,
     pub(crate) name: String,
 }
 
-const PROFILE: &str = "SELECT email, name FROM users WHERE id = $1 AND disabled_at IS NULL";
+const PROFILE: &str =
+    "SELECT email, name, email_verified_at FROM users WHERE id = $1 AND disabled_at IS NULL";
 
 impl Profile {
     fn of(row: &Row) -> Result<Self, TokenError> {
-        Ok(Self { email: row.text("email")?, name: row.text("name")? })
+        let is_verified = row.optional_integer("email_verified_at")?.is_some();
+        Ok(Self { email: row.text("email")?, is_verified, name: row.text("name")? })
     }
 }
 

@@ -48,7 +48,34 @@ pub(crate) enum Step {
     Remove(String),
 }
 
+/// What an operator wants of the keys, whatever is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange {
+    /// The next one signs from now on. What the one before has signed still counts.
+    Rotate,
+    /// All are dropped, because somebody else may know them: they lie in one table. Others sign from now on, and what was
+    /// signed counts no longer.
+    Revoke,
+}
+
 impl Rotation {
+    /// What to do now because an operator says so. Keys of another algorithm than the configured one are left to what is
+    /// due.
+    pub(crate) fn by_hand(&self, change: KeyChange, keys: &[KeyLife]) -> Vec<Step> {
+        let (make_active, make_next) =
+            (Step::Make { signs_at_once: true }, Step::Make { signs_at_once: false });
+        if change == KeyChange::Revoke {
+            let drop = keys.iter().map(|key| Step::Remove(key.id.clone()));
+            return drop.chain([make_active, make_next]).collect();
+        }
+        let wanted = algorithm_name(self.algorithm);
+        let active = keys.iter().filter(|key| key.activated_at.is_some() && key.retired_at.is_none());
+        let is_next = |key: &&KeyLife| key.activated_at.is_none() && key.retired_at.is_none();
+        let next = keys.iter().filter(is_next).find(|key| key.algorithm == wanted);
+        let successor = next.map_or(make_active, |key| Step::Activate(key.id.clone()));
+        active.map(|key| Step::Retire(key.id.clone())).chain([successor, make_next]).collect()
+    }
+
     /// What is due at `now`, in milliseconds.
     pub(crate) fn due(&self, keys: &[KeyLife], now: i64) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -183,6 +210,40 @@ mod tests {
         ];
         for (keys, now, expected) in cases {
             assert_eq!(rotation(Algorithm::EdDSA).due(&keys, now), expected, "{keys:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn what_an_operator_wants() {
+        let rotation = rotation(Algorithm::EdDSA);
+        let (active, next) = (key("active", 0, Some(0), None), key("next", 0, None, None));
+        let old = key("old", 0, Some(0), Some(0));
+        let (now, later) = (Step::Make { signs_at_once: true }, Step::Make { signs_at_once: false });
+        let cases = [
+            (
+                KeyChange::Rotate,
+                vec![active.clone(), next.clone(), old.clone()],
+                vec![Step::Retire("active".into()), Step::Activate("next".into()), later.clone()],
+            ),
+            (
+                KeyChange::Rotate,
+                vec![active.clone()],
+                vec![Step::Retire("active".into()), now.clone(), later.clone()],
+            ),
+            (
+                KeyChange::Revoke,
+                vec![active, next, old],
+                vec![
+                    Step::Remove("active".into()),
+                    Step::Remove("next".into()),
+                    Step::Remove("old".into()),
+                    now,
+                    later,
+                ],
+            ),
+        ];
+        for (change, keys, expected) in cases {
+            assert_eq!(rotation.by_hand(change, &keys), expected, "{change:?} of {keys:?}");
         }
     }
 

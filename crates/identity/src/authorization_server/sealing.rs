@@ -1,8 +1,10 @@
-//! Encryption of what the store keeps: AES-256-GCM under a key derived from the configured secret (HKDF-SHA256).
+//! Encryption of what the store keeps, under keys derived from the configured secret (HKDF-SHA256): AES-256-GCM, and for
+//! keys AES-256 key wrap with padding (NIST SP 800-38F, RFC 5649), which needs no nonce.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     hkdf, hmac,
+    key_wrap::{AES_256, AesKek, KeyWrapPadded},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
@@ -11,24 +13,44 @@ use super::TokenError;
 
 /// Comes before everything that is sealed, so that another way of sealing can follow.
 const VERSION: &str = "1.";
+/// Comes before every key that is wrapped.
+const WRAPPED: &str = "2.";
 const SEALING: &[u8] = b"bartizan sealing of tokens";
+const WRAPPING: &[u8] = b"bartizan wrapping of keys";
 const NONCES: &[u8] = b"bartizan dpop nonces";
 
 /// Seals and opens. What is sealed for one thing (`about`) cannot be opened as another.
-pub(crate) struct Sealing(RandomizedNonceKey);
+pub(crate) struct Sealing {
+    sealing: RandomizedNonceKey,
+    wrapping: KeyWrap,
+}
+
+/// Wraps keys.
+struct KeyWrap(Zeroizing<[u8; 32]>);
 
 impl Sealing {
     pub(crate) fn new(secret: &SecretString) -> Result<Self, TokenError> {
         let key = derived(secret, SEALING)?;
-        let key =
+        let sealing =
             RandomizedNonceKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| TokenError::Cryptography)?;
-        Ok(Self(key))
+        Ok(Self { sealing, wrapping: KeyWrap(derived(secret, WRAPPING)?) })
+    }
+
+    /// A private key in the form in which it is stored. The wrap holds nothing but the key: whoever unwraps it compares its id.
+    pub(crate) fn wrap_key(&self, pkcs8: &[u8]) -> Result<String, TokenError> {
+        Ok(format!("{WRAPPED}{}", URL_SAFE_NO_PAD.encode(self.wrapping.wrap(pkcs8)?)))
+    }
+
+    /// The private key with this id, also of a store from before keys were wrapped, when they were sealed like all else.
+    pub(crate) fn unwrap_key(&self, id: &str, stored: &str) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+        let Some(wrapped) = stored.strip_prefix(WRAPPED) else { return self.open(id, stored) };
+        self.wrapping.unwrap(&URL_SAFE_NO_PAD.decode(wrapped).map_err(|_| TokenError::Sealed)?)
     }
 
     pub(crate) fn seal(&self, about: &str, plain: &[u8]) -> Result<String, TokenError> {
         let mut sealed = plain.to_vec();
         let nonce = self
-            .0
+            .sealing
             .seal_in_place_append_tag(Aad::from(about), &mut sealed)
             .map_err(|_| TokenError::Cryptography)?;
         let mut whole = nonce.as_ref().to_vec();
@@ -47,12 +69,35 @@ impl Sealing {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| TokenError::Sealed)?;
         let mut plain = Zeroizing::new(rest.to_vec());
         let length = self
-            .0
+            .sealing
             .open_in_place(nonce, Aad::from(about), plain.as_mut_slice())
             .map_err(|_| TokenError::Sealed)?
             .len();
         plain.truncate(length);
         Ok(plain)
+    }
+}
+
+impl KeyWrap {
+    /// What wrapping adds at most: a block of integrity and the padding.
+    const ADDED: usize = 15;
+
+    fn wrap(&self, key: &[u8]) -> Result<Vec<u8>, TokenError> {
+        let failed = |_| TokenError::Cryptography;
+        let mut wrapped = vec![0; key.len() + Self::ADDED];
+        let wrapping = AesKek::new(&AES_256, self.0.as_slice()).map_err(failed)?;
+        let length = wrapping.wrap_with_padding(key, &mut wrapped).map_err(failed)?.len();
+        wrapped.truncate(length);
+        Ok(wrapped)
+    }
+
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+        let failed = |_| TokenError::Sealed;
+        let mut key = Zeroizing::new(vec![0; wrapped.len()]);
+        let wrapping = AesKek::new(&AES_256, self.0.as_slice()).map_err(failed)?;
+        let length = wrapping.unwrap_with_padding(wrapped, key.as_mut_slice()).map_err(failed)?.len();
+        key.truncate(length);
+        Ok(key)
     }
 }
 
@@ -91,13 +136,55 @@ mod tests {
             let sealed = ["iv", "ct", "tag"].map(|part| hex(&test[part])).concat();
             let sealed = format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(sealed));
             let key = RandomizedNonceKey::new(&AES_256_GCM, &hex(&test["key"]));
-            let plain = key.ok().and_then(|key| Sealing(key).open(hex(&test["aad"]), &sealed).ok());
+            let wrapping = || KeyWrap(Zeroizing::new([0; 32]));
+            let plain = key.ok().and_then(|sealing| {
+                Sealing { sealing, wrapping: wrapping() }.open(hex(&test["aad"]), &sealed).ok()
+            });
             let is_ours = group["keySize"] == 256 && group["ivSize"] == 96;
             let expected = (is_ours && test["result"] == "valid").then(|| hex(&test["msg"]));
             assert_eq!(plain.as_ref().map(|plain| plain.as_slice()), expected.as_deref(), "{test}");
             opened += usize::from(plain.is_some());
         }
         assert_eq!(opened, 39);
+    }
+
+    /// Project Wycheproof's vectors of 256 bits, both ways; what is damaged unwraps to nothing.
+    #[test]
+    fn aes_key_wrap_with_padding() {
+        let Some(vectors) = load("aes_kwp_test.json") else { return };
+        let (mut wrapped, mut refused) = (0, 0);
+        for (group, test) in tests(&vectors) {
+            let Ok(key) = <[u8; 32]>::try_from(hex(&test["key"])) else {
+                assert_ne!(group["keySize"], 256, "{test}");
+                continue;
+            };
+            let wrap = KeyWrap(Zeroizing::new(key));
+            let (plain, cipher) = (hex(&test["msg"]), hex(&test["ct"]));
+            if test["result"] == "invalid" {
+                assert!(matches!(wrap.unwrap(&cipher), Err(TokenError::Sealed)), "{test}");
+                refused += 1;
+            } else {
+                assert_eq!(wrap.wrap(&plain).unwrap(), cipher, "{test}");
+                assert_eq!(wrap.unwrap(&cipher).unwrap().as_slice(), plain, "{test}");
+                wrapped += 1;
+            }
+        }
+        assert_eq!((wrapped, refused), (25, 69));
+    }
+
+    #[test]
+    fn a_key_is_wrapped_and_unwrapped_also_as_it_was_sealed_before() {
+        let sealing = Sealing::new(&"s".repeat(32).into()).unwrap();
+        let other = Sealing::new(&"t".repeat(32).into()).unwrap();
+        let wrapped = sealing.wrap_key(b"private").unwrap();
+        assert!(wrapped.starts_with("2."), "{wrapped}");
+        assert_eq!(sealing.unwrap_key("a", &wrapped).unwrap().as_slice(), b"private");
+        let sealed = sealing.seal("a", b"private").unwrap();
+        assert_eq!(sealing.unwrap_key("a", &sealed).unwrap().as_slice(), b"private");
+        assert!(matches!(other.unwrap_key("a", &wrapped), Err(TokenError::Sealed)));
+        for broken in ["", "2.", "2.AAAA", "2.****", "3.AAAA", &wrapped[..wrapped.len() - 1]] {
+            assert!(matches!(sealing.unwrap_key("a", broken), Err(TokenError::Sealed)), "{broken}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use bartizan_config::{Config, Tokens};
 use bartizan_store::{Statement, Store, StoreError};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use tokio::{
     sync::Notify,
@@ -20,10 +20,14 @@ use super::{
     TokenError,
     epochs::TokenEpochs,
     key_ring::{KeyRing, SigningKeys},
+    rotation::KeyChange,
     sealing::Sealing,
 };
 use crate::{
-    IdentityError, Spent, Together, account::Accounts, dpop::DpopProofs, key_source::KeySource,
+    IdentityError, Spent, Together,
+    account::{Accounts, Visit},
+    dpop::DpopProofs,
+    key_source::KeySource,
     session::moment,
 };
 
@@ -137,6 +141,27 @@ impl AuthorizationServer {
     /// Does with the keys what is due at a moment. The server does so by itself every few seconds.
     pub async fn rotate_keys_at(&self, now: SystemTime) -> Result<(), TokenError> {
         self.own.keys.maintain(&self.settings(), now).await
+    }
+
+    /// Changes the keys now, as an administrator; this gateway signs with others at once, the others within seconds.
+    pub async fn change_keys(
+        &self,
+        change: KeyChange,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<SigningKeys, TokenError> {
+        let (settings, now) = (self.settings(), SystemTime::now());
+        let before = self.signing_keys().await?;
+        let (mut transaction, active) = self.own.keys.change(&settings, change, now).await?;
+        let action = match change {
+            KeyChange::Rotate => "token.rotate_keys",
+            KeyChange::Revoke => "token.revoke_keys",
+        };
+        let details = json!({ "before": { "active": before.active }, "after": { "active": active } });
+        Accounts::record(&mut transaction, action, (actor, "signing keys"), details, visit).await?;
+        transaction.commit().await?;
+        self.own.keys.maintain(&settings, now).await?;
+        self.signing_keys().await
     }
 
     async fn tidy(&self) -> Result<(), StoreError> {

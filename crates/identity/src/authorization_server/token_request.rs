@@ -55,6 +55,8 @@ pub enum Grant {
     TokenExchange {
         /// An access token of this server.
         subject: SecretString,
+        /// Who acts, where it is said: an access token of the client's own.
+        actor: Option<SecretString>,
         /// A part of its scope; empty for all of it.
         scope: String,
     },
@@ -118,9 +120,9 @@ impl AuthorizationServer {
                 let asked = (Scope::parse(scope)?, request.resources.as_slice());
                 self.client_credentials((&tokens, client), asked, &binding, visit).await
             }
-            Grant::TokenExchange { subject, scope } => {
+            Grant::TokenExchange { subject, actor, scope } => {
                 let asked = (Scope::parse(scope)?, request.resources.as_slice());
-                self.exchange((&tokens, client), subject, asked, &binding, visit).await
+                self.exchange((&tokens, client), (subject, actor.as_ref()), asked, &binding, visit).await
             }
         }
     }
@@ -284,7 +286,7 @@ impl AuthorizationServer {
             session: &family.session,
             authentication: family.authentication,
             nonce: &known.nonce,
-            email: family.scope.names("email").then_some(&profile.email),
+            email: family.scope.names("email").then_some((&profile.email, profile.is_verified)),
             name: family.scope.names("profile").then_some(&profile.name),
         };
         Ok(Some(token.issue(tokens, &*self.own.keys.active()?)?.into()))

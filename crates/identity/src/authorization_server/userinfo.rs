@@ -22,8 +22,10 @@ pub struct Userinfo {
     pub subject: String,
     /// What they are called, for `profile`.
     pub name: Option<String>,
-    /// Their address, for `email`. It has been verified.
+    /// Their address, for `email`.
     pub email: Option<String>,
+    /// Whether mail to it has been read, for `email`.
+    pub email_verified: Option<bool>,
 }
 
 /// A request for it, whose path is without the prefix of accounts.
@@ -109,6 +111,7 @@ impl AuthorizationServer {
             subject: text("sub").to_owned(),
             name: scope.names("profile").then_some(profile.name),
             email: scope.names("email").then_some(profile.email),
+            email_verified: scope.names("email").then_some(profile.is_verified),
         })
     }
 

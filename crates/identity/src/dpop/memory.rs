@@ -13,19 +13,13 @@ use crate::signature::Use;
 /// Half of a SHA-256: as long as anybody would search for two proofs with the same.
 type Fingerprint = [u8; 16];
 
-/// How many proofs may be remembered at a time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    pub(super) for_all: usize,
-    pub(super) for_a_key: usize,
-}
-
 /// The proofs that were seen.
 #[derive(Debug)]
 pub(super) struct ProofMemory {
     /// The second in which the memory began.
     since: u64,
-    room: Room,
+    /// How many proofs may be remembered at a time.
+    room: usize,
     seen: Mutex<Seen>,
 }
 
@@ -40,7 +34,7 @@ struct Seen {
 
 impl ProofMemory {
     /// Nothing was seen yet, as of this second.
-    pub(super) fn since(now: u64, room: Room) -> Self {
+    pub(super) fn since(now: u64, room: usize) -> Self {
         Self { since: now, room, seen: Mutex::default() }
     }
 
@@ -49,8 +43,9 @@ impl ProofMemory {
         issued >= self.since
     }
 
-    /// Uses the proof `id` of the key with this thumbprint, which counts up to the second `until`.
-    pub(super) fn spend(&self, thumbprint: &str, id: &str, until: u64, now: u64) -> Use {
+    /// Uses the proof `id` of the key with this thumbprint, which counts up to the second `until`. There may be `most` of
+    /// the key at a time.
+    pub(super) fn spend(&self, thumbprint: &str, id: &str, until: u64, now: u64, most: usize) -> Use {
         let (key, proof) = (fingerprint(&[thumbprint]), fingerprint(&[thumbprint, " ", id]));
         let mut seen = self.seen.lock();
         seen.forget_before(now);
@@ -58,7 +53,7 @@ impl ProofMemory {
             return Use::Again;
         }
         let of_key = seen.by_key.get(&key).copied().unwrap_or(0);
-        if seen.proofs.len() >= self.room.for_all || of_key >= self.room.for_a_key {
+        if seen.proofs.len() >= self.room || of_key >= most {
             return Use::NoRoom;
         }
         seen.proofs.insert(proof);
@@ -100,15 +95,16 @@ mod tests {
 
     #[test]
     fn one_key_takes_room_from_no_other() {
-        let memory = ProofMemory::since(0, Room { for_all: 3, for_a_key: 2 });
-        assert_eq!(memory.spend("a", "1", 60, 0), Use::First);
-        assert_eq!(memory.spend("a", "2", 70, 0), Use::First);
-        assert_eq!(memory.spend("a", "3", 60, 0), Use::NoRoom);
-        assert_eq!(memory.spend("b", "1", 60, 0), Use::First, "another key has its own room");
-        assert_eq!(memory.spend("c", "1", 60, 0), Use::NoRoom, "there is none for all together");
-        assert_eq!(memory.spend("a", "2", 70, 0), Use::Again, "what is known is still known");
-        assert_eq!(memory.spend("a", "3", 130, 61), Use::First, "room is made as proofs lapse");
-        assert_eq!(memory.spend("a", "2", 130, 71), Use::First);
+        let memory = ProofMemory::since(0, 3);
+        let spend = |key: &str, id: &str, until, now| memory.spend(key, id, until, now, 2);
+        assert_eq!(spend("a", "1", 60, 0), Use::First);
+        assert_eq!(spend("a", "2", 70, 0), Use::First);
+        assert_eq!(spend("a", "3", 60, 0), Use::NoRoom);
+        assert_eq!(spend("b", "1", 60, 0), Use::First, "another key has its own room");
+        assert_eq!(spend("c", "1", 60, 0), Use::NoRoom, "there is none for all together");
+        assert_eq!(spend("a", "2", 70, 0), Use::Again, "what is known is still known");
+        assert_eq!(spend("a", "3", 130, 61), Use::First, "room is made as proofs lapse");
+        assert_eq!(spend("a", "2", 130, 71), Use::First);
         assert_eq!(memory.seen.lock().by_key.len(), 1, "keys lapse with their proofs");
     }
 }

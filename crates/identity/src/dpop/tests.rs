@@ -114,6 +114,19 @@ fn a_proof_by_another_key_takes_no_room() {
 }
 
 #[test]
+fn a_key_has_room_for_as_many_proofs_as_are_configured() {
+    let (issuer, proofs, now) = (Issuer::ed25519("k"), DpopProofs::new(None), SystemTime::now());
+    let check = |issuer: &Issuer, max_proofs| {
+        let policy = Dpop { max_proofs, ..Dpop::default() };
+        check(&proofs, &headers(&[&signed(issuer, &claims(now))]), &request(), &policy, now).map(drop)
+    };
+    assert_eq!([check(&issuer, 2), check(&issuer, 2)], [Ok(()); 2]);
+    assert_eq!(check(&issuer, 2), Err(DpopError::NoRoom));
+    assert_eq!(check(&Issuer::ed25519("k"), 2), Ok(()), "another key");
+    assert_eq!(check(&issuer, 3), Ok(()), "after a reload that gives more");
+}
+
+#[test]
 fn a_nonce_of_the_gateway_keeps_proofs_from_being_made_beforehand() {
     let (proofs, neighbour) = (DpopProofs::new(Some(key())), DpopProofs::new(Some(key())));
     let (now, issuer) = (SystemTime::now(), Issuer::ed25519("k"));

@@ -1,7 +1,7 @@
 //! Where a session is at home: the network and the client with which its person was proven last.
 //!
 //! A session that is used from elsewhere may have been stolen, or its holder sits in a train. So it is not refused: it is
-//! marked, and asks for another proof where a route asks for a second factor.
+//! marked, asks for another proof where a route asks for a second factor, is held to tighter limits, and policies hear of it.
 
 use std::{
     net::IpAddr,

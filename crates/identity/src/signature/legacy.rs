@@ -1,6 +1,6 @@
 //! The form that signed requests had before RFC 9421: an HMAC-SHA256 over method, target, body, timestamp and nonce.
 //!
-//! Each stands on a line of its own, the nonce's empty where there is none, and the HMAC of it all goes as base64 into
+//! Each stands on a line of its own, and the HMAC of it all goes as base64 into
 //! `X-Signature`. Only the body can hold line ends, so no two requests are written the same. The body is part of what is
 //! signed: without it nothing can be verified.
 
@@ -106,6 +106,7 @@ impl<'h> LegacySignature<'h> {
         })
     }
 
+    /// The configuration demands a nonce; where there were none, its line would be empty.
     fn expected(&self, key: &hmac::Key, head: &Parts, content: &[u8]) -> hmac::Tag {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let mut mac = hmac::Context::with_key(key);

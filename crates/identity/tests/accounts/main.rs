@@ -8,7 +8,9 @@
 )]
 #![expect(clippy::large_futures, reason = "stories are long")]
 
+mod ageing;
 mod api_keys;
+mod at_rest;
 mod audit;
 #[path = "../../src/passkey/tests/authenticator.rs"]
 mod authenticator;

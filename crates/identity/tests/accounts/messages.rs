@@ -6,6 +6,7 @@ use std::{
 };
 
 use bartizan_identity::account::{Authority, NewBinding, Profile};
+use bartizan_store::{Statement, Store};
 use tempfile::TempDir;
 
 use super::{roles::bound, *};
@@ -77,6 +78,13 @@ fn stranger(email: &str, password: &str) -> NewPerson {
     NewPerson { email: email.into(), name: "Eve".into(), password: Some(password.into()), roles: vec![] }
 }
 
+/// Whether it is known that the person reads mail to their address.
+async fn is_verified(location: &StoreLocation, email: &str) -> bool {
+    let read = "SELECT email_verified_at FROM users WHERE email = $1";
+    let row = Store::open(location).await.unwrap().row(Statement::new(read).text(email)).await.unwrap();
+    row.unwrap().optional_integer("email_verified_at").unwrap().is_some()
+}
+
 /// Signing up, on either database.
 pub(crate) async fn strangers_sign_up(location: &StoreLocation) {
     let post = Post::open(location, "sign_up: open,").await;
@@ -95,6 +103,7 @@ pub(crate) async fn strangers_sign_up(location: &StoreLocation) {
     let session = accounts.verify_email(&owned, &NEW.into(), &from(2)).await.unwrap();
     let identified = node.enter(&session.token).await.unwrap();
     assert_eq!(identified.principal.id.as_str(), session.user.as_str());
+    assert!(is_verified(location, "new@shop.test").await);
     // Links are used up, those of others with them.
     for link in [&owned, &token] {
         let again = accounts.verify_email(link, &NEW.into(), &from(2)).await;
@@ -129,9 +138,11 @@ pub(crate) async fn people_help_themselves(location: &StoreLocation) {
     };
     assert!(matches!(reset(&first, NEW).await, Err(AccountError::Link)), "an earlier link");
     assert!(matches!(reset(&second, "short").await, Err(AccountError::WeakPassword(_))));
+    assert!(!is_verified(location, "lost@shop.test").await);
     // Of two at once with the same link, one gets it.
     let (one, other) = tokio::join!(reset(&second, NEW), reset(&second, NEW));
     assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1);
+    assert!(is_verified(location, "lost@shop.test").await);
     assert!(node.is_refused(&session).await);
     assert!(post.message("lost@shop.test").await.contains("was changed"));
     assert!(node.try_log_in("lost@shop.test", PASSWORD).await.is_err());
@@ -156,7 +167,10 @@ pub(crate) async fn people_help_themselves(location: &StoreLocation) {
         assert!(post.message("lost@shop.test").await.contains("Somebody who is logged in wants"));
     }
     let token = post.token("found@shop.test").await;
+    let forget = Statement::new("UPDATE users SET email_verified_at = NULL WHERE email = 'lost@shop.test'");
+    Store::open(location).await.unwrap().execute(forget).await.unwrap();
     accounts.confirm_email(&token, &from(9)).await.unwrap();
+    assert!(is_verified(location, "found@shop.test").await);
     assert!(post.message("lost@shop.test").await.contains("no longer known by this address"));
     assert!(matches!(accounts.confirm_email(&token, &from(9)).await, Err(AccountError::Link)));
     assert_eq!(accounts.profile(&session).await.unwrap().email, "found@shop.test");
@@ -263,6 +277,7 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     let guest = accounts.accept_invitation(&token, "Guest", &PASSWORD.into(), &visit).await.unwrap();
     assert_eq!(accounts.current_session(&guest.token).await.unwrap().roles, ["viewer"]);
     assert!(guest.organization.is_some());
+    assert!(is_verified(location, "guest@shop.test").await);
     let again = accounts.accept_invitation(&token, "Guest", &PASSWORD.into(), &visit).await;
     assert!(matches!(again, Err(AccountError::Link)));
     let viewer = accounts.invite_as(&guest.token, "more@shop.test", "viewer", &visit).await;

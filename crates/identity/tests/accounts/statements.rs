@@ -48,8 +48,7 @@ const EVERYWHERE: &str = include_str!("statements/everywhere.txt");
 /// of a row that an earlier statement found in the organisation, or its secret.
 const BY_ID: &str = include_str!("statements/by_id.txt");
 /// What time alone brings about, for which no test waits. All of it is the whole system's.
-const BY_TIME: [&str; 4] = [
-    "UPDATE sessions SET seen_at = $2, renewed_at = $3, expires_at = $4 WHERE id = $1",
+const BY_TIME: [&str; 3] = [
     "DELETE FROM authorization_codes WHERE expires_at < $1",
     "DELETE FROM refresh_tokens WHERE expires_at < $1",
     "DELETE FROM token_families WHERE expires_at < $1",
@@ -77,6 +76,8 @@ async fn everything_that_is_sent() -> (PostgresServer, Vec<Sent>) {
     };
     Box::pin(crate::stories(&in_its_own("lives").await)).await;
     Box::pin(crate::api_keys::stories(&in_its_own("keys").await)).await;
+    Box::pin(crate::ageing::stories(&in_its_own("ageing").await)).await;
+    Box::pin(crate::at_rest::stories(&in_its_own("rest").await)).await;
     Box::pin(crate::audit::stories(&in_its_own("trail").await)).await;
     Box::pin(crate::factors::second_factors(&in_its_own("factors").await)).await;
     Box::pin(crate::membership::stories(&in_its_own("membership").await)).await;

@@ -31,7 +31,7 @@ use serde_json::Value;
 
 use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
 
-const DOCUMENT: &str = r#"
+pub(crate) const DOCUMENT: &str = r#"
 version: 1
 listen: { http: "127.0.0.1:0" }
 accounts:
@@ -128,7 +128,7 @@ impl Issuing {
     pub(crate) async fn exchange_token(&self, subject: &SecretString) -> Result<TokenResponse, TokenError> {
         let watcher =
             ClientProof { id: "watcher".into(), secret: Some("watcher".into()), ..ClientProof::default() };
-        let grant = Grant::TokenExchange { subject: subject.clone(), scope: String::new() };
+        let grant = Grant::TokenExchange { subject: subject.clone(), actor: None, scope: String::new() };
         self.ask_as(watcher, grant, &[]).await
     }
 

@@ -131,6 +131,7 @@ fn judge(record: &Record, policies: Option<&RoutePolicies>) -> Result<Option<Jud
         address: record.client,
         secure: record.secure,
         multi_factor: identified.principal.multi_factor,
+        moved: record.moved,
         arrived: record.arrived,
     };
     Ok(Some(policies.judge(&identified.caller, &facts)))

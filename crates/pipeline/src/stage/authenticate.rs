@@ -7,7 +7,7 @@
 use bartizan_identity::{
     Authenticated, AuthenticationError, Authenticator, Presented, Selection, Visitor, WriteGuard,
 };
-use bartizan_limits::Limiter;
+use bartizan_limits::{Factors, Limiter};
 use http::{HeaderName, HeaderValue, header};
 
 use super::{Passed, body, body::HoldBody};
@@ -58,12 +58,23 @@ pub(crate) async fn run(
             }
             authenticator.follow(&identified, visitor(exchange));
             let principal = &identified.principal;
-            let reason = format!("{} by {}", principal.id, principal.provider);
+            let mut reason = format!("{} by {}", principal.id, principal.provider);
+            if identified.has_moved() {
+                exchange.moved = true;
+                exchange.risk.user = exchange.risk.user.stricter(moved());
+                reason.push_str(", from elsewhere than where they were proven");
+            }
             (exchange.identified, exchange.expected_content) = (Some(identified), content);
             Ok(Passed::because(reason, line))
         }
         Err(error) => Err(refusal(&error, selection).into()),
     }
+}
+
+/// What it makes of the limits by user that a session is used from elsewhere: half of the quota, and every request counts
+/// twice.
+fn moved() -> Factors {
+    Factors::new(0.5, 2.0, 1.0)
 }
 
 /// Where the request comes from.
@@ -82,6 +93,7 @@ pub(super) fn refusal(error: &AuthenticationError, selection: &Selection) -> Ref
         AuthenticationError::Invalid { .. } => Code::InvalidAuthenticationToken,
         AuthenticationError::Unavailable { .. }
         | AuthenticationError::Exhausted { .. }
+        | AuthenticationError::NoRoomForProof { .. }
         | AuthenticationError::Unread(_) => {
             return Refusal::new(Code::AuthenticationUnavailable, error.to_string())
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"));

@@ -50,6 +50,7 @@ pub(crate) fn run(exchange: &mut Exchange) -> Result<Passed, Stop> {
 /// How many factors prove the caller, and since when.
 fn check_factors(now: SystemTime, asked: MultiFactor, identified: &Identified) -> Result<(), Refusal> {
     let Identified { principal, proof, .. } = identified;
+    let has_moved = identified.has_moved();
     if proof.must_enrol {
         let reason = "a role asks for a second factor, and the time to enrol one is over";
         return Err(Refusal::new(Code::MfaRequired, reason));
@@ -57,7 +58,6 @@ fn check_factors(now: SystemTime, asked: MultiFactor, identified: &Identified) -
     if proof.must_step_up {
         return Err(further_proof(None, "a role asks for the second factor, which was not shown"));
     }
-    let has_moved = proof.home.as_ref().is_some_and(|home| home.has_moved());
     match asked {
         MultiFactor::Required if !principal.multi_factor => {
             Err(Refusal::new(Code::MfaRequired, "the credential proves one factor only"))
@@ -110,6 +110,7 @@ fn ask(exchange: &mut Exchange) -> Result<Passed, Stop> {
             address: exchange.client.address,
             secure: exchange.client.secure,
             multi_factor: identified.principal.multi_factor,
+            moved: exchange.moved,
             arrived: exchange.arrived,
         },
     );

@@ -22,6 +22,8 @@ pub struct RequestFacts<'a> {
     pub secure: bool,
     /// Whether the caller has used more than one factor.
     pub multi_factor: bool,
+    /// Whether their session is used from elsewhere than where they were proven.
+    pub moved: bool,
     /// When it arrived.
     pub arrived: SystemTime,
 }
@@ -34,6 +36,7 @@ impl RequestFacts<'_> {
             ("path", RestrictedExpression::new_string(self.path.into())),
             ("time", RestrictedExpression::new_datetime(datetime(self.arrived))),
             ("mfa", RestrictedExpression::new_bool(self.multi_factor)),
+            ("moved", RestrictedExpression::new_bool(self.moved)),
             ("secure", RestrictedExpression::new_bool(self.secure)),
             ("zone", RestrictedExpression::new_entity_uid(types.zone(zone))),
         ];

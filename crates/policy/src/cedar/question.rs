@@ -243,9 +243,9 @@ impl Policies {
     }
 }
 
-/// What a question about a request leaves out of its context: `GET` from this machine over TLS with one factor, now, from
-/// the zone of the subject.
-fn ordinary_request(subject: &AskedEntity) -> [(&'static str, Value); 7] {
+/// What a question about a request leaves out of its context: `GET` from this machine over TLS with one factor from where
+/// the session began, now, from the zone of the subject.
+fn ordinary_request(subject: &AskedEntity) -> [(&'static str, Value); 8] {
     let zone = subject.properties.get("zone").cloned().unwrap_or_else(|| Zone::default().to_string().into());
     [
         ("address", "127.0.0.1".into()),
@@ -253,6 +253,7 @@ fn ordinary_request(subject: &AskedEntity) -> [(&'static str, Value); 7] {
         ("path", "/".into()),
         ("time", datetime(SystemTime::now()).into()),
         ("mfa", false.into()),
+        ("moved", false.into()),
         ("secure", true.into()),
         ("zone", zone),
     ]

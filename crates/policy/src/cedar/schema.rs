@@ -29,6 +29,7 @@ const CONTEXT: &str = "{
   \"path\": String,
   \"time\": datetime,
   \"mfa\": Bool,
+  \"moved\": Bool,
   \"secure\": Bool,
   \"zone\": Zone,
 }";

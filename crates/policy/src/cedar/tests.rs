@@ -81,6 +81,7 @@ fn facts<'a>(method: &'a Method, path: &'a str) -> RequestFacts<'a> {
         address: [203, 0, 113, 7].into(),
         secure: true,
         multi_factor: false,
+        moved: false,
         arrived: UNIX_EPOCH + std::time::Duration::from_secs(1_763_731_805),
     }
 }
@@ -127,6 +128,22 @@ fn what_nobody_permits_is_denied_and_forbid_wins() {
     assert_eq!(orders(&stranger, Method::DELETE), "forbidden no-deleting");
     let refund = judge(SHOP, &clerk, &Method::POST, "/orders/{id}/refund", "/orders/7/refund");
     assert_eq!(refund, "permitted clerks-write", "an action that a route names is in its family");
+}
+
+#[test]
+fn a_session_that_has_moved_can_be_refused() {
+    let config = config(
+        "permit (principal, action, resource); forbid (principal, action, resource) when { context.moved };",
+        "",
+    );
+    let policies = Policies::compile(&config).unwrap().unwrap();
+    let route = config.routes.iter().find(|route| route.path.as_str() == "/orders/**").unwrap();
+    let asked = policies.of_route(route).unwrap().unwrap();
+    let ann = caller(CallerType::User, "ann", Zone::Public, &[], None);
+    for (moved, ruling) in [(false, Ruling::Permitted), (true, Ruling::Forbidden)] {
+        let facts = RequestFacts { moved, ..facts(&Method::GET, "/orders/7") };
+        assert_eq!(asked.judge(&ann, &facts).ruling, ruling);
+    }
 }
 
 #[test]

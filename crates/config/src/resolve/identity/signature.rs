@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 
 use super::{grants, organization};
 use crate::{
-    SignatureAlgorithm, SignatureComponent, SignatureKey, SignatureProfile, SignatureProvider,
+    NoncePolicy, SignatureAlgorithm, SignatureComponent, SignatureKey, SignatureProfile, SignatureProvider,
     VerifyingMaterial,
     file::{self, Signatures},
     forms::Parsed,
@@ -67,7 +67,7 @@ pub(super) fn resolve(
         keys,
         components: demanded(file, profile, problems),
         window: window(file, problems),
-        nonce: file.nonce.get().unwrap_or_default(),
+        nonce: nonce(file, profile, problems),
         max_nonces: max_nonces(file, problems),
         tag: tag(file, profile, problems),
     }
@@ -230,6 +230,19 @@ fn window(file: &Signatures, problems: &mut Problems<'_>) -> Duration {
             .help("clocks that differ by minutes need to be set, not tolerated");
     }
     window
+}
+
+fn nonce(file: &Signatures, profile: SignatureProfile, problems: &mut Problems<'_>) -> NoncePolicy {
+    let policy = file.nonce.get().unwrap_or_default();
+    if let Some(at) = file.nonce.as_ref().filter(|_| policy == NoncePolicy::Optional) {
+        let message = "whoever gets hold of a request without a nonce can send it again while `window` lasts";
+        let help = "leave `nonce` out: a signature must carry one then";
+        match profile {
+            SignatureProfile::Legacy => problems.error(at.position, message).help(help),
+            SignatureProfile::Rfc9421 => problems.warning(at.position, message).help(help),
+        }
+    }
+    policy
 }
 
 fn max_nonces(file: &Signatures, problems: &mut Problems<'_>) -> usize {

@@ -23,7 +23,7 @@ fn routed(provider: &str, route: &str) -> String {
 
 #[test]
 fn mistakes_of_signature_providers() {
-    let cases: [Case<'_>; 19] = [
+    let cases: [Case<'_>; 20] = [
         (
             signature("keys: [{ id: p, algorithm: §hmac-sha256, public_key: cert.pem }]"),
             &[("`hmac-sha256` is checked with a shared secret", "leave `public_key` out")],
@@ -82,12 +82,26 @@ fn mistakes_of_signature_providers() {
         ),
         (guarded("profile: legacy, tag: §t"), &[("the profile `legacy` has no tags", "leave `tag` out")]),
         (
+            guarded("profile: legacy, nonce: §optional"),
+            &[(
+                "whoever gets hold of a request without a nonce can send it again while `window` lasts",
+                "leave `nonce` out",
+            )],
+        ),
+        (
             signature("profile: legacy, keys: [{ id: p, algorithm: §ed25519, public_key: cert.pem }]"),
             &[("the profile `legacy` knows `hmac-sha256` only", "leave `profile` out")],
         ),
     ];
     check(&cases, Severity::Error);
-    let warned: [Case<'_>; 2] = [
+    let warned: [Case<'_>; 3] = [
+        (
+            guarded("nonce: §optional"),
+            &[(
+                "whoever gets hold of a request without a nonce can send it again while `window` lasts",
+                "leave `nonce` out",
+            )],
+        ),
         (signature("keys: §[]"), &[("`a` has no keys: it admits nobody", "algorithm: ed25519")]),
         (
             signature(

@@ -6,6 +6,7 @@ use bartizan_identity::{
     account::Visit,
     authorization_server::{ClientProof, Grant, Userinfo, UserinfoError, UserinfoRequest},
 };
+use bartizan_store::{Statement, Store};
 use http::{HeaderMap, Request, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -46,10 +47,25 @@ pub(super) async fn who_somebody_is(location: &StoreLocation) {
     ] {
         let tokens = gateway.issue(&session, scope).await;
         let told = bearer(&gateway, &tokens.access_token).await.unwrap();
-        let expected =
-            Userinfo { subject: subject.clone(), name: name.map(Into::into), email: email.map(Into::into) };
+        let expected = Userinfo {
+            subject: subject.clone(),
+            name: name.map(Into::into),
+            email: email.map(Into::into),
+            email_verified: email.map(|_| false),
+        };
         assert_eq!(told, expected, "{scope}");
     }
+    // Nobody has read mail to an address that an administrator has typed.
+    let said = async || {
+        let tokens = gateway.issue(&session, "openid email").await;
+        let told = bearer(&gateway, &tokens.access_token).await.unwrap().email_verified;
+        (claims(tokens.id_token.as_ref().unwrap())["email_verified"].as_bool(), told)
+    };
+    assert_eq!(said().await, (Some(false), Some(false)));
+    let read = "UPDATE users SET email_verified_at = 1 WHERE id = $1";
+    let store = Store::open(location).await.unwrap();
+    store.execute(Statement::new(read).text(subject.as_str())).await.unwrap();
+    assert_eq!(said().await, (Some(true), Some(true)));
     what_is_told_to_nobody(&gateway, &session).await;
 
     let last = gateway.issue(&session, "openid profile").await;

@@ -35,7 +35,8 @@ async fn services(gateway: &Issuing) {
     assert_eq!(gateway.enter(&issued.access_token).unwrap().grants.to_str().unwrap(), "payment:read");
     is_refused(ask(&secret, own("users:read")).await, OAuthError::InvalidScope);
     is_refused(ask(&"x".repeat(60).into(), own("")).await, OAuthError::InvalidClient);
-    let exchange = Grant::TokenExchange { subject: issued.access_token.clone(), scope: String::new() };
+    let exchange =
+        Grant::TokenExchange { subject: issued.access_token.clone(), actor: None, scope: String::new() };
     is_refused(ask(&secret, exchange).await, OAuthError::UnauthorizedClient);
 
     // Another secret, or more permissions, end no tokens; fewer do.
@@ -164,7 +165,7 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
     let person = gateway.issue_for(session, "reports:read reports:write", &resources).await;
     let exchange = |scope: &str| {
         let subject = person.access_token.clone();
-        Grant::TokenExchange { subject, scope: scope.into() }
+        Grant::TokenExchange { subject, actor: None, scope: scope.into() }
     };
     let next = ask("watcher", exchange("reports:read"), &[billing]).await.unwrap();
     let (before, after) = (claims(&person.access_token), claims(&next.access_token));
@@ -175,26 +176,42 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
     assert_eq!(after["act"], serde_json::json!({ "sub": "watcher" }));
     assert_eq!(after["permissions"], serde_json::json!(["reports:read"]));
     assert!(after["exp"].as_i64() <= before["exp"].as_i64() && after["jti"] != before["jti"]);
-    let again = Grant::TokenExchange { subject: next.access_token.clone(), scope: String::new() };
+    let again =
+        Grant::TokenExchange { subject: next.access_token.clone(), actor: None, scope: String::new() };
     let again = claims(&ask("watcher", again, &[]).await.unwrap().access_token);
     assert_eq!(again["aud"], billing, "no audience is added");
     assert_eq!(again["act"], serde_json::json!({ "sub": "watcher", "act": { "sub": "watcher" } }));
     let all = ask("watcher", exchange(""), &[]).await.unwrap();
     assert_eq!(all.scope, "reports:read", "the client may have no more");
     assert_eq!(claims(&all.access_token)["aud"], before["aud"]);
-    let again = Grant::TokenExchange { subject: next.access_token.clone(), scope: String::new() };
+    let again =
+        Grant::TokenExchange { subject: next.access_token.clone(), actor: None, scope: String::new() };
     is_refused(ask("watcher", again, &["http://localhost:8080"]).await, OAuthError::InvalidTarget);
     is_refused(ask("watcher", exchange("reports:write"), &[]).await, OAuthError::InvalidScope);
     is_refused(ask("watcher", exchange("reports:*"), &[]).await, OAuthError::InvalidScope);
     is_refused(ask("app", exchange(""), &[]).await, OAuthError::UnauthorizedClient);
     is_refused(ask("watcher", exchange(""), &["https://elsewhere.test"]).await, OAuthError::InvalidTarget);
-    let nonsense = Grant::TokenExchange { subject: "nonsense".into(), scope: String::new() };
+    let nonsense = Grant::TokenExchange { subject: "nonsense".into(), actor: None, scope: String::new() };
     is_refused(ask("watcher", nonsense, &[]).await, OAuthError::InvalidRequest);
+
+    // Whoever acts may say so by a token of its own, and by no other.
+    let acting = |actor: &SecretString| Grant::TokenExchange {
+        subject: person.access_token.clone(),
+        actor: Some(actor.clone()),
+        scope: String::new(),
+    };
+    let itself = ask("watcher", own(""), &[]).await.unwrap().access_token;
+    let acted = claims(&ask("watcher", acting(&itself), &[]).await.unwrap().access_token);
+    assert_eq!(acted["act"], serde_json::json!({ "sub": "watcher" }));
+    for other in [&person.access_token, &next.access_token, &"nonsense".into()] {
+        is_refused(ask("watcher", acting(other), &[]).await, OAuthError::InvalidRequest);
+    }
 
     // What ends the first ends the second; a token that is bound gives none that is not.
     let certificate = |byte| ClientCertificate { fingerprint: [byte; 32], ..ClientCertificate::default() };
     let bound = gateway.bound(session, "reports:read", &certificate(7)).await;
-    let exchange = Grant::TokenExchange { subject: bound.access_token.clone(), scope: String::new() };
+    let exchange =
+        Grant::TokenExchange { subject: bound.access_token.clone(), actor: None, scope: String::new() };
     is_refused(ask("watcher", exchange, &[]).await, OAuthError::InvalidRequest);
     assert!(matches!(
         gateway.enter(&bound.access_token),
