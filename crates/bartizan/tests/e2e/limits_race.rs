@@ -99,10 +99,13 @@ async fn exactly_the_limit_is_admitted_by_two_and_by_four_gateways() {
 }
 
 /// With the timeout of 5 ms that nobody has to write, and a machine that is busy, some decisions come too late: each of them
-/// may admit one request that the store refused, or refuse one that it counted, and nothing else may.
+/// may admit one request that the store refused, or refuse one that it counted, and nothing else may. They are few, and no
+/// reason to give up a store that is well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_with_the_defaults_are_off_by_no_more_than_the_decisions_that_came_too_late() {
     const UNITS: usize = 200;
+    /// Of 384 requests: a quarter, for a machine that has other work.
+    const MOST_LATE: usize = 96;
     for program in programs() {
         let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
         let document =
@@ -121,6 +124,11 @@ async fn two_gateways_with_the_defaults_are_off_by_no_more_than_the_decisions_th
                 "{algorithm}: {admitted}, {late} late"
             );
             assert!(admitted + late >= UNITS, "{algorithm}: {admitted}, {late} late");
+            assert!(late <= MOST_LATE, "{algorithm}: {late} late");
+        }
+        for gateway in gateways {
+            assert!(!gateway.log_text().contains("connection lost"), "{}", gateway.log_text());
+            gateway.stop().await;
         }
     }
 }
