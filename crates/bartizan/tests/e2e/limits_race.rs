@@ -6,7 +6,7 @@ use crate::{
     eventually::eventually,
     harness::Gateway,
     redis_server::{Server, programs},
-    sharing::{ask, failures},
+    sharing::{ask, failures, script_calls},
     upstream::Upstream,
 };
 
@@ -181,8 +181,8 @@ async fn a_bucket_that_is_leased_while_it_refills_overshoots_by_no_more_than_sta
         }
         // And they do lease: a busy value is decided without the store.
         eventually("a decision without the store", async || {
-            let before = calls(&server);
-            ask(&gateways[0], "/token-bucket", "calm").await == 200 && calls(&server) == before
+            let before = script_calls(&server);
+            ask(&gateways[0], "/token-bucket", "calm").await == 200 && script_calls(&server) == before
         })
         .await;
     }
@@ -201,11 +201,4 @@ fn overshoot(admitted: &mut [Admitted]) -> f64 {
         }
     }
     worst
-}
-
-/// How often the script was called so far.
-fn calls(server: &Server) -> u64 {
-    let statistics = server.command(&["INFO", "commandstats"]);
-    let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
-    line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
 }
