@@ -94,8 +94,8 @@ pub(crate) struct Document {
     /// `chat` (20 in 1 min), `api` (1000 in 1 h), `generic` (1000 in 1 h), `default` (100 in 1 min). On a public route
     /// only what they say of addresses counts.
     ///
-    /// These count by address and in sliding windows: `auth` (10 in 5 min), `upload` (5 in 5 min), `strict` for suspects
-    /// (10 in 1 h), and with bursts and sustained use apart `login` (5 in 1 min; 20 in 15 min), `refresh` (10 in 1 min;
+    /// These count by address and in sliding windows: `auth` (10 in 5 min), `upload` (5 in 5 min), `strict` (10 in 1 h)
+    /// for suspects, and with bursts and sustained use apart `login` (5 in 1 min; 20 in 15 min), `refresh` (10 in 1 min;
     /// 60 in 1 h), `static` (200 in 1 min; 5000 in 1 h), `api-burst` (60 in 1 min; 1000 in 1 h), `admin-burst` (10 in
     /// 1 min; 100 in 1 h).
     ///

@@ -32,8 +32,9 @@ pub(super) async fn report(exchange: &mut Exchange, limiter: &Limiter, rates: Sm
         return;
     }
     let (waited, asked) = (exchange.limited.waited, limiter.is_shared().then(Instant::now));
-    let decided =
-        join_all(rates.iter().map(async |rate| limiter.report_after(waited, &[rate.charge()]).await)).await;
+    let reports =
+        rates.iter().map(|rate| async move { limiter.report_after(waited, &[rate.charge()]).await });
+    let decided = join_all(reports).await;
     let counted = decided.iter().map(|(_, counted)| *counted).reduce(together).unwrap_or(Counted::Nowhere);
     if let Some(asked) = asked {
         exchange.limited.waited += waited_in_vain(Some(counted), asked.elapsed());
