@@ -11,7 +11,7 @@ use crate::{
     output::{print, printable},
 };
 
-/// Forget what somebody has used of the limits, so that they begin with all of them again; or what the limits have seen.
+/// Forget what somebody has used of the limits: they begin with all of them again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan limits reset 203.0.113.7\n  \
                         bartizan limits reset voice 203.0.113.7\n  \

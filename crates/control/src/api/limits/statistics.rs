@@ -35,8 +35,9 @@ pub struct LimitStatisticsForgotten {
     pub overall: bool,
 }
 
-/// Forgets what the rules of this gateway have seen: requests, refusals, values. What they have counted stays counted, and
-/// metrics go on.
+/// Forgets what the limits of this gateway have seen: requests, refusals, values.
+///
+/// What they have counted stays counted, and metrics go on.
 #[utoipa::path(
     post,
     path = "/v1/limits/statistics/reset",
