@@ -10,7 +10,7 @@ use std::{
 /// So many decisions in a row without an answer, and
 const DECISIONS: u32 = 8;
 /// so long since the first of them was asked.
-const LONGEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// What went unanswered since the last answer.
 #[derive(Debug)]
@@ -63,8 +63,8 @@ mod tests {
         for decision in 0..64 {
             assert!(!silence.goes_on_at(at(1000), TIMEOUT), "{decision}");
         }
-        assert!(!silence.goes_on_at(at(1094), TIMEOUT), "asked at 995, silent for 99");
-        assert!(silence.goes_on_at(at(1095), TIMEOUT));
+        assert!(!silence.goes_on_at(at(1244), TIMEOUT), "asked at 995, silent for 249");
+        assert!(silence.goes_on_at(at(1245), TIMEOUT));
     }
 
     #[test]
