@@ -94,13 +94,17 @@ pub(crate) struct Document {
     ///
     /// These exist without being written here, and one written here with the same name takes their place
     /// (requests per address; per user and hour; per organisation and hour): `voice` (100 in 1 min; 1000; 10000),
-    /// `analytics` (50 in 1 min; 500; 5000), `public` (10 in 1 min; 100), `auth` (10 in 5 min), `admin` (100 in
-    /// 1 h), `qr` (50 in 1 h), `chat` (20 in 1 min), `api` (1000 in 1 h), `upload` (5 in 5 min), `generic`
-    /// (1000 in 1 h), `default` (100 in 1 min). On a public route only what they say of addresses counts.
+    /// `analytics` (50 in 1 min; 500; 5000), `public` (10 in 1 min; 100), `admin` (100 in 1 h), `qr` (50 in 1 h),
+    /// `chat` (20 in 1 min), `api` (1000 in 1 h), `generic` (1000 in 1 h), `default` (100 in 1 min). On a public route
+    /// only what they say of addresses counts.
     ///
-    /// These hold bursts and sustained use apart, in sliding windows and by address: `login` (5 in 1 min; 20 in 15 min),
-    /// `refresh` (10 in 1 min; 60 in 1 h), `static` (200 in 1 min; 5000 in 1 h), `api-burst` (60 in 1 min; 1000 in 1 h),
-    /// `admin-burst` (10 in 1 min; 100 in 1 h). Requests for `/health` and `/metrics` no built-in policy counts.
+    /// These count by address and in sliding windows: `auth` (10 in 5 min), `upload` (5 in 5 min), `strict` (10 in 1 h)
+    /// for suspects, and with bursts and sustained use apart `login` (5 in 1 min; 20 in 15 min), `refresh` (10 in 1 min;
+    /// 60 in 1 h), `static` (200 in 1 min; 5000 in 1 h), `api-burst` (60 in 1 min; 1000 in 1 h), `admin-burst` (10 in
+    /// 1 min; 100 in 1 h).
+    ///
+    /// Requests for `/health` and `/metrics` are counted by no policy that neither says what it skips nor names them in
+    /// a rule.
     pub(crate) limits: Optional<Entries<Parsed<LimitPolicy>>>,
     /// The web application firewall of every route that does not say otherwise: the rules' name, or everything written
     /// out. Without it only routes with a `waf` of their own have one.

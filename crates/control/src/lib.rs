@@ -70,6 +70,7 @@ pub use api::{
         },
         reset::{LimitReset, LimitsForgotten},
         standing::{LimitCounter, LimitStanding, LimitStandings},
+        statistics::{LimitStatisticsForgotten, LimitStatisticsReset},
         threat::{LimitRecommendation, LimitThreat},
         top::{LimitPeriod, LimitRanking, LimitRuleTop, LimitTop, LimitTopValue},
     },

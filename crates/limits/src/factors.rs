@@ -1,5 +1,7 @@
 //! What a request's risk makes of a limit: factors on the quota, the cost and the window.
 
+mod figures;
+
 use std::num::NonZeroU32;
 
 use crate::DimensionKind;
@@ -77,6 +79,19 @@ impl Factors {
             quota: self.quota.min(other.quota),
             cost: self.cost.max(other.cost),
             window: self.window.max(other.window),
+        }
+    }
+
+    /// Both together: each factor times that of the other, as far as it is allowed.
+    #[must_use]
+    pub fn times(self, other: Self) -> Self {
+        // At most 5000 times 5000.
+        let product = |one: u32, another: u32| one * another / Self::ONE;
+        Self {
+            quota: product(self.quota, other.quota).clamp(Self::STRICTEST.quota, Self::MOST_LENIENT.quota),
+            cost: product(self.cost, other.cost).clamp(Self::MOST_LENIENT.cost, Self::STRICTEST.cost),
+            window: product(self.window, other.window)
+                .clamp(Self::MOST_LENIENT.window, Self::STRICTEST.window),
         }
     }
 }

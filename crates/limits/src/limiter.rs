@@ -141,23 +141,38 @@ impl Limiter {
         charges: &[Charge<'_>],
     ) -> Result<(Decision, Counted), LimitsError> {
         let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
-        let asked = Instant::now();
-        match shared.store.decide(waited, charges).await {
-            Ok((decision, was_asked)) => {
-                if was_asked {
-                    self.heard(shared, charges, &decision);
-                }
-                Ok((decision, Counted::There { asked, answered: Instant::now() }))
-            }
-            Err(error) => {
-                shared.failed(&error, self.clock.now());
-                match shared.settings.on_error {
-                    OnStoreError::Local => Ok(self.decide_here(charges)),
-                    OnStoreError::Allow => Ok((Decision::default(), Counted::Nowhere)),
-                    OnStoreError::Deny => Err(error),
-                }
-            }
+        match self.decide_there(shared, waited, charges).await {
+            Ok(decided) => Ok(decided),
+            Err(error) => match shared.settings.on_error {
+                OnStoreError::Local => Ok(self.decide_here(charges)),
+                OnStoreError::Allow => Ok((Decision::default(), Counted::Nowhere)),
+                OnStoreError::Deny => Err(error),
+            },
         }
+    }
+
+    /// As [`decide_after`](Self::decide_after) for what refuses nobody: where the shared store does not answer it is
+    /// counted here, whatever else is said of requests then.
+    pub async fn report_after(&self, waited: Duration, charges: &[Charge<'_>]) -> (Decision, Counted) {
+        let Some(shared) = &self.shared else { return self.decide_here(charges) };
+        let decided = self.decide_there(shared, waited, charges).await;
+        decided.unwrap_or_else(|_| self.decide_here(charges))
+    }
+
+    /// An error has been noted.
+    async fn decide_there(
+        &self,
+        shared: &SharedStore,
+        waited: Duration,
+        charges: &[Charge<'_>],
+    ) -> Result<(Decision, Counted), LimitsError> {
+        let asked = Instant::now();
+        let decided = shared.store.decide(waited, charges).await;
+        let (decision, was_asked) = decided.inspect_err(|error| shared.failed(error, self.clock.now()))?;
+        if was_asked {
+            self.heard(shared, charges, &decision);
+        }
+        Ok((decision, Counted::There { asked, answered: Instant::now() }))
     }
 
     /// Whether a decision may have to wait for a shared store.
@@ -176,7 +191,7 @@ impl Limiter {
     }
 
     /// Decides all charges by what this gateway alone has counted.
-    pub fn decide_here(&self, charges: &[Charge<'_>]) -> (Decision, Counted) {
+    fn decide_here(&self, charges: &[Charge<'_>]) -> (Decision, Counted) {
         let now = self.clock.now();
         (self.memory.decide(now, charges), Counted::Here(now))
     }
@@ -234,7 +249,7 @@ impl Limiter {
     }
 
     /// How a charge would be decided by what this gateway alone has counted.
-    pub fn standing_here(&self, charge: &Charge<'_>) -> Standing {
+    fn standing_here(&self, charge: &Charge<'_>) -> Standing {
         self.memory.standing(self.clock.now(), charge)
     }
 

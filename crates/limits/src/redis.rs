@@ -32,6 +32,7 @@ mod key;
 mod link;
 mod refunds;
 mod script;
+mod silence;
 #[cfg(test)]
 pub(crate) mod tests;
 mod together;

@@ -186,6 +186,12 @@ impl RuleStatistics {
         self.lanes.each().for_each(|mut pending| self.settle(&mut pending));
     }
 
+    /// Forgets everything that was seen. What is recorded meanwhile may stay.
+    pub fn clear(&self) {
+        self.lanes.each().for_each(|mut pending| drop(pending.take()));
+        self.shards.each().for_each(|mut seen| *seen = Seen::new());
+    }
+
     /// What was counted in the period that ends now.
     pub fn totals(&self, now: Nanos, period: Period) -> Totals {
         self.settle_all();

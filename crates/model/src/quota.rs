@@ -11,8 +11,8 @@ pub enum Algorithm {
     /// many at once as the burst, then evenly spaced.
     #[default]
     TokenBucket,
-    /// At most the limit in any window that ends now, where the previous fixed window counts by the share of it
-    /// that the window still covers.
+    /// At most the limit in the window that ends now, where the previous fixed window counts by the share of it
+    /// that the window still covers: less than twice the limit, however uneven the use.
     SlidingWindow,
     /// At most the limit in a window that begins with the first request.
     FixedWindow,

@@ -77,8 +77,8 @@ pub struct Limited {
     pub(crate) line: Option<Line>,
     /// Where the charges of the coarse rules were counted.
     pub(crate) coarse: Option<Counted>,
-    /// When a rule that only reports counted it last; that is in this gateway's memory.
-    pub(crate) reported: Option<Nanos>,
+    /// Where the rules that only report counted it last.
+    pub(crate) reported: Option<Counted>,
     /// The places it holds in concurrency limits, until its response has ended.
     pub(crate) places: Vec<Place>,
 }

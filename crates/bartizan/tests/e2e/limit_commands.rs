@@ -122,6 +122,33 @@ async fn who_is_limited_is_explained_and_begins_afresh_after_a_reset() {
 }
 
 #[tokio::test]
+async fn statistics_are_reset_and_programs_are_told_what_people_are() {
+    let (gateway, _upstream) = limited("{ name: burst, per: address, rate: 2/h }").await;
+    assert_eq!(statuses(&gateway, 3).await, [200, 200, 429]);
+    let forgot = gateway.cli(["limits", "reset", "few", "--statistics"]).await.succeeded();
+    assert_eq!(forgot.trim_end(), "forgot what was seen by few/burst");
+    let status = gateway.cli(["limits", "status"]).await.succeeded();
+    assert_eq!(row(&status, &["few", "burst"])[5..], ["0", "0", "0", "0"]);
+    assert!(status.contains("in the last hour: 3 requests, 1 refused"), "{status}");
+    let forgot = gateway.cli(["limits", "reset", "--statistics"]).await.succeeded();
+    assert_eq!(forgot.trim_end(), "forgot what all limits have seen");
+    let status = gateway.cli(["limits", "status"]).await.succeeded();
+    assert!(status.contains("in the last hour: 0 requests, 0 refused"), "{status}");
+    assert_eq!(statuses(&gateway, 1).await, [429], "what is counted stays counted");
+    let error = gateway.cli(["limits", "reset", "few", "127.0.0.1", "--statistics"]).await.failed_with(1);
+    assert!(error.contains("write no key beside `--statistics`"), "{error}");
+
+    let read = |told: String| serde_json::from_str::<serde_json::Value>(&told).unwrap();
+    let forgot = gateway.cli(["limits", "reset", "127.0.0.1", "--json"]).await.succeeded();
+    assert_eq!(read(forgot), json!({ "rules": ["few/burst"] }));
+    let forgot = gateway.cli(["limits", "reset", "--statistics", "--json"]).await.succeeded();
+    assert_eq!(read(forgot), json!({ "rules": ["few/burst"], "overall": true }));
+    let allowed = gateway.cli(["limits", "allow", "few", "127.0.0.1", "--for", "1h", "--json"]).await;
+    assert_eq!(read(allowed.succeeded())["value"], "127.0.0.1");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn who_is_allowed_is_not_counted_until_that_ends() {
     let (gateway, upstream) = limited("{ name: burst, per: address, rate: 1/h }").await;
     assert_eq!(statuses(&gateway, 2).await, [200, 429]);

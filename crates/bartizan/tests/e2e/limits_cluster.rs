@@ -72,14 +72,51 @@ async fn rules_on_different_nodes_are_decided_together() {
     }
 }
 
+/// What is on lease from one node when another refuses goes back there, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_on_different_nodes_that_are_leased_admit_the_limit_in_the_end_and_never_more() {
+    for program in programs() {
+        let (upstream, cluster) = (Upstream::start().await, Cluster::start(&program, &[]).await);
+        let document = document(&upstream, &cluster, "deny")
+            .replace("on_error", "mode: leased, on_error")
+            .replace("rate: 20/31d", "rate: 200/31d");
+        let gateways = [Gateway::start(&document).await, Gateway::start(&document).await];
+        let (mut admitted, mut turn) = (0, 0);
+        let mut asks = async || {
+            turn += 1;
+            admitted += u64::from(ask(&gateways[turn % 2], "/three", "acme").await == 200);
+            admitted
+        };
+        eventually("the limit", async || asks().await >= 200).await;
+        for _ in 0..40 {
+            assert_eq!(asks().await, 200);
+        }
+        for rule in ["three/tight", "three/loose", "three/other"] {
+            eventually("what was leased in vain to be given back", async || {
+                used(&cluster, rule, "acme") == 200
+            })
+            .await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_one_node_the_rest_is_decided_as_before() {
     for program in programs() {
         let (upstream, mut cluster) = (Upstream::start().await, Cluster::start(&program, &PARTIAL).await);
         let gateway = Gateway::start(&document(&upstream, &cluster, "deny")).await;
+        let others = [
+            Gateway::start(&document(&upstream, &cluster, "local")).await,
+            Gateway::start(&document(&upstream, &cluster, "allow")).await,
+        ];
         let (lost, kept) = tenants(&gateway, &cluster).await;
         drop(cluster.nodes.remove(0));
         eventually("the loss", async || ask(&gateway, "/one", &lost).await == 503).await;
+        for other in &others {
+            let before = failures(other).await;
+            assert_eq!(ask(other, "/one", &lost).await, 200, "counted by the gateway, or by nobody");
+            assert!(failures(other).await > before);
+        }
         eventually("the others to be asked", async || ask(&gateway, "/one", &kept).await == 200).await;
         let before = used(&cluster, "one/one", &kept);
         for _ in 0..5 {

@@ -6,7 +6,7 @@ use crate::{
     eventually::eventually,
     harness::Gateway,
     redis_server::{Server, programs},
-    sharing::{ask, failures},
+    sharing::{ask, failures, script_calls},
     upstream::Upstream,
 };
 
@@ -99,10 +99,13 @@ async fn exactly_the_limit_is_admitted_by_two_and_by_four_gateways() {
 }
 
 /// With the timeout of 5 ms that nobody has to write, and a machine that is busy, some decisions come too late: each of them
-/// may admit one request that the store refused, or refuse one that it counted, and nothing else may.
+/// may admit one request that the store refused, or refuse one that it counted, and nothing else may. They are few, and no
+/// reason to give up a store that is well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_with_the_defaults_are_off_by_no_more_than_the_decisions_that_came_too_late() {
     const UNITS: usize = 200;
+    /// Of 384 requests: a quarter, for a machine that has other work.
+    const MOST_LATE: usize = 96;
     for program in programs() {
         let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
         let document =
@@ -121,6 +124,11 @@ async fn two_gateways_with_the_defaults_are_off_by_no_more_than_the_decisions_th
                 "{algorithm}: {admitted}, {late} late"
             );
             assert!(admitted + late >= UNITS, "{algorithm}: {admitted}, {late} late");
+            assert!(late <= MOST_LATE, "{algorithm}: {late} late");
+        }
+        for gateway in gateways {
+            assert!(!gateway.log_text().contains("connection lost"), "{}", gateway.log_text());
+            gateway.stop().await;
         }
     }
 }
@@ -173,8 +181,8 @@ async fn a_bucket_that_is_leased_while_it_refills_overshoots_by_no_more_than_sta
         }
         // And they do lease: a busy value is decided without the store.
         eventually("a decision without the store", async || {
-            let before = calls(&server);
-            ask(&gateways[0], "/token-bucket", "calm").await == 200 && calls(&server) == before
+            let before = script_calls(&server);
+            ask(&gateways[0], "/token-bucket", "calm").await == 200 && script_calls(&server) == before
         })
         .await;
     }
@@ -193,11 +201,4 @@ fn overshoot(admitted: &mut [Admitted]) -> f64 {
         }
     }
     worst
-}
-
-/// How often the script was called so far.
-fn calls(server: &Server) -> u64 {
-    let statistics = server.command(&["INFO", "commandstats"]);
-    let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
-    line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
 }

@@ -58,6 +58,7 @@ mod limits_outage;
 mod limits_outage_default;
 mod limits_race;
 mod limits_refund;
+mod limits_round_trips;
 mod limits_store_changes;
 mod machines;
 mod message_limits;

@@ -39,6 +39,34 @@ async fn gateways_with_one_store_count_together() {
 }
 
 #[tokio::test]
+async fn rules_that_only_report_count_together_too() {
+    for program in programs() {
+        let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
+        let document = document(&upstream, &server, "deny").replace(
+            "rate: 3/h",
+            "rate: 1000/h }, { name: trial, mode: shadow, per: \"header:x-tenant\", algorithm: fixed-window, rate: 3/h",
+        );
+        let mut gateways = Vec::new();
+        for _ in 0..2 {
+            gateways.push(reaches_its_store(Gateway::start(&document).await, "/").await);
+        }
+        for turn in 0..8 {
+            assert_eq!(ask(&gateways[turn % 2], "/", "acme").await, 200);
+        }
+        let reported = async |gateway: &Gateway| {
+            let series =
+                "bartizan_limit_decisions_total{policy=\"few\",rule=\"trial\",outcome=\"would_refuse\"}";
+            gateway.metric(series).await
+        };
+        // Three of eight are admitted: two of the one gateway's four, and one of the other's.
+        assert_eq!((reported(&gateways[0]).await, reported(&gateways[1]).await), (2.0, 3.0));
+        let explained = gateways[1].cli(["limits", "explain", "acme", "--rule", "trial"]).await.succeeded();
+        assert!(explained.contains("0 of 3") && explained.contains("all gateways"), "{explained}");
+        stop_all(gateways).await;
+    }
+}
+
+#[tokio::test]
 async fn gateways_that_lease_admit_exactly_the_limit_in_the_end() {
     for program in programs() {
         let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));

@@ -27,9 +27,10 @@ use crate::{
 pub(crate) struct LimitPolicy {
     /// Its rules. All that apply to a request are decided together: when one refuses, nothing is counted.
     pub(crate) rules: At<Vec<At<LimitRule>>>,
-    /// Requests for these paths are not counted.
+    /// Requests for these paths are not counted. Default: `/health` and `/metrics`, unless a rule names them under `on`;
+    /// an empty list counts them.
     #[serde(default)]
-    #[schemars(extend("examples" = [["/health", "/metrics"]]))]
+    #[schemars(extend("default" = ["/health", "/metrics"]))]
     pub(crate) skip: Optional<Vec<At<Parsed<PathPattern>>>>,
     /// Requests from these networks are not counted, for good or until a day.
     #[serde(default)]
@@ -85,9 +86,10 @@ pub(crate) struct LimitRule {
 pub(crate) enum LimitAlgorithm {
     /// A bucket that holds `burst` and refills evenly at the rate (the generic cell rate algorithm).
     TokenBucket,
-    /// Never more than the rate in any window, estimated from the fixed windows it covers.
+    /// Never more than the rate in one window after the other, and less than twice the rate in any that lies across
+    /// two: there it is estimated, to a unit for use that is even.
     SlidingWindow,
-    /// Never more than the rate in a window that begins with the first request.
+    /// Never more than the rate in a window that begins with the first request; up to twice the rate around its end.
     FixedWindow,
 }
 

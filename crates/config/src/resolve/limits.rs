@@ -204,9 +204,10 @@ fn policy(name: &At<Name>, file: &At<&file::LimitPolicy>, problems: &mut Problem
         let message = format!("`{}` has {} rules, more than {MOST_RULES}", name.value, file.rules.len());
         problems.error(file.position, message);
     }
+    let rules = rules::resolve(file.rules.get(..MOST_RULES).unwrap_or(&file.rules), problems);
     LimitPolicy {
-        rules: rules::resolve(file.rules.get(..MOST_RULES).unwrap_or(&file.rules), problems),
-        skip: skip(&file.skip, problems),
+        skip: skip(&file.skip, problems).unwrap_or_else(|| presets::skipped(&rules)),
+        rules,
         allow: allow(&file.allow, SystemTime::now(), problems),
         ..empty(name)
     }
@@ -217,14 +218,18 @@ fn empty(name: &At<Name>) -> LimitPolicy {
     LimitPolicy { name, line, rules: Vec::new(), skip: Vec::new(), allow: Vec::new() }
 }
 
-fn skip(file: &Optional<Vec<At<Parsed<PathPattern>>>>, problems: &mut Problems<'_>) -> Vec<PathPattern> {
-    let listed = file.as_ref().map(|listed| problems.read_all(listed)).unwrap_or_default();
+/// `None` where the policy does not say.
+fn skip(
+    file: &Optional<Vec<At<Parsed<PathPattern>>>>,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<PathPattern>> {
+    let listed = file.as_ref().map(|listed| problems.read_all(listed))?;
     if let Some(all) = listed.iter().find(|path| path.segments() == [Segment::Rest]) {
         problems
             .warning(all.position, "every path is skipped: this policy limits nothing")
             .help("list only what must not be counted");
     }
-    listed.into_iter().map(|path| path.value).collect()
+    Some(listed.into_iter().map(|path| path.value).collect())
 }
 
 fn allow(

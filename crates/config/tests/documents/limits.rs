@@ -99,11 +99,30 @@ fn a_policy_is_a_list_or_a_table() {
     ));
     let list = policy(rules);
     assert_eq!(list.rules, table.rules);
-    assert!(list.skip.is_empty() && list.allow.is_empty());
+    assert!(list.allow.is_empty());
     assert_eq!(table.skip.iter().map(|path| path.matches("/api/docs/a")).collect::<Vec<_>>(), [false, true]);
     let now = SystemTime::UNIX_EPOCH;
     assert!(table.allow[0].allows("::ffff:10.1.2.3".parse().unwrap(), || now));
     assert_eq!((table.name.as_str(), table.line.number()), ("a", Some(5)));
+}
+
+#[test]
+fn probes_and_scrapes_are_not_counted_unless_a_policy_says_so() {
+    let rules = "[{ per: address, rate: 1/s }]";
+    let cases = [
+        (rules.to_owned(), [true, true, false]),
+        (format!("{{ rules: {rules} }}"), [true, true, false]),
+        (format!("{{ rules: {rules}, skip: [] }}"), [false; 3]),
+        (format!("{{ rules: {rules}, skip: [/api/x] }}"), [false, false, true]),
+        ("[{ per: address, rate: 1/s, on: \"GET /health\" }]".to_owned(), [false, true, false]),
+    ];
+    for (text, expected) in cases {
+        let text = document(&text, "").replace("/api/**", "/**");
+        let loaded = parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+        let policy = &loaded.config.limits[0];
+        let skips = |path: &str| policy.skip.iter().any(|pattern| pattern.matches(path));
+        assert_eq!(["/health", "/metrics", "/api/x"].map(skips), expected, "{text}");
+    }
 }
 
 #[test]
@@ -194,7 +213,7 @@ type Figures = (&'static str, u32, u64);
 #[test]
 fn presets_hold_the_promised_figures() {
     let (minute, hour) = (60, 3600);
-    let cases: [(&str, &[Figures]); 16] = [
+    let cases: [(&str, &[Figures]); 17] = [
         ("voice", &[("address", 100, minute), ("user", 1000, hour), ("organization", 10_000, hour)]),
         ("analytics", &[("address", 50, minute), ("user", 500, hour), ("organization", 5000, hour)]),
         ("public", &[("address", 10, minute), ("user", 100, hour)]),
@@ -206,6 +225,7 @@ fn presets_hold_the_promised_figures() {
         ("upload", &[("address", 5, 5 * minute)]),
         ("generic", &[("address", 1000, hour)]),
         ("default", &[("address", 100, minute)]),
+        ("strict", &[("address", 10, hour)]),
         ("login", &[("address", 5, minute), ("address", 20, 15 * minute)]),
         ("refresh", &[("address", 10, minute), ("address", 60, hour)]),
         ("static", &[("address", 200, minute), ("address", 5000, hour)]),

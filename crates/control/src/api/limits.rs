@@ -4,6 +4,7 @@ pub(crate) mod allow;
 pub(crate) mod forecast;
 pub(crate) mod reset;
 pub(crate) mod standing;
+pub(crate) mod statistics;
 pub(crate) mod threat;
 pub(crate) mod top;
 mod value;
@@ -113,9 +114,10 @@ pub struct LimitQuota {
 pub enum LimitAlgorithm {
     /// A bucket that holds the burst and refills evenly.
     TokenBucket,
-    /// Never more than the units in any window, estimated from the fixed windows it covers.
+    /// Never more than the units in one window after the other, and less than twice as many in any that lies across two:
+    /// there it is estimated, to a unit for use that is even.
     SlidingWindow,
-    /// Never more than the units in a window that begins with the first request.
+    /// Never more than the units in a window that begins with the first request; up to twice as many around its end.
     FixedWindow,
 }
 

@@ -176,6 +176,34 @@ async fn a_standing_says_what_is_left_until_it_is_reset() {
 }
 
 #[tokio::test]
+async fn statistics_begin_afresh_and_what_is_counted_stays_counted() {
+    let admin = Admin::new();
+    let _held = hold(&admin);
+    ask(&admin, "voice", "192.0.2.7", 6).await;
+    ask(&admin, "watched", "192.0.2.7", 1).await;
+    let limiter = &admin.system.limits.limiter;
+    limiter.overall().record(limiter.now(), b"192.0.2.7", Outcome::Admitted);
+    // Of all policies, and of all rules together.
+    let seen = async || {
+        let listed = admin.get("/v1/limits").await.json();
+        let of = |policy: &Value| policy["rules"][0]["day"]["requests"].as_u64().unwrap();
+        let policies = listed["policies"].as_array().unwrap().iter();
+        let named = |name: &str| policies.clone().find(|policy| policy["name"] == name).map(of).unwrap();
+        [named("voice"), named("watched"), listed["day"]["requests"].as_u64().unwrap()]
+    };
+    let reset = async |body: Value| admin.post("/v1/limits/statistics/reset", Some(&body.to_string())).await;
+    assert_eq!(seen().await, [6, 1, 1]);
+    let forgotten = reset(json!({ "policy": "voice", "rule": "address-3600s" })).await.json();
+    assert_eq!(forgotten, json!({ "rules": ["voice/address-3600s"], "overall": false }));
+    assert_eq!(seen().await, [0, 1, 1]);
+    assert_eq!(reset(json!({})).await.json()["overall"], json!(true));
+    assert_eq!(seen().await, [0, 0, 0]);
+    let standing = admin.get("/v1/limits/standing?policy=voice&value=192.0.2.7").await.json();
+    assert_eq!(standing["standings"][0]["remaining"], 0, "what was counted");
+    assert_eq!(reset(json!({ "policy": "nothing" })).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn an_allowance_is_told_until_it_ends_or_is_ended() {
     let admin = Admin::new();
     let set = async |body: Value| admin.post("/v1/limits/allow", Some(&body.to_string())).await;

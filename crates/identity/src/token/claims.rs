@@ -68,12 +68,18 @@ impl Claims {
         })
     }
 
-    /// The text, number or switch that a claim holds.
+    /// What a claim holds, as one text: a list or an object as its JSON, with the members of objects in the order of
+    /// their names, so that the same claim is always the same text.
     pub(super) fn word(&self, name: &str) -> Option<String> {
         match claim(&self.members, name)? {
+            Value::Null => None,
             Value::String(text) => Some(text.clone()),
             value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
+            nested @ (Value::Array(_) | Value::Object(_)) => {
+                let mut nested = nested.clone();
+                nested.sort_all_objects();
+                Some(nested.to_string())
+            }
         }
     }
 }

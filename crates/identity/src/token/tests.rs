@@ -97,6 +97,28 @@ fn a_valid_token_tells_who_and_what() {
 }
 
 #[test]
+fn a_claim_that_limits_count_by_is_always_the_same_text() {
+    let issuer = Issuer::ed25519("k");
+    let known = verifier(&[&issuer]);
+    let cases = [
+        (json!("acme"), Some("acme")),
+        (json!(7), Some("7")),
+        (json!(true), Some("true")),
+        (json!(["b", "a"]), Some(r#"["b","a"]"#)),
+        (json!({ "b": [{ "d": 1, "c": 2 }], "a": null }), Some(r#"{"a":null,"b":[{"c":2,"d":1}]}"#)),
+        (json!([]), Some("[]")),
+        (json!(null), None),
+    ];
+    for (claim, expected) in cases {
+        let mut claims = claims();
+        claims["tenant"] = claim.clone();
+        let token = issuer.token(&claims);
+        let identified = check(&known, &token).unwrap();
+        assert_eq!(identified.claims.get("tenant").map(String::as_str), expected, "{claim}");
+    }
+}
+
+#[test]
 fn header_rules() {
     let issuer = Issuer::ed25519("k");
     let known = verifier(&[&issuer]);

@@ -1,5 +1,7 @@
 //! The sliding window, in constant space: two fixed windows, of which the previous one counts by the share of it that a
-//! window ending now still covers. Exact when the previous window was used evenly; otherwise a close estimate.
+//! window ending now still covers. Exact to a unit when the previous window was used evenly. Never more than the limit is admitted
+//! in one of the fixed windows, so in any other window, which lies across two of them, less than twice the limit: whoever
+//! uses all of one window in its last moment comes close to that.
 
 use super::{Level, State, Wait, units};
 use crate::charge::Effective;

@@ -45,6 +45,17 @@ pub(crate) fn quotas() -> impl Strategy<Value = Quota> {
     })
 }
 
+fn sliding(limit: u32) -> Quota {
+    let limit = NonZeroU32::new(limit).unwrap();
+    Quota::window(Algorithm::SlidingWindow, limit, Duration::from_secs(1)).unwrap()
+}
+
+/// A request for one unit.
+fn one_of(quota: Quota) -> Effective {
+    let step = Step { thousandths: 0, nanoseconds: 0, cost: 0, factors: Factors::default() };
+    effective(quota, &step)
+}
+
 fn buckets() -> impl Strategy<Value = Quota> {
     quotas().prop_filter("a bucket", |quota| quota.algorithm() == Algorithm::TokenBucket)
 }
@@ -156,6 +167,45 @@ proptest! {
         }
     }
 
+    /// Against a log of what was admitted, which is no estimate.
+    #[test]
+    fn a_sliding_window_admits_less_than_twice_the_limit_in_any_window(
+        limit in 1..=50_u32, steps in steps(forwards()),
+    ) {
+        let (quota, mut now, mut state) = (sliding(limit), 0, State::default());
+        let mut log: Vec<(u64, u64)> = Vec::new();
+        for step in &steps {
+            now = moved(now, step, &quota).max(now);
+            let asked = effective(quota, &Step { factors: Factors::default(), ..*step });
+            let settled = state.settle(&asked, now);
+            let Ok(charged) = settled.charge(&asked, now) else { state = settled; continue };
+            state = charged;
+            log.push((now, asked.cost));
+            let in_window: u64 = log.iter().filter(|(at, _)| at + asked.window > now).map(|(_, cost)| cost).sum();
+            prop_assert!(in_window < 2 * asked.limit, "{in_window} at {now}: {log:?}");
+        }
+    }
+
+    /// Who asks evenly and no more than the rate is refused no more than once in a window.
+    #[test]
+    fn a_sliding_window_is_exact_to_a_unit_when_it_is_used_evenly(limit in 10..=200_u32) {
+        let window = Duration::from_millis(u64::from(limit) * 10);
+        let quota = Quota::window(Algorithm::SlidingWindow, NonZeroU32::new(limit).unwrap(), window).unwrap();
+        let (asked, step) = (one_of(quota), nanoseconds(window) / u64::from(limit));
+        let mut state = State::default();
+        for window in 0..20 {
+            let begin = window * asked.window;
+            let mut admits = |now: u64| {
+                let settled = state.settle(&asked, now);
+                let outcome = settled.charge(&asked, now);
+                state = outcome.unwrap_or(settled);
+                outcome.is_ok()
+            };
+            let admitted = (0..asked.limit).map(|place| begin + place * step).filter(|now| admits(*now)).count();
+            prop_assert!(admitted as u64 + 1 >= asked.limit, "{admitted} in window {window}");
+        }
+    }
+
     #[test]
     fn a_risky_request_forgives_nothing(quota in buckets(), steps in steps(forwards()), mut now in starts()) {
         let mut state = State::default();
@@ -200,6 +250,23 @@ proptest! {
         prop_assert_eq!(level(with.give_back(&asked, charged)), level(state));
         prop_assert_eq!(level(with.settle(&asked, later).give_back(&asked, charged)), level(state));
     }
+}
+
+/// What the manual says of `10/min`: all ten in the last second of a minute, and nine more until the next one ends.
+#[test]
+fn a_sliding_window_that_is_packed_at_its_end_admits_nearly_twice_the_limit() {
+    let asked = one_of(sliding(10));
+    let (mut state, mut admitted) = (State::default(), Vec::new());
+    // The first begins the window, the others come in its last hundredth.
+    for hundredth in std::iter::once(0).chain(std::iter::repeat_n(99, 9)).chain(100..200) {
+        let now = hundredth * asked.window / 100;
+        let settled = state.settle(&asked, now);
+        let outcome = settled.charge(&asked, now);
+        admitted.extend(outcome.is_ok().then_some(hundredth));
+        state = outcome.unwrap_or(settled);
+    }
+    assert_eq!(admitted.iter().filter(|hundredth| **hundredth < 100).count(), 10);
+    assert_eq!(admitted.iter().filter(|hundredth| (99..199).contains(*hundredth)).count(), 18);
 }
 
 #[test]

@@ -45,6 +45,38 @@ fn every_algorithm(per_minute: u32) -> [Limit; 3] {
     ]
 }
 
+/// Of policies that are there for those who guess, or fill disks: what passes, not what they say.
+#[test]
+fn built_in_policies_that_guard_admit_in_their_first_window_what_they_say() {
+    for (name, expected) in [
+        ("auth", vec![(300, 10)]),
+        ("upload", vec![(300, 5)]),
+        ("strict", vec![(3600, 10)]),
+        ("login", vec![(60, 5), (900, 20)]),
+    ] {
+        let policy = bartizan_config::LimitPolicy::built_in(&name.parse().unwrap()).unwrap();
+        let limits: Vec<_> = policy
+            .rules
+            .iter()
+            .filter_map(|rule| match rule.amount {
+                bartizan_config::Amount::Rate(quota) => {
+                    Some(Limit { name: Limit::name_of(&policy.name, &rule.name), quota })
+                }
+                bartizan_config::Amount::Concurrent(_) => None,
+            })
+            .collect();
+        let charges: Vec<_> = limits.iter().map(|limit| charge(limit, "192.0.2.7", 1)).collect();
+        let store = MemoryStore::new(1000);
+        let admitted: Vec<u64> = (0..3600)
+            .filter(|second| store.decide(Nanos::new(second * SECOND), &charges).is_admitted())
+            .collect();
+        for (window, most) in expected {
+            let passed = admitted.iter().filter(|second| **second < window).count();
+            assert_eq!(passed, most, "{name}, in {window} s");
+        }
+    }
+}
+
 #[test]
 fn a_refusal_in_one_dimension_charges_none_and_leaves_nothing_behind() {
     for address in every_algorithm(10) {

@@ -5,9 +5,10 @@
 
 use std::{
     fmt,
+    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -22,7 +23,7 @@ use tokio::{
     time::{Instant, interval_at, sleep, timeout},
 };
 
-use super::{endpoint::Endpoint, error::LimitsError};
+use super::{endpoint::Endpoint, error::LimitsError, silence::Silence};
 
 /// How long making a connection, or an answer to a sign of life, may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,8 +31,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Between two attempts to connect: at first, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// So many decisions in a row without an answer, and the connection counts as lost.
-const UNANSWERED: u32 = 8;
+/// How much later than it should a timer may wake while the machine is well; tokio's count milliseconds.
+const PUNCTUAL: Duration = Duration::from_millis(2);
 /// So many heartbeats in a row with unanswered decisions, and the cluster is looked up anew.
 const DOUBTS: u32 = 3;
 
@@ -96,18 +97,33 @@ impl Link {
             // It was not asked, so it has not failed to answer.
             return Err(LimitsError::TimedOut(self.timeout));
         }
-        match timeout(left, work(connected.connection.clone())).await {
-            Ok(Ok(value)) => {
-                connected.answered();
+        match within(left, work(connected.connection.clone())).await {
+            Some(Ok(value)) => {
+                connected.silence.ends();
                 read(value).inspect_err(|_| connected.lost.notify_one())
             }
-            Ok(Err(error)) => Err(connected.failed(&error)),
-            Err(_) => {
-                connected.unanswered();
+            Some(Err(error)) => Err(connected.failed(&error)),
+            None => {
+                connected.unanswered(left);
                 Err(LimitsError::TimedOut(self.timeout))
             }
         }
     }
+}
+
+/// What `work` gives within the time. Of the time that this process was kept from running nobody can tell whether the
+/// store answered in it: the question may not have been sent yet, or the answer lie unread in the socket. So as long as
+/// that was, and no longer than `time`, is waited again.
+async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let (began, mut work) = (Instant::now(), pin!(work));
+    if let Ok(done) = timeout(time, work.as_mut()).await {
+        return Some(done);
+    }
+    let overslept = began.elapsed().saturating_sub(time);
+    if overslept < PUNCTUAL {
+        return None;
+    }
+    timeout(overslept.min(time), work).await.ok()
 }
 
 impl Drop for Link {
@@ -134,15 +150,15 @@ impl Connection {
 /// A connection as long as it is believed in.
 struct Connected {
     connection: Connection,
-    /// Decisions without an answer: in a row, and since the last heartbeat.
-    in_a_row: AtomicU32,
-    since_heartbeat: AtomicU32,
+    silence: Silence,
+    /// Whether a decision has gone unanswered since the last heartbeat.
+    has_missed: AtomicBool,
     lost: Notify,
 }
 
 impl fmt::Debug for Connected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connected").field("in_a_row", &self.in_a_row).finish_non_exhaustive()
+        f.debug_struct("Connected").field("silence", &self.silence).finish_non_exhaustive()
     }
 }
 
@@ -155,21 +171,13 @@ enum Fate {
 
 impl Connected {
     fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            in_a_row: AtomicU32::new(0),
-            since_heartbeat: AtomicU32::new(0),
-            lost: Notify::new(),
-        }
+        Self { connection, silence: Silence::new(), has_missed: AtomicBool::new(false), lost: Notify::new() }
     }
 
-    fn answered(&self) {
-        self.in_a_row.store(0, Ordering::Relaxed);
-    }
-
-    fn unanswered(&self) {
-        self.since_heartbeat.fetch_add(1, Ordering::Relaxed);
-        if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
+    /// For a decision that was asked `asked` ago.
+    fn unanswered(&self, asked: Duration) {
+        self.has_missed.store(true, Ordering::Relaxed);
+        if self.silence.goes_on(asked) {
             self.lost.notify_one();
         }
     }
@@ -180,11 +188,11 @@ impl Connected {
         let is_single = matches!(self.connection, Connection::Single(_));
         let is_demoted = error.code() == Some("READONLY");
         if error.code().is_some() && !is_demoted {
-            self.answered();
+            self.silence.ends();
         } else if is_single {
             self.lost.notify_one();
         } else {
-            self.unanswered();
+            self.unanswered(Duration::ZERO);
         }
         LimitsError::deciding(error)
     }
@@ -204,8 +212,8 @@ impl Connected {
                     }
                 }
                 Connection::Cluster(_) => {
-                    let silent = self.since_heartbeat.swap(0, Ordering::Relaxed) > 0;
-                    doubts = if silent { doubts + 1 } else { 0 };
+                    let has_missed = self.has_missed.swap(false, Ordering::Relaxed);
+                    doubts = if has_missed { doubts + 1 } else { 0 };
                     if doubts >= DOUBTS {
                         return Fate::Doubtful;
                     }

@@ -34,6 +34,24 @@ fn what_was_seen_leaves_the_hour_and_then_the_day() {
 }
 
 #[test]
+fn what_is_cleared_is_counted_afresh() {
+    let statistics = RuleStatistics::default();
+    let record = |value: &str| statistics.record(at(0), value.as_bytes(), Outcome::Refused);
+    ["ada", "grace", "ada"].into_iter().for_each(record);
+    let top = || statistics.top(at(0), Period::Day, Ranking::Refusals, 10).len();
+    assert_eq!((counts(statistics.totals(at(0), Period::Hour)), top()), ([3, 3, 0, 2], 2));
+    // Some of it is still with the thread that counted it.
+    record("joan");
+    statistics.clear();
+    for period in [Period::Hour, Period::Day] {
+        assert_eq!(counts(statistics.totals(at(0), period)), [0; 4]);
+    }
+    assert_eq!(top(), 0);
+    record("ada");
+    assert_eq!(counts(statistics.totals(at(0), Period::Day)), [1, 1, 0, 1]);
+}
+
+#[test]
 fn the_most_frequent_come_first_and_refusals_have_a_ranking_of_their_own() {
     let statistics = RuleStatistics::default();
     for (value, admitted, refused) in [("ada", 5, 0), ("grace", 3, 1), ("joan", 0, 3)] {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bartizan_limits::{LimitsError, RedisSettings, RedisStore};
 use bartizan_model::Algorithm;
+use futures_util::future::join_all;
 use rustix::process::Signal;
 
 use crate::{
@@ -107,6 +108,51 @@ async fn a_silent_server_costs_no_more_than_the_timeout() {
         assert!(!store.is_connected(), "a server that is silent counts as lost");
         server.signal(Signal::CONT);
         eventually("recovery", async || decide(&store, &limit).await.is_ok()).await;
+    }
+}
+
+/// On a machine that has no time for the gateway, the question is sent when the time for the answer is over.
+#[tokio::test]
+async fn a_gateway_that_was_kept_from_running_does_not_hold_it_against_the_server() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let timeout = Duration::from_millis(100);
+        let store = connected(&RedisSettings { timeout, ..settings(&[server.url()]) }).await;
+        let limit = limit("login", Algorithm::TokenBucket, 5);
+        decide(&store, &limit).await.unwrap();
+        // The question waits for the task that sends it, and the one thread there is does nothing meanwhile.
+        let stall = async { std::thread::sleep(2 * timeout) };
+        let (outcome, ()) = tokio::join!(decide(&store, &limit), stall);
+        assert_eq!(outcome.unwrap().standings[0].remaining, 3);
+        assert!(store.is_connected());
+    }
+}
+
+#[tokio::test]
+async fn decisions_that_go_unanswered_together_do_not_cost_the_connection() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let timeout = Duration::from_millis(5);
+        let store = connected(&RedisSettings { timeout, ..settings(&[server.url()]) }).await;
+        let limit = limit("login", Algorithm::TokenBucket, 1_000_000);
+        eventually("a first decision", async || decide(&store, &limit).await.is_ok()).await;
+        server.signal(Signal::STOP);
+        let began = Instant::now();
+        let outcomes = join_all((0..64).map(|_| decide(&store, &limit))).await;
+        let took = began.elapsed();
+        server.signal(Signal::CONT);
+        for outcome in outcomes {
+            assert!(matches!(outcome, Err(LimitsError::TimedOut(_))), "{outcome:?}");
+        }
+        // Else the machine itself was silent for so long that nobody could tell.
+        if took < Duration::from_millis(50) {
+            let lost = async || matches!(decide(&store, &limit).await, Err(LimitsError::NotConnected(_)));
+            eventually("an answer on the same connection", async || {
+                assert!(!lost().await, "given up after {took:?}");
+                decide(&store, &limit).await.is_ok()
+            })
+            .await;
+        }
     }
 }
 

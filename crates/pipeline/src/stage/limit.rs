@@ -1,6 +1,6 @@
 //! Decides how much: before it is known who asks by address, route and header, afterwards by user, organisation and
-//! key. Memory decides in about a microsecond; a shared store costs one round trip in each of the two stages, none longer
-//! than its timeout. All rules of a stage are decided together: when one refuses, nothing is counted, and what the coarse stage
+//! key. Memory decides in about a microsecond; a shared store costs one round trip in each of the two stages, and one more
+//! where rules only report, none longer than its timeout. All rules of a stage are decided together: when one refuses, nothing is counted, and what the coarse stage
 //! had counted is given back when the fine one refuses or nobody waits for it any more. What the request's risk makes of a
 //! limit ([`Exchange::risk`]) applies to it alone.
 
@@ -107,7 +107,7 @@ async fn decide(
     let counted = charge(exchange, limiter, rates).await;
     if counted.is_ok() {
         // What is refused would not have been counted by them if they did enforce.
-        shadow.into_iter().for_each(|rate| report(exchange, limiter, rate));
+        report(exchange, limiter, shadow).await;
     }
     for concurrent in concurrent {
         if counted.is_ok() {

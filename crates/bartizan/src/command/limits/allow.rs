@@ -37,13 +37,16 @@ pub(super) struct Allow {
     /// Count them again from now on.
     #[arg(long, conflicts_with = "duration")]
     end: bool,
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     admin: AdminOptions,
 }
 
 impl Allow {
     pub(super) async fn run(self) -> Result<()> {
-        let Self { mut words, network, duration, end, admin } = self;
+        let Self { mut words, network, duration, end, json, admin } = self;
         let (policy, key) = if network.is_some() {
             ensure!(words.len() < 2, "say either a key or `--network`");
             (words.pop().map(|policy| policy.parse()).transpose()?, None)
@@ -53,6 +56,9 @@ impl Allow {
         let for_seconds = duration.unwrap_or_default().as_secs_f64();
         let new = NewLimitAllowance { policy, value: key, network, for_seconds };
         let stands: LimitAllowance = admin.client()?.post_json("v1/limits/allow", &new).await?;
+        if json {
+            return print(serde_json::to_string_pretty(&stands)?);
+        }
         let whom = stands.network.or(stands.value).unwrap_or_default();
         let whom = printable(visible(&whom));
         let policy = stands.policy.as_deref().map(printable);

@@ -1,7 +1,7 @@
 //! `bartizan limits reset`.
 
-use anyhow::{Context, Result};
-use bartizan_control::{LimitReset, LimitsForgotten};
+use anyhow::{Context, Result, ensure};
+use bartizan_control::{LimitReset, LimitStatisticsForgotten, LimitStatisticsReset, LimitsForgotten};
 use bartizan_model::Name;
 use clap::Args;
 
@@ -15,30 +15,59 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan limits reset 203.0.113.7\n  \
                         bartizan limits reset voice 203.0.113.7\n  \
-                        bartizan limits reset voice shop-users/ada --rule user-3600s")]
+                        bartizan limits reset voice shop-users/ada --rule user-3600s\n  \
+                        bartizan limits reset --statistics\n  \
+                        bartizan limits reset voice --statistics")]
 pub(super) struct Reset {
     /// An address, a user (`PROVIDER/ID`), the value of a header: as `bartizan limits top` shows it. Before it the policy;
-    /// without one, all of them.
-    #[arg(value_name = "[POLICY] KEY", required = true, num_args = 1..=2)]
+    /// without one, all of them. With `--statistics` only the policy.
+    #[arg(value_name = "[POLICY] KEY", required_unless_present = "statistics", num_args = 1..=2)]
     words: Vec<String>,
     /// Only the rule with this name.
     #[arg(long, value_name = "NAME")]
     rule: Option<Name>,
+    /// Forget what `bartizan limits status` and `top` show of this gateway. What is counted stays counted.
+    #[arg(long)]
+    statistics: bool,
+    /// Print what the admin API answers.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     admin: AdminOptions,
 }
 
 impl Reset {
     pub(super) async fn run(self) -> Result<()> {
-        let Self { words, rule, admin } = self;
-        let (policy, key) = of_policy(words)?;
-        let reset = LimitReset { policy, rule, value: key.context("there is no key")? };
-        let LimitsForgotten { rules } = admin.client()?.post_json("v1/limits/reset", &reset).await?;
+        if self.statistics { self.statistics().await } else { self.counters().await }
+    }
+
+    async fn counters(self) -> Result<()> {
+        let (policy, key) = of_policy(self.words)?;
+        let reset = LimitReset { policy, rule: self.rule, value: key.context("there is no key")? };
+        let forgotten: LimitsForgotten = self.admin.client()?.post_json("v1/limits/reset", &reset).await?;
+        if self.json {
+            return print(serde_json::to_string_pretty(&forgotten)?);
+        }
         let key = printable(visible(&reset.value));
         let of = reset.policy.map_or_else(|| "any limit".into(), |policy| policy.to_string());
-        if rules.is_empty() {
+        if forgotten.rules.is_empty() {
             return print(format_args!("`{key}` had used nothing of {of}"));
         }
-        print(format_args!("forgot what `{key}` had used of {of}: {}", rules.join(", ")))
+        print(format_args!("forgot what `{key}` had used of {of}: {}", forgotten.rules.join(", ")))
+    }
+
+    async fn statistics(mut self) -> Result<()> {
+        ensure!(self.words.len() < 2, "statistics are those of rules: write no key beside `--statistics`");
+        let policy = self.words.pop().map(|policy| policy.parse()).transpose()?;
+        let reset = LimitStatisticsReset { policy, rule: self.rule };
+        let forgotten: LimitStatisticsForgotten =
+            self.admin.client()?.post_json("v1/limits/statistics/reset", &reset).await?;
+        if self.json {
+            return print(serde_json::to_string_pretty(&forgotten)?);
+        }
+        if forgotten.overall {
+            return print("forgot what all limits have seen");
+        }
+        print(format_args!("forgot what was seen by {}", forgotten.rules.join(", ")))
     }
 }

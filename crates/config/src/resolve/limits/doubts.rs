@@ -1,6 +1,9 @@
 //! What the rules of a policy say that is accepted, but probably not meant: rules that never refuse anybody, and headers
 //! that say nothing of who asks.
 
+use std::{num::NonZeroU32, time::Duration};
+
+use bartizan_model::{Algorithm, Quota};
 use http::{HeaderName, header};
 
 use crate::{
@@ -108,14 +111,52 @@ fn admits_no_less(rule: &LimitRule, strict: &LimitRule, strict_is_later: bool) -
         && enforce(strict)
         && (&rule.per, &rule.on, rule.priority) == (&strict.per, &strict.on, strict.priority);
     let (admits_as_much, is_equal) = match (rule.amount, strict.amount) {
-        (Amount::Rate(lax), Amount::Rate(strict)) => {
-            let is_alike = (lax.algorithm(), lax.length()) == (strict.algorithm(), strict.length());
-            (is_alike && lax.limit() >= strict.limit() && lax.burst() >= strict.burst(), lax == strict)
-        }
+        (Amount::Rate(lax), Amount::Rate(strict)) => (admits_all_of(lax, strict), lax == strict),
         (Amount::Concurrent(lax), Amount::Concurrent(strict)) => (lax >= strict, lax == strict),
         _ => (false, false),
     };
     counts_the_same && admits_as_much && !(is_equal && strict_is_later)
+}
+
+/// Whether `lax` admits whatever `strict` has admitted of the same requests. Where it says so, that is so; of windows that
+/// differ in length it may not say so although it is.
+fn admits_all_of(lax: Quota, strict: Quota) -> bool {
+    let is_alike = (lax.algorithm(), lax.length()) == (strict.algorithm(), strict.length());
+    if is_alike {
+        return lax.limit() >= strict.limit() && lax.burst() >= strict.burst();
+    }
+    match lax.algorithm() {
+        // A bucket admits whatever comes at no more than its rate, after no more than its burst.
+        Algorithm::TokenBucket => {
+            let no_faster = units(strict.limit()) * lax.length().as_nanos()
+                <= units(lax.limit()) * strict.length().as_nanos();
+            no_faster && most_at_once(strict) <= units(lax.burst())
+        }
+        Algorithm::FixedWindow => most_within(strict, lax.length()) <= units(lax.limit()),
+        // The window before counts, too.
+        Algorithm::SlidingWindow => most_within(strict, 2 * lax.length()) <= units(lax.limit()),
+    }
+}
+
+/// What a quota admits at once at most, beyond what comes evenly: of windows two that meet.
+fn most_at_once(quota: Quota) -> u128 {
+    match quota.algorithm() {
+        Algorithm::TokenBucket => units(quota.burst()),
+        Algorithm::SlidingWindow | Algorithm::FixedWindow => 2 * units(quota.limit()),
+    }
+}
+
+/// What a quota admits at most in any stretch of so long a time.
+fn most_within(quota: Quota, time: Duration) -> u128 {
+    let (limit, window) = (units(quota.limit()), quota.length().as_nanos());
+    match quota.algorithm() {
+        Algorithm::TokenBucket => units(quota.burst()) + (time.as_nanos() * limit).div_ceil(window),
+        Algorithm::SlidingWindow | Algorithm::FixedWindow => (time.as_nanos().div_ceil(window) + 1) * limit,
+    }
+}
+
+fn units(units: NonZeroU32) -> u128 {
+    units.get().into()
 }
 
 /// Where the dimensions of a rule stand, in their order.

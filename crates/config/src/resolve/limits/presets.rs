@@ -11,7 +11,7 @@ use super::rules;
 use crate::{
     Amount,
     Dimension::{self, Address, Organization, User},
-    Enforcement, LimitPolicy, LimitRule,
+    Enforcement, LimitPolicy, LimitRule, PathPattern,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -22,22 +22,25 @@ const HOUR: Duration = Duration::from_hours(1);
 /// By whom is counted, how much, and in what time.
 type Figures = (Dimension, u32, Duration);
 
-const PRESETS: [(&str, &[Figures]); 11] = [
+const PRESETS: [(&str, &[Figures]); 9] = [
     ("voice", &[(Address, 100, MINUTE), (User, 1_000, HOUR), (Organization, 10_000, HOUR)]),
     ("analytics", &[(Address, 50, MINUTE), (User, 500, HOUR), (Organization, 5_000, HOUR)]),
     ("public", &[(Address, 10, MINUTE), (User, 100, HOUR)]),
-    ("auth", &[(Address, 10, FIVE_MINUTES)]),
     ("admin", &[(Address, 100, HOUR)]),
     ("qr", &[(Address, 50, HOUR)]),
     ("chat", &[(Address, 20, MINUTE)]),
     ("api", &[(Address, 1_000, HOUR)]),
-    ("upload", &[(Address, 5, FIVE_MINUTES)]),
     ("generic", &[(Address, 1_000, HOUR)]),
     ("default", &[(Address, 100, MINUTE)]),
 ];
 
-/// Bursts and sustained use apart, by address: so many in a minute, and so many in a longer window.
-const PACED: [(&str, &[Figures]); 5] = [
+/// By address and in sliding windows. Where somebody might guess or fill disks a bucket would not do: it admits all of it
+/// at once and nearly as much again in its first window. Others hold bursts and sustained use apart, in a minute and in a
+/// longer window.
+const WINDOWED: [(&str, &[Figures]); 8] = [
+    ("auth", &[(Address, 10, FIVE_MINUTES)]),
+    ("upload", &[(Address, 5, FIVE_MINUTES)]),
+    ("strict", &[(Address, 10, HOUR)]),
     ("login", &[(Address, 5, MINUTE), (Address, 20, QUARTER)]),
     ("refresh", &[(Address, 10, MINUTE), (Address, 60, HOUR)]),
     ("static", &[(Address, 200, MINUTE), (Address, 5_000, HOUR)]),
@@ -45,12 +48,12 @@ const PACED: [(&str, &[Figures]); 5] = [
     ("admin-burst", &[(Address, 10, MINUTE), (Address, 100, HOUR)]),
 ];
 
-/// Probes and scrapes, which no built-in policy counts.
+/// Probes and scrapes, which no policy counts that does not say what it skips.
 const SKIPPED: [&str; 2] = ["/health", "/metrics"];
 
 /// The names of the built-in policies.
 pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> + Clone {
-    PRESETS.iter().chain(&PACED).map(|(name, _)| *name)
+    PRESETS.iter().chain(&WINDOWED).map(|(name, _)| *name)
 }
 
 /// The built-in policy with this name.
@@ -63,10 +66,20 @@ pub(crate) fn policy(name: &Name) -> Option<LimitPolicy> {
     // What could not be made would leave a limit out: then there is no such policy.
     let rules: Option<Vec<_>> = match of(&PRESETS) {
         Some(figures) => figures.iter().map(|figures| rule(figures, bucket)).collect(),
-        None => of(&PACED)?.iter().map(|figures| rule(figures, window)).collect(),
+        None => of(&WINDOWED)?.iter().map(|figures| rule(figures, window)).collect(),
     };
-    let skip = SKIPPED.iter().map(|path| path.parse().ok()).collect::<Option<_>>()?;
-    Some(LimitPolicy { name: name.clone(), line: Line::NONE, rules: rules?, skip, allow: Vec::new() })
+    let (rules, allow) = (rules?, Vec::new());
+    Some(LimitPolicy { name: name.clone(), line: Line::NONE, skip: skipped(&rules), rules, allow })
+}
+
+/// What a policy with these rules skips when it does not say: probes and scrapes, unless a rule is about them.
+pub(super) fn skipped(rules: &[LimitRule]) -> Vec<PathPattern> {
+    let is_counted = |path: &str| {
+        let mut named = rules.iter().flat_map(|rule| &rule.on);
+        named.any(|operation| operation.path.as_str() == path)
+    };
+    let skipped = SKIPPED.into_iter().filter(|path| !is_counted(path));
+    skipped.filter_map(|path| path.parse().ok()).collect()
 }
 
 fn rule(
@@ -93,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_preset_is_a_policy_that_limits_everybody() {
-        for (name, figures) in PRESETS.into_iter().chain(PACED) {
+        for (name, figures) in PRESETS.into_iter().chain(WINDOWED) {
             let policy = policy(&name.parse().unwrap()).unwrap();
             assert_eq!(policy.rules.len(), figures.len(), "{name}");
             assert!(policy.rules.iter().any(|rule| !rule.needs_identity()), "{name}");
@@ -104,7 +117,7 @@ mod tests {
     fn the_schema_explains_every_preset() {
         let schema = crate::schema();
         let text = schema["properties"]["limits"]["description"].as_str().unwrap();
-        for (name, figures) in PRESETS.into_iter().chain(PACED) {
+        for (name, figures) in PRESETS.into_iter().chain(WINDOWED) {
             let (_, explained) = text.split_once(&format!("`{name}` (")).unwrap_or_else(|| panic!("{name}"));
             let (explained, _) = explained.split_once(')').unwrap();
             let units: Vec<u32> = explained

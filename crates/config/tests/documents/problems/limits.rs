@@ -444,10 +444,10 @@ fn rules_that_never_refuse() {
     };
     let second = laxer("address-3600s-2", "address-3600s");
     let (first, window) = (laxer("lax", "address-3600s"), laxer("address-60s-2", "address-60s"));
-    let in_flight = laxer("big", "small");
+    let (in_flight, lax) = (laxer("big", "small"), laxer("lax", "strict"));
     let outranked = "the rule `address-3600s` never applies: `address-60s` (line 4) counts the same with a higher priority";
     let (by_priority, take_out) = ("`priority`", "take one of the two out");
-    let cases: [Case<'_>; 19] = [
+    let cases: [Case<'_>; 29] = [
         (
             a("{ per: address, rate: 10/min, priority: 1 }, §{ per: address, rate: 5/h }"),
             &[(outranked, by_priority)],
@@ -487,6 +487,38 @@ fn rules_that_never_refuse() {
             a("{ per: address, concurrent: 2, name: small }, §{ per: address, concurrent: 3, name: big }"),
             &[(&in_flight, take_out)],
         ),
+        // Other windows: what a stricter rule lets through in all is less than this ever refuses.
+        (
+            a("§{ per: address, rate: 100/min, name: lax }, { per: address, rate: 50/h, name: strict }"),
+            &[(&lax, take_out)],
+        ),
+        (
+            a("§{ per: address, rate: 10/s, name: lax }, { per: address, rate: 5/h, name: strict }"),
+            &[(&lax, take_out)],
+        ),
+        (
+            a(
+                "§{ per: address, rate: 10/s, name: lax }, { per: address, rate: 5/h, algorithm: sliding-window, name: strict }",
+            ),
+            &[(&lax, take_out)],
+        ),
+        (
+            a(
+                "§{ per: address, rate: 100/h, algorithm: fixed-window, name: lax }, { per: address, rate: 50/h, name: strict }",
+            ),
+            &[(&lax, take_out)],
+        ),
+        (
+            a(
+                "§{ per: address, rate: 150/h, algorithm: sliding-window, name: lax }, { per: address, rate: 50/h, name: strict }",
+            ),
+            &[(&lax, take_out)],
+        ),
+        (a("{ per: address, rate: 5/min }, { per: address, rate: 20/15min }"), &[]),
+        (a("{ per: address, rate: 10/s }, { per: address, rate: 6/h, algorithm: fixed-window }"), &[]),
+        (a("{ per: address, rate: 99/h, algorithm: fixed-window }, { per: address, rate: 50/h }"), &[]),
+        (a("{ per: address, rate: 149/h, algorithm: sliding-window }, { per: address, rate: 50/h }"), &[]),
+        (a("{ per: address, rate: 60/min }, { per: address, rate: 61/min, burst: 10 }"), &[]),
         // What differs in anything may refuse on its own.
         (a("{ per: address, rate: 100/h, burst: 5 }, { per: address, rate: 50/h, burst: 10 }"), &[]),
         (

@@ -160,7 +160,7 @@ impl LimitsInUse {
         let counted = (value.as_bytes(), Chosen::of(&rule.per));
         let allowed = self.limiter.allowances().until(|| now, &policy.name, address, counted);
         let (standing, is_shared) = match rule.amount {
-            Amount::Rate(quota) => self.of_rate(name, quota, rule.enforcement, value).await?,
+            Amount::Rate(quota) => self.of_rate(name, quota, value).await?,
             Amount::Concurrent(at_most) => (self.of_places(&name, at_most, value), false),
         };
         Ok(LimitStanding {
@@ -179,21 +179,11 @@ impl LimitsInUse {
     }
 
     /// Also says whether the shared store has counted.
-    async fn of_rate(
-        &self,
-        name: Arc<str>,
-        quota: Quota,
-        enforcement: Enforcement,
-        value: &str,
-    ) -> Result<(Standing, bool), Failure> {
+    async fn of_rate(&self, name: Arc<str>, quota: Quota, value: &str) -> Result<(Standing, bool), Failure> {
         let limit = Limit { name, quota };
         let (value, cost, factors) = (value.as_bytes(), NonZeroU32::MIN, Factors::default());
         let charge = Charge { limit: &limit, value, cost, factors };
-        match enforcement {
-            Enforcement::Enforce => self.limiter.standing(&charge).await.map_err(|error| unavailable(&error)),
-            // Rules that only report are counted by each gateway for itself.
-            Enforcement::Shadow => Ok((self.limiter.standing_here(&charge), false)),
-        }
+        self.limiter.standing(&charge).await.map_err(|error| unavailable(&error))
     }
 
     fn of_places(&self, name: &str, at_most: NonZeroU32, value: &str) -> Standing {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bartizan_limits::{Charge, Counted, Decision, Factors, Limit, Limiter, Outcome, Standing};
+use futures_util::future::join_all;
 use http::{HeaderValue, header};
 use smallvec::SmallVec;
 
@@ -25,15 +26,36 @@ pub(super) struct Rate<'r> {
     pub(super) factors: Factors,
 }
 
-/// Counts a rate that only reports, by what this gateway alone has seen.
-pub(super) fn report(exchange: &mut Exchange, limiter: &Limiter, rate: Rate<'_>) {
-    let (decision, counted) = limiter.decide_here(&[rate.charge()]);
-    exchange.limited.reported = counted.at();
-    let Some(standing) = decision.standings.first() else { return };
-    let outcome = Outcome::of(standing);
-    rate.rule.count(limiter.now(), &rate.value, outcome);
-    let effect = if outcome == Outcome::Refused { LimitEffect::WouldRefuse } else { LimitEffect::Counted };
-    exchange.limited.standings.push(rate.stood(*standing, effect));
+/// Counts rates that only report, each for itself and all at the same time.
+pub(super) async fn report(exchange: &mut Exchange, limiter: &Limiter, rates: SmallVec<[Rate<'_>; 2]>) {
+    if rates.is_empty() {
+        return;
+    }
+    let (waited, asked) = (exchange.limited.waited, limiter.is_shared().then(Instant::now));
+    let reports =
+        rates.iter().map(|rate| async move { limiter.report_after(waited, &[rate.charge()]).await });
+    let decided = join_all(reports).await;
+    let counted = decided.iter().map(|(_, counted)| *counted).reduce(together).unwrap_or(Counted::Nowhere);
+    if let Some(asked) = asked {
+        exchange.limited.waited += waited_in_vain(Some(counted), asked.elapsed());
+    }
+    exchange.limited.reported = Some(counted);
+    for (rate, (decision, _)) in rates.into_iter().zip(decided) {
+        let Some(standing) = decision.standings.first() else { continue };
+        let outcome = Outcome::of(standing);
+        rate.rule.count(limiter.now(), &rate.value, outcome);
+        let effect =
+            if outcome == Outcome::Refused { LimitEffect::WouldRefuse } else { LimitEffect::Counted };
+        exchange.limited.standings.push(rate.stood(*standing, effect));
+    }
+}
+
+/// Where both were counted; nowhere, as far as giving back goes, when the store answered to the one alone.
+fn together(one: Counted, other: Counted) -> Counted {
+    match (one, other) {
+        (Counted::Here(_), Counted::Here(_)) | (Counted::There { .. }, Counted::There { .. }) => other,
+        _ => Counted::Nowhere,
+    }
 }
 
 /// A store that has answered is given all of its time again by the next stage: else one that is far away would never answer

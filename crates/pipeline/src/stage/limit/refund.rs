@@ -29,7 +29,7 @@ impl Refund<'_> {
 impl Drop for Refund<'_> {
     fn drop(&mut self) {
         let enforced = self.exchange.limited.coarse.take();
-        let reported = self.exchange.limited.reported.take().map(Counted::Here);
+        let reported = self.exchange.limited.reported.take();
         for (counted, is_shadow) in [(enforced, false), (reported, true)] {
             if let Some(counted) = counted {
                 self.give_back(counted, is_shadow);
