@@ -33,10 +33,8 @@ impl Template {
         let below = below.cloned().unwrap_or_default();
         // Either of the two names says it.
         let completes = self.autocomplete_headers.is_some() || self.stop_magic.is_some();
-        let (autocomplete_headers, stop_magic) = match completes {
-            true => (self.autocomplete_headers, self.stop_magic),
-            false => (below.autocomplete_headers, below.stop_magic),
-        };
+        let completing = if completes { &self } else { &below };
+        let (autocomplete_headers, stop_magic) = (completing.autocomplete_headers, completing.stop_magic);
         Self {
             uri: self.uri.or(below.uri),
             version: self.version.or(below.version),
