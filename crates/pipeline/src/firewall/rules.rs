@@ -50,8 +50,8 @@ const OF_INCOMPLETE_BODIES: [std::ops::RangeInclusive<u64>; 2] = [200_002..=200_
 /// Reads and compiles a rule set; `types` are the media types of responses that are looked at.
 pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangError> {
     let mut files = RuleFiles::default();
-    let mut own = RuleFiles::default();
-    add(&mut own, &set.include)?;
+    let mut included = RuleFiles::default();
+    add(&mut included, &set.include)?;
     let (before, after): (Vec<_>, Vec<_>) = set.include.iter().partition(|path| is_read_before(path));
     match &set.rules {
         Rules::Starter => {
@@ -59,7 +59,7 @@ pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangErr
             STARTER.iter().try_for_each(|(name, text)| files.add_text(text, name))?;
         }
         Rules::Core(CoreRuleSet { setup, before: own, rules, after: last }) => {
-            files.add_text(&recommended(&own), RECOMMENDED.0)?;
+            files.add_text(&recommended(&included), RECOMMENDED.0)?;
             add(&mut files, [setup])?;
             add(&mut files, own)?;
             add(&mut files, before)?;
@@ -68,7 +68,7 @@ pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangErr
         }
     }
     add(&mut files, after)?;
-    files.add_text(&settings(types, mode(&own)), "bartizan")?;
+    files.add_text(&settings(types, mode(&included)), "bartizan")?;
     RuleSet::compile(&files)
 }
 
