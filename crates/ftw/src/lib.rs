@@ -1,14 +1,15 @@
-//! Tests of firewall rules in the format of go-ftw, version 2 of its schema: what to send, and what is expected.
+//! Tests of firewall rules in the format of go-ftw, versions 2 and 3 of its schema: what to send, and what is expected.
 //!
 //! [`parse`] reads a file and [`read`] a folder of them; [`Input::requests`] makes the bytes that go-ftw would put on the
 //! wire. Who is sent them and how the answer is judged is the caller's.
 
+mod payload;
 mod request;
 mod suite;
 
 use std::path::PathBuf;
 
-pub use suite::{Input, Log, Output, Stage, Suite, Test, parse, read};
+pub use suite::{Header, Input, Log, Output, Stage, Suite, Test, parse, read};
 
 /// Why a test cannot be read, or a request of it not be made.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,13 @@ pub enum FtwError {
         /// What is wrong with it.
         source: base64::DecodeError,
     },
-    /// A template in `data` asks for something else than `{{ "text" | repeat NUMBER }}`.
-    #[error("the template `{0}` in `data` is not known here: only `\"text\" | repeat NUMBER` is")]
+    /// A template asks for something else than `{{ "text" | repeat NUMBER }}` and `{{.Payload}}`, or for more than
+    /// 64 MiB.
+    #[error(
+        "the template `{0}` is not known here: only `\"text\" | repeat NUMBER` up to 64 MiB and `.Payload` are"
+    )]
     Template(String),
+    /// A test has no exchange, or more than one way to say what it is.
+    #[error("a test has either `stages` or a `payload`")]
+    Stages,
 }

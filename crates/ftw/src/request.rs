@@ -9,29 +9,41 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::{FtwError, Input};
 
 const FORM: &str = "application/x-www-form-urlencoded";
+/// The longest text that a template may make, in bytes.
+const LONGEST: usize = 64 << 20;
 
 impl Input {
     /// The requests of a stage: one, or one for each of its `uris`.
     pub fn requests(&self) -> Result<Vec<Vec<u8>>, FtwError> {
-        if let Some(encoded) = &self.encoded_request {
-            return Ok(vec![decode("encoded_request", encoded)?]);
+        let said = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
+        if let Some(encoded) = said(&self.encoded_request) {
+            return Ok(vec![decode("encoded_request", &encoded)?]);
+        }
+        if let Some(raw) = said(&self.raw_request) {
+            return Ok(vec![raw.into_bytes()]);
         }
         let data = data(self)?;
         if self.uris.is_empty() {
-            return Ok(vec![request(self, self.uri.as_deref().unwrap_or("/"), data)]);
+            return Ok(vec![request(self, self.uri.as_deref().unwrap_or("/"), data)?]);
         }
-        Ok(self.uris.iter().map(|uri| request(self, uri, data.clone())).collect())
+        self.uris.iter().map(|uri| request(self, uri, data.clone())).collect()
+    }
+
+    /// A text that is a template where the test is a payload.
+    fn filled(&self, text: &str) -> Result<String, FtwError> {
+        match &self.payload {
+            Some(_) => rendered(text, self.payload.as_deref()),
+            None => Ok(text.to_owned()),
+        }
     }
 }
 
-fn request(input: &Input, target: &str, mut data: Vec<u8>) -> Vec<u8> {
+fn request(input: &Input, target: &str, mut data: Vec<u8>) -> Result<Vec<u8>, FtwError> {
     let method = input.method.as_deref().unwrap_or("GET");
     let version = input.version.as_deref().unwrap_or("HTTP/1.1");
-    let mut headers: Vec<(&str, String)> = input
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.clone().unwrap_or_default()))
-        .collect();
+    let target = input.filled(target)?;
+    let headers = input.said_headers().map(|(name, value)| Ok((name, input.filled(value)?)));
+    let mut headers: Vec<(&str, String)> = headers.collect::<Result<_, FtwError>>()?;
 
     if !data.is_empty() && input.completes_headers() {
         if !has(&headers, "Content-Type") {
@@ -59,7 +71,7 @@ fn request(input: &Input, target: &str, mut data: Vec<u8>) -> Vec<u8> {
     }
     request.extend_from_slice(b"\r\n");
     request.extend_from_slice(&data);
-    request
+    Ok(request)
 }
 
 fn has(headers: &[(&str, String)], name: &str) -> bool {
@@ -80,7 +92,7 @@ fn has_body(method: &str) -> bool {
 
 fn data(input: &Input) -> Result<Vec<u8>, FtwError> {
     match (&input.data, &input.encoded_data) {
-        (Some(data), _) => Ok(rendered(data)?.into_bytes()),
+        (Some(data), _) => Ok(rendered(data, input.payload.as_deref())?.into_bytes()),
         (None, Some(encoded)) => decode("encoded_data", encoded),
         (None, None) => Ok(Vec::new()),
     }
@@ -91,15 +103,22 @@ fn decode(field: &'static str, encoded: &str) -> Result<Vec<u8>, FtwError> {
     STANDARD.decode(encoded).map_err(|source| FtwError::Base64 { field, source })
 }
 
-/// Replaces each `{{ "text" | repeat NUMBER }}`.
-fn rendered(template: &str) -> Result<String, FtwError> {
+/// Replaces each `{{ "text" | repeat NUMBER }}`, and each `{{.Payload}}` where there is one.
+fn rendered(template: &str, payload: Option<&str>) -> Result<String, FtwError> {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let unknown = |action: &str| FtwError::Template(action.chars().take(100).collect());
         let (action, after) = after.split_once("}}").ok_or_else(|| unknown(after))?;
         text.push_str(before);
-        text.push_str(&repeated(action).ok_or_else(|| unknown(action))?);
+        let made = match payload {
+            Some(payload) if action.trim() == ".Payload" => Some(payload.to_owned()),
+            _ => repeated(action),
+        };
+        text.push_str(&made.ok_or_else(|| unknown(action))?);
+        if text.len() > LONGEST {
+            return Err(unknown(action));
+        }
         rest = after;
     }
     text.push_str(rest);
@@ -109,8 +128,9 @@ fn rendered(template: &str) -> Result<String, FtwError> {
 fn repeated(action: &str) -> Option<String> {
     let (text, number) = action.split_once('|')?;
     let text = text.trim().strip_prefix('"')?.strip_suffix('"')?;
-    let number: u16 = number.trim().strip_prefix("repeat ")?.trim().parse().ok()?;
-    (!text.contains(['"', '\\'])).then(|| text.repeat(number.into()))
+    let number: usize = number.trim().strip_prefix("repeat ")?.trim().parse().ok()?;
+    let is_short = text.len().checked_mul(number).is_some_and(|length| length <= LONGEST);
+    (is_short && !text.contains(['"', '\\'])).then(|| text.repeat(number))
 }
 
 /// Encodes the names and values of a form, unless decoding would change something (or fail): then it is taken for
@@ -217,13 +237,35 @@ mod tests {
 
     #[test]
     fn templates_and_base64() {
-        assert_eq!(rendered("a{{ \"xy\" | repeat 3 }}b").unwrap(), "axyxyxyb");
-        assert!(rendered("{{ upper \"a\" }}").is_err());
-        assert!(rendered("{{7*7").is_err());
+        assert_eq!(rendered("a{{ \"xy\" | repeat 3 }}b", None).unwrap(), "axyxyxyb");
+        assert_eq!(rendered("{{ \"x\" | repeat 70000 }}", None).unwrap().len(), 70_000);
+        assert_eq!(rendered("a{{.Payload}}b{{ .Payload }}", Some("{{")).unwrap(), "a{{b{{");
+        for template in [
+            "{{ upper \"a\" }}",
+            "{{7*7",
+            "{{.Payload}}",
+            "{{ \"xx\" | repeat 18446744073709551615 }}",
+            "{{ \"xx\" | repeat 33554433 }}",
+        ] {
+            assert!(rendered(template, None).is_err(), "{template}");
+        }
         assert_eq!(sent("{encoded_request: \"R0VUIC8g\\nSFRUUC8xLjA=\"}"), "GET / HTTP/1.0");
+        assert_eq!(
+            sent("{encoded_request: '', raw_request: \"GET / HTTP/1.0\\r\\n\\r\\n\"}"),
+            "GET / HTTP/1.0\r\n\r\n"
+        );
         assert!(sent("{headers: {Content-Type: a}, encoded_data: AAE=}").ends_with("\r\n\r\n\0\x01"));
         let input: Input = serde_saphyr::from_str("{encoded_request: '*'}").unwrap();
         assert!(input.requests().is_err());
+    }
+
+    #[test]
+    fn ordered_headers_are_sent_as_they_stand() {
+        let headers = "[{name: X, value: b}, {name: Content-Type, value: a/b}, {name: X, value: a}]";
+        assert_eq!(
+            sent(&format!("{{headers: {{Host: no}}, ordered_headers: {headers}, data: 'a b'}}")),
+            "GET / HTTP/1.1\r\nX: b\r\nContent-Type: a/b\r\nX: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\na b"
+        );
     }
 
     #[test]

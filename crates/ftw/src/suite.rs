@@ -1,7 +1,7 @@
 //! Tests as their files say them.
 //!
 //! A field of a stage that is not known here is an error of the file, so that nothing a test asks for is ignored
-//! silently. Fields that no test of the Core Rule Set uses (`save_cookie`, `follow_redirect`, `response`) are among them.
+//! silently. What is known and cannot be played is said by [`Test::unplayable`].
 
 use std::{
     collections::BTreeMap,
@@ -9,9 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::FtwError;
+use crate::{FtwError, payload::Template};
 
 /// A test: one or more exchanges and what is expected of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,18 @@ pub struct Test {
     pub disabled: bool,
     /// Its exchanges, in order.
     pub stages: Vec<Stage>,
+}
+
+impl Test {
+    /// A field of the test that asks for what bytes on the wire cannot give: a request that depends on an answer, or an
+    /// answer that the request itself does not ask the service for. Such a test can only be skipped.
+    pub fn unplayable(&self) -> Option<&'static str> {
+        self.stages.iter().find_map(|stage| match &stage.input {
+            input if input.follow_redirect == Some(true) => Some("follow_redirect"),
+            input if input.response.is_some() => Some("response"),
+            _ => None,
+        })
+    }
 }
 
 /// One exchange of a test.
@@ -48,14 +60,14 @@ pub struct Stage {
 pub struct Input {
     /// Where to: whoever sends it decides that, as go-ftw's configuration does.
     #[serde(rename = "dest_addr")]
-    _address: Option<String>,
+    pub(crate) _address: Option<String>,
     #[serde(rename = "port")]
-    _port: Option<u16>,
+    pub(crate) _port: Option<u16>,
     #[serde(rename = "protocol")]
-    _protocol: Option<String>,
+    pub(crate) _protocol: Option<String>,
     /// Concerns the requests that mark the log, and there are none.
     #[serde(rename = "virtual_host_mode")]
-    _virtual_host_mode: Option<bool>,
+    pub(crate) _virtual_host_mode: Option<bool>,
     /// `GET` where it is missing.
     pub method: Option<String>,
     /// The target: `/` where it is missing.
@@ -66,18 +78,66 @@ pub struct Input {
     pub version: Option<String>,
     /// The headers, by name.
     pub headers: BTreeMap<String, Option<String>>,
+    /// The headers in the order in which they are sent, where one may come more than once; `headers` do not count then.
+    pub ordered_headers: Vec<Header>,
     /// The body: a template of Go.
     pub data: Option<String>,
     /// The body, in base64.
     pub encoded_data: Option<String>,
     /// The whole request, in base64.
     pub encoded_request: Option<String>,
-    autocomplete_headers: Option<bool>,
+    /// The whole request as it stands: what `encoded_request` took the place of.
+    pub raw_request: Option<String>,
+    pub(crate) autocomplete_headers: Option<bool>,
     /// The old name, and the opposite.
-    stop_magic: Option<bool>,
+    pub(crate) stop_magic: Option<bool>,
+    /// go-ftw reads it, and keeps no cookies.
+    #[serde(rename = "save_cookie")]
+    pub(crate) _save_cookie: Option<bool>,
+    pub(crate) follow_redirect: Option<bool>,
+    pub(crate) response: Option<Response>,
+    /// What `{{.Payload}}` stands for in the target, the values of headers and the body; they are no templates of it
+    /// where it is missing.
+    #[serde(skip)]
+    pub(crate) payload: Option<String>,
+}
+
+/// A header of a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Its name, as it is sent.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What the service is to answer. go-ftw, too, reads it and has no way to tell the service.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Response {
+    #[serde(rename = "headers")]
+    _headers: Option<BTreeMap<String, Option<String>>>,
+    #[serde(rename = "status")]
+    _status: Option<u16>,
+    #[serde(rename = "body")]
+    _body: Option<String>,
+    #[serde(rename = "encoded_body")]
+    _encoded_body: Option<String>,
+    #[serde(rename = "log_message")]
+    _log_message: Option<String>,
 }
 
 impl Input {
+    /// The headers that the test says, in the order in which they are sent.
+    pub fn said_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_ordered = !self.ordered_headers.is_empty();
+        let by_name = self.headers.iter().filter(move |_| !is_ordered);
+        let by_name = by_name.map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()));
+        let ordered = self.ordered_headers.iter();
+        ordered.map(|Header { name, value }| (name.as_str(), value.as_str())).chain(by_name)
+    }
+
     /// Whether the headers that a body needs are added.
     pub fn completes_headers(&self) -> bool {
         self.autocomplete_headers.unwrap_or(!self.stop_magic.unwrap_or(false))
@@ -89,12 +149,16 @@ impl Input {
 #[serde(deny_unknown_fields, default)]
 pub struct Output {
     /// The status of the answer.
+    #[serde(deserialize_with = "unless_zero")]
     pub status: Option<u16>,
-    /// A pattern of the answer.
+    /// A text of the answer.
+    #[serde(deserialize_with = "unless_empty")]
     pub response_contains: Option<String>,
-    /// A pattern of the log.
+    /// A text of the log.
+    #[serde(deserialize_with = "unless_empty")]
     pub log_contains: Option<String>,
-    /// A pattern that the log does not have.
+    /// A text that the log does not have.
+    #[serde(deserialize_with = "unless_empty")]
     pub no_log_contains: Option<String>,
     /// The rules in the log.
     pub log: Log,
@@ -115,9 +179,21 @@ pub struct Log {
     /// Rules that do not.
     pub no_expect_ids: Vec<u64>,
     /// A pattern of the log.
+    #[serde(deserialize_with = "unless_empty")]
     pub match_regex: Option<String>,
     /// A pattern that the log does not have.
+    #[serde(deserialize_with = "unless_empty")]
     pub no_match_regex: Option<String>,
+}
+
+/// To Go, a text that is empty is one that is missing.
+fn unless_empty<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(field)?.filter(|text| !text.is_empty()))
+}
+
+/// So is a number that is 0.
+fn unless_zero<'de, D: Deserializer<'de>>(field: D) -> Result<Option<u16>, D::Error> {
+    Ok(Option::<u16>::deserialize(field)?.filter(|number| *number > 0))
 }
 
 /// A file. What else it, its `meta` or a test of it says is for readers.
@@ -125,6 +201,7 @@ pub struct Log {
 struct Document {
     meta: Option<Meta>,
     rule_id: u64,
+    template: Option<Template>,
     tests: Vec<Entry>,
 }
 
@@ -135,11 +212,32 @@ struct Meta {
 
 #[derive(Deserialize)]
 struct Entry {
-    /// Its place in the file where it is missing.
+    /// Its place in the file where it is missing, or 0.
+    #[serde(alias = "id")]
     test_id: Option<u64>,
-    #[serde(default)]
+    #[serde(default, alias = "description")]
     desc: String,
+    #[serde(default)]
     stages: Vec<Stage>,
+    /// Instead of stages, with the request of the template and the output beside it.
+    payload: Option<String>,
+    template: Option<Template>,
+    output: Option<Output>,
+}
+
+impl Entry {
+    /// Its exchanges: as they are written, or the one that the template of the file makes of its payload.
+    fn stages(self, of_file: Option<&Template>) -> Result<Vec<Stage>, FtwError> {
+        match (self.payload, self.stages) {
+            (None, stages) if !stages.is_empty() => Ok(stages),
+            (Some(payload), stages) if stages.is_empty() => {
+                let template = self.template.unwrap_or_default().over(of_file);
+                let output = self.output.unwrap_or_default();
+                Ok(vec![Stage { _description: String::new(), input: template.input(payload), output }])
+            }
+            _ => Err(FtwError::Stages),
+        }
+    }
 }
 
 /// The tests of a folder.
@@ -175,15 +273,17 @@ pub fn parse(text: &str) -> Result<Vec<Test>, FtwError> {
     let Some(document) = serde_saphyr::from_str::<Option<Document>>(text)? else { return Ok(Vec::new()) };
     let rule = document.rule_id;
     let disabled = document.meta.is_some_and(|meta| meta.enabled == Some(false));
-    let tests = (1..).zip(document.tests).map(|(place, entry)| Test {
-        name: format!("{rule}-{}", entry.test_id.unwrap_or(place)),
-        rule,
-        group: String::new(),
-        description: entry.desc.trim().to_owned(),
-        disabled,
-        stages: entry.stages,
+    let tests = (1..).zip(document.tests).map(|(place, mut entry)| {
+        Ok(Test {
+            name: format!("{rule}-{}", entry.test_id.filter(|id| *id > 0).unwrap_or(place)),
+            rule,
+            group: String::new(),
+            description: std::mem::take(&mut entry.desc).trim().to_owned(),
+            disabled,
+            stages: entry.stages(document.template.as_ref())?,
+        })
     });
-    Ok(tests.collect())
+    tests.collect()
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, FtwError> {
@@ -255,7 +355,9 @@ tests:
     #[test]
     fn what_is_not_known_is_refused() {
         for (from, to) in [
-            ("method: POST", "method: POST\n          save_cookie: true"),
+            ("method: POST", "method: POST\n          cookies: true"),
+            ("method: POST", "method: POST\n          ordered_headers: [{name: A, values: b}]"),
+            ("method: POST", "method: POST\n          response: {code: 200}"),
             ("expect_ids:", "expected_ids:"),
             ("output:", "output:\n          stat: 200"),
             ("test_id: 3", "test_id: three"),
@@ -279,6 +381,56 @@ tests:
         for (magic, completes) in [("stop_magic: true", false), ("stop_magic: false", true)] {
             let text = TEST.replacen("autocomplete_headers: false", magic, 1);
             assert_eq!(parse(&text).unwrap()[0].stages[0].input.completes_headers(), completes);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_played_is_said() {
+        for (field, unplayable) in [
+            ("follow_redirect: true", Some("follow_redirect")),
+            ("follow_redirect: false", None),
+            ("response: {status: 502, headers: {a: b}, body: x, log_message: y}", Some("response")),
+            ("save_cookie: true", None),
+            ("raw_request: GET /", None),
+            ("virtual_host_mode: true", None),
+        ] {
+            let text = TEST.replacen("method: POST", &format!("method: POST\n          {field}"), 1);
+            assert_eq!(parse(&text).unwrap()[0].unplayable(), unplayable, "{field}");
+        }
+    }
+
+    #[test]
+    fn what_is_empty_is_not_asked_for() {
+        let empty =
+            "output:\n          status: 0\n          response_contains: ''\n          log_contains: ''";
+        let text = TEST.replacen("output:", empty, 1);
+        let text = text.replacen("expect_ids", "match_regex: ''\n            expect_ids", 1);
+        assert_eq!(parse(&text).unwrap(), parse(TEST).unwrap());
+    }
+
+    #[test]
+    fn a_payload_is_a_test_of_one_stage() {
+        let tests = parse(
+            "rule_id: 942100
+template: {method: POST, uri: '/?q={{.Payload}}', headers: [{name: Host, value: a}]}
+tests:
+  - {id: 7, description: seven, payload: 1 or 1, output: {status: 403}}
+  - {payload: two, template: {uri: /}, output: {log: {expect_ids: [942100]}}}",
+        );
+        let tests = tests.unwrap();
+        let said: Vec<_> = tests.iter().map(|test| (test.name.as_str(), test.description.as_str())).collect();
+        assert_eq!(said, [("942100-7", "seven"), ("942100-2", "")]);
+        let inputs: Vec<_> = tests.iter().map(|test| &test.stages[0].input).collect();
+        assert_eq!(inputs[0].uri.as_deref(), Some("/?q={{.Payload}}"));
+        assert_eq!(inputs[1].uri.as_deref(), Some("/"));
+        assert!(inputs.iter().all(|input| input.method.as_deref() == Some("POST")));
+        assert_eq!(tests[0].stages[0].output.status, Some(403));
+    }
+
+    #[test]
+    fn a_test_has_either_stages_or_a_payload() {
+        for (from, to) in [("  stages:", "  payload: x\n    stages:"), ("  stages:", "  tags:")] {
+            assert!(parse(&TEST.replacen(from, to, 1)).is_err(), "{to}");
         }
     }
 

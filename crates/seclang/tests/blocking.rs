@@ -39,7 +39,7 @@ fn every_decision_is_as_it_is_written_down() {
                     # rules that match there and not at the level below. BARTIZAN_WRITE_DECISIONS=1 writes this file.\n"
         .to_owned();
     for (name, least) in [("ordinary", 200), ("attacks", 200)] {
-        let corpus = Corpus::read(&here("../../../rules/starter/tests").join(format!("{name}.yaml")));
+        let corpus = Corpus::read(&here("../../../rules/starter/corpus").join(format!("{name}.yaml")));
         assert!(corpus.requests.len() >= least);
         text += &decisions(name, &corpus, &rules);
     }

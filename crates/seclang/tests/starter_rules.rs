@@ -102,8 +102,8 @@ fn too_many_parameters_are_refused() {
 #[test]
 fn attacks_are_refused_and_ordinary_requests_are_not() {
     let rules = rules();
-    let ordinary = Corpus::read(&folder().join("tests/ordinary.yaml"));
-    let attacks = Corpus::read(&folder().join("tests/attacks.yaml"));
+    let ordinary = Corpus::read(&folder().join("corpus/ordinary.yaml"));
+    let attacks = Corpus::read(&folder().join("corpus/attacks.yaml"));
     assert!(ordinary.requests.len() >= 200 && attacks.requests.len() >= 200);
 
     let refused = sent(&ordinary, &rules, |answer| answer.refused);

@@ -78,8 +78,8 @@ fn tests(crs: &Path) -> Result<Vec<Test>> {
     let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/starter/tests");
     let mut tests = Vec::new();
     for folder in [crs.join("regression-tests"), starter] {
-        // Files of another form than go-ftw's are not understood: they are somebody else's.
-        let Suite { tests: some, .. } = bartizan_ftw::read(&folder)?;
+        let Suite { tests: some, unreadable } = bartizan_ftw::read(&folder)?;
+        ensure!(unreadable.is_empty(), "tests are not understood: {unreadable:?}");
         tests.extend(some);
     }
     Ok(tests)

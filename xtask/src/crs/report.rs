@@ -174,13 +174,13 @@ mod tests {
     fn expectations(tests: usize, passed: usize, overridden: &[&str]) -> Expectations {
         let entry = |test: &&str| Override {
             tests: vec![(*test).into()],
-            of_others: false,
             reason: "so".into(),
             output: Output::default(),
         };
         Expectations {
             recorded: Recorded { tests, passed },
             overrides: overridden.iter().map(entry).collect(),
+            refusals: Vec::new(),
         }
     }
 

@@ -27,13 +27,13 @@ pub(crate) struct Outcome<'a> {
 pub(crate) enum Verdict {
     /// As it is written.
     Passed,
-    /// As its override says.
+    /// As its override says, or refused before any rule saw it.
     Overridden,
     /// Its override is no longer needed.
     NeedlesslyOverridden,
     /// Each complaint says what was expected.
     Failed(Vec<String>),
-    /// Its file is not enabled.
+    /// Its file is not enabled, or it asks for what cannot be played.
     Skipped,
 }
 
@@ -67,7 +67,7 @@ fn run_test<'a>(
     drive: &impl Fn(&[u8]) -> Exchange,
 ) -> Outcome<'a> {
     let mut traces = Vec::new();
-    let verdict = if test.disabled {
+    let verdict = if test.disabled || test.unplayable().is_some() {
         Verdict::Skipped
     } else {
         verdict(test, expectations, drive, &mut traces)
@@ -82,27 +82,30 @@ fn verdict(
     drive: &impl Fn(&[u8]) -> Exchange,
     traces: &mut Vec<Trace>,
 ) -> Result<Verdict> {
-    let mut complaints = Vec::new();
+    let listed = expectations.of(&test.name);
+    let (mut complaints, mut is_refused) = (Vec::new(), false);
     for stage in &test.stages {
         for request in stage.input.requests()? {
             let Ok(exchange) = panic::catch_unwind(AssertUnwindSafe(|| drive(&request))) else {
                 return Ok(Verdict::Failed(vec!["the engine panicked".to_owned()]));
             };
-            complaints.extend(judge(&stage.output, &exchange)?);
+            let differing = judge(&stage.output, &exchange)?;
+            if !differing.is_empty() && listed.is_none() && expectations.are_met_by_refusal(&exchange) {
+                is_refused = true;
+            } else {
+                complaints.extend(differing);
+            }
             traces.push(Trace { request, exchange });
         }
     }
-    let listed = expectations.of(&test.name);
     match (complaints.is_empty(), listed) {
+        (true, None) if is_refused => return Ok(Verdict::Overridden),
         (true, None) => return Ok(Verdict::Passed),
         (true, Some(_)) => return Ok(Verdict::NeedlesslyOverridden),
         (false, None) => {}
         (false, Some(entry)) => complaints = as_overridden(entry, traces)?,
     }
-    let others = expectations.of_others().filter(|_| listed.is_none());
-    let others: Vec<_> = others.map(|entry| as_overridden(entry, traces)).collect::<Result<_>>()?;
-    let is_overridden = complaints.is_empty() || others.iter().any(Vec::is_empty);
-    Ok(if is_overridden { Verdict::Overridden } else { Verdict::Failed(complaints) })
+    Ok(if complaints.is_empty() { Verdict::Overridden } else { Verdict::Failed(complaints) })
 }
 
 /// What is not as an override says.
@@ -134,6 +137,9 @@ mod tests {
     fn drive(request: &[u8]) -> Exchange {
         assert!(!request.starts_with(b"GET /panic"));
         let log = request.starts_with(b"GET /a").then(|| Entry { rule: 1, text: "[id \"1\"]".into() });
+        if request.starts_with(b"GET /refused") {
+            return Exchange { status: Some(400), response: b"\nrefused: so".into(), log: Vec::new() };
+        }
         Exchange { status: Some(200), response: Vec::new(), log: log.into_iter().collect() }
     }
 
@@ -149,22 +155,20 @@ mod tests {
             test("1-4", &[hit]),
             test("1-5", &[panic]),
             test("1-6", &["{input: {data: '{{'}, output: {}}"]),
-            test("1-7", &["{input: {uri: /a}, output: {log: {no_expect_ids: [1]}}}"]),
+            test("1-7", &["{input: {uris: [/a, /refused]}, output: {log: {expect_ids: [1]}}}"]),
+            test("1-8", &["{input: {uris: [/b, /refused]}, output: {log: {expect_ids: [1]}}}"]),
+            test("1-9", &["{input: {follow_redirect: true}, output: {}}"]),
             test("disabled", &[hit]),
         ];
         let instead = |test: &str, output: &str| Override {
             tests: vec![test.into()],
-            of_others: test == "2-1",
             reason: "so".into(),
             output: serde_saphyr::from_str(output).unwrap(),
         };
         let expectations = Expectations {
             recorded: Recorded { tests: 0, passed: 0 },
-            overrides: vec![
-                instead("1-3", "{status: 200}"),
-                instead("1-4", "{status: 200}"),
-                instead("2-1", "{log: {expect_ids: [1]}}"),
-            ],
+            overrides: vec![instead("1-3", "{status: 200}"), instead("1-4", "{status: 200}")],
+            refusals: vec![serde_saphyr::from_str("{reason: so, status: 400, because: [so]}").unwrap()],
         };
         let outcomes = run(&tests, &expectations, &drive);
         let verdicts: Vec<_> = outcomes.iter().map(|outcome| &outcome.verdict).collect();
@@ -179,6 +183,8 @@ mod tests {
                     Verdict::Failed(_),
                     Verdict::Failed(_),
                     Verdict::Overridden,
+                    Verdict::Failed(_),
+                    Verdict::Skipped,
                     Verdict::Skipped
                 ]
             ),

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// As long as go-ftw waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than a gateway waits for the end of a head, so that it can say so.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// No answer is longer.
 const LONGEST: u64 = 64 << 20;
 

@@ -127,6 +127,10 @@ async fn a_release_that_is_known_needs_no_checksum_and_others_one_beside_them() 
         let installed = folder.path().join(state).join("rules/crs-4.28.0");
         assert!(installed.join("rules/REQUEST-901-INITIALIZATION.conf").exists());
         assert!(!installed.join("plugins").exists());
+        let state = folder.path().join(state);
+        let rule =
+            cli(["rules", "explain", "942100", "--state-dir", state.to_str().unwrap()]).await.succeeded();
+        assert!(rule.starts_with("942100"), "found without being asked for: {rule}");
     }
     let changed = files.iter().position(|(path, _)| path.ends_with("rules/php-errors.data")).unwrap();
     files[changed].1.push(b'\n');

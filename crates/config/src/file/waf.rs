@@ -56,8 +56,9 @@ pub(crate) struct Waf {
     /// What follows from what a class of rules finds, where that is not the same for all. Those of a route come behind
     /// those of the document; the last one that names a tag of a rule counts.
     pub(crate) actions: Optional<Vec<At<ClassAction>>>,
-    /// What rules are not to look at. Those of the document apply to every route, those of a route to it alone.
-    pub(crate) exclude: Optional<Vec<At<Exclusion>>>,
+    /// What rules are not to look at: the number of a rule or a range of them, a tag, or everything written out. Those of
+    /// the document apply to every route, those of a route to it alone.
+    pub(crate) exclude: Optional<Vec<At<Parsed<Exclusion>>>>,
 }
 
 /// Which rules.
@@ -135,7 +136,7 @@ pub(crate) struct ClassAction {
 }
 
 /// Something that rules are not to look at. `rule` or `tag` says which rules.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{ "required": ["rule"] }, { "required": ["tag"] }]))]
 pub(crate) struct Exclusion {
@@ -203,6 +204,34 @@ impl Forms for Threshold {
 
     fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {
         ThresholdTable::deserialize(MapAccessDeserializer::new(mapping)).map(|table| Ok(Self::Table(table)))
+    }
+}
+
+impl Forms for Exclusion {
+    const NAME: &'static str = "";
+    const EXPECTED: &'static str =
+        "the number of a rule, a range such as `942000-942999`, a tag, or a mapping with `rule` or `tag`";
+    const WORD_ONLY: bool = false;
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [
+            generator.subschema_for::<Parsed<RuleIds>>(),
+            generator.subschema_for::<Parsed<RuleTag>>(),
+            generator.subschema_for::<Self>(),
+        ] })
+    }
+
+    /// What begins with a digit is meant as a number.
+    fn word(word: &str) -> Result<Self, String> {
+        if word.starts_with(|first: char| first.is_ascii_digit()) {
+            let rule = Optional::unplaced(Parsed(Ok(RuleIds::word(word)?)));
+            return Ok(Self { rule, ..Self::default() });
+        }
+        Ok(Self { tag: Optional::unplaced(Parsed(Ok(RuleTag::word(word)?))), ..Self::default() })
+    }
+
+    fn mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Result<Self, String>, A::Error> {
+        Self::deserialize(MapAccessDeserializer::new(mapping)).map(Ok)
     }
 }
 

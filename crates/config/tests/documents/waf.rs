@@ -93,6 +93,18 @@ fn actions_of_a_route_come_behind_those_of_the_document() {
 }
 
 #[test]
+fn an_exclusion_may_be_a_number_a_range_or_a_tag() {
+    let text = document("", &[", waf: { exclude: [942100, 920000-920999, attack-xss, OWASP_CRS/A] }"]);
+    let config = parse(&text).unwrap().config;
+    let exclusions = config.routes[0].waf.clone().unwrap().exclusions.clone();
+    let ids = |first, last| ExcludedRules::Ids(RuleIds { first, last });
+    let tag = |tag: &str| ExcludedRules::Tag(tag.into());
+    let expected = [ids(942_100, 942_100), ids(920_000, 920_999), tag("attack-xss"), tag("OWASP_CRS/A")];
+    assert_eq!(exclusions.iter().map(|exclusion| exclusion.rules.clone()).collect::<Vec<_>>(), expected);
+    assert!(exclusions.iter().all(|exclusion| exclusion.target.is_none() && exclusion.expires.is_none()));
+}
+
+#[test]
 fn the_core_rule_set_is_found_where_it_is_installed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -1,11 +1,11 @@
-//! What is probably not meant: exclusions and actions that name a rule which is not there, and a paranoia level that the
-//! rules' own setup replaces.
+//! What is probably not meant: exclusions and actions that name a rule which is not there, a paranoia level that the
+//! rules' own setup replaces, and rules that their own files keep from refusing.
 
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use bartizan_config::{ClassAction, ExcludedRules, Exclusion, RuleIds, nearest};
+use bartizan_config::{ClassAction, ExcludedRules, Exclusion, RuleIds, WafMode, nearest};
 use bartizan_model::Line;
-use bartizan_seclang::{Connection, RuleSet};
+use bartizan_seclang::{Connection, RuleSet, ast::EngineMode};
 use http::{HeaderMap, Version};
 
 use super::{Firewall, RequestLine};
@@ -27,8 +27,11 @@ pub(crate) fn doubts(firewalls: &[&Arc<Firewall>]) -> Vec<Doubt> {
     let mut seen: Vec<&Arc<Exclusion>> = Vec::new();
     let mut doubts = unknown_classes(firewalls);
     for firewall in firewalls {
-        let replaced = replaced_level(firewall).filter(|doubt| !doubts.contains(doubt));
-        doubts.extend(replaced);
+        for doubt in replaced_level(firewall).into_iter().chain(held_back(firewall)) {
+            if !doubts.contains(&doubt) {
+                doubts.push(doubt);
+            }
+        }
         for exclusion in &firewall.config.exclusions {
             if seen.iter().any(|known| Arc::ptr_eq(known, exclusion)) {
                 continue;
@@ -83,6 +86,22 @@ fn replaced_level(firewall: &Arc<Firewall>) -> Option<Doubt> {
         hint: Some(
             "take `tx.blocking_paranoia_level` out of `crs-setup.conf`, or say the same in both".into(),
         ),
+    })
+}
+
+/// A firewall that is to refuse, with rules whose own files say that they do not.
+fn held_back(firewall: &Arc<Firewall>) -> Option<Doubt> {
+    let mode = firewall.rules().settings().mode;
+    let what = match mode {
+        EngineMode::On => return None,
+        EngineMode::DetectionOnly if firewall.config.mode == WafMode::Log => return None,
+        EngineMode::DetectionOnly => "report and refuse nothing",
+        EngineMode::Off => "do not look at anything",
+    };
+    Some(Doubt {
+        line: firewall.config.line,
+        message: format!("a file under `include` says `SecRuleEngine {}`: the rules {what}", mode.name()),
+        hint: Some("take it out of the file, or say it here: `mode: log` or `mode: off`".into()),
     })
 }
 
@@ -163,6 +182,23 @@ mod tests {
         let [(message, Some(hint))] = said.as_slice() else { panic!("{said:?}") };
         assert!(message.starts_with("`paranoia: 2` has no effect: the rules' own setup says 3"), "{message}");
         assert!(hint.contains("`crs-setup.conf`"), "{hint}");
+    }
+
+    #[test]
+    fn rules_that_their_files_hold_back_are_doubted() {
+        let folder = tempfile::tempdir().unwrap();
+        let with = |mode: &str, engine: &str| {
+            let file = folder.path().join(format!("{engine}.conf"));
+            std::fs::write(&file, format!("SecRuleEngine {engine}\n")).unwrap();
+            format!("{{ mode: {mode}, include: \"{}\" }}", file.display())
+        };
+        let said =
+            |mode: &str, engine: &str| found("", &[&with(mode, engine)]).pop().map(|(message, _)| message);
+        assert_eq!(said("block", "On"), None);
+        assert_eq!(said("log", "DetectionOnly"), None);
+        let held_back = |said: Option<String>, what: &str| said.is_some_and(|said| said.ends_with(what));
+        assert!(held_back(said("block", "DetectionOnly"), "the rules report and refuse nothing"));
+        assert!(held_back(said("log", "Off"), "the rules do not look at anything"));
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use bartizan_config::{CoreRuleSet, RuleSet as Configured, Rules};
-use bartizan_seclang::{Exclusion, RuleFiles, RuleSet, SeclangError, ast::RuleSelector};
+use bartizan_seclang::{
+    Exclusion, RuleFiles, RuleSet, SeclangError,
+    ast::{DirectiveKind, EngineMode, RuleSelector, Setting},
+};
 
 use super::FirewallError;
 
@@ -47,6 +50,8 @@ const OF_INCOMPLETE_BODIES: [std::ops::RangeInclusive<u64>; 2] = [200_002..=200_
 /// Reads and compiles a rule set; `types` are the media types of responses that are looked at.
 pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangError> {
     let mut files = RuleFiles::default();
+    let mut included = RuleFiles::default();
+    add(&mut included, &set.include)?;
     let (before, after): (Vec<_>, Vec<_>) = set.include.iter().partition(|path| is_read_before(path));
     match &set.rules {
         Rules::Starter => {
@@ -54,7 +59,7 @@ pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangErr
             STARTER.iter().try_for_each(|(name, text)| files.add_text(text, name))?;
         }
         Rules::Core(CoreRuleSet { setup, before: own, rules, after: last }) => {
-            files.add_text(RECOMMENDED.1, RECOMMENDED.0)?;
+            files.add_text(&recommended(&included), RECOMMENDED.0)?;
             add(&mut files, [setup])?;
             add(&mut files, own)?;
             add(&mut files, before)?;
@@ -63,13 +68,42 @@ pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangErr
         }
     }
     add(&mut files, after)?;
-    files.add_text(&settings(types), "bartizan")?;
+    files.add_text(&settings(types, mode(&included)), "bartizan")?;
     RuleSet::compile(&files)
 }
 
 pub(super) fn of_incomplete_bodies(rules: &RuleSet) -> Result<Exclusion, FirewallError> {
     let selector = RuleSelector::Ids(OF_INCOMPLETE_BODIES.to_vec());
     Exclusion::new(rules, &selector, None).map_err(|problem| super::unusable("a rule", &problem))
+}
+
+/// What is recommended, without the rules that own files bring along: `modsecurity.conf` has the same, by the same numbers.
+fn recommended(own: &RuleFiles) -> String {
+    let rules = own.directives().iter().filter_map(|directive| match &directive.kind {
+        DirectiveKind::Rule(rule) => Some(format!("\"id:{},", rule.id)),
+        _ => None,
+    });
+    let own: Vec<String> = rules.collect();
+    let (mut text, mut directive) = (String::new(), String::new());
+    for line in RECOMMENDED.1.split_inclusive('\n') {
+        directive.push_str(line);
+        if !line.ends_with("\\\n") {
+            let is_own = own.iter().any(|id| directive.contains(id));
+            // Lines keep their numbers, by which rules are found in the text.
+            text.push_str(&if is_own { "\n".repeat(directive.lines().count()) } else { directive.clone() });
+            directive.clear();
+        }
+    }
+    text
+}
+
+/// What own files say of whether rules run and refuse.
+fn mode(own: &RuleFiles) -> EngineMode {
+    let modes = own.directives().iter().filter_map(|directive| match &directive.kind {
+        DirectiveKind::Setting(Setting::RuleEngine(mode)) => Some(*mode),
+        _ => None,
+    });
+    modes.last().unwrap_or(EngineMode::On)
 }
 
 /// As plug-ins of the Core Rule Set are named.
@@ -84,7 +118,7 @@ fn add<'p>(files: &mut RuleFiles, paths: impl IntoIterator<Item = &'p PathBuf>) 
 }
 
 /// What routes say takes the place of what files say: how much of a body is looked at, and which responses are.
-fn settings(types: &[String]) -> String {
+fn settings(types: &[String], mode: EngineMode) -> String {
     let responses = if types.is_empty() {
         "SecResponseBodyAccess Off\n".to_owned()
     } else {
@@ -93,8 +127,9 @@ fn settings(types: &[String]) -> String {
             types.join(" ")
         )
     };
+    let mode = mode.name();
     format!(
-        "SecRuleEngine On\nSecRequestBodyAccess On\nSecRequestBodyLimit 16777216\n\
+        "SecRuleEngine {mode}\nSecRequestBodyAccess On\nSecRequestBodyLimit 16777216\n\
          SecRequestBodyNoFilesLimit 16777216\nSecRequestBodyLimitAction ProcessPartial\n\
          SecResponseBodyLimit 16777216\nSecResponseBodyLimitAction ProcessPartial\n{responses}"
     )

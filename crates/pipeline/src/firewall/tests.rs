@@ -128,6 +128,59 @@ fn log_mode_tells_everything_that_would_be_refused_and_refuses_nothing() {
     assert_eq!(account.inbound_score, blocked.inbound_score);
 }
 
+/// What `bartizan explain` proposes for a value in a list.
+#[test]
+fn an_exclusion_may_be_for_every_element_of_a_list() {
+    let target = "ARGS:/^json[.]items[.]array_[0-9]+[.]text$/";
+    let firewall = starter(&format!("exclude: [{{ rule: 1-99999999, target: \"{target}\" }}]"));
+    let body = |place: &str| format!(r#"{{"items": [{{"text": "a"}}, {{"{place}": "1' OR '1'='1"}}]}}"#);
+    let refused = |place: &str| ask(&firewall, "/0/a", "application/json", &body(place)).0.is_err();
+    assert!(!refused("text"));
+    assert!(refused("title"));
+}
+
+/// What everybody has who comes from `ModSecurity`: the recommended configuration, whose rules this engine has, too.
+#[test]
+fn the_core_rule_set_is_read_beside_a_recommended_configuration_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("rules")).unwrap();
+    write("crs-setup.conf", "SecComponentSignature \"a\"\n");
+    write(
+        "rules/REQUEST-901-INITIALIZATION.conf",
+        "# OWASP CRS ver.4.28.0\nSecAction \"id:901001,phase:1,pass,nolog\"\n",
+    );
+    let recommended = "SecRuleEngine On\nSecRequestBodyAccess On\nSecRequestBodyLimitAction Reject\n\
+        SecUnicodeMapFile unicode.mapping 20127\nSecPcreMatchLimit 1000\nSecAuditLogRelevantStatus \"^(?:5|4(?!04))\"\n\
+        SecRule REQUEST_HEADERS:Content-Type \"^application/json\" \\\n     \
+        \"id:'200001',phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON\"\n\
+        SecRule REQBODY_ERROR \"!@eq 0\" \"id:'200002', phase:2,t:none,log,deny,status:400,msg:'Own',\
+        logdata:'%{reqbody_error_msg}',severity:2\"\n\
+        SecRule TX:/^MSC_/ \"!@streq 0\" \"id:'200005',phase:2,t:none,deny,msg:'%{MATCHED_VAR_NAME}'\"\n";
+    write("modsecurity.conf", recommended);
+    let path = folder.path().display();
+    let waf = format!("{{ rules: crs, path: \"{path}\", include: \"{path}/modsecurity.conf\" }}");
+    let firewall = firewalls(&[&waf]).remove(0);
+    let ids: Vec<u64> = firewall.rules().rules().map(|rule| rule.id).filter(|id| *id < 300_000).collect();
+    let expected = [200_000, 200_001, 200_002, 200_003, 200_004, 200_005, 200_006, 200_007];
+    assert_eq!(ids.iter().copied().collect::<std::collections::BTreeSet<_>>(), expected.into());
+    let own = firewall.rules().rule(200_002).unwrap();
+    assert_eq!(own.message, "Own", "its own rule, not the recommended one");
+    assert!(ask(&firewall, "/0/a", "application/json", "{").0.is_err());
+}
+
+#[test]
+fn own_files_may_keep_rules_from_refusing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.conf");
+    for (engine, refuses, sees) in [("On", true, true), ("DetectionOnly", false, true), ("Off", false, false)]
+    {
+        std::fs::write(&file, format!("SecRuleEngine {engine}\n")).unwrap();
+        let (found, account) = get(&starter(&format!("include: \"{}\"", file.display())), ATTACK);
+        assert_eq!((found.is_err(), !account.rules.is_empty()), (refuses, sees), "{engine}");
+    }
+}
+
 #[test]
 fn the_score_is_the_same_whether_rules_refuse_or_report() {
     let (block, log) = (starter("mode: block"), starter("mode: log"));

@@ -102,6 +102,8 @@ pub enum Setting {
     },
     /// `SecXmlExternalEntity Off`; the parser refuses `On`
     XmlExternalEntityOff,
+    /// `SecParseXmlIntoArgs Off`; the parser refuses `On` and `OnlyArgs`
+    ParseXmlIntoArgsOff,
     /// `SecTmpDir`
     TmpDir(String),
     /// `SecDataDir`

@@ -35,6 +35,8 @@ named! {
         MatchedVars = "MATCHED_VARS",
         MatchedVarsNames = "MATCHED_VARS_NAMES",
         ModsecBuild = "MODSEC_BUILD",
+        MscPcreError = "MSC_PCRE_ERROR",
+        MscPcreLimitsExceeded = "MSC_PCRE_LIMITS_EXCEEDED",
         MultipartBoundaryQuoted = "MULTIPART_BOUNDARY_QUOTED",
         MultipartBoundaryWhitespace = "MULTIPART_BOUNDARY_WHITESPACE",
         MultipartCrlfLfLines = "MULTIPART_CRLF_LF_LINES",
@@ -182,6 +184,8 @@ impl Variable {
             | Self::MultipartInvalidQuoting
             | Self::MultipartLfLine
             | Self::MultipartMissingSemicolon
+            | Self::MscPcreError
+            | Self::MscPcreLimitsExceeded
             | Self::MultipartStrictError
             | Self::MultipartUnmatchedBoundary
             | Self::OutboundDataError

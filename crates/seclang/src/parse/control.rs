@@ -33,6 +33,7 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("debugLogLevel", "this engine has one debug log, the trace of a request"),
     ("hashEnforcement", "this engine signs no links"),
     ("hashEngine", "this engine signs no links"),
+    ("parseXmlIntoArgs", "a document is `XML:/*` and `XML://@*`, and no arguments are made of it"),
     ("requestBodyLimit", "the limit is the same for every request"),
     ("responseBodyLimit", "the limit is the same for every response"),
 ];

@@ -29,6 +29,7 @@ named! {
         DataDir = "SecDataDir",
         DebugLog = "SecDebugLog",
         DebugLogLevel = "SecDebugLogLevel",
+        ParseXmlIntoArgs = "SecParseXmlIntoArgs",
         PcreMatchLimit = "SecPcreMatchLimit",
         PcreMatchLimitRecursion = "SecPcreMatchLimitRecursion",
         RequestBodyAccess = "SecRequestBodyAccess",
@@ -129,6 +130,12 @@ pub(super) fn parse(setting: SettingName, words: &mut Words<'_>) -> Result<Setti
         SettingName::DataDir => Setting::DataDir(text()),
         SettingName::DebugLog => Setting::DebugLog(text()),
         SettingName::DebugLogLevel => Setting::DebugLogLevel(up_to(name, value, 9, "0 to 9")?),
+        SettingName::ParseXmlIntoArgs if value.eq_ignore_ascii_case("Off") => Setting::ParseXmlIntoArgsOff,
+        SettingName::ParseXmlIntoArgs => {
+            return Err(invalid(
+                "`Off`: a document is `XML:/*` and `XML://@*`, and no arguments are made of it",
+            ));
+        }
         SettingName::PcreMatchLimit => Setting::PcreMatchLimit(amount()?),
         SettingName::PcreMatchLimitRecursion => Setting::PcreMatchLimitRecursion(amount()?),
         SettingName::RequestBodyAccess => Setting::RequestBodyAccess(toggle()?),
@@ -173,12 +180,14 @@ fn mime_types(first: &str, words: &mut Words<'_>) -> Result<Setting, Problem> {
     Ok(Setting::ResponseBodyMimeTypes(types))
 }
 
-/// A file and a code page.
+/// A file and a code page: the one whose map this engine has.
 fn unicode_map(file: &str, words: &mut Words<'_>) -> Result<Setting, Problem> {
     const NAME: &str = "SecUnicodeMapFile";
-    const EXPECTED: &str = "the number of a code page after the file";
+    const CODE_PAGE: u64 = 20127;
+    const EXPECTED: &str = "the code page 20127 after the file: `t:urlDecodeUni` knows no other";
     let word = words.require(NAME, EXPECTED)?;
-    let code_page = number(word).ok_or_else(|| Problem::invalid(NAME, word, EXPECTED))?;
+    let code_page = number(word).filter(|number| *number == CODE_PAGE);
+    let code_page = code_page.ok_or_else(|| Problem::invalid(NAME, word, EXPECTED))?;
     Ok(Setting::UnicodeMap { file: file.to_owned(), code_page })
 }
 

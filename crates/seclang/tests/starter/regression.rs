@@ -6,24 +6,17 @@ use bartizan_ftw::{Stage, Test};
 
 use super::request::Request;
 
-/// All tests in the folders of a folder. (The files beside the folders are of another kind.)
+/// All tests in a folder.
 pub(crate) fn all(folder: &Path) -> Vec<Test> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let folders = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    let suites = folders.map(|folder| bartizan_ftw::read(&folder).unwrap_or_else(|error| panic!("{error}")));
-    suites
-        .flat_map(|suite| {
-            assert!(suite.unreadable.is_empty(), "{:?}", suite.unreadable);
-            suite.tests
-        })
-        .collect()
+    let suite = bartizan_ftw::read(folder).unwrap_or_else(|error| panic!("{error}"));
+    assert!(suite.unreadable.is_empty(), "{:?}", suite.unreadable);
+    suite.tests
 }
 
 /// What a test sends. The rules are shown what it says, without what go-ftw would add.
 pub(crate) fn request(test: &Test) -> Request {
     let input = &stage(test).input;
-    let headers = input.headers.iter();
-    let headers = headers.map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect();
+    let headers = input.said_headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let said = |field: &Option<String>| field.clone().unwrap_or_default();
     Request::of(&said(&input.method), &said(&input.uri), headers, &said(&input.data))
 }

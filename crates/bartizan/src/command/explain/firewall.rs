@@ -1,5 +1,7 @@
 //! What the firewall's rules found, and the exclusion that would let the request pass.
 
+use std::borrow::Cow;
+
 use bartizan_control::{DecidedFirewall, FirewallRule, FirewallVariable, FirewallVerdict};
 use time::{Duration, OffsetDateTime};
 
@@ -91,16 +93,34 @@ fn exclusions(firewall: &DecidedFirewall) -> Vec<String> {
     lines
 }
 
-/// What an exclusion can name of a variable: all of its collection, where its own name cannot be written or would mean
-/// more than itself: `/.*/` is a name that a client may choose, and a pattern in an exclusion.
-fn target(name: &str) -> Option<&str> {
+/// What an exclusion can name of a variable: every element of a list where it is one of those, and all of its collection
+/// where its own name cannot be written or would mean more than itself: `/.*/` is a name that a client may choose, and a
+/// pattern in an exclusion.
+fn target(name: &str) -> Option<Cow<'_, str>> {
     let (collection, part) = name.split_once(':').unwrap_or((name, ""));
     if NOT_EXCLUDABLE.iter().any(|other| collection.starts_with(other)) {
         return None;
     }
     let is_writable = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]()@*+=~^:/".contains(&byte);
     let is_name = collection == "XML" || !part.starts_with('/');
-    Some(if is_name && part.bytes().all(is_writable) { name } else { collection })
+    let target = if is_name && part.bytes().all(is_writable) { name } else { collection };
+    Some(every_element(collection, part).map_or(Cow::Borrowed(target), Cow::Owned))
+}
+
+/// The pattern for a value in a list of JSON, whatever its place there: `array_0` of `json.items.array_0.text` is the place.
+fn every_element(collection: &str, part: &str) -> Option<String> {
+    let is_place = |step: &str| {
+        let number = step.strip_prefix("array_");
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    // Letters of a pattern that stand for themselves.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    if !part.split('.').any(is_place) || !part.bytes().all(is_plain) {
+        return None;
+    }
+    let steps: Vec<&str> =
+        part.split('.').map(|step| if is_place(step) { "array_[0-9]+" } else { step }).collect();
+    Some(format!("{collection}:/^{}$/", steps.join("[.]")))
 }
 
 /// A message as it can stand between quotation marks.
@@ -117,6 +137,10 @@ mod tests {
         let cases = [
             ("ARGS:id", Some("ARGS:id")),
             ("ARGS:items.0.text", Some("ARGS:items.0.text")),
+            ("ARGS:json.items.array_0.text", Some("ARGS:/^json[.]items[.]array_[0-9]+[.]text$/")),
+            ("ARGS:json.array_12.array_3", Some("ARGS:/^json[.]array_[0-9]+[.]array_[0-9]+$/")),
+            ("ARGS:json.array_x", Some("ARGS:json.array_x")),
+            ("ARGS:json.array_0.a(b", Some("ARGS:json.array_0.a(b")),
             ("ARGS:a\" }, evil", Some("ARGS")),
             ("ARGS:a b", Some("ARGS")),
             ("ARGS:/.*/", Some("ARGS")),
@@ -129,7 +153,7 @@ mod tests {
             ("&REQUEST_HEADERS:User-Agent", None),
         ];
         for (name, expected) in cases {
-            assert_eq!(target(name), expected, "{name}");
+            assert_eq!(target(name).as_deref(), expected, "{name}");
         }
     }
 }

@@ -40,16 +40,30 @@ enum Name {
 impl Chosen {
     /// The configuration that holds these rules.
     pub(super) fn config(self) -> Result<Config> {
-        let state = StateDirectory::locate(self.state_dir).ok();
         if self.rules.is_none()
-            && let Some(path) = document::find(self.config.clone()).ok().or(self.config)
+            && let Some(path) = document::find(self.config.clone()).ok().or_else(|| self.config.clone())
         {
-            return Ok(document::load(&path, state.as_ref())?.config);
+            return Ok(document::load(&path, self.state().as_ref())?.config);
         }
-        let rules = if self.rules == Some(Name::Crs) { "crs" } else { "starter" };
+        self.of(self.rules.unwrap_or(Name::Starter))
+    }
+
+    /// What else there is where nobody has named rules: the starter rules and, where it is installed, the Core Rule Set.
+    pub(super) fn others(&self) -> Vec<Config> {
+        let names = if self.rules.is_none() { &[Name::Starter, Name::Crs][..] } else { &[] };
+        names.iter().filter_map(|name| self.of(*name).ok()).collect()
+    }
+
+    fn state(&self) -> Option<StateDirectory> {
+        StateDirectory::locate(self.state_dir.clone()).ok()
+    }
+
+    /// A configuration of one route that has these rules.
+    fn of(&self, rules: Name) -> Result<Config> {
+        let rules = if rules == Name::Crs { "crs" } else { "starter" };
         let mut waf = json!({ "rules": rules, "paranoia": self.paranoia.unwrap_or(1) });
-        if let Some(path) = self.path {
-            let path = std::path::absolute(&path)?;
+        if let Some(path) = &self.path {
+            let path = std::path::absolute(path)?;
             // A path may hold what the configuration takes for a variable.
             waf["path"] = path.to_string_lossy().replace("${", "$${").into();
         }
@@ -58,7 +72,7 @@ impl Chosen {
             "listen": { "http": "127.0.0.1:0" },
             "routes": [{ "path": "/**", "to": "http://localhost", "auth": "none", "waf": waf }],
         });
-        let installed = state.as_ref().map(StateDirectory::rules_path);
+        let installed = self.state().as_ref().map(StateDirectory::rules_path);
         let source = Source::text("").with_rules(RulePlaces { installed, ..RulePlaces::default() });
         let loaded = Config::parse(&document.to_string(), &source).context("these rules cannot be used")?;
         Ok(loaded.config)

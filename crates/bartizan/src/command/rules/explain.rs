@@ -11,6 +11,8 @@ use super::chosen::Chosen;
 use crate::output::{Cell, FAINT, PLAIN, TITLE, Table, print, printable, styled};
 
 /// Show a rule: what it says of itself, where it stands, and its text.
+///
+/// It is looked for in the rules of the configuration, then among the starter rules, then in the installed Core Rule Set.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bartizan rules explain 942100\n  bartizan rules explain 10040010 --rules starter"
@@ -25,16 +27,17 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(self) -> Result<()> {
+        let others = self.chosen.others();
         let config = self.chosen.config()?;
-        if config.rule_sets.is_empty() {
-            bail!("no route of this configuration has a firewall: name rules with `--rules`");
-        }
-        for set in &config.rule_sets {
+        for set in [&config].into_iter().chain(&others).flat_map(|config| &config.rule_sets) {
             if let Some(rule) = compile(set, &[])?.rule(self.id) {
                 return print(account(rule));
             }
         }
-        bail!("there is no rule {} among these", self.id)
+        bail!(
+            "there is no rule {} among these: `--rules crs --path DIR` looks into a Core Rule Set that is not installed",
+            self.id
+        )
     }
 }
 

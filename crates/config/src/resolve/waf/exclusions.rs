@@ -4,7 +4,8 @@ use std::{sync::Arc, time::SystemTime};
 
 use crate::{
     ExcludedRules, Exclusion, file,
-    located::{At, Optional},
+    forms::Parsed,
+    located::{At, Optional, Position},
     problems::Problems,
     resolve::expiry,
 };
@@ -13,7 +14,7 @@ use crate::{
 const MOST: usize = 256;
 
 pub(super) fn resolve(
-    file: &Optional<Vec<At<file::Exclusion>>>,
+    file: &Optional<Vec<At<Parsed<file::Exclusion>>>>,
     today: SystemTime,
     problems: &mut Problems<'_>,
 ) -> Vec<Arc<Exclusion>> {
@@ -22,11 +23,17 @@ pub(super) fn resolve(
         let message = format!("{} exclusions are more than {MOST}", listed.len());
         problems.error(listed.position, message).help("write rules of your own under `include`");
     }
-    listed.iter().take(MOST).filter_map(|file| exclusion(file, today, problems)).map(Arc::new).collect()
+    let mut exclusions = Vec::new();
+    for at in listed.iter().take(MOST) {
+        let Some(file) = problems.borrow(at) else { continue };
+        exclusions.extend(exclusion(file, at.position, today, problems).map(Arc::new));
+    }
+    exclusions
 }
 
 fn exclusion(
-    file: &At<file::Exclusion>,
+    file: &file::Exclusion,
+    position: Position,
     today: SystemTime,
     problems: &mut Problems<'_>,
 ) -> Option<Exclusion> {
@@ -41,13 +48,13 @@ fn exclusion(
         }
         (None, None) => {
             problems
-                .error(file.position, "this exclusion does not say which rules")
+                .error(position, "this exclusion does not say which rules")
                 .help("write for example `rule: 942100` or `tag: attack-sqli`");
             None
         }
     };
     let exclusion = Exclusion {
-        line: file.position.line(),
+        line: position.line(),
         target: problems.read_optional(&file.target).map(|target| target.value.0),
         path: problems.read_optional(&file.path).map(|path| path.value),
         reason: problems.read_optional(&file.reason).map(|reason| reason.value),

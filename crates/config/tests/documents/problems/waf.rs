@@ -58,6 +58,11 @@ fn mistakes_of_the_firewall() {
             &[("`sqli` is no rule: write a number such as `942100`, or a range such as `942000-942999`", "")],
         ),
         (exclusion("{ rule: 1, tag: §a }"), &[("`rule` and `tag` are two ways to say which rules", "two")]),
+        (exclusion("§9-1"), &[("`9-1` ends before it begins", "")]),
+        (
+            exclusion("§'a b'"),
+            &[("`a b` is no tag: write for example `attack-sqli` or `OWASP_CRS/ATTACK-SQLI`", "")],
+        ),
         (exclusion("§{ target: ARGS }"), &[("this exclusion does not say which rules", "`rule: 942100`")]),
         (
             exclusion("{ rule: 1, target: §\"ARGS:a,deny\" }"),

@@ -125,6 +125,16 @@ fn what_is_not_understood_is_refused_with_its_place() {
         ("SecRequestBodyLimit", "r.conf:1: `SecRequestBodyLimit` needs a value"),
         ("SecRuleEngine On now", "r.conf:1: unexpected `now` after a complete directive"),
         (
+            "SecParseXmlIntoArgs OnlyArgs",
+            "r.conf:1: `OnlyArgs` is not a value of `SecParseXmlIntoArgs`: expected `Off`: a document is `XML:/*` and \
+             `XML://@*`, and no arguments are made of it",
+        ),
+        (
+            "SecUnicodeMapFile unicode.mapping 1252",
+            "r.conf:1: `1252` is not a value of `SecUnicodeMapFile`: expected the code page 20127 after the file: \
+             `t:urlDecodeUni` knows no other",
+        ),
+        (
             "SecXmlExternalEntity On",
             "r.conf:1: `On` is not a value of `SecXmlExternalEntity`: expected `Off`: a document must not make \
              the server read files",

@@ -44,13 +44,14 @@ pub(super) fn judge(test: &Test, show: impl Fn(&Message) -> Result<Shown>) -> Ju
 
 /// What a test asks for that the rules alone cannot answer.
 fn unanswerable(test: &Test) -> Option<&'static str> {
-    test.stages.iter().map(|stage| &stage.output).find_map(|output| {
+    let of_output = test.stages.iter().map(|stage| &stage.output).find_map(|output| {
         let asked = [
             ("response_contains", output.response_contains.is_some()),
             ("expect_error", output.expect_error),
         ];
         asked.into_iter().find_map(|(field, is_asked)| is_asked.then_some(field))
-    })
+    });
+    of_output.or_else(|| test.unplayable())
 }
 
 /// Fails where a request goes otherwise than the test says.
