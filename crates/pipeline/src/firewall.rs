@@ -33,7 +33,7 @@ pub use self::{
 };
 
 /// The firewall of one route.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Firewall {
     config: Arc<Waf>,
     rules: Arc<RuleSet>,
@@ -46,7 +46,7 @@ pub struct Firewall {
     incomplete: Arc<Exclusion>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct CompiledExclusion {
     config: Arc<bartizan_config::Exclusion>,
     compiled: Arc<Exclusion>,
@@ -116,6 +116,13 @@ impl Firewall {
             collections: Arc::clone(&sets.collections),
             config: Arc::clone(config),
         })
+    }
+
+    /// The same with the mode `log`: all rules look, also behind the first that would have refused.
+    #[must_use]
+    pub fn only_reporting(&self) -> Self {
+        let config = Waf { mode: WafMode::Log, ..Waf::clone(&self.config) };
+        Self { config: Arc::new(config), ..self.clone() }
     }
 
     /// How it is configured.

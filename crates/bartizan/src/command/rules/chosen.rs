@@ -47,7 +47,7 @@ impl Chosen {
             return Ok(document::load(&path, state.as_ref())?.config);
         }
         let rules = if self.rules == Some(Name::Crs) { "crs" } else { "starter" };
-        let mut waf = json!({ "rules": rules, "paranoia": self.paranoia.unwrap_or(1) });
+        let mut waf = json!({ "rules": rules, "paranoia": self.paranoia.unwrap_or(1), "responses": "on" });
         if let Some(path) = self.path {
             let path = std::path::absolute(&path)?;
             // A path may hold what the configuration takes for a variable.
