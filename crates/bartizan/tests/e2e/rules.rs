@@ -232,7 +232,7 @@ async fn tests_of_rules_are_judged_as_they_are_meant() {
     };
     let test = |number: u32, input: &str, output: &str| {
         format!(
-            "rule_id: 100\ntests:\n  - test_id: {number}\n    stages:\n      - input: {{ headers: {{ Host: a.test }}, \
+            "rule_id: 100\ntests:\n  - test_id: {number}\n    stages:\n      - input: {{ headers: {{ Host: a.test, Content-Type: application/json }}, \
              {input} }}\n        output: {{ {output} }}\n"
         )
     };
