@@ -155,7 +155,8 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 /// Writes what names the files of rules, in this order.
 fn included(folder: &Path, rules: &[PathBuf]) -> Result<PathBuf> {
-    let includes = rules.iter().map(|file| format!("Include {}\n", file.display())).collect::<String>();
+    let includes: Vec<_> = rules.iter().map(|file| format!("Include {}\n", file.display())).collect();
+    let includes = includes.concat();
     let text = format!("SecUnicodeMapFile {UNICODE_MAP} 20127\n{includes}");
     let path = folder.join("rules.conf");
     fs::write(&path, text)?;
