@@ -1,8 +1,10 @@
 //! Tests of firewall rules in the format of go-ftw, versions 2 and 3 of its schema: what to send, and what is expected.
 //!
 //! [`parse`] reads a file and [`read`] a folder of them; [`Input::requests`] makes the bytes that go-ftw would put on the
-//! wire. Who is sent them and how the answer is judged is the caller's.
+//! wire. Who is sent them and how the answer is judged is the caller's; [`albedo`] is the
+//! service that they expect behind the rules.
 
+pub mod albedo;
 mod payload;
 mod request;
 mod suite;

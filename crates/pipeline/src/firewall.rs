@@ -17,7 +17,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use bartizan_config::{Config, ExcludedRules, OnLargeBody, Waf, WafMode};
 use bartizan_seclang::{
-    Connection, Exclusion, RuleSet, SeclangError, Transaction,
+    Connection, Exclusion, MemoryCollections, RuleSet, SeclangError, Transaction,
     ast::{DirectiveKind, RuleSelector, Target},
 };
 
@@ -33,10 +33,11 @@ pub use self::{
 };
 
 /// The firewall of one route.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Firewall {
     config: Arc<Waf>,
     rules: Arc<RuleSet>,
+    collections: Arc<MemoryCollections>,
     exclusions: Vec<CompiledExclusion>,
     /// Rules of classes that only report.
     reporting: Option<Arc<Exclusion>>,
@@ -45,7 +46,7 @@ pub struct Firewall {
     incomplete: Arc<Exclusion>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct CompiledExclusion {
     config: Arc<bartizan_config::Exclusion>,
     compiled: Arc<Exclusion>,
@@ -70,10 +71,22 @@ pub enum FirewallError {
     NoRules,
 }
 
-/// The rule sets of a configuration, by their index.
-pub(crate) fn compile_all(config: &Config) -> Result<Vec<Arc<RuleSet>>, FirewallError> {
-    let types = response_types(config);
-    config.rule_sets.iter().map(|set| Ok(Arc::new(compile(set, &types)?))).collect()
+/// The rules of a configuration, and what they remember of one exchange for the next.
+#[derive(Debug)]
+pub struct RuleSets {
+    /// By their index.
+    sets: Vec<Arc<RuleSet>>,
+    collections: Arc<MemoryCollections>,
+}
+
+impl RuleSets {
+    /// Compiles those of `config`, which keep their collections there.
+    pub fn compile(config: &Config, collections: &Arc<MemoryCollections>) -> Result<Self, FirewallError> {
+        let types = response_types(config);
+        let sets = config.rule_sets.iter().map(|set| Ok(Arc::new(compile(set, &types)?)));
+        let sets = sets.collect::<Result<_, FirewallError>>()?;
+        Ok(Self { sets, collections: Arc::clone(collections) })
+    }
 }
 
 /// The media types that some route wants to have looked at.
@@ -88,8 +101,8 @@ fn response_types(config: &Config) -> Vec<String> {
 
 impl Firewall {
     /// The firewall that `config` describes, with its rules from `sets`.
-    pub fn new(config: &Arc<Waf>, sets: &[Arc<RuleSet>]) -> Result<Self, FirewallError> {
-        let rules = sets.get(config.rules.0).ok_or(FirewallError::NoRules)?;
+    pub fn new(config: &Arc<Waf>, sets: &RuleSets) -> Result<Self, FirewallError> {
+        let rules = sets.sets.get(config.rules.0).ok_or(FirewallError::NoRules)?;
         let exclusions = config.exclusions.iter().map(|exclusion| {
             let compiled = compile_exclusion(rules, exclusion)?;
             Ok(CompiledExclusion { config: Arc::clone(exclusion), compiled: Arc::new(compiled) })
@@ -100,8 +113,16 @@ impl Firewall {
             variables: variables(config),
             incomplete: Arc::new(rules::of_incomplete_bodies(rules)?),
             rules: Arc::clone(rules),
+            collections: Arc::clone(&sets.collections),
             config: Arc::clone(config),
         })
+    }
+
+    /// The same with the mode `log`: all rules look, also behind the first that would have refused.
+    #[must_use]
+    pub fn only_reporting(&self) -> Self {
+        let config = Waf { mode: WafMode::Log, ..Waf::clone(&self.config) };
+        Self { config: Arc::new(config), ..self.clone() }
     }
 
     /// How it is configured.
@@ -131,6 +152,7 @@ impl Firewall {
         now: SystemTime,
     ) -> Inspection {
         let mut transaction = Transaction::new(Arc::clone(&self.rules), connection, id);
+        transaction.set_collections(self.collections.clone());
         if self.config.mode == WafMode::Log {
             transaction.only_report();
         }

@@ -36,6 +36,7 @@ use bartizan_identity::{Authenticator, IdentityError, LiveSessions};
 use bartizan_limits::{Limiter, LimitsError};
 use bartizan_policy::{PermissionIndex, Policies, PoliciesError};
 use bartizan_reputation::AddressLists;
+use bartizan_seclang::MemoryCollections;
 use bytes::Bytes;
 
 pub use exchange::{ClientFacts, Exchange};
@@ -71,6 +72,8 @@ pub struct Pipeline {
     limiter: Limiter,
     recorder: Recorder,
     inspectors: Inspectors,
+    /// What rules of the firewall remember of one exchange for the next.
+    collections: Arc<MemoryCollections>,
 }
 
 /// Why a configuration cannot be compiled.
@@ -93,7 +96,7 @@ pub enum PipelineError {
 impl Pipeline {
     /// Compiles `config`. Must be called within a tokio runtime, because identity providers fetch their keys in
     /// the background. Keys already fetched by `previous` are kept where its providers have not changed, and
-    /// what its limits have counted.
+    /// what its limits and the rules of its firewall have counted.
     pub fn new(
         config: &Config,
         addresses: Arc<AddressLists>,
@@ -114,15 +117,19 @@ impl Pipeline {
             Authenticator::new(config, &index, sessions, previous.map(|pipeline| &pipeline.authenticator))?;
         let limiter = Limiter::new(config.shared.as_ref(), previous.map(|pipeline| &pipeline.limiter))?;
         let policies = Policies::compile(config)?;
+        let collections = previous.map(|pipeline| Arc::clone(&pipeline.collections)).unwrap_or_default();
+        let routes =
+            RouteTable::compile(config, &index, &authenticator, &limiter, policies.as_ref(), &collections)?;
         Ok(Self {
             protocol: stage::protocol::Protocol::new(&config.hardening),
-            routes: RouteTable::compile(config, &index, &authenticator, &limiter, policies.as_ref())?,
+            routes,
             policies,
             addresses,
             authenticator,
             recorder: Recorder::new(config, &limiter, previous.map(|pipeline| &pipeline.recorder)),
             limiter,
             inspectors: previous.map_or_else(Inspectors::new, |pipeline| pipeline.inspectors.clone()),
+            collections,
         })
     }
 

@@ -9,11 +9,11 @@ use bartizan_config::{Authentication, Config, PathPattern, Protocol, Route, Segm
 use bartizan_identity::{Authenticator, Selection};
 use bartizan_limits::Limiter;
 use bartizan_policy::{PermissionIndex, Policies, RoutePolicy};
-use bartizan_seclang::RuleSet;
+use bartizan_seclang::MemoryCollections;
 use http::{HeaderValue, Method};
 
 use crate::{
-    AskedPolicies, CompiledCors, Firewall, PipelineError, RouteLimits, SecurityHeaders, firewall,
+    AskedPolicies, CompiledCors, Firewall, PipelineError, RouteLimits, SecurityHeaders, firewall::RuleSets,
     limits::route_identity,
 };
 
@@ -83,8 +83,9 @@ impl RouteTable {
         authenticator: &Authenticator,
         limiter: &Limiter,
         policies: Option<&Arc<Policies>>,
+        collections: &Arc<MemoryCollections>,
     ) -> Result<Self, PipelineError> {
-        let rules = firewall::compile_all(config)?;
+        let rules = RuleSets::compile(config, collections)?;
         let mut table = Self {
             routes: Vec::with_capacity(config.routes.len()),
             exact_hosts: HashMap::new(),
@@ -161,7 +162,7 @@ impl CompiledRoute {
         permissions: &PermissionIndex,
         authenticator: &Authenticator,
         limiter: &Limiter,
-        rules: &[Arc<RuleSet>],
+        rules: &RuleSets,
     ) -> Result<Self, PipelineError> {
         let upstream = route.destination.upstream().and_then(|index| config.upstreams.get(index.0));
         let firewall = route.waf.as_ref().map(|waf| Firewall::new(waf, rules)).transpose()?;

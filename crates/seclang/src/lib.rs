@@ -36,7 +36,7 @@ mod whole_request;
 #[cfg(test)]
 mod work;
 
-pub use collections::{CollectionStore, StoredValue};
+pub use collections::{CollectionName, CollectionStore, MemoryCollections, StoredValue, ValueChange};
 pub use declared::{Declaration, ValueKind};
 pub use error::{Problem, SeclangError};
 pub use exclusion::Exclusion;

@@ -1,6 +1,8 @@
 //! The settings of the engine, resolved: what the directives say, and the figures of the recommended configuration
 //! where they say nothing.
 
+use std::time::Duration;
+
 use crate::{
     ast::{AuditEngine, BodyLimitAction, EngineMode, Setting},
     body::{CookieFormat, Limits},
@@ -31,6 +33,8 @@ pub struct Settings {
     pub audit: AuditEngine,
     /// `SecWebAppId`
     pub web_app_id: String,
+    /// `SecCollectionTimeout`: how long a collection is kept in which nothing is changed.
+    pub collection_timeout: Duration,
 }
 
 /// How bodies of one direction are treated.
@@ -61,6 +65,7 @@ impl Default for Settings {
             cookie_format: CookieFormat::Netscape,
             audit: AuditEngine::RelevantOnly,
             web_app_id: String::new(),
+            collection_timeout: Duration::from_hours(1),
         }
     }
 }
@@ -101,6 +106,7 @@ impl Settings {
             Setting::UploadFileLimit(files) => self.limits.files = size(*files),
             Setting::AuditEngine(engine) => self.audit = *engine,
             Setting::WebAppId(id) => self.web_app_id.clone_from(id),
+            Setting::CollectionTimeout(seconds) => self.collection_timeout = Duration::from_secs(*seconds),
             _ => {}
         }
     }

@@ -150,10 +150,9 @@ impl Transaction {
         self.run(Phase::ResponseBody)
     }
 
-    /// The end of the exchange: phase 5, and collections are kept.
+    /// The end of the exchange: phase 5.
     pub fn finish(&mut self) {
         evaluate::run(&self.rules, &mut self.state, Phase::Logging);
-        self.state.collections.save();
     }
 
     fn run(&mut self, phase: Phase) -> Option<&Interruption> {

@@ -1,9 +1,11 @@
 //! `cargo xtask differential`: the rule engine beside libmodsecurity, on generated input.
 //!
 //! Values go through every transformation and both injection detectors, here and in the C++ library ([`functions`]).
-//! Requests go through the Core Rule Set in this process and in nginx ([`exchanges`]). What differs is of a class that
+//! Requests go through the Core Rule Set in this process and in nginx ([`exchanges`]), and ordinary ones and attacks are
+//! decided about by both as they are installed ([`decisions`]). What differs is of a class that
 //! `crates/seclang/tests/differences.md` explains, or an error.
 
+mod decisions;
 mod exchanges;
 mod explained;
 mod functions;
@@ -30,7 +32,7 @@ pub(crate) struct Differential {
     /// How many values go through every transformation and the detectors.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     values: usize,
-    /// How many requests are sent.
+    /// How many generated requests are sent; 0 leaves out the decisions about known ones, too.
     #[arg(long, value_name = "N", default_value_t = 500)]
     requests: usize,
     /// Another seed stands for other values and requests.
@@ -63,6 +65,9 @@ impl Differential {
             let tally = exchanges::compare(&folder, &crs, &requests, &values, self.requests, &mut random)?;
             print!("{tally}");
             unexplained += tally.unexplained_so_far();
+            let tally = decisions::compare(&folder, &crs, &starter_rules().join("corpus"))?;
+            print!("{tally}");
+            unexplained += tally.unexplained_so_far();
         }
         ensure!(
             unexplained == 0,
@@ -75,14 +80,18 @@ impl Differential {
 
 /// All that the requests are made of.
 fn tests(crs: &Path) -> Result<Vec<Test>> {
-    let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/starter/tests");
     let mut tests = Vec::new();
-    for folder in [crs.join("regression-tests"), starter] {
+    for folder in [crs.join("regression-tests"), starter_rules().join("tests")] {
         let Suite { tests: some, unreadable } = bartizan_ftw::read(&folder)?;
         ensure!(unreadable.is_empty(), "tests are not understood: {unreadable:?}");
         tests.extend(some);
     }
     Ok(tests)
+}
+
+/// The starter rules, beside which are their tests and the requests that are decided about.
+fn starter_rules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/starter")
 }
 
 /// Every class of difference that this program takes for explained is explained.

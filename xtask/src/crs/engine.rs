@@ -8,17 +8,19 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use bartizan_ftw::albedo;
 use bartizan_seclang::{
     Connection, Disruption, Interruption, RuleFiles, RuleMatch, RuleSet, SeclangError, Transaction,
 };
 
 use crate::{
-    backend,
     judge::{Entry, Exchange},
     wire,
 };
 
-/// The rules, in the configuration that the Core Rule Set documents for its tests.
+const RECOMMENDED: &str = include_str!("../../../crates/pipeline/src/firewall/recommended.conf");
+
+/// The rules, in the configuration that the Core Rule Set documents for its tests unless it is said otherwise.
 pub(crate) struct Engine {
     rules: Arc<RuleSet>,
 }
@@ -41,13 +43,22 @@ impl Engine {
         )
     }
 
+    /// The Core Rule Set in a folder as the gateway reads it: it refuses, at paranoia level 1.
+    pub(crate) fn refusing(crs: &Path) -> Result<Self> {
+        let crs = crs.to_str().context("the path of the rules is not UTF-8")?;
+        let mut files = RuleFiles::default();
+        files.add_text(RECOMMENDED, "recommended.conf")?;
+        files.add_files(&format!("{crs}/crs-setup.conf.example"))?;
+        files.add_files(&format!("{crs}/rules/*.conf"))?;
+        Ok(Self { rules: Arc::new(RuleSet::compile(&files)?) })
+    }
+
     fn compile(
         setup: impl FnOnce(&mut RuleFiles) -> Result<(), SeclangError>,
         rules: impl FnOnce(&mut RuleFiles) -> Result<(), SeclangError>,
     ) -> Result<Self> {
         let mut files = RuleFiles::default();
-        let recommended = include_str!("../../../crates/pipeline/src/firewall/recommended.conf");
-        files.add_text(recommended, "recommended.conf")?;
+        files.add_text(RECOMMENDED, "recommended.conf")?;
         files.add_text(include_str!("engine.conf"), "engine.conf")?;
         setup(&mut files)?;
         files.add_text(include_str!("regression.conf"), "regression.conf")?;
@@ -82,7 +93,7 @@ impl Engine {
 }
 
 /// Takes the exchange through its phases; nothing where a rule refused.
-fn answer(transaction: &mut Transaction, request: &wire::Request<'_>) -> Option<backend::Response> {
+fn answer(transaction: &mut Transaction, request: &wire::Request<'_>) -> Option<albedo::Response> {
     transaction.request_line(request.method, request.target, request.protocol);
     for (name, value) in &request.headers {
         transaction.request_header(name, value);
@@ -93,7 +104,7 @@ fn answer(transaction: &mut Transaction, request: &wire::Request<'_>) -> Option<
     }
     allowed(transaction.request_body_done())?;
 
-    let response = backend::respond(request.method, request.target, &request.body);
+    let response = albedo::respond(request.method, request.target, &request.body);
     transaction.response_line(response.status, b"HTTP/1.1");
     for (name, value) in &response.headers {
         transaction.response_header(name.as_bytes(), value.as_bytes());

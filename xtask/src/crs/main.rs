@@ -6,7 +6,6 @@
 //! gateway ([`gateway`]), compares ([`judge`], [`overrides`]) and reports.
 #![expect(clippy::print_stdout, reason = "what a developer asked to see goes to standard output")]
 
-mod backend;
 mod differential;
 mod engine;
 mod gateway;

@@ -1,4 +1,4 @@
-//! The server of the tests ([`backend`]) behind a socket: one request for each connection.
+//! The server of the tests ([`albedo`]) behind a socket: one request for each connection.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{backend, wire};
+use bartizan_ftw::albedo;
+
+use crate::wire;
 
 /// Who does not finish a request is no gateway.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,10 +28,10 @@ fn answer(mut stream: &TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let bytes = request(&mut BufReader::new(stream))?;
     let response = match wire::parse(&bytes) {
-        Ok(request) => backend::respond(request.method, request.target, &request.body),
+        Ok(request) => albedo::respond(request.method, request.target, &request.body),
         Err(wire::Refusal(reason)) => {
             let body = reason.as_bytes().to_vec();
-            backend::Response { status: 400, headers: Vec::new(), body }
+            albedo::Response { status: 400, headers: Vec::new(), body }
         }
     };
     let mut head = format!("HTTP/1.1 {} Told\r\nConnection: close\r\n", response.status);

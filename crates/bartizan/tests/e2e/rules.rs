@@ -209,6 +209,73 @@ async fn rules_are_looked_up_and_tried_out() {
     cli(["rules", "test", &file, "-c", &config]).await.succeeded();
 }
 
+/// As go-ftw runs them: from folders, with all rules looking, and with answers that the tests ask for.
+#[tokio::test]
+async fn tests_of_rules_are_judged_as_they_are_meant() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    write(
+        "own.conf",
+        "SecRule ARGS:a \"@streq b\" \"id:100,phase:1,deny\"\nSecRule ARGS:a \"@streq b\" \"id:101,phase:2,deny\"\n\
+         SecRule RESPONSE_BODY \"@contains secret\" \"id:102,phase:4,deny\"\n\
+         SecRule RESPONSE_STATUS \"@streq 418\" \"id:103,phase:3,deny\"\n",
+    );
+    let config = |waf: &str| {
+        write(
+            "bartizan.yaml",
+            &format!(
+                "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n\
+                 routes: [{{ path: /**, to: \"http://127.0.0.1:1\", auth: none, waf: {waf} }}]\n"
+            ),
+        )
+    };
+    let test = |number: u32, input: &str, output: &str| {
+        format!(
+            "rule_id: 100\ntests:\n  - test_id: {number}\n    stages:\n      - input: {{ headers: {{ Host: a.test, Content-Type: application/json }}, \
+             {input} }}\n        output: {{ {output} }}\n"
+        )
+    };
+    let reflect = |answer: &str| format!("method: POST, uri: /reflect, data: '{answer}'");
+    let secret = reflect("{\"body\": \"a secret\"}");
+    for (name, text) in [
+        ("tests/one/both.yaml", test(1, "uri: \"/?a=b\"", "log: { expect_ids: [100, 101] }")),
+        ("tests/one/first.yml", test(2, "uri: \"/?a=b\"", "status: 403, log: { no_expect_ids: [101] }")),
+        ("tests/body.yaml", test(3, &secret, "log: { expect_ids: [102], no_expect_ids: [103] }")),
+        ("tests/withheld.yaml", test(4, &secret, "status: 502")),
+        ("tests/status.yaml", test(5, &reflect("{\"status\": 418}"), "log: { expect_ids: [103] }")),
+        ("tests/broken.yaml", test(6, "method: \"GET  /\"", "log: { expect_ids: [100] }")),
+    ] {
+        write(name, &text);
+    }
+    let tests = folder.path().join("tests").to_str().unwrap().to_owned();
+    let outcomes = async |waf: &str| {
+        let config = config(waf);
+        let said = cli(["rules", "test", &tests, "-c", &config, "--json"]).await.succeeded();
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let outcome = |said: &serde_json::Value| (said["test"].clone(), said["outcome"].clone());
+        let mut outcomes: Vec<_> = said.as_array().unwrap().iter().map(outcome).collect();
+        outcomes.sort_by_key(|(test, _)| test.to_string());
+        outcomes.into_iter().map(|(_, outcome)| outcome.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let seen = outcomes("{ include: own.conf, responses: on }").await;
+    assert_eq!(seen, ["passed", "passed", "passed", "passed", "passed", "skipped"]);
+
+    fs::remove_file(folder.path().join("tests/withheld.yaml")).unwrap();
+    let unseen = outcomes("{ include: own.conf }").await;
+    assert_eq!(unseen, ["passed", "passed", "skipped", "skipped", "skipped"]);
+    write("tests/none.yaml", "rule_id: [100]\n");
+    let complaint = cli(["rules", "test", &tests, "--rules", "starter"]).await.failed_with(1);
+    assert!(
+        complaint.contains("1 files are not understood") && complaint.contains("none.yaml"),
+        "{complaint}"
+    );
+}
+
 /// What is tried out is what the gateway would do: it finds the same route and exclusions, and refuses what it refuses.
 #[tokio::test]
 async fn a_request_is_tried_out_as_the_gateway_reads_it() {

@@ -202,6 +202,27 @@ async fn own_rules_see_the_connection_and_say_how_they_are_answered() {
 }
 
 #[tokio::test]
+async fn own_rules_count_from_one_request_to_the_next_and_over_a_reload() {
+    let (upstream, gateway) = guarded("off").await;
+    let rules = "SecAction \"id:100,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.requests=+1\"\n\
+                 SecRule IP:requests \"@gt 3\" \"id:101,phase:1,deny,status:429,msg:'Too many of them'\"\n";
+    std::fs::write(gateway.folder().join("own.conf"), rules).unwrap();
+    let reload = async |path: &str| {
+        gateway.rewrite(&format!(
+            "routes:\n  - {{ path: {path}, to: \"{upstream}\", auth: none, waf: {{ include: own.conf }} }}\n"
+        ));
+        gateway.cli(["reload"]).await.succeeded();
+    };
+    reload("/**").await;
+    for expected in [200, 200, 200, 429] {
+        assert_eq!(gateway.get("/orders").await.status(), expected);
+    }
+    reload("/orders").await;
+    assert_eq!(gateway.get("/orders").await.status(), 429);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn an_exclusion_ends_on_its_day() {
     let (upstream, gateway) = guarded("starter").await;
     for (day, expected) in [("2020-01-01", 403), ("2999-01-01", 200)] {

@@ -24,7 +24,7 @@ pub(super) fn firewalls_of(document: &str, keys: &[&str]) -> Vec<Arc<Firewall>> 
     let text =
         format!("version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n{document}routes:\n{}", routes.concat());
     let config = Config::parse(&text, &Source::text("/")).unwrap().config;
-    let sets = compile_all(&config).unwrap();
+    let sets = RuleSets::compile(&config, &Arc::default()).unwrap();
     let routes = config.routes.iter().filter_map(|route| route.waf.as_ref());
     routes.map(|waf| Arc::new(Firewall::new(waf, &sets).unwrap())).collect()
 }
@@ -290,7 +290,7 @@ fn an_exclusion_of_nothing_known_is_refused() {
     let text = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\nroutes:\n  - { path: /, to: \"http://a\", auth: none,\n      \
                 waf: { exclude: [{ rule: 1, target: \"ARGUMENTS:id\" }] } }\n";
     let config = Config::parse(text, &Source::text("/")).unwrap().config;
-    let sets = compile_all(&config).unwrap();
+    let sets = RuleSets::compile(&config, &Arc::default()).unwrap();
     let error = Firewall::new(config.routes[0].waf.as_ref().unwrap(), &sets).unwrap_err();
     assert!(error.to_string().starts_with("`ARGUMENTS:id` cannot be excluded"), "{error}");
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::Evaluation;
 use crate::{
+    CollectionName, ValueChange,
     ast::Collection,
     collections::Written,
     compile::{Piece, Text},
@@ -22,56 +23,79 @@ impl Evaluation<'_> {
                 OnMatch::Set(set) if set.is_score && self.only_reports => {}
                 OnMatch::Set(set) => self.set_variable(set),
                 OnMatch::Open { collection, key } => {
-                    let key = self.reader().expanded(key);
-                    self.state.collections.open(*collection, &key, SystemTime::now());
+                    let name = CollectionName {
+                        collection: *collection,
+                        application: self.rules.settings.web_app_id.clone(),
+                        key: self.reader().expanded(key).to_vec(),
+                    };
+                    self.state.collections.open(name, SystemTime::now());
                 }
             }
         }
     }
 
     fn set_variable(&mut self, set: &SetVariable) {
+        if set.collection != Collection::Tx {
+            return self.set_persistent(set);
+        }
         let value = match &set.operation {
             Operation::Set(value) => Some(self.reader().expanded(value)),
-            Operation::Add(value) => Some(self.sum(set, value, i64::saturating_add)),
-            Operation::Subtract(value) => Some(self.sum(set, value, i64::saturating_sub)),
+            Operation::Add(value) => Some(self.sum(&set.name, value, i64::saturating_add)),
+            Operation::Subtract(value) => Some(self.sum(&set.name, value, i64::saturating_sub)),
             Operation::Unset => None,
         };
-        self.write(set.collection, &set.name, value.as_deref());
+        match &set.name {
+            VariableName::Slot(slot) => self.state.tx.set(*slot, value.as_deref()),
+            VariableName::Text(name) => {
+                let name = self.reader().expanded(name);
+                self.state.tx.set_named(&name, value.as_deref(), &self.rules.mentioned);
+            }
+        }
     }
 
     /// What is there and is not a number counts as 0.
-    fn sum(&self, set: &SetVariable, value: &Text, operation: fn(i64, i64) -> i64) -> Written {
-        let before = self.number(set.collection, &set.name);
-        let value = match value.pieces() {
-            [Piece::Tx(slot)] => number(self.state.tx.get(*slot).unwrap_or_default()),
-            _ => number(&self.reader().expanded(value)),
-        };
-        Written::from_slice(itoa::Buffer::new().format(operation(before, value)).as_bytes())
-    }
-
-    fn number(&self, collection: Collection, name: &VariableName) -> i64 {
-        let value = match (collection, name) {
-            (Collection::Tx, VariableName::Slot(slot)) => self.state.tx.get(*slot),
-            (Collection::Tx, VariableName::Text(name)) => {
+    fn sum(&self, name: &VariableName, value: &Text, operation: fn(i64, i64) -> i64) -> Written {
+        let before = match name {
+            VariableName::Slot(slot) => self.state.tx.get(*slot),
+            VariableName::Text(name) => {
                 self.state.tx.get_named(&self.reader().expanded(name), &self.rules.mentioned)
             }
-            (collection, name) => self.state.collections.get(collection, &self.name(name)),
         };
-        value.map_or(0, number)
+        let sum = operation(before.map_or(0, number), self.summand(value));
+        Written::from_slice(itoa::Buffer::new().format(sum).as_bytes())
     }
 
-    fn write(&mut self, collection: Collection, name: &VariableName, value: Option<&[u8]>) {
-        match (collection, name) {
-            (Collection::Tx, VariableName::Slot(slot)) => self.state.tx.set(*slot, value),
-            (Collection::Tx, VariableName::Text(name)) => {
-                let name = self.reader().expanded(name);
-                self.state.tx.set_named(&name, value, &self.rules.mentioned);
-            }
-            (collection, name) => {
-                let name = self.name(name);
-                self.state.collections.set(collection, &name, value);
-            }
+    fn summand(&self, value: &Text) -> i64 {
+        match value.pieces() {
+            [Piece::Tx(slot)] => number(self.state.tx.get(*slot).unwrap_or_default()),
+            _ => number(&self.reader().expanded(value)),
         }
+    }
+
+    /// Additions are made where the collection is kept: others may add at the same time.
+    fn set_persistent(&mut self, set: &SetVariable) {
+        let text;
+        let change = match &set.operation {
+            Operation::Set(value) => {
+                text = self.reader().expanded(value);
+                ValueChange::Set(&text)
+            }
+            Operation::Add(value) => ValueChange::Add(self.summand(value)),
+            Operation::Subtract(value) => ValueChange::Add(self.summand(value).saturating_neg()),
+            Operation::Unset => ValueChange::Remove,
+        };
+        self.change(set.collection, &set.name, change, SystemTime::now());
+    }
+
+    fn change(
+        &mut self,
+        collection: Collection,
+        name: &VariableName,
+        change: ValueChange<'_>,
+        now: SystemTime,
+    ) {
+        let (name, timeout) = (self.name(name), self.rules.settings.collection_timeout);
+        self.state.collections.change(collection, &name, change, now, timeout);
     }
 
     fn name(&self, name: &VariableName) -> Written {
@@ -90,9 +114,11 @@ impl Evaluation<'_> {
             }
             Effect::Expire { collection, name, seconds } => {
                 let seconds = number(&self.reader().expanded(seconds)).unsigned_abs();
-                let name = self.name(name);
-                let after = Duration::from_secs(seconds);
-                self.state.collections.expire(*collection, &name, after, SystemTime::now());
+                let now = SystemTime::now();
+                // A time that cannot be written never comes.
+                if let Some(expires) = now.checked_add(Duration::from_secs(seconds)) {
+                    self.change(*collection, name, ValueChange::Expire(expires), now);
+                }
             }
             Effect::Mode(mode) => self.state.mode = *mode,
             Effect::RequestBodyAccess(access) => self.state.controls.request_body_access = Some(*access),

@@ -1,6 +1,9 @@
 //! The Core Rule Set on the same requests, in this process and in nginx: which rules match, and the score.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, anyhow};
 
@@ -26,7 +29,7 @@ pub(crate) fn compare(
     random: &mut Random,
 ) -> Result<Tally> {
     let engine = Engine::load_with(crs, include_str!("differential.conf"))?;
-    let peer = Peer::start(folder, crs)?;
+    let peer = Peer::start(folder, &rules(crs))?;
     let mut tally = Tally::of("requests");
     let mut sent = 0;
     while sent < count {
@@ -47,6 +50,19 @@ pub(crate) fn compare(
         }
     }
     Ok(tally)
+}
+
+/// What nginx reads, in the order in which this engine reads it.
+fn rules(crs: &Path) -> [PathBuf; 6] {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    [
+        here.join("../crates/pipeline/src/firewall/recommended.conf"),
+        here.join("src/crs/engine.conf"),
+        crs.join("crs-setup.conf.example"),
+        here.join("src/crs/regression.conf"),
+        crs.join("rules/*.conf"),
+        here.join("src/crs/differential/differential.conf"),
+    ]
 }
 
 fn verdict(engine: &Engine, request: &[u8]) -> Verdict {

@@ -57,15 +57,15 @@ impl Verdict {
 }
 
 impl Peer {
-    /// Starts nginx in a folder, with the Core Rule Set in another.
-    pub(crate) fn start(folder: &Path, crs: &Path) -> Result<Self> {
+    /// Starts nginx in a folder, with these files of rules in this order.
+    pub(crate) fn start(folder: &Path, rules: &[PathBuf]) -> Result<Self> {
         ensure!(
             Path::new(MODULE).is_file(),
             "`{MODULE}` is not there: Debian's libnginx-mod-http-modsecurity brings it"
         );
         // nginx cannot choose a free port itself.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let rules = rules(folder, crs)?;
+        let rules = included(folder, rules)?;
         let text = include_str!("peer.conf")
             .replace("@MODULE@", MODULE)
             .replace("@PORT@", &address.port().to_string())
@@ -100,6 +100,11 @@ impl Peer {
             thread::sleep(POLL);
         }
         Ok(())
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Shows it a request; nothing where nginx refuses it without asking the rules.
@@ -148,18 +153,10 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     rest.split_once("\"]").map(|(value, _)| value)
 }
 
-/// Writes what names the files of rules, in the order in which the engine reads them.
-fn rules(folder: &Path, crs: &Path) -> Result<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = [
-        here.join("../crates/pipeline/src/firewall/recommended.conf"),
-        here.join("src/crs/engine.conf"),
-        crs.join("crs-setup.conf.example"),
-        here.join("src/crs/regression.conf"),
-        crs.join("rules/*.conf"),
-        here.join("src/crs/differential/differential.conf"),
-    ];
-    let includes = files.map(|file| format!("Include {}\n", file.display())).concat();
+/// Writes what names the files of rules, in this order.
+fn included(folder: &Path, rules: &[PathBuf]) -> Result<PathBuf> {
+    let includes: Vec<_> = rules.iter().map(|file| format!("Include {}\n", file.display())).collect();
+    let includes = includes.concat();
     let text = format!("SecUnicodeMapFile {UNICODE_MAP} 20127\n{includes}");
     let path = folder.join("rules.conf");
     fs::write(&path, text)?;

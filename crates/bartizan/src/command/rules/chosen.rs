@@ -61,7 +61,7 @@ impl Chosen {
     /// A configuration of one route that has these rules.
     fn of(&self, rules: Name) -> Result<Config> {
         let rules = if rules == Name::Crs { "crs" } else { "starter" };
-        let mut waf = json!({ "rules": rules, "paranoia": self.paranoia.unwrap_or(1) });
+        let mut waf = json!({ "rules": rules, "paranoia": self.paranoia.unwrap_or(1), "responses": "on" });
         if let Some(path) = &self.path {
             let path = std::path::absolute(path)?;
             // A path may hold what the configuration takes for a variable.

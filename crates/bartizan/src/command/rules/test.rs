@@ -3,15 +3,24 @@
 mod message;
 mod suite;
 
-use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bartizan_config::Config;
 use bartizan_control::DecidedFirewall;
+use bartizan_ftw::{
+    Suite,
+    albedo::{self, Response},
+};
 use bartizan_pipeline::{Code, Firewall, Found, Inspection, NormalPath, Pipeline, Refusal, RequestLine};
 use bartizan_seclang::Connection;
 use clap::Args;
-use http::{Uri, header, uri::Authority};
+use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
 
 use self::{
     message::Message,
@@ -28,14 +37,17 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Show requests to the rules, without a gateway.
 ///
-/// A file in the format of go-ftw, as the Core Rule Set has them, holds requests and the rules that are to match them; the
-/// command ends with 1 when one goes otherwise, or when none could be judged: what only a service could answer is skipped. A file with one request as it stands on the wire shows what the rules
-/// say of it. With a configuration each request is shown to the firewall of its route, exclusions included.
+/// A file in the format of go-ftw, as the Core Rule Set has them, or a folder of them holds requests and the rules that are
+/// to match them; the command ends with 1 when one goes otherwise, or when none could be judged: what only a service could
+/// answer is skipped. All rules look at each request, as if the mode were `log`, unless its test asks for a status. The service
+/// behind them answers 200, or what `POST /reflect` asks it for. A file with one request as it stands on the wire shows what
+/// the rules say of it. With a configuration each request is shown to the firewall of its route, exclusions included.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan rules test 942100.yaml --rules crs --paranoia 4\n  \
+                        bartizan rules test regression-tests/ --rules crs --paranoia 4\n  \
                         bartizan rules test --request refused.http")]
 pub(super) struct Test {
-    /// Tests in the format of go-ftw.
+    /// Tests in the format of go-ftw: a file, or a folder of them.
     #[arg(value_name = "FILE", required_unless_present = "request", conflicts_with = "request")]
     file: Option<PathBuf>,
     /// One request: its line, its headers, an empty line, its body.
@@ -54,7 +66,8 @@ impl Test {
         let firewalls = Firewalls::of(&config)?;
         if let Some(path) = self.request {
             let message = Message::parse(&read(&path)?).with_context(|| format!("`{}`", path.display()))?;
-            let Shown { inspection, refusal } = show(&firewalls.of_request(&message)?, &message);
+            let (mut inspection, refusal) = show(&firewalls.of_request(&message)?, &message);
+            inspection.finish();
             if let Some(refusal) = refusal.filter(|refusal| refusal.code == Code::BodyTooLarge) {
                 bail!("the answer is {} before the rules see the body: {}", refusal.status(), refusal.reason);
             }
@@ -66,11 +79,13 @@ impl Test {
             };
         }
         let path = self.file.context("there is no file")?;
-        let text =
-            String::from_utf8(read(&path)?).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
-        let tests = bartizan_ftw::parse(&text).with_context(|| format!("`{}`", path.display()))?;
-        let show = |message: &Message| Ok(show(&firewalls.of_request(message)?, message));
-        let judged: Vec<_> = tests.iter().map(|test| suite::judge(test, show)).collect();
+        let tests = tests(&path)?;
+        let answer = |message: &Message, asks_status| {
+            let firewall = firewalls.of_request(message)?;
+            let reporting = || Arc::new(firewall.only_reporting());
+            answer(&if asks_status { firewall } else { reporting() }, message)
+        };
+        let judged: Vec<_> = tests.iter().map(|test| suite::judge(test, answer)).collect();
         if self.json {
             print(serde_json::to_string_pretty(&judged)?)?;
         } else {
@@ -87,6 +102,23 @@ impl Test {
         );
         Ok(())
     }
+}
+
+/// The tests of a file, or of every file of a folder.
+fn tests(path: &Path) -> Result<Vec<bartizan_ftw::Test>> {
+    if path.is_dir() {
+        let Suite { tests, unreadable } = bartizan_ftw::read(path)?;
+        let number = unreadable.len();
+        return match unreadable.into_iter().next() {
+            Some(error) => {
+                Err(error).with_context(|| format!("{number} files are not understood, the first"))
+            }
+            None => Ok(tests),
+        };
+    }
+    let text =
+        String::from_utf8(read(path)?).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
+    bartizan_ftw::parse(&text).with_context(|| format!("`{}`", path.display()))
 }
 
 fn told(Judgement { test, outcome }: &Judgement) -> String {
@@ -144,22 +176,35 @@ impl Place {
     }
 }
 
-/// What came of a request that was shown to the rules.
+/// What came of a request that was shown to the rules, and of the answer to it.
 struct Shown {
     inspection: Inspection,
-    /// What it would be answered with.
-    refusal: Option<Refusal>,
+    /// Of the answer that the client would see.
+    status: u16,
 }
 
-impl Shown {
-    /// The status of the answer, where the service says 200 to everything.
-    fn status(&self) -> u16 {
-        self.refusal.as_ref().map_or(200, |refusal| refusal.status().as_u16())
+/// Shows a request, and what albedo would answer.
+fn answer(firewall: &Arc<Firewall>, message: &Message) -> Result<Shown> {
+    let (mut inspection, mut refusal) = show(firewall, message);
+    let Response { status, headers, body } =
+        albedo::respond(message.method.as_bytes(), message.target.as_bytes(), &message.body);
+    if refusal.is_none() && inspection.wants_response() {
+        let status = StatusCode::from_u16(status)?;
+        let headers = headers.iter().map(|(name, value)| Ok((name.parse()?, value.parse()?)));
+        let headers =
+            headers.collect::<Result<HeaderMap>>().context("the response that the test asks for")?;
+        let seen = inspection.wants_response_body(&headers).map_or(0, |limit| limit.min(body.len()));
+        let judged = inspection.response_head(status, &headers);
+        let judged = judged.and_then(|()| inspection.response_body(body.get(..seen).unwrap_or_default()));
+        refusal = judged.err();
     }
+    inspection.finish();
+    let status = refusal.map_or(status, |refusal| refusal.status().as_u16());
+    Ok(Shown { inspection, status })
 }
 
-/// Shows all of a request.
-fn show(firewall: &Arc<Firewall>, message: &Message) -> Shown {
+/// Shows all of a request, and says what it would be refused with.
+fn show(firewall: &Arc<Firewall>, message: &Message) -> (Inspection, Option<Refusal>) {
     let Place { path, .. } = Place::of(message);
     let mut inspection = firewall.inspect(Connection::default(), "test", &path, SystemTime::now());
     let Message { method, target, version, headers, body } = message;
@@ -171,11 +216,10 @@ fn show(firewall: &Arc<Firewall>, message: &Message) -> Shown {
         Some(refusal) => Err(refusal),
         None => inspection.request_body(seen, is_whole),
     });
-    inspection.finish();
-    Shown { inspection, refusal: judged.err() }
+    (inspection, judged.err())
 }
 
-fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+fn read(path: &Path) -> Result<Vec<u8>> {
     let length = fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?.len();
     ensure!(length <= MAX_BYTES, "`{}` is larger than 32 MiB", path.display());
     fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))

@@ -51,7 +51,7 @@ pub(super) fn find(
                 .help("run `bartizan rules install crs@4.28.0`, or say under `path` where another is");
         }
         None => problems.error(position, looked_for(&source.rules)).help(
-            "run `bartizan rules install crs@4.28.0` or `apt install modsecurity-crs` (version 4.0 or newer: Debian 13), or say under `path` where it is",
+            "run `bartizan rules install crs@4.28.0`, or say under `path` where it is; Debian's `modsecurity-crs` serves from version 4 on, which Debian 13 does not have yet",
         ),
     }
     None

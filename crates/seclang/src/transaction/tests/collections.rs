@@ -1,69 +1,59 @@
 //! Collections that outlive an exchange.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use super::{ask, compile, get, ids, matched, tx};
-use crate::{CollectionStore, Connection, RuleSet, StoredValue, Transaction, ast::Collection};
+use crate::{
+    CollectionName, CollectionStore, Connection, MemoryCollections, RuleSet, StoredValue, Transaction,
+    ValueChange, ast::Collection,
+};
 
-type Stored = BTreeMap<(Collection, Vec<u8>), Vec<StoredValue>>;
-
-#[derive(Debug, Default)]
-struct Memory(Mutex<Stored>);
-
-impl CollectionStore for Memory {
-    fn load(&self, collection: Collection, key: &[u8]) -> Vec<StoredValue> {
-        self.0.lock().unwrap().get(&(collection, key.to_vec())).cloned().unwrap_or_default()
-    }
-
-    fn save(&self, collection: Collection, key: &[u8], values: Vec<StoredValue>) {
-        self.0.lock().unwrap().insert((collection, key.to_vec()), values);
-    }
+/// A whole exchange with this store.
+fn ask_with(store: &Arc<MemoryCollections>, rules: &Arc<RuleSet>, target: &str) -> Transaction {
+    let mut asked = Transaction::new(rules.clone(), Connection::default(), "test");
+    asked.set_collections(store.clone());
+    get(target).send(&mut asked);
+    asked.finish();
+    asked
 }
 
-impl Memory {
-    fn value(&self, collection: Collection, key: &str, name: &str) -> Option<StoredValue> {
-        self.load(collection, key.as_bytes()).into_iter().find(|value| value.name == name.as_bytes())
-    }
+fn named(collection: Collection, key: &str) -> CollectionName {
+    CollectionName { collection, application: String::new(), key: key.into() }
+}
 
-    /// A whole exchange with this store.
-    fn ask(self: &Arc<Self>, rules: &Arc<RuleSet>, target: &str) -> Transaction {
-        let mut asked = Transaction::new(rules.clone(), Connection::default(), "test");
-        asked.set_collections(self.clone());
-        get(target).send(&mut asked);
-        asked.finish();
-        asked
-    }
+fn value(store: &MemoryCollections, collection: Collection, key: &str, name: &str) -> Option<StoredValue> {
+    let kept = store.load(&named(collection, key), SystemTime::now()).into_iter();
+    kept.into_iter().find(|value| value.name == name.as_bytes())
 }
 
 #[test]
 fn exchanges_count_together() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryCollections::default());
     let rules = compile(
         "SecRule ARGS:user \"@rx .\" \"id:1,phase:1,pass,nolog,initcol:ip=%{MATCHED_VAR},setvar:ip.Seen=+1\"\n\
          SecRule IP:seen \"@gt 2\" \"id:2,phase:1,deny\"",
     );
     let refused: Vec<bool> = ["/?user=a", "/?user=b", "/?user=a", "/?user=a", "/?user=b", "/"]
-        .map(|target| store.ask(&rules, target).interruption().is_some())
+        .map(|target| ask_with(&store, &rules, target).interruption().is_some())
         .into();
     assert_eq!(refused, [false, false, false, true, false, false]);
-    assert_eq!(store.value(Collection::Ip, "a", "seen").unwrap().value, b"3");
-    assert_eq!(store.value(Collection::Ip, "b", "seen").unwrap().value, b"2");
+    assert_eq!(value(&store, Collection::Ip, "a", "seen").unwrap().value, b"3");
+    assert_eq!(value(&store, Collection::Ip, "b", "seen").unwrap().value, b"2");
 }
 
 #[test]
 fn each_collection_has_a_key_of_its_own() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryCollections::default());
     let rules = compile(
         "SecAction \"id:1,phase:1,pass,nolog,setvar:session.early=1,setsid:s1,setuid:u1,setrsc:r1,initcol:global=g\"\n\
          SecAction \"id:2,phase:1,pass,nolog,setsid:another,setvar:session.a=1,setvar:user.a=2,setvar:resource.a=3,\
          setvar:global.a=4,setvar:ip.a=5,setvar:'tx.a=%{user.A}'\"\n\
          SecRule SESSIONID|USERID|SESSION|&IP \"@unconditionalMatch\" \"id:3,phase:1,pass\"",
     );
-    let asked = store.ask(&rules, "/");
+    let asked = ask_with(&store, &rules, "/");
     assert_eq!(matched(&asked, 3), ["SESSIONID=s1", "USERID=u1", "SESSION:a=1", "&IP=0"]);
     assert_eq!(tx(&asked, "a").as_deref(), Some("2"));
     let kept = [
@@ -72,51 +62,70 @@ fn each_collection_has_a_key_of_its_own() {
         (Collection::Resource, "r1"),
         (Collection::Global, "g"),
     ];
-    let values = kept.map(|(collection, key)| store.value(collection, key, "a").unwrap().value);
+    let values = kept.map(|(collection, key)| value(&store, collection, key, "a").unwrap().value);
     assert_eq!(values, [b"1", b"2", b"3", b"4"]);
-    assert_eq!(store.0.lock().unwrap().len(), kept.len(), "and nothing else");
 }
 
 #[test]
 fn values_are_forgotten_when_their_time_is_up() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryCollections::default());
     let writes = compile(
         "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=x,setvar:ip.kept=1,setvar:ip.short=1,expirevar:ip.short=60\"",
     );
-    store.ask(&writes, "/");
-    assert_eq!(store.value(Collection::Ip, "x", "kept").unwrap().expires, None);
-    let mut short = store.value(Collection::Ip, "x", "short").unwrap();
+    ask_with(&store, &writes, "/");
+    assert_eq!(value(&store, Collection::Ip, "x", "kept").unwrap().expires, None);
+    let short = value(&store, Collection::Ip, "x", "short").unwrap();
     let left = short.expires.unwrap().duration_since(SystemTime::now()).unwrap();
     assert!(left <= Duration::from_mins(1) && left > Duration::from_secs(30), "{left:?}");
 
     let reads = compile(
         "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=x\"\nSecRule IP:short \"@eq 1\" \"id:2,phase:1,pass\"",
     );
-    assert_eq!(ids(&store.ask(&reads, "/")), [2]);
-    short.expires = Some(SystemTime::now());
-    store.save(Collection::Ip, b"x", vec![short]);
-    assert_eq!(ids(&store.ask(&reads, "/")), [0_u64; 0]);
+    assert_eq!(ids(&ask_with(&store, &reads, "/")), [2]);
+    let now = SystemTime::now();
+    store.change(
+        &named(Collection::Ip, "x"),
+        b"short",
+        ValueChange::Expire(now),
+        now,
+        now + Duration::from_mins(1),
+    );
+    assert_eq!(ids(&ask_with(&store, &reads, "/")), [0_u64; 0]);
 }
 
 #[test]
-fn what_was_only_read_is_not_written() {
-    struct ReadOnly;
-    impl CollectionStore for ReadOnly {
-        fn load(&self, _: Collection, _: &[u8]) -> Vec<StoredValue> {
-            vec![StoredValue { name: b"a".to_vec(), value: b"1".to_vec(), expires: None }]
-        }
-        fn save(&self, _: Collection, _: &[u8], _: Vec<StoredValue>) {
-            panic!("written without a change");
-        }
-    }
+fn a_change_counts_at_once_and_for_every_exchange() {
+    let store = Arc::new(MemoryCollections::default());
     let rules = compile(
-        "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=x\"\nSecRule IP:A \"@eq 1\" \"id:2,phase:1,pass\"",
+        "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=x,setvar:ip.n=+2,setvar:ip.n=-1\"\n\
+         SecRule IP:n \"@gt 2\" \"id:2,phase:1,deny\"",
     );
-    let mut asked = Transaction::new(rules, Connection::default(), "test");
-    asked.set_collections(Arc::new(ReadOnly));
-    get("/").send(&mut asked);
-    asked.finish();
-    assert_eq!(ids(&asked), [2]);
+    // None of them ends before the last one has begun.
+    let mut asked = [(); 3].map(|()| {
+        let mut asked = Transaction::new(rules.clone(), Connection::default(), "test");
+        asked.set_collections(store.clone());
+        asked.request_headers_done();
+        asked
+    });
+    assert_eq!(asked.each_mut().map(|asked| asked.interruption().is_some()), [false, false, true]);
+}
+
+#[test]
+fn applications_and_timeouts_keep_collections_apart() {
+    let store = Arc::new(MemoryCollections::default());
+    let rules = |settings: &str| {
+        compile(&format!(
+            "{settings}\nSecAction \"id:1,phase:1,pass,nolog,initcol:ip=x,setvar:ip.n=+1\"\n\
+             SecRule IP:n \"@gt 1\" \"id:2,phase:1,deny\""
+        ))
+    };
+    let refuses = |settings: &str| {
+        let rules = rules(settings);
+        [(); 2].map(|()| ask_with(&store, &rules, "/").interruption().is_some())
+    };
+    assert_eq!(refuses("SecWebAppId one"), [false, true]);
+    assert_eq!(refuses("SecWebAppId two"), [false, true]);
+    assert_eq!(refuses("SecWebAppId three\nSecCollectionTimeout 0"), [false, false]);
 }
 
 #[test]

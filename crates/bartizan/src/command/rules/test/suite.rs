@@ -3,7 +3,8 @@
 //! be: it has not passed.
 
 use anyhow::{Context, Result, ensure};
-use bartizan_ftw::{Log, Output, Test};
+use bartizan_ftw::{Log, Output, Stage, Test};
+use bartizan_seclang::ast::Phase;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Serialize;
 
@@ -30,14 +31,12 @@ pub(super) enum Outcome {
     Skipped(String),
 }
 
-/// Shows the requests of a test to the rules.
-pub(super) fn judge(test: &Test, show: impl Fn(&Message) -> Result<Shown>) -> Judgement {
+/// Shows the requests of a test to the rules. `answer` is told whether the status counts.
+pub(super) fn judge(test: &Test, answer: impl Fn(&Message, bool) -> Result<Shown>) -> Judgement {
     let outcome = match unanswerable(test) {
+        _ if test.disabled => Outcome::Skipped("its file is not enabled".into()),
         Some(field) => Outcome::Skipped(format!("the rules alone cannot answer `{field}`")),
-        None => match run(test, show) {
-            Ok(()) => Outcome::Passed,
-            Err(error) => Outcome::Failed(format!("{error:#}")),
-        },
+        None => run(test, answer).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))),
     };
     Judgement { test: test.name.clone(), outcome }
 }
@@ -55,13 +54,30 @@ fn unanswerable(test: &Test) -> Option<&'static str> {
 }
 
 /// Fails where a request goes otherwise than the test says.
-fn run(test: &Test, show: impl Fn(&Message) -> Result<Shown>) -> Result<()> {
-    for stage in &test.stages {
-        for request in stage.input.requests()? {
-            compare(&stage.output, &show(&Message::parse(&request)?)?)?;
+fn run(test: &Test, answer: impl Fn(&Message, bool) -> Result<Shown>) -> Result<Outcome> {
+    for Stage { input, output, .. } in &test.stages {
+        for request in input.requests()? {
+            let message = match Message::parse(&request) {
+                Ok(message) => message,
+                Err(error) => return Ok(Outcome::Skipped(format!("no rule ever sees it: {error:#}"))),
+            };
+            let shown = answer(&message, output.status.is_some())?;
+            if let Some(id) = of_unseen_response(output, &shown) {
+                let reason = format!("rule {id} looks at responses, and the firewall of the route does not");
+                return Ok(Outcome::Skipped(reason));
+            }
+            compare(output, &shown)?;
         }
     }
-    Ok(())
+    Ok(Outcome::Passed)
+}
+
+/// A rule that is to match, and looks at what nobody shows it.
+fn of_unseen_response(output: &Output, Shown { inspection, .. }: &Shown) -> Option<u64> {
+    let sees_responses = inspection.wants_response();
+    let phase = |id: u64| inspection.firewall().rules().rule(id).map(|rule| rule.phase);
+    let of_response = |id: &&u64| matches!(phase(**id), Some(Phase::ResponseHeaders | Phase::ResponseBody));
+    output.log.expect_ids.iter().find(of_response).filter(|_| !sees_responses).copied()
 }
 
 fn compare(output: &Output, shown: &Shown) -> Result<()> {
@@ -78,7 +94,7 @@ fn compare(output: &Output, shown: &Shown) -> Result<()> {
     let others = matched.iter().any(|id| !expect_ids.contains(id));
     ensure!(!isolated || !others, "other rules match, too: {}", told());
     if let Some(status) = status {
-        let answer = shown.status();
+        let answer = shown.status;
         ensure!(answer == *status, "the answer should be {status} and is {answer}; matched: {}", told());
     }
     let lines: Vec<String> = shown.inspection.log_lines().collect();

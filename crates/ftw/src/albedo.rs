@@ -1,6 +1,6 @@
-//! The server behind the rules, which says what a test tells it to say.
+//! The service behind the rules, which says what a test tells it to say.
 //!
-//! The tests of the response rules are written for albedo: `POST /reflect` carries the response as JSON; any other
+//! The tests of rules about responses are written for albedo: `POST /reflect` carries the response as JSON; any other
 //! request is answered with an empty 200.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,13 @@ use serde::Deserialize;
 
 /// A response, before it is put on the wire.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Response {
+    /// 100 to 599.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// What stands behind them.
+    pub body: Vec<u8>,
 }
 
 /// What `/reflect` is told to say.
@@ -26,8 +29,8 @@ struct Reflection {
     encoded_body: String,
 }
 
-/// What the server says to a request.
-pub(crate) fn respond(method: &[u8], target: &[u8], body: &[u8]) -> Response {
+/// What the service says to a request.
+pub fn respond(method: &[u8], target: &[u8], body: &[u8]) -> Response {
     let path = target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     let mut response = if method == b"POST" && (path == b"/reflect" || path.starts_with(b"/reflect/")) {
         reflect(body)
