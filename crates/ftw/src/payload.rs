@@ -76,6 +76,9 @@ mod tests {
         assert!(!input.completes_headers());
         let input = parse("{autocomplete_headers: true}").over(Some(&file)).input("'".to_owned());
         assert!(input.completes_headers());
-        assert_eq!(input.requests().unwrap()[0].split(|byte| *byte == b'\n').last(), Some(&b"a=%27"[..]));
+        assert_eq!(
+            input.requests().unwrap()[0].split(|byte| *byte == b'\n').next_back(),
+            Some(&b"a=%27"[..])
+        );
     }
 }

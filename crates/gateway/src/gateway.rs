@@ -107,6 +107,8 @@ impl Gateway {
                     // Clients can connect meanwhile. What they asked before would not be counted in the store.
                     tasks.spawn(async move {
                         limiter.reach_store().await;
+                        // Another configuration may have another store: this one must end with the last limiter.
+                        drop(limiter);
                         listener.serve(settings, admission, service, stopping).await;
                     })
                 }

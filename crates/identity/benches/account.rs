@@ -87,7 +87,8 @@ fn revoke_an_authorization(bencher: Bencher<'_, '_>, database: Database) {
     let shop = Shop::open(database);
     let issued = || grant_of(shop.issue(&shop.log_in().token).access_token.expose_secret());
     bencher.with_inputs(issued).bench_local_values(|grant| {
-        let revoke = shop.server.revoke(&Revoked::Authorization(grant), "bench", &shop.visit);
+        let what = Revoked::Authorization(grant);
+        let revoke = shop.server.revoke(&what, "bench", &shop.visit);
         shop.runtime.block_on(revoke).unwrap();
     });
 }

@@ -334,10 +334,13 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn matched(&self, entry: &MatchedEntry) -> Matched {
-        let value = self.state.buffers.bytes(entry.value);
+        let shortened = |text: &[u8]| text.get(..Matched::LONGEST).unwrap_or(text).to_vec();
+        let mut name = Vec::new();
+        let part = shortened(self.state.buffers.name(entry.name));
+        append_full_name(entry.variable, entry.is_count, &part, &mut name);
         Matched {
-            variable: String::from_utf8_lossy(&self.full_name(entry)).into_owned(),
-            value: value.get(..Matched::LONGEST).unwrap_or(value).to_vec(),
+            variable: String::from_utf8_lossy(&name).into_owned(),
+            value: shortened(self.state.buffers.bytes(entry.value)),
         }
     }
 

@@ -51,13 +51,13 @@ impl RuleMatch {
 /// A value that matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matched {
-    /// Where it stood, as in `ARGS:id`.
+    /// Where it stood, as in `ARGS:id`, [`Self::LONGEST`] bytes of its name at most.
     pub variable: String,
     /// After transformations, [`Self::LONGEST`] bytes at most.
     pub value: Vec<u8>,
 }
 
 impl Matched {
-    /// Most bytes that are kept of a value.
+    /// Most bytes that are kept of a name, and of a value.
     pub const LONGEST: usize = 256;
 }

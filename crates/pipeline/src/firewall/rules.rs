@@ -99,11 +99,11 @@ fn recommended(own: &RuleFiles) -> String {
 
 /// What own files say of whether rules run and refuse.
 fn mode(own: &RuleFiles) -> EngineMode {
-    let modes = own.directives().iter().filter_map(|directive| match &directive.kind {
+    let mut modes = own.directives().iter().filter_map(|directive| match &directive.kind {
         DirectiveKind::Setting(Setting::RuleEngine(mode)) => Some(*mode),
         _ => None,
     });
-    modes.last().unwrap_or(EngineMode::On)
+    modes.next_back().unwrap_or(EngineMode::On)
 }
 
 /// As plug-ins of the Core Rule Set are named.

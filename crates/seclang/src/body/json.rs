@@ -229,7 +229,14 @@ impl Json {
         if self.path.innermost() != Some(container) {
             return Err(Fault::Syntax("an array or object ends that is not open"));
         }
+        let is_empty = matches!(self.expect, Expect::NameOrEnd | Expect::ValueOrEnd);
         self.path.close();
+        if is_empty && self.path.depth() > 0 {
+            // Its name would be seen by no rule, and names are what attacks on queries are made of: `{"$nin":[]}`.
+            self.arguments.append(self.path.name());
+            self.arguments.end_name();
+            return self.leaf_ended();
+        }
         self.value_ended();
         Ok(())
     }
@@ -239,7 +246,7 @@ impl Json {
         self.expect = if self.path.depth() == 0 { Expect::Nothing } else { Expect::CommaOrEnd };
     }
 
-    /// Ends the argument of a value that is neither an array nor an object.
+    /// Ends the argument of a value that has no elements.
     fn leaf_ended(&mut self) -> Result<(), Fault> {
         self.arguments.commit();
         self.value_ended();

@@ -9,6 +9,16 @@ pub(super) enum Container {
     Object,
 }
 
+impl Container {
+    /// What stands between its name and that of an element.
+    const fn suffix(self) -> &'static [u8] {
+        match self {
+            Self::Array => b".array_",
+            Self::Object => b".",
+        }
+    }
+}
+
 /// The path from the root to the current value.
 #[derive(Debug, Default)]
 pub(super) struct Path {
@@ -70,14 +80,14 @@ impl Path {
     }
 
     pub(super) fn open(&mut self, container: Container) {
-        self.text.extend_from_slice(match container {
-            Container::Array => b".array_",
-            Container::Object => b".",
-        });
+        self.text.extend_from_slice(container.suffix());
         self.open.push(Frame { container, prefix: self.text.len(), elements: 0 });
     }
 
+    /// The array or object is the current value again.
     pub(super) fn close(&mut self) {
-        self.open.pop();
+        if let Some(Frame { container, prefix, .. }) = self.open.pop() {
+            self.text.truncate(prefix.saturating_sub(container.suffix().len()));
+        }
     }
 }

@@ -82,7 +82,8 @@ fn unquoted<'value>(
 }
 
 fn check_characters(boundary: &[u8]) -> Result<(), ContentTypeFault> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b" '()+_,-./:=?".contains(byte);
+    // A comma is allowed by RFC 2046, and ends the boundary for PHP.
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b" '()+_-./:=?".contains(byte);
     if boundary.is_empty() {
         return Err(ContentTypeFault::Empty);
     }

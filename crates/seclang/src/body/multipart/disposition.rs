@@ -10,6 +10,8 @@ use crate::body::DispositionFault;
 pub(super) struct Disposition {
     pub(super) name: Vec<u8>,
     pub(super) filename: Vec<u8>,
+    has_name: bool,
+    has_filename: bool,
     has_extended_filename: bool,
 }
 
@@ -39,20 +41,21 @@ impl Disposition {
         cursor: &mut Cursor<'_>,
         parsed: &mut ParsedMultipart,
     ) -> Result<(), DispositionFault> {
-        let name = cursor.parameter_name()?;
+        let name = cursor.parameter_name(&mut parsed.flags)?;
         if name == b"filename*" {
             let again = std::mem::replace(&mut self.has_extended_filename, true);
             cursor.extended_value()?;
             return if again { Err(DispositionFault::Duplicate) } else { Ok(()) };
         }
         let value = cursor.value(&mut parsed.flags)?;
-        let (seen, slot) = match name {
-            b"name" => (&mut parsed.names, &mut self.name),
-            b"filename" => (&mut parsed.filenames, &mut self.filename),
+        let (seen, slot, was_given) = match name {
+            b"name" => (&mut parsed.names, &mut self.name, &mut self.has_name),
+            b"filename" => (&mut parsed.filenames, &mut self.filename, &mut self.has_filename),
             _ => return Err(DispositionFault::UnknownParameter),
         };
         seen.push(&value, b"");
-        if !slot.is_empty() {
+        // Also an empty one counts: some services go by the first.
+        if std::mem::replace(was_given, true) {
             return Err(DispositionFault::Duplicate);
         }
         *slot = value;
@@ -96,15 +99,21 @@ impl<'value> Cursor<'value> {
     }
 
     /// Up to and with `=` and the blanks around it; a value must follow.
-    fn parameter_name(&mut self) -> Result<&'value [u8], DispositionFault> {
+    ///
+    /// Blanks around `=` are flagged: for some services they belong to the name.
+    fn parameter_name(&mut self, flags: &mut MultipartFlags) -> Result<&'value [u8], DispositionFault> {
         self.skip_blanks();
         let name = self.take_while(|byte| !matches!(byte, b'=' | b' ' | b'\t'));
+        let name_ended = self.at;
         self.skip_blanks();
         if self.peek() != Some(b'=') {
             return Err(DispositionFault::MalformedParameter);
         }
         self.at += 1;
+        let value_expected = self.at;
+        flags.invalid_quoting |= name_ended + 1 != value_expected;
         self.skip_blanks();
+        flags.invalid_quoting |= self.at != value_expected;
         if self.peek().is_none() { Err(DispositionFault::MalformedParameter) } else { Ok(name) }
     }
 
@@ -116,16 +125,22 @@ impl<'value> Cursor<'value> {
         };
         flags.invalid_quoting |= quote == b'\'';
         self.at += 1;
-        self.quoted(quote).inspect_err(|_| flags.invalid_quoting = true)
+        self.quoted(quote, flags).inspect_err(|_| flags.invalid_quoting = true)
     }
 
     /// Only a quote and a backslash can be escaped; before anything else a backslash is itself, as old browsers send it.
-    fn quoted(&mut self, quote: u8) -> Result<Vec<u8>, DispositionFault> {
+    /// An escaped backslash right before the end is flagged: there some services see an escaped quote, and go on.
+    fn quoted(&mut self, quote: u8, flags: &mut MultipartFlags) -> Result<Vec<u8>, DispositionFault> {
         let mut value = Vec::new();
         while let Some(byte) = self.peek() {
             self.at += 1;
             match (byte, self.peek()) {
                 (byte, _) if byte == quote => return Ok(value),
+                (b'\\', Some(b'\\')) if self.bytes.get(self.at + 1) == Some(&quote) => {
+                    flags.invalid_quoting = true;
+                    value.push(b'\\');
+                    self.at += 1;
+                }
                 (b'\\', Some(next)) if next == quote || next == b'\\' => {
                     value.push(next);
                     self.at += 1;
