@@ -133,13 +133,14 @@ fn what_nobody_permits_is_denied_and_forbid_wins() {
 #[test]
 fn a_session_that_has_moved_can_be_refused() {
     let config = config(
-        "permit (principal, action, resource); forbid (principal, action, resource) when { context.moved };",
+        "permit (principal, action, resource);\n\
+         forbid (principal, action, resource) when { context.moved };",
         "",
     );
     let policies = Policies::compile(&config).unwrap().unwrap();
     let route = config.routes.iter().find(|route| route.path.as_str() == "/orders/**").unwrap();
     let asked = policies.of_route(route).unwrap().unwrap();
-    let ann = caller(CallerType::User, "ann", Zone::Public, &[], None);
+    let ann = caller(CallerType::User, "ann", Zone::Data, &[], None);
     for (moved, ruling) in [(false, Ruling::Permitted), (true, Ruling::Forbidden)] {
         let facts = RequestFacts { moved, ..facts(&Method::GET, "/orders/7") };
         assert_eq!(asked.judge(&ann, &facts).ruling, ruling);
