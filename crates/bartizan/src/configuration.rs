@@ -235,8 +235,10 @@ impl Shared {
 /// The mode of policies and the fingerprints of their files; `None`: there are none.
 fn policies_of(config: &Config) -> Option<Value> {
     let policies = config.policies.as_ref()?;
-    let fingerprint = |text: &str| -> String {
-        Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let fingerprint = |text: &str| {
+        let mut digits = format!("{:x}", Sha256::digest(text));
+        digits.truncate(12);
+        digits
     };
     let files = policies.files.iter().chain(&policies.schemas);
     let files: BTreeMap<String, String> =

@@ -252,17 +252,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for QuestionBody<T> {
 /// What is asked where the configuration has neither policies nor zones: the permissions decide alone. Made once for each
 /// configuration that is asked about.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PermissionsAlone(Arc<Mutex<Option<(Weak<Config>, Arc<Policies>)>>>);
+pub(crate) struct PermissionsAlone(Arc<Mutex<Option<Made>>>);
+
+#[derive(Debug)]
+struct Made {
+    of: Weak<Config>,
+    policies: Arc<Policies>,
+}
 
 impl PermissionsAlone {
     fn known(&self, config: &Arc<Config>) -> Option<Arc<Policies>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (of, policies) = known.as_ref()?;
+        let Made { of, policies } = known.as_ref()?;
         std::ptr::eq(of.as_ptr(), Arc::as_ptr(config)).then(|| Arc::clone(policies))
     }
 
     fn keep(&self, config: &Arc<Config>, policies: &Arc<Policies>) {
-        let known = (Arc::downgrade(config), Arc::clone(policies));
+        let known = Made { of: Arc::downgrade(config), policies: Arc::clone(policies) };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
     }
 }
