@@ -59,16 +59,17 @@ const MAX_ENTRIES: usize = 100_000;
 impl AddressLists {
     /// Sets the entry of `prefix` and returns the one that it replaces. Expired entries are swept on the way.
     pub fn set(&self, prefix: IpNet, entry: Entry) -> Result<Option<Entry>, ReputationError> {
+        let prefix = canonical(prefix);
         if prefix.prefix_len() == 0 && entry.standing == Standing::Blocked {
             return Err(ReputationError::Everybody(prefix));
         }
         self.change(|entries| {
             let now = SystemTime::now();
             entries.retain(|_, entry| entry.lasts(now));
-            if entries.len() >= MAX_ENTRIES && !entries.contains_key(&canonical(prefix)) {
+            if entries.len() >= MAX_ENTRIES && !entries.contains_key(&prefix) {
                 return Err(ReputationError::Full { limit: MAX_ENTRIES });
             }
-            Ok(entries.insert(canonical(prefix), entry))
+            Ok(entries.insert(prefix, entry))
         })
     }
 

@@ -38,7 +38,11 @@ impl Limiter {
             add(&mut there.entries, there.now, Allowance { until, ..new.clone() })
         };
         match shared.change(self, change).await {
-            Ok(outcome) => Ok(outcome?),
+            Ok(outcome) => {
+                // What this gateway noted while the store did not answer must not outlast what the store says.
+                self.allowances.remove(now, new.policy.as_ref(), &new.whom);
+                Ok(outcome?)
+            }
             Err(error) => {
                 self.allowances.set(now, new)?;
                 Err(error.into())

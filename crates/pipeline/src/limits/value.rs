@@ -7,9 +7,13 @@ use std::{
 
 use bartizan_config::Dimension;
 use bartizan_model::{AddressPrefix, Principal, PrincipalKind, SitePrefix};
+use http::{HeaderMap, HeaderName, header::COOKIE};
 use smallvec::SmallVec;
 
 use super::{Facts, method_name};
+
+/// The value of a header that is there more than once.
+const REPEATED: &[u8] = b"(repeated)";
 
 /// The bytes that stand for whoever is counted; most are short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,14 +67,7 @@ fn write(dimension: &Dimension, facts: &Facts<'_>, value: &mut SmallVec<[u8; 40]
             }
         }
         Dimension::Route => value.extend_from_slice(facts.route?.as_bytes()),
-        Dimension::Header(name) => {
-            for (place, header) in facts.headers.get_all(name).iter().enumerate() {
-                if place > 0 {
-                    value.push(b',');
-                }
-                value.extend_from_slice(header.as_bytes());
-            }
-        }
+        Dimension::Header(name) => write_header(name, facts.headers, value),
         Dimension::Claim(name) => {
             value.extend_from_slice(facts.claims?.get(name.as_str())?.as_bytes());
         }
@@ -101,6 +98,22 @@ fn write_principal(principal: &Principal, value: &mut SmallVec<[u8; 40]>) {
     }
 }
 
+/// Everybody who writes the header several times has one value together: which of the lines a service goes by is not known
+/// here, so with the others anybody could make up new values for the same one. Cookies alone are cut into lines by HTTP/2.
+fn write_header(name: &HeaderName, headers: &HeaderMap, value: &mut SmallVec<[u8; 40]>) {
+    for (place, line) in headers.get_all(name).iter().enumerate() {
+        if place > 0 && *name != COOKIE {
+            value.clear();
+            value.extend_from_slice(REPEATED);
+            return;
+        }
+        if place > 0 {
+            value.extend_from_slice(b"; ");
+        }
+        value.extend_from_slice(line.as_bytes());
+    }
+}
+
 fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {
     // INVARIANT: writing to memory does not fail.
     let _ = value.write_fmt(text);
@@ -108,9 +121,24 @@ fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_second_line_of_a_header_makes_no_new_value() {
+        let of = |name: &HeaderName, lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| (name.clone(), HeaderValue::from_static(line)));
+            let mut value = SmallVec::new();
+            write_header(name, &lines.collect(), &mut value);
+            String::from_utf8(value.to_vec()).unwrap()
+        };
+        let key = HeaderName::from_static("x-api-key");
+        assert_eq!((of(&key, &[]), of(&key, &["real"])), (String::new(), "real".into()));
+        assert_eq!(of(&key, &["real", "1"]), of(&key, &["2", "real", "3"]));
+        assert_eq!(of(&COOKIE, &["a=1; b=2"]), of(&COOKIE, &["a=1", "b=2"]));
+    }
 
     proptest! {
         #[test]

@@ -36,16 +36,20 @@ impl FromStr for Prefix {
             Some(length) => {
                 let written_plainly = !length.starts_with(['0', '+']);
                 if length == "0" {
-                    return Err(format!(
-                        "`{text}` is everybody: write a longer prefix, for example `203.0.113.0/24`"
-                    ));
+                    return Err(everybody(text));
                 }
                 let length = length.parse().ok().filter(|_| written_plainly).ok_or(HINT)?;
                 IpNet::new(address, length).map_err(|_| HINT)?
             }
         };
-        Ok(Self(canonical(prefix.trunc())))
+        // Also every IPv4 address written as IPv6, `::ffff:0:0/96`, is everybody.
+        let prefix = canonical(prefix.trunc());
+        if prefix.prefix_len() == 0 { Err(everybody(text)) } else { Ok(Self(prefix)) }
     }
+}
+
+fn everybody(text: &str) -> String {
+    format!("`{text}` is everybody: write a longer prefix, for example `203.0.113.0/24`")
 }
 
 impl<'de> Deserialize<'de> for Prefix {
@@ -155,6 +159,7 @@ mod tests {
     #[test]
     fn everybody_is_told_from_what_is_malformed() {
         assert!("0.0.0.0/0".parse::<Prefix>().unwrap_err().contains("everybody"));
+        assert!("::ffff:0:0/96".parse::<Prefix>().unwrap_err().contains("everybody"));
         assert!("0.0.0.0/00".parse::<Prefix>().unwrap_err().contains("write an address"));
     }
 
