@@ -74,7 +74,7 @@ async fn a_nonce_that_one_gateway_has_seen_is_refused_by_the_other() {
     let Some(program) = programs().into_iter().next() else { return };
     let (upstream, redis) = (Upstream::start().await, Server::start(&program, &[]));
     let document = format!(
-        "limits: {{ }}
+        "limits:
 identity:
   partners:
     signature:

@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     harness::{Gateway, PATIENCE},
+    people::{post, token},
     phrases::{refusal, values},
     upstream::Upstream,
 };
@@ -31,6 +32,7 @@ fn provider(issuer: &str) -> String {
         r#"
 accounts:
   password: {{ argon2: {{ memory: 7MiB, iterations: 5 }} }}
+  mail: {{ from: it@company.test, base_url: "https://company.test", file: ./mail }}
   tokens:
     issuer: "{issuer}"
     secret: "{SECRET}"
@@ -77,9 +79,14 @@ async fn get(gateway: &Gateway, url: &str, cookies: &str) -> reqwest::Response {
     gateway.client().get(url).header("cookie", cookies).send().await.unwrap()
 }
 
+/// Somebody who has read mail at this address, which nobody else believes of an account that an administrator made.
 async fn log_in(gateway: &Gateway, email: &str) -> String {
-    let new = json!({ "email": email, "name": "Ada", "password": PASSWORD, "roles": ["user"] });
+    let new =
+        json!({ "email": email, "name": "Ada", "password": "chosen by somebody else", "roles": ["user"] });
     assert_eq!(gateway.ask_admin("/v1/users", Some(new)).await.status(), 200);
+    assert_eq!(post(gateway, "/auth/password/forgotten", json!({ "email": email })).await.status(), 202);
+    let reset = json!({ "token": token(gateway, email).await, "password": PASSWORD });
+    assert_eq!(post(gateway, "/auth/password/reset", reset).await.status(), 204);
     let body = json!({ "email": email, "password": PASSWORD });
     let response = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
     assert_eq!(response.status(), 200);

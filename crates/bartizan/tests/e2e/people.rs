@@ -60,7 +60,8 @@ async fn message(gateway: &Gateway, to: &str) -> String {
     tokio::time::timeout(PATIENCE, finding).await.expect("a message comes")
 }
 
-async fn token(gateway: &Gateway, to: &str) -> String {
+/// What stands in the link of the one message to this address.
+pub(crate) async fn token(gateway: &Gateway, to: &str) -> String {
     let text = message(gateway, to).await.replace("=\r\n", "").replace("=3D", "=");
     text.split_once("#token=").unwrap().1.split_whitespace().next().unwrap().to_owned()
 }

@@ -33,10 +33,10 @@ async fn texts(location: &StoreLocation) -> Vec<(String, String)> {
     found
 }
 
-/// What is random of a secret, as it might be kept: all of it, and a part that no other has.
+/// What is random of a secret, as it might be kept: all of it, and a part that no other has. Its letters may be `_`, too.
 fn recognised(secret: &SecretString) -> [String; 2] {
     let secret = secret.expose_secret();
-    let random = secret.rsplit('_').next().unwrap();
+    let random = secret.split('_').max_by_key(|piece| piece.len()).unwrap();
     let part = if random.len() > 24 { &random[5..20] } else { random };
     [secret.to_owned(), part.to_owned()]
 }
