@@ -224,8 +224,8 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
 /// The same arguments by another road: a tree, and a walk over it.
 fn walk(name: &str, value: &serde_json::Value, arguments: &mut Vec<(Vec<u8>, Vec<u8>)>) {
     use serde_json::Value;
-    let is_empty =
-        value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(|it| it.is_empty());
+    let is_empty = value.as_array().is_some_and(Vec::is_empty)
+        || value.as_object().is_some_and(serde_json::Map::is_empty);
     match value {
         _ if is_empty && name == "json" => {}
         _ if is_empty => arguments.push((name.into(), Vec::new())),
