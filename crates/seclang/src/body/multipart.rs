@@ -294,7 +294,9 @@ impl Multipart {
         if let Some((first, others)) = part.lines.split_first() {
             let headers = &mut self.parsed.part_headers;
             headers.push(&part.name, first);
-            others.iter().for_each(|line| headers.push_under_last_name(line));
+            for line in others {
+                headers.push_under_last_name(line);
+            }
         }
         match part.content {
             Content::Field => self.parsed.arguments.commit(),
