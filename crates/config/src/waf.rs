@@ -91,7 +91,7 @@ pub struct ClassAction {
     pub line: Line,
     /// The class: a tag that its rules carry.
     pub tag: String,
-    /// Whether it counts and can refuse, or is only reported.
+    /// Whether it counts and can refuse, refuses at once, or is only reported.
     pub action: WafAction,
 }
 
@@ -101,6 +101,10 @@ pub struct ClassAction {
 pub enum WafAction {
     /// It counts, and can refuse.
     Block,
+    /// It refuses at once, whatever the anomaly score.
+    Deny,
+    /// It refuses at once, and the connection is closed.
+    Drop,
     /// It is reported.
     Log,
 }

@@ -23,6 +23,7 @@ use bartizan_seclang::{
 
 use crate::{Code, Refusal};
 
+use self::classes::Classes;
 pub(crate) use self::doubt::doubts;
 pub(crate) use self::inspectors::{Inspectors, Shown};
 pub use self::{
@@ -39,8 +40,7 @@ pub struct Firewall {
     rules: Arc<RuleSet>,
     collections: Arc<MemoryCollections>,
     exclusions: Vec<CompiledExclusion>,
-    /// Rules of classes that only report.
-    reporting: Option<Arc<Exclusion>>,
+    classes: Classes,
     variables: Vec<(&'static str, String)>,
     /// For bodies that are not seen to their end: rules must not object that it is missing.
     incomplete: Arc<Exclusion>,
@@ -109,7 +109,7 @@ impl Firewall {
         });
         Ok(Self {
             exclusions: exclusions.collect::<Result<_, FirewallError>>()?,
-            reporting: classes::reporting(rules, &config.actions)?.map(Arc::new),
+            classes: Classes::new(rules, config)?,
             variables: variables(config),
             incomplete: Arc::new(rules::of_incomplete_bodies(rules)?),
             rules: Arc::clone(rules),
@@ -156,9 +156,7 @@ impl Firewall {
         if self.config.mode == WafMode::Log {
             transaction.only_report();
         }
-        if let Some(rules) = &self.reporting {
-            transaction.only_report_these(Arc::clone(rules));
-        }
+        self.classes.tell(&mut transaction);
         for (name, value) in &self.variables {
             transaction.set_tx(name, value);
         }

@@ -223,6 +223,11 @@ impl Buffers {
         place
     }
 
+    /// The bytes of all that came.
+    pub(crate) fn length(&self) -> usize {
+        self.raw.bytes.len()
+    }
+
     /// The memory that all of it takes.
     pub(crate) fn held_bytes(&self) -> usize {
         self.raw.held_bytes()

@@ -59,8 +59,12 @@ pub(crate) fn compile(directives: &[Directive], data: &DataFiles) -> Result<Rule
                     continue;
                 }
                 let updated = changes.apply(rule, &info);
-                let compiled =
-                    RuleCompiler::new(&mut shared, updated.as_ref().unwrap_or(rule)).compile(info)?;
+                // What it says of itself may have changed, too.
+                let (rule, info) = match &updated {
+                    Some(updated) => (updated, rule::info(updated)),
+                    None => (rule, info),
+                };
+                let compiled = RuleCompiler::new(&mut shared, rule).compile(info)?;
                 let at = rules.len();
                 by_id.insert(rule.id, at);
                 programs[rule.phase as usize].items.push(item(at, &compiled));

@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) only_reports: bool,
     /// Rules that report and do nothing about it.
     pub(crate) reporting: Option<Arc<Exclusion>>,
+    /// Rules that end the exchange whatever they say themselves, and how; of several the last counts.
+    pub(crate) refusing: Vec<(Arc<Exclusion>, Disruption)>,
     pub(crate) controls: Controls,
     pub(crate) started: Instant,
     /// Bytes of all arguments, names and values.
@@ -97,6 +99,7 @@ impl State {
             objections: Vec::new(),
             only_reports: false,
             reporting: None,
+            refusing: Vec::new(),
             controls: Controls::default(),
             started: Instant::now(),
             arguments_size: 0,
@@ -133,6 +136,7 @@ impl State {
             + self.cache.held_bytes()
             + self.answers.held_bytes()
             + self.matches.capacity() * size_of::<RuleMatch>()
+            + self.matches.iter().map(RuleMatch::held_bytes).sum::<usize>()
             + self.last.held_bytes()
     }
 
@@ -166,6 +170,7 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
         rule: None,
         keeps: false,
         only_reports: false,
+        refuses: None,
         uncaptured: None,
         reported: SmallVec::new(),
     };
@@ -173,6 +178,7 @@ pub(crate) fn run(rules: &RuleSet, state: &mut State, phase: Phase) {
     let mut at = 0;
     while let Some(item) = program.items.get(at) {
         at += 1;
+        evaluation.make_room();
         let rule = match item {
             Item::Gated { bundle, gate, .. } if !evaluation.may_match(*bundle, gate) => continue,
             Item::Numbered { of, comparison, .. } if !evaluation.number_holds(*of, *comparison) => continue,
@@ -215,6 +221,8 @@ struct Evaluation<'e> {
     keeps: bool,
     /// Whether it neither counts nor refuses.
     only_reports: bool,
+    /// How it ends the exchange, whatever it says itself.
+    refuses: Option<Disruption>,
     /// The value of which captures are still to be kept.
     uncaptured: Option<BufferId>,
     /// What has matched it, as far as it is reported.
@@ -228,6 +236,15 @@ impl Evaluation<'_> {
             Number::Count(slot) => {
                 comparison.holds(if self.state.tx.get(slot).is_some() { b"1" } else { b"0" })
             }
+        }
+    }
+
+    /// Forgets what transformations made if that is too much. Also what only gates were asked about counts: what they were
+    /// told is kept elsewhere.
+    fn make_room(&mut self) {
+        if self.state.buffers.is_crowded() {
+            self.state.last.keep(&self.state.buffers);
+            self.state.buffers.forget_derived();
         }
     }
 
@@ -245,14 +262,12 @@ impl Evaluation<'_> {
                 Some(target) => excluded.push(target.clone()),
             }
         }
-        if self.state.buffers.is_crowded() {
-            self.state.last.keep(&self.state.buffers);
-            self.state.buffers.forget_derived();
-        }
         let rule = &self.rules.rules[number];
         self.rule = Some(rule);
         self.keeps = rule.is_logged || rule.links.len() > 1;
         self.only_reports = self.state.reporting.as_ref().is_some_and(|rules| rules.covers(number));
+        let refusing = self.state.refusing.iter().rfind(|(rules, _)| rules.covers(number));
+        self.refuses = refusing.map(|(_, action)| action.clone());
         let (mark, version) = (self.state.buffers.mark(), self.state.values.version());
         if self.holds(rule, &excluded) {
             rule.links.iter().rev().flat_map(|link| &link.effects).for_each(|effect| self.effect(effect));
@@ -287,18 +302,17 @@ impl Evaluation<'_> {
     }
 
     fn disrupt(&mut self, rule: &CompiledRule) {
-        let action = match &rule.disruption {
-            None => return,
-            Some(disruption) if self.only_reports && !matches!(disruption, CompiledDisruption::Allow(_)) => {
-                return;
-            }
-            Some(CompiledDisruption::Allow(scope)) => {
+        let action = match (&rule.disruption, &self.refuses) {
+            (Some(CompiledDisruption::Allow(scope)), _) => {
                 self.state.allowed = Some(*scope);
                 return;
             }
-            Some(CompiledDisruption::Deny) => Disruption::Deny,
-            Some(CompiledDisruption::Drop) => Disruption::Drop,
-            Some(CompiledDisruption::Redirect(target)) => {
+            _ if self.only_reports => return,
+            (_, Some(action)) if rule.counts() => action.clone(),
+            (None, _) => return,
+            (Some(CompiledDisruption::Deny), _) => Disruption::Deny,
+            (Some(CompiledDisruption::Drop), _) => Disruption::Drop,
+            (Some(CompiledDisruption::Redirect(target)), _) => {
                 Disruption::Redirect(self.reader().readable(target))
             }
         };

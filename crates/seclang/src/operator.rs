@@ -13,6 +13,7 @@ mod numbers;
 mod pattern;
 mod phrases;
 mod text;
+mod varying;
 mod verify;
 
 #[cfg(test)]
@@ -47,6 +48,10 @@ enum Comparison {
     Pattern(Pattern),
     /// As `Pattern`, for every place where it matches.
     PatternEverywhere(Pattern),
+    /// As `Pattern`, where macros say which.
+    PatternOfText(varying::Varying),
+    /// As `PatternEverywhere`, where macros say which.
+    PatternOfTextEverywhere(varying::Varying),
     Phrases(phrases::Phrases),
     Addresses(ip::Addresses),
     Bytes(Box<bytes::Allowed>),
@@ -75,9 +80,10 @@ impl Operator {
             operator.argument.as_literal().ok_or_else(|| Problem::Unsupported {
                 what: "macro in the argument of",
                 name: operator.name.name().to_owned(),
-                reason: "it would be compiled for every request; compare with a variable by `@streq` or `@within`",
+                reason: "ModSecurity fills none in there; compare with a variable by `@streq`, `@within` or `@rx`",
             })
         };
+        let varies = operator.argument.as_literal().is_none();
         let comparison = match operator.name {
             OperatorName::UnconditionalMatch => Comparison::Always,
             OperatorName::NoMatch => Comparison::Never,
@@ -92,6 +98,10 @@ impl Operator {
             OperatorName::Gt => Comparison::Numbers(numbers::Numbers::Greater),
             OperatorName::Le => Comparison::Numbers(numbers::Numbers::LessOrEqual),
             OperatorName::Lt => Comparison::Numbers(numbers::Numbers::Less),
+            OperatorName::Rx if varies => Comparison::PatternOfText(varying::Varying::default()),
+            OperatorName::RxGlobal if varies => {
+                Comparison::PatternOfTextEverywhere(varying::Varying::default())
+            }
             OperatorName::Rx => Comparison::Pattern(Pattern::compile(literal()?)?),
             OperatorName::RxGlobal => Comparison::PatternEverywhere(Pattern::compile(literal()?)?),
             OperatorName::Pm => Comparison::Phrases(phrases::Phrases::of_argument(literal()?)?),
@@ -197,6 +207,14 @@ impl Operator {
         let found = match &self.comparison {
             Comparison::Pattern(pattern) => pattern.captures(value),
             Comparison::PatternEverywhere(pattern) => pattern.captures_everywhere(value),
+            Comparison::PatternOfText(varying) => {
+                varying.known(argument).pattern.as_ref().and_then(|pattern| pattern.captures(value))
+            }
+            Comparison::PatternOfTextEverywhere(varying) => varying
+                .known(argument)
+                .pattern
+                .as_ref()
+                .and_then(|pattern| pattern.captures_everywhere(value)),
             _ => self.compare(value, argument).map(Match::with_itself_captured),
         };
         self.or_negated(value, found)
@@ -231,6 +249,12 @@ impl Operator {
             Comparison::Pattern(pattern) | Comparison::PatternEverywhere(pattern) => {
                 pattern.find(value).map(Match::at)
             }
+            Comparison::PatternOfText(varying) | Comparison::PatternOfTextEverywhere(varying) => varying
+                .known(argument)
+                .pattern
+                .as_ref()
+                .and_then(|pattern| pattern.find(value))
+                .map(Match::at),
             Comparison::Phrases(phrases) => phrases.find(value).map(Match::at),
             Comparison::Addresses(addresses) => addresses.contains(value).then(|| Match::whole(value)),
             Comparison::Bytes(allowed) => allowed.find_other(value).map(Match::at),

@@ -46,6 +46,17 @@ pub struct RuleMatch {
 impl RuleMatch {
     /// Most values that are kept of one match.
     pub const MOST_MATCHED: usize = 16;
+
+    /// The memory that it takes besides itself.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let texts =
+            |texts: &[String]| texts.iter().map(|text| size_of::<String>() + text.capacity()).sum::<usize>();
+        let of_match = |one: &Matched| size_of::<Matched>() + one.variable.capacity() + one.value.capacity();
+        self.message.capacity()
+            + self.log_data.capacity()
+            + texts(&self.tags)
+            + self.matched.iter().map(of_match).sum::<usize>()
+    }
 }
 
 /// A value that matched.

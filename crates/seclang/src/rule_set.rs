@@ -173,6 +173,15 @@ pub(crate) struct CompiledRule {
     pub(crate) is_logged: bool,
 }
 
+impl CompiledRule {
+    /// Whether what it finds leads to a refusal: by itself, or by an anomaly score.
+    pub(crate) fn counts(&self) -> bool {
+        let counts = |action: &OnMatch| matches!(action, OnMatch::Set(set) if set.is_score);
+        self.disruption.as_ref().is_some_and(|disruption| !matches!(disruption, CompiledDisruption::Allow(_)))
+            || self.links.iter().flat_map(|link| &link.on_match).any(counts)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum CompiledDisruption {
     Deny,

@@ -17,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    CollectionStore, Declaration, Exclusion, Interruption, RuleMatch, RuleSet,
+    CollectionStore, Declaration, Disruption, Exclusion, Interruption, RuleMatch, RuleSet,
     ast::{EngineMode, Phase, Variable},
     collections::Collections,
     evaluate::{self, State},
@@ -93,6 +93,13 @@ impl Transaction {
     /// variable whose name has `anomaly_score` in it). The last call counts; `rules` is without a target.
     pub fn only_report_these(&mut self, rules: Arc<Exclusion>) {
         self.state.reporting = Some(rules);
+    }
+
+    /// Has rules end the exchange this way when they find something that counts: what would refuse by itself, or by an
+    /// anomaly score (a variable whose name has `anomaly_score` in it), however high that is. Of calls that name the same rule the last
+    /// counts; `rules` is without a target.
+    pub fn refuse_by_these(&mut self, rules: Arc<Exclusion>, action: Disruption) {
+        self.state.refusing.push((rules, action));
     }
 
     /// Sets a variable of `TX` for this exchange, such as `blocking_paranoia_level`.
@@ -174,6 +181,11 @@ impl Transaction {
     /// The rules that matched and are to be logged, in the order in which they did.
     pub fn matches(&self) -> &[RuleMatch] {
         &self.state.matches
+    }
+
+    /// The bytes of all names and values that rules look at, as they came: by these the time that it takes grows.
+    pub fn length(&self) -> usize {
+        self.state.buffers.length()
     }
 
     /// The memory that it holds at present, within a few KiB: the bodies, everything that rules look at, and what

@@ -65,9 +65,9 @@ impl Differential {
             let tally = exchanges::compare(&folder, &crs, &requests, &values, self.requests, &mut random)?;
             print!("{tally}");
             unexplained += tally.unexplained_so_far();
-            let tally = decisions::compare(&folder, &crs, &starter_rules().join("corpus"))?;
-            print!("{tally}");
-            unexplained += tally.unexplained_so_far();
+            let decisions = decisions::compare(&folder, &crs, &starter_rules().join("corpus"))?;
+            print!("{decisions}");
+            unexplained += decisions.tally.unexplained_so_far();
         }
         ensure!(
             unexplained == 0,

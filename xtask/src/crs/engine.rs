@@ -43,11 +43,12 @@ impl Engine {
         )
     }
 
-    /// The Core Rule Set in a folder as the gateway reads it: it refuses, at paranoia level 1.
-    pub(crate) fn refusing(crs: &Path) -> Result<Self> {
+    /// The Core Rule Set in a folder as the gateway reads it, and it refuses; `before` stands before it.
+    pub(crate) fn refusing(crs: &Path, before: &str) -> Result<Self> {
         let crs = crs.to_str().context("the path of the rules is not UTF-8")?;
         let mut files = RuleFiles::default();
         files.add_text(RECOMMENDED, "recommended.conf")?;
+        files.add_text(before, "before.conf")?;
         files.add_files(&format!("{crs}/crs-setup.conf.example"))?;
         files.add_files(&format!("{crs}/rules/*.conf"))?;
         Ok(Self { rules: Arc::new(RuleSet::compile(&files)?) })

@@ -131,7 +131,8 @@ pub(crate) struct ResponsesTable {
 pub(crate) struct ClassAction {
     /// The class: a tag that its rules carry.
     pub(crate) tag: At<Parsed<RuleTag>>,
-    /// `block`: it counts and can refuse. `log`: it is only reported. In the mode `log` nothing refuses in any case.
+    /// `block`: it counts and can refuse. `deny`: it refuses at once, whatever the anomaly score. `drop`: the same, and the
+    /// connection is closed. `log`: it is only reported. In the mode `log` nothing refuses in any case.
     pub(crate) action: At<WafAction>,
 }
 

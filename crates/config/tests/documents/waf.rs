@@ -81,7 +81,8 @@ fn a_route_takes_from_the_document_what_it_leaves_out() {
 #[test]
 fn actions_of_a_route_come_behind_those_of_the_document() {
     let lines = "waf: { actions: [{ tag: attack-xss, action: log }] }";
-    let own = ", waf: { actions: [{ tag: attack-xss, action: block }] }";
+    let own = ", waf: { actions: [{ tag: attack-xss, action: block }, { tag: attack-xss, action: deny }, \
+               { tag: attack-xss, action: drop }] }";
     let config = parse(&document(lines, &["", own])).unwrap().config;
     let actions = |route: usize| {
         let waf = config.routes[route].waf.as_ref().unwrap();
@@ -89,7 +90,8 @@ fn actions_of_a_route_come_behind_those_of_the_document() {
     };
     let class = || "attack-xss".to_owned();
     assert_eq!(actions(0), [(class(), WafAction::Log)]);
-    assert_eq!(actions(1), [(class(), WafAction::Log), (class(), WafAction::Block)]);
+    let all = [WafAction::Log, WafAction::Block, WafAction::Deny, WafAction::Drop];
+    assert_eq!(actions(1), all.map(|action| (class(), action)));
 }
 
 #[test]

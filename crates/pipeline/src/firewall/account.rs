@@ -11,8 +11,6 @@ use super::{Firewall, mask};
 const MOST_RULES: usize = 20;
 /// The most variables of one rule.
 const MOST_VARIABLES: usize = 4;
-/// The longest name of a variable: a client may choose it.
-const LONGEST_NAME: usize = 100;
 
 /// What an inspection found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +66,7 @@ pub struct MatchedRule {
 /// A variable that a rule matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchedVariable {
-    /// Its name, as in `ARGS:id`.
+    /// Its name, as in `ARGS:id`, shortened and masked.
     pub name: String,
     /// Its value after transformations, shortened and masked.
     pub value: String,
@@ -150,8 +148,8 @@ fn matched(firewall: &Firewall, transaction: &Transaction, found: &RuleMatch) ->
     let mut variables: Vec<MatchedVariable> = Vec::new();
     for matched in found.matched.iter().filter(|matched| is_of_the_exchange(matched)) {
         // What an earlier link of the chain matched, by its own name.
-        let name = matched.variable.strip_prefix("MATCHED_VARS:").unwrap_or(&matched.variable);
-        let shown = mask::shortened(&name.chars().take(LONGEST_NAME).collect::<String>());
+        let name = matched.variable.trim_start_matches("MATCHED_VARS:");
+        let shown = mask::masked_name(name);
         if variables.len() < MOST_VARIABLES && variables.iter().all(|variable| variable.name != shown) {
             variables.push(MatchedVariable { value: mask::masked(name, &matched.value), name: shown });
         }
@@ -166,9 +164,11 @@ fn matched(firewall: &Firewall, transaction: &Transaction, found: &RuleMatch) ->
     }
 }
 
-/// What rules count themselves is not what they look at.
+/// What rules count themselves is not what they look at. What has matched before, and has lost its name, is left out: the
+/// name says whether it is a secret.
 fn is_of_the_exchange(matched: &Matched) -> bool {
-    !matched.variable.starts_with("TX:") && matched.variable != "TX" && !matched.variable.is_empty()
+    let name = matched.variable.trim_start_matches("MATCHED_VARS:");
+    !name.starts_with("TX:") && !matches!(name, "" | "TX" | "MATCHED_VAR")
 }
 
 /// The anomaly score of the request, where the rules count one.

@@ -28,6 +28,7 @@ pub struct Inspection {
     reservation: Option<Reservation>,
     /// Why the last body was not looked at.
     unseen: Option<Reason>,
+    has_read_request_body: bool,
 }
 
 /// The first line of a request, as the client wrote it.
@@ -66,6 +67,7 @@ impl Inspection {
             counted_rules: 0,
             reservation: None,
             unseen: None,
+            has_read_request_body: false,
         }
     }
 
@@ -140,6 +142,12 @@ impl Inspection {
 
     /// Shows the body of a request, as far as it is to be looked at; nothing where there is none.
     pub fn request_body(&mut self, body: &[u8], is_whole: bool) -> Result<(), Refusal> {
+        self.read_request_body(body, is_whole)?;
+        self.judge_request_body()
+    }
+
+    /// The first half of [`Self::request_body`], which no rule is asked in.
+    pub(crate) fn read_request_body(&mut self, body: &[u8], is_whole: bool) -> Result<(), Refusal> {
         // What is read of a body is mostly about as much again.
         if !body.is_empty() && self.unseen.is_none() && self.make_room(body.len() * 2).is_err() {
             self.cannot_look(NoRoom.to_string())?;
@@ -149,18 +157,32 @@ impl Inspection {
             self.transaction.exclude(Arc::clone(&self.firewall.incomplete));
         }
         if body.is_empty() || is_unseen {
-            return self.show(Judged::RefusedRequest, |transaction| {
-                transaction.request_body_done();
-            });
+            return Ok(());
         }
         counter!("bartizan_waf_inspected_bodies_total", "direction" => "request").increment(1);
+        self.has_read_request_body = true;
         self.show(Judged::RefusedRequest, |transaction| {
             transaction.request_body(body);
             transaction.read_request_body();
-        })?;
-        self.ask(Judged::RefusedRequest, |transaction| {
-            transaction.request_body_done();
         })
+    }
+
+    /// The second half: what the rules say to it.
+    pub(crate) fn judge_request_body(&mut self) -> Result<(), Refusal> {
+        let done = |transaction: &mut Transaction| {
+            transaction.request_body_done();
+        };
+        match (self.has_read_request_body, &self.unseen) {
+            // It is there by now, and there was no turn for it.
+            (true, Some(_)) => Ok(()),
+            (true, None) => self.ask(Judged::RefusedRequest, done),
+            (false, _) => self.show(Judged::RefusedRequest, done),
+        }
+    }
+
+    /// The bytes of all names and values that rules will look at.
+    pub(crate) fn length_to_look_at(&self) -> usize {
+        self.transaction.length()
     }
 
     /// Whether somebody wants the response looked at, and how it can be.

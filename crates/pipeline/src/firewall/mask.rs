@@ -20,15 +20,20 @@ pub(super) fn masked(variable: &str, value: &[u8]) -> String {
         return HIDDEN.into();
     }
     let text = String::from_utf8_lossy(value.get(..MOST).unwrap_or(value));
-    let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
-    let text = patterns.pair.replace_all(&text, "${1}<hidden>");
-    let text = patterns.mail.replace_all(&text, "<e-mail>");
-    let text = patterns.digits.replace_all(&text, "<digits>");
-    shortened(&text)
+    PATTERNS.as_ref().map_or_else(|| HIDDEN.into(), |patterns| patterns.without_personal_data(&text))
+}
+
+/// What is shown of the name of a variable. A client may choose it, and what has no value is a name: `?TOKEN`.
+pub(super) fn masked_name(variable: &str) -> String {
+    let Some((collection, name)) = variable.split_once(':') else { return shortened(variable) };
+    let name: String = name.chars().take(MOST).collect();
+    let Some(patterns) = PATTERNS.as_ref() else { return format!("{collection}:{HIDDEN}") };
+    let name = patterns.long.replace_all(&name, "<long>");
+    format!("{collection}:{}", patterns.without_personal_data(&name))
 }
 
 /// `text` without control characters, and not too long.
-pub(super) fn shortened(text: &str) -> String {
+fn shortened(text: &str) -> String {
     let mut shown = String::new();
     for (count, character) in text.chars().enumerate() {
         if count == LONGEST {
@@ -61,6 +66,8 @@ struct Patterns {
     pair: Regex,
     mail: Regex,
     digits: Regex,
+    /// Longer than names are without a mark between their parts.
+    long: Regex,
 }
 
 impl Patterns {
@@ -76,7 +83,16 @@ impl Patterns {
             ))?,
             mail: Regex::new(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")?,
             digits: Regex::new(r"[0-9](?:[ -]?[0-9]){6,}")?,
+            long: Regex::new(r"[\w+/=%-]{41,}")?,
         })
+    }
+
+    /// Shortened, too.
+    fn without_personal_data(&self, text: &str) -> String {
+        let text = self.pair.replace_all(text, "${1}<hidden>");
+        let text = self.mail.replace_all(&text, "<e-mail>");
+        let text = self.digits.replace_all(&text, "<digits>");
+        shortened(&text)
     }
 }
 
@@ -113,5 +129,26 @@ mod tests {
         }
         assert_eq!(masked("ARGS:q", &[b'a'; 10_000]).chars().count(), LONGEST + 1);
         assert_eq!(masked("ARGS:q", b"\xff\x00"), "\u{fffd}\\u{0}");
+    }
+
+    #[test]
+    fn names_may_be_personal_data_and_secrets() {
+        let token = "Zm9v-".repeat(9);
+        let (alone, within) = (format!("ARGS_NAMES:{token}"), format!("ARGS:json.{token}.id"));
+        let cases = [
+            ("ARGS:id", "ARGS:id"),
+            ("REQUEST_URI", "REQUEST_URI"),
+            ("ARGS:json.users.array_0.address", "ARGS:json.users.array_0.address"),
+            ("ARGS:e190c63d-869b-739b-aea5-966c26f8ad9b", "ARGS:e190c63d-869b-739b-aea5-966c26f8ad9b"),
+            ("ARGS:ada@example.test", "ARGS:<e-mail>"),
+            ("ARGS_NAMES:4111111111111111<script>", "ARGS_NAMES:<digits><script>"),
+            ("ARGS_NAMES:password=hunter2", "ARGS_NAMES:password=<hidden>"),
+            (alone.as_str(), "ARGS_NAMES:<long>"),
+            (within.as_str(), "ARGS:json.<long>.id"),
+            ("ARGS:a\nb", "ARGS:a\\nb"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(masked_name(name), expected, "{name}");
+        }
     }
 }

@@ -108,6 +108,31 @@ fn an_attack_is_refused_and_told() {
     }
 }
 
+/// Names are logged, and clients choose them; what rules call `MATCHED_VAR` has no name to be known by.
+#[test]
+fn names_are_masked_and_secrets_have_no_second_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.conf");
+    let own = "SecRule ARGS \"@rx hunter\" \"id:100,phase:1,deny,log,chain\"\n\
+               SecRule MATCHED_VAR|MATCHED_VARS \"@rx 2\" \"chain\"\n\
+               SecRule MATCHED_VAR|MATCHED_VARS \"@rx 2\" \"t:none\"\n";
+    std::fs::write(&file, own).unwrap();
+    let firewall = starter(&format!("include: \"{}\"", file.display()));
+    let (found, account) = get(&firewall, "/0/a?password=xyhunter2");
+    assert!(found.is_err() && account.rules[0].id == 100, "{account:?}");
+    let variables = &account.rules[0].variables;
+    assert!(variables.iter().any(|one| one.name == "ARGS:password"), "{variables:?}");
+    assert!(variables.iter().all(|one| !one.value.contains("hunter2")), "{variables:?}");
+
+    for target in
+        ["/0/a?ada@example.test=%3Cscript%3Ealert(1)%3C/script%3E", "/0/a?4111111111111111%3Cscript%3E"]
+    {
+        let reason = get(&firewall, target).0.unwrap_err().reason.as_str().to_owned();
+        let is_masked = reason.contains("<e-mail>") || reason.contains("<digits>");
+        assert!(is_masked && !reason.contains("ada@") && !reason.contains("4111"), "{reason}");
+    }
+}
+
 #[test]
 fn log_mode_tells_everything_that_would_be_refused_and_refuses_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -283,6 +308,42 @@ fn a_class_that_is_only_reported_does_not_count() {
     // Another attack in the same request still counts.
     let both = format!("{ATTACK}&text=%3Cscript%3Ealert(1)%3C/script%3E");
     assert!(get(&firewalls[0], &both).0.is_err());
+}
+
+#[test]
+fn a_class_may_refuse_at_once() {
+    let cases = [
+        ("", None),
+        ("actions: [{ tag: attack-sqli, action: deny }]", Some(false)),
+        ("actions: [{ tag: attack-sqli, action: drop }]", Some(true)),
+        ("actions: [{ tag: attack-sqli, action: deny }, { tag: attack-sqli, action: block }]", None),
+        ("actions: [{ tag: attack-xss, action: deny }]", None),
+        ("actions: [{ tag: attack-sqli, action: deny }], mode: log", None),
+    ];
+    for (keys, closes) in cases {
+        let firewall = starter(&format!("threshold: 1000, {keys}"));
+        let (found, account) = get(&firewall, ATTACK);
+        assert_eq!(found.err().map(|refusal| refusal.close), closes, "{keys}: {account:?}");
+        assert!(get(&firewall, "/0/a?page=2").0.is_ok(), "{keys}");
+    }
+}
+
+/// What only is found above the paranoia level does not refuse, whatever its class.
+#[test]
+fn a_class_refuses_by_the_rules_that_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own-before.conf");
+    let own = "SecRule ARGS:q \"@streq x\" \"id:100,phase:2,pass,log,tag:own,tag:'paranoia-level/2',\
+               setvar:tx.inbound_anomaly_score_pl2=+2\"\n";
+    std::fs::write(&file, own).unwrap();
+    let refuses = |paranoia: u8| {
+        let keys = format!(
+            "include: \"{}\", paranoia: {paranoia}, detection_paranoia: 2, actions: [{{ tag: own, action: deny }}]",
+            file.display()
+        );
+        get(&starter(&keys), "/0/a?q=x").0.is_err()
+    };
+    assert!(refuses(2) && !refuses(1));
 }
 
 #[test]

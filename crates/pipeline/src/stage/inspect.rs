@@ -16,7 +16,8 @@ use super::{
     body::{Held, HoldBody},
 };
 use crate::{
-    ClientFacts, Exchange, Inspection, Judged, Reason, RequestLine, Shown, Stop, firewall::Inspectors,
+    ClientFacts, Exchange, Inspection, Judged, Reason, Refusal, RequestLine, Stop,
+    firewall::{Inspectors, Shown},
 };
 
 /// Shows the head.
@@ -58,7 +59,7 @@ pub(crate) async fn body(
     held: Option<Held>,
     inspectors: &Inspectors,
 ) -> Option<Result<Passed, Stop>> {
-    let inspection = exchange.inspection.take()?;
+    let mut inspection = exchange.inspection.take()?;
     let config = inspection.firewall().config();
     let (line, limit) = (config.line, config.max_body);
     let seen = bytes.slice(..bytes.len().min(limit));
@@ -67,16 +68,20 @@ pub(crate) async fn body(
         && !is_whole
         && let Some(refusal) = inspection.firewall().too_long()
     {
+        // What the head's rules found is known all the same.
+        inspection.finish();
+        exchange.inspected = Some(Arc::new(inspection.account()));
         return Some(Err(refusal.into()));
     }
-    let show = move |inspection: &mut Inspection| {
-        let found = inspection.request_body(&seen, is_whole);
+    let read = move |inspection: &mut Inspection| inspection.read_request_body(&seen, is_whole);
+    let judge = |inspection: &mut Inspection, read: Result<(), Refusal>| {
+        let found = read.and_then(|()| inspection.judge_request_body());
         if found.is_err() || !inspection.wants_response() {
             inspection.finish();
         }
         found
     };
-    let shown = inspectors.show(inspection, bytes.len().min(limit), show).await;
+    let shown = inspectors.show_read(inspection, bytes.len().min(limit), read, judge).await;
     let Shown { mut inspection, found } = match shown {
         Ok(shown) => shown,
         Err(refusal) => return Some(Err(refusal.into())),

@@ -5,7 +5,8 @@
 pub struct Limits {
     /// Names and values: `SecArgumentsLimit`. Also the number of parts and of attributes.
     pub arguments: usize,
-    /// Bytes of all names and values together. A JSON name repeats its whole path, so this is more than the body.
+    /// Bytes of all names and values together. A JSON name repeats its whole path, so this is more than the body:
+    /// [`Self::of_json`] is how much more.
     pub bytes: usize,
     /// Arrays, objects and elements inside each other: `SecRequestBodyJsonDepthLimit`.
     pub depth: usize,
@@ -20,6 +21,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The same, for a JSON text of this many bytes: names and values may be so many times longer than it.
+    ///
+    /// A long name above many small values would make the square of the body of it. What people write has names of a
+    /// hundred bytes above values of three.
+    #[must_use]
+    pub fn of_json(self, length: usize) -> Self {
+        const TIMES: usize = 32;
+        const SHORT: usize = 64 << 10;
+        Self { bytes: self.bytes.min(length.saturating_mul(TIMES).saturating_add(SHORT)), ..self }
+    }
+}
+
 /// Names and values in the order they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
@@ -30,8 +44,10 @@ pub struct Arguments {
     name_end: usize,
 }
 
+/// Where an argument stands: its value behind its name, or behind the argument before whose name it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
+    name_start: usize,
     name_end: usize,
     end: usize,
 }
@@ -47,6 +63,19 @@ impl Arguments {
         self.end_name();
         self.append(value);
         self.commit();
+    }
+
+    /// Adds a value under the name of the last argument, which is kept once.
+    pub(crate) fn push_under_last_name(&mut self, value: &[u8]) {
+        let Some(Span { name_start, name_end, .. }) = self.spans.last().copied() else {
+            return self.push(b"", value);
+        };
+        self.append(value);
+        let before = self.spans.len();
+        self.commit();
+        if let Some(span) = self.spans.get_mut(before) {
+            (span.name_start, span.name_end) = (name_start, name_end);
+        }
     }
 
     /// Continues the name, or after [`Self::end_name`] the value, of the argument that is being read.
@@ -68,7 +97,8 @@ impl Arguments {
         if self.is_full() {
             self.exceeded = true;
         } else {
-            self.spans.push(Span { name_end: self.name_end, end: self.bytes.len() });
+            let name_start = self.committed();
+            self.spans.push(Span { name_start, name_end: self.name_end, end: self.bytes.len() });
         }
         self.name_end = self.bytes.len();
     }
@@ -107,7 +137,7 @@ impl Arguments {
         let starts = std::iter::once(0).chain(self.spans.iter().map(|span| span.end));
         starts.zip(&self.spans).map(|(start, span)| {
             let part = |from, to| self.bytes.get(from..to).unwrap_or_default();
-            (part(start, span.name_end), part(span.name_end, span.end))
+            (part(span.name_start, span.name_end), part(span.name_end.max(start), span.end))
         })
     }
 }
@@ -128,6 +158,20 @@ mod tests {
             arguments.push(name, value);
         }
         assert_eq!(arguments.iter().collect::<Vec<_>>(), given);
+        assert!(!arguments.exceeded());
+    }
+
+    #[test]
+    fn a_name_that_several_values_have_counts_once() {
+        let mut arguments = limited(9, 10);
+        arguments.push_under_last_name(b"0");
+        arguments.push(b"name", b"1");
+        arguments.push_under_last_name(b"2");
+        arguments.push_under_last_name(b"");
+        arguments.push(b"b", b"3");
+        let expected: [(&[u8], &[u8]); 5] =
+            [(b"", b"0"), (b"name", b"1"), (b"name", b"2"), (b"name", b""), (b"b", b"3")];
+        assert_eq!(arguments.iter().collect::<Vec<_>>(), expected);
         assert!(!arguments.exceeded());
     }
 

@@ -291,8 +291,12 @@ impl Multipart {
 
     fn end_part(&mut self) {
         let Some(part) = self.part.take() else { return };
-        for line in &part.lines {
-            self.parsed.part_headers.push(&part.name, line);
+        if let Some((first, others)) = part.lines.split_first() {
+            let headers = &mut self.parsed.part_headers;
+            headers.push(&part.name, first);
+            for line in others {
+                headers.push_under_last_name(line);
+            }
         }
         match part.content {
             Content::Field => self.parsed.arguments.commit(),

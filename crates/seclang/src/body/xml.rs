@@ -56,18 +56,32 @@ impl Xml {
 
     /// The end of the body.
     pub fn finish(self) -> ParsedXml {
-        let (document, encoding_fault) = encoding::to_utf8(&self.document);
-        let mut parse = Parse::new(self.limits);
+        ParsedXml::read(&self.document, self.too_large, self.limits)
+    }
+}
+
+impl ParsedXml {
+    /// What a document holds that is here as a whole; nothing of it is copied first.
+    pub fn of(document: &[u8], limits: Limits) -> Self {
+        match document.get(..limits.bytes) {
+            Some(front) => Self::read(front, front.len() < document.len(), limits),
+            None => Self::read(document, false, limits),
+        }
+    }
+
+    fn read(document: &[u8], is_cut: bool, limits: Limits) -> Self {
+        let (document, encoding_fault) = encoding::to_utf8(document);
+        let mut parse = Parse::new(limits);
         let outcome = parse.document(&document);
         let what = match outcome {
-            _ if self.too_large => Some(Fault::Size),
+            _ if is_cut => Some(Fault::Size),
             Ok(()) => encoding_fault.map(Fault::IllFormed),
             Err(fault) => Some(encoding_fault.map_or(fault, Fault::IllFormed)),
         };
-        ParsedXml {
+        Self {
             text: parse.text,
             attributes: parse.attributes,
-            error: what.map(|fault| fault.into_error(self.limits)),
+            error: what.map(|fault| fault.into_error(limits)),
         }
     }
 }

@@ -34,7 +34,12 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles a pattern of PCRE.
     pub fn compile(pattern: &str) -> Result<Self, Problem> {
-        let regex = compile(pattern, false)?;
+        Self::compile_within(pattern, LARGEST)
+    }
+
+    /// The same, within this many bytes of memory.
+    pub(super) fn compile_within(pattern: &str, largest: usize) -> Result<Self, Problem> {
+        let regex = compile(pattern, false, largest)?;
         let begins_lines = begins_lines(regex.as_str());
         Ok(Self { regex, begins_lines })
     }
@@ -105,10 +110,10 @@ impl Pattern {
 
 /// The pattern of a selector, `ARGS:/^user_/`: it does not regard case.
 pub(crate) fn selector_pattern(pattern: &str) -> Result<Regex, Problem> {
-    compile(pattern, true)
+    compile(pattern, true, LARGEST)
 }
 
-fn compile(pattern: &str, ignores_case: bool) -> Result<Regex, Problem> {
+fn compile(pattern: &str, ignores_case: bool, largest: usize) -> Result<Regex, Problem> {
     let rewritten = rewrite::from_pcre(pattern).map_err(|reason| Problem::Unsupported {
         what: "pattern",
         name: shortened(pattern),
@@ -119,7 +124,7 @@ fn compile(pattern: &str, ignores_case: bool) -> Result<Regex, Problem> {
         .case_insensitive(ignores_case)
         .dot_matches_new_line(true)
         .multi_line(true)
-        .size_limit(LARGEST)
+        .size_limit(largest)
         .build();
     regex.map_err(|error| match error {
         regex::Error::CompiledTooBig(limit) => Problem::TooMuch {

@@ -205,8 +205,27 @@ fn an_argument_with_macros_is_the_callers_to_expand() {
     assert_eq!(operator.matches(b"xGET", b"xGET").map(|found| found.range), Some(0..4));
     assert_eq!(operator.matches(b"xGET", b"xPUT"), None);
 
-    let pattern = ast::Operator { name: OperatorName::Rx, ..written };
-    assert!(matches!(Operator::compile(&pattern, &data), Err(Problem::Unsupported { .. })));
+    for name in [OperatorName::Rx, OperatorName::RxGlobal] {
+        let pattern = ast::Operator { name, ..written.clone() };
+        let operator = Operator::compile(&pattern, &data).unwrap_or_else(|problem| unreachable!("{problem}"));
+        assert_eq!(operator.matches(b"axG", b"x(G|P)").map(|found| found.range), Some(1..3));
+        let captured = operator.captures(b"axG", b"x(G|P)").map(|found| found.captured);
+        assert_eq!(captured, Some(vec![Captured::Part(1..3), Captured::Part(2..3)]));
+        assert_eq!(operator.matches(b"axG", b"x(P"), None);
+    }
+    // Where ModSecurity takes a macro for what it is not, it keeps the rules from being loaded.
+    for name in [
+        OperatorName::Pm,
+        OperatorName::IpMatch,
+        OperatorName::ValidateByteRange,
+        OperatorName::VerifyCc,
+        OperatorName::VerifyCpf,
+        OperatorName::VerifySsn,
+        OperatorName::VerifySvnr,
+    ] {
+        let refused = ast::Operator { name, ..written.clone() };
+        assert!(matches!(Operator::compile(&refused, &data), Err(Problem::Unsupported { .. })), "{name}");
+    }
 }
 
 #[test]

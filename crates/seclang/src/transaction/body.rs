@@ -3,7 +3,8 @@
 use crate::{
     Disruption, Interruption, RuleSet,
     ast::{BodyLimitAction, BodyProcessor, EngineMode, Variable},
-    body::{BodyError, Json, Limits, Multipart, MultipartFlags, ParsedMultipart, Urlencoded, Xml},
+    body::{BodyError, Json, Limits, Multipart, MultipartFlags, ParsedMultipart, ParsedXml, Urlencoded},
+    buffers::Span,
     evaluate::State,
     settings::{BodySettings, Settings},
     values::Entry,
@@ -130,7 +131,7 @@ impl State {
     }
 
     fn read_json(&mut self, limits: Limits, body: &[u8]) -> Fault {
-        let mut json = Json::new(limits);
+        let mut json = Json::new(limits.of_json(body.len()));
         json.feed(body);
         let json = json.finish();
         self.add_arguments(&json.arguments, POST);
@@ -140,7 +141,7 @@ impl State {
     /// What nobody calls JSON may be something else that begins like it: as far as it is JSON it is looked at, and the rest
     /// as what it is called. What a limit hides is as bad as ever.
     fn read_undeclared_json(&mut self, limits: Limits, body: &[u8]) -> Fault {
-        let mut json = Json::sequence(limits);
+        let mut json = Json::sequence(limits.of_json(body.len()));
         json.feed(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
         let json = json.finish();
         self.add_arguments(&json.arguments, POST);
@@ -149,9 +150,7 @@ impl State {
     }
 
     fn read_xml(&mut self, limits: Limits, body: &[u8]) -> Fault {
-        let mut xml = Xml::new(limits);
-        xml.feed(body);
-        let xml = xml.finish();
+        let xml = ParsedXml::of(body, limits);
         let mut add = |path: &[u8], value: &[u8]| {
             let entry = Entry { name: self.buffers.push_name(path), value: self.buffers.push(value) };
             self.values.add(Variable::Xml, entry);
@@ -174,7 +173,8 @@ impl State {
         self.add_arguments(&parsed.arguments, POST);
         self.set_files(&parsed);
         self.set_multipart_flags(&parsed.flags);
-        parsed.error.map(|error| error.to_string()).or_else(|| parsed.arguments.exceeded().then(too_many))
+        let is_exceeded = parsed.exceeded();
+        parsed.error.map(|error| error.to_string()).or_else(|| is_exceeded.then(too_many))
     }
 
     fn set_files(&mut self, parsed: &ParsedMultipart) {
@@ -190,8 +190,14 @@ impl State {
         }
         parsed.names.iter().for_each(|(name, _)| add(Variable::MultipartName, name, name));
         parsed.filenames.iter().for_each(|(name, _)| add(Variable::MultipartFilename, name, name));
+        // A part's name stands once for all of its headers.
+        let mut part: (&[u8], Span) = Default::default();
         for (name, line) in parsed.part_headers.iter() {
-            add(Variable::MultipartPartHeaders, name, line.trim_ascii_end());
+            if name != part.0 {
+                part = (name, buffers.push_name(name));
+            }
+            let entry = Entry { name: part.1, value: buffers.push(line.trim_ascii_end()) };
+            values.add(Variable::MultipartPartHeaders, entry);
         }
         let size = parsed.files_combined_size().to_string();
         values.set(Variable::FilesCombinedSize, size.as_bytes(), buffers);

@@ -72,15 +72,23 @@ fn last_reason(exchange: &Exchange) -> String {
 /// On one thread: whoever keeps it keeps everybody.
 #[tokio::test]
 async fn others_go_on_while_a_large_body_is_looked_at() {
+    // A short one may become a long one: of each of its values the name is 100 bytes long.
+    let grown = format!("{{\"{}\":[{}1]}}", "k".repeat(100), "1,".repeat(1000));
+    for large in [many(3000), grown.into()] {
+        Box::pin(others_go_on_while_this_is_looked_at(large)).await;
+    }
+}
+
+async fn others_go_on_while_this_is_looked_at(large: Bytes) {
     let pipeline = guarded("starter");
-    let (all, many) = (HeldBytes::new(), many(3000));
+    let all = HeldBytes::new();
     let order = parking_lot::Mutex::new(Vec::new());
     let one = async |name, body: Bytes| {
         let (verdict, _) = decide(&pipeline, body, &all, u64::MAX).await;
         assert!(matches!(verdict, Verdict::Pass), "{name}: {verdict:?}");
         order.lock().push(name);
     };
-    tokio::join!(one("large", many), one("small", Bytes::from("{\"id\": 7}")), one("none", Bytes::new()));
+    tokio::join!(one("large", large), one("small", Bytes::from("{\"id\": 7}")), one("none", Bytes::new()));
     assert_eq!(*order.lock(), ["small", "none", "large"]);
 }
 
@@ -113,6 +121,21 @@ async fn log_mode_lets_pass_what_there_is_no_room_to_look_at_and_looks_at_the_re
     let reason = last_reason(&exchange);
     assert!(reason.starts_with("body not looked at (no room left under"), "{reason}");
     assert!(reason.contains("would refuse: ") && reason.contains("(ARGS:id)"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_hides_nothing_that_was_found_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.conf");
+    let own =
+        "SecAction \"id:100,phase:1,pass,log,msg:'Head'\"\nSecAction \"id:101,phase:5,pass,log,msg:'End'\"\n";
+    std::fs::write(&file, own).unwrap();
+    let pipeline = guarded(&format!("{{ max_body: 1KiB, include: \"{}\" }}", file.display()));
+    let (verdict, exchange) = decide(&pipeline, many(100), &HeldBytes::new(), u64::MAX).await;
+    let Verdict::Deny(refusal) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(refusal.code, Code::BodyTooLarge);
+    let found: Vec<u64> = exchange.inspected.unwrap().rules.iter().map(|rule| rule.id).collect();
+    assert_eq!(found, [100, 101]);
 }
 
 /// What anybody can call gRPC is looked at, unless the service is said to speak nothing else.

@@ -3,6 +3,9 @@
 use super::MultipartFlags;
 use crate::body::{Arguments, BodyError, Limits};
 
+/// More headers than parts have on the average whose number is no mistake.
+const HEADERS_PER_PART: usize = 4;
+
 /// What a multipart body held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedMultipart {
@@ -35,15 +38,23 @@ pub struct UploadedFile {
 
 impl ParsedMultipart {
     pub(super) fn new(limits: Limits, flags: MultipartFlags, error: Option<BodyError>) -> Self {
+        let of_headers = Limits { arguments: limits.arguments.saturating_mul(HEADERS_PER_PART), ..limits };
         Self {
             arguments: Arguments::new(limits),
             files: Vec::new(),
             names: Arguments::new(limits),
             filenames: Arguments::new(limits),
-            part_headers: Arguments::new(limits),
+            part_headers: Arguments::new(of_headers),
             flags,
             error,
         }
+    }
+
+    /// Whether anything of it was left out or shortened because a limit was reached.
+    pub fn exceeded(&self) -> bool {
+        [&self.arguments, &self.names, &self.filenames, &self.part_headers]
+            .iter()
+            .any(|arguments| arguments.exceeded())
     }
 
     /// `FILES_COMBINED_SIZE`.

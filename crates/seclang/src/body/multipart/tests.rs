@@ -393,14 +393,48 @@ fn limits() {
         multipart.finish()
     };
     let fields = within(body(3, ""));
+    assert!(fields.exceeded());
     assert_eq!((fields.arguments.len(), fields.arguments.exceeded(), fields.error), (2, true, None));
     let uploads = within(body(2, "; filename=f"));
     assert_eq!((uploads.files.len(), uploads.error.clone(), flags(&uploads)), (2, None, String::new()));
+    assert!(!uploads.exceeded());
     let uploads = within(body(3, "; filename=f"));
     assert_eq!(
         (uploads.files.len(), uploads.error.clone(), flags(&uploads)),
         (2, Some(BodyError::TooManyFiles(2)), "FL".into())
     );
+}
+
+/// What is left out of the headers, an attack may stand in.
+#[test]
+fn headers_of_parts_beyond_a_limit_are_told() {
+    let part = |n: usize, lines: usize| {
+        let lines: String = (0..lines).map(|line| format!("x{line}:\r\n")).collect();
+        format!("--B\r\nContent-Disposition: form-data; name={n}\r\n{lines}\r\nx\r\n")
+    };
+    let within = |limits: Limits, lines: usize| {
+        let mut multipart = Multipart::new(CONTENT_TYPE.as_bytes(), limits);
+        multipart.feed((part(1, lines) + &part(2, lines) + "--B--\r\n").as_bytes());
+        multipart.finish()
+    };
+    let few = Limits { arguments: 10, ..Limits::default() };
+    let (all, more) = (within(few, 19), within(few, 20));
+    assert_eq!((all.part_headers.len(), all.exceeded(), all.error.clone()), (40, false, None));
+    assert_eq!((more.part_headers.len(), more.exceeded()), (40, true));
+    assert!(!more.arguments.exceeded());
+}
+
+/// A name of 4 kB above 60 headers would be 250 kB.
+#[test]
+fn a_part_has_its_name_once() {
+    let lines: String = (0..60).map(|line| format!("x{line}:\r\n")).collect();
+    let head = format!("Content-Disposition: form-data; name=\"{}\"\r\n{lines}", "n".repeat(4000));
+    let mut multipart =
+        Multipart::new(CONTENT_TYPE.as_bytes(), Limits { bytes: 10_000, ..Limits::default() });
+    multipart.feed(part(head.trim_end(), "x").as_bytes());
+    let parsed = multipart.finish();
+    assert_eq!((parsed.part_headers.len(), parsed.exceeded(), parsed.error), (61, false, None));
+    assert!(parsed.part_headers.iter().all(|(name, _)| name.len() == 4000));
 }
 
 proptest! {

@@ -7,9 +7,7 @@ fn parse(document: &[u8]) -> ParsedXml {
 }
 
 fn parse_within(document: &[u8], limits: Limits) -> ParsedXml {
-    let mut xml = Xml::new(limits);
-    xml.feed(document);
-    xml.finish()
+    ParsedXml::of(document, limits)
 }
 
 fn text(parsed: &ParsedXml) -> Option<String> {

@@ -139,6 +139,32 @@ fn responses_are_chosen_by_their_type() {
 }
 
 #[test]
+fn long_json_names_above_many_values_are_an_error() {
+    let rules =
+        "SecArgumentsLimit 10000\nSecAction \"id:1,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON\"";
+    let error = |name: &str, value: &str, values: usize| {
+        let body = format!("{{\"{name}\":[{}{value}]}}", format!("{value},").repeat(values));
+        variables(&ask(rules, post(&body)), &["REQBODY_ERROR"]).remove(0)
+    };
+    assert_eq!(error(&"k".repeat(4096), "1", 2000), "1");
+    // A path as deep as reports have, and nearly as many values as may be.
+    assert_eq!(error(&"k".repeat(70), "1.5", 9000), "0");
+}
+
+/// What is not in `MULTIPART_PART_HEADERS` may be what a rule looks for.
+#[test]
+fn headers_of_parts_that_are_left_out_are_an_error() {
+    let lines: String = (0..50).map(|line| format!("x{line}:\r\n")).collect();
+    let part = format!("--b\r\nContent-Disposition: form-data; name=a\r\n{lines}\r\nx\r\n");
+    let headers = [("Content-Type", "multipart/form-data; boundary=b")];
+    for (parts, expected) in [(3, "0"), (4, "1")] {
+        let body = part.repeat(parts) + "--b--\r\n";
+        let asked = ask("SecArgumentsLimit 50", Request { headers: &headers, ..post(&body) });
+        assert_eq!(variables(&asked, &["REQBODY_ERROR"]), [expected], "{parts}");
+    }
+}
+
+#[test]
 fn a_long_response_body_is_refused_or_seen_in_part() {
     for (action, refused, expected) in
         [("Reject", Some(500), ["1", ""]), ("ProcessPartial", None, ["1", "xxx"])]

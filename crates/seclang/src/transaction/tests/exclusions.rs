@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ask, begin, compile, get, ids, matched, tx};
 use crate::{
     Connection, Exclusion, Transaction,
-    ast::{EngineMode, RuleSelector, Selector, Target, TargetUse, Variable},
+    ast::{EngineMode, RuleSelector, Selector, Severity, Target, TargetUse, Variable},
 };
 
 const RULES: &str = "SecRule ARGS \"@rx .\" \"id:10,phase:2,pass,tag:'t/a',tag:'t/b',msg:'Hello you'\"\n\
@@ -43,6 +43,29 @@ fn directives_change_rules_wherever_they_stand() {
     }
     let changed = format!("{RULES}SecRuleUpdateActionById 10 \"deny,status:401\"");
     assert_eq!(ask(&changed, get(TARGET)).interruption().unwrap().status, 401);
+}
+
+/// Who selects rules by what they say of themselves means what they say now.
+#[test]
+fn a_changed_rule_is_known_by_what_it_says_now() {
+    let changed =
+        format!("{RULES}SecRuleUpdateActionById 10 \"severity:WARNING,tag:'shop-noise',msg:'Noise'\"\n");
+    let rules = compile(&changed);
+    let info = rules.rule(10).unwrap();
+    assert_eq!((info.severity, info.message.as_str()), (Some(Severity::Warning), "Noise"));
+    assert_eq!(info.tags, ["t/a", "t/b", "shop-noise"]);
+    let asked = ask(&changed, get(TARGET));
+    assert_eq!(asked.matches()[0].severity, Some(Severity::Warning));
+    assert_eq!(asked.variable("HIGHEST_SEVERITY").unwrap(), b"4");
+    for control in ["ruleRemoveByTag=shop-noise", "ruleRemoveByMsg=Noise"] {
+        let rules = format!("SecAction \"id:1,phase:1,pass,nolog,ctl:'{control}'\"\n{changed}");
+        assert_eq!(ids(&ask(&rules, get(TARGET))), [20], "{control}");
+    }
+    let exclusion = Exclusion::new(&rules, &RuleSelector::Tag("shop-noise".into()), None).unwrap();
+    let mut transaction = Transaction::new(rules, Connection::default(), "test");
+    transaction.exclude(Arc::new(exclusion));
+    get(TARGET).send(&mut transaction);
+    assert_eq!(ids(&transaction), [20]);
 }
 
 #[test]

@@ -62,6 +62,10 @@ const SHAPES: &[(&str, Shape)] = &[
     ("long JSON", |size| {
         body("application/json", format!("[{}0]", numbered(size, |n| format!("{{\"k{n}\":\"' or {n}\"}},"))))
     }),
+    ("a long JSON name above many values", |size| {
+        let values = "1,".repeat(size / 2);
+        body("application/json", format!("{{\"{}\":[{values}0]}}", "k%'<$".repeat(size / 80)))
+    }),
     ("deep JSON", |size| {
         // As deep as the rules admit, many times.
         let deep = format!("{}1{},", "[".repeat(200), "]".repeat(200));

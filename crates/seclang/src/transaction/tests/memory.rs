@@ -58,6 +58,58 @@ fn what_one_rule_repeats_is_forgotten_before_the_next() {
 }
 
 #[test]
+fn what_matched_counts() {
+    let rules = (1..=100).fold(String::new(), |mut rules, id| {
+        let _ = writeln!(
+            rules,
+            "SecRule ARGS \"@contains a\" \"id:{id},phase:2,pass,t:none,tag:one,tag:two,logdata:'%{{MATCHED_VAR}}'\""
+        );
+        rules
+    });
+    let name = "n".repeat(300);
+    let mut transaction = read(&rules, post(&format!("{name}={}&", "a".repeat(2000)).repeat(20)));
+    let before = transaction.held_bytes();
+    transaction.request_body_done();
+    let texts = transaction.matches().iter().map(|found| {
+        let matched = found.matched.iter().map(|one| one.variable.len() + one.value.len());
+        found.log_data.len() + found.tags.iter().map(String::len).sum::<usize>() + matched.sum::<usize>()
+    });
+    let texts = texts.sum::<usize>();
+    assert!(texts > 800_000, "{texts}");
+    assert!(transaction.held_bytes() >= before + texts, "{} after {before}", transaction.held_bytes());
+}
+
+/// Rules whose gates stay shut have the values transformed all the same.
+#[test]
+fn what_gates_were_asked_about_is_forgotten_too() {
+    const STEPS: [&str; 6] = [
+        "urlDecodeUni",
+        "htmlEntityDecode",
+        "jsDecode",
+        "compressWhitespace",
+        "removeComments",
+        "removeWhitespace",
+    ];
+    let mut rules = String::new();
+    for (number, first) in STEPS.iter().enumerate() {
+        for (other, second) in STEPS.iter().enumerate() {
+            let _ = writeln!(
+                rules,
+                "SecRule ARGS \"@contains wanted\" \"id:{},phase:2,pass,t:none,t:{first},t:{second}\"",
+                1 + number * STEPS.len() + other
+            );
+        }
+    }
+    let mut transaction =
+        read(&rules, post(&format!("a={}", "Some++%2541+%26lt;+%5Cx41+/*x*/+".repeat(25_000))));
+    let expected = transaction.held_bytes() + transaction.needed_bytes();
+    transaction.request_body_done();
+    let held = transaction.held_bytes();
+    // A vector may have twice the room that it needs.
+    assert!(held <= 2 * expected, "{held} bytes, {expected} expected");
+}
+
+#[test]
 fn rules_take_no_more_than_they_said() {
     const RULES: &str = r#"
 SecArgumentsLimit 100000

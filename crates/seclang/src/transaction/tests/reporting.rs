@@ -86,3 +86,35 @@ fn rules_that_only_report_neither_count_nor_refuse() {
     get("/?a=x").send(&mut transaction);
     assert_eq!(tx(&transaction, "seen").as_deref(), Some("1"));
 }
+
+#[test]
+fn rules_may_refuse_whatever_they_say_themselves() {
+    let rules = compile(
+        r#"SecRule ARGS:a "@streq x" "id:1,phase:1,pass,log,tag:'class',setvar:tx.inbound_anomaly_score_pl1=+2"
+        SecRule ARGS:b "@streq x" "id:2,phase:1,pass,log,tag:'class'"
+        SecRule ARGS:c "@streq x" "id:3,phase:1,pass,log,setvar:tx.inbound_anomaly_score_pl1=+2"
+        SecRule ARGS:d "@streq x" "id:4,phase:1,deny,status:404,log,tag:'class'"
+        SecRule ARGS:e "@streq x" "id:5,phase:1,allow,log,tag:'class',setvar:tx.inbound_anomaly_score_pl1=+2""#,
+    );
+    let class = || Arc::new(Exclusion::new(&rules, &RuleSelector::Tag("class".into()), None).unwrap());
+    let ask = |target: &str, only_reports: bool| {
+        let mut transaction = Transaction::new(Arc::clone(&rules), Connection::default(), "test");
+        transaction.refuse_by_these(class(), Disruption::Deny);
+        transaction.refuse_by_these(class(), Disruption::Drop);
+        if only_reports {
+            transaction.only_report_these(class());
+        }
+        get(target).send(&mut transaction);
+        transaction.interruption().map(|refused| (refused.rule, refused.status, refused.action.clone()))
+    };
+    for (target, refused) in [
+        ("/?a=x", Some((Some(1), 403, Disruption::Drop))),
+        ("/?b=x", None),
+        ("/?c=x", None),
+        ("/?d=x", Some((Some(4), 404, Disruption::Drop))),
+        ("/?e=x", None),
+    ] {
+        assert_eq!(ask(target, false), refused, "{target}");
+        assert_eq!(ask(target, true), None, "{target}");
+    }
+}

@@ -153,3 +153,21 @@ fn what_nobody_said_is_not_a_variable() {
     assert_eq!(transaction.variable("ARGS.a"), None);
     assert_eq!(transaction.variable("TX.a"), None);
 }
+
+#[test]
+fn a_pattern_may_be_what_variables_say() {
+    let rules = "SecAction \"id:1,phase:1,pass,nolog,setvar:'tx.allowed=^(?:a|b)$'\"\n\
+                 SecRule ARGS:x \"!@rx %{tx.allowed}\" \"id:2,phase:1,pass\"\n\
+                 SecRule ARGS:x \"@rx ^.%{ARGS.y}$\" \"id:3,phase:1,pass\"\n";
+    let cases: &[(&str, &[u64])] = &[
+        ("/?x=a&y=", &[3]),
+        ("/?x=c&y=", &[2, 3]),
+        ("/?x=ab&y=[a-c]", &[2, 3]),
+        ("/?x=ab&y=[d-f]", &[2]),
+        // What is no pattern matches nothing.
+        ("/?x=b&y=(", &[]),
+    ];
+    for (target, expected) in cases {
+        assert_eq!(ids(&ask(rules, get(target))), *expected, "{target}");
+    }
+}
