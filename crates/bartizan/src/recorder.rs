@@ -74,6 +74,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Kind::Counter,
         "Times that one network or password was seen to fail for many accounts, by what they had in common",
     ),
+    (
+        "bartizan_password_hashes_total",
+        Kind::Counter,
+        "Password hashes computed or compared, those that stand in for accounts that are not there included",
+    ),
     ("bartizan_mail_total", Kind::Counter, "Messages to people, by result"),
     ("bartizan_sms_total", Kind::Counter, "Messages to telephones, by result"),
     ("bartizan_jwks_refresh_total", Kind::Counter, "Fetches of a JWK set, by identity provider and result"),

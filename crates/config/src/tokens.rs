@@ -19,8 +19,10 @@ pub struct Tokens {
     pub endpoints: String,
     /// What the private keys are encrypted with in the store.
     pub secret: SecretString,
-    /// What new tokens are signed with. Default `EdDSA`.
+    /// What new tokens are signed with where neither a resource nor a client needs something else. Default `EdDSA`.
     pub algorithm: Algorithm,
+    /// What access tokens for a resource are signed with instead.
+    pub resource_algorithms: Vec<(String, Algorithm)>,
     /// What tokens may be for (RFC 8707); the first is meant where a client names none. Default the issuer.
     pub resources: Vec<String>,
     /// How long an access token lasts. Default 15 min.
@@ -43,6 +45,37 @@ pub struct Tokens {
     pub clients: Vec<TokenClient>,
 }
 
+impl Tokens {
+    /// What an access token is signed with: what the first of its resources needs that says so, else what ID tokens of the
+    /// client are.
+    pub fn access_algorithm(&self, client: &str, resources: &[String]) -> Algorithm {
+        let needed = |resource: &String| self.resource_algorithms.iter().find(|(known, _)| known == resource);
+        match resources.iter().find_map(needed) {
+            Some((_, algorithm)) => *algorithm,
+            None => self.client_algorithm(client),
+        }
+    }
+
+    /// What ID tokens for a client are signed with.
+    pub fn client_algorithm(&self, client: &str) -> Algorithm {
+        let known = self.clients.iter().find(|known| known.id.as_str() == client);
+        known.and_then(|client| client.algorithm).unwrap_or(self.algorithm)
+    }
+
+    /// Every algorithm that something is signed with, none twice, the one for all others first.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        let of_clients = self.clients.iter().filter_map(|client| client.algorithm);
+        let of_resources = self.resource_algorithms.iter().map(|(_, algorithm)| *algorithm);
+        let mut all = vec![self.algorithm];
+        for algorithm in of_clients.chain(of_resources) {
+            if !all.contains(&algorithm) {
+                all.push(algorithm);
+            }
+        }
+        all
+    }
+}
+
 /// An application that may ask for tokens (RFC 6749, section 2).
 #[derive(Debug, Clone)]
 pub struct TokenClient {
@@ -54,6 +87,8 @@ pub struct TokenClient {
     pub redirect_uris: Vec<String>,
     /// What its tokens may do at most. Default whatever the person may.
     pub scopes: Vec<Grant>,
+    /// What its tokens are signed with. Default what those of others are.
+    pub algorithm: Option<Algorithm>,
     /// What it may do by itself, without a person. Default nothing.
     pub permissions: Vec<Grant>,
     /// Whether it may exchange tokens that it was called with (RFC 8693).

@@ -13,6 +13,8 @@ mod failures;
 mod first_administrator;
 mod keys;
 mod members;
+mod organization_keys;
+mod organization_services;
 mod passkey_json;
 mod passkeys;
 mod profile;
@@ -46,6 +48,8 @@ pub use self::{
     },
     first_administrator::FirstAdministrator,
     keys::NewOwnApiKey,
+    organization_keys::NewOrganizationKey,
+    organization_services::NewOrganizationService,
     passkey_json::{
         AssertionResponse, AttestationResponse, AuthenticatorSelection, Base64Url, CredentialDescriptor,
         KeyParameters, MadeCredential, PasskeyCreationOptions, PasskeyRequestOptions, PasskeyUser,
@@ -162,6 +166,7 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(keys::revoke_own_key))
         .routes(routes!(keys::rotate_own_key))
         .routes(routes!(keys::set_own_key_rate))
+        .merge(organization_operations())
         .routes(routes!(applications::list_applications))
         .routes(routes!(applications::end_application))
         .routes(routes!(members::list_own_members))
@@ -169,8 +174,37 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(members::suspend_own_member))
         .routes(routes!(members::resume_own_member))
         .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
+        .routes(routes!(roles::set_own_role_permissions))
         .routes(routes!(audit::read_own_audit_trail))
         .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
+}
+
+/// What those who manage an organisation do about its machines.
+fn organization_operations() -> OpenApiRouter<Arc<Accounts>> {
+    OpenApiRouter::new()
+        .routes(routes!(
+            organization_keys::list_organization_keys,
+            organization_keys::create_organization_key
+        ))
+        .routes(routes!(organization_keys::revoke_organization_key))
+        .routes(routes!(organization_keys::rotate_organization_key))
+        .routes(routes!(organization_keys::suspend_organization_key))
+        .routes(routes!(organization_keys::resume_organization_key))
+        .routes(routes!(organization_keys::set_organization_key_rate))
+        .routes(routes!(
+            organization_services::list_organization_services,
+            organization_services::create_organization_service
+        ))
+        .routes(routes!(organization_services::delete_organization_service))
+        .routes(routes!(organization_services::rotate_organization_service))
+        .routes(routes!(organization_services::suspend_organization_service))
+        .routes(routes!(organization_services::resume_organization_service))
+        .routes(routes!(organization_services::set_organization_service_permissions))
+        .routes(routes!(organization_services::rename_organization_service))
+        .routes(routes!(
+            organization_services::add_organization_service_credential,
+            organization_services::remove_organization_service_credential
+        ))
 }
 
 async fn not_found() -> Failure {

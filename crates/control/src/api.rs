@@ -22,6 +22,7 @@ pub(crate) mod status;
 pub(crate) mod token_keys;
 pub(crate) mod tokens;
 pub(crate) mod upstreams;
+pub(crate) mod zone;
 
 use std::sync::Arc;
 
@@ -106,11 +107,13 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(members::suspend_member))
         .routes(routes!(members::resume_member))
         .routes(routes!(roles::list_roles, roles::create_role, roles::delete_role))
+        .routes(routes!(roles::set_role_permissions))
         .routes(routes!(roles::list_bindings, roles::bind_role, roles::unbind_role))
         .routes(routes!(keys::list_keys, keys::create_key))
         .routes(routes!(keys::read_key, keys::revoke_key))
         .routes(routes!(keys::rotate_key))
         .routes(routes!(keys::set_key_rate))
+        .routes(routes!(keys::set_key_zone))
         .routes(routes!(keys::suspend_key))
         .routes(routes!(keys::resume_key))
         .routes(routes!(services::list_services, services::create_service))
@@ -119,6 +122,8 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(services::suspend_service))
         .routes(routes!(services::resume_service))
         .routes(routes!(services::set_service_permissions))
+        .routes(routes!(services::set_service_exchange))
+        .routes(routes!(services::set_service_zone))
         .routes(routes!(services::rename_service))
         .routes(routes!(services::add_service_credential))
         .routes(routes!(services::remove_service_credential))

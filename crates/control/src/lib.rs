@@ -43,11 +43,12 @@ pub use accounts::{
     CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail,
     EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FactorStrength, FirstAdministrator,
     ForgottenPassword, Invitation, Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor,
-    LoginPasskey, LoginRequest, MadeCredential, MadePasskey, NewInvitation, NewOwnApiKey, NewTelephone,
-    NewTotp, OwnSession, OwnSessions, PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions,
-    PasskeyToMake, PasskeyToUse, PasskeyUser, PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty,
-    ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey,
-    StepUpRequest, SteppedUp, UsedCredential, UsedPasskey, VerifiedEmail,
+    LoginPasskey, LoginRequest, MadeCredential, MadePasskey, NewInvitation, NewOrganizationKey,
+    NewOrganizationService, NewOwnApiKey, NewTelephone, NewTotp, OwnSession, OwnSessions,
+    PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions, PasskeyToMake, PasskeyToUse, PasskeyUser,
+    PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty, ResetPassword, SecondFactor,
+    SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey, StepUpRequest, SteppedUp,
+    UsedCredential, UsedPasskey, VerifiedEmail,
 };
 pub use api::{
     access::{
@@ -88,16 +89,17 @@ pub use api::{
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
         policies::{DecidedPolicies, PolicyEffect, PolicyMode, PolicyRuling, PolicyStatement},
     },
-    roles::{Binding, Bindings, NewBinding, NewRole, Role, Roles},
+    roles::{Binding, Bindings, NewBinding, NewRole, Role, RolePermissions, Roles},
     services::{
         CredentialKind, IssuedService, NewCredential, NewService, Service, ServiceCredential,
-        ServicePermissions, Services,
+        ServiceExchange, ServicePermissions, Services,
     },
     sessions::{Session, Sessions},
     status::{Listener, ListenerKind, Status},
     token_keys::{TokenKey, TokenKeyRotation, TokenKeyState, TokenKeys},
     tokens::{RevokedKind, TokenAuthorization, TokenAuthorizations, TokenRevocation},
     upstreams::{TargetHealth, TargetStatus, UpstreamStatus, Upstreams},
+    zone::MachineZone,
 };
 pub use control::Control;
 pub use error::ControlError;

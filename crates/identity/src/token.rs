@@ -31,7 +31,11 @@ pub(crate) use self::{
 };
 use crate::{
     Identified, InvalidReason, Proof,
-    authorization_server::{OwnTokens, access_token::is_machine, epochs::Subjects},
+    authorization_server::{
+        OwnTokens,
+        access_token::{is_machine, zone_of_machine},
+        epochs::Subjects,
+    },
     confirmation::Confirmation,
     dpop::DpopProofs,
     identified::{Entitlements, Standing},
@@ -234,7 +238,11 @@ impl TokenVerifier {
         let roles = claims.roles.iter().map(String::as_str);
         let is_machine = self.own.is_some() && is_machine(&claims.members);
         let caller_type = if is_machine { CallerType::Service } else { self.settings.principal };
-        let zone = if is_machine { self.settings.service_zone } else { self.settings.zone };
+        let zone = if is_machine {
+            zone_of_machine(&claims.members).unwrap_or(self.settings.service_zone)
+        } else {
+            self.settings.zone
+        };
         let standing = Standing { caller_type, zone };
         let identified = if self.own.is_some() {
             // What the roles gave is in the token, as far as its scope allows it.

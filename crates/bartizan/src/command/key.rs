@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use bartizan_control::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, KeyRate, NewApiKey, Overlap, Suspension};
+use bartizan_control::{
+    ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, KeyRate, MachineZone, NewApiKey, Overlap, Suspension,
+};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
@@ -46,6 +48,9 @@ enum Command {
         after_help = "Examples:\n  bartizan key set-rate ID '100/min burst 20'\n  bartizan key set-rate ID"
     )]
     SetRate(SetRate),
+    /// Say from which zone a key calls.
+    #[command(after_help = "Examples:\n  bartizan key set-zone ID services\n  bartizan key set-zone ID")]
+    SetZone(SetZone),
     /// End a key for good.
     Revoke(One),
 }
@@ -72,6 +77,9 @@ struct Create {
     /// How often it may be used: `100/min` or `10/s burst 20`. Without it as often as its route allows.
     #[arg(long)]
     rate: Option<String>,
+    /// From which zone it calls: `public`, `gateway`, `services` or `data`. Without it that of its provider.
+    #[arg(long)]
+    zone: Option<String>,
     /// How long it lives: seconds, or a number with `s`, `m`, `h` or `d`. Without it until it is revoked.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
@@ -133,6 +141,16 @@ struct SetRate {
 }
 
 #[derive(Debug, Args)]
+struct SetZone {
+    /// The id of the key (see `bartizan key list`).
+    key: String,
+    /// `public`, `gateway`, `services` or `data`; without it that of its provider.
+    zone: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
 struct One {
     /// The id of the key (see `bartizan key list`).
     key: String,
@@ -161,6 +179,8 @@ impl Key {
             }
             Command::SetRate(SetRate { key, rate, asking }) => asking
                 .print(&asking.client()?.post_json(&path(&key, "/rate"), &KeyRate { rate }).await?, show),
+            Command::SetZone(SetZone { key, zone, asking }) => asking
+                .print(&asking.client()?.post_json(&path(&key, "/zone"), &MachineZone { zone }).await?, show),
             Command::Revoke(One { key, asking }) => {
                 let gone: ApiKey = asking.client()?.delete(&path(&key, ""), &[]).await?;
                 asking.print(&gone, |gone| {
@@ -173,9 +193,11 @@ impl Key {
 
 impl Create {
     async fn run(self) -> Result<()> {
-        let Self { name, user, service, organization, permissions, addresses, rate, duration, asking } = self;
+        let Self { name, user, service, organization, permissions, addresses, rate, zone, duration, asking } =
+            self;
         let expires = duration.map(|duration| (SystemTime::now() + duration).into());
-        let new = NewApiKey { name, user, service, organization, permissions, addresses, rate, expires };
+        let new =
+            NewApiKey { name, user, service, organization, permissions, addresses, rate, zone, expires };
         asking.print(&asking.client()?.post_json("v1/keys", &new).await?, tell)
     }
 }
@@ -225,6 +247,7 @@ fn show(key: &ApiKey) -> Result<()> {
     let addresses = if key.addresses.is_empty() { "from everywhere".into() } else { key.addresses.join(" ") };
     fact("addresses", addresses.into());
     fact("rate", key.rate.as_deref().unwrap_or("as its route allows").into());
+    fact("zone", key.zone.as_deref().unwrap_or("as its provider says").into());
     fact("state", state(key));
     if let Some(overlap) = key.overlap_until {
         fact("old secret until", overlap.to_string().into());

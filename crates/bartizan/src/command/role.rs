@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use bartizan_control::{Bindings, NewBinding, NewRole, Role as Known, Roles};
+use bartizan_control::{Bindings, NewBinding, NewRole, Role as Known, RolePermissions, Roles};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -28,6 +28,11 @@ enum Command {
     /// Make a role of an organisation's own.
     #[command(after_help = "Example:\n  bartizan role create Acme support --permission 'tickets:*'")]
     Create(Create),
+    /// Set all that a role of an organisation's own grants. It counts for everybody who has it, at once.
+    #[command(
+        after_help = "Example:\n  bartizan role set-permissions Acme support tickets:read tickets:close"
+    )]
+    SetPermissions(SetPermissions),
     /// Forget a role of an organisation's own, and take it from everybody.
     Delete(Delete),
     /// List who has which role in an organisation.
@@ -57,6 +62,19 @@ struct Create {
     name: String,
     /// Something it grants. May be repeated.
     #[arg(long = "permission", value_name = "PERMISSION", required = true)]
+    permissions: Vec<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct SetPermissions {
+    /// The organisation, by id or name.
+    organization: String,
+    /// The name of the role.
+    name: String,
+    /// All that it grants.
+    #[arg(required = true)]
     permissions: Vec<String>,
     #[command(flatten)]
     asking: Asking,
@@ -119,10 +137,12 @@ impl Role {
             Command::List(command) => command.list_roles().await,
             Command::Create(Create { organization, name, permissions, asking }) => {
                 let new = NewRole { name, permissions };
-                let made: Known = asking.client()?.post_json(&path(&organization, "roles"), &new).await?;
-                asking.print(&made, |made| {
-                    print(format_args!("{} grants {}", printable(&made.name), made.permissions.join(" ")))
-                })
+                asking.print(&asking.client()?.post_json(&path(&organization, "roles"), &new).await?, show)
+            }
+            Command::SetPermissions(SetPermissions { organization, name, permissions, asking }) => {
+                let place = path(&organization, &format!("roles/{}/permissions", segment(&name)));
+                let body = RolePermissions { permissions };
+                asking.print(&asking.client()?.post_json(&place, &body).await?, show)
             }
             Command::Delete(Delete { organization, name, asking }) => {
                 let query = [("role", name)];
@@ -194,6 +214,10 @@ impl Unbind {
         asking.client()?.delete::<()>(&path(&organization, "bindings"), &query).await?;
         asking.done(&json!({ "organization": organization, "binding": binding, "held": false }), said)
     }
+}
+
+fn show(role: &Known) -> Result<()> {
+    print(format_args!("{} grants {}", printable(&role.name), role.permissions.join(" ")))
 }
 
 fn path(organization: &str, rest: &str) -> String {

@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use bartizan_control::{
-    CredentialKind, IssuedService, NewCredential, NewName, NewService, Overlap, Service as Known,
-    ServiceCredential, ServicePermissions, Services, Suspension,
+    CredentialKind, IssuedService, MachineZone, NewCredential, NewName, NewService, Overlap,
+    Service as Known, ServiceCredential, ServiceExchange, ServicePermissions, Services, Suspension,
 };
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
@@ -45,6 +45,16 @@ enum Command {
     Rename(Rename),
     /// Set all that a service may do, beside its roles.
     SetPermissions(SetPermissions),
+    /// Set what of the tokens that it is called with a service may carry on (RFC 8693).
+    #[command(
+        after_help = "Examples:\n  bartizan service set-exchange ID 'orders:*'\n  bartizan service set-exchange ID"
+    )]
+    SetExchange(SetExchange),
+    /// Say from which zone a service calls. Its tokens so far end.
+    #[command(
+        after_help = "Examples:\n  bartizan service set-zone ID services\n  bartizan service set-zone ID"
+    )]
+    SetZone(SetZone),
     /// Let a service prove itself with public keys or a certificate, too.
     #[command(
         after_help = "Examples:\n  bartizan service add-credential ID --keys jwks.json\n  bartizan service add-credential ID --certificate uri:spiffe://shop.test/billing"
@@ -65,6 +75,12 @@ struct Create {
     /// Something it may do. May be repeated.
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
+    /// Something of the tokens that it is called with that it may carry on (RFC 8693). May be repeated.
+    #[arg(long = "exchange", value_name = "PERMISSION")]
+    exchange: Vec<String>,
+    /// From which zone it calls: `public`, `gateway`, `services` or `data`. Without it that of services of its provider.
+    #[arg(long)]
+    zone: Option<String>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -129,6 +145,26 @@ struct SetPermissions {
 }
 
 #[derive(Debug, Args)]
+struct SetExchange {
+    /// Its client id (see `bartizan service list`).
+    service: String,
+    /// All that it may carry on, as far as a token allows it; nothing: it exchanges none.
+    permissions: Vec<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct SetZone {
+    /// Its client id (see `bartizan service list`).
+    service: String,
+    /// `public`, `gateway`, `services` or `data`; without it that of services of its provider.
+    zone: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
 struct AddCredential {
     /// Its client id (see `bartizan service list`).
     service: String,
@@ -160,8 +196,8 @@ struct RemoveCredential {
 impl Service {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
-            Command::Create(Create { organization, name, permissions, asking }) => {
-                let new = NewService { organization, name, permissions };
+            Command::Create(Create { organization, name, permissions, exchange, zone, asking }) => {
+                let new = NewService { organization, name, permissions, exchange, zone };
                 asking.print(&asking.client()?.post_json("v1/services", &new).await?, tell)
             }
             Command::List(command) => command.run().await,
@@ -186,6 +222,14 @@ impl Service {
             Command::SetPermissions(SetPermissions { service, permissions, asking }) => {
                 let body = ServicePermissions { permissions };
                 asking.print(&asking.client()?.post_json(&path(&service, "/permissions"), &body).await?, show)
+            }
+            Command::SetExchange(SetExchange { service, permissions, asking }) => {
+                let body = ServiceExchange { exchange: permissions };
+                asking.print(&asking.client()?.post_json(&path(&service, "/exchange"), &body).await?, show)
+            }
+            Command::SetZone(SetZone { service, zone, asking }) => {
+                let body = MachineZone { zone };
+                asking.print(&asking.client()?.post_json(&path(&service, "/zone"), &body).await?, show)
             }
             Command::AddCredential(command) => command.run().await,
             Command::RemoveCredential(RemoveCredential { service, credential, asking }) => {
@@ -247,6 +291,9 @@ fn show(service: &Known) -> Result<()> {
     fact("name", service.name.as_str().into());
     fact("organisation", service.organization.as_str().into());
     fact("permissions", service.permissions.join(" ").into());
+    let exchange = if service.exchange.is_empty() { "no tokens".into() } else { service.exchange.join(" ") };
+    fact("exchanges", exchange.into());
+    fact("zone", service.zone.as_deref().unwrap_or("as its provider says").into());
     fact("state", state(service));
     for credential in &service.credentials {
         fact(kind(credential), describe(credential).into());

@@ -1,6 +1,9 @@
 //! `bartizan user`: people whom the gateway knows itself.
 
-use std::io::Read;
+use std::{
+    io::Read,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, Result, anyhow, bail};
 use bartizan_control::{HeldRole, Invitation, OperatorInvitation, Suspension, User as Known, Users};
@@ -12,6 +15,7 @@ use serde_json::json;
 use crate::{
     admin::segment,
     asking::{Asking, RenamedAsking, list},
+    command::addresses::duration,
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
 
@@ -85,6 +89,12 @@ struct Invite {
     /// Only in this organisation, by id or name.
     #[arg(long = "org", value_name = "NAME")]
     organization: Option<String>,
+    /// What the role is cut down to. May be repeated; without it not at all.
+    #[arg(long = "scope", value_name = "PERMISSION")]
+    scope: Vec<String>,
+    /// For how long they have the role: seconds, or a number with `s`, `m`, `h` or `d`. Without it until it is taken away.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -215,8 +225,9 @@ impl Create {
 
 impl Invite {
     async fn run(self) -> Result<()> {
-        let Self { email, role, organization, asking } = self;
-        let new = OperatorInvitation { email, role, organization };
+        let Self { email, role, organization, scope, duration, asking } = self;
+        let role_expires = duration.map(|duration| (SystemTime::now() + duration).into());
+        let new = OperatorInvitation { email, role, organization, scope, role_expires };
         let made: Invitation = asking.client()?.post_json("v1/invitations", &new).await?;
         asking.print(&made, |made| {
             let (email, role) = (printable(&made.email), printable(&made.role));

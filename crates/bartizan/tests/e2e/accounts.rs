@@ -249,6 +249,15 @@ async fn nobody_learns_who_has_an_account() {
     assert_eq!((wrong.status(), unknown.status()), (StatusCode::UNAUTHORIZED, StatusCode::UNAUTHORIZED));
     let plain = |answer: Value| (answer["code"].clone(), answer["detail"].clone(), answer["title"].clone());
     assert_eq!(plain(wrong.json().await.unwrap()), plain(unknown.json().await.unwrap()));
+    // It costs the same, too: one hash, whoever is meant.
+    create(&gateway, "closed@shop.test", &[]).await;
+    gateway.cli(["user", "disable", "closed@shop.test"]).await.succeeded();
+    for email in ["ada@shop.test", "nobody@shop.test", "closed@shop.test"] {
+        let before = gateway.metric("bartizan_password_hashes_total").await;
+        log_in_as(&gateway, email, "not-the-password-at-all").await;
+        let paid = gateway.metric("bartizan_password_hashes_total").await - before;
+        assert!((paid - 1.0).abs() < 0.5, "{email}: {paid}");
+    }
     let off = json!({ "email": "eve@shop.test", "name": "Eve", "password": PASSWORD });
     let off = gateway.client().post(gateway.url("/auth/sign-up")).json(&off).send().await.unwrap();
     assert_eq!(refusal(off).await, (403, "sign_up_off".into()));

@@ -1,6 +1,6 @@
 //! Machines that the gateway knows itself: API keys of the store, and services.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -174,6 +174,133 @@ async fn an_operator_keeps_services() {
     gateway.cli(["service", "delete", id]).await.succeeded();
     assert_eq!(status(&gateway, key).await, 401);
     assert!(!gateway.cli(["service", "list"]).await.succeeded().contains("chronicler"));
+    gateway.stop().await;
+}
+
+/// A session that manages its organisation, over HTTP.
+struct Chief<'g> {
+    gateway: &'g Gateway,
+    cookie: String,
+    csrf: String,
+}
+
+impl<'g> Chief<'g> {
+    async fn of(gateway: &'g Gateway, email: &str) -> Self {
+        let (cookie, csrf) = log_in(gateway, email).await;
+        Self { gateway, cookie, csrf }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Response {
+        let url = self.gateway.url(&format!("/auth/organization/{path}"));
+        let request = self.gateway.client().request(method, url).header("cookie", &self.cookie);
+        let request = request.header("x-csrf-token", &self.csrf);
+        let request = body.iter().fold(request, |request, body| request.json(body));
+        request.send().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: Value) -> reqwest::Response {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+}
+
+#[tokio::test]
+async fn who_manages_an_organization_keeps_its_keys_and_services() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream)).await;
+    for organization in ["Acme", "Rival"] {
+        gateway.cli(["org", "create", organization]).await.succeeded();
+    }
+    for (email, organization) in [("chief@shop.test", "Acme"), ("rival@shop.test", "Rival")] {
+        person(&gateway, email, &[]).await;
+        for role in ["org_admin", "auditor"] {
+            gateway.cli(["role", "bind", organization, role, "--user", email]).await.succeeded();
+        }
+    }
+    person(&gateway, "bob@shop.test", &[]).await;
+    gateway.cli(["role", "bind", "Acme", "user", "--user", "bob@shop.test"]).await.succeeded();
+    let chief = Chief::of(&gateway, "chief@shop.test").await;
+    let rival = Chief::of(&gateway, "rival@shop.test").await;
+    let bob = Chief::of(&gateway, "bob@shop.test").await;
+    let insufficient = (403, "insufficient_permissions".to_owned());
+
+    // A service, with no more than its maker has.
+    let reporter = json!({ "name": "reporter", "permissions": ["reports:read"] });
+    let root = json!({ "name": "root", "permissions": ["*"] });
+    assert_eq!(refusal(chief.post("services", root).await).await, insufficient);
+    assert_eq!(refusal(bob.post("services", reporter.clone()).await).await, insufficient);
+    let made: Value = chief.post("services", reporter).await.json().await.unwrap();
+    let service = made["service"]["id"].as_str().unwrap().to_owned();
+    let rotated: Value = chief
+        .post(&format!("services/{service}/rotate"), json!({ "overlap_seconds": 60 }))
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(rotated["service"]["credentials"].as_array().unwrap().len(), 2, "two secrets overlap");
+    let keys = json!({ "certificate": "uri:spiffe://shop.test/reporter" });
+    assert_eq!(chief.post(&format!("services/{service}/credentials"), keys).await.status(), 200);
+
+    // A key of it, and one of the organisation.
+    let of_service = json!({ "name": "cron", "service": service, "permissions": ["reports:read"] });
+    let own = json!({ "name": "nightly", "permissions": ["reports:read"], "rate": "1000/min" });
+    assert_eq!(refusal(bob.post("keys", own.clone()).await).await, insufficient);
+    assert_eq!(refusal(rival.post("keys", of_service.clone()).await).await.0, 404);
+    let of_service: Value = chief.post("keys", of_service).await.json().await.unwrap();
+    let own: Value = chief.post("keys", own).await.json().await.unwrap();
+    let secret = |issued: &Value| issued["secret"].as_str().unwrap().to_owned();
+    let path = |issued: &Value, rest: &str| format!("keys/{}{rest}", issued["key"]["id"].as_str().unwrap());
+    for issued in [&of_service, &own] {
+        assert_eq!(status(&gateway, &secret(issued)).await, 200);
+    }
+    let rotate = json!({ "overlap_seconds": 0 });
+    let renewed: Value = chief.post(&path(&own, "/rotate"), rotate.clone()).await.json().await.unwrap();
+    assert_eq!(status(&gateway, &secret(&own)).await, 401);
+    assert_eq!(status(&gateway, &secret(&renewed)).await, 200);
+
+    // Suspended, and gone with what it belongs to. Nothing of it is another organisation's.
+    let reason = json!({ "reason": "leaked" });
+    for place in [path(&own, "/suspend"), format!("services/{service}/suspend")] {
+        assert_eq!(refusal(rival.post(&place, reason.clone()).await).await.0, 404, "{place}");
+        assert_eq!(chief.post(&place, reason.clone()).await.status(), 200, "{place}");
+    }
+    for issued in [&of_service, &renewed] {
+        assert_eq!(status(&gateway, &secret(issued)).await, 401);
+    }
+    for place in [path(&own, "/resume"), format!("services/{service}/resume")] {
+        assert_eq!(chief.ask(Method::POST, &place, None).await.status(), 200, "{place}");
+    }
+    for issued in [&of_service, &renewed] {
+        assert_eq!(status(&gateway, &secret(issued)).await, 200);
+    }
+    let listed: Value = chief.ask(Method::GET, "keys", None).await.json().await.unwrap();
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 2);
+    let listed: Value = rival.ask(Method::GET, "keys", None).await.json().await.unwrap();
+    assert_eq!(listed["keys"], json!([]));
+    let listed: Value = rival.ask(Method::GET, "services", None).await.json().await.unwrap();
+    assert_eq!(listed["services"], json!([]));
+
+    // A member's key is theirs to know; ended it can be.
+    let members = gateway.client().post(gateway.url("/auth/keys")).header("cookie", &bob.cookie);
+    let members = members.header("x-csrf-token", &bob.csrf);
+    let members = members.json(&json!({ "name": "mine", "permissions": ["user:read"] }));
+    let members: Value = members.send().await.unwrap().json().await.unwrap();
+    assert_eq!(refusal(chief.post(&path(&members, "/rotate"), rotate).await).await, insufficient);
+    assert_eq!(chief.ask(Method::DELETE, &path(&members, ""), None).await.status(), 200);
+    assert_eq!(chief.ask(Method::DELETE, &path(&own, ""), None).await.status(), 200);
+    assert_eq!(status(&gateway, &secret(&renewed)).await, 401);
+    assert_eq!(chief.ask(Method::DELETE, &format!("services/{service}"), None).await.status(), 200);
+    assert_eq!(status(&gateway, &secret(&of_service)).await, 401);
+
+    // Without the token that only its own pages know, nothing is done.
+    let forged = gateway.client().post(gateway.url("/auth/organization/services"));
+    let forged = forged.header("cookie", &chief.cookie).json(&json!({ "name": "forged" }));
+    assert_eq!(refusal(forged.send().await.unwrap()).await, (403, "cross_site_refused".into()));
+    // The trail of the organisation tells of it.
+    let trail = gateway.cli(["audit", "list", "--org", "Acme", "--for", "1h"]).await.succeeded();
+    for action in ["service.create", "service.rotate", "api_key.create", "api_key.suspend", "service.delete"]
+    {
+        assert!(trail.contains(action), "{action}: {trail}");
+    }
     gateway.stop().await;
 }
 

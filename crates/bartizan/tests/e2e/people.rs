@@ -127,6 +127,15 @@ async fn strangers_sign_up_and_people_help_themselves() {
     // Whether there is an account is told by no answer.
     assert_eq!(post(&gateway, "/people/sign-up", eve.clone()).await.status(), 202);
     assert!(message(&gateway, "eve@shop.test").await.contains("have an account already"));
+    // The third message of the hour is the last, and nobody pays for a hash that leads to none.
+    let zoe = json!({ "email": "zoe@shop.test", "name": "Zoe", "password": PASSWORD });
+    let mut paid = Vec::new();
+    for _ in 0..4 {
+        let before = gateway.metric("bartizan_password_hashes_total").await;
+        assert_eq!(post(&gateway, "/people/sign-up", zoe.clone()).await.status(), 202);
+        paid.push(gateway.metric("bartizan_password_hashes_total").await > before);
+    }
+    assert_eq!(paid, [true, true, true, false]);
     let weak = json!({ "email": "bob@shop.test", "name": "Bob", "password": "password1234567" });
     assert_eq!(refusal(post(&gateway, "/people/sign-up", weak).await).await, (422, "weak_password".into()));
     let evil = gateway.client().post(gateway.url("/people/sign-up")).json(&eve);
@@ -174,6 +183,38 @@ async fn an_operator_invites_somebody() {
     assert_eq!(refusal(more).await, (403, "insufficient_permissions".into()));
     let listed: Value = bob.get(&gateway, "/auth/invitations").await.json().await.unwrap();
     assert_eq!(listed["invitations"][0]["email"], "guest@shop.test");
+    assert_eq!(listed["invitations"][0]["role_expires"], Value::Null);
+
+    // To a part of a role, for a while.
+    let part = json!({ "email": "temp@shop.test", "role": "super_admin", "scope": ["user:read"],
+        "role_expires": "2099-01-01T00:00:00Z" });
+    let made: Value = bob.ask(&gateway, "/auth/invitations", part).await.json().await.unwrap();
+    assert_eq!(
+        (&made["scope"], &made["role_expires"]),
+        (&json!(["user:read"]), &json!("2099-01-01T00:00:00Z"))
+    );
+    let link = token(&gateway, "temp@shop.test").await;
+    let accept = json!({ "token": link, "name": "Temp", "password": PASSWORD });
+    let temp = began(post(&gateway, "/auth/invitations/accept", accept).await).await;
+    let seen: Value = temp.get(&gateway, "/auth/session").await.json().await.unwrap();
+    assert_eq!((&seen["permissions"], &seen["roles"]), (&json!(["user:read"]), &json!([])));
+    let arguments = [
+        "user",
+        "invite",
+        "brief@shop.test",
+        "--role",
+        "user",
+        "--org",
+        "Acme",
+        "--scope",
+        "user:read",
+        "--for",
+        "1h",
+        "--json",
+    ];
+    let made: Value = serde_json::from_str(&gateway.cli(arguments).await.succeeded()).unwrap();
+    assert_eq!(made["scope"], json!(["user:read"]));
+    assert_eq!(made["expires"], made["role_expires"], "the invitation ends with the role");
     gateway.stop().await;
 }
 

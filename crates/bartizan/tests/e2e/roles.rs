@@ -92,6 +92,28 @@ async fn who_manages_an_organisation_gives_what_they_have() {
     let beyond = refusal(chief.post(&gateway, "/auth/bindings", &beyond).await).await;
     assert_eq!(beyond, (403, "insufficient_permissions".into()));
 
+    // What a role of theirs grants changes for everybody who has it, at once; and no further than they reach.
+    let set = async |session: &Session, permissions: Value| {
+        let body = json!({ "permissions": permissions });
+        session.post(&gateway, "/auth/roles/reader/permissions", &body).await
+    };
+    assert_eq!(refusal(set(&bob, json!(["tickets:read"])).await).await.1, "insufficient_permissions");
+    assert_eq!(refusal(set(&chief, json!(["*"])).await).await.1, "insufficient_permissions");
+    assert_eq!(set(&chief, json!(["tickets:read", "tickets:write"])).await.status(), 200);
+    assert_eq!(bob.post(&gateway, "/tickets/1", &json!({})).await.status(), 200);
+    let set = gateway.cli(["role", "set-permissions", "Acme", "reader", "tickets:read"]).await.succeeded();
+    assert_eq!(set.trim(), "reader grants tickets:read");
+    assert_eq!(bob.post(&gateway, "/tickets/1", &json!({})).await.status(), 403);
+    let trail: Value = gateway
+        .ask_admin("/v1/audit?action=role.set_permissions&outcome=done", None)
+        .await
+        .json()
+        .await
+        .unwrap();
+    let details = &trail["entries"][0]["details"];
+    assert_eq!(details["before"]["permissions"], "tickets:read tickets:write");
+    assert_eq!(details["after"]["permissions"], "tickets:read");
+
     // Members are suspended, and come back, for whoever manages the organisation and for operators.
     let reason = json!({ "reason": "on leave" });
     assert_eq!(

@@ -1,5 +1,6 @@
 //! The token endpoint under names of its own, each for one grant, and what is told of the person behind a token.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::header;
 use serde_json::{Value, json};
 
@@ -176,5 +177,108 @@ async fn services_reach_a_zone_that_people_do_not() {
         let bearer = format!("Bearer {}", text(tokens, "access_token"));
         assert_eq!(reports(&gateway, &bearer, None).await.status(), expected, "{tokens}");
     }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_knows_rs256_only_gets_it_beside_the_others() {
+    let upstream = Upstream::start().await;
+    let document = document(&upstream)
+        .replace("permissions: [reports:read] }", "permissions: [reports:read], algorithm: RS256 }");
+    let gateway = Gateway::start(&document).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let person = issue(&gateway, &cookie, &[]).await;
+    let own = [("client_id", "watcher"), ("client_secret", "watcher's secret")];
+    let service: Value = post(&gateway, "/auth/service", &own, &[]).await.json().await.unwrap();
+    for (tokens, algorithm) in [(&person, "EdDSA"), (&service, "RS256")] {
+        let token = text(tokens, "access_token");
+        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&header).unwrap()["alg"], algorithm);
+        assert_eq!(reports(&gateway, &format!("Bearer {token}"), None).await.status(), 200, "{algorithm}");
+    }
+    let published: Value = gateway.get("/auth/jwks").await.json().await.unwrap();
+    let mut algorithms: Vec<_> =
+        published["keys"].as_array().unwrap().iter().map(|key| key["alg"].as_str().unwrap()).collect();
+    algorithms.sort_unstable();
+    assert_eq!(algorithms, ["EdDSA", "EdDSA", "RS256", "RS256"]);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn services_of_the_store_call_on_and_from_zones_of_their_own() {
+    let upstream = Upstream::start().await;
+    let document = document(&upstream)
+        .replace("limits: { refresh: four, service: two }", "limits: { refresh: four }")
+        .replace("people: { session: {} }", "people: { session: {} }, keys: { api_key: { store: true } }")
+        .replace(
+            "auth: own, require: [reports:read] }",
+            "auth: [own, keys], require: [reports:read], zone: data }",
+        );
+    let gateway = Gateway::start(&document).await;
+    let told = async |arguments: Vec<&str>| -> Value {
+        let arguments: [&str; 8] = arguments.try_into().unwrap();
+        serde_json::from_str(&gateway.cli(arguments).await.succeeded()).unwrap()
+    };
+    gateway.cli(["org", "create", "Acme"]).await.succeeded();
+    let created = [
+        "service",
+        "create",
+        "Acme",
+        "relay",
+        "--permission",
+        "reports:read",
+        "--json",
+        "--exchange=reports:*",
+    ];
+    let made = told(created.to_vec()).await;
+    let (service, secret) = (made["service"]["id"].as_str().unwrap(), text(&made, "secret"));
+    let made = told(vec!["key", "create", "cron", "--service", service, "--permission", "*", "--json"]).await;
+    let (key, key_secret) = (made["key"]["id"].as_str().unwrap(), text(&made, "secret"));
+    let own = [("grant_type", "client_credentials"), ("client_id", service), ("client_secret", secret)];
+    let reached = async || {
+        let tokens: Value = post(&gateway, "/auth/token", &own, &[]).await.json().await.unwrap();
+        let bearer = format!("Bearer {}", text(&tokens, "access_token"));
+        let by_key = gateway.client().get(gateway.url("/reports/1")).header("x-api-key", key_secret);
+        let by_key = by_key.send().await.unwrap().status().as_u16();
+        (reports(&gateway, &bearer, None).await.status().as_u16(), by_key)
+    };
+
+    // Both call from where everybody does, until an operator says another zone.
+    assert_eq!(reached().await, (403, 403));
+    gateway.cli(["service", "set-zone", service, "services"]).await.succeeded();
+    assert_eq!(reached().await, (200, 403));
+    let shown = gateway.cli(["key", "set-zone", key, "services"]).await.succeeded();
+    assert!(shown.lines().any(|line| line.starts_with("zone") && line.ends_with("services")), "{shown}");
+    assert_eq!(reached().await, (200, 200));
+    let wrong = gateway.cli(["service", "set-zone", service, "moon"]).await.failed_with(1);
+    assert!(wrong.contains("moon"), "{wrong}");
+
+    // It calls on for people of its organisation, as far as its record says.
+    let _ = log_in(&gateway, "ada@shop.test").await;
+    gateway.cli(["role", "bind", "Acme", "auditor", "--user", "ada@shop.test"]).await.succeeded();
+    let body =
+        json!({ "email": "ada@shop.test", "password": "plum-Terrace-9-orbit", "organization": "Acme" });
+    let answer = gateway.client().post(gateway.url("/auth/login")).json(&body).send().await.unwrap();
+    let cookies = values(answer.headers(), "set-cookie");
+    let cookie = cookies.iter().find_map(|cookie| cookie.strip_prefix("bartizan=")).unwrap();
+    let cookie = format!("bartizan={}", cookie.split(';').next().unwrap());
+    let tokens = issue(&gateway, &cookie, &[]).await;
+    let exchange = async || {
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("client_id", service),
+            ("client_secret", secret),
+            ("subject_token", text(&tokens, "access_token")),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        post(&gateway, "/auth/token", &form, &[]).await
+    };
+    let next: Value = exchange().await.json().await.unwrap();
+    assert_eq!(text(&next, "scope"), "openid reports:read");
+    assert_eq!(text(&next, "issued_token_type"), "urn:ietf:params:oauth:token-type:access_token");
+    gateway.cli(["service", "set-exchange", service]).await.succeeded();
+    let refused = exchange().await;
+    assert_eq!(refused.status(), 400);
+    assert_eq!(refused.json::<Value>().await.unwrap()["error"], "unauthorized_client");
     gateway.stop().await;
 }

@@ -24,7 +24,8 @@ pub(crate) struct Tokens {
     pub(crate) issuer: At<Parsed<Url>>,
     /// What the private keys are encrypted with in the store: at least 32 bytes, the same for every gateway of the store.
     pub(crate) secret: At<Parsed<Secret>>,
-    /// What new tokens are signed with. Keys are made by the gateway.
+    /// What new tokens are signed with where neither `resource_algorithms` nor the client says something else. Keys are
+    /// made by the gateway.
     #[serde(default)]
     #[schemars(extend("default" = "EdDSA"))]
     pub(crate) algorithm: Optional<TokenAlgorithm>,
@@ -32,6 +33,11 @@ pub(crate) struct Tokens {
     /// Default: the issuer.
     #[serde(default)]
     pub(crate) resources: Optional<Vec<At<Parsed<Url>>>>,
+    /// What access tokens for some of the `resources` are signed with instead, for services that know nothing else. Of
+    /// several the first that is named here counts.
+    #[serde(default)]
+    #[schemars(extend("examples" = [{ "https://legacy.shop.test": "RS256" }]))]
+    pub(crate) resource_algorithms: Optional<Entries<TokenAlgorithm, Url>>,
     /// How long an access token lasts: up to 1 h.
     #[serde(default)]
     #[schemars(extend("default" = "15min"))]
@@ -101,6 +107,10 @@ pub(crate) struct TokenClient {
     /// What its tokens may do at most. Without it whatever the person may.
     #[serde(default)]
     pub(crate) scopes: Optional<Vec<At<Parsed<Grant>>>>,
+    /// What its ID tokens and, where no resource says something else, its access tokens are signed with. Default: what
+    /// those of others are.
+    #[serde(default)]
+    pub(crate) algorithm: Optional<TokenAlgorithm>,
     /// What it may do by itself, without a person (client credentials). Needs a `secret`.
     #[serde(default)]
     pub(crate) permissions: Optional<Vec<At<Parsed<Grant>>>>,

@@ -118,7 +118,10 @@ pub(crate) fn warn_of_closed(
                     listed(&calling)
                 ),
             )
-            .help("say `zone` at an identity provider (`service_zone` for the services of `token`), or admit theirs under `zones`");
+            .help(
+                "say `zone` at an identity provider (`service_zone` for the services of `token`), or admit theirs under `zones`; \
+                 services and API keys of the store may have a zone of their own (`bartizan service set-zone`)",
+            );
     }
 }
 

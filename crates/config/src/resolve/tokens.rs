@@ -55,11 +55,8 @@ pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<
         endpoints: format!("{}{prefix}", origin(issuer.as_deref()?, prefix)),
         issuer: issuer?,
         secret: secret?.0,
-        algorithm: match file.algorithm.get() {
-            Some(TokenAlgorithm::ES256) => Algorithm::ES256,
-            Some(TokenAlgorithm::RS256) => Algorithm::RS256,
-            Some(TokenAlgorithm::EdDSA) | None => Algorithm::EdDSA,
-        },
+        algorithm: file.algorithm.get().map_or(Algorithm::EdDSA, algorithm),
+        resource_algorithms: resource_algorithms(file, &resources, problems),
         resources,
         access,
         refresh,
@@ -121,6 +118,32 @@ fn resources(file: &file::Tokens, issuer: Option<&str>, problems: &mut Problems<
     problems.read_all(written).into_iter().map(|url| url.value.text).collect()
 }
 
+const fn algorithm(written: TokenAlgorithm) -> Algorithm {
+    match written {
+        TokenAlgorithm::EdDSA => Algorithm::EdDSA,
+        TokenAlgorithm::ES256 => Algorithm::ES256,
+        TokenAlgorithm::RS256 => Algorithm::RS256,
+    }
+}
+
+fn resource_algorithms(
+    file: &file::Tokens,
+    resources: &[String],
+    problems: &mut Problems<'_>,
+) -> Vec<(String, Algorithm)> {
+    let mut algorithms = Vec::new();
+    for (key, written) in file.resource_algorithms.iter().flat_map(|entries| &entries.value.0) {
+        let Some(url) = problems.read(key) else { continue };
+        if !resources.contains(&url.text) {
+            problems
+                .error(key.position, format!("no token is for `{}`", url.text))
+                .help("name it under `resources`, too");
+        }
+        algorithms.push((url.text, algorithm(written.value)));
+    }
+    algorithms
+}
+
 fn clients(file: &file::Tokens, problems: &mut Problems<'_>) -> Vec<TokenClient> {
     let mut clients = Vec::new();
     for (key, entry) in file.clients.iter().flat_map(|clients| &clients.value.0) {
@@ -155,6 +178,7 @@ fn clients(file: &file::Tokens, problems: &mut Problems<'_>) -> Vec<TokenClient>
             redirect_uris: uris.into_iter().map(|uri| uri.value).collect(),
             scopes: scopes.into_iter().map(|scope| scope.value).collect(),
             permissions: permissions.into_iter().map(|grant| grant.value).collect(),
+            algorithm: client.algorithm.get().map(algorithm),
             exchange,
             dpop,
             certificate_bound,

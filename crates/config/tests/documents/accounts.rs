@@ -84,7 +84,12 @@ fn accounts_bring_their_routes_behind_limits() {
             route.limits.iter().map(|index| loaded.config.limits[index.0].name.as_str()).collect();
         let expected = match route.path.as_str().trim_start_matches("/id/v1/") {
             "**" => "api",
-            "keys/**" | "roles/**" | "bindings/**" | "invitations/**" => "admin",
+            "keys/**"
+            | "organization/keys/**"
+            | "organization/services/**"
+            | "roles/**"
+            | "bindings/**"
+            | "invitations/**" => "admin",
             "login" => "login",
             _ => "auth",
         };
@@ -387,6 +392,29 @@ fn tokens_have_defaults_and_describe_themselves() {
 }
 
 #[test]
+fn tokens_are_signed_with_what_their_resource_or_their_client_needs() {
+    let text = format!(
+        "{HTTPS}accounts: {{ tokens: {{ issuer: \"https://id.shop.test\", secret: \"0123456789abcdef0123456789abcdef\", \
+         resources: [\"https://api.shop.test\", \"https://legacy.shop.test\"], \
+         resource_algorithms: {{ \"https://legacy.shop.test\": RS256 }}, \
+         clients: {{ old: {{ redirect_uris: [\"https://old.test/\"], algorithm: ES256 }}, \
+         app: {{ redirect_uris: [\"https://app.test/\"] }} }} }} }}"
+    );
+    let tokens = parse_in(folder().path(), &document(&text)).unwrap().config.tokens.unwrap();
+    let [api, legacy] = ["https://api.shop.test", "https://legacy.shop.test"].map(ToOwned::to_owned);
+    for (client, resources, access, id) in [
+        ("app", vec![api.clone()], Algorithm::EdDSA, Algorithm::EdDSA),
+        ("old", vec![api.clone()], Algorithm::ES256, Algorithm::ES256),
+        ("old", vec![api, legacy.clone()], Algorithm::RS256, Algorithm::ES256),
+        ("a service", vec![legacy], Algorithm::RS256, Algorithm::EdDSA),
+    ] {
+        let found = (tokens.access_algorithm(client, &resources), tokens.client_algorithm(client));
+        assert_eq!(found, (access, id), "{client} {resources:?}");
+    }
+    assert_eq!(tokens.algorithms(), [Algorithm::EdDSA, Algorithm::ES256, Algorithm::RS256]);
+}
+
+#[test]
 fn tokens_that_make_no_sense_are_refused() {
     let long = "secret: \"0123456789abcdef0123456789abcdef\"";
     let cases = [
@@ -399,6 +427,11 @@ fn tokens_that_make_no_sense_are_refused() {
         ("issuer: \"https://id.shop.test\", absolute: 1d", long, "`absolute` is shorter than `refresh`"),
         ("issuer: \"https://id.shop.test\", rotate_keys: 1h", long, "`rotate_keys` is less than a day"),
         ("issuer: \"https://id.shop.test\", resources: []", long, "`resources` is empty"),
+        (
+            "issuer: \"https://id.shop.test\", resource_algorithms: { \"https://a.test\": ES256 }",
+            long,
+            "no token is for `https://a.test`",
+        ),
         (
             "issuer: \"https://id.shop.test\", clients: { a: { redirect_uris: [\"http://a.test/\"] } }",
             long,

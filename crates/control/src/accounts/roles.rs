@@ -9,8 +9,8 @@ use http::StatusCode;
 
 use super::visitor::Holder;
 use crate::{
-    api::roles::{Bindings, NewBinding, NewRole, Role, Roles, Unbound, WhichRole, holder},
-    extract::{JsonBody, QueryParameters},
+    api::roles::{Bindings, NewBinding, NewRole, Role, RolePermissions, Roles, Unbound, WhichRole, holder},
+    extract::{JsonBody, PathParameter, QueryParameters},
     failure::Failure,
 };
 
@@ -57,6 +57,35 @@ pub(crate) async fn create_own_role(
     let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
     let made = accounts.create_custom_role(organization, &name, &permissions, &authority, &visit).await?;
     Ok(Json(made.into()))
+}
+
+/// Gives a role of the organisation's own other permissions, none that the session has not. They count for everybody who
+/// has it, at once. Takes the permission `organization:manage`.
+#[utoipa::path(
+    post,
+    path = "/roles/{role}/permissions",
+    operation_id = "set_own_role_permissions",
+    security(("session" = [])),
+    params(("role" = String, Path, description = "Its name.")),
+    request_body = RolePermissions,
+    responses(
+        (status = 200, description = "The role.", body = Role),
+        (status = 401, description = "There is no session, or its person must be proven again."),
+        (status = 403, description = "Without the permission, or the role has or would have one that the session has not."),
+        (status = 404, description = "There is none."),
+        (status = 422, description = "Something makes no sense.")
+    )
+)]
+pub(crate) async fn set_own_role_permissions(
+    Holder { accounts, token, visit, .. }: Holder,
+    PathParameter(role): PathParameter<String>,
+    JsonBody(RolePermissions { permissions }): JsonBody<RolePermissions>,
+) -> Result<Json<Role>, Failure> {
+    let session = accounts.fresh_permitted_session(&token, MANAGE, &visit).await?;
+    let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
+    let set =
+        accounts.set_custom_role_permissions(organization, &role, &permissions, &authority, &visit).await?;
+    Ok(Json(set.into()))
 }
 
 /// Forgets a role of the organisation's own, and takes it from everybody. Takes the permission `organization:manage`.

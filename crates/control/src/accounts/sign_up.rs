@@ -1,7 +1,9 @@
 //! Accounts for strangers and for guests.
 
+use std::time::SystemTime;
+
 use axum::{Json, response::Response};
-use bartizan_identity::account::NewPerson;
+use bartizan_identity::account::{NewPerson, OfferedRole};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,13 @@ pub struct NewInvitation {
     /// What they will be.
     #[schema(example = "viewer")]
     pub role: String,
+    /// What the role is cut down to; empty: not at all.
+    #[serde(default)]
+    #[schema(max_items = 100, example = json!(["tickets:read"]))]
+    pub scope: Vec<String>,
+    /// When the role ends, and the invitation with it; without it only when somebody takes it away.
+    #[serde(default)]
+    pub role_expires: Option<Timestamp>,
 }
 
 /// The invitations that nobody has accepted yet, the newest first.
@@ -74,6 +83,10 @@ pub struct Invitation {
     pub organization: Option<String>,
     /// As what.
     pub role: String,
+    /// What the role is cut down to; empty: not at all.
+    pub scope: Vec<String>,
+    /// When the role ends.
+    pub role_expires: Option<Timestamp>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -157,15 +170,16 @@ pub(crate) async fn verify_email(
     responses(
         (status = 201, description = "A message is under way.", body = Invitation),
         (status = 403, description = "You may not, or nobody may."),
-        (status = 422, description = "There is no such role."),
+        (status = 422, description = "There is no such role, or nothing is left of it."),
         (status = 429, description = "Three messages went to this address in the last hour, or a limit.")
     )
 )]
 pub(crate) async fn invite(
     Holder { accounts, token, visit, .. }: Holder,
-    JsonBody(NewInvitation { email, role }): JsonBody<NewInvitation>,
+    JsonBody(NewInvitation { email, role, scope, role_expires }): JsonBody<NewInvitation>,
 ) -> Result<(StatusCode, Json<Invitation>), Failure> {
-    let invitation = accounts.invite_as(&token, &email, &role, &visit).await?;
+    let offered = OfferedRole { role, scope, expires: role_expires.map(SystemTime::from) };
+    let invitation = accounts.invite_as(&token, &email, offered, &visit).await?;
     Ok((StatusCode::CREATED, Json(invitation.into())))
 }
 
@@ -257,6 +271,8 @@ impl From<bartizan_identity::account::Invitation> for Invitation {
             email: invitation.email,
             organization: invitation.organization.map(|organization| organization.to_string()),
             role: invitation.role,
+            scope: invitation.scope.iter().map(ToString::to_string).collect(),
+            role_expires: invitation.role_expires.map(Into::into),
             created: invitation.created.into(),
             expires: invitation.expires.into(),
         }

@@ -1,11 +1,14 @@
 //! `/v1/invitations`: people whom an operator invites.
 
+use std::time::SystemTime;
+
 use axum::Json;
+use bartizan_identity::account::OfferedRole;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Invitation, administration::Administration, extract::JsonBody, failure::Failure};
+use crate::{Invitation, Timestamp, administration::Administration, extract::JsonBody, failure::Failure};
 
 /// Somebody whom an operator invites.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -20,6 +23,13 @@ pub struct OperatorInvitation {
     /// In this organisation, by id or name; without it everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
+    /// What the role is cut down to; empty: not at all.
+    #[serde(default)]
+    #[schema(max_items = 100, example = json!(["tickets:read"]))]
+    pub scope: Vec<String>,
+    /// When the role ends, and the invitation with it; without it only when somebody takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_expires: Option<Timestamp>,
 }
 
 /// Invites somebody by message, whatever `sign_up` says.
@@ -37,8 +47,10 @@ pub struct OperatorInvitation {
 )]
 pub(crate) async fn invite_user(
     Administration { accounts, visit }: Administration,
-    JsonBody(OperatorInvitation { email, role, organization }): JsonBody<OperatorInvitation>,
+    JsonBody(new): JsonBody<OperatorInvitation>,
 ) -> Result<(StatusCode, Json<Invitation>), Failure> {
-    let invitation = accounts.invite(&email, organization.as_deref(), &role, &visit).await?;
+    let OperatorInvitation { email, role, organization, scope, role_expires } = new;
+    let offered = OfferedRole { role, scope, expires: role_expires.map(SystemTime::from) };
+    let invitation = accounts.invite(&email, organization.as_deref(), offered, &visit).await?;
     Ok((StatusCode::CREATED, Json(invitation.into())))
 }

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
+use super::zone::{self, MachineZone};
 use crate::{
     Timestamp,
     administration::{Administration, KnownAccounts},
@@ -47,6 +48,9 @@ pub struct ApiKey {
     /// How often it may be used, besides what limits its route; null: as often as that allows.
     #[schema(example = "100/min burst 20")]
     pub rate: Option<String>,
+    /// From which zone it calls; null: that of its identity provider.
+    #[schema(example = "services")]
+    pub zone: Option<String>,
     /// Whether it works, as far as it depends on the key.
     pub state: ApiKeyState,
     /// Why it is suspended.
@@ -116,6 +120,10 @@ pub struct NewApiKey {
     #[serde(default)]
     #[schema(example = "100/min burst 20")]
     pub rate: Option<String>,
+    /// From which zone it calls: `public`, `gateway`, `services` or `data`; without it that of its identity provider.
+    #[serde(default)]
+    #[schema(example = "services")]
+    pub zone: Option<String>,
     /// When it ends; without it only when somebody ends it.
     #[serde(default)]
     pub expires: Option<Timestamp>,
@@ -219,8 +227,9 @@ pub(crate) async fn create_key(
             return Err(Failure::new(FailureCode::InvalidValue, detail));
         }
     };
-    let NewApiKey { name, permissions, addresses, rate, expires, .. } = new;
-    let new = New { name, owner, permissions, addresses, rate, expires: expires.map(SystemTime::from) };
+    let NewApiKey { name, permissions, addresses, rate, zone, expires, .. } = new;
+    let (zone, expires) = (zone::read(zone.as_deref())?, expires.map(SystemTime::from));
+    let new = New { name, owner, permissions, addresses, rate, zone, expires };
     Ok(Json(accounts.create_api_key(new, Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -324,6 +333,28 @@ pub(crate) async fn set_key_rate(
     Ok(Json(set.into()))
 }
 
+/// Says from which zone a key calls.
+#[utoipa::path(
+    post,
+    path = "/v1/keys/{key}/zone",
+    operation_id = "set_key_zone",
+    tag = "keys",
+    params(("key" = String, Path, description = "Its id.")),
+    request_body = MachineZone,
+    responses(
+        (status = 200, description = "The key.", body = ApiKey),
+        (status = 404, description = "None, or it is revoked.")
+    )
+)]
+pub(crate) async fn set_key_zone(
+    Administration { accounts, visit }: Administration,
+    PathParameter(key): PathParameter<String>,
+    JsonBody(MachineZone { zone }): JsonBody<MachineZone>,
+) -> Result<Json<ApiKey>, Failure> {
+    let zone = zone::read(zone.as_deref())?;
+    Ok(Json(accounts.set_api_key_zone(&key, zone, Accounts::OPERATOR, &visit).await?.into()))
+}
+
 /// Ends a key for good.
 #[utoipa::path(
     delete,
@@ -362,6 +393,7 @@ impl From<Known> for ApiKey {
             permissions: known.permissions.iter().map(ToString::to_string).collect(),
             addresses: known.addresses,
             rate: known.rate.map(|rate| rate.to_string()),
+            zone: known.zone.map(|zone| zone.to_string()),
             state,
             suspended_because: known.suspended.map(|_| known.suspended_because),
             created: known.created.into(),

@@ -47,6 +47,15 @@ pub struct NewRole {
     pub permissions: Vec<String>,
 }
 
+/// What a role grants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolePermissions {
+    /// All of it: what is not here it grants no more.
+    #[schema(min_items = 1, max_items = 100, example = json!(["tickets:*"]))]
+    pub permissions: Vec<String>,
+}
+
 /// Who has which role in an organisation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Bindings {
@@ -111,6 +120,16 @@ pub(crate) struct Unbound {
     pub(crate) role: String,
 }
 
+/// Which role of an organisation's own.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct RoleOfOrganization {
+    /// The id or the name.
+    organization: String,
+    /// The name of the role.
+    role: String,
+}
+
 /// Which role.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -158,6 +177,27 @@ pub(crate) async fn create_role(
     let made =
         accounts.create_custom_role(&organization, &name, &permissions, &Authority::Operator, &visit).await?;
     Ok(Json(made.into()))
+}
+
+/// Gives a role of an organisation's own other permissions. They count for everybody who has it, at once.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization}/roles/{role}/permissions",
+    operation_id = "set_role_permissions",
+    tag = "roles",
+    params(RoleOfOrganization),
+    request_body = RolePermissions,
+    responses((status = 200, description = "The role.", body = Role), (status = 404, description = "None."))
+)]
+pub(crate) async fn set_role_permissions(
+    Administration { accounts, visit }: Administration,
+    PathParameter(RoleOfOrganization { organization, role }): PathParameter<RoleOfOrganization>,
+    JsonBody(RolePermissions { permissions }): JsonBody<RolePermissions>,
+) -> Result<Json<Role>, Failure> {
+    let operator = Authority::Operator;
+    let set =
+        accounts.set_custom_role_permissions(&organization, &role, &permissions, &operator, &visit).await?;
+    Ok(Json(set.into()))
 }
 
 /// Forgets a role of an organisation's own, and takes it from everybody.

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::{
     keys::{Overlap, Suspension, exposed},
     organizations::NewName,
+    zone::{self, MachineZone},
 };
 use crate::{
     Timestamp,
@@ -40,6 +41,11 @@ pub struct Service {
     pub name: String,
     /// What it may do, beside its roles.
     pub permissions: Vec<String>,
+    /// What of the tokens that it is called with it may carry on (RFC 8693); empty: it exchanges none.
+    pub exchange: Vec<String>,
+    /// From which zone it calls; null: that of services of its identity provider.
+    #[schema(example = "services")]
+    pub zone: Option<String>,
     /// Since when it is known.
     pub created: Timestamp,
     /// Since when it is suspended.
@@ -102,6 +108,15 @@ pub struct NewService {
     #[serde(default)]
     #[schema(max_items = 100, example = json!(["payment:read", "payment:write"]))]
     pub permissions: Vec<String>,
+    /// What of the tokens that it is called with it may carry on (RFC 8693); without it, it exchanges none.
+    #[serde(default)]
+    #[schema(max_items = 100, example = json!(["orders:read"]))]
+    pub exchange: Vec<String>,
+    /// From which zone it calls: `public`, `gateway`, `services` or `data`; without it that of services of its identity
+    /// provider.
+    #[serde(default)]
+    #[schema(example = "services")]
+    pub zone: Option<String>,
 }
 
 /// What a service may do, beside its roles.
@@ -111,6 +126,15 @@ pub struct ServicePermissions {
     /// All of it: what is not here it may not do any more.
     #[schema(max_items = 100, example = json!(["payment:read"]))]
     pub permissions: Vec<String>,
+}
+
+/// What of the tokens that it is called with a service may carry on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceExchange {
+    /// All of it; `*` is whatever a token allows, nothing ends its exchanges.
+    #[schema(max_items = 100, example = json!(["orders:read"]))]
+    pub exchange: Vec<String>,
 }
 
 /// A credential whose secret part the gateway does not know: one of the two.
@@ -168,9 +192,10 @@ pub(crate) async fn list_services(
 )]
 pub(crate) async fn create_service(
     Administration { accounts, visit }: Administration,
-    JsonBody(NewService { organization, name, permissions }): JsonBody<NewService>,
+    JsonBody(NewService { organization, name, permissions, exchange, zone }): JsonBody<NewService>,
 ) -> Result<Json<IssuedService>, Failure> {
-    let new = NewKnown { organization, name, permissions };
+    let zone = zone::read(zone.as_deref())?;
+    let new = NewKnown { organization, name, permissions, exchange, zone };
     Ok(Json(accounts.create_service(new, Accounts::OPERATOR, &visit).await?.into()))
 }
 
@@ -283,6 +308,45 @@ pub(crate) async fn set_service_permissions(
     Ok(Json(set.into()))
 }
 
+/// Says what of the tokens that it is called with a service may carry on (RFC 8693). Less than before ends what it has
+/// exchanged, and its tokens.
+#[utoipa::path(
+    post,
+    path = "/v1/services/{service}/exchange",
+    operation_id = "set_service_exchange",
+    tag = "services",
+    params(("service" = String, Path, description = "Its client id.")),
+    request_body = ServiceExchange,
+    responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
+)]
+pub(crate) async fn set_service_exchange(
+    Administration { accounts, visit }: Administration,
+    PathParameter(service): PathParameter<String>,
+    JsonBody(ServiceExchange { exchange }): JsonBody<ServiceExchange>,
+) -> Result<Json<Service>, Failure> {
+    let set = accounts.set_service_exchange(&service, &exchange, Accounts::OPERATOR, &visit).await?;
+    Ok(Json(set.into()))
+}
+
+/// Says from which zone a service calls. Its tokens so far end.
+#[utoipa::path(
+    post,
+    path = "/v1/services/{service}/zone",
+    operation_id = "set_service_zone",
+    tag = "services",
+    params(("service" = String, Path, description = "Its client id.")),
+    request_body = MachineZone,
+    responses((status = 200, description = "It.", body = Service), (status = 404, description = "None."))
+)]
+pub(crate) async fn set_service_zone(
+    Administration { accounts, visit }: Administration,
+    PathParameter(service): PathParameter<String>,
+    JsonBody(MachineZone { zone }): JsonBody<MachineZone>,
+) -> Result<Json<Service>, Failure> {
+    let zone = zone::read(zone.as_deref())?;
+    Ok(Json(accounts.set_service_zone(&service, zone, Accounts::OPERATOR, &visit).await?.into()))
+}
+
 /// Gives a service another name.
 #[utoipa::path(
     post,
@@ -320,14 +384,8 @@ pub(crate) async fn add_service_credential(
     PathParameter(service): PathParameter<String>,
     JsonBody(new): JsonBody<NewCredential>,
 ) -> Result<Json<Service>, Failure> {
-    let new = match (new.keys, new.certificate) {
-        (Some(keys), None) => New::Keys(keys),
-        (None, Some(certificate)) => New::Certificate(certificate),
-        _ => {
-            return Err(Failure::new(FailureCode::InvalidValue, "say either `keys` or `certificate`"));
-        }
-    };
-    Ok(Json(accounts.add_service_credential(&service, &new, Accounts::OPERATOR, &visit).await?.into()))
+    let added = accounts.add_service_credential(&service, &new.read()?, Accounts::OPERATOR, &visit).await?;
+    Ok(Json(added.into()))
 }
 
 /// Which credential.
@@ -336,7 +394,7 @@ pub(crate) async fn add_service_credential(
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhichCredential {
     /// Its id.
-    credential: String,
+    pub(crate) credential: String,
 }
 
 /// Takes a credential from a service, at once.
@@ -357,6 +415,16 @@ pub(crate) async fn remove_service_credential(
     Ok(Json(left.into()))
 }
 
+impl NewCredential {
+    pub(crate) fn read(self) -> Result<New, Failure> {
+        match (self.keys, self.certificate) {
+            (Some(keys), None) => Ok(New::Keys(keys)),
+            (None, Some(certificate)) => Ok(New::Certificate(certificate)),
+            _ => Err(Failure::new(FailureCode::InvalidValue, "say either `keys` or `certificate`")),
+        }
+    }
+}
+
 impl From<Known> for Service {
     fn from(known: Known) -> Self {
         let credentials = known.credentials.into_iter().map(|credential| ServiceCredential {
@@ -375,6 +443,8 @@ impl From<Known> for Service {
             organization: known.organization,
             name: known.name,
             permissions: known.permissions.iter().map(ToString::to_string).collect(),
+            exchange: known.exchange.iter().map(ToString::to_string).collect(),
+            zone: known.zone.map(|zone| zone.to_string()),
             created: known.created.into(),
             suspended: known.suspended.map(Into::into),
             suspended_because: known.suspended.map(|_| known.suspended_because),

@@ -3,13 +3,13 @@
 use std::{net::IpAddr, time::SystemTime};
 
 use bartizan_config::{Rate, RateError};
-use bartizan_model::{Grant, OrganizationId, UserId};
+use bartizan_model::{Grant, OrganizationId, UserId, Zone};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{AccountError, CurrentSession, PersonId};
+use super::{AccountError, CurrentSession, PersonId, machine_words::stored_zone};
 use crate::{
     OpaqueToken,
     holder::{grants, written},
@@ -29,6 +29,8 @@ pub struct NewApiKey {
     pub addresses: Vec<String>,
     /// How often it may be used, as configurations write rates; `None`: as often as its route allows.
     pub rate: Option<String>,
+    /// From which zone it calls; `None`: from its provider's.
+    pub zone: Option<Zone>,
     /// When it ends.
     pub expires: Option<SystemTime>,
 }
@@ -86,6 +88,8 @@ pub struct ApiKey {
     pub addresses: Vec<String>,
     /// How often it may be used; `None`: as often as its route allows.
     pub rate: Option<Rate>,
+    /// From which zone it calls; `None`: from its provider's.
+    pub zone: Option<Zone>,
     /// Since when it is known.
     pub created: SystemTime,
     /// When it ends.
@@ -123,7 +127,7 @@ macro_rules! listed {
     ($which:literal) => {
         concat!(
             "SELECT k.id, k.name, k.hint, k.user_id, k.service_id, k.organization_id, k.permissions, k.addresses, \
-             k.rate, k.created_at, k.expires_at, k.suspended_at, k.suspended_because, k.revoked_at, k.last_used_at, \
+             k.rate, k.zone, k.created_at, k.expires_at, k.suspended_at, k.suspended_because, k.revoked_at, k.last_used_at, \
              k.use_count, (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.key_id = k.id \
              AND s.expires_at > $1) AS overlap_until FROM api_keys k WHERE ",
             $which
@@ -153,6 +157,7 @@ impl ApiKey {
             permissions: grants(&row.text("permissions")?)?.into_vec(),
             addresses: row.text("addresses")?.split_whitespace().map(Into::into).collect(),
             rate: stored_rate(&row.text("rate")?)?,
+            zone: stored_zone(&row.text("zone")?)?,
             created: moment::moment(row.integer("created_at")?),
             expires: at("expires_at")?,
             overlap: at("overlap_until")?,
@@ -175,6 +180,7 @@ impl ApiKey {
             "permissions": written(&self.permissions),
             "addresses": self.addresses.join(" "),
             "rate": self.rate.map(|rate| rate.to_string()),
+            "zone": self.zone.map(Zone::as_str),
             "expires": self.expires.map(moment::milliseconds),
             "overlap": self.overlap.map(moment::milliseconds),
             "suspended": self.suspended.is_some().then_some(self.suspended_because.as_str()),

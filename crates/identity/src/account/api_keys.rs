@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use bartizan_model::{OrganizationId, UserId};
+use bartizan_model::{OrganizationId, UserId, Zone};
 use bartizan_store::{Statement, StoreError, Transaction};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{
     AccountError, Accounts, ApiKey, KeyFilter, KeyHolder, KeyOwner, NewApiKey, Visit,
     api_key_row::{LIST, hint, missing, one, parse_addresses, read_one, written_rate},
     login::done,
-    machine_words::{check_reason, parse_grants},
+    machine_words::{check_reason, parse_grants, written_zone},
     people::check_name,
 };
 use crate::{
@@ -34,8 +34,8 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(ApiKey, SecretString), AccountError> {
         const CREATE: &str = "INSERT INTO api_keys (id, name, hint, user_id, service_id, organization_id, \
-            permissions, addresses, created_at, created_by, expires_at, rate, suspended_because, use_count) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', 0)";
+            permissions, addresses, created_at, created_by, expires_at, rate, zone, suspended_because, use_count) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', 0)";
         let name = check_name(&new.name)?;
         let permissions = parse_grants(&new.permissions)?;
         let addresses = parse_addresses(&new.addresses)?;
@@ -64,7 +64,8 @@ impl Accounts {
             .integer(now)
             .text(actor)
             .optional_integer(expires)
-            .text(rate);
+            .text(rate)
+            .text(written_zone(new.zone));
         transaction.execute(create).await?;
         self.add_secret(&mut transaction, &id, &token).await?;
         let made = read_one(&mut transaction, &id, None).await?;
@@ -96,7 +97,7 @@ impl Accounts {
         self.list_keys(Some(holder.place()), (holder.user.as_str(), None), &filter).await
     }
 
-    async fn list_keys(
+    pub(super) async fn list_keys(
         &self,
         organization: Option<&str>,
         (user, service): (&str, Option<&str>),
@@ -192,6 +193,23 @@ impl Accounts {
         transaction.execute(Statement::new(SET).text(id).text(rate)).await?;
         let after = read_one(&mut transaction, id, holder).await?;
         let change = ("api_key.set_rate", Some(&before), Some(&after));
+        self.changed_key(transaction, change, actor, visit).await?;
+        Ok(after)
+    }
+
+    /// Says from which zone a key calls; `None`: from its provider's.
+    pub async fn set_api_key_zone(
+        &self,
+        id: &str,
+        zone: Option<Zone>,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<ApiKey, AccountError> {
+        const SET: &str = "UPDATE api_keys SET zone = $2 WHERE id = $1";
+        let (mut transaction, before) = self.begin_change(id, None).await?;
+        transaction.execute(Statement::new(SET).text(id).text(written_zone(zone))).await?;
+        let after = read_one(&mut transaction, id, None).await?;
+        let change = ("api_key.set_zone", Some(&before), Some(&after));
         self.changed_key(transaction, change, actor, visit).await?;
         Ok(after)
     }

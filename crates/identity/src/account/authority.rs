@@ -94,6 +94,13 @@ impl Accounts {
     }
 }
 
+/// The organisation that a session acts for, if it may manage it.
+pub(super) fn managed(session: &CurrentSession) -> Result<&OrganizationId, AccountError> {
+    check_may(session, MANAGE)?;
+    let nowhere = || AccountError::Forbidden("your session acts for no organisation".into());
+    session.organization.as_ref().ok_or_else(nowhere)
+}
+
 pub(super) fn check_may(session: &CurrentSession, permission: &str) -> Result<(), AccountError> {
     let forbidden = || AccountError::Forbidden(format!("this takes the permission `{permission}`"));
     let permission: Permission = permission.parse().map_err(|_| forbidden())?;

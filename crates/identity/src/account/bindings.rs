@@ -8,7 +8,7 @@ use bartizan_store::{Row, Statement, StoreError, Transaction};
 use serde_json::{Value, json};
 
 use super::{
-    AccountError, Accounts, Authority, PersonId, Visit, login::done, machine_words::parse_grants,
+    AccountError, Accounts, Authority, PersonId, Visit, login::done, machine_words::parse_some_grants,
     roles::lock_one,
 };
 use crate::{
@@ -113,14 +113,8 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let organization = self.organization(organization).await?.id;
         let (role, _) = self.role_in(organization.as_str(), &new.role).await?;
-        let scope = if new.scope.is_empty() { Vec::new() } else { parse_grants(&new.scope)? };
-        // As exactly as the store has it.
-        let expires = new.expires.map(|expires| moment::moment(moment::milliseconds(expires)));
-        if expires.is_some_and(|expires| expires <= SystemTime::now()) {
-            return Err(AccountError::Invalid("a role cannot end before it begins".into()));
-        }
+        let bound = Bound::asked(&new.scope, new.expires)?;
         let place = (organization.as_str(), role.as_str());
-        let bound = Bound { scope, expires };
         let changed = self.change_binding(&new.holder, place, Some(bound), authority, visit).await;
         let told = ("role.bind", new.holder.told());
         self.audit_refusal(changed, told, organization.as_str(), authority, visit).await
@@ -177,7 +171,7 @@ impl Accounts {
             _ => transaction.row(at(table.read)).await?.as_ref().map(Bound::of).transpose()?,
         };
         if let Some(before) = &before {
-            authority.check_reach(&before.part_of(whole.as_deref().unwrap_or_default()))?;
+            before.check_removal(whole.as_deref(), authority)?;
             transaction.execute(at(table.unbind)).await?;
         }
         match (&bound, &whole) {
@@ -259,9 +253,7 @@ impl Accounts {
 
 /// Writes a binding that is not there.
 async fn bind(transaction: &mut Transaction, at: Statement, bound: &Bound) -> Result<(), AccountError> {
-    let expires = bound.expires.map(moment::milliseconds);
-    let bind = at.text(written(&bound.scope)).integer(moment::now()).optional_integer(expires);
-    match transaction.execute(bind).await {
+    match transaction.execute(bound.written(at)).await {
         Ok(1) => Ok(()),
         Ok(_) => Err(AccountError::Missing("such service in this organisation".into())),
         Err(StoreError::Duplicate) => Err(AccountError::Taken("the role".into())),
@@ -270,17 +262,38 @@ async fn bind(transaction: &mut Transaction, at: Statement, bound: &Bound) -> Re
 }
 
 /// How a role is bound.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Bound {
     /// Empty: whole.
-    scope: Vec<Grant>,
-    expires: Option<SystemTime>,
+    pub(super) scope: Vec<Grant>,
+    pub(super) expires: Option<SystemTime>,
 }
 
 impl Bound {
+    /// As somebody asks for it.
+    pub(super) fn asked(scope: &[String], expires: Option<SystemTime>) -> Result<Self, AccountError> {
+        // As exactly as the store has it.
+        let expires = expires.map(|expires| moment::moment(moment::milliseconds(expires)));
+        if expires.is_some_and(|expires| expires <= SystemTime::now()) {
+            return Err(AccountError::Invalid("a role cannot end before it begins".into()));
+        }
+        Ok(Self { scope: parse_some_grants(scope)?, expires })
+    }
+
     pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         let expires = row.optional_integer("expires_at")?.map(moment::moment);
         Ok(Self { scope: grants(&row.text("scope")?)?.into_vec(), expires })
+    }
+
+    /// Gives a person a role that they do not have, everywhere where `organization` is empty.
+    pub(super) fn bind_person(&self, user: &str, organization: &str, role: &str) -> Statement {
+        let at = Statement::new(PEOPLE.bind).text(user).text(organization).text(role);
+        self.written(at)
+    }
+
+    fn written(&self, at: Statement) -> Statement {
+        let expires = self.expires.map(moment::milliseconds);
+        at.text(written(&self.scope)).integer(moment::now()).optional_integer(expires)
     }
 
     /// What it gives of a role.
@@ -289,12 +302,24 @@ impl Bound {
     }
 
     /// Whether it gives something, and nothing that whoever gives it does not have.
-    fn check(&self, whole: &[Grant], authority: &Authority<'_>) -> Result<(), AccountError> {
-        let given = self.part_of(whole);
-        if given.is_empty() && !self.scope.is_empty() {
+    pub(super) fn check(&self, whole: &[Grant], authority: &Authority<'_>) -> Result<(), AccountError> {
+        if self.part_of(whole).is_empty() && !self.scope.is_empty() {
             return Err(AccountError::Invalid("the role grants nothing of this scope".into()));
         }
-        authority.check_gift(&given, self.expires)
+        authority.check_gift(&self.worth(whole), self.expires)
+    }
+
+    /// Whether it takes away nothing that whoever takes it does not have. A role that nobody knows any longer (`None`) is
+    /// nothing.
+    fn check_removal(&self, whole: Option<&[Grant]>, authority: &Authority<'_>) -> Result<(), AccountError> {
+        let Some(whole) = whole else { return Ok(()) };
+        authority.check_reach(&self.worth(whole))
+    }
+
+    /// What somebody must have who gives this of a role, or takes it. A role that grants nothing is there for what policies
+    /// and upstreams make of its name, for its holder or against them: who may do everything gives and takes it.
+    pub(super) fn worth(&self, whole: &[Grant]) -> Vec<Grant> {
+        if whole.is_empty() { "*:*".parse().into_iter().collect() } else { self.part_of(whole) }
     }
 
     pub(super) fn audited(&self) -> Value {

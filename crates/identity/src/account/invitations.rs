@@ -12,16 +12,18 @@ use serde_json::json;
 use super::{
     AccountError, Accounts, Authority, CurrentSession, EmailAddress, LinkToken, Methods, NewSession, Visit,
     authority::check_may,
+    bindings::Bound,
     letters,
     login::done,
     organizations::forget_ended,
-    people::{NewAccount, bind_role, check_name},
+    people::{NewAccount, check_name},
 };
 use crate::{
     api_key::{
         owners,
         record::{Owner, OwnerId},
     },
+    holder::{grants, written},
     session::{
         SessionToken,
         changes::SessionChanges,
@@ -32,6 +34,24 @@ use crate::{
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// What somebody must be allowed to invite others.
 const INVITE: &str = "user:invite";
+
+/// What somebody is invited to be.
+#[derive(Debug, Clone, Default)]
+pub struct OfferedRole {
+    /// The role: of the configuration, built in, or the organisation's own.
+    pub role: String,
+    /// What it is cut down to; empty: not at all.
+    pub scope: Vec<String>,
+    /// When it ends, and the invitation with it.
+    pub expires: Option<SystemTime>,
+}
+
+/// The whole of it, for good.
+impl From<&str> for OfferedRole {
+    fn from(role: &str) -> Self {
+        Self { role: role.into(), ..Self::default() }
+    }
+}
 
 /// An invitation that nobody has accepted yet.
 #[derive(Debug, Clone)]
@@ -44,6 +64,10 @@ pub struct Invitation {
     pub organization: Option<OrganizationId>,
     /// As what.
     pub role: String,
+    /// What the role is cut down to; empty: not at all.
+    pub scope: Vec<Grant>,
+    /// When the role ends.
+    pub role_expires: Option<SystemTime>,
     /// When it was made.
     pub created: SystemTime,
     /// When it ends.
@@ -55,6 +79,7 @@ struct Invited {
     email: EmailAddress,
     organization: String,
     role: String,
+    bound: Bound,
     /// The id of a person, or [`Accounts::OPERATOR`].
     by: String,
 }
@@ -65,17 +90,20 @@ impl Accounts {
         &self,
         email: &str,
         organization: Option<&str>,
-        role: &str,
+        offered: impl Into<OfferedRole>,
         visit: &Visit,
     ) -> Result<Invitation, AccountError> {
+        let OfferedRole { role, scope, expires } = offered.into();
+        let bound = Bound::asked(&scope, expires)?;
         let organization = match organization {
             Some(which) => Some(self.organization(which).await?),
             None => None,
         };
         let (id, name) = organization.map(|found| (found.id, found.name)).unzip();
         let place = id.as_ref().map_or("", OrganizationId::as_str);
-        let (role, _) = self.role_at(place, role).await?;
-        self.write_invitation(email, (id, name.as_deref()), &role, Self::OPERATOR, visit).await
+        let (role, whole) = self.role_at(place, &role).await?;
+        bound.check(&whole, &Authority::Operator)?;
+        self.write_invitation(email, (id, name.as_deref()), (role, bound), Self::OPERATOR, visit).await
     }
 
     /// Invites somebody to the organisation that this session acts for. Nobody gives away more than they may do
@@ -84,25 +112,27 @@ impl Accounts {
         &self,
         token: &SessionToken,
         email: &str,
-        role: &str,
+        offered: impl Into<OfferedRole>,
         visit: &Visit,
     ) -> Result<Invitation, AccountError> {
+        let OfferedRole { role, scope, expires } = offered.into();
+        let bound = Bound::asked(&scope, expires)?;
         let (session, organization) = self.inviter(token).await?;
         self.fresh(token, visit).await?;
         if self.sign_up_policy() == SignUp::Off {
             return Err(AccountError::SignUpOff);
         }
-        let (role, given) = self.role_in(organization.as_str(), role).await?;
-        Authority::Manager(&session).check_gift(&given, None)?;
+        let (role, whole) = self.role_in(organization.as_str(), &role).await?;
+        bound.check(&whole, &Authority::Manager(&session))?;
         let name = self.organization(organization.as_str()).await?.name;
         let place = (Some(organization), Some(name.as_str()));
-        self.write_invitation(email, place, &role, session.user.as_str(), visit).await
+        self.write_invitation(email, place, (role, bound), session.user.as_str(), visit).await
     }
 
     /// The invitations to the organisation that this session acts for.
     pub async fn invitations(&self, token: &SessionToken) -> Result<Vec<Invitation>, AccountError> {
-        const READ: &str = "SELECT id, email, organization_id, role, created_at, expires_at FROM invitations \
-            WHERE organization_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 1000";
+        const READ: &str = "SELECT id, email, organization_id, role, scope, role_expires_at, created_at, expires_at \
+            FROM invitations WHERE organization_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 1000";
         let (_, organization) = self.inviter(token).await?;
         let read = Statement::new(READ).text(organization.as_str()).integer(moment::now());
         Ok(self
@@ -164,9 +194,10 @@ impl Accounts {
             StoreError::Duplicate => AccountError::Taken(format!("`{}`", invited.email)),
             other => other.into(),
         })?;
-        account.bind(&mut transaction, &user, &invited.organization, &invited.role).await?;
+        let bind = invited.bound.bind_person(user.as_str(), &invited.organization, &invited.role);
+        transaction.execute(bind).await?;
         let after = json!({ "email": invited.email.as_str(), "name": name, "roles": [invited.role],
-            "organization": invited.organization });
+            "organization": invited.organization, "bound": invited.bound.audited() });
         let details = json!({ "before": null, "after": after, "by": "invitation" });
         done("user.create", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         let (session, ended) = self
@@ -198,13 +229,14 @@ impl Accounts {
         take(&mut transaction, &token).await?;
         self.lock_invited_role(&mut transaction, &invited).await?;
         transaction.execute(forget_ended(user, &invited.organization, &invited.role)).await?;
-        let bind = bind_role(user, &invited.organization, &invited.role);
+        let bind = invited.bound.bind_person(user, &invited.organization, &invited.role);
         transaction.execute(bind).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken("the role that you are invited to".into()),
             other => other.into(),
         })?;
         SessionChanges::tell_and_revoke(&mut transaction, user).await?;
-        let after = json!({ "role": invited.role, "organization": invited.organization });
+        let after = json!({ "role": invited.role, "organization": invited.organization,
+            "bound": invited.bound.audited() });
         let details = json!({ "before": null, "after": after });
         done("invitation.accept", user, user, visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -225,25 +257,29 @@ impl Accounts {
         &self,
         email: &str,
         (organization, name): (Option<OrganizationId>, Option<&str>),
-        role: &str,
+        (role, bound): (String, Bound),
         actor: &str,
         visit: &Visit,
     ) -> Result<Invitation, AccountError> {
-        const WRITE: &str = "INSERT INTO invitations (id, token_hash, email, organization_id, role, invited_by, \
-            created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        const WRITE: &str = "INSERT INTO invitations (id, token_hash, email, organization_id, role, scope, \
+            role_expires_at, invited_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let mailer = self.mailer()?;
         let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
         if !self.protection.admits_message(email.as_str()).await {
             return Err(AccountError::TooManyMessages);
         }
         let (token, now) = (LinkToken::generate()?, moment::now());
+        let ends = moment::moment(now.saturating_add(span(LIFETIME)));
+        let told = bound.audited();
         let invitation = Invitation {
             id: uuid::Uuid::now_v7().to_string(),
             email: email.as_str().to_owned(),
             organization,
-            role: role.to_owned(),
+            role,
+            scope: bound.scope,
+            role_expires: bound.expires,
             created: moment::moment(now),
-            expires: moment::moment(now.saturating_add(span(LIFETIME))),
+            expires: bound.expires.map_or(ends, |role_ends| role_ends.min(ends)),
         };
         let place = invitation.organization.as_ref().map_or("", OrganizationId::as_str);
         let write = Statement::new(WRITE)
@@ -251,13 +287,16 @@ impl Accounts {
             .text(token.stored())
             .text(email.as_str())
             .text(place)
-            .text(role)
+            .text(invitation.role.as_str())
+            .text(written(&invitation.scope))
+            .optional_integer(invitation.role_expires.map(moment::milliseconds))
             .text(actor)
             .integer(now)
             .integer(moment::milliseconds(invitation.expires));
         let mut transaction = self.store.within(place).begin().await?;
         transaction.execute(write).await?;
-        let after = json!({ "email": email.as_str(), "role": role, "organization": place });
+        let after =
+            json!({ "email": email.as_str(), "role": invitation.role, "organization": place, "bound": told });
         let details = json!({ "invitation": invitation.id, "before": null, "after": after });
         done("invitation.create", actor, email.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
@@ -266,7 +305,7 @@ impl Accounts {
     }
 
     async fn invited(&self, token: &LinkToken) -> Result<Invited, AccountError> {
-        const READ: &str = "SELECT email, organization_id, role, invited_by FROM invitations \
+        const READ: &str = "SELECT email, organization_id, role, scope, role_expires_at, invited_by FROM invitations \
             WHERE token_hash = $1 AND expires_at > $2";
         let read = Statement::new(READ).text(token.stored()).integer(moment::now());
         let row = self.store.everywhere().row(read).await?.ok_or(AccountError::Link)?;
@@ -275,6 +314,7 @@ impl Accounts {
             email: row.text("email")?.parse().map_err(nonsense)?,
             organization: row.text("organization_id")?,
             role: row.text("role")?,
+            bound: Bound { scope: scope_of(&row)?, expires: role_expires_of(&row)? },
             by: row.text("invited_by")?,
         };
         if self.may_still_invite(&invited).await? { Ok(invited) } else { Err(AccountError::Link) }
@@ -315,7 +355,8 @@ impl Accounts {
             Err(error) => return Err(error),
         };
         let may_invite = INVITE.parse().is_ok_and(|invite| held.iter().any(|grant| grant.covers(&invite)));
-        Ok(may_invite && given.is_some_and(|given| beyond(&given, &held).is_none()))
+        let is_theirs = |given: Vec<Grant>| beyond(&invited.bound.worth(&given), &held).is_none();
+        Ok(may_invite && given.is_some_and(is_theirs))
     }
 }
 
@@ -326,6 +367,14 @@ async fn take(transaction: &mut Transaction, token: &LinkToken) -> Result<(), Ac
     if removed == 0 { Err(AccountError::Link) } else { Ok(()) }
 }
 
+fn scope_of(row: &Row) -> Result<Vec<Grant>, StoreError> {
+    Ok(grants(&row.text("scope")?)?.into_vec())
+}
+
+fn role_expires_of(row: &Row) -> Result<Option<SystemTime>, StoreError> {
+    Ok(row.optional_integer("role_expires_at")?.map(moment::moment))
+}
+
 impl Invitation {
     fn of(row: &Row) -> Result<Self, StoreError> {
         let organization = row.text("organization_id")?;
@@ -334,6 +383,8 @@ impl Invitation {
             email: row.text("email")?,
             organization: (!organization.is_empty()).then(|| organization.as_str().into()),
             role: row.text("role")?,
+            scope: scope_of(row)?,
+            role_expires: role_expires_of(row)?,
             created: moment::moment(row.integer("created_at")?),
             expires: moment::moment(row.integer("expires_at")?),
         })

@@ -1,6 +1,7 @@
 //! Words that are given for keys, services and roles, in their one form.
 
-use bartizan_model::Grant;
+use bartizan_model::{Grant, Zone};
+use bartizan_store::StoreError;
 
 use super::AccountError;
 
@@ -19,6 +20,22 @@ pub(crate) fn parse_grants(texts: &[String]) -> Result<Vec<Grant>, AccountError>
     parsed.sort();
     parsed.dedup();
     Ok(parsed)
+}
+
+/// The same where nothing is an answer, too.
+pub(crate) fn parse_some_grants(texts: &[String]) -> Result<Vec<Grant>, AccountError> {
+    if texts.is_empty() { Ok(Vec::new()) } else { parse_grants(texts) }
+}
+
+/// A zone as it is kept; empty: the one of the provider.
+pub(crate) fn stored_zone(text: &str) -> Result<Option<Zone>, StoreError> {
+    let zone = (!text.is_empty()).then(|| text.parse()).transpose();
+    zone.map_err(|_| StoreError::Nonsense { what: "the zone of a machine" })
+}
+
+/// How a zone is kept.
+pub(crate) fn written_zone(zone: Option<Zone>) -> &'static str {
+    zone.map_or("", Zone::as_str)
 }
 
 /// Why something is suspended.

@@ -46,7 +46,7 @@ impl Accounts {
         let organization = session.organization.map(|organization| organization.to_string());
         let NewOwnKey { name, permissions, addresses, rate, expires } = new;
         let owner = KeyOwner::Person(who, organization);
-        let new = NewApiKey { name, owner, permissions, addresses, rate, expires };
+        let new = NewApiKey { name, owner, permissions, addresses, rate, zone: None, expires };
         self.create_api_key(new, session.user.as_str(), visit).await
     }
 }

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use bartizan_model::{Grant, Name, OrganizationId};
+use bartizan_policy::beyond;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use serde_json::{Value, json};
 
@@ -97,6 +98,56 @@ impl Accounts {
         Ok(rows.iter().map(CustomRole::of).collect::<Result<_, _>>()?)
     }
 
+    /// Gives a role other permissions. They count for everybody who has it, at once.
+    pub async fn set_custom_role_permissions(
+        &self,
+        organization: &str,
+        name: &str,
+        permissions: &[String],
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<CustomRole, AccountError> {
+        let organization = self.organization(organization).await?.id;
+        let changed = self.try_change_role(&organization, name, permissions, authority, visit).await;
+        let told = ("role.set_permissions", name);
+        self.audit_refusal(changed, told, organization.as_str(), authority, visit).await
+    }
+
+    async fn try_change_role(
+        &self,
+        organization: &OrganizationId,
+        name: &str,
+        permissions: &[String],
+        authority: &Authority<'_>,
+        visit: &Visit,
+    ) -> Result<CustomRole, AccountError> {
+        const SET: &str = "UPDATE custom_roles SET permissions = $3 WHERE organization_id = $1 AND name = $2";
+        authority.check(organization)?;
+        let permissions = parse_grants(permissions)?;
+        let name = name.strip_prefix(CUSTOM).unwrap_or(name);
+        let which = organization.as_str();
+        let mut transaction = self.store.within(which).begin().await?;
+        let before = lock_one(&mut transaction, which, name).await?;
+        authority.check_reach(&before.permissions)?;
+        authority.check_gift(&permissions, None)?;
+        let set = Statement::new(SET).text(which).text(name).text(written(&permissions));
+        transaction.execute(set).await?;
+        let after = read_one(&mut transaction, which, name).await?;
+        // Tokens say what their holder could do when they were issued.
+        let ends_tokens = beyond(&before.permissions, &after.permissions).is_some();
+        let bound = format!("{CUSTOM}{name}");
+        let holders = tell_holders(&mut transaction, which, &bound, ends_tokens).await?;
+        let details = json!({
+            "organization": which, "holders": holders.len(),
+            "before": before.audited(), "after": after.audited(),
+        });
+        let entry = done("role.set_permissions", authority.actor(), name, visit, details);
+        entry.write(&mut transaction).await?;
+        transaction.commit().await?;
+        self.note(&holders);
+        Ok(after)
+    }
+
     /// Forgets a role, and takes it from everybody who has it.
     pub async fn delete_custom_role(
         &self,
@@ -130,7 +181,7 @@ impl Accounts {
         let mut transaction = self.store.within(which).begin().await?;
         let before = lock_one(&mut transaction, which, name).await?;
         authority.check_reach(&before.permissions)?;
-        let changed = tell_holders(&mut transaction, which, &bound).await?;
+        let changed = tell_holders(&mut transaction, which, &bound, true).await?;
         transaction.execute(Statement::new(UNBIND).text(which).text(bound.as_str())).await?;
         transaction.execute(Statement::new(UNBIND_SUSPENDED).text(which).text(bound.as_str())).await?;
         transaction.execute(Statement::new(UNBIND_SERVICES).text(which).text(bound)).await?;
@@ -161,11 +212,12 @@ impl Accounts {
     }
 }
 
-/// Tells the gateways of everybody who has this role, people and services.
+/// Tells the gateways of everybody who has this role, people and services; if it is so, their access tokens end.
 async fn tell_holders(
     transaction: &mut Transaction,
     organization: &str,
     role: &str,
+    ends_tokens: bool,
 ) -> Result<Vec<String>, StoreError> {
     const HOLDERS: &str = "SELECT user_id AS holder FROM role_bindings WHERE organization_id = $1 AND role = $2 \
         UNION ALL SELECT r.service_id AS holder FROM service_roles r JOIN services s ON s.id = r.service_id \
@@ -173,7 +225,11 @@ async fn tell_holders(
     let rows = transaction.rows(Statement::new(HOLDERS).text(organization).text(role)).await?;
     let holders = rows.iter().map(|row| row.text("holder")).collect::<Result<Vec<_>, _>>()?;
     for holder in &holders {
-        SessionChanges::tell_and_revoke(transaction, holder).await?;
+        if ends_tokens {
+            SessionChanges::tell_and_revoke(transaction, holder).await?;
+        } else {
+            SessionChanges::tell(transaction, holder).await?;
+        }
     }
     Ok(holders)
 }

@@ -50,6 +50,19 @@ pub(crate) struct Admitted {
     pub(crate) needs_second_factor: bool,
 }
 
+/// A new password that keeps the rules, before it costs a hash.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    inner: Arc<Inner>,
+    password: Password,
+}
+
+impl Judged {
+    pub(crate) async fn hash(self) -> Result<PasswordHash, AccountError> {
+        Ok(self.inner.hasher.hash(self.password).await?)
+    }
+}
+
 impl Secrets {
     pub(crate) fn new(settings: &bartizan_config::Accounts) -> Result<Self, AccountError> {
         Ok(Self(ArcSwap::from_pointee(Inner::new(Asked::of(settings))?)))
@@ -94,17 +107,28 @@ impl Secrets {
         typed: &SecretString,
         context: &[&str],
     ) -> Result<Admitted, AccountError> {
+        let judged = self.judge(factors, typed, context).await?;
+        let needs_second_factor = factors == Factors::WithSecondFactor
+            && !judged.inner.judge(&judged.password, Factors::Alone, context).await?.is_empty();
+        Ok(Admitted { hash: judged.hash().await?, needs_second_factor })
+    }
+
+    /// A new password, if it is good enough for whoever shows these factors. Nothing is hashed yet.
+    pub(crate) async fn judge(
+        &self,
+        factors: Factors,
+        typed: &SecretString,
+        context: &[&str],
+    ) -> Result<Judged, AccountError> {
         let inner = self.0.load_full();
         let weak = |reason: String| AccountError::WeakPassword(vec![reason]);
         let password = Password::new(typed).map_err(|error| weak(error.to_string()))?;
         let violations = inner.judge(&password, factors, context).await?;
-        if !violations.is_empty() {
-            let told = violations.iter().map(|violation| format!("{violation} ({})", violation.code()));
-            return Err(AccountError::WeakPassword(told.collect()));
+        if violations.is_empty() {
+            return Ok(Judged { inner, password });
         }
-        let needs_second_factor = factors == Factors::WithSecondFactor
-            && !inner.judge(&password, Factors::Alone, context).await?.is_empty();
-        Ok(Admitted { hash: inner.hasher.hash(password).await?, needs_second_factor })
+        let told = violations.iter().map(|violation| format!("{violation} ({})", violation.code()));
+        Err(AccountError::WeakPassword(told.collect()))
     }
 
     /// Whether `typed` is the password behind `stored`, and its new hash where it is time for one. Without `stored` it

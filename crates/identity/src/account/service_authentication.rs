@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use bartizan_model::{Grant, OrganizationId};
+use bartizan_model::{Grant, OrganizationId, Zone};
 use bartizan_store::{Row, Statement, StoreError};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,10 +20,12 @@ use super::{
     AccountError, Accounts, CredentialKind, Visit,
     audit::{Entry, Outcome},
     login::done,
+    machine_words::stored_zone,
 };
 use crate::{
     ClientCertificate, InvalidReason, TokenHeader,
     api_key::{owners, record::OwnerId},
+    holder::grants,
     key::KeySet,
     session::moment,
     token::{
@@ -71,6 +73,10 @@ pub struct ServiceStanding {
     pub organization: OrganizationId,
     /// What it may do there, by its own permissions and its roles.
     pub grants: Vec<Grant>,
+    /// What of the tokens that it is called with it may carry on (RFC 8693); nothing: it exchanges none.
+    pub exchange: Vec<Grant>,
+    /// From which zone it calls; `None`: from that of services of the provider.
+    pub zone: Option<Zone>,
     /// Its roles, those of the organisation's own as `ORGANISATION/NAME`.
     pub roles: Vec<String>,
     /// When less of it will be true.
@@ -141,10 +147,10 @@ impl Accounts {
 
     /// What a service may do now; `None` if it is suspended or gone. For what was issued to it earlier.
     pub async fn service_standing(&self, client_id: &str) -> Result<Option<ServiceStanding>, AccountError> {
-        const NAME: &str = "SELECT name, organization_id FROM services WHERE id = $1";
+        const ROW: &str = "SELECT name, organization_id, exchange, zone FROM services WHERE id = $1";
         let id = OwnerId::Service(client_id.into());
         let owner = owners::read(&self.store, &id).await?.filter(|owner| !owner.is_barred);
-        let row = self.store.everywhere().row(Statement::new(NAME).text(client_id)).await?;
+        let row = self.store.everywhere().row(Statement::new(ROW).text(client_id)).await?;
         let (Some(owner), Some(row)) = (owner, row) else { return Ok(None) };
         let organization = row.text("organization_id")?;
         let held = self.held_by(&owner, Some(&organization));
@@ -153,6 +159,8 @@ impl Accounts {
             name: row.text("name")?,
             organization: organization.as_str().into(),
             grants: held.grants,
+            exchange: grants(&row.text("exchange")?)?.into_vec(),
+            zone: stored_zone(&row.text("zone")?)?,
             roles: held.roles,
             until: held.until,
         }))

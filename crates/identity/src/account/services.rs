@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use bartizan_model::Grant;
+use bartizan_model::{Grant, Zone};
 use bartizan_policy::beyond;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use secrecy::SecretString;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     AccountError, Accounts, CredentialKind, ServiceCredential, Visit,
     login::done,
-    machine_words::{check_reason, parse_grants},
+    machine_words::{check_reason, parse_some_grants, stored_zone, written_zone},
     people::check_name,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A service to be known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NewService {
     /// Its organisation, by id or name.
     pub organization: String,
@@ -29,6 +29,10 @@ pub struct NewService {
     pub name: String,
     /// What it may do, beside the roles bound to it.
     pub permissions: Vec<String>,
+    /// What of the tokens that it is called with it may carry on (RFC 8693); nothing: it exchanges none.
+    pub exchange: Vec<String>,
+    /// From which zone it calls; `None`: from that of services of the provider.
+    pub zone: Option<Zone>,
 }
 
 /// A service.
@@ -42,6 +46,10 @@ pub struct Service {
     pub name: String,
     /// What it may do, beside its roles.
     pub permissions: Vec<Grant>,
+    /// What of the tokens that it is called with it may carry on (RFC 8693); nothing: it exchanges none.
+    pub exchange: Vec<Grant>,
+    /// From which zone it calls; `None`: from that of services of the provider.
+    pub zone: Option<Zone>,
     /// Since when it is known.
     pub created: SystemTime,
     /// Since when it is suspended.
@@ -55,7 +63,7 @@ pub struct Service {
 macro_rules! services {
     ($which:literal) => {
         concat!(
-            "SELECT s.id, s.organization_id, s.name, s.permissions, s.created_at, s.suspended_at, \
+            "SELECT s.id, s.organization_id, s.name, s.permissions, s.exchange, s.zone, s.created_at, s.suspended_at, \
              s.suspended_because, c.id AS credential, c.kind AS kind, c.value AS value, \
              c.created_at AS credential_created_at, c.expires_at AS credential_expires_at \
              FROM services s LEFT JOIN service_credentials c ON c.service_id = s.id WHERE ",
@@ -64,7 +72,7 @@ macro_rules! services {
     };
 }
 
-const ONE: &str = services!("s.id = $1 ORDER BY c.id");
+pub(super) const ONE: &str = services!("s.id = $1 ORDER BY c.id");
 const LIST: &str = services!(
     "s.id IN (SELECT id FROM services WHERE ($1 = '' OR organization_id = $1) ORDER BY id LIMIT 10000) \
      ORDER BY s.id, c.id"
@@ -79,10 +87,10 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<(Service, SecretString), AccountError> {
         const CREATE: &str = "INSERT INTO services (id, organization_id, name, permissions, created_at, \
-            suspended_because) VALUES ($1, $2, $3, $4, $5, '')";
+            suspended_because, exchange, zone) VALUES ($1, $2, $3, $4, $5, '', $6, $7)";
         let name = check_name(&new.name)?;
-        let permissions =
-            if new.permissions.is_empty() { Vec::new() } else { parse_grants(&new.permissions)? };
+        let permissions = parse_some_grants(&new.permissions)?;
+        let exchange = parse_some_grants(&new.exchange)?;
         let organization = self.organization(&new.organization).await?.id;
         let id = uuid::Uuid::now_v7().to_string();
         let mut transaction = self.store.within(organization.as_str()).begin().await?;
@@ -91,7 +99,9 @@ impl Accounts {
             .text(organization.as_str())
             .text(name)
             .text(written(&permissions))
-            .integer(moment::now());
+            .integer(moment::now())
+            .text(written(&exchange))
+            .text(written_zone(new.zone));
         transaction.execute(create).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{name}`")),
             other => other.into(),
@@ -144,9 +154,38 @@ impl Accounts {
         visit: &Visit,
     ) -> Result<Service, AccountError> {
         const SET: &str = "UPDATE services SET permissions = $2 WHERE id = $1";
-        let permissions = if permissions.is_empty() { Vec::new() } else { parse_grants(permissions)? };
+        let permissions = parse_some_grants(permissions)?;
         let set = Statement::new(SET).text(id).text(written(&permissions));
         self.change_service(id, "service.set_permissions", set, actor, visit).await
+    }
+
+    /// Says what of the tokens that it is called with a service may carry on (RFC 8693); nothing: it exchanges none. Less
+    /// than before ends what it has exchanged.
+    pub async fn set_service_exchange(
+        &self,
+        id: &str,
+        exchange: &[String],
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Service, AccountError> {
+        const SET: &str = "UPDATE services SET exchange = $2 WHERE id = $1";
+        let exchange = parse_some_grants(exchange)?;
+        let set = Statement::new(SET).text(id).text(written(&exchange));
+        self.change_service(id, "service.set_exchange", set, actor, visit).await
+    }
+
+    /// Says from which zone a service calls; `None`: from that of services of the provider. Its tokens end: they say the
+    /// one before.
+    pub async fn set_service_zone(
+        &self,
+        id: &str,
+        zone: Option<Zone>,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Service, AccountError> {
+        const SET: &str = "UPDATE services SET zone = $2 WHERE id = $1";
+        let set = Statement::new(SET).text(id).text(written_zone(zone));
+        self.change_service(id, "service.set_zone", set, actor, visit).await
     }
 
     /// Gives a service another name, which no other of its organisation has.
@@ -249,13 +288,13 @@ pub(crate) async fn changed(
     Ok(transaction.commit().await?)
 }
 
-fn missing(id: &str) -> AccountError {
+pub(super) fn missing(id: &str) -> AccountError {
     AccountError::Missing(format!("service `{}`", id.chars().take(64).collect::<String>()))
 }
 
 impl Service {
     /// Rows come with one credential each, those of a service together.
-    fn all(rows: &[Row]) -> Result<Vec<Self>, StoreError> {
+    pub(super) fn all(rows: &[Row]) -> Result<Vec<Self>, StoreError> {
         let mut services: Vec<Self> = Vec::new();
         for row in rows {
             let id = row.text("id")?;
@@ -265,6 +304,8 @@ impl Service {
                     organization: row.text("organization_id")?,
                     name: row.text("name")?,
                     permissions: grants(&row.text("permissions")?)?.into_vec(),
+                    exchange: grants(&row.text("exchange")?)?.into_vec(),
+                    zone: stored_zone(&row.text("zone")?)?,
                     created: moment::moment(row.integer("created_at")?),
                     suspended: row.optional_integer("suspended_at")?.map(moment::moment),
                     suspended_because: row.text("suspended_because")?,
@@ -284,7 +325,9 @@ impl Service {
         let is_gone =
             |old: &ServiceCredential| self.credentials.iter().all(|credential| credential.id != old.id);
         self.suspended.is_some()
+            || self.zone != before.zone
             || beyond(&before.permissions, &self.permissions).is_some()
+            || beyond(&before.exchange, &self.exchange).is_some()
             || before.credentials.iter().any(is_gone)
     }
 
@@ -301,6 +344,8 @@ impl Service {
             "organization": self.organization,
             "name": self.name,
             "permissions": written(&self.permissions),
+            "exchange": written(&self.exchange),
+            "zone": self.zone.map(Zone::as_str),
             "suspended": self.suspended.is_some().then_some(self.suspended_because.as_str()),
             "credentials": credentials.collect::<Vec<_>>(),
         })

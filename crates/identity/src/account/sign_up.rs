@@ -18,7 +18,7 @@ use super::{
     people::{NewAccount, check_name},
 };
 use crate::{
-    password::Password,
+    password::{Factors, Password},
     session::moment::{self, span},
 };
 
@@ -47,10 +47,12 @@ impl Accounts {
         let email: EmailAddress = new.email.parse().map_err(AccountError::Email)?;
         let name = check_name(&new.name)?.to_owned();
         let password = new.password.unwrap_or_default();
-        let hash = self.secrets.admit(&password, &[email.as_str(), &name]).await?;
+        let judged = self.secrets.judge(Factors::Alone, &password, &[email.as_str(), &name]).await?;
+        // Before the hash, which costs more than anything else here.
         if !self.protection.admits_message(email.as_str()).await {
             return Ok(());
         }
+        let hash = judged.hash().await?;
         let store = self.store.clone();
         self.background.run("sign_up", async move {
             prepare(&store, &mailer, &SignUpRow { email, name, hash: hash.expose().to_owned() }).await

@@ -37,7 +37,7 @@ const KEY: &str = "key:";
 macro_rules! keys {
     ($which:literal) => {
         concat!(
-            "SELECT k.id, k.user_id, k.service_id, k.organization_id, k.permissions, k.addresses, k.rate, \
+            "SELECT k.id, k.user_id, k.service_id, k.organization_id, k.permissions, k.addresses, k.rate, k.zone, \
              k.expires_at, k.suspended_at, s.hash, s.expires_at AS secret_expires_at \
              FROM api_keys k JOIN api_key_secrets s ON s.key_id = k.id WHERE k.revoked_at IS NULL AND ",
             $which

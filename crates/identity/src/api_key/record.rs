@@ -10,13 +10,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bartizan_model::{Grant, OrganizationId, Quota};
+use bartizan_model::{Grant, OrganizationId, Quota, Zone};
 use bartizan_policy::RoleTable;
 use bartizan_store::{Row, StoreError};
 use ipnet::IpNet;
 
 use crate::{
-    account::stored_rate,
+    account::{stored_rate, stored_zone},
     holder::{self, Binding, Held, grants},
     session::moment::moment,
 };
@@ -31,6 +31,8 @@ pub(crate) struct LiveKey {
     addresses: Box<[IpNet]>,
     /// How often it may be used; `None`: as often as its route allows.
     pub(crate) quota: Option<Quota>,
+    /// From which zone it calls; `None`: from its provider's.
+    pub(crate) zone: Option<Zone>,
     /// The end of the key, or of this secret.
     pub(crate) expires: Option<SystemTime>,
     pub(crate) is_suspended: bool,
@@ -85,6 +87,7 @@ impl LiveKey {
             scope: grants(&row.text("permissions")?)?,
             addresses: prefixes(&row.text("addresses")?)?,
             quota: quota(&row.text("rate")?)?,
+            zone: stored_zone(&row.text("zone")?)?,
             expires: ends.into_iter().flatten().min().map(moment),
             is_suspended: row.optional_integer("suspended_at")?.is_some(),
             owner,

@@ -122,7 +122,8 @@ impl StoredKeys {
         };
         let held = owner.held(key.organization(), &self.entitlements.roles, now);
         let rights = Rights { scope: &key.scope, owner: &held.grants, delegation: None };
-        let standing = Standing { caller_type: CallerType::ApiKey, zone: self.zone };
+        let zone = key.zone.unwrap_or(self.zone);
+        let standing = Standing { caller_type: CallerType::ApiKey, zone };
         let expires = [key.expires, held.until].into_iter().flatten().min();
         // Roles are not passed on: policies that let a role do something would give a key more than its scope.
         let identified =

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bartizan_config::Tokens;
-use bartizan_model::Grant;
+use bartizan_model::{Grant, Zone};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -13,6 +13,8 @@ use crate::session::moment::milliseconds;
 
 /// The claim `sub_type` of a machine: the client that calls with the token may be another one (RFC 8693).
 const MACHINE: &str = "service";
+/// The claim of the zone that a machine calls from, where it is not that of its provider.
+const ZONE: &str = "zone";
 
 /// What a token is bound to: whoever uses it must prove to have it (RFC 7800).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,6 +54,8 @@ pub(crate) struct Subject {
     pub(crate) until: Option<i64>,
     /// Whether it is a machine, with no person behind it.
     pub(crate) is_machine: bool,
+    /// From which zone a machine calls; `None`: from its provider's.
+    pub(crate) zone: Option<Zone>,
     /// In which it is issued.
     pub(crate) epochs: Epochs,
 }
@@ -70,6 +74,8 @@ pub(crate) struct AccessToken<'a> {
     pub(crate) binding: &'a Binding,
     /// Who acts for the subject (RFC 8693, section 4.1).
     pub(crate) actor: Option<Value>,
+    /// Which services it was exchanged by, each with the epoch in which: what ends their tokens ends it, too.
+    pub(crate) exchanged_by: Vec<(String, i64)>,
     /// The `jti` of every token that this one was exchanged from: revoked, they end it.
     pub(crate) origins: Vec<String>,
     /// No later than this, in seconds.
@@ -105,13 +111,14 @@ impl AccessToken<'_> {
             }
         };
         add("sub_type", self.subject.is_machine.then(|| MACHINE.into()));
+        add(ZONE, self.subject.zone.map(|zone| zone.as_str().into()));
         add("org_id", some_text(&self.subject.organization));
         add("sid", self.session.and_then(some_text));
         add("grant_id", self.family.map(Value::from));
         add("cnf", (!self.binding.is_none()).then(|| self.binding.confirmation()));
         add("act", self.actor.clone());
         add("origin_jti", (!self.origins.is_empty()).then(|| json!(self.origins)));
-        add("epochs", self.subject.epochs.claim());
+        add("epochs", self.subject.epochs.claim(&self.exchanged_by));
         claims.extend(self.authentication.clone());
         let remaining = Duration::from_secs(u64::try_from(expires - now).unwrap_or(0));
         Ok((key.sign("at+jwt", &claims)?, remaining))
@@ -162,6 +169,11 @@ impl IdToken<'_> {
 pub(crate) fn is_machine(claims: &Map<String, Value>) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     text("sub_type") == Some(MACHINE) || (text("client_id").is_some() && text("client_id") == text("sub"))
+}
+
+/// The zone that a machine of ours calls from, where its token says one.
+pub(crate) fn zone_of_machine(claims: &Map<String, Value>) -> Option<Zone> {
+    claims.get(ZONE).filter(|_| is_machine(claims))?.as_str()?.parse().ok()
 }
 
 fn claims(value: Value) -> Map<String, Value> {

@@ -32,6 +32,8 @@ const ADVANCE: &str = "INSERT INTO token_epochs (subject, epoch, changed_at) VAL
     ON CONFLICT (subject) DO UPDATE SET changed_at = excluded.changed_at, \
     epoch = CASE WHEN excluded.epoch > token_epochs.epoch THEN excluded.epoch ELSE token_epochs.epoch + 1 END";
 const READ: &str = "SELECT subject, epoch FROM token_epochs WHERE changed_at > $1";
+/// What the epochs of a token call the services that it was exchanged by.
+const EXCHANGED_BY: &str = "exchanged_by";
 const CURRENT: &str = "SELECT epoch FROM token_epochs WHERE subject = $1";
 
 /// The epochs that this gateway knows.
@@ -62,12 +64,16 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// How a token says them.
-    pub(crate) fn claim(self) -> Option<Value> {
+    /// How a token says them, with those of the services that it was exchanged by.
+    pub(crate) fn claim(self, exchanged_by: &[(String, i64)]) -> Option<Value> {
         let Self { subject, organization, session } = self;
         let named = [("sub", subject), ("org_id", organization), ("sid", session)];
         let begun = named.into_iter().filter(|(_, epoch)| *epoch != 0);
-        let begun: Object = begun.map(|(name, epoch)| (name.to_owned(), epoch.into())).collect();
+        let mut begun: Object = begun.map(|(name, epoch)| (name.to_owned(), epoch.into())).collect();
+        if !exchanged_by.is_empty() {
+            let services = exchanged_by.iter().map(|(service, epoch)| (service.clone(), (*epoch).into()));
+            begun.insert(EXCHANGED_BY.into(), Value::Object(services.collect()));
+        }
         (!begun.is_empty()).then(|| Value::Object(begun))
     }
 
@@ -200,6 +206,7 @@ impl Subjects {
             named.extend(text(name).map(|subject| (subject.into(), epoch(name))));
         }
         named.extend(origins(claims).map(|origin| (origin.into(), 0)));
+        named.extend(exchanged_by(claims).map(|(service, epoch)| (service.into(), epoch)));
         let issued_at = claims.get("iat").and_then(Value::as_i64).unwrap_or(0).saturating_mul(1000);
         Self { named, issued_at }
     }
@@ -209,6 +216,13 @@ impl Subjects {
 pub(crate) fn origins(claims: &Object) -> impl Iterator<Item = &str> {
     let listed = claims.get("origin_jti").and_then(Value::as_array).into_iter().flatten();
     listed.filter_map(Value::as_str)
+}
+
+/// The services that a token was exchanged by, each with the epoch in which.
+pub(crate) fn exchanged_by(claims: &Object) -> impl Iterator<Item = (&str, i64)> {
+    let services =
+        claims.get("epochs").and_then(|epochs| epochs.get(EXCHANGED_BY)).and_then(Value::as_object);
+    services.into_iter().flatten().map(|(service, epoch)| (service.as_str(), epoch.as_i64().unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -251,7 +265,7 @@ mod tests {
     fn a_token_ends_with_any_of_its_subjects() {
         let token = subjects(&json!({
             "sub": "ada", "org_id": "acme", "sid": "s", "grant_id": "g", "jti": "t", "iat": 1000,
-            "epochs": { "sub": 7, "org_id": 9 }, "origin_jti": ["first", "second"],
+            "epochs": { "sub": 7, "org_id": 9, "exchanged_by": { "billing": 5, "mailer": 0 } }, "origin_jti": ["first", "second"],
         }));
         for (subject, epoch, revoked) in [
             ("ada", 7, false),
@@ -262,6 +276,9 @@ mod tests {
             ("g", 1, true),
             ("t", 1, true),
             ("second", 1, true),
+            ("billing", 5, false),
+            ("billing", 6, true),
+            ("mailer", 1, true),
             ("bob", 100, false),
         ] {
             let epochs = TokenEpochs::new();

@@ -6,34 +6,78 @@
 //! revokes the first token, or the person, the session or the authorisation behind it, revokes these as well.
 
 use bartizan_config::{TokenClient, Tokens};
+use bartizan_model::{Grant, OrganizationId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{
     AuthorizationServer, OAuthError, TokenError, TokenResponse,
-    access_token::{AccessToken, Binding, Subject, is_machine},
+    access_token::{AccessToken, Binding, Subject, is_machine, zone_of_machine},
     authentication,
-    epochs::{Epochs, origins},
+    epochs::{Epochs, exchanged_by, origins},
     scope::Scope,
     token_request::part_of,
 };
-use crate::{account::Visit, confirmation::Confirmation, token::json::Object};
+use crate::{
+    account::{ServiceStanding, Visit},
+    confirmation::Confirmation,
+    token::json::Object,
+};
+
+/// Who calls on with the tokens of others, and how far.
+#[derive(Debug)]
+pub(crate) struct Exchanger<'a> {
+    id: &'a str,
+    /// What of a token they may carry on; empty: all of it.
+    scopes: &'a [Grant],
+    service: Option<ExchangingService<'a>>,
+}
+
+/// What is so of services of the store only.
+#[derive(Debug)]
+struct ExchangingService<'a> {
+    /// Tokens that were issued for others are none of theirs.
+    organization: &'a OrganizationId,
+    /// In which the service exchanges: what ends its tokens ends those, too.
+    epoch: i64,
+}
+
+impl<'a> Exchanger<'a> {
+    /// A client of the configuration, if that says so.
+    pub(crate) fn client(client: &'a TokenClient) -> Result<Self, TokenError> {
+        if client.secret.is_none() || !client.exchange {
+            return Err(may_not("this client may not exchange tokens"));
+        }
+        Ok(Self { id: client.id.as_str(), scopes: &client.scopes, service: None })
+    }
+
+    /// A service of the store, if its record says so.
+    pub(crate) fn service(standing: &'a ServiceStanding, epoch: i64) -> Result<Self, TokenError> {
+        if standing.exchange.is_empty() {
+            return Err(may_not("this service may not exchange tokens: see `bartizan service set-exchange`"));
+        }
+        let service = ExchangingService { organization: &standing.organization, epoch };
+        Ok(Self { id: &standing.id, scopes: &standing.exchange, service: Some(service) })
+    }
+
+    fn serves(&self, organization: Option<&str>) -> bool {
+        self.service.as_ref().is_none_or(|service| organization == Some(service.organization.as_str()))
+    }
+}
+
+fn may_not(why: &'static str) -> TokenError {
+    TokenError::refused(OAuthError::UnauthorizedClient, why)
+}
 
 impl AuthorizationServer {
     pub(crate) async fn exchange(
         &self,
-        (tokens, client): (&Tokens, &TokenClient),
+        (tokens, exchanger): (&Tokens, &Exchanger<'_>),
         (token, acting): (&SecretString, Option<&SecretString>),
         (asked, resources): (Scope, &[String]),
         binding: &Binding,
         visit: &Visit,
     ) -> Result<TokenResponse, TokenError> {
-        if client.secret.is_none() || !client.exchange {
-            return Err(TokenError::refused(
-                OAuthError::UnauthorizedClient,
-                "this client may not exchange tokens",
-            ));
-        }
         let claims = self.own.verified(token.expose_secret().as_bytes(), tokens);
         let invalid =
             || TokenError::refused(OAuthError::InvalidRequest, "the subject token does not count here");
@@ -43,19 +87,23 @@ impl AuthorizationServer {
             let why = "the subject token is bound to a key or a certificate: prove that very one";
             return Err(TokenError::refused(OAuthError::InvalidRequest, why));
         }
-        self.check_actor((tokens, client), acting, binding)?;
+        self.check_actor((tokens, exchanger.id), acting, binding)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        if !exchanger.serves(text("org_id")) {
+            let why = "the subject token was not issued for the organisation of this service";
+            return Err(TokenError::refused(OAuthError::InvalidRequest, why));
+        }
         let scope = Scope::parse(text("scope").ok_or_else(invalid)?)?.narrowed(asked)?;
-        let scope = scope.within(&client.scopes)?;
+        let scope = scope.within(exchanger.scopes)?;
         let subject = subject(&claims).ok_or_else(invalid)?;
         let resources = part_of(&audience(&claims), resources)?;
-        let mut actor = json!({ "sub": client.id.as_str() });
+        let mut actor = json!({ "sub": exchanger.id });
         if let Some(earlier) = claims.get("act") {
             actor["act"] = earlier.clone();
         }
         let next = AccessToken {
             subject: &subject,
-            client: client.id.as_str(),
+            client: exchanger.id,
             scope: &scope,
             resources: &resources,
             session: text("sid"),
@@ -63,12 +111,18 @@ impl AuthorizationServer {
             authentication: authentication::repeated(&claims),
             binding,
             actor: Some(actor),
+            exchanged_by: exchanged_by(&claims)
+                .filter(|(service, _)| *service != exchanger.id)
+                .map(|(service, epoch)| (service.to_owned(), epoch))
+                .chain(exchanger.service.as_ref().map(|service| (exchanger.id.to_owned(), service.epoch)))
+                .collect(),
             origins: origins(&claims).chain(text("jti")).map(str::to_owned).collect(),
             latest: claims.get("exp").and_then(Value::as_i64),
         };
-        let (access_token, expires_in) = next.issue(tokens, &*self.own.keys.active()?)?;
-        let granted = json!({ "grant_type": "token-exchange", "client": client.id.as_str(), "scope": scope.to_string() });
-        self.record_grant("token.exchange", (client.id.as_str(), &subject), granted, visit).await?;
+        let (access_token, expires_in) = self.sign(tokens, &next)?;
+        let granted =
+            json!({ "grant_type": "token-exchange", "client": exchanger.id, "scope": scope.to_string() });
+        self.record_grant("token.exchange", (exchanger.id, &subject), granted, visit).await?;
         Ok(TokenResponse {
             access_token: access_token.into(),
             is_dpop: binding.dpop_key.is_some(),
@@ -85,7 +139,7 @@ impl AuthorizationServer {
     /// Whether the token of whoever acts is the client's own: it acts itself, for nobody else.
     fn check_actor(
         &self,
-        (tokens, client): (&Tokens, &TokenClient),
+        (tokens, client): (&Tokens, &str),
         acting: Option<&SecretString>,
         binding: &Binding,
     ) -> Result<(), TokenError> {
@@ -95,9 +149,7 @@ impl AuthorizationServer {
             let is_proven = Confirmation::of(&claims).is_ok_and(|bound| {
                 bound.is_proven_by(binding.dpop_key.as_deref(), binding.certificate.as_deref())
             });
-            is_proven
-                && is_machine(&claims)
-                && claims.get("sub").and_then(Value::as_str) == Some(client.id.as_str())
+            is_proven && is_machine(&claims) && claims.get("sub").and_then(Value::as_str) == Some(client)
         });
         if is_own {
             return Ok(());
@@ -129,6 +181,7 @@ fn subject(claims: &Object) -> Option<Subject> {
         permissions: list("permissions").iter().filter_map(|text| text.parse().ok()).collect(),
         until: None,
         is_machine: is_machine(claims),
+        zone: zone_of_machine(claims),
         epochs: Epochs::of(claims),
     })
 }

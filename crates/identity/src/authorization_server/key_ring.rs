@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use bartizan_config::{Algorithm, LONGEST_ACCESS_TOKEN, Tokens};
 use bartizan_model::Name;
 use bartizan_store::{Row, Statement, Store, StoreError, Transaction};
@@ -13,7 +13,7 @@ use super::{
     TokenError,
     rotation::{KeyChange, KeyLife, Rotation, Step},
     sealing::Sealing,
-    signing_key::SigningKey,
+    signing_key::{SigningKey, algorithm_name},
 };
 use crate::{
     key_source::KeySource,
@@ -33,7 +33,8 @@ const KEEP: &str = "INSERT INTO signing_keys (id, algorithm, public_key, sealed,
 pub(crate) struct KeyRing {
     store: Store,
     sealing: Arc<Sealing>,
-    active: ArcSwapOption<SigningKey>,
+    /// What signs, of every algorithm: the latest first.
+    active: ArcSwap<Vec<Arc<SigningKey>>>,
     published: Arc<KeySource>,
     document: ArcSwap<Value>,
 }
@@ -41,7 +42,7 @@ pub(crate) struct KeyRing {
 /// How the keys stand that sign tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningKeys {
-    /// The `kid` of what signs.
+    /// The `kid` of what signs where nobody needs another algorithm.
     pub active: String,
     /// What it signs with, as JOSE calls it.
     pub algorithm: String,
@@ -98,7 +99,7 @@ impl KeyRing {
         let ring = Self {
             store: store.clone(),
             sealing,
-            active: ArcSwapOption::empty(),
+            active: ArcSwap::default(),
             published: KeySource::told(&name),
             document: ArcSwap::from_pointee(Value::Null),
         };
@@ -116,9 +117,16 @@ impl KeyRing {
         self.document.load_full()
     }
 
-    /// What signs.
-    pub(crate) fn active(&self) -> Result<Arc<SigningKey>, TokenError> {
-        self.active.load_full().ok_or(TokenError::NoKey)
+    /// What signs with this algorithm. Where none of its keys has been published for long enough, another one does.
+    pub(crate) fn active(&self, algorithm: Algorithm) -> Result<Arc<SigningKey>, TokenError> {
+        let active = self.active.load();
+        let wanted = active.iter().find(|key| key.algorithm_name() == algorithm_name(algorithm));
+        wanted.or(active.first()).cloned().ok_or(TokenError::NoKey)
+    }
+
+    /// With what something is signed now, as JOSE calls it.
+    pub(crate) fn algorithms(&self) -> Vec<&'static str> {
+        self.active.load().iter().map(|key| key.algorithm_name()).collect()
     }
 
     /// Reads what other gateways have changed, and does what is due. One transaction decides, so all agree.
@@ -130,8 +138,7 @@ impl KeyRing {
             return self.adopt(&keys);
         }
         // Before the transaction, which others wait for.
-        let count = steps.iter().filter(|step| matches!(step, Step::Make { .. })).count();
-        let mut made = make(count, settings.algorithm).await?;
+        let mut made = make(steps.iter().filter_map(Step::made).collect()).await?;
         let mut transaction = self.store.begin().await?;
         transaction.execute(Statement::new(TAKE_TURN)).await?;
         let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
@@ -152,7 +159,7 @@ impl KeyRing {
         now: SystemTime,
     ) -> Result<(Transaction, String), TokenError> {
         // At most what signs, and what signs next.
-        let mut made = make(2, settings.algorithm).await?;
+        let mut made = make(settings.algorithms().repeat(2)).await?;
         let mut transaction = self.store.begin().await?;
         transaction.execute(Statement::new(TAKE_TURN)).await?;
         let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
@@ -160,21 +167,21 @@ impl KeyRing {
             self.apply(&step, &mut made, milliseconds(now), &mut transaction).await?;
         }
         let keys = read(&transaction.rows(Statement::new(READ)).await?)?;
-        let active = signing(&keys)?.life.id.clone();
+        let active = signing(&keys, settings.algorithm)?.life.id.clone();
         Ok((transaction, active))
     }
 
     /// How the keys stand in the store.
     pub(crate) async fn standing(&self, settings: &Tokens) -> Result<SigningKeys, TokenError> {
         let keys = read(&self.store.rows(Statement::new(READ)).await?)?;
-        let active = &signing(&keys)?.life;
+        let active = &signing(&keys, settings.algorithm)?.life;
         let since = moment(active.activated_at.unwrap_or(active.created_at));
         Ok(SigningKeys {
             active: active.id.clone(),
             algorithm: active.algorithm.clone(),
             since,
             rotates: since + settings.rotate_keys,
-            published: keys.iter().map(|key| PublishedKey::of(&key.life, &active.id)).collect(),
+            published: keys.iter().map(|key| PublishedKey::of(&key.life)).collect(),
         })
     }
 
@@ -189,9 +196,11 @@ impl KeyRing {
         const RETIRE: &str = "UPDATE signing_keys SET retired_at = $2 WHERE id = $1";
         const REMOVE: &str = "DELETE FROM signing_keys WHERE id = $1";
         let statement = match step {
-            Step::Make { signs_at_once } => {
+            Step::Make { algorithm, signs_at_once } => {
+                let is_such = |(key, _): &Made| key.algorithm_name() == algorithm_name(*algorithm);
                 // Another gateway may have left more to make than was due before: it is made the next time.
-                let Some((key, pkcs8)) = made.pop() else { return Ok(()) };
+                let Some(position) = made.iter().position(is_such) else { return Ok(()) };
+                let (key, pkcs8) = made.swap_remove(position);
                 Statement::new(KEEP)
                     .text(key.id())
                     .text(key.algorithm_name())
@@ -210,20 +219,18 @@ impl KeyRing {
     }
 
     fn adopt(&self, keys: &[StoredKey]) -> Result<(), TokenError> {
-        let active = signing(keys)?;
-        let is_new = self.active.load().as_ref().is_none_or(|known| known.id() != active.life.id);
-        if is_new {
-            let pkcs8 = self.sealing.unwrap_key(&active.life.id, &active.sealed)?;
-            let algorithm = match active.life.algorithm.as_str() {
-                "ES256" => Algorithm::ES256,
-                "RS256" => Algorithm::RS256,
-                _ => Algorithm::EdDSA,
+        let known = self.active.load_full();
+        let mut signing: Vec<&StoredKey> = keys.iter().filter(|key| key.life.signs()).collect();
+        signing.sort_by_key(|key| std::cmp::Reverse(key.life.activated_at));
+        if signing.is_empty() {
+            return Err(TokenError::NoKey);
+        }
+        if !signing.iter().map(|key| key.life.id.as_str()).eq(known.iter().map(|key| key.id())) {
+            let opened = |stored: &&StoredKey| {
+                let is_it = |key: &&Arc<SigningKey>| key.id() == stored.life.id;
+                known.iter().find(is_it).cloned().map_or_else(|| self.open_key(stored), Ok)
             };
-            let key = SigningKey::from_pkcs8(algorithm, &pkcs8)?;
-            if key.id() != active.life.id {
-                return Err(TokenError::Sealed);
-            }
-            self.active.store(Some(Arc::new(key)));
+            self.active.store(Arc::new(signing.iter().map(opened).collect::<Result<_, _>>()?));
         }
         let document = json!({ "keys": keys.iter().map(|key| &key.public_key).collect::<Vec<_>>() });
         if **self.document.load() != document {
@@ -235,18 +242,31 @@ impl KeyRing {
         }
         Ok(())
     }
+
+    fn open_key(&self, stored: &StoredKey) -> Result<Arc<SigningKey>, TokenError> {
+        let pkcs8 = self.sealing.unwrap_key(&stored.life.id, &stored.sealed)?;
+        let algorithm = match stored.life.algorithm.as_str() {
+            "ES256" => Algorithm::ES256,
+            "RS256" => Algorithm::RS256,
+            _ => Algorithm::EdDSA,
+        };
+        let key = SigningKey::from_pkcs8(algorithm, &pkcs8)?;
+        if key.id() == stored.life.id { Ok(Arc::new(key)) } else { Err(TokenError::Sealed) }
+    }
 }
 
-/// What signs, of these keys.
-fn signing(keys: &[StoredKey]) -> Result<&StoredKey, TokenError> {
-    let signs = |key: &&StoredKey| key.life.activated_at.is_some() && key.life.retired_at.is_none();
-    keys.iter().filter(signs).max_by_key(|key| key.life.activated_at).ok_or(TokenError::NoKey)
+/// What signs with this algorithm, of these keys; as in [`KeyRing::active`].
+fn signing(keys: &[StoredKey], algorithm: Algorithm) -> Result<&StoredKey, TokenError> {
+    let is_such = |key: &&StoredKey| key.life.algorithm == algorithm_name(algorithm);
+    let signs = || keys.iter().filter(|key| key.life.signs());
+    let wanted = signs().filter(is_such).max_by_key(|key| key.life.activated_at);
+    wanted.or_else(|| signs().max_by_key(|key| key.life.activated_at)).ok_or(TokenError::NoKey)
 }
 
 impl PublishedKey {
-    fn of(life: &KeyLife, active: &str) -> Self {
+    fn of(life: &KeyLife) -> Self {
         let (state, since) = match (life.activated_at, life.retired_at) {
-            (Some(at), None) if life.id == active => (KeyState::Active, at),
+            (Some(at), None) => (KeyState::Active, at),
             (None, None) => (KeyState::Next, life.created_at),
             (activated, retired) => (KeyState::Retiring, retired.or(activated).unwrap_or(life.created_at)),
         };
@@ -256,15 +276,16 @@ impl PublishedKey {
 
 fn rotation(settings: &Tokens) -> Rotation {
     Rotation {
-        algorithm: settings.algorithm,
+        algorithms: settings.algorithms(),
         every: settings.rotate_keys,
         // It may have been configured so when a token was issued.
         longest_token: LONGEST_ACCESS_TOKEN,
     }
 }
 
-async fn make(count: usize, algorithm: Algorithm) -> Result<Vec<Made>, TokenError> {
-    let work = move || (0..count).map(|_| SigningKey::generate(algorithm)).collect();
+/// One key for each.
+async fn make(algorithms: Vec<Algorithm>) -> Result<Vec<Made>, TokenError> {
+    let work = move || algorithms.into_iter().map(SigningKey::generate).collect();
     tokio::task::spawn_blocking(work).await.map_err(|_| TokenError::Cryptography)?
 }
 

@@ -10,6 +10,7 @@ use super::{
     AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenError, TokenRequest, TokenResponse,
     access_token::{AccessToken, Binding, Subject},
     client,
+    exchange::Exchanger,
     proofs::{Bound, TokenEndpoint},
     scope::Scope,
 };
@@ -63,21 +64,32 @@ impl AuthorizationServer {
         let proof = service_proof(&audiences, (&request.client, proofs.certificate))?;
         let certificate = matches!(proof, ServiceProof::Certificate(_));
         let proven = proven(self.accounts.authenticate_service(id, proof, visit).await)?;
-        let Grant::ClientCredentials { scope } = &request.grant else {
-            return Err(TokenError::refused(
-                OAuthError::UnauthorizedClient,
-                "a service gets tokens for itself",
-            ));
-        };
         let binding = self.binding(tokens, Bound { dpop: false, certificate }, proofs).await?;
         let organization = proven.organization.as_str();
         // What it may do is read again after the epochs, so that a revocation at the same time is not lost.
         let epochs = self.epochs(id, organization, "").await?;
         let standing = self.accounts.service_standing(id).await?.ok_or_else(client::unknown)?;
-        let held = Held { grants: standing.grants, roles: standing.roles, until: standing.until };
-        let subject = Subject { is_machine: true, ..Subject::holding(id, organization, epochs, held) };
-        let asked = (Scope::parse(scope)?, request.resources.as_slice());
-        self.of_its_own(tokens, &subject, asked, &binding, visit).await
+        match &request.grant {
+            Grant::TokenExchange { subject, actor, scope } => {
+                let exchanger = Exchanger::service(&standing, epochs.subject)?;
+                let asked = (Scope::parse(scope)?, request.resources.as_slice());
+                self.exchange((tokens, &exchanger), (subject, actor.as_ref()), asked, &binding, visit).await
+            }
+            Grant::ClientCredentials { scope } => {
+                let held = Held { grants: standing.grants, roles: standing.roles, until: standing.until };
+                let subject = Subject {
+                    is_machine: true,
+                    zone: standing.zone,
+                    ..Subject::holding(id, organization, epochs, held)
+                };
+                let asked = (Scope::parse(scope)?, request.resources.as_slice());
+                self.of_its_own(tokens, &subject, asked, &binding, visit).await
+            }
+            Grant::AuthorizationCode { .. } | Grant::RefreshToken { .. } => Err(TokenError::refused(
+                OAuthError::UnauthorizedClient,
+                "a service gets tokens for itself, and for those that it is called with",
+            )),
+        }
     }
 
     /// A client of the configuration. What is wrong is in the audit trail.
@@ -150,10 +162,11 @@ impl AuthorizationServer {
             authentication: Map::new(),
             binding,
             actor: None,
+            exchanged_by: Vec::new(),
             origins: Vec::new(),
             latest: None,
         };
-        let (access_token, expires_in) = token.issue(tokens, &*self.own.keys.active()?)?;
+        let (access_token, expires_in) = self.sign(tokens, &token)?;
         let granted =
             json!({ "grant_type": "client_credentials", "client": subject.id, "scope": scope.to_string() });
         self.record_grant("token.issue", (&subject.id, subject), granted, visit).await?;

@@ -16,9 +16,12 @@ impl AuthorizationServer {
         let tokens = self.settings();
         let at = |name: &str| format!("{}/{name}", tokens.endpoints);
         // Another algorithm signs only after its key has been published for a while.
-        let mut algorithms = vec![algorithm_name(tokens.algorithm)];
-        algorithms.extend(self.own.keys.active().map(|key| key.algorithm_name()));
-        algorithms.dedup();
+        let mut algorithms: Vec<_> = tokens.algorithms().into_iter().map(algorithm_name).collect();
+        for signing in self.own.keys.algorithms() {
+            if !algorithms.contains(&signing) {
+                algorithms.push(signing);
+            }
+        }
         let mut metadata = json!({
             "issuer": tokens.issuer,
             "authorization_endpoint": at("authorize"),

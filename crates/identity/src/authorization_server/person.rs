@@ -117,6 +117,7 @@ impl Subject {
             permissions: held.grants,
             until: held.until.map(|until| milliseconds(until) / 1000),
             is_machine: false,
+            zone: None,
             epochs,
         }
     }

@@ -17,9 +17,10 @@ const PUBLISHED: Duration = Duration::from_mins(15);
 const MARGIN: Duration = Duration::from_mins(10);
 
 /// What the configuration says of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rotation {
-    pub(crate) algorithm: Algorithm,
+    /// All that something is signed with: each has keys of its own.
+    pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) every: Duration,
     /// The longest that a token lasts.
     pub(crate) longest_token: Duration,
@@ -39,7 +40,7 @@ pub(crate) struct KeyLife {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Make a key that signs next, or at once where there is none.
-    Make { signs_at_once: bool },
+    Make { algorithm: Algorithm, signs_at_once: bool },
     /// This one signs from now on.
     Activate(String),
     /// This one signs no more.
@@ -58,65 +59,113 @@ pub enum KeyChange {
     Revoke,
 }
 
-impl Rotation {
-    /// What to do now because an operator says so. Keys of another algorithm than the configured one are left to what is
-    /// due.
-    pub(crate) fn by_hand(&self, change: KeyChange, keys: &[KeyLife]) -> Vec<Step> {
-        let (make_active, make_next) =
-            (Step::Make { signs_at_once: true }, Step::Make { signs_at_once: false });
-        if change == KeyChange::Revoke {
-            let drop = keys.iter().map(|key| Step::Remove(key.id.clone()));
-            return drop.chain([make_active, make_next]).collect();
+impl Step {
+    /// Of which algorithm it takes a new key.
+    pub(crate) fn made(&self) -> Option<Algorithm> {
+        match self {
+            Self::Make { algorithm, .. } => Some(*algorithm),
+            Self::Activate(_) | Self::Retire(_) | Self::Remove(_) => None,
         }
-        let wanted = algorithm_name(self.algorithm);
-        let active = keys.iter().filter(|key| key.activated_at.is_some() && key.retired_at.is_none());
-        let is_next = |key: &&KeyLife| key.activated_at.is_none() && key.retired_at.is_none();
-        let next = keys.iter().filter(is_next).find(|key| key.algorithm == wanted);
-        let successor = next.map_or(make_active, |key| Step::Activate(key.id.clone()));
-        active.map(|key| Step::Retire(key.id.clone())).chain([successor, make_next]).collect()
+    }
+}
+
+impl KeyLife {
+    /// Whether it does now.
+    pub(crate) fn signs(&self) -> bool {
+        self.activated_at.is_some() && self.retired_at.is_none()
+    }
+
+    fn is_next(&self) -> bool {
+        self.activated_at.is_none() && self.retired_at.is_none()
+    }
+}
+
+impl Rotation {
+    /// What to do now because an operator says so.
+    pub(crate) fn by_hand(&self, change: KeyChange, keys: &[KeyLife]) -> Vec<Step> {
+        let mut steps: Vec<Step> = match change {
+            KeyChange::Revoke => keys.iter().map(|key| Step::Remove(key.id.clone())).collect(),
+            KeyChange::Rotate => {
+                keys.iter().filter(|key| key.signs()).map(|key| Step::Retire(key.id.clone())).collect()
+            }
+        };
+        for algorithm in self.algorithms.iter().copied() {
+            let next = keys.iter().find(|key| key.is_next() && key.algorithm == algorithm_name(algorithm));
+            let next = next.filter(|_| change == KeyChange::Rotate);
+            let at_once = Step::Make { algorithm, signs_at_once: true };
+            steps.push(next.map_or(at_once, |key| Step::Activate(key.id.clone())));
+            steps.push(Step::Make { algorithm, signs_at_once: false });
+        }
+        steps
     }
 
     /// What is due at `now`, in milliseconds.
     pub(crate) fn due(&self, keys: &[KeyLife], now: i64) -> Vec<Step> {
-        let mut steps = Vec::new();
         let outlived = |at: i64| at.saturating_add(span(self.longest_token + MARGIN)) <= now;
-        let wanted = algorithm_name(self.algorithm);
-        let mut active: Option<&KeyLife> = None;
-        let mut next: Option<&KeyLife> = None;
-        for key in keys {
-            match (key.activated_at, key.retired_at) {
-                (_, Some(retired)) if outlived(retired) => steps.push(Step::Remove(key.id.clone())),
-                (_, Some(_)) => {}
-                (Some(at), None) if active.is_none_or(|other| other.activated_at < Some(at)) => {
+        let is_over = |key: &&KeyLife| key.retired_at.is_some_and(outlived);
+        let mut steps: Vec<Step> =
+            keys.iter().filter(is_over).map(|key| Step::Remove(key.id.clone())).collect();
+        let is_first = !keys.iter().any(KeyLife::signs);
+        for algorithm in self.algorithms.iter().copied() {
+            steps.extend(self.due_of(algorithm, keys, (now, is_first)));
+        }
+        steps.extend(self.unused(keys, &steps, now));
+        steps
+    }
+
+    /// What is due of the keys of one algorithm. `is_first`: nothing signs yet, so nobody waits for what they have read.
+    fn due_of(&self, algorithm: Algorithm, keys: &[KeyLife], (now, is_first): (i64, bool)) -> Vec<Step> {
+        let (mut steps, name) = (Vec::new(), algorithm_name(algorithm));
+        let (mut active, mut next): (Option<&KeyLife>, Option<&KeyLife>) = (None, None);
+        for key in keys.iter().filter(|key| key.retired_at.is_none() && key.algorithm == name) {
+            match key.activated_at {
+                Some(at) if active.is_none_or(|other| other.activated_at < Some(at)) => {
                     steps.extend(active.map(|other| Step::Retire(other.id.clone())));
                     active = Some(key);
                 }
-                (Some(_), None) => steps.push(Step::Retire(key.id.clone())),
-                (None, None) if key.algorithm == wanted && next.is_none() => next = Some(key),
-                (None, None) => steps.push(Step::Remove(key.id.clone())),
+                Some(_) => steps.push(Step::Retire(key.id.clone())),
+                None if next.is_none() => next = Some(key),
+                None => steps.push(Step::Remove(key.id.clone())),
             }
         }
-        let Some(active) = active else {
-            match next {
-                Some(next) => steps.push(Step::Activate(next.id.clone())),
-                None => steps.push(Step::Make { signs_at_once: true }),
+        let make = |signs_at_once| Step::Make { algorithm, signs_at_once };
+        let is_due = |key: &KeyLife| key.activated_at.unwrap_or(now).saturating_add(span(self.every)) <= now;
+        match (active, next) {
+            (None, None) if is_first => steps.extend([make(true), make(false)]),
+            (_, None) => steps.push(make(false)),
+            (None, Some(next)) if is_first || was_read(next.created_at, now) => {
+                steps.extend([Step::Activate(next.id.clone()), make(false)]);
             }
-            steps.push(Step::Make { signs_at_once: false });
-            return steps;
-        };
-        let since = active.activated_at.unwrap_or(now);
-        let is_due = active.algorithm != wanted || since.saturating_add(span(self.every)) <= now;
-        match next {
-            None => steps.push(Step::Make { signs_at_once: false }),
-            Some(next) if is_due && next.created_at.saturating_add(span(PUBLISHED)) <= now => {
-                steps.push(Step::Retire(active.id.clone()));
-                steps.push(Step::Activate(next.id.clone()));
-                steps.push(Step::Make { signs_at_once: false });
+            (Some(active), Some(next)) if is_due(active) && was_read(next.created_at, now) => {
+                let change = [Step::Retire(active.id.clone()), Step::Activate(next.id.clone()), make(false)];
+                steps.extend(change);
             }
-            Some(_) => {}
+            (_, Some(_)) => {}
         }
         steps
     }
+
+    /// What becomes of keys of other algorithms: they sign until another one does, and are not taken from a gateway that has
+    /// read another configuration a moment ago.
+    fn unused(&self, keys: &[KeyLife], steps: &[Step], now: i64) -> Vec<Step> {
+        let is_wanted = |key: &KeyLife| {
+            self.algorithms.iter().any(|algorithm| key.algorithm == algorithm_name(*algorithm))
+        };
+        let begins = |step: &Step| matches!(step, Step::Activate(_) | Step::Make { signs_at_once: true, .. });
+        let is_replaced = steps.iter().any(begins) || keys.iter().any(|key| key.signs() && is_wanted(key));
+        let unused = keys.iter().filter(|key| key.retired_at.is_none() && !is_wanted(key));
+        let step = |key: &KeyLife| match key.activated_at {
+            Some(at) if is_replaced && was_read(at, now) => Some(Step::Retire(key.id.clone())),
+            None if was_read(key.created_at, now) => Some(Step::Remove(key.id.clone())),
+            Some(_) | None => None,
+        };
+        unused.filter_map(step).collect()
+    }
+}
+
+/// Whether everybody has read by now what was published at `at`.
+fn was_read(at: i64, now: i64) -> bool {
+    at.saturating_add(span(PUBLISHED)) <= now
 }
 
 #[cfg(test)]
@@ -126,9 +175,13 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const DAY: i64 = 24 * 60 * MINUTE;
 
-    fn rotation(algorithm: Algorithm) -> Rotation {
+    fn rotation(algorithms: &[Algorithm]) -> Rotation {
         let (every, longest_token) = (Duration::from_hours(30 * 24), Duration::from_mins(15));
-        Rotation { algorithm, every, longest_token }
+        Rotation { algorithms: algorithms.to_vec(), every, longest_token }
+    }
+
+    const fn make(algorithm: Algorithm, signs_at_once: bool) -> Step {
+        Step::Make { algorithm, signs_at_once }
     }
 
     fn key(id: &str, created_at: i64, activated_at: Option<i64>, retired_at: Option<i64>) -> KeyLife {
@@ -140,9 +193,9 @@ mod tests {
         let steps = rotation.due(keys, now);
         for step in &steps {
             match step {
-                Step::Make { signs_at_once } => keys.push(KeyLife {
-                    id: format!("{now}-{signs_at_once}"),
-                    algorithm: algorithm_name(rotation.algorithm).into(),
+                Step::Make { algorithm, signs_at_once } => keys.push(KeyLife {
+                    id: format!("{now}-{}-{signs_at_once}", algorithm_name(*algorithm)),
+                    algorithm: algorithm_name(*algorithm).into(),
                     created_at: now,
                     activated_at: signs_at_once.then_some(now),
                     retired_at: None,
@@ -161,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_year_of_keys() {
-        let (rotation, mut keys) = (rotation(Algorithm::EdDSA), Vec::new());
+        let (rotation, mut keys) = (rotation(&[Algorithm::EdDSA]), Vec::new());
         assert_eq!(apply(&mut keys, &rotation, 0), 2);
         assert_eq!(apply(&mut keys, &rotation, 0), 0, "nothing more is due");
         let mut changes = 0;
@@ -188,10 +241,10 @@ mod tests {
     fn what_is_due() {
         let active = || key("active", 0, Some(0), None);
         let next = |created| key("next", created, None, None);
-        let make = Step::Make { signs_at_once: false };
+        let (at_once, make) = (make(Algorithm::EdDSA, true), make(Algorithm::EdDSA, false));
         let change = vec![Step::Retire("active".into()), Step::Activate("next".into()), make.clone()];
         let cases = [
-            (vec![], 0, vec![Step::Make { signs_at_once: true }, make.clone()]),
+            (vec![], 0, vec![at_once, make.clone()]),
             (vec![next(0)], 0, vec![Step::Activate("next".into()), make.clone()]),
             (vec![active()], 0, vec![make.clone()]),
             (vec![active(), next(0)], 30 * DAY - 1, vec![]),
@@ -209,16 +262,16 @@ mod tests {
             (vec![active(), next(0)], -DAY, vec![]),
         ];
         for (keys, now, expected) in cases {
-            assert_eq!(rotation(Algorithm::EdDSA).due(&keys, now), expected, "{keys:?} at {now}");
+            assert_eq!(rotation(&[Algorithm::EdDSA]).due(&keys, now), expected, "{keys:?} at {now}");
         }
     }
 
     #[test]
     fn what_an_operator_wants() {
-        let rotation = rotation(Algorithm::EdDSA);
+        let rotation = rotation(&[Algorithm::EdDSA]);
         let (active, next) = (key("active", 0, Some(0), None), key("next", 0, None, None));
         let old = key("old", 0, Some(0), Some(0));
-        let (now, later) = (Step::Make { signs_at_once: true }, Step::Make { signs_at_once: false });
+        let (now, later) = (make(Algorithm::EdDSA, true), make(Algorithm::EdDSA, false));
         let cases = [
             (
                 KeyChange::Rotate,
@@ -250,12 +303,67 @@ mod tests {
     #[test]
     fn another_algorithm_is_published_before_it_signs() {
         let (mut keys, rotation) =
-            (vec![key("a", 0, Some(0), None), key("b", 0, None, None)], rotation(Algorithm::ES256));
+            (vec![key("a", 0, Some(0), None), key("b", 0, None, None)], rotation(&[Algorithm::ES256]));
         apply(&mut keys, &rotation, DAY);
         assert_eq!(keys[0].retired_at, None, "it signs on");
         assert_eq!((keys.len(), keys[1].algorithm.as_str()), (2, "ES256"));
         assert_eq!(apply(&mut keys, &rotation, DAY + 14 * MINUTE), 0);
         apply(&mut keys, &rotation, DAY + 15 * MINUTE);
         assert_eq!((keys[0].retired_at.is_some(), keys[1].activated_at.is_some()), (true, true));
+    }
+
+    /// The algorithm, and whether it signs.
+    fn standing(keys: &[KeyLife]) -> Vec<(&str, bool)> {
+        let mut standing: Vec<_> = keys.iter().map(|key| (key.algorithm.as_str(), key.signs())).collect();
+        standing.sort_unstable();
+        standing
+    }
+
+    #[test]
+    fn every_algorithm_has_keys_of_its_own() {
+        let both = rotation(&[Algorithm::EdDSA, Algorithm::RS256]);
+        let mut keys = Vec::new();
+        assert_eq!(apply(&mut keys, &both, 0), 4, "at the very first both sign at once");
+        let whole = [("EdDSA", false), ("EdDSA", true), ("RS256", false), ("RS256", true)];
+        assert_eq!(standing(&keys), whole);
+        for minute in 1..=90 * 24 * 60 {
+            apply(&mut keys, &both, minute * MINUTE);
+            for algorithm in ["EdDSA", "RS256"] {
+                let signing = keys.iter().filter(|key| key.signs() && key.algorithm == algorithm);
+                assert_eq!(signing.count(), 1, "{algorithm}, minute {minute}");
+            }
+            assert!(keys.len() <= 6);
+        }
+        // By hand, each is succeeded by one of its own kind; after a leak, all are made anew.
+        let rotated = both.by_hand(KeyChange::Rotate, &keys);
+        let count =
+            |steps: &[Step], wanted: fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();
+        assert_eq!(count(&rotated, |step| matches!(step, Step::Activate(_))), 2, "{rotated:?}");
+        let renewed = both.by_hand(KeyChange::Revoke, &keys);
+        assert_eq!(count(&renewed, |step| matches!(step, Step::Make { signs_at_once: true, .. })), 2);
+    }
+
+    #[test]
+    fn an_algorithm_that_is_added_is_published_first_and_one_that_is_not_used_goes() {
+        let one = rotation(&[Algorithm::EdDSA]);
+        let both = rotation(&[Algorithm::EdDSA, Algorithm::ES256]);
+        let mut keys = Vec::new();
+        apply(&mut keys, &one, 0);
+        apply(&mut keys, &both, DAY);
+        assert_eq!(standing(&keys), [("ES256", false), ("EdDSA", false), ("EdDSA", true)]);
+        assert_eq!(apply(&mut keys, &both, DAY + 14 * MINUTE), 0);
+        apply(&mut keys, &both, DAY + 15 * MINUTE);
+        let whole = [("ES256", false), ("ES256", true), ("EdDSA", false), ("EdDSA", true)];
+        assert_eq!(standing(&keys), whole);
+        // A gateway that still has the configuration before takes nothing away.
+        assert_eq!(apply(&mut keys, &one, DAY + 16 * MINUTE), 0);
+        apply(&mut keys, &one, DAY + 30 * MINUTE);
+        assert_eq!(
+            standing(&keys),
+            [("ES256", false), ("EdDSA", false), ("EdDSA", true)],
+            "it verifies still"
+        );
+        apply(&mut keys, &one, DAY + 55 * MINUTE);
+        assert_eq!(standing(&keys), [("EdDSA", false), ("EdDSA", true)]);
     }
 }

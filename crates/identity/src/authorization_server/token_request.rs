@@ -16,6 +16,7 @@ use super::{
     authorization::{CODE_PREFIX, stored},
     client,
     code::KnownCode,
+    exchange::Exchanger,
     family::{self, Family, Turn},
     person,
     proofs::{Bound, Proofs},
@@ -122,7 +123,9 @@ impl AuthorizationServer {
             }
             Grant::TokenExchange { subject, actor, scope } => {
                 let asked = (Scope::parse(scope)?, request.resources.as_slice());
-                self.exchange((&tokens, client), (subject, actor.as_ref()), asked, &binding, visit).await
+                let exchanger = Exchanger::client(client)?;
+                let presented = (subject, actor.as_ref());
+                self.exchange((&tokens, &exchanger), presented, asked, &binding, visit).await
             }
         }
     }
@@ -167,7 +170,7 @@ impl AuthorizationServer {
         }
         // Nothing after the use may fail for what the client has asked, or the code would be lost to it.
         let resources = part_of(&known.family.resources, resources)?;
-        self.own.keys.active()?;
+        self.own.keys.active(tokens.algorithm)?;
         enter_session(&known.family.session, &mut transaction).await?;
         if transaction.execute(Statement::new(USE).text(hash).integer(now())).await? == 0 {
             // Somebody else was faster, with the same code.
@@ -254,10 +257,11 @@ impl AuthorizationServer {
             authentication: family.authentication.claims(),
             binding: issued.binding,
             actor: None,
+            exchanged_by: Vec::new(),
             origins: Vec::new(),
             latest: None,
         };
-        let (access_token, expires_in) = token.issue(tokens, &*self.own.keys.active()?)?;
+        let (access_token, expires_in) = self.sign(tokens, &token)?;
         Ok(TokenResponse {
             access_token: access_token.into(),
             is_dpop: issued.binding.dpop_key.is_some(),
@@ -289,7 +293,18 @@ impl AuthorizationServer {
             email: family.scope.names("email").then_some((&profile.email, profile.is_verified)),
             name: family.scope.names("profile").then_some(&profile.name),
         };
-        Ok(Some(token.issue(tokens, &*self.own.keys.active()?)?.into()))
+        let key = self.own.keys.active(tokens.client_algorithm(&family.client))?;
+        Ok(Some(token.issue(tokens, &key)?.into()))
+    }
+
+    /// The access token, signed with what its resources or its client need, and for how long it counts.
+    pub(crate) fn sign(
+        &self,
+        tokens: &Tokens,
+        token: &AccessToken<'_>,
+    ) -> Result<(String, Duration), TokenError> {
+        let algorithm = tokens.access_algorithm(token.client, token.resources);
+        token.issue(tokens, &*self.own.keys.active(algorithm)?)
     }
 
     /// An entry of the audit trail about an authorisation. Whose tokens, whose client, for what; never a token.

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use metrics::counter;
+
 use super::{
     Argon2Parameters, Factors, HashingError, Password, PasswordContext, PasswordHash, PasswordRules,
     Violation, blocklist::BlocklistError, worker::Workers,
@@ -66,16 +68,18 @@ impl PasswordHasher {
     /// Hashes a password with a new salt. It is not judged here: see [`PasswordHasher::check`].
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, HashingError> {
         let (salt, parameters) = (random_salt()?, self.parameters);
-        self.run(move |memory| PasswordHash::compute(&password, salt, parameters, memory))
-            .await?
-            .map_err(HashingError::Argon2)
+        let hashed =
+            self.run(move |memory| PasswordHash::compute(&password, salt, parameters, memory)).await?;
+        computed();
+        hashed.map_err(HashingError::Argon2)
     }
 
     /// Whether `password` is the one that was hashed.
     pub async fn verify(&self, password: Password, hash: &PasswordHash) -> Result<Verified, HashingError> {
         let stored = hash.clone();
-        let matches =
-            self.run(move |memory| stored.matches(&password, memory)).await?.map_err(HashingError::Argon2)?;
+        let compared = self.run(move |memory| stored.matches(&password, memory)).await?;
+        computed();
+        let matches = compared.map_err(HashingError::Argon2)?;
         Ok(Verified { matches, needs_rehash: matches && hash.needs_rehash(self.parameters) })
     }
 
@@ -105,6 +109,11 @@ impl PasswordHasher {
         let answer = tokio::time::timeout(self.patience, self.workers.run(job)).await;
         answer.map_err(|_| HashingError::Busy)?
     }
+}
+
+/// One more hash that somebody has waited for.
+fn computed() {
+    counter!("bartizan_password_hashes_total").increment(1);
 }
 
 fn random_salt() -> Result<[u8; 16], HashingError> {

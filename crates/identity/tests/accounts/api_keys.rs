@@ -13,6 +13,7 @@ use bartizan_identity::{
         AccountError, ApiKey, KeyFilter, KeyHolder, KeyOwner, NewApiKey, NewService, Person, PersonId, Visit,
     },
 };
+use bartizan_model::Zone;
 use bartizan_store::{Statement, Store};
 use http::Request;
 use secrecy::{ExposeSecret, SecretString};
@@ -55,7 +56,15 @@ impl Node {
 
 pub(crate) fn new(owner: KeyOwner, permissions: &[&str]) -> NewApiKey {
     let permissions = permissions.iter().map(|text| (*text).to_owned()).collect();
-    NewApiKey { name: "nightly".into(), owner, permissions, addresses: Vec::new(), rate: None, expires: None }
+    NewApiKey {
+        name: "nightly".into(),
+        owner,
+        permissions,
+        addresses: Vec::new(),
+        rate: None,
+        zone: None,
+        expires: None,
+    }
 }
 
 async fn a_life_of_keys(location: &StoreLocation) {
@@ -202,10 +211,21 @@ async fn limits_of_a_key(location: &StoreLocation) {
         organization: "Keys Ltd".into(),
         name: "billing".into(),
         permissions: vec!["reports:read".into()],
+        ..NewService::default()
     };
     let (service, _) = accounts.create_service(service, OPERATOR, &visit).await.unwrap();
-    let (_, of_service) = node.key(KeyOwner::Service(service.id.clone()), &["*"]).await;
+    let (own, of_service) = node.key(KeyOwner::Service(service.id.clone()), &["*"]).await;
     assert_eq!(node.enter_with_key(&of_service, "192.0.2.1").unwrap().grants, "reports:read");
+    // It calls from its provider's zone, until it has one of its own.
+    let zone = |key: &SecretString| node.enter_with_key(key, "192.0.2.1").unwrap().caller.zone();
+    assert_eq!(zone(&of_service), Zone::Public);
+    accounts.set_api_key_zone(&own.id, Some(Zone::Services), OPERATOR, &visit).await.unwrap();
+    assert_eq!(zone(&of_service), Zone::Services);
+    accounts.set_api_key_zone(&own.id, None, OPERATOR, &visit).await.unwrap();
+    assert_eq!(zone(&of_service), Zone::Public);
+    let inside = NewApiKey { zone: Some(Zone::Data), ..new(KeyOwner::Service(service.id.clone()), &["*"]) };
+    let (_, inside) = accounts.create_api_key(inside, OPERATOR, &visit).await.unwrap();
+    assert_eq!(zone(&inside), Zone::Data);
     accounts.suspend_service(&service.id, Some("on holiday"), OPERATOR, &visit).await.unwrap();
     assert_eq!(node.refusal(&of_service), Some(InvalidReason::KeyOwner));
 

@@ -28,6 +28,7 @@ mod tokens;
 mod factors;
 mod membership;
 mod messages;
+mod organization_machines;
 mod organizations;
 mod passkeys;
 mod telephones;
@@ -53,7 +54,7 @@ version: 1
 listen: { http: "127.0.0.1:0" }
 accounts: { password: { argon2: { memory: 7MiB, iterations: 5 } }, session: { at_most: 3 } }
 identity: { people: { session: {} }, machines: { api_key: { store: true } } }
-roles: { auditor: ["reports:read"] }
+roles: { auditor: ["reports:read"], restricted: [] }
 routes: [{ path: /reports, to: "http://localhost:1", auth: people, require: ["reports:read"] }]
 "#;
 const PASSWORD: &str = "plum-Terrace-9-orbit";

@@ -183,7 +183,12 @@ async fn foreign_managers(location: &StoreLocation) {
     let theirs = theirs.as_str();
     let custom = ["tickets:read".to_owned()];
     accounts.create_custom_role(theirs, "desk", &custom, &operator, &visit).await.unwrap();
-    let new = NewService { organization: theirs.into(), name: "robot".into(), permissions: Vec::new() };
+    let new = NewService {
+        organization: theirs.into(),
+        name: "robot".into(),
+        permissions: Vec::new(),
+        ..NewService::default()
+    };
     let (service, _) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
     let before = standing(&node, theirs).await;
 

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use bartizan_identity::account::{Authority, NewBinding, Profile};
+use bartizan_identity::account::{Authority, NewBinding, OfferedRole, Profile};
 use bartizan_store::{Statement, Store};
 use tempfile::TempDir;
 
@@ -305,6 +305,45 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     assert!(matches!(often, Err(AccountError::TooManyMessages)));
     let late = accounts.accept_invitation(&token, "Late", &PASSWORD.into(), &visit).await;
     assert!(matches!(late, Err(AccountError::Link)));
+
+    // To a part of a role, for a while: no more than they have, and no longer.
+    let hour = Some(SystemTime::now() + Duration::from_hours(1));
+    let part = |role: &str, scope: &[&str], expires| OfferedRole {
+        role: role.into(),
+        scope: scope.iter().map(|text| (*text).to_owned()).collect(),
+        expires,
+    };
+    let nothing =
+        accounts.invite_as(&head, "part@shop.test", part("viewer", &["orders:read"], None), &visit).await;
+    assert!(matches!(nothing, Err(AccountError::Invalid(_))), "{nothing:?}");
+    let over = Some(SystemTime::now() - Duration::from_mins(1));
+    let over = accounts.invite_as(&head, "part@shop.test", part("viewer", &[], over), &visit).await;
+    assert!(matches!(over, Err(AccountError::Invalid(_))), "{over:?}");
+    let offered = part("super_admin", &["user:read"], hour);
+    let made = accounts.invite_as(&head, "part@shop.test", offered, &visit).await.unwrap();
+    assert!(made.expires <= hour.unwrap() && made.role_expires.is_some(), "it ends with the role");
+    let listed = accounts.invitations(&head).await.unwrap();
+    let listed = listed.iter().find(|invitation| invitation.id == made.id).unwrap();
+    assert_eq!((&listed.scope, listed.role_expires), (&made.scope, made.role_expires));
+    let token = post.token("part@shop.test").await;
+    let guest = accounts.accept_invitation(&token, "Part", &PASSWORD.into(), &visit).await.unwrap();
+    let session = accounts.current_session(&guest.token).await.unwrap();
+    assert_eq!(session.permissions, ["user:read"]);
+    assert!(session.roles.is_empty(), "a part of a role is not called like the whole: {:?}", session.roles);
+    let bindings = accounts.bindings("Guild").await.unwrap();
+    let binding =
+        bindings.iter().find(|binding| binding.user.as_deref() == Some(guest.user.as_str())).unwrap();
+    assert_eq!((&binding.scope, binding.expires), (&made.scope, made.role_expires));
+    // The same for whoever has an account.
+    accounts
+        .invite("part@shop.test", Some("Rival"), part("user", &["user:read"], hour), &visit)
+        .await
+        .unwrap();
+    accounts.join(&guest.token, &post.token("part@shop.test").await, &visit).await.unwrap();
+    let bindings = accounts.bindings("Rival").await.unwrap();
+    let binding =
+        bindings.iter().find(|binding| binding.user.as_deref() == Some(guest.user.as_str())).unwrap();
+    assert_eq!((binding.scope.len(), binding.expires.is_some()), (1, true));
 
     // To a role of the organisation's own, as long as there is one.
     let support = ["user:read".to_owned()];

@@ -57,6 +57,7 @@ async fn forgotten(location: &StoreLocation) {
         organization: organization.into(),
         name: "reporter".into(),
         permissions: vec!["reports:read".into()],
+        ..NewService::default()
     };
     let (service, _) = accounts.create_service(new("Gone Ltd"), OPERATOR, &visit).await.unwrap();
     let permissions = ["reports:read"];

@@ -6,8 +6,8 @@ use bartizan_config::StoreLocation;
 use bartizan_identity::{
     SessionToken,
     account::{
-        AccountError, AuditFilter, Authority, Login, NewBinding, NewOwnKey, NewService, Person, RoleHolder,
-        Visit,
+        AccountError, AuditFilter, Authority, KeyOwner, Login, NewBinding, NewOwnKey, NewService, Person,
+        RoleHolder, Visit,
     },
 };
 
@@ -121,7 +121,12 @@ async fn a_life_of_roles(location: &StoreLocation) {
     assert!(node.may_read_reports(&node.enter(&token).await.unwrap()));
 
     // Services have roles, too.
-    let service = NewService { organization: "Roles Ltd".into(), name: "robot".into(), permissions: vec![] };
+    let service = NewService {
+        organization: "Roles Ltd".into(),
+        name: "robot".into(),
+        permissions: vec![],
+        ..NewService::default()
+    };
     let (service, _) = accounts.create_service(service, OPERATOR, &visit).await.unwrap();
     let of_service = NewBinding { holder: RoleHolder::Service(service.id.clone()), ..bound(&ada, "support") };
     let foreign =
@@ -137,6 +142,39 @@ async fn a_life_of_roles(location: &StoreLocation) {
     assert!(accounts.service_standing(&service.id).await.unwrap().unwrap().grants.is_empty());
     let of_service = NewBinding { holder: again, ..bound(&ada, "support") };
     node.bind("Roles Ltd", of_service, &operator).await.unwrap();
+
+    // Other permissions of a role count for everybody who has it, at once.
+    node.bind("Roles Ltd", bound(&ada, "support"), &operator).await.unwrap();
+    let (_, key) = node.key(KeyOwner::Person(who(&ada), Some("Roles Ltd".into())), &["*"]).await;
+    let set = async |permissions: &[&str]| {
+        let permissions = texts(permissions);
+        accounts.set_custom_role_permissions("Roles Ltd", "support", &permissions, &operator, &visit).await
+    };
+    assert_eq!(set(&["tickets:read"]).await.unwrap().permissions.len(), 1);
+    assert!(node.grants(&token).await.contains("tickets:read"));
+    assert!(!node.grants(&token).await.contains("tickets:*"));
+    let standing = accounts.service_standing(&service.id).await.unwrap().unwrap();
+    assert_eq!(standing.grants.iter().map(ToString::to_string).collect::<Vec<_>>(), ["tickets:read"]);
+    crate::soon::soon("the key keeps what its owner has lost", async || {
+        !node.enter_with_key(&key, "192.0.2.1").unwrap().grants.to_str().unwrap().contains("tickets:*")
+    })
+    .await;
+    set(&["tickets:read", "tickets:close"]).await.unwrap();
+    assert!(node.grants(&token).await.contains("tickets:close"));
+    for (permissions, why) in [(&[][..], "nothing"), (&["a b"][..], "no permission")] {
+        let wrong = set(permissions).await;
+        assert!(matches!(wrong, Err(AccountError::Invalid(_))), "{why}: {wrong:?}");
+    }
+    let permissions = texts(&["tickets:read"]);
+    let unknown = accounts.set_custom_role_permissions("Roles Ltd", "none", &permissions, &operator, &visit);
+    assert!(matches!(unknown.await, Err(AccountError::Missing(_))));
+    let filter =
+        AuditFilter { action: Some("role.set_permissions".into()), limit: 1, ..AuditFilter::default() };
+    let told = accounts.audit_trail(&filter).await.unwrap().remove(0).details;
+    assert_eq!(told["before"]["permissions"], "tickets:read");
+    assert_eq!(told["after"]["permissions"], "tickets:close tickets:read");
+    let holder = RoleHolder::Person(who(&ada));
+    accounts.unbind_role("Roles Ltd", &holder, "support", &operator, &visit).await.unwrap();
 
     // Who loses a role loses it everywhere.
     accounts.delete_custom_role("Roles Ltd", "support", &operator, &visit).await.unwrap();
@@ -191,6 +229,28 @@ async fn delegation(location: &StoreLocation) {
     let missing = node.bind("Mine", bound(&stranger, "viewer"), &chiefs).await;
     assert!(matches!(missing, Err(AccountError::Missing(_))), "a stranger: {missing:?}");
 
+    // A role that grants nothing stands for what policies make of it: they neither give nor take it.
+    forbidden(node.bind("Mine", bound(&member, "restricted"), &chiefs).await, "a role for policies");
+    node.bind("Mine", bound(&member, "restricted"), &operator).await.unwrap();
+    let marked = RoleHolder::Person(who(&member));
+    let freed = accounts.unbind_role("Mine", &marked, "restricted", &chiefs, &visit).await;
+    forbidden(freed, "taking a role for policies away");
+    accounts.unbind_role("Mine", &marked, "restricted", &operator, &visit).await.unwrap();
+
+    // Roles of the organisation's own change within what they have.
+    let set = async |permissions: &[&str]| {
+        let permissions = texts(permissions);
+        let set = accounts.set_custom_role_permissions("Mine", "billing", &permissions, &chiefs, &visit);
+        set.await.map(|_| ())
+    };
+    set(&["billing:view", "billing:manage"]).await.unwrap();
+    forbidden(set(&["*"]).await, "more than they have");
+    forbidden(set(&["reports:read"]).await, "more than they have");
+    let everything = texts(&["*"]);
+    let custom = accounts.set_custom_role_permissions("Mine", "billing", &everything, &operator, &visit);
+    custom.await.unwrap();
+    forbidden(set(&["billing:view"]).await, "making less of what outranks them");
+
     // Nor do they take away what outranks them.
     node.bind("Mine", bound(&member, "super_admin"), &operator).await.unwrap();
     let holder = RoleHolder::Person(who(&member));
@@ -231,7 +291,7 @@ async fn delegation(location: &StoreLocation) {
         ..AuditFilter::default()
     };
     let refused = accounts.audit_trail(&filter).await.unwrap();
-    for action in ["role.bind", "role.unbind", "role.create"] {
+    for action in ["role.bind", "role.unbind", "role.create", "role.set_permissions"] {
         let told = refused.iter().find(|entry| entry.action == action);
         let told = told.unwrap_or_else(|| panic!("{action}: {refused:?}"));
         assert_eq!(told.actor, chief.id.as_str());

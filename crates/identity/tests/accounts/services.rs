@@ -8,7 +8,7 @@ use bartizan_identity::{
     ClientCertificate,
     account::{AccountError, NewCredential, NewService, ServiceProof, ServiceStanding, Visit},
 };
-use bartizan_model::Grant;
+use bartizan_model::{Grant, Zone};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -69,6 +69,7 @@ pub(crate) async fn a_life_of_services(location: &StoreLocation) {
         organization: "Services Ltd".into(),
         name: "payment-service".into(),
         permissions: vec!["payment:read".into(), "payment:write".into()],
+        ..NewService::default()
     };
     let (service, secret) = accounts.create_service(new(), OPERATOR, &visit).await.unwrap();
     let twice = accounts.create_service(new(), OPERATOR, &visit).await.unwrap_err();
@@ -92,6 +93,15 @@ pub(crate) async fn a_life_of_services(location: &StoreLocation) {
     assert!(node.by_secret(&service.id, &second).await && node.by_secret(&service.id, &third).await);
     let fourth = rotate(Duration::ZERO).await;
     assert!(!node.by_secret(&service.id, &third).await && node.by_secret(&service.id, &fourth).await);
+
+    // What it may carry on, and from where it calls, is said beside it.
+    let carries =
+        accounts.set_service_exchange(&service.id, &["payment:*".into()], OPERATOR, &visit).await.unwrap();
+    assert_eq!(carries.exchange.iter().map(Grant::as_str).collect::<Vec<_>>(), ["payment:*"]);
+    let placed = accounts.set_service_zone(&service.id, Some(Zone::Data), OPERATOR, &visit).await.unwrap();
+    assert_eq!(placed.zone, Some(Zone::Data));
+    let standing = accounts.service_standing(&service.id).await.unwrap().unwrap();
+    assert_eq!((standing.exchange, standing.zone), (placed.exchange, placed.zone));
 
     // Suspended is as wrong as anything else.
     accounts.suspend_service(&service.id, Some("leaked"), OPERATOR, &visit).await.unwrap();

@@ -82,6 +82,7 @@ async fn everything_that_is_sent() -> (PostgresServer, Vec<Sent>) {
     Box::pin(crate::factors::second_factors(&in_its_own("factors").await)).await;
     Box::pin(crate::membership::stories(&in_its_own("membership").await)).await;
     Box::pin(crate::messages::stories(&in_its_own("messages").await)).await;
+    Box::pin(crate::organization_machines::stories(&in_its_own("machines").await)).await;
     Box::pin(crate::organizations::stories(&in_its_own("organizations").await)).await;
     Box::pin(crate::passkeys::passkeys(&in_its_own("passkeys").await)).await;
     Box::pin(crate::protection::sessions_that_end(&in_its_own("protection").await)).await;

@@ -58,8 +58,8 @@ const TOKENS: [(&str, &[Method], bool); 7] = [
     ("introspect", &[Method::POST], false),
     ("jwks", &[Method::GET], true),
 ];
-/// Where API keys are made.
-const KEYS: &str = "keys/**";
+/// Where API keys and services are made.
+const KEYS: [&str; 3] = ["keys/**", "organization/keys/**", "organization/services/**"];
 /// Where it is said who may do what.
 const ROLES: [&str; 3] = ["roles/**", "bindings/**", "invitations/**"];
 /// Carries a proof, and the nonce for the next one (RFC 9449).
@@ -128,7 +128,7 @@ fn places<'a>(
     places.extend(SECRETS.map(|name| place(under(name), post(), secrets, Cors::SameOrigin)));
     let first = vec![Method::GET, Method::POST];
     places.push(place(under(FIRST_ADMINISTRATOR), first, secrets, Cors::SameOrigin));
-    places.push(place(under(KEYS), Vec::new(), keys, Cors::SameOrigin));
+    places.extend(KEYS.map(|name| place(under(name), Vec::new(), keys, Cors::SameOrigin)));
     places.extend(ROLES.map(|name| place(under(name), Vec::new(), roles, Cors::SameOrigin)));
     if tokens.is_some() {
         let pages = pages(file, problems);

@@ -9,13 +9,15 @@ use bartizan_config::{StoreLocation, Tokens};
 use bartizan_identity::{
     AuthenticationError, InvalidReason,
     account::Visit,
-    authorization_server::{AuthorizationServer, KeyChange, KeyState, TokenError},
+    authorization_server::{
+        AuthorizationRequest, AuthorizationServer, Grant, KeyChange, KeyState, TokenError,
+    },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::{Issuing, refresh_of};
+use super::{DOCUMENT, Issuing, VERIFIER, parameter, refresh_of, request};
 use crate::OPERATOR;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,6 +85,78 @@ async fn keys_change_when_an_operator_says_so() {
     for action in ["token.rotate_keys", "token.revoke_keys"] {
         let entry = trail.iter().find(|entry| entry.action == action).unwrap();
         assert_ne!(entry.details["before"]["active"], entry.details["after"]["active"], "{entry:?}");
+    }
+}
+
+/// What a token is signed with.
+fn algorithm(token: &SecretString) -> String {
+    let header = URL_SAFE_NO_PAD.decode(token.expose_secret().split('.').next().unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&header).unwrap()["alg"].as_str().unwrap().to_owned()
+}
+
+/// One client and one resource know other algorithms only; their keys stand beside the others, and rotate with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_needs_another_algorithm_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
+    let billing = "http://localhost:8080/billing";
+    let text = DOCUMENT
+        .replace("GRACE", "10s")
+        .replace(
+            "    at_most: 2",
+            &format!("    resource_algorithms: {{ \"{billing}\": ES256 }}\n    at_most: 5"),
+        )
+        .replace("\"https://other.test/back\"]", "\"https://other.test/back\"], algorithm: RS256");
+    let gateway = Issuing::of(&location, &text).await;
+    gateway.node.person("ada@shop.test", &["auditor"]).await;
+    let session = gateway.node.log_in("ada@shop.test").await;
+    let plain = gateway.issue(&session, "openid reports:read").await;
+    let for_billing = gateway.issue_for(&session, "openid reports:read", &[billing.to_owned()]).await;
+    let back = "https://other.test/back";
+    let request = AuthorizationRequest {
+        client: "other".into(),
+        redirect_uri: back.into(),
+        ..request("openid reports:read")
+    };
+    let code = parameter(&gateway.authorize(&request, Some(&session)).await, "code").unwrap();
+    let grant =
+        Grant::AuthorizationCode { code: code.into(), redirect_uri: back.into(), verifier: VERIFIER.into() };
+    let for_other = gateway.ask("other", grant).await.unwrap();
+    let issued = [&plain, &for_billing, &for_other];
+    let signed =
+        issued.map(|issued| (algorithm(&issued.access_token), algorithm(issued.id_token.as_ref().unwrap())));
+    let expected = [("EdDSA", "EdDSA"), ("ES256", "EdDSA"), ("RS256", "RS256")];
+    assert_eq!(signed.each_ref().map(|(access, id)| (access.as_str(), id.as_str())), expected);
+    for issued in issued {
+        gateway.enter(&issued.access_token).unwrap();
+    }
+    let supported = gateway.server.metadata()["id_token_signing_alg_values_supported"].clone();
+    assert_eq!(supported, serde_json::json!(["EdDSA", "RS256", "ES256"]));
+
+    // Each has what signs and what signs next, and each changes by hand. What was signed still counts.
+    let standing = async || {
+        let keys = gateway.server.signing_keys().await.unwrap().published;
+        let of = |algorithm: &str, state| {
+            keys.iter().filter(|key| key.algorithm == algorithm && key.state == state).count()
+        };
+        ["EdDSA", "ES256", "RS256"]
+            .map(|name| [KeyState::Active, KeyState::Next, KeyState::Retiring].map(|state| of(name, state)))
+    };
+    assert_eq!(standing().await, [[1, 1, 0]; 3]);
+    let kinds = gateway.server.jwks()["keys"].as_array().unwrap().len();
+    assert_eq!(kinds, 6);
+    gateway.server.change_keys(KeyChange::Rotate, OPERATOR, &Visit::default()).await.unwrap();
+    assert_eq!(standing().await, [[1, 1, 1]; 3]);
+    let again = gateway.issue_for(&session, "reports:read", &[billing.to_owned()]).await;
+    assert_eq!(algorithm(&again.access_token), "ES256");
+    assert_ne!(key(&again.access_token), key(&for_billing.access_token));
+    for issued in [&plain, &for_billing, &for_other, &again] {
+        gateway.enter(&issued.access_token).unwrap();
+    }
+    gateway.server.change_keys(KeyChange::Revoke, OPERATOR, &Visit::default()).await.unwrap();
+    assert_eq!(standing().await, [[1, 1, 0]; 3]);
+    for issued in [&plain, &for_billing, &for_other, &again] {
+        gateway.enter(&issued.access_token).unwrap_err();
     }
 }
 

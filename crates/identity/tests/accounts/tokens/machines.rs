@@ -7,19 +7,24 @@ use bartizan_identity::{
     account::{AuditFilter, NewService, Visit},
     authorization_server::{ClientProof, Grant, OAuthError, Proofs, Revoked, TokenEndpoint, TokenRequest},
 };
-use bartizan_model::CallerType;
+use bartizan_model::{CallerType, Zone};
 use http::HeaderMap;
 use secrecy::SecretString;
 
 use super::{Issuing, claims, is_refused};
-use crate::OPERATOR;
+use crate::{OPERATOR, who};
 
 /// A service of an organisation, which operators know and the configuration does not.
 async fn services(gateway: &Issuing) {
     let (accounts, visit) = (&gateway.node.accounts, Visit::default());
     let organization = accounts.create_organization("Machines Ltd", OPERATOR, &visit).await.unwrap().id;
     let permissions = vec!["payment:read".into(), "payment:write".into()];
-    let new = NewService { organization: organization.to_string(), name: "payment".into(), permissions };
+    let new = NewService {
+        organization: organization.to_string(),
+        name: "payment".into(),
+        permissions,
+        ..NewService::default()
+    };
     let (service, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
     let ask = async |secret: &SecretString, grant: Grant| {
         let client = ClientProof { id: service.id.clone(), secret: Some(secret.clone()), assertion: None };
@@ -56,7 +61,12 @@ async fn services(gateway: &Issuing) {
     let issued = ask(&secret, own("payment:read")).await.unwrap();
     about_its_tokens(gateway, &service.id, &secret, &issued.access_token).await;
     let issued = ask(&secret, own("payment:read")).await.unwrap();
-    let new = NewService { organization: organization.to_string(), name: "idle".into(), permissions: vec![] };
+    let new = NewService {
+        organization: organization.to_string(),
+        name: "idle".into(),
+        permissions: vec![],
+        ..NewService::default()
+    };
     let (idle, secret_of_idle) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
     let client = ClientProof { id: idle.id, secret: Some(secret_of_idle), assertion: None };
     let request = TokenRequest { client, grant: own(""), resources: Vec::new() };
@@ -74,19 +84,97 @@ async fn services(gateway: &Issuing) {
     is_refused(ask(&third, own("")).await, OAuthError::InvalidClient);
 }
 
+/// A service calls on for the people of its organisation, as far as its record says, and until that says less.
+async fn services_that_call_on(gateway: &Issuing) {
+    let (accounts, visit) = (&gateway.node.accounts, Visit::default());
+    let organization = accounts.create_organization("Relay Ltd", OPERATOR, &visit).await.unwrap().id;
+    accounts.create_organization("Elsewhere Ltd", OPERATOR, &visit).await.unwrap();
+    let ada = gateway.node.person("relay@shop.test", &["auditor"]).await;
+    for place in ["Relay Ltd", "Elsewhere Ltd"] {
+        accounts.add_role(Some(place), &who(&ada), "viewer", OPERATOR, &visit).await.unwrap();
+    }
+    let issue_in = async |organization: &str| {
+        let session = gateway.node.log_in_for("relay@shop.test", organization).await;
+        gateway.issue(&session, "reports:read user:read").await
+    };
+    let (issued, issued_elsewhere) = (issue_in("Relay Ltd").await, issue_in("Elsewhere Ltd").await);
+    let new = NewService {
+        organization: organization.to_string(),
+        name: "relay".into(),
+        permissions: vec!["payment:read".into()],
+        exchange: vec!["reports:*".into()],
+        zone: Some(Zone::Services),
+    };
+    let (service, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+    let call_on = async |subject: &SecretString, scope: &str| {
+        let client = ClientProof { id: service.id.clone(), secret: Some(secret.clone()), assertion: None };
+        let grant = Grant::TokenExchange { subject: subject.clone(), actor: None, scope: scope.into() };
+        gateway.ask_as(client, grant, &[]).await
+    };
+
+    // For the person, with no more than the record says, in the name of the service.
+    let next = call_on(&issued.access_token, "").await.unwrap();
+    let said = claims(&next.access_token);
+    assert_eq!((&said["sub"], &said["org_id"]), (&ada.id.as_str().into(), &organization.as_str().into()));
+    assert_eq!(said["act"], serde_json::json!({ "sub": service.id }));
+    assert_eq!(said["permissions"], serde_json::json!(["reports:read"]), "not what else the person may read");
+    let identified = gateway.enter(&next.access_token).unwrap();
+    assert_eq!(identified.caller.caller_type(), CallerType::User);
+    assert_eq!(identified.caller.zone(), Zone::Public, "the zone of the service is not the person's");
+    is_refused(call_on(&issued.access_token, "user:read").await, OAuthError::InvalidScope);
+    is_refused(call_on(&issued.access_token, "reports:*").await, OAuthError::InvalidScope);
+    // Tokens that were issued for another organisation are none of its.
+    gateway.enter(&issued_elsewhere.access_token).unwrap();
+    is_refused(call_on(&issued_elsewhere.access_token, "").await, OAuthError::InvalidRequest);
+    let after_next = gateway.exchange_token(&next.access_token).await.unwrap();
+
+    // Its own token says its zone, and a change of that ends it.
+    let own = Grant::ClientCredentials { scope: String::new() };
+    let client = ClientProof { id: service.id.clone(), secret: Some(secret.clone()), assertion: None };
+    let own = gateway.ask_as(client, own, &[]).await.unwrap();
+    assert_eq!(gateway.enter(&own.access_token).unwrap().caller.zone(), Zone::Services);
+
+    // Another end of what it may carry on ends what it has carried on, also what came of that.
+    accounts.set_service_exchange(&service.id, &[], OPERATOR, &visit).await.unwrap();
+    gateway.revoked(&next.access_token).await;
+    gateway.revoked(&after_next.access_token).await;
+    gateway.enter(&issued.access_token).unwrap();
+    is_refused(call_on(&issued.access_token, "").await, OAuthError::UnauthorizedClient);
+    accounts.set_service_exchange(&service.id, &["*".into()], OPERATOR, &visit).await.unwrap();
+    let again = call_on(&issued.access_token, "").await.unwrap();
+    assert_eq!(again.scope, "reports:read user:read", "no more than the token allowed");
+    gateway.enter(&again.access_token).unwrap();
+    accounts.set_service_zone(&service.id, None, OPERATOR, &visit).await.unwrap();
+    gateway.revoked(&again.access_token).await;
+    let client = ClientProof { id: service.id.clone(), secret: Some(secret.clone()), assertion: None };
+    let own = Grant::ClientCredentials { scope: String::new() };
+    let own = gateway.ask_as(client, own, &[]).await.unwrap();
+    assert_eq!(gateway.enter(&own.access_token).unwrap().caller.zone(), Zone::Public);
+}
+
 /// Whoever calls on with a service's token, it is a service's.
 async fn stays_a_machine(gateway: &Issuing) {
     let (accounts, visit) = (&gateway.node.accounts, Visit::default());
     let organization = accounts.create_organization("Reports Ltd", OPERATOR, &visit).await.unwrap().id;
     let permissions = vec!["reports:read".into()];
-    let new = NewService { organization: organization.to_string(), name: "reader".into(), permissions };
+    let new = NewService {
+        organization: organization.to_string(),
+        name: "reader".into(),
+        permissions,
+        ..NewService::default()
+    };
     let (service, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
     let client = ClientProof { id: service.id.clone(), secret: Some(secret), assertion: None };
     let grant = Grant::ClientCredentials { scope: String::new() };
     let own = gateway.ask_as(client, grant, &[]).await.unwrap();
     // Another organisation's services learn nothing of it.
     accounts.create_organization("Rivals Ltd", OPERATOR, &visit).await.unwrap();
-    let new = NewService { organization: "Rivals Ltd".into(), name: "curious".into(), permissions: vec![] };
+    let new = NewService {
+        organization: "Rivals Ltd".into(),
+        name: "curious".into(),
+        permissions: vec![],
+        ..NewService::default()
+    };
     let (rival, secret) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
     let rival = ClientProof { id: rival.id, secret: Some(secret), assertion: None };
     let told = gateway.server.introspect((&rival, None), &own.access_token, &visit).await.unwrap();
@@ -159,6 +247,7 @@ pub(super) async fn machines(gateway: &Issuing, session: &SessionToken) {
     assert_eq!(entries(gateway, "watcher", "client.authenticate", "refused").await, 1);
 
     services(gateway).await;
+    services_that_call_on(gateway).await;
     stays_a_machine(gateway).await;
     let billing = "http://localhost:8080/billing";
     let resources = ["http://localhost:8080".to_owned(), billing.to_owned()];
