@@ -405,11 +405,17 @@ fn limits() {
     );
 }
 
+/// So many headers.
+fn header_lines(count: usize) -> String {
+    let line = |number| format!("x{number}:\r\n");
+    (0..count).map(line).collect()
+}
+
 /// What is left out of the headers, an attack may stand in.
 #[test]
 fn headers_of_parts_beyond_a_limit_are_told() {
     let part = |n: usize, lines: usize| {
-        let lines: String = (0..lines).map(|line| format!("x{line}:\r\n")).collect();
+        let lines = header_lines(lines);
         format!("--B\r\nContent-Disposition: form-data; name={n}\r\n{lines}\r\nx\r\n")
     };
     let within = |limits: Limits, lines: usize| {
@@ -427,7 +433,7 @@ fn headers_of_parts_beyond_a_limit_are_told() {
 /// A name of 4 kB above 60 headers would be 250 kB.
 #[test]
 fn a_part_has_its_name_once() {
-    let lines: String = (0..60).map(|line| format!("x{line}:\r\n")).collect();
+    let lines = header_lines(60);
     let head = format!("Content-Disposition: form-data; name=\"{}\"\r\n{lines}", "n".repeat(4000));
     let mut multipart =
         Multipart::new(CONTENT_TYPE.as_bytes(), Limits { bytes: 10_000, ..Limits::default() });

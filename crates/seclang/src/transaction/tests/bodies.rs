@@ -154,7 +154,8 @@ fn long_json_names_above_many_values_are_an_error() {
 /// What is not in `MULTIPART_PART_HEADERS` may be what a rule looks for.
 #[test]
 fn headers_of_parts_that_are_left_out_are_an_error() {
-    let lines: String = (0..50).map(|line| format!("x{line}:\r\n")).collect();
+    let line = |number| format!("x{number}:\r\n");
+    let lines: String = (0..50).map(line).collect();
     let part = format!("--b\r\nContent-Disposition: form-data; name=a\r\n{lines}\r\nx\r\n");
     let headers = [("Content-Type", "multipart/form-data; boundary=b")];
     for (parts, expected) in [(3, "0"), (4, "1")] {
