@@ -6,7 +6,7 @@ mod together;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -17,7 +17,8 @@ use metrics::{Counter, counter};
 
 use crate::{
     Allowances, Charge, Clock, Concurrency, Decision, Limit, LimitsError, MemoryStore, Nanos, RedisSettings,
-    RedisStore, RuleStatistics, Standing, charge::nanoseconds, limiter::store::Store, statistics::Statistics,
+    RedisStore, RuleStatistics, Standing, allowances::StoreNumber, charge::nanoseconds,
+    limiter::store::Store, statistics::Statistics,
 };
 
 pub use self::allowing::AllowError;
@@ -44,12 +45,17 @@ struct SharedStore {
     settings: Shared,
     store: Store,
     since: Instant,
+    /// Decisions that it did not make.
     failures: Counter,
+    /// What else it did not answer.
+    forgotten: Counter,
     trouble: Trouble,
     /// With what is remembered together besides limits: a store may allow the one and not the other.
     forgetting: Trouble,
     /// Held while it is asked who is not counted, so that an older answer never comes after a newer one.
     allowing: tokio::sync::Mutex<()>,
+    /// Set once its configuration has come into force: before, what it says of who is not counted does not count.
+    number: OnceLock<StoreNumber>,
 }
 
 /// Whether the store fails, so that only the change is news: one that fails now and then fails.
@@ -93,16 +99,16 @@ impl Counted {
 
 impl Limiter {
     /// A limiter for `shared:` of a configuration. It counts on where `previous` has counted so far, and keeps the
-    /// connection to a store that has not changed. Needs a tokio runtime when there is a store.
+    /// connection to a store that has not changed. It takes nothing from `previous` until it takes over
+    /// ([`take_over`](Self::take_over)). Needs a tokio runtime when there is a store.
     pub fn new(shared: Option<&Shared>, previous: Option<&Self>) -> Result<Self, LimitsError> {
         let kept = previous.and_then(|previous| previous.shared.as_ref());
-        let (shared, is_new) = match (shared, kept) {
-            (None, _) => (None, false),
-            (Some(settings), Some(kept)) if kept.settings == *settings => (Some(Arc::clone(kept)), false),
-            (Some(settings), _) => (Some(Arc::new(SharedStore::connect(settings)?)), true),
+        let shared = match (shared, kept) {
+            (None, _) => None,
+            (Some(settings), Some(kept)) if kept.settings == *settings => Some(Arc::clone(kept)),
+            (Some(settings), _) => Some(Arc::new(SharedStore::connect(settings)?)),
         };
-        let had_store = kept.is_some();
-        let limiter = match previous {
+        Ok(match previous {
             Some(previous) => {
                 previous.statistics.forget_unused();
                 Self { shared, ..previous.clone() }
@@ -116,15 +122,17 @@ impl Limiter {
                 allowances: Arc::default(),
                 shared,
             },
-        };
-        match &limiter.shared {
-            Some(shared) if is_new => {
-                shared.keep_asking(Arc::clone(&limiter.allowances), limiter.clock.clone());
-            }
-            None if had_store => limiter.allowances.adopt(),
-            Some(_) | None => {}
+        })
+    }
+
+    /// Its configuration comes into force. Who is not counted is what its store says from now on, and no other; where it
+    /// has none, those that the one before has named last are from now on this gateway's own. Needs a tokio runtime when
+    /// there is a store.
+    pub fn take_over(&self) {
+        match &self.shared {
+            Some(shared) => shared.take_over(&self.allowances, &self.clock),
+            None => self.allowances.adopt(),
         }
-        Ok(limiter)
     }
 
     /// Decides all charges together. An error means that the shared store did not answer and that requests are to be
@@ -323,9 +331,10 @@ impl SharedStore {
         let redis = RedisStore::connect(&RedisSettings { nodes, is_cluster, password: None, tls, timeout })?;
         let store = Store::new(redis, settings.mode);
         let failures = counter!("bartizan_limits_store_failures_total");
+        let forgotten = counter!("bartizan_together_store_failures_total");
         let (since, trouble, forgetting) = (Instant::now(), Trouble::default(), Trouble::default());
-        let allowing = tokio::sync::Mutex::default();
-        Ok(Self { settings: settings.clone(), store, since, failures, trouble, forgetting, allowing })
+        let (settings, allowing, number) = (settings.clone(), tokio::sync::Mutex::default(), OnceLock::new());
+        Ok(Self { settings, store, since, failures, forgotten, trouble, forgetting, allowing, number })
     }
 
     /// How much longer its first connection is waited for.
@@ -358,7 +367,7 @@ impl SharedStore {
     }
 
     fn forgets(&self, error: &LimitsError, now: Nanos) {
-        self.failures.increment(1);
+        self.forgotten.increment(1);
         if self.forgetting.has_begun(now) {
             tracing::warn!(%error, "proofs, nonces and attempts to log in are not shared: each gateway goes by its own memory");
         }

@@ -8,7 +8,7 @@ use bartizan_model::Name;
 use super::{Limiter, SharedStore};
 use crate::{
     Allowance, Allowances, AllowancesFull, Clock, LimitsError, Nanos, Whom,
-    allowances::{add, take},
+    allowances::{StoreNumber, add, take},
     redis::SharedAllowances,
 };
 
@@ -87,18 +87,36 @@ impl SharedStore {
     ) -> Result<T, LimitsError> {
         let _turn = self.allowing.lock().await;
         let (changed, there) = self.store.redis().change_allowances(change).await?;
-        limiter.allowances.share(here(there, limiter.now()));
+        if let Some(number) = self.number.get() {
+            limiter.allowances.share(*number, here(there, limiter.now()));
+        }
         Ok(changed)
     }
 
-    /// Goes on asking who is not counted, until nobody uses the store any more.
-    pub(super) fn keep_asking(self: &Arc<Self>, allowances: Arc<Allowances>, clock: Clock) {
+    /// Begins to ask who is not counted, unless it has begun before.
+    pub(super) fn take_over(self: &Arc<Self>, allowances: &Arc<Allowances>, clock: &Clock) {
+        let mut is_new = false;
+        let number = *self.number.get_or_init(|| {
+            is_new = true;
+            allowances.go_by_another_store()
+        });
+        if is_new {
+            self.keep_asking(number, Arc::clone(allowances), clock.clone());
+        }
+    }
+
+    /// Goes on asking who is not counted, until nobody uses the store any more, or another one is asked.
+    fn keep_asking(self: &Arc<Self>, number: StoreNumber, allowances: Arc<Allowances>, clock: Clock) {
         let store = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(shared) = store.upgrade() {
                 let turn = shared.allowing.lock().await;
                 match shared.store.redis().allowances().await {
-                    Ok(there) => allowances.share(here(there, clock.now())),
+                    Ok(there) => {
+                        if !allowances.share(number, here(there, clock.now())) {
+                            return;
+                        }
+                    }
                     // Whoever was let off stays so until the time has come.
                     Err(error) => tracing::debug!(%error, "the shared store does not say who is not counted"),
                 }

@@ -1,0 +1,85 @@
+//! Who is let off by gateways that share a store, while their configurations change.
+
+use std::time::Duration;
+
+use bartizan_config::{Config, Shared, Source};
+use bartizan_limits::{Allowance, Limiter, Nanos, Whom};
+use bartizan_model::Name;
+
+use crate::{
+    eventually::eventually,
+    server::{Server, programs},
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn shared(server: &Server) -> Shared {
+    let text = format!(
+        "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nshared: {{ redis: \"{}\", timeout: 1s }}\n\
+         routes: [{{ path: /**, to: \"http://127.0.0.1:1\", auth: none }}]",
+        server.url()
+    );
+    Config::parse(&text, &Source::text(".")).unwrap().config.shared.unwrap()
+}
+
+/// A gateway's limiter that has reached its store.
+async fn in_force(shared: &Shared) -> Limiter {
+    let limiter = Limiter::new(Some(shared), None).unwrap();
+    limiter.take_over();
+    eventually("the store", async || limiter.store_decides() == Some(true)).await;
+    limiter
+}
+
+fn few() -> Name {
+    "few".parse().unwrap()
+}
+
+fn acme() -> Whom {
+    Whom::Value("acme".into())
+}
+
+async fn let_off(limiter: &Limiter) {
+    let ahead = u64::try_from(HOUR.as_nanos()).unwrap();
+    let until = Nanos::new(limiter.now().get() + ahead);
+    limiter.allow(Allowance { policy: Some(few()), whom: acme(), until }).await.unwrap();
+}
+
+/// Whether there was anybody to count again.
+async fn count_again(limiter: &Limiter) -> bool {
+    limiter.count_again(Some(&few()), &[acme()]).await.unwrap().is_some()
+}
+
+fn lets_anybody_off(limiter: &Limiter) -> bool {
+    !limiter.allowances().list(limiter.now()).is_empty()
+}
+
+#[tokio::test]
+async fn a_configuration_that_never_comes_into_force_makes_nobody_its_own() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let shared = shared(&server);
+        let (one, other) = (in_force(&shared).await, in_force(&shared).await);
+        let_off(&one).await;
+        eventually("the news", async || lets_anybody_off(&other)).await;
+        // It has no store, and something else of it is wrong.
+        drop(Limiter::new(None, Some(&other)).unwrap());
+        assert!(count_again(&one).await);
+        eventually("the end", async || !lets_anybody_off(&other)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_left_does_not_say_any_more_who_is_let_off() {
+    for program in programs() {
+        let server = Server::start(&program, &[]);
+        let before = in_force(&shared(&server)).await;
+        let_off(&before).await;
+        let after = Limiter::new(None, Some(&before)).unwrap();
+        after.take_over();
+        assert!(lets_anybody_off(&after), "whoever was let off stays so");
+        assert!(count_again(&after).await);
+        // As a request that still goes by the configuration before.
+        let_off(&before).await;
+        assert!(!lets_anybody_off(&after));
+    }
+}
