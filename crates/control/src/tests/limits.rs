@@ -214,13 +214,23 @@ async fn an_allowance_is_told_until_it_ends_or_is_ended() {
     assert_eq!((&by_network["value"], &by_network["network"]), (&Value::Null, &json!("192.0.2.0/24")));
     let listed = async || admin.get("/v1/limits").await.json()["allowances"].as_array().unwrap().len();
     assert_eq!(listed().await, 2);
-    for (value, expected) in [("2001:db8::8", true), ("192.0.2.9", true), ("192.0.3.9", false)] {
+    set(json!({ "policy": "voice", "network": "2001:db8:1::/48", "for_seconds": 60 })).await;
+    let combined = with_route("192.0.2.9");
+    for (value, expected) in [
+        ("2001:db8::8", true),
+        ("192.0.2.9", true),
+        (&combined, true),
+        ("192.0.3.9", false),
+        ("2001:db8:1:2::/64", true),
+        ("2001:db8:1:2::7", true),
+        ("2001:db8:2:2::/64", false),
+    ] {
         let standings = admin.get(&format!("/v1/limits/standing?policy=voice&value={value}")).await.json();
         assert_eq!(standings["standings"][0]["allowed_until"].is_string(), expected, "{value}");
     }
     let end = json!({ "policy": "voice", "value": "2001:db8::9", "for_seconds": 0 });
     assert_eq!(set(end.clone()).await.json()["value"], "2001:db8::/64");
-    assert_eq!(listed().await, 1);
+    assert_eq!(listed().await, 2);
     let ended = set(end).await;
     assert_eq!((ended.status, ended.code()), (StatusCode::NOT_FOUND, "not_found".into()));
     for number in 1..256 {
