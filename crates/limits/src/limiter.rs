@@ -17,8 +17,12 @@ use metrics::{Counter, counter};
 
 use crate::{
     Allowances, Charge, Clock, Concurrency, Decision, Limit, LimitsError, MemoryStore, Nanos, RedisSettings,
-    RedisStore, RuleStatistics, Standing, allowances::StoreNumber, charge::nanoseconds,
-    limiter::store::Store, statistics::Statistics,
+    RedisStore, RuleStatistics, Standing,
+    afresh::{Afresh, on_current},
+    allowances::StoreNumber,
+    charge::nanoseconds,
+    limiter::store::Store,
+    statistics::Statistics,
 };
 
 pub use self::allowing::AllowError;
@@ -37,6 +41,7 @@ pub struct Limiter {
     statistics: Arc<Statistics>,
     overall: Arc<RuleStatistics>,
     allowances: Arc<Allowances>,
+    afresh: Arc<Afresh>,
     shared: Option<Arc<SharedStore>>,
 }
 
@@ -120,6 +125,7 @@ impl Limiter {
                 statistics: Arc::default(),
                 overall: Arc::default(),
                 allowances: Arc::default(),
+                afresh: Arc::default(),
                 shared,
             },
         })
@@ -130,7 +136,7 @@ impl Limiter {
     /// there is a store.
     pub fn take_over(&self) {
         match &self.shared {
-            Some(shared) => shared.take_over(&self.allowances, &self.clock),
+            Some(shared) => shared.take_over(self),
             None => self.allowances.adopt(),
         }
     }
@@ -148,6 +154,8 @@ impl Limiter {
         waited: Duration,
         charges: &[Charge<'_>],
     ) -> Result<(Decision, Counted), LimitsError> {
+        let limits = self.afresh.limits(charges);
+        let charges = &*on_current(limits.as_ref(), charges);
         let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
         match self.decide_there(shared, waited, charges).await {
             Ok(decided) => Ok(decided),
@@ -162,6 +170,8 @@ impl Limiter {
     /// As [`decide_after`](Self::decide_after) for what refuses nobody: where the shared store does not answer it is
     /// counted here, whatever else is said of requests then.
     pub async fn report_after(&self, waited: Duration, charges: &[Charge<'_>]) -> (Decision, Counted) {
+        let limits = self.afresh.limits(charges);
+        let charges = &*on_current(limits.as_ref(), charges);
         let Some(shared) = &self.shared else { return self.decide_here(charges) };
         let decided = self.decide_there(shared, waited, charges).await;
         decided.unwrap_or_else(|_| self.decide_here(charges))
@@ -207,6 +217,8 @@ impl Limiter {
     /// Gives back charges that were admitted and counted there: at once in memory, in the background in the shared
     /// store. Where that does not answer, they lapse as all that is counted does.
     pub fn refund(&self, counted: Counted, charges: &[Charge<'_>]) {
+        let limits = self.afresh.limits(charges);
+        let charges = &*on_current(limits.as_ref(), charges);
         match (counted, &self.shared) {
             (Counted::Here(when), _) => self.memory.give_back(when, charges),
             (Counted::There { asked, answered }, Some(shared)) => {
@@ -227,6 +239,7 @@ impl Limiter {
 
     /// Forgets what a value has used of a limit, here and in the shared store. Says whether there was anything.
     pub async fn reset(&self, limit: &Limit, value: &[u8]) -> Result<bool, LimitsError> {
+        let limit = &*self.afresh.limit(limit);
         let here = self.memory.reset(limit, value);
         match &self.shared {
             None => Ok(here),
@@ -234,10 +247,22 @@ impl Limiter {
         }
     }
 
+    /// Forgets what everybody has used of the limits with these names, at all gateways that share the store. An error means
+    /// that it does not answer: then nothing is forgotten.
+    pub async fn begin_afresh(&self, limits: &[Arc<str>]) -> Result<(), LimitsError> {
+        match &self.shared {
+            None => self.afresh.begin(limits),
+            Some(shared) => shared.begin_afresh(self, limits).await?,
+        }
+        Ok(())
+    }
+
     /// How a charge would be decided now, and whether the shared store says so. An error means that the store does not
     /// answer and that it alone counts. A store may answer this question and still fail to decide: then it is this
     /// gateway's own count that matters.
     pub async fn standing(&self, charge: &Charge<'_>) -> Result<(Standing, bool), LimitsError> {
+        let limit = self.afresh.limit(charge.limit);
+        let charge = &Charge { limit: &limit, ..*charge };
         let Some(shared) = &self.shared else { return Ok((self.standing_here(charge), false)) };
         if shared.trouble.fails() && shared.settings.on_error == OnStoreError::Local {
             return Ok((self.standing_here(charge), false));
@@ -408,5 +433,34 @@ mod tests {
         assert!(trouble.has_ended(at(7 * second)));
         assert!(!trouble.has_ended(at(8 * second)), "told before");
         assert!(!trouble.has_ended(at(0)), "a clock that was set back");
+    }
+
+    #[tokio::test]
+    async fn a_limit_begins_afresh_for_everybody_and_others_go_on() {
+        let limiter = Limiter::new(None, None).unwrap();
+        let units = |units| std::num::NonZeroU32::new(units).unwrap();
+        let quota = bartizan_model::Quota::token_bucket(units(2), Duration::from_hours(1), units(2)).unwrap();
+        let [few, other] = ["few", "other"].map(|name| Limit { name: name.into(), quota });
+        let charge =
+            |limit| Charge { limit, value: b"ada", cost: units(1), factors: crate::Factors::default() };
+        let is_admitted = async |limit| limiter.decide(&[charge(limit)]).await.unwrap().0.is_admitted();
+        for limit in [&few, &other] {
+            assert!(is_admitted(limit).await && is_admitted(limit).await && !is_admitted(limit).await);
+        }
+        for _ in 0..2 {
+            limiter.begin_afresh(&[Arc::clone(&few.name)]).await.unwrap();
+            assert!(is_admitted(&few).await);
+            let (decision, counted) = limiter.decide(&[charge(&few)]).await.unwrap();
+            assert_eq!(decision.standings[0].remaining, 0);
+            limiter.refund(counted, &[charge(&few)]);
+            assert_eq!(
+                limiter.standing(&charge(&few)).await.unwrap().0.remaining,
+                1,
+                "given back where it was taken"
+            );
+            assert!(limiter.reset(&few, b"ada").await.unwrap());
+            assert_eq!(limiter.standing(&charge(&few)).await.unwrap().0.remaining, 2);
+        }
+        assert!(!is_admitted(&other).await);
     }
 }

@@ -1,5 +1,6 @@
 //! `/v1/limits`: what is limited, what the limits have seen, how somebody stands, and what an operator does about it.
 
+pub(crate) mod afresh;
 pub(crate) mod allow;
 pub(crate) mod forecast;
 mod own_rate;

@@ -270,6 +270,29 @@ async fn without_a_policy_all_are_meant() {
 }
 
 #[tokio::test]
+async fn everybody_of_a_policy_begins_afresh() {
+    let admin = Admin::new();
+    for value in ["192.0.2.7", "192.0.2.8"] {
+        ask(&admin, "voice", value, 5).await;
+        ask(&admin, "watched", value, 1).await;
+    }
+    let left = async |policy: &str, value: &str| {
+        let standing = admin.get(&format!("/v1/limits/standing?policy={policy}&value={value}")).await.json();
+        standing["standings"][0]["remaining"].as_u64().unwrap()
+    };
+    let begun = admin.post("/v1/limits/afresh", Some(r#"{"policy":"voice","rule":"address-3600s"}"#)).await;
+    assert_eq!(begun.json(), json!({ "rules": ["address-3600s"] }));
+    for value in ["192.0.2.7", "192.0.2.8"] {
+        assert_eq!((left("voice", value).await, left("watched", value).await), (5, 0));
+    }
+    let begun = admin.post("/v1/limits/afresh", Some(r#"{"policy":"watched"}"#)).await;
+    assert_eq!(
+        (begun.json(), left("watched", "192.0.2.7").await),
+        (json!({ "rules": ["address-3600s"] }), 1)
+    );
+}
+
+#[tokio::test]
 async fn all_rules_together_count_each_request_once_and_by_its_address() {
     let admin = Admin::new();
     let limiter = &admin.system.limits.limiter;
@@ -393,6 +416,9 @@ async fn what_makes_no_sense_is_refused() {
             r#"{"policy":"voice","rule":"address-route-3600s","value":"192.0.2.7"}"#,
             422,
         ),
+        (Method::POST, "afresh".into(), "{}", 422),
+        (Method::POST, "afresh".into(), r#"{"policy":"nowhere"}"#, 404),
+        (Method::POST, "afresh".into(), r#"{"policy":"voice","rule":"nowhere"}"#, 404),
         (Method::POST, "allow".into(), r#"{"policy":"voice","for_seconds":1}"#, 422),
         (
             Method::POST,

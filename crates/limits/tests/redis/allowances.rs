@@ -1,14 +1,15 @@
-//! Who is let off by gateways that share a store, while their configurations change.
+//! Who is let off by gateways that share a store, while their configurations change; and what is begun afresh for all.
 
 use std::time::Duration;
 
 use bartizan_config::{Config, Shared, Source};
 use bartizan_limits::{Allowance, Limiter, Nanos, Whom};
-use bartizan_model::Name;
+use bartizan_model::{Algorithm, Name};
 
 use crate::{
     eventually::eventually,
     server::{Server, programs},
+    store::{charge, limit},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -81,5 +82,33 @@ async fn a_store_that_is_left_does_not_say_any_more_who_is_let_off() {
         // As a request that still goes by the configuration before.
         let_off(&before).await;
         assert!(!lets_anybody_off(&after));
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_one_gateway_begins_afresh_is_so_for_everybody_at_all() {
+    for program in programs() {
+        let mut server = Server::start(&program, &[]);
+        let shared = shared(&server);
+        let (one, other) = (in_force(&shared).await, in_force(&shared).await);
+        let limit = limit("few", Algorithm::FixedWindow, 1);
+        let is_admitted = async |limiter: &Limiter, value: &[u8]| {
+            limiter.decide(&[charge(&limit, value)]).await.unwrap().0.is_admitted()
+        };
+        for value in [b"ada", b"eve"] {
+            assert!(is_admitted(&one, value).await && !is_admitted(&other, value).await);
+        }
+        one.begin_afresh(&[std::sync::Arc::clone(&limit.name)]).await.unwrap();
+        assert!(is_admitted(&one, b"ada").await && !is_admitted(&one, b"ada").await);
+        eventually("the news", async || is_admitted(&other, b"eve").await).await;
+        assert!(!is_admitted(&other, b"ada").await, "they count together again");
+        let late = in_force(&shared).await;
+        eventually("who comes later", async || !is_admitted(&late, b"new").await).await;
+        assert!(!is_admitted(&other, b"new").await);
+
+        server.process.kill().unwrap();
+        server.process.wait().unwrap();
+        assert!(one.begin_afresh(&[std::sync::Arc::clone(&limit.name)]).await.is_err());
+        assert!(!is_admitted(&one, b"ada").await, "nothing is forgotten");
     }
 }
