@@ -49,6 +49,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("bartizan_held_body_bytes", Kind::Gauge, "Request bodies held in memory"),
     ("bartizan_limit_decisions_total", Kind::Counter, "Requests that a rule of a limit counted, by outcome"),
     ("bartizan_limits_store_failures_total", Kind::Counter, "Decisions that the shared store did not make"),
+    (
+        "bartizan_together_store_failures_total",
+        Kind::Counter,
+        "What counts once, and attempts to log in, that the shared store was not told of",
+    ),
     ("bartizan_policy_decisions_total", Kind::Counter, "Requests that policies were asked about, by outcome"),
     ("bartizan_waf_refusals_total", Kind::Counter, "Refusals by the firewall's rules, by mode"),
     ("bartizan_waf_refusals_by_rule_total", Kind::Counter, "The same for each rule that matched"),

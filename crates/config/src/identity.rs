@@ -47,6 +47,11 @@ impl Provider {
             Self::Session => vec![Zone::default()],
         }
     }
+
+    /// Whether it lets in API keys that stand in the store.
+    pub fn has_stored_keys(&self) -> bool {
+        matches!(self, Self::ApiKey(keys) if keys.stored.is_some())
+    }
 }
 
 /// JSON Web Tokens of one issuer (RFC 7519, RFC 8725).

@@ -168,6 +168,9 @@ pub struct Config {
     pub shared: Option<Shared>,
     /// What is served, in the order of the file. The most specific path wins, not the first.
     pub routes: Vec<Arc<Route>>,
+    /// The limits on requests that no route takes, of which only rules count that need neither a route nor to know who
+    /// asks.
+    pub unmatched: Vec<LimitPolicyIndex>,
     /// Logs.
     pub log: Log,
     /// Traces.

@@ -22,6 +22,11 @@ pub enum Segment {
 }
 
 impl PathPattern {
+    /// `/**`, which matches every path.
+    pub(crate) fn everything() -> Self {
+        Self { text: "/**".into(), segments: vec![Segment::Rest] }
+    }
+
     /// The pattern as it is written.
     pub fn as_str(&self) -> &str {
         &self.text

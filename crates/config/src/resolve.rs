@@ -66,6 +66,7 @@ pub(crate) fn resolve(
         firewalls: &mut firewalls,
     };
     let routes = routes::resolve(document, accounts.as_ref(), tokens.as_ref(), named, problems);
+    let unmatched = limits.unmatched(document, &providers, problems);
     let in_zones: Vec<_> = routes.iter().filter_map(|route| Some((route.zone?, route.policy.line))).collect();
     let zones = policies::zones(&document.zones, &in_zones, problems);
     // A misspelled reference would leave what was meant unused; that is no news beside the error.
@@ -99,6 +100,7 @@ pub(crate) fn resolve(
         rule_sets,
         shared,
         routes: routes.into_iter().map(Arc::new).collect(),
+        unmatched,
         log: log(document, problems),
         telemetry: telemetry(document, problems),
         drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),

@@ -83,6 +83,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(limits::top::list_top_values))
         .routes(routes!(limits::standing::read_limit_standing))
         .routes(routes!(limits::reset::reset_limit))
+        .routes(routes!(limits::afresh::begin_limits_afresh))
         .routes(routes!(limits::statistics::reset_limit_statistics))
         .routes(routes!(limits::allow::allow_limit))
         .routes(routes!(limits::forecast::forecast_limits))

@@ -65,6 +65,7 @@ pub use api::{
     limits::{
         LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitOverall, LimitPolicyStatus, LimitQuota,
         LimitRuleStatus, LimitTotals, LimitsStatus,
+        afresh::LimitsAfresh,
         allow::{LimitAllowance, NewLimitAllowance},
         forecast::{
             LimitForecast, LimitNotForecast, LimitProposal, LimitRuleForecast, LimitTerms, LimitValueForecast,

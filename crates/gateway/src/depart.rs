@@ -64,8 +64,8 @@ impl Departure {
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, exchange.id.header_value());
         let route = exchange.route.as_ref().or(exchange.refused_by.as_ref());
-        if let Some(route) = route {
-            route.limits.tell(&exchange.limited, headers);
+        if let Some(limits) = exchange.limits() {
+            limits.tell(&exchange.limited, headers);
         }
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return;

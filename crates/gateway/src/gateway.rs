@@ -89,6 +89,7 @@ impl Gateway {
             bound.iter().map(|(kind, listener)| (*kind, listener.local_address())).collect();
         let generation = Generation::compile(Arc::new(config), &addresses, accounts, None)?;
         let limiter = generation.pipeline.limiter().clone();
+        limiter.take_over();
         let generation = Arc::new(ArcSwap::from_pointee(generation));
         let (shutdown, stopping) = watch::channel(false);
         let service = Arc::new(Service::new(Arc::clone(&generation), records, stopping.clone()));
@@ -153,10 +154,12 @@ impl Gateway {
         };
         let generation =
             tokio::task::spawn_blocking(compile).await.map_err(|_| GatewayError::Compilation)??;
+        let limiter = generation.pipeline.limiter().clone();
         // Until another store can be reached, the one before decides.
-        generation.pipeline.limiter().reach_store().await;
+        limiter.reach_store().await;
         shared.settings.store(Arc::new(settings));
         shared.generation.store(Arc::new(generation));
+        limiter.take_over();
         Ok(())
     }
 
@@ -240,7 +243,8 @@ impl Generation {
     }
 }
 
-/// Gives back the memory of limits that have lapsed. New values make room for themselves; a flood that is over does not.
+/// Gives back the memory of limits that have lapsed, and forgets who has asked more than an hour ago. New values make room
+/// for themselves; a flood that is over does not.
 async fn forget_expired(generation: Arc<ArcSwap<Generation>>, mut stopping: watch::Receiver<bool>) {
     loop {
         tokio::select! {
@@ -248,9 +252,16 @@ async fn forget_expired(generation: Arc<ArcSwap<Generation>>, mut stopping: watc
             _ = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(SWEEP) => {}
         }
-        let limiter = generation.load().pipeline.limiter().clone();
+        let (limiter, history) = {
+            let generation = generation.load();
+            (generation.pipeline.limiter().clone(), generation.pipeline.limit_history().clone())
+        };
+        let sweep = move || {
+            history.forget_expired(limiter.now());
+            limiter.sweep()
+        };
         // Of ten million values it takes a fifth of a second, in which a worker would serve nobody.
-        match tokio::task::spawn_blocking(move || limiter.sweep()).await {
+        match tokio::task::spawn_blocking(sweep).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "limits forgot what has lapsed"),
             Err(error) => tracing::error!(%error, "limits did not forget what has lapsed"),

@@ -1,17 +1,14 @@
 //! Who is not counted for a while: values and networks that an operator has let off the limits of a policy, until their
-//! time has come. Those of gateways that share a store stand there, and each gateway has a copy of them here; all others are this gateway's own and end with it. What a configuration allows for good is in the
-//! configuration.
+//! time has come. Those of gateways that share a store stand there, and each gateway has a copy of them here; all others are
+//! this gateway's own and end with it. What a configuration allows for good is in the configuration.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use bartizan_config::Dimension;
-use bartizan_model::Name;
+use bartizan_model::{Name, canonical_network};
 use ipnet::IpNet;
 use parking_lot::RwLock;
 
@@ -31,7 +28,15 @@ struct Entries {
     own: Vec<Allowance>,
     /// As the shared store had them when it was asked last, by this gateway's clock.
     shared: Vec<Allowance>,
+    /// The store that they are taken from; what any other says comes too late.
+    store: Option<StoreNumber>,
+    /// How many stores there have been.
+    stores: u64,
 }
+
+/// Names a store among those that a gateway has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoreNumber(u64);
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,15 +98,32 @@ impl Allowances {
         self.change(|entries| take(&mut entries.own, now, policy, whom))
     }
 
-    /// These stand in the shared store, and no others.
-    pub(crate) fn share(&self, shared: Vec<Allowance>) {
-        self.change(|entries| entries.shared = shared);
+    /// There is another shared store: what it says counts from now on. Until it has spoken, what the one before said does.
+    pub(crate) fn go_by_another_store(&self) -> StoreNumber {
+        self.change(|entries| {
+            entries.stores += 1;
+            let store = StoreNumber(entries.stores);
+            entries.store = Some(store);
+            store
+        })
+    }
+
+    /// These stand in the shared store, and no others. `false`: the store is not the one that counts any more.
+    pub(crate) fn share(&self, store: StoreNumber, shared: Vec<Allowance>) -> bool {
+        self.change(|entries| {
+            let counts = entries.store == Some(store);
+            if counts {
+                entries.shared = shared;
+            }
+            counts
+        })
     }
 
     /// There is no shared store any more: whoever was let off there is from now on let off here.
     pub(crate) fn adopt(&self) {
         self.change(|entries| {
-            let Entries { own, shared } = entries;
+            let Entries { own, shared, store, .. } = entries;
+            *store = None;
             let is_known = |new: &Allowance| own.iter().any(|own| own.is_for(new.policy.as_ref(), &new.whom));
             let adopted: Vec<_> = shared.drain(..).filter(|shared| !is_known(shared)).collect();
             own.extend(adopted.into_iter().take(Self::MOST.saturating_sub(own.len())));
@@ -123,23 +145,23 @@ impl Allowances {
         listed
     }
 
-    /// Until when a policy does not count requests from this address, or by this value. An entry for every policy means no
+    /// Until when a policy does not count requests from all of this network, a single address for most, or by this value. An entry for every policy means no
     /// value that clients choose: whoever writes somebody's address into a header is not who was meant. Reads the clock
     /// only where there are entries.
     pub fn until(
         &self,
         now: impl FnOnce() -> Nanos,
         policy: &Name,
-        address: Option<IpAddr>,
+        network: Option<IpNet>,
         (value, chosen): (&[u8], Chosen),
     ) -> Option<Nanos> {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
-        let (now, address) = (now(), address.map(|address| address.to_canonical()));
+        let (now, asked) = (now(), network.map(canonical_network));
         let is_meant = |whom: &Whom| match whom {
             Whom::Value(allowed) => allowed.as_bytes() == value,
-            Whom::Network(network) => address.is_some_and(|address| network.contains(&address)),
+            Whom::Network(network) => asked.is_some_and(|asked| network.contains(&asked)),
         };
         let entries = self.entries.read();
         let meant = entries.each().filter(|entry| {
@@ -212,20 +234,22 @@ mod tests {
             ("api", None, "ada", 10, None),
             ("api", None, "grace", 9, None),
             ("login", None, "ada", 9, None),
-            ("api", Some("192.0.2.7"), "grace", 19, Some(20)),
-            ("api", Some("::ffff:192.0.2.7"), "ada", 0, Some(20)),
-            ("api", Some("192.0.3.7"), "grace", 19, None),
-            ("api", Some("192.0.2.7"), "grace", 20, None),
+            ("api", Some("192.0.2.7/32"), "grace", 19, Some(20)),
+            ("api", Some("::ffff:192.0.2.7/128"), "ada", 0, Some(20)),
+            ("api", Some("192.0.3.7/32"), "grace", 19, None),
+            ("api", Some("192.0.2.7/32"), "grace", 20, None),
+            ("api", Some("192.0.2.64/26"), "grace", 19, Some(20)),
+            ("api", Some("192.0.2.0/23"), "grace", 19, None),
         ];
-        for (policy, address, value, now, expected) in cases {
-            let address = address.map(|address| address.parse().unwrap());
+        for (policy, network, value, now, expected) in cases {
+            let network = network.map(|network| network.parse().unwrap());
             let until = allowances.until(
                 || Nanos::new(now),
                 &policy.parse().unwrap(),
-                address,
+                network,
                 (value.as_bytes(), Chosen::ByOthers),
             );
-            assert_eq!(until.map(Nanos::get), expected, "{policy} {address:?} {value} {now}");
+            assert_eq!(until.map(Nanos::get), expected, "{policy} {network:?} {value} {now}");
         }
         assert_eq!(allowances.list(Nanos::new(10)), [allowance("api", network.clone(), 20)]);
         let api = "api".parse().unwrap();
@@ -279,7 +303,7 @@ mod tests {
         );
         let network = Whom::Network("192.0.2.0/24".parse().unwrap());
         allowances.set(now, everywhere(network)).unwrap();
-        let address = Some("192.0.2.7".parse().unwrap());
+        let address = Some("192.0.2.7/32".parse().unwrap());
         assert!(allowances.until(|| now, &login, address, (b"x", Chosen::ByClient)).is_some());
     }
 
@@ -291,15 +315,30 @@ mod tests {
             allowances.until(|| now, &api, None, (value, Chosen::ByOthers)).map(Nanos::get)
         };
         allowances.set(now, allowance("api", value("ada"), 10)).unwrap();
-        allowances.share(vec![allowance("api", value("ada"), 20), allowance("api", value("grace"), 30)]);
+        let store = allowances.go_by_another_store();
+        let said = [allowance("api", value("ada"), 20), allowance("api", value("grace"), 30)];
+        assert!(allowances.share(store, said.to_vec()));
         assert_eq!((until(b"ada"), until(b"grace")), (Some(20), Some(30)));
-        allowances.share(vec![allowance("api", value("grace"), 40)]);
+        assert!(allowances.share(store, vec![allowance("api", value("grace"), 40)]));
         assert_eq!((until(b"ada"), until(b"grace")), (Some(10), Some(40)));
         let api = "api".parse().unwrap();
         assert!(allowances.remove(now, Some(&api), &value("grace")).is_none(), "it is not our own");
         allowances.adopt();
-        allowances.share(Vec::new());
-        assert_eq!((until(b"ada"), until(b"grace")), (Some(10), Some(40)));
+        assert!(
+            !allowances.share(store, vec![allowance("api", value("late"), 50)]),
+            "it is not asked any more"
+        );
+        assert_eq!((until(b"ada"), until(b"grace"), until(b"late")), (Some(10), Some(40), None));
+        assert!(allowances.remove(now, Some(&api), &value("grace")).is_some(), "now it is our own");
+    }
+
+    #[test]
+    fn of_two_stores_the_later_one_counts() {
+        let (allowances, now) = (Allowances::default(), Nanos::new(0));
+        let [first, second] = [(); 2].map(|()| allowances.go_by_another_store());
+        assert!(allowances.share(second, vec![allowance("api", value("ada"), 10)]));
+        assert!(!allowances.share(first, vec![allowance("api", value("grace"), 10)]));
+        assert_eq!(allowances.list(now), [allowance("api", value("ada"), 10)]);
     }
 
     #[test]

@@ -27,20 +27,24 @@ impl Nanos {
     }
 }
 
+/// What the machine's clock shows when the process begins, 2.3 years: further from the origin than any window reaches
+/// back, a longest one with its factors. What another store has counted may have begun before this process did.
+const BEGINNING: u64 = 1 << 56;
+
 /// Where the time comes from: the machine's monotonic clock, or a test.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    Monotonic { origin: Instant },
+    Monotonic { began: Instant },
     Injected(Arc<AtomicU64>),
 }
 
 impl Clock {
-    /// The machine's monotonic clock; its origin is now.
+    /// The machine's monotonic clock; its origin lies some years back.
     pub fn monotonic() -> Self {
-        Self(Source::Monotonic { origin: Instant::now() })
+        Self(Source::Monotonic { began: Instant::now() })
     }
 
     /// A clock that stands at whatever the test has stored: nanoseconds since the origin.
@@ -51,7 +55,9 @@ impl Clock {
     /// Reads the clock.
     pub fn now(&self) -> Nanos {
         Nanos::new(match &self.0 {
-            Source::Monotonic { origin } => u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            Source::Monotonic { began } => {
+                u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX).saturating_add(BEGINNING)
+            }
             Source::Injected(nanoseconds) => nanoseconds.load(Ordering::Relaxed),
         })
     }

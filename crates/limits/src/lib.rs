@@ -31,6 +31,7 @@
 //! length (hashed), at most 85 bytes of memory for each key that a store may keep. The memory store counts for one
 //! process and forgets with it.
 
+mod afresh;
 mod algorithm;
 mod allowances;
 mod charge;

@@ -6,7 +6,7 @@ mod together;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -17,7 +17,12 @@ use metrics::{Counter, counter};
 
 use crate::{
     Allowances, Charge, Clock, Concurrency, Decision, Limit, LimitsError, MemoryStore, Nanos, RedisSettings,
-    RedisStore, RuleStatistics, Standing, charge::nanoseconds, limiter::store::Store, statistics::Statistics,
+    RedisStore, RuleStatistics, Standing,
+    afresh::{Afresh, on_current},
+    allowances::StoreNumber,
+    charge::nanoseconds,
+    limiter::store::Store,
+    statistics::Statistics,
 };
 
 pub use self::allowing::AllowError;
@@ -36,6 +41,7 @@ pub struct Limiter {
     statistics: Arc<Statistics>,
     overall: Arc<RuleStatistics>,
     allowances: Arc<Allowances>,
+    afresh: Arc<Afresh>,
     shared: Option<Arc<SharedStore>>,
 }
 
@@ -44,12 +50,17 @@ struct SharedStore {
     settings: Shared,
     store: Store,
     since: Instant,
+    /// Decisions that it did not make.
     failures: Counter,
+    /// What else it did not answer.
+    forgotten: Counter,
     trouble: Trouble,
     /// With what is remembered together besides limits: a store may allow the one and not the other.
     forgetting: Trouble,
     /// Held while it is asked who is not counted, so that an older answer never comes after a newer one.
     allowing: tokio::sync::Mutex<()>,
+    /// Set once its configuration has come into force: before, what it says of who is not counted does not count.
+    number: OnceLock<StoreNumber>,
 }
 
 /// Whether the store fails, so that only the change is news: one that fails now and then fails.
@@ -93,16 +104,16 @@ impl Counted {
 
 impl Limiter {
     /// A limiter for `shared:` of a configuration. It counts on where `previous` has counted so far, and keeps the
-    /// connection to a store that has not changed. Needs a tokio runtime when there is a store.
+    /// connection to a store that has not changed. It takes nothing from `previous` until it takes over
+    /// ([`take_over`](Self::take_over)). Needs a tokio runtime when there is a store.
     pub fn new(shared: Option<&Shared>, previous: Option<&Self>) -> Result<Self, LimitsError> {
         let kept = previous.and_then(|previous| previous.shared.as_ref());
-        let (shared, is_new) = match (shared, kept) {
-            (None, _) => (None, false),
-            (Some(settings), Some(kept)) if kept.settings == *settings => (Some(Arc::clone(kept)), false),
-            (Some(settings), _) => (Some(Arc::new(SharedStore::connect(settings)?)), true),
+        let shared = match (shared, kept) {
+            (None, _) => None,
+            (Some(settings), Some(kept)) if kept.settings == *settings => Some(Arc::clone(kept)),
+            (Some(settings), _) => Some(Arc::new(SharedStore::connect(settings)?)),
         };
-        let had_store = kept.is_some();
-        let limiter = match previous {
+        Ok(match previous {
             Some(previous) => {
                 previous.statistics.forget_unused();
                 Self { shared, ..previous.clone() }
@@ -114,17 +125,20 @@ impl Limiter {
                 statistics: Arc::default(),
                 overall: Arc::default(),
                 allowances: Arc::default(),
+                afresh: Arc::default(),
                 shared,
             },
-        };
-        match &limiter.shared {
-            Some(shared) if is_new => {
-                shared.keep_asking(Arc::clone(&limiter.allowances), limiter.clock.clone());
-            }
-            None if had_store => limiter.allowances.adopt(),
-            Some(_) | None => {}
+        })
+    }
+
+    /// Its configuration comes into force. Who is not counted is what its store says from now on, and no other; where it
+    /// has none, those that the one before has named last are from now on this gateway's own. Needs a tokio runtime when
+    /// there is a store.
+    pub fn take_over(&self) {
+        match &self.shared {
+            Some(shared) => shared.take_over(self),
+            None => self.allowances.adopt(),
         }
-        Ok(limiter)
     }
 
     /// Decides all charges together. An error means that the shared store did not answer and that requests are to be
@@ -140,6 +154,8 @@ impl Limiter {
         waited: Duration,
         charges: &[Charge<'_>],
     ) -> Result<(Decision, Counted), LimitsError> {
+        let limits = self.afresh.limits(charges);
+        let charges = &*on_current(limits.as_ref(), charges);
         let Some(shared) = &self.shared else { return Ok(self.decide_here(charges)) };
         match self.decide_there(shared, waited, charges).await {
             Ok(decided) => Ok(decided),
@@ -154,6 +170,8 @@ impl Limiter {
     /// As [`decide_after`](Self::decide_after) for what refuses nobody: where the shared store does not answer it is
     /// counted here, whatever else is said of requests then.
     pub async fn report_after(&self, waited: Duration, charges: &[Charge<'_>]) -> (Decision, Counted) {
+        let limits = self.afresh.limits(charges);
+        let charges = &*on_current(limits.as_ref(), charges);
         let Some(shared) = &self.shared else { return self.decide_here(charges) };
         let decided = self.decide_there(shared, waited, charges).await;
         decided.unwrap_or_else(|_| self.decide_here(charges))
@@ -199,6 +217,8 @@ impl Limiter {
     /// Gives back charges that were admitted and counted there: at once in memory, in the background in the shared
     /// store. Where that does not answer, they lapse as all that is counted does.
     pub fn refund(&self, counted: Counted, charges: &[Charge<'_>]) {
+        let limits = self.afresh.limits(charges);
+        let charges = &*on_current(limits.as_ref(), charges);
         match (counted, &self.shared) {
             (Counted::Here(when), _) => self.memory.give_back(when, charges),
             (Counted::There { asked, answered }, Some(shared)) => {
@@ -219,6 +239,7 @@ impl Limiter {
 
     /// Forgets what a value has used of a limit, here and in the shared store. Says whether there was anything.
     pub async fn reset(&self, limit: &Limit, value: &[u8]) -> Result<bool, LimitsError> {
+        let limit = &*self.afresh.limit(limit);
         let here = self.memory.reset(limit, value);
         match &self.shared {
             None => Ok(here),
@@ -226,10 +247,22 @@ impl Limiter {
         }
     }
 
+    /// Forgets what everybody has used of the limits with these names, at all gateways that share the store. An error means
+    /// that it does not answer: then nothing is forgotten.
+    pub async fn begin_afresh(&self, limits: &[Arc<str>]) -> Result<(), LimitsError> {
+        match &self.shared {
+            None => self.afresh.begin(limits),
+            Some(shared) => shared.begin_afresh(self, limits).await?,
+        }
+        Ok(())
+    }
+
     /// How a charge would be decided now, and whether the shared store says so. An error means that the store does not
     /// answer and that it alone counts. A store may answer this question and still fail to decide: then it is this
     /// gateway's own count that matters.
     pub async fn standing(&self, charge: &Charge<'_>) -> Result<(Standing, bool), LimitsError> {
+        let limit = self.afresh.limit(charge.limit);
+        let charge = &Charge { limit: &limit, ..*charge };
         let Some(shared) = &self.shared else { return Ok((self.standing_here(charge), false)) };
         if shared.trouble.fails() && shared.settings.on_error == OnStoreError::Local {
             return Ok((self.standing_here(charge), false));
@@ -323,9 +356,10 @@ impl SharedStore {
         let redis = RedisStore::connect(&RedisSettings { nodes, is_cluster, password: None, tls, timeout })?;
         let store = Store::new(redis, settings.mode);
         let failures = counter!("bartizan_limits_store_failures_total");
+        let forgotten = counter!("bartizan_together_store_failures_total");
         let (since, trouble, forgetting) = (Instant::now(), Trouble::default(), Trouble::default());
-        let allowing = tokio::sync::Mutex::default();
-        Ok(Self { settings: settings.clone(), store, since, failures, trouble, forgetting, allowing })
+        let (settings, allowing, number) = (settings.clone(), tokio::sync::Mutex::default(), OnceLock::new());
+        Ok(Self { settings, store, since, failures, forgotten, trouble, forgetting, allowing, number })
     }
 
     /// How much longer its first connection is waited for.
@@ -358,7 +392,7 @@ impl SharedStore {
     }
 
     fn forgets(&self, error: &LimitsError, now: Nanos) {
-        self.failures.increment(1);
+        self.forgotten.increment(1);
         if self.forgetting.has_begun(now) {
             tracing::warn!(%error, "proofs, nonces and attempts to log in are not shared: each gateway goes by its own memory");
         }
@@ -399,5 +433,34 @@ mod tests {
         assert!(trouble.has_ended(at(7 * second)));
         assert!(!trouble.has_ended(at(8 * second)), "told before");
         assert!(!trouble.has_ended(at(0)), "a clock that was set back");
+    }
+
+    #[tokio::test]
+    async fn a_limit_begins_afresh_for_everybody_and_others_go_on() {
+        let limiter = Limiter::new(None, None).unwrap();
+        let units = |units| std::num::NonZeroU32::new(units).unwrap();
+        let quota = bartizan_model::Quota::token_bucket(units(2), Duration::from_hours(1), units(2)).unwrap();
+        let [few, other] = ["few", "other"].map(|name| Limit { name: name.into(), quota });
+        let charge =
+            |limit| Charge { limit, value: b"ada", cost: units(1), factors: crate::Factors::default() };
+        let is_admitted = async |limit| limiter.decide(&[charge(limit)]).await.unwrap().0.is_admitted();
+        for limit in [&few, &other] {
+            assert!(is_admitted(limit).await && is_admitted(limit).await && !is_admitted(limit).await);
+        }
+        for _ in 0..2 {
+            limiter.begin_afresh(&[Arc::clone(&few.name)]).await.unwrap();
+            assert!(is_admitted(&few).await);
+            let (decision, counted) = limiter.decide(&[charge(&few)]).await.unwrap();
+            assert_eq!(decision.standings[0].remaining, 0);
+            limiter.refund(counted, &[charge(&few)]);
+            assert_eq!(
+                limiter.standing(&charge(&few)).await.unwrap().0.remaining,
+                1,
+                "given back where it was taken"
+            );
+            assert!(limiter.reset(&few, b"ada").await.unwrap());
+            assert_eq!(limiter.standing(&charge(&few)).await.unwrap().0.remaining, 2);
+        }
+        assert!(!is_admitted(&other).await);
     }
 }

@@ -25,6 +25,7 @@
 //! - A state lives as long as the window of the request that wrote it last. A later request whose factor stretches
 //!   the window does not find what has lapsed by then.
 
+mod afresh;
 mod allowances;
 mod endpoint;
 mod error;

@@ -1,13 +1,14 @@
 //! The queue, and what empties it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bartizan_config::Mail;
 use lettre::message::Mailbox;
 use metrics::counter;
 use tokio::{
-    sync::{Semaphore, mpsc},
-    time::sleep,
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep_until},
 };
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     transport::{Transport, Undelivered},
 };
 
-/// Messages that may wait.
+/// Messages that may wait for their first try, and as many for another.
 const QUEUE: usize = 1024;
 /// Messages on their way at once.
 const AT_ONCE: usize = 4;
@@ -72,36 +73,87 @@ struct Sender {
     transport: Transport,
 }
 
+/// Messages go their way a few at a time, first tries before all others. Those to be tried again give their place back while
+/// they wait: a server that puts off what goes to one domain must not hold up what goes to others.
 async fn attend(mut letters: mpsc::Receiver<Letter>, sender: Arc<Sender>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    while let Some(letter) = letters.recv().await {
-        // INVARIANT: nobody closes the semaphore.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let sender = Arc::clone(&sender);
-        tokio::spawn(async move {
-            let _place = place;
-            sender.send(&letter).await;
-        });
+    let (mut sending, mut waiting, mut is_open) =
+        (JoinSet::<Option<Deferred>>::new(), Waiting::default(), true);
+    loop {
+        let has_place = sending.len() < AT_ONCE;
+        tokio::select! {
+            biased;
+            Some(tried) = sending.join_next() => match tried {
+                Ok(deferred) => deferred.into_iter().for_each(|deferred| waiting.add(deferred)),
+                Err(error) => tracing::error!(%error, "a message is lost"),
+            },
+            letter = letters.recv(), if is_open && has_place => match letter {
+                Some(letter) => drop(sending.spawn(Arc::clone(&sender).attempt(Attempt { letter, before: 0 }))),
+                None => is_open = false,
+            },
+            () = sleep_until(waiting.next()), if has_place && !waiting.0.is_empty() => {
+                if let Some((_, attempt)) = waiting.0.pop_first() {
+                    sending.spawn(Arc::clone(&sender).attempt(attempt));
+                }
+            }
+            else => return,
+        }
+    }
+}
+
+/// A message that is tried now, after so many tries.
+struct Attempt {
+    letter: Letter,
+    before: usize,
+}
+
+/// A message that is to be tried again.
+struct Deferred {
+    wait: Duration,
+    attempt: Attempt,
+}
+
+/// Messages that are to be tried again, by when; the number tells those of one moment apart.
+#[derive(Default)]
+struct Waiting(BTreeMap<(Instant, u64), Attempt>, u64);
+
+impl Waiting {
+    fn add(&mut self, Deferred { wait, attempt }: Deferred) {
+        if self.0.len() >= QUEUE {
+            tracing::error!(
+                subject = attempt.letter.subject,
+                "a message is not tried again: too many wait already"
+            );
+            return count("dropped");
+        }
+        self.1 += 1;
+        self.0.insert((Instant::now() + wait, self.1), attempt);
+    }
+
+    /// When the next one is due; now, where there is none.
+    fn next(&self) -> Instant {
+        self.0.first_key_value().map_or_else(Instant::now, |((due, _), _)| *due)
     }
 }
 
 impl Sender {
-    async fn send(&self, letter: &Letter) {
-        let mut waits = WAITS.into_iter();
-        loop {
-            let sent = match letter.message(&self.from) {
-                Ok(message) => self.transport.deliver(message).await,
-                Err(reason) => Err(Undelivered { reason, again: false }),
-            };
-            let Err(Undelivered { reason, again }) = sent else { return count("sent") };
-            let Some(wait) = waits.next().filter(|_| again) else {
-                // Not to whom: the log is read by more people than the store.
-                tracing::error!(reason, subject = letter.subject, "a message was not sent");
-                return count("failed");
-            };
-            tracing::warn!(reason, subject = letter.subject, ?wait, "a message is tried again");
-            sleep(wait).await;
-        }
+    /// Sends a message, or says when to try again.
+    async fn attempt(self: Arc<Self>, Attempt { letter, before }: Attempt) -> Option<Deferred> {
+        let sent = match letter.message(&self.from) {
+            Ok(message) => self.transport.deliver(message).await,
+            Err(reason) => Err(Undelivered { reason, again: false }),
+        };
+        let Err(Undelivered { reason, again }) = sent else {
+            count("sent");
+            return None;
+        };
+        let Some(wait) = WAITS.get(before).copied().filter(|_| again) else {
+            // Not to whom: the log is read by more people than the store.
+            tracing::error!(reason, subject = letter.subject, "a message was not sent");
+            count("failed");
+            return None;
+        };
+        tracing::warn!(reason, subject = letter.subject, ?wait, "a message is tried again");
+        Some(Deferred { wait, attempt: Attempt { letter, before: before + 1 } })
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use bartizan_config::{Mail, MailTransport, SmtpServer, SmtpTls};
 use tokio::{
@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::transport::Transport;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,7 +38,8 @@ async fn server(refusals: usize) -> (u16, mpsc::UnboundedReceiver<String>) {
     tokio::spawn(async move {
         for turn in 0.. {
             let (stream, _) = listener.accept().await.unwrap();
-            converse(stream, turn < refusals, &said).await;
+            let said = said.clone();
+            tokio::spawn(async move { converse(stream, turn < refusals, &said).await });
         }
     });
     (port, heard)
@@ -60,6 +62,8 @@ async fn converse(stream: TcpStream, refuse: bool, said: &mpsc::UnboundedSender<
             "EHLO" => "250-mail.test\r\n250 AUTH PLAIN",
             "AUTH" => "235 welcome",
             "MAIL" if refuse => "451 later",
+            "RCPT" if text.contains("@nowhere.test") => "450 4.1.2 <nobody@nowhere.test>: no such domain",
+            "RCPT" if text.contains("unknown@") => "550 5.1.1 <unknown@shop.test>: no such mailbox",
             "DATA" => {
                 in_data = true;
                 "354 go on"
@@ -115,6 +119,38 @@ async fn a_server_that_is_busy_is_asked_again() {
     Mailer::start(&smtp(port, SmtpTls::None, None)).unwrap().send(letter());
     let lines = until(&mut heard, ".").await;
     assert_eq!(lines.iter().filter(|line| line.starts_with("MAIL")).count(), 2, "{lines:?}");
+}
+
+#[tokio::test]
+async fn messages_that_a_server_puts_off_hold_up_no_others() {
+    let (port, mut heard) = server(0).await;
+    let mailer = Mailer::start(&smtp(port, SmtpTls::None, None)).unwrap();
+    for number in 0..9 {
+        mailer.send(Letter { to: format!("{number}@nowhere.test"), ..letter() });
+    }
+    mailer.send(letter());
+    let lines = until(&mut heard, ".").await;
+    let tries: Vec<_> = lines.iter().filter(|line| line.starts_with("RCPT")).collect();
+    let different: HashSet<_> = tries.iter().collect();
+    assert_eq!(tries.len(), different.len(), "none is tried again before this one: {lines:?}");
+    let again = until(&mut heard, "RCPT TO:<0@nowhere.test>").await;
+    assert!(again.last().is_some_and(|line| line.starts_with("RCPT")), "it is tried again: {again:?}");
+}
+
+#[tokio::test]
+async fn of_a_reply_only_the_codes_are_told() {
+    let (port, _heard) = server(0).await;
+    let settings = smtp(port, SmtpTls::None, None);
+    let (transport, from) = (Transport::new(&settings.transport).unwrap(), settings.from.parse().unwrap());
+    let cases = [
+        ("unknown@shop.test", "the server replies 550 5.1.1", false),
+        ("nobody@nowhere.test", "the server replies 450 4.1.2", true),
+    ];
+    for (to, reason, again) in cases {
+        let message = Letter { to: to.into(), ..letter() }.message(&from).unwrap();
+        let undelivered = transport.deliver(message).await.unwrap_err();
+        assert_eq!((undelivered.reason.as_str(), undelivered.again), (reason, again));
+    }
 }
 
 #[tokio::test]

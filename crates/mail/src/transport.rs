@@ -1,11 +1,12 @@
 //! The ways that messages take.
 
-use std::{io, os::unix::fs::DirBuilderExt, path::PathBuf, time::Duration};
+use std::{error::Error, io, os::unix::fs::DirBuilderExt, path::PathBuf, time::Duration};
 
 use bartizan_config::{MailTransport, SmtpServer, SmtpTls};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     transport::smtp::{
+        self,
         authentication::Credentials,
         client::{Tls, TlsParameters},
     },
@@ -45,7 +46,7 @@ impl Transport {
         match self {
             Self::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Ok(()),
-                Err(error) => Err(Undelivered { again: !error.is_permanent(), reason: with_causes(&error) }),
+                Err(error) => Err(Undelivered { again: !error.is_permanent(), reason: told(&error) }),
             },
             Self::Folder(folder) => {
                 let path = folder.join(format!("{}.eml", uuid::Uuid::now_v7()));
@@ -57,7 +58,7 @@ impl Transport {
 }
 
 fn smtp(server: &SmtpServer) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-    let parameters = || TlsParameters::new(server.host.clone()).map_err(|error| with_causes(&error));
+    let parameters = || TlsParameters::new(server.host.clone()).map_err(|error| told(&error));
     let tls = match server.tls {
         SmtpTls::Implicit => Tls::Wrapper(parameters()?),
         SmtpTls::StartTls => Tls::Required(parameters()?),
@@ -87,12 +88,33 @@ async fn write(path: PathBuf, bytes: Vec<u8>) -> io::Result<()> {
     tokio::fs::rename(draft, path).await
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// What went wrong, for the log. Of a reply only its codes: servers repeat in it to whom the message was to go.
+fn told(error: &smtp::Error) -> String {
+    if let Some(code) = error.status() {
+        let enhanced = error.source().and_then(|reply| enhanced_code(&reply.to_string()));
+        return format!(
+            "the server replies {code}{}",
+            enhanced.map(|code| format!(" {code}")).unwrap_or_default()
+        );
+    }
+    if error.is_response() {
+        return "the server's reply is none".into();
+    }
+    // It names its own cause.
     let mut text = error.to_string();
-    let mut cause = error.source();
+    let mut cause = error.source().and_then(Error::source);
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
     }
     text
+}
+
+/// The enhanced status code that a reply begins with, as in `5.1.1 <ada@shop.test>: unknown` (RFC 3463, section 2).
+fn enhanced_code(reply: &str) -> Option<String> {
+    let code = reply.split([' ', '\r', '\n']).next()?;
+    let parts: Vec<_> = code.split('.').collect();
+    let is_number =
+        |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    (parts.len() == 3 && parts.iter().all(is_number)).then(|| code.to_owned())
 }

@@ -3,6 +3,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// The network that an address is counted with: an IPv4 /24 or an IPv6 /64.
 ///
 /// One IPv6 customer holds a whole /64, so counting single IPv6 addresses counts nothing.
@@ -80,9 +82,38 @@ impl fmt::Display for SitePrefix {
     }
 }
 
+/// The network in the form in which addresses are compared: without host bits, and IPv4 where all of it is IPv4-mapped
+/// IPv6 (RFC 4291, section 2.5.5.2).
+pub fn canonical_network(network: IpNet) -> IpNet {
+    let network = network.trunc();
+    match (network, network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (IpNet::V6(_), IpAddr::V4(address), Some(length)) => {
+            // INVARIANT: an IPv6 length of 96 to 128 leaves an IPv4 length of 0 to 32.
+            Ipv4Net::new(address, length).map_or(network, IpNet::V4)
+        }
+        _ => network,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_has_one_form() {
+        let cases = [
+            ("192.0.2.7/24", "192.0.2.0/24"),
+            ("2001:db8::1/48", "2001:db8::/48"),
+            ("::ffff:10.1.2.3/104", "10.0.0.0/8"),
+            ("::ffff:10.1.2.3/128", "10.1.2.3/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:0:0/95", "::fffe:0:0/95"),
+            ("::/0", "::/0"),
+        ];
+        for (written, expected) in cases {
+            assert_eq!(canonical_network(written.parse().unwrap()).to_string(), expected, "{written}");
+        }
+    }
 
     #[test]
     fn addresses_share_a_prefix_as_their_networks_do() {

@@ -24,7 +24,7 @@ mod request_id;
 mod trace_context;
 mod zone;
 
-pub use address::{AddressPrefix, SitePrefix};
+pub use address::{AddressPrefix, SitePrefix, canonical_network};
 pub use line::Line;
 pub use name::Name;
 pub use permission::{Grant, Permission};

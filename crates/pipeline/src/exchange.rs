@@ -13,8 +13,8 @@ use bartizan_policy::Judgement;
 use http::{HeaderValue, Method, Version, header, request::Parts};
 
 use crate::{
-    CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, Stage, Step, Stop, Trace,
-    limits, stage::Passed,
+    CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, RouteLimits, Stage, Step,
+    Stop, Trace, limits, stage::Passed,
 };
 
 /// One request on its way. Every stage reads it and adds to it.
@@ -124,10 +124,15 @@ impl Exchange {
             && headers.get(header::TE).is_some_and(|te| te == "trailers")
     }
 
+    /// The limits of its route, or those on requests that no route takes, once they have decided.
+    pub fn limits(&self) -> Option<&RouteLimits> {
+        self.route.as_ref().map(|route| &route.limits).or(self.limited.unmatched.as_deref())
+    }
+
     /// How much of a threat it looks like by its limits, from 0 to 100; `None` where none has decided about it. Worked out
     /// when asked.
     pub fn limit_threat(&self) -> Option<u8> {
-        let limits = &self.route.as_ref()?.limits;
+        let limits = self.limits()?;
         let threat = limits::threat(&self.limited.standings, limits, self.identified.is_none());
         threat.map(|threat| threat.score)
     }
@@ -164,7 +169,13 @@ impl Exchange {
 
     /// The configuration line that a stage acts on.
     fn line_of(&self, stage: Stage) -> Line {
-        let Some(route) = &self.route else { return Line::NONE };
+        let Some(route) = &self.route else {
+            return if stage == Stage::CoarseLimit {
+                self.limited.line.unwrap_or(Line::NONE)
+            } else {
+                Line::NONE
+            };
+        };
         match stage {
             Stage::Authenticate => route.config.authentication_line,
             Stage::Authorize if self.judged.is_some() => route.config.policy.line,

@@ -49,7 +49,7 @@ pub use held_bytes::{HeldBytes, NoRoom, Reservation};
 use limits::Recorder;
 pub use limits::{
     Forecast, ForecastError, LimitAccount, LimitEffect, LimitHistory, Limited, NotForecast, RouteLimits,
-    RuleAccount, RuleForecast, ValueForecast,
+    RuleAccount, RuleForecast, ValueForecast, largest_own_rate, own_rate_policy,
 };
 pub use path::{NormalPath, PathError};
 pub use policies::{AskedPolicies, DryRun, JudgedDifferently, dry_run};
@@ -70,6 +70,8 @@ pub struct Pipeline {
     addresses: Arc<AddressLists>,
     authenticator: Authenticator,
     limiter: Limiter,
+    /// The limits on requests that no route takes.
+    unmatched: Option<Arc<RouteLimits>>,
     recorder: Recorder,
     inspectors: Inspectors,
     /// What rules of the firewall remember of one exchange for the next.
@@ -126,6 +128,7 @@ impl Pipeline {
             policies,
             addresses,
             authenticator,
+            unmatched: RouteLimits::unmatched(config, &limiter),
             recorder: Recorder::new(config, &limiter, previous.map(|pipeline| &pipeline.recorder)),
             limiter,
             inspectors: previous.map_or_else(Inspectors::new, |pipeline| pipeline.inspectors.clone()),
@@ -156,6 +159,13 @@ impl Pipeline {
         let found = self.protocol.run(exchange);
         exchange.conclude(Stage::Protocol, found)?;
         let found = route::run(exchange, &self.routes);
+        if found.is_err()
+            && let Some(limits) = &self.unmatched
+        {
+            // Whoever looks for what is not there is told so only as often as that is allowed.
+            let limited = limit::unmatched(exchange, &self.limiter, limits).await;
+            exchange.conclude(Stage::CoarseLimit, limited)?;
+        }
         exchange.conclude(Stage::Route, found)?;
         let found = reputation::run(exchange, &self.addresses);
         exchange.conclude(Stage::Reputation, found)?;

@@ -12,7 +12,9 @@ mod value;
 
 use std::{sync::Arc, time::Duration};
 
-use bartizan_config::{Amount, Config, Enforcement, LimitPolicy, LimitRule, PathPattern, Route};
+use bartizan_config::{
+    Amount, Authentication, Config, Enforcement, LimitPolicy, LimitPolicyIndex, LimitRule, PathPattern, Route,
+};
 use bartizan_limits::{Counted, Limit, Limiter, Nanos, Outcome, Place, RuleStatistics};
 use bartizan_model::{Line, Name};
 use http::{HeaderMap, Method};
@@ -29,12 +31,14 @@ pub(crate) use fields::whole_seconds;
 pub use forecast::{Forecast, ForecastError, NotForecast, RuleForecast, ValueForecast};
 pub use history::LimitHistory;
 pub(crate) use history::Recorder;
+pub use own_rate::{largest_own_rate, own_rate_policy};
 pub(crate) use policy_rule::PolicyRule;
 pub use standing::LimitEffect;
 pub(crate) use standing::{RuleStanding, Whom};
 pub(crate) use value::Value;
+use value::header_value;
 
-/// What limits the requests of one route.
+/// What limits the requests of one route, or those that none takes.
 #[derive(Debug, Default)]
 pub struct RouteLimits {
     /// Decided before it is known who asks.
@@ -81,9 +85,11 @@ pub struct Limited {
     pub(crate) reported: Option<Counted>,
     /// The places it holds in concurrency limits, until its response has ended.
     pub(crate) places: Vec<Place>,
+    /// The limits on requests that no route takes, where it is one.
+    pub(crate) unmatched: Option<Arc<RouteLimits>>,
 }
 
-/// Names a compiled rule of the exchange's route.
+/// Names a compiled rule of those that limit the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RuleReference {
     Coarse(usize),
@@ -94,17 +100,33 @@ pub(crate) enum RuleReference {
 
 impl RouteLimits {
     pub(crate) fn compile(route: &Route, config: &Config, limiter: &Limiter) -> Self {
-        let policies: Vec<_> = route.limits.iter().filter_map(|index| config.limits.get(index.0)).collect();
-        let rules = || policies.iter().flat_map(|policy| policy.rules_under(&route.authentication));
+        let own_rate = CompiledRule::of_keys(route, config, limiter);
+        Self { own_rate, ..Self::of(&route.limits, &route.authentication, config, limiter) }
+    }
+
+    /// Those on requests that no route takes; `None`: there are none.
+    pub(crate) fn unmatched(config: &Config, limiter: &Limiter) -> Option<Arc<Self>> {
+        let limits = || Self::of(&config.unmatched, &Authentication::Public, config, limiter);
+        (!config.unmatched.is_empty()).then(|| Arc::new(limits()))
+    }
+
+    fn of(
+        policies: &[LimitPolicyIndex],
+        authentication: &Authentication,
+        config: &Config,
+        limiter: &Limiter,
+    ) -> Self {
+        let policies: Vec<_> = policies.iter().filter_map(|index| config.limits.get(index.0)).collect();
+        let rules = || policies.iter().flat_map(|policy| policy.rules_under(authentication));
         let is_shared = |name: &Name| rules().filter(|rule| rule.name == *name).count() > 1;
         let (mut coarse, mut fine) = (Vec::new(), Vec::new());
         for policy in &policies {
-            for rule in policy.rules_under(&route.authentication) {
+            for rule in policy.rules_under(authentication) {
                 let compiled = CompiledRule::compile(policy, rule, is_shared(&rule.name), limiter);
                 if rule.needs_identity() { fine.push(compiled) } else { coarse.push(compiled) }
             }
         }
-        Self { coarse, fine, own_rate: CompiledRule::of_keys(route, config, limiter) }
+        Self { coarse, fine, own_rate: None }
     }
 
     /// Adds what the limits said to the headers of an answer.
@@ -171,9 +193,16 @@ impl CompiledRule {
     }
 }
 
-/// Names a route for limits, the same in every gateway that serves it: host names and path.
-pub(crate) fn route_identity(hosts: &[String], path: &PathPattern) -> Arc<str> {
-    format!("{}{}", hosts.join(","), path.as_str()).into()
+/// Names a route for limits, the same in every gateway that serves it: host names, path, and the methods where it lists
+/// any.
+pub(crate) fn route_identity(hosts: &[String], path: &PathPattern, methods: &[Method]) -> Arc<str> {
+    let (hosts, path) = (hosts.join(","), path.as_str());
+    if methods.is_empty() {
+        return format!("{hosts}{path}").into();
+    }
+    let mut methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+    methods.sort_unstable();
+    format!("{hosts}{path} ({})", methods.join(", ")).into()
 }
 
 /// Methods that count as one each; a client can make up others without end.

@@ -18,7 +18,7 @@ use bartizan_model::{RequestId, TraceContext};
 use bartizan_policy::Judgement;
 use http::{Method, StatusCode};
 
-use crate::{Code, CompiledRoute, Exchange, Inspected, LimitAccount, RuleAccount, Trace};
+use crate::{Code, CompiledRoute, Exchange, Inspected, LimitAccount, RouteLimits, RuleAccount, Trace};
 
 /// What is remembered of a path, in bytes.
 pub(crate) const MAX_PATH: usize = 512;
@@ -160,12 +160,16 @@ impl Record {
 
     /// What every rule that decided about it said, in the order in which they were decided.
     pub fn limit_rules(&self) -> Vec<RuleAccount<'_>> {
-        self.route.as_ref().map_or_else(Vec::new, |route| self.limits.rules(&route.limits))
+        self.rules().map_or_else(Vec::new, |limits| self.limits.rules(limits))
     }
 
     /// How much of a threat it looks like by its limits; `None` where none has decided about it.
     pub fn limit_threat(&self) -> Option<Threat> {
-        self.limits.threat(&self.route.as_ref()?.limits, self.identified.is_none())
+        self.limits.threat(self.rules()?, self.identified.is_none())
+    }
+
+    fn rules(&self) -> Option<&RouteLimits> {
+        self.route.as_ref().map(|route| &route.limits).or_else(|| self.limits.unmatched())
     }
 }
 

@@ -174,7 +174,7 @@ impl CompiledRoute {
             index,
             label: format!("route {}", route.path.as_str()).into(),
             selection,
-            identity: route_identity(&route.hosts, &route.path),
+            identity: route_identity(&route.hosts, &route.path, &route.methods),
             limits: RouteLimits::compile(route, config, limiter),
             policy: permissions.compile(&route.require),
             policies: None,

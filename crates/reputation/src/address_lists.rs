@@ -8,7 +8,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use bartizan_model::canonical_network;
+use ipnet::IpNet;
 
 /// The lists. Readers never wait; writers take turns.
 #[derive(Debug, Default)]
@@ -59,7 +60,7 @@ const MAX_ENTRIES: usize = 100_000;
 impl AddressLists {
     /// Sets the entry of `prefix` and returns the one that it replaces. Expired entries are swept on the way.
     pub fn set(&self, prefix: IpNet, entry: Entry) -> Result<Option<Entry>, ReputationError> {
-        let prefix = canonical(prefix);
+        let prefix = canonical_network(prefix);
         if prefix.prefix_len() == 0 && entry.standing == Standing::Blocked {
             return Err(ReputationError::Everybody(prefix));
         }
@@ -75,7 +76,7 @@ impl AddressLists {
 
     /// Removes the entry of exactly this prefix and returns it.
     pub fn remove(&self, prefix: IpNet) -> Option<Entry> {
-        self.change(|entries| entries.remove(&canonical(prefix)))
+        self.change(|entries| entries.remove(&canonical_network(prefix)))
     }
 
     /// The most specific entry that covers `address` and has not expired at `now`.
@@ -142,19 +143,6 @@ impl Snapshot {
             used.into_iter().rev().collect()
         };
         Self { v4_lengths: lengths(true), v6_lengths: lengths(false), entries }
-    }
-}
-
-/// Without host bits, and IPv4-mapped IPv6 as IPv4.
-fn canonical(prefix: IpNet) -> IpNet {
-    let prefix = prefix.trunc();
-    match (prefix, prefix.addr().to_canonical()) {
-        (IpNet::V6(v6), IpAddr::V4(address)) if v6.prefix_len() >= 96 => {
-            // INVARIANT: an IPv6 length of 96 to 128 leaves an IPv4 length of 0 to 32.
-            Ipv4Net::new(address, v6.prefix_len() - 96).map_or(IpNet::V6(v6), IpNet::V4)
-        }
-        (IpNet::V6(v6), _) => IpNet::V6(Ipv6Net::trunc(&v6)),
-        (v4, _) => v4,
     }
 }
 

@@ -46,6 +46,19 @@ async fn a_key_is_limited_by_its_own_rate_until_that_is_changed() {
     assert!(explained.contains("refused first by api-key/own-rate"), "{explained}");
     assert!(explained.contains("2/h") && explained.contains(&format!("machines/{id}")), "{explained}");
 
+    let value = format!("machines/{id}");
+    let top = gateway.cli(["limits", "top", "--refused"]).await.succeeded();
+    assert!(top.lines().any(|line| line.contains("own-rate") && line.contains(&value)), "{top}");
+    let stands = gateway.cli(["limits", "explain", &value]).await.succeeded();
+    assert!(stands.contains("api-key") && stands.contains("0 of 2"), "{stands}");
+    let forgot = gateway.cli(["limits", "reset", &value]).await.succeeded();
+    assert!(forgot.contains("api-key/own-rate"), "{forgot}");
+    assert_eq!([status(&gateway, &first).await, status(&gateway, &first).await], [200, 200]);
+    assert_eq!(status(&gateway, &first).await, 429);
+    gateway.cli(["limits", "allow", "api-key", &value, "--for", "1h"]).await.succeeded();
+    assert_eq!(status(&gateway, &first).await, 200);
+    gateway.cli(["limits", "allow", "api-key", &value, "--end"]).await.succeeded();
+
     let other = get(&gateway, &second).await;
     assert_eq!(other.status(), 200, "every key has its own");
     assert_eq!(values(other.headers(), "ratelimit-policy"), ["\"api-key/own-rate\";q=60;w=60"]);

@@ -138,6 +138,12 @@ async fn statistics_are_reset_and_programs_are_told_what_people_are() {
     let error = gateway.cli(["limits", "reset", "few", "127.0.0.1", "--statistics"]).await.failed_with(1);
     assert!(error.contains("write no key beside `--statistics`"), "{error}");
 
+    let forgot = gateway.cli(["limits", "reset", "few", "--all"]).await.succeeded();
+    assert!(forgot.starts_with("forgot what everybody had used of few: burst"), "{forgot}");
+    assert_eq!(statuses(&gateway, 1).await, [200]);
+    let error = gateway.cli(["limits", "reset", "few", "127.0.0.1", "--all"]).await.failed_with(1);
+    assert!(error.contains("write the policy alone"), "{error}");
+
     let read = |told: String| serde_json::from_str::<serde_json::Value>(&told).unwrap();
     let forgot = gateway.cli(["limits", "reset", "127.0.0.1", "--json"]).await.succeeded();
     assert_eq!(read(forgot), json!({ "rules": ["few/burst"] }));

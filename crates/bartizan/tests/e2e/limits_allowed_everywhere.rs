@@ -84,3 +84,21 @@ async fn while_the_store_is_away_whoever_was_let_off_stays_so_and_others_are_let
         gateway.stop().await;
     }
 }
+
+#[tokio::test]
+async fn without_a_store_any_more_whoever_was_let_off_stays_so_until_it_is_ended_here() {
+    for program in programs() {
+        let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
+        let shared = document(&upstream, &server);
+        let gateway = reaches_its_store(Gateway::start(&shared).await, "/").await;
+        gateway.cli(["limits", "allow", "few", "acme", "--for", "1h"]).await.succeeded();
+        gateway.rewrite(
+            &shared.lines().filter(|line| !line.starts_with("shared:")).collect::<Vec<_>>().join("\n"),
+        );
+        gateway.log(|line| line["message"] == "configuration taken over").await;
+        assert_eq!(four(&gateway, "acme").await, [200; 4]);
+        gateway.cli(["limits", "allow", "few", "acme", "--end"]).await.succeeded();
+        assert_eq!(four(&gateway, "acme").await, [200, 200, 200, 429]);
+        gateway.stop().await;
+    }
+}

@@ -263,6 +263,47 @@ async fn a_store_that_is_emptied_and_forgets_the_script_goes_on() {
     }
 }
 
+/// While they have leases they need no store for busy values; for others, and afterwards, `on_error` says what holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_that_lease_go_by_on_error_too_while_the_store_is_away() {
+    for program in programs() {
+        for (on_error, status, few) in POLICIES {
+            let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
+            let leased =
+                document(&upstream, &server, on_error).replace("timeout: 1s", "mode: leased, timeout: 1s");
+            let gateway = Gateway::start(&leased).await;
+            let port = server.port;
+            assert_eq!(four(&gateway, "before").await, [200, 200, 200, 429], "{on_error}");
+            let load = Load::start(&gateway, "/plenty");
+            load.goes_on(200).await;
+
+            let away = Trouble::Killed.begins(Some(server)).await;
+            load.goes_on(100).await;
+            assert_eq!(four(&gateway, "meanwhile").await, few, "{on_error}");
+            if on_error == "local" {
+                assert_eq!(four(&gateway, "before").await, [429; 4], "what the store has said");
+            }
+            eventually("the last lease to end", async || ask(&gateway, "/plenty", "0").await == status).await;
+
+            let server = Trouble::Killed.ends(away, &program, port).await;
+            eventually("the store to count again", async || {
+                ask(&gateway, "/few", "again").await;
+                server.command(&["KEYS", "*"]).contains("few:again")
+            })
+            .await;
+            load.goes_on(50).await;
+            assert_eq!(
+                four(&gateway, "before").await,
+                [200, 200, 200, 429],
+                "{on_error}: it came back empty"
+            );
+            let asked = load.stop().await;
+            assert!(asked.iter().all(|asked| [200, status].contains(&asked.status)), "{on_error}");
+            gateway.stop().await;
+        }
+    }
+}
+
 /// A request that both stages limit waits for a silent store once, not once in each stage.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_stages_of_a_request_share_one_timeout() {

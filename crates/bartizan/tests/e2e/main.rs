@@ -53,6 +53,7 @@ mod limit_commands;
 mod limits;
 mod limits_allowed_everywhere;
 mod limits_cluster;
+mod limits_failover;
 mod limits_late;
 mod limits_outage;
 mod limits_outage_default;

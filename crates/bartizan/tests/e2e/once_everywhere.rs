@@ -9,7 +9,7 @@ use crate::{
     phrases::{refusal, values},
     postgres_server::PostgresServer,
     redis_server::{Server, programs},
-    sharing::{reaches_its_store, stop_all},
+    sharing::{failures, reaches_its_store, stop_all},
     signed_requests::{SECRET, legacy},
     upstream::Upstream,
 };
@@ -63,9 +63,12 @@ async fn a_proof_that_one_gateway_has_accepted_is_refused_by_the_other() {
     // Without the store each gateway goes by its own memory.
     redis.process.kill().unwrap();
     redis.process.wait().unwrap();
+    let undecided = failures(&one).await;
     let proof = holder.proof("GET", url, Some(token), None);
     assert_eq!(reports(&one, &dpop, Some(&proof)).await.status(), 200);
     assert_eq!(reports(&one, &dpop, Some(&proof)).await.status(), 401);
+    assert!(one.metric("bartizan_together_store_failures_total").await >= 2.0);
+    assert_eq!(failures(&one).await, undecided, "no limit was asked about");
     stop_all(vec![one, other]).await;
 }
 

@@ -80,6 +80,17 @@ pub(crate) struct LimitRule {
     pub(crate) enabled: Optional<Parsed<bool>>,
 }
 
+/// Requests that no route takes: their host, path, method or upgrade is not served.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unmatched {
+    /// How often somebody may ask for what is not there: the names of one or more policies under `limits`, or of built-in
+    /// ones. Rules that count by who asks, `route` or `endpoint` are left out. Without it there is no limit.
+    #[serde(default)]
+    #[schemars(extend("examples" = ["default"]))]
+    pub(crate) limit: Optional<Parsed<OneOrMany<Name>>>,
+}
+
 /// How the use of a rate is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

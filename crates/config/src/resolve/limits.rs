@@ -3,6 +3,7 @@
 mod doubts;
 mod presets;
 mod rules;
+mod unmatched;
 
 use std::{
     collections::{HashMap, HashSet},

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use bartizan_model::canonical_network;
 use ipnet::IpNet;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -47,7 +48,7 @@ impl Forms for IpNet {
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "A network in CIDR notation, or a single address.",
+            "description": "A network in CIDR notation, or a single address. An IPv4-mapped one is IPv4.",
             "examples": ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"],
         })
     }
@@ -59,10 +60,12 @@ impl Forms for IpNet {
                 .parse()
                 .map_err(|_| format!("`{word}` is not a network: write for example `10.0.0.0/8`"))?,
         };
+        let canonical = canonical_network(network);
         if network.trunc() == network {
-            Ok(network)
+            // Clients are compared as IPv4: as IPv6 it would contain none of them.
+            Ok(canonical)
         } else {
-            Err(format!("`{word}` has bits set beyond its prefix: write `{}`", network.trunc()))
+            Err(format!("`{word}` has bits set beyond its prefix: write `{canonical}`"))
         }
     }
 }
@@ -86,12 +89,17 @@ mod tests {
 
     #[test]
     fn networks_are_whole() {
-        for (text, expected) in
-            [("10.0.0.0/8", "10.0.0.0/8"), ("192.0.2.7", "192.0.2.7/32"), ("::1", "::1/128")]
-        {
+        for (text, expected) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("::1", "::1/128"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+        ] {
             assert_eq!(IpNet::word(text).map(|network| network.to_string()), Ok(expected.into()), "{text}");
         }
-        for text in ["", "10.0.0.1/8", "10.0.0.0/33", "10/8", "proxy"] {
+        for text in ["", "10.0.0.1/8", "::ffff:10.0.0.1/104", "10.0.0.0/33", "10/8", "proxy"] {
             assert!(IpNet::word(text).is_err(), "{text}");
         }
     }

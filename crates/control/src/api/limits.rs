@@ -1,7 +1,9 @@
 //! `/v1/limits`: what is limited, what the limits have seen, how somebody stands, and what an operator does about it.
 
+pub(crate) mod afresh;
 pub(crate) mod allow;
 pub(crate) mod forecast;
+mod own_rate;
 pub(crate) mod reset;
 pub(crate) mod standing;
 pub(crate) mod statistics;
@@ -15,7 +17,7 @@ use std::{
 };
 
 use axum::{Json, extract::State};
-use bartizan_config::{Amount, Config, Enforcement, LimitPolicy, LimitRule};
+use bartizan_config::{Amount, Enforcement, LimitPolicy, LimitRule};
 use bartizan_limits::{Limit, LimitsError, Nanos, Period, Ranking, RuleStatistics, Totals};
 use bartizan_model::{Algorithm, Name};
 use serde::{Deserialize, Serialize};
@@ -181,9 +183,12 @@ struct Which<'a> {
 
 impl Which<'_> {
     /// The rules that are meant. Only a filter that meets none is a failure.
-    fn of<'c>(&self, config: &'c Config) -> Result<Vec<(&'c LimitPolicy, &'c LimitRule)>, Failure> {
+    fn of<'c>(
+        &self,
+        policies: &'c [Arc<LimitPolicy>],
+    ) -> Result<Vec<(&'c LimitPolicy, &'c LimitRule)>, Failure> {
         let is_meant = |wanted: Option<&Name>, name: &Name| wanted.is_none_or(|wanted| wanted == name);
-        let policies = config.limits.iter().filter(|policy| is_meant(self.policy, &policy.name));
+        let policies = policies.iter().filter(|policy| is_meant(self.policy, &policy.name));
         let rules = policies.flat_map(|policy| policy.rules.iter().map(move |rule| (policy.as_ref(), rule)));
         let meant: Vec<_> = rules.filter(|(_, rule)| is_meant(self.rule, &rule.name)).collect();
         let missing = match (self.policy, self.rule) {

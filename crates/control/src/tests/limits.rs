@@ -214,13 +214,23 @@ async fn an_allowance_is_told_until_it_ends_or_is_ended() {
     assert_eq!((&by_network["value"], &by_network["network"]), (&Value::Null, &json!("192.0.2.0/24")));
     let listed = async || admin.get("/v1/limits").await.json()["allowances"].as_array().unwrap().len();
     assert_eq!(listed().await, 2);
-    for (value, expected) in [("2001:db8::8", true), ("192.0.2.9", true), ("192.0.3.9", false)] {
+    set(json!({ "policy": "voice", "network": "2001:db8:1::/48", "for_seconds": 60 })).await;
+    let combined = with_route("192.0.2.9");
+    for (value, expected) in [
+        ("2001:db8::8", true),
+        ("192.0.2.9", true),
+        (&combined, true),
+        ("192.0.3.9", false),
+        ("2001:db8:1:2::/64", true),
+        ("2001:db8:1:2::7", true),
+        ("2001:db8:2:2::/64", false),
+    ] {
         let standings = admin.get(&format!("/v1/limits/standing?policy=voice&value={value}")).await.json();
         assert_eq!(standings["standings"][0]["allowed_until"].is_string(), expected, "{value}");
     }
     let end = json!({ "policy": "voice", "value": "2001:db8::9", "for_seconds": 0 });
     assert_eq!(set(end.clone()).await.json()["value"], "2001:db8::/64");
-    assert_eq!(listed().await, 1);
+    assert_eq!(listed().await, 2);
     let ended = set(end).await;
     assert_eq!((ended.status, ended.code()), (StatusCode::NOT_FOUND, "not_found".into()));
     for number in 1..256 {
@@ -257,6 +267,29 @@ async fn without_a_policy_all_are_meant() {
     assert!(ended.body.contains("no policy lets anybody off as `192.0.2.7`"), "{}", ended.body);
     let no_rule = admin.post("/v1/limits/reset", Some(r#"{"value":"ada"}"#)).await;
     assert_eq!(no_rule.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn everybody_of_a_policy_begins_afresh() {
+    let admin = Admin::new();
+    for value in ["192.0.2.7", "192.0.2.8"] {
+        ask(&admin, "voice", value, 5).await;
+        ask(&admin, "watched", value, 1).await;
+    }
+    let left = async |policy: &str, value: &str| {
+        let standing = admin.get(&format!("/v1/limits/standing?policy={policy}&value={value}")).await.json();
+        standing["standings"][0]["remaining"].as_u64().unwrap()
+    };
+    let begun = admin.post("/v1/limits/afresh", Some(r#"{"policy":"voice","rule":"address-3600s"}"#)).await;
+    assert_eq!(begun.json(), json!({ "rules": ["address-3600s"] }));
+    for value in ["192.0.2.7", "192.0.2.8"] {
+        assert_eq!((left("voice", value).await, left("watched", value).await), (5, 0));
+    }
+    let begun = admin.post("/v1/limits/afresh", Some(r#"{"policy":"watched"}"#)).await;
+    assert_eq!(
+        (begun.json(), left("watched", "192.0.2.7").await),
+        (json!({ "rules": ["address-3600s"] }), 1)
+    );
 }
 
 #[tokio::test]
@@ -383,6 +416,9 @@ async fn what_makes_no_sense_is_refused() {
             r#"{"policy":"voice","rule":"address-route-3600s","value":"192.0.2.7"}"#,
             422,
         ),
+        (Method::POST, "afresh".into(), "{}", 422),
+        (Method::POST, "afresh".into(), r#"{"policy":"nowhere"}"#, 404),
+        (Method::POST, "afresh".into(), r#"{"policy":"voice","rule":"nowhere"}"#, 404),
         (Method::POST, "allow".into(), r#"{"policy":"voice","for_seconds":1}"#, 422),
         (
             Method::POST,

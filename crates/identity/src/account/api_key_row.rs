@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::SystemTime};
 
 use bartizan_config::{Rate, RateError};
-use bartizan_model::{Grant, OrganizationId, UserId, Zone};
+use bartizan_model::{Grant, OrganizationId, UserId, Zone, canonical_network};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
@@ -237,11 +237,23 @@ pub(crate) fn parse_addresses(texts: &[String]) -> Result<String, AccountError> 
     }
     let parse = |text: &String| {
         let whole = || text.parse::<IpAddr>().ok().map(IpNet::from);
-        let prefix = text.parse::<IpNet>().ok().or_else(whole).map(|prefix| prefix.trunc().to_string());
+        let prefix =
+            text.parse::<IpNet>().ok().or_else(whole).map(|prefix| canonical_network(prefix).to_string());
         let shown: String = text.chars().take(64).collect();
         prefix.ok_or_else(|| {
             AccountError::Invalid(format!("`{shown}` is no address and no prefix such as `192.0.2.0/24`"))
         })
     };
     Ok(texts.iter().map(parse).collect::<Result<Vec<_>, _>>()?.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_kept_in_the_form_in_which_clients_are_compared() {
+        let texts = ["192.0.2.7", "::ffff:10.0.0.0/104", "2001:db8::1/48"].map(str::to_owned);
+        assert_eq!(parse_addresses(&texts).unwrap(), "192.0.2.7/32 10.0.0.0/8 2001:db8::/48");
+    }
 }

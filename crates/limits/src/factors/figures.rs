@@ -27,6 +27,9 @@ impl RiskFactors {
     pub const BOT: Self = Self::everywhere(Factors { cost: 2000, ..AS_IT_IS });
     /// Of an address that has sent more than [`BUSY`](Self::BUSY) requests lately: a tenth by address.
     pub const BUSY_ADDRESS: Self = Self { address: Factors { quota: 100, ..AS_IT_IS }, ..Self::MEDIUM };
+    /// Of a session that is used from elsewhere than where its person was proven: half by user, and every request counts
+    /// twice there.
+    pub const MOVED: Self = Self { user: Factors { quota: 500, cost: 2000, ..AS_IT_IS }, ..Self::MEDIUM };
     /// From more requests than so many on an address counts as busy.
     pub const BUSY: u32 = 1000;
 
@@ -79,6 +82,7 @@ mod tests {
             ("critical", RiskFactors::CRITICAL, [4, 4, 40, 40], two),
             ("bot", RiskFactors::BOT, [100, 100, 100, 100], hour),
             ("busy", RiskFactors::BUSY_ADDRESS, [20, 200, 200, 200], hour),
+            ("moved", RiskFactors::MOVED, [200, 50, 200, 200], hour),
             ("a bot of low risk", RiskFactors::LOW.times(RiskFactors::BOT), [150, 200, 100, 100], hour),
             ("a bot of high risk", RiskFactors::HIGH.times(RiskFactors::BOT), [25, 50, 50, 50], hour),
             ("no more than allowed", RiskFactors::CRITICAL.times(RiskFactors::CRITICAL), [4, 4, 40, 40], two),

@@ -1,5 +1,5 @@
-//! Who is not counted for a while, at this gateway or at all that share a store: those have it from the store, which each
-//! asks twice a second.
+//! Who is not counted for a while, and what was begun afresh, at this gateway or at all that share a store: those have it
+//! from the store, which each asks twice a second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,8 @@ use bartizan_model::Name;
 use super::{Limiter, SharedStore};
 use crate::{
     Allowance, Allowances, AllowancesFull, Clock, LimitsError, Nanos, Whom,
-    allowances::{add, take},
+    afresh::Afresh,
+    allowances::{StoreNumber, add, take},
     redis::SharedAllowances,
 };
 
@@ -87,20 +88,67 @@ impl SharedStore {
     ) -> Result<T, LimitsError> {
         let _turn = self.allowing.lock().await;
         let (changed, there) = self.store.redis().change_allowances(change).await?;
-        limiter.allowances.share(here(there, limiter.now()));
+        if let Some(number) = self.number.get() {
+            limiter.allowances.share(*number, here(there, limiter.now()));
+        }
         Ok(changed)
     }
 
-    /// Goes on asking who is not counted, until nobody uses the store any more.
-    pub(super) fn keep_asking(self: &Arc<Self>, allowances: Arc<Allowances>, clock: Clock) {
+    /// Begins to ask who is not counted, unless it has begun before.
+    pub(super) fn take_over(self: &Arc<Self>, limiter: &Limiter) {
+        let mut is_new = false;
+        let number = *self.number.get_or_init(|| {
+            is_new = true;
+            limiter.allowances.go_by_another_store()
+        });
+        if is_new {
+            // Not the whole limiter: it holds the store.
+            let (allowances, afresh) = (Arc::clone(&limiter.allowances), Arc::clone(&limiter.afresh));
+            self.keep_asking(number, allowances, afresh, limiter.clock.clone());
+        }
+    }
+
+    /// Forgets what everybody has used of these limits.
+    pub(super) async fn begin_afresh(
+        &self,
+        limiter: &Limiter,
+        limits: &[Arc<str>],
+    ) -> Result<(), LimitsError> {
+        let _turn = self.allowing.lock().await;
+        let turns = self.store.redis().begin_afresh(limits).await?;
+        if self.number.get().is_some() {
+            limiter.afresh.share(turns);
+        }
+        Ok(())
+    }
+
+    /// Goes on asking who is not counted and what was begun afresh, until nobody uses the store any more, or another one is
+    /// asked.
+    fn keep_asking(
+        self: &Arc<Self>,
+        number: StoreNumber,
+        allowances: Arc<Allowances>,
+        afresh: Arc<Afresh>,
+        clock: Clock,
+    ) {
         let store = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(shared) = store.upgrade() {
                 let turn = shared.allowing.lock().await;
                 match shared.store.redis().allowances().await {
-                    Ok(there) => allowances.share(here(there, clock.now())),
+                    Ok(there) => {
+                        if !allowances.share(number, here(there, clock.now())) {
+                            return;
+                        }
+                    }
                     // Whoever was let off stays so until the time has come.
                     Err(error) => tracing::debug!(%error, "the shared store does not say who is not counted"),
+                }
+                match shared.store.redis().turns().await {
+                    Ok(turns) => afresh.share(turns),
+                    Err(error) => {
+                        tracing::debug!(%error, "the shared store does not say what was begun afresh")
+                    }
                 }
                 drop(turn);
                 drop(shared);

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Factors,
+    Clock, Factors,
     algorithm::tests::{factors, quotas},
 };
 
@@ -344,22 +344,29 @@ proptest! {
     #[test]
     fn who_follows_another_store_stands_like_it_and_never_admits_what_it_refuses(
         quota in quotas(),
+        older in 0..900_u64,
         steps in prop::collection::vec((0..1500_u64, 1..=1000_u64), 1..20),
         later in 0..2500_u64,
     ) {
         let limit = Limit { name: "limit".into(), quota };
         let thousandth = nanoseconds(quota.length()) / 1000;
-        let (first, second, mut now) = (MemoryStore::new(256), MemoryStore::new(256), 0);
-        for (passed, share) in steps {
-            now += passed * thousandth;
+        let (first, second) = (MemoryStore::new(256), MemoryStore::new(256));
+        // What the first counts has begun before there was a second, as at a gateway that was started anew.
+        let (old, young, mut passed) = (Nanos::LAST.get() / 2, Clock::monotonic().now().get(), older * thousandth);
+        first.decide(Nanos::new(old), &[charge(&limit, "ann", 1)]);
+        for (wait, share) in steps {
+            passed += wait * thousandth;
+            let (there, here) = (old + passed, young + passed - older * thousandth);
             let cost = u32::try_from(u64::from(quota.burst().get()) * share / 1000).unwrap().max(1);
             let charge = charge(&limit, "ann", cost);
-            let decision = first.decide(Nanos::new(now), &[charge]);
-            second.follow(Nanos::new(now), &[charge], &decision);
+            let decision = first.decide(Nanos::new(there), &[charge]);
+            second.follow(Nanos::new(here), &[charge], &decision);
             let stands = |store: &MemoryStore, now| store.standing(Nanos::new(now), &charge);
-            prop_assert_eq!(stands(&first, now).remaining, stands(&second, now).remaining);
-            let at = now + later * thousandth;
-            prop_assert!(stands(&second, at).remaining <= stands(&first, at).remaining);
+            let (first_stands, second_stands) = (stands(&first, there), stands(&second, here));
+            prop_assert_eq!(first_stands.remaining, second_stands.remaining);
+            prop_assert_eq!(first_stands.reset, second_stands.reset);
+            let later = later * thousandth;
+            prop_assert!(stands(&second, here + later).remaining <= stands(&first, there + later).remaining);
         }
     }
 }

@@ -10,6 +10,7 @@ mod operator;
 mod server;
 mod store;
 
+mod allowances;
 mod attempts;
 mod cluster;
 mod leases;

@@ -1,6 +1,8 @@
 //! Why a request was limited: what is remembered of the rules that decided about it, for `bartizan explain` and for the
 //! log. Nothing here is worked out before somebody asks.
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use bartizan_config::LimitRule;
 use bartizan_limits::{Asker, DimensionKind, Factors, LONGEST_SHOWN, Standing, Threat, shown};
@@ -17,6 +19,8 @@ use super::{
 pub struct LimitAccount {
     rules: Vec<RuleStanding>,
     left_out: usize,
+    /// The limits on requests that no route takes, where it is one.
+    unmatched: Option<Arc<RouteLimits>>,
 }
 
 /// What one rule said of a request.
@@ -56,7 +60,11 @@ impl LimitAccount {
         for rule in &mut rules {
             rule.whom.shorten();
         }
-        Self { rules, left_out }
+        Self { rules, left_out, unmatched: limited.unmatched }
+    }
+
+    pub(crate) fn unmatched(&self) -> Option<&RouteLimits> {
+        self.unmatched.as_deref()
     }
 
     /// What each rule said, in the order in which they were decided. `limits` are those of the request's route.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use bartizan_model::Principal;
+use bartizan_model::{Principal, Quota};
 use http::{HeaderMap, Method};
 
 use crate::Exchange;
@@ -13,6 +13,8 @@ pub(crate) struct Facts<'f> {
     pub(crate) address: IpAddr,
     /// The caller, once proven.
     pub(crate) principal: Option<&'f Principal>,
+    /// What their API key may ask by itself.
+    pub(crate) own_rate: Option<Quota>,
     /// The claims that limits count by; of a proven caller only.
     pub(crate) claims: Option<&'f BTreeMap<String, String>>,
     pub(crate) headers: &'f HeaderMap,
@@ -29,6 +31,7 @@ impl<'f> From<&'f Exchange> for Facts<'f> {
         Self {
             address: exchange.client.address,
             principal: identified.map(|identified| &identified.principal),
+            own_rate: identified.and_then(|identified| identified.quota),
             claims: identified.map(|identified| &identified.claims),
             headers: &exchange.head.headers,
             method: &exchange.head.method,

@@ -153,8 +153,8 @@ impl LimitHistory {
             refused_now: replayed.refused_now,
             refused_then: replayed.refused_then,
             values: tally.most_refused(MOST_NAMED, |value| shown(value, |value| self.hash(value))),
-            not_forecast: others(config)
-                .into_iter()
+            not_forecast: (others(config).into_iter())
+                .chain(unmatched(config))
                 .chain(not_forecast)
                 .chain(replayed.not_forecast())
                 .chain(tally.not_forecast())
@@ -168,6 +168,12 @@ impl LimitHistory {
 fn others(config: &Config) -> Option<NotForecast> {
     let why = "gateways share limits, but each records only what it has seen itself";
     config.shared.is_some().then(|| NotForecast::new("requests to other gateways", why))
+}
+
+/// Requests that no route takes are limited, but not recorded.
+fn unmatched(config: &Config) -> Option<NotForecast> {
+    let why = "what `unmatched` limits is not recorded";
+    (!config.unmatched.is_empty()).then(|| NotForecast::new("requests that no route takes", why))
 }
 
 impl NotForecast {

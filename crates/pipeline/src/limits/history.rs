@@ -93,7 +93,8 @@ impl Recorder {
     /// Goes on with what `previous` has recorded.
     pub(crate) fn new(config: &Config, limiter: &Limiter, previous: Option<&Self>) -> Self {
         let history = previous.map_or_else(LimitHistory::default, |previous| previous.history.clone());
-        let is_limited = config.routes.iter().any(|route| !route.limits.is_empty());
+        let routes = config.routes.iter().map(|route| &route.limits);
+        let is_limited = routes.chain([&config.unmatched]).any(|limits| !limits.is_empty());
         let before = previous.and_then(|previous| previous.layout.as_ref());
         if before.is_none() {
             // Nothing was recorded until now.
@@ -111,13 +112,15 @@ impl Recorder {
     }
 
     /// Records a request that limits have been asked about, whatever they said. One that was stopped before is none of
-    /// it.
+    /// it, and one that no route takes is only counted.
     pub(crate) fn record(&self, exchange: &Exchange, limiter: &Limiter) {
-        let (Some(layout), Some(route)) = (&self.layout, &exchange.route) else { return };
+        let Some(layout) = &self.layout else { return };
         if exchange.trace.steps().iter().any(|step| step.stage == Stage::CoarseLimit) {
             let now = exchange.limited.at.unwrap_or_else(|| limiter.now());
             let facts: Facts<'_> = exchange.into();
-            self.history.record(now, layout, route.index.0, &facts);
+            if let Some(route) = &exchange.route {
+                self.history.record(now, layout, route.index.0, &facts);
+            }
             let effects = exchange.limited.standings.iter().map(|standing| standing.effect);
             if let Some(outcome) = overall(effects)
                 && let Some(address) = Value::of(&[Dimension::Address], &facts)
@@ -198,6 +201,14 @@ impl LimitHistory {
             if let Some(segment) = segment {
                 gone.add(segment.ended, segment.requests);
             }
+        }
+    }
+
+    /// Forgets what is older than an hour. Worth a call every minute: where nobody asks any more, nothing else does.
+    pub fn forget_expired(&self, now: Nanos) {
+        for shard in &self.0.shards {
+            let grown = shard.0.lock().forget_expired(now.get());
+            self.0.bytes.fetch_add(grown.cast_unsigned(), Ordering::Relaxed);
         }
     }
 

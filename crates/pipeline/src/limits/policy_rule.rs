@@ -55,7 +55,7 @@ impl PolicyRule {
             return None;
         }
         let value = Value::of(&rule.per, facts)?;
-        let (address, allowances) = (Some(facts.address), limiter.allowances());
+        let (address, allowances) = (Some(facts.address.into()), limiter.allowances());
         let counted = (value.as_bytes(), Chosen::of(&rule.per));
         let allowed = allowances.until(|| limiter.now(), &self.policy.name, address, counted);
         allowed.is_none().then_some(value)

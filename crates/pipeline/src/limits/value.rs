@@ -1,13 +1,14 @@
 //! Who is counted: the value of a rule's dimensions for one request, as bytes.
 
 use std::{
+    borrow::Cow,
     io::Write,
     net::{IpAddr, Ipv4Addr},
 };
 
 use bartizan_config::Dimension;
 use bartizan_model::{AddressPrefix, Principal, PrincipalKind, SitePrefix};
-use http::{HeaderMap, HeaderName, header::COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
 use smallvec::SmallVec;
 
 use super::{Facts, method_name};
@@ -67,7 +68,7 @@ fn write(dimension: &Dimension, facts: &Facts<'_>, value: &mut SmallVec<[u8; 40]
             }
         }
         Dimension::Route => value.extend_from_slice(facts.route?.as_bytes()),
-        Dimension::Header(name) => write_header(name, facts.headers, value),
+        Dimension::Header(name) => value.extend_from_slice(&header_value(name, facts.headers)),
         Dimension::Claim(name) => {
             value.extend_from_slice(facts.claims?.get(name.as_str())?.as_bytes());
         }
@@ -100,18 +101,15 @@ fn write_principal(principal: &Principal, value: &mut SmallVec<[u8; 40]>) {
 
 /// Everybody who writes the header several times has one value together: which of the lines a service goes by is not known
 /// here, so with the others anybody could make up new values for the same one. Cookies alone are cut into lines by HTTP/2.
-fn write_header(name: &HeaderName, headers: &HeaderMap, value: &mut SmallVec<[u8; 40]>) {
-    for (place, line) in headers.get_all(name).iter().enumerate() {
-        if place > 0 && *name != COOKIE {
-            value.clear();
-            value.extend_from_slice(REPEATED);
-            return;
-        }
-        if place > 0 {
-            value.extend_from_slice(b"; ");
-        }
-        value.extend_from_slice(line.as_bytes());
+pub(super) fn header_value<'h>(name: &HeaderName, headers: &'h HeaderMap) -> Cow<'h, [u8]> {
+    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = lines.next().unwrap_or_default();
+    let Some(second) = lines.next() else { return first.into() };
+    if *name != COOKIE {
+        return REPEATED.into();
     }
+    let all: Vec<_> = [first, second].into_iter().chain(lines).collect();
+    all.join(&b"; "[..]).into()
 }
 
 fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {
@@ -121,7 +119,6 @@ fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -130,9 +127,7 @@ mod tests {
     fn a_second_line_of_a_header_makes_no_new_value() {
         let of = |name: &HeaderName, lines: &[&'static str]| {
             let lines = lines.iter().map(|line| (name.clone(), HeaderValue::from_static(line)));
-            let mut value = SmallVec::new();
-            write_header(name, &lines.collect(), &mut value);
-            String::from_utf8(value.to_vec()).unwrap()
+            String::from_utf8(header_value(name, &lines.collect()).into_owned()).unwrap()
         };
         let key = HeaderName::from_static("x-api-key");
         assert_eq!((of(&key, &[]), of(&key, &["real"])), (String::new(), "real".into()));

@@ -7,7 +7,7 @@
 use bartizan_identity::{
     Authenticated, AuthenticationError, Authenticator, Presented, Selection, Visitor, WriteGuard,
 };
-use bartizan_limits::{Factors, Limiter};
+use bartizan_limits::{Limiter, RiskFactors};
 use http::{HeaderName, HeaderValue, header};
 
 use super::{Passed, body, body::HoldBody};
@@ -61,7 +61,7 @@ pub(crate) async fn run(
             let mut reason = format!("{} by {}", principal.id, principal.provider);
             if identified.has_moved() {
                 exchange.moved = true;
-                exchange.risk.user = exchange.risk.user.stricter(moved());
+                exchange.risk = exchange.risk.times(RiskFactors::MOVED);
                 reason.push_str(", from elsewhere than where they were proven");
             }
             (exchange.identified, exchange.expected_content) = (Some(identified), content);
@@ -69,12 +69,6 @@ pub(crate) async fn run(
         }
         Err(error) => Err(refusal(&error, selection).into()),
     }
-}
-
-/// What it makes of the limits by user that a session is used from elsewhere: half of the quota, and every request counts
-/// twice.
-fn moved() -> Factors {
-    Factors::new(0.5, 2.0, 1.0)
 }
 
 /// Where the request comes from.

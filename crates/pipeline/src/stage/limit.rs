@@ -38,6 +38,17 @@ pub(crate) async fn coarse(exchange: &mut Exchange, limiter: &Limiter) -> Result
     Ok(passed(&route, counted.is_some()))
 }
 
+/// Limits on requests that no route takes.
+pub(crate) async fn unmatched(
+    exchange: &mut Exchange,
+    limiter: &Limiter,
+    limits: &Arc<RouteLimits>,
+) -> Result<Passed, Stop> {
+    exchange.limited.unmatched = Some(Arc::clone(limits));
+    let counted = decide(exchange, limiter, &limits.coarse, RuleReference::Coarse, None).await?;
+    Ok(Passed::because(said(counted.is_some()), Line::NONE))
+}
+
 /// Limits on who asks, and what their API key has of its own.
 pub(crate) async fn fine(exchange: &mut Exchange, limiter: &Limiter) -> Result<Passed, Stop> {
     let may_have_own = exchange.identified.as_ref().is_some_and(|identified| identified.quota.is_some());
@@ -69,7 +80,11 @@ fn unlimited(exchange: &Exchange) -> Passed {
 }
 
 fn passed(route: &CompiledRoute, any: bool) -> Passed {
-    Passed::because(if any { "within limits" } else { "no limits" }, route.config.line)
+    Passed::because(said(any), route.config.line)
+}
+
+fn said(any: bool) -> &'static str {
+    if any { "within limits" } else { "no limits" }
 }
 
 /// Decides the rules of one stage, and the limit that an API key has of its own. Says where they were counted; `None` when none applies.

@@ -59,6 +59,7 @@ pub(crate) fn warn(
     for (index, (rule, file)) in counting.iter().enumerate() {
         let others =
             counting.iter().map(|(other, _)| *other).enumerate().filter(|(other, _)| *other != index);
+        large_burst(rule, file, problems);
         superfluous(&file.with(*rule), others.map(|(other, rule)| (rule, other > index)), problems);
         for (dimension, position) in rule.per.iter().zip(positions(file)) {
             if let Dimension::Header(name) = dimension {
@@ -66,6 +67,21 @@ pub(crate) fn warn(
             }
         }
     }
+}
+
+/// Warns of a bucket that holds more than its window admits, since whoever reads `10/min` takes that for what comes in a
+/// minute. Where the window is a second at most, a burst is many of them by intention.
+fn large_burst(rule: &LimitRule, file: &file::LimitRule, problems: &mut Problems<'_>) {
+    let Amount::Rate(quota) = rule.amount else { return };
+    let (limit, burst) = (quota.limit(), quota.burst());
+    if burst <= limit || quota.length() <= Duration::from_secs(1) {
+        return;
+    }
+    let apart = file.burst.as_ref().map(|burst| burst.position);
+    let Some(position) = apart.or_else(|| Some(file.rate.as_ref()?.position)) else { return };
+    let message =
+        format!("the rule `{}` admits {burst} at once, more than the {limit} of its window", rule.name);
+    problems.warning(position, message).help("lower `burst`, or write the rate for a longer window");
 }
 
 /// Warns of a rule that does nothing beside the others of its policy, of which each is said to come later or not.

@@ -5,7 +5,8 @@
 
 use std::{borrow::Cow, net::IpAddr, str::FromStr};
 
-use ipnet::{IpNet, Ipv4Net};
+use bartizan_model::canonical_network;
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -43,7 +44,7 @@ impl FromStr for Prefix {
             }
         };
         // Also every IPv4 address written as IPv6, `::ffff:0:0/96`, is everybody.
-        let prefix = canonical(prefix.trunc());
+        let prefix = canonical_network(prefix);
         if prefix.prefix_len() == 0 { Err(everybody(text)) } else { Ok(Self(prefix)) }
     }
 }
@@ -84,16 +85,6 @@ impl Prefix {
         v6.extend((1..=6).map(|left| format!("({group}:){{1,{left}}}(:{group}){{1,{}}}", 7 - left)));
         v6.push(format!(":((:{group}){{1,7}}|:)"));
         format!("^({v4}|({})(/([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?)$", v6.join("|"))
-    }
-}
-
-/// IPv4-mapped IPv6 as IPv4 (RFC 4291, section 2.5.5.2).
-fn canonical(prefix: IpNet) -> IpNet {
-    match (prefix.prefix_len().checked_sub(96), prefix, prefix.addr().to_canonical()) {
-        (Some(length), IpNet::V6(_), IpAddr::V4(address)) => {
-            Ipv4Net::new(address, length).map_or(prefix, IpNet::V4)
-        }
-        _ => prefix,
     }
 }
 

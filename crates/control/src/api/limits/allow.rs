@@ -133,7 +133,8 @@ impl From<Failure> for Unshared {
 impl LimitsInUse {
     /// Adds the entry, with the value in the form in which the policy counts it.
     async fn allow(&self, mut asked: Allowance) -> Result<Allowance, Unshared> {
-        let mut rules = Which { policy: asked.policy.as_ref(), rule: None }.of(&self.config)?;
+        let policies = self.policies();
+        let mut rules = Which { policy: asked.policy.as_ref(), rule: None }.of(&policies)?;
         if asked.policy.is_none() {
             // Who is let off everywhere is not whoever writes the same into a header.
             rules.retain(|(_, rule)| Chosen::of(&rule.per) == Chosen::ByOthers);
@@ -159,7 +160,8 @@ impl LimitsInUse {
         let Allowance { policy, whom, until } = asked;
         let mut forms = vec![whom.clone()];
         if let Whom::Value(written) = &whom {
-            let rules = Which { policy: policy.as_ref(), rule: None }.of(&self.config).unwrap_or_default();
+            let policies = self.policies();
+            let rules = Which { policy: policy.as_ref(), rule: None }.of(&policies).unwrap_or_default();
             let meant = value::meant(&rules, written);
             let values = meant.into_iter().chain(value::counted(&[Dimension::Address], written));
             forms.extend(values.map(|value| Whom::Value(value.into())));

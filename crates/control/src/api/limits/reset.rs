@@ -66,7 +66,8 @@ pub(crate) async fn reset_limit(
     check_value(&reset.value).map_err(|detail| Failure::new(FailureCode::InvalidValue, detail))?;
     let limits = shared.system.limits();
     let which = Which { policy: reset.policy.as_ref(), rule: reset.rule.as_ref() };
-    let meant = which.of(&limits.config)?;
+    let policies = shared.policies_for(&limits.config, &reset.value).await?;
+    let meant = which.of(&policies)?;
     value::check(&meant, &reset.value)?;
     let forgotten = limits.forget(meant, &reset.value, reset.policy.is_none()).await;
     let Forgotten { rules, failed_rules, failure } = forgotten;

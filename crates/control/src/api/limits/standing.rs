@@ -1,6 +1,6 @@
 //! `GET /v1/limits/standing`: how somebody stands, right now.
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, Enforcement, LimitPolicy, LimitRule};
@@ -105,14 +105,14 @@ pub(crate) async fn read_limit_standing(
     check_value(&asked.value).map_err(|detail| Failure::new(FailureCode::MalformedRequest, detail))?;
     let limits = shared.system.limits();
     let which = Which { policy: asked.policy.as_ref(), rule: asked.rule.as_ref() };
-    let rules = which.of(&limits.config)?;
+    let policies = shared.policies_for(&limits.config, &asked.value).await?;
+    let rules = which.of(&policies)?;
     value::check(&rules, &asked.value)?;
-    let address = asked.value.parse().ok();
     let asking = rules.into_iter().filter(|(_, rule)| rule.enabled).filter_map(|(policy, rule)| {
         let value = value::counted(&rule.per, &asked.value)?;
         let limits = &limits;
         Some(async move {
-            let standing = limits.standing(policy, rule, &value, address).await;
+            let standing = limits.standing(policy, rule, &value).await;
             standing.map(|standing| (rule, standing))
         })
     });
@@ -153,12 +153,12 @@ impl LimitsInUse {
         policy: &LimitPolicy,
         rule: &LimitRule,
         value: &str,
-        address: Option<IpAddr>,
     ) -> Result<LimitStanding, Failure> {
         let name = Limit::name_of(&policy.name, &rule.name);
         let now = self.limiter.now();
-        let counted = (value.as_bytes(), Chosen::of(&rule.per));
-        let allowed = self.limiter.allowances().until(|| now, &policy.name, address, counted);
+        let (network, counted) =
+            (value::network_of(&rule.per, value), (value.as_bytes(), Chosen::of(&rule.per)));
+        let allowed = self.limiter.allowances().until(|| now, &policy.name, network, counted);
         let (standing, is_shared) = match rule.amount {
             Amount::Rate(quota) => self.of_rate(name, quota, value).await?,
             Amount::Concurrent(at_most) => (self.of_places(&name, at_most, value), false),

@@ -57,7 +57,7 @@ pub(crate) async fn reset_limit_statistics(
     let limits = shared.system.limits();
     let which = Which { policy: reset.policy.as_ref(), rule: reset.rule.as_ref() };
     let mut rules = Vec::new();
-    for (policy, rule) in which.of(&limits.config)? {
+    for (policy, rule) in which.of(&limits.policies())? {
         if let Some(seen) = limits.seen(policy, rule) {
             seen.clear();
             rules.push(format!("{}/{}", policy.name, rule.name));

@@ -125,7 +125,7 @@ pub(crate) async fn list_top_values(
     let now = limits.limiter.now();
     let which = Which { policy: asked.policy.as_ref(), rule: asked.rule.as_ref() };
     let mut rules = Vec::new();
-    for (policy, rule) in which.of(&limits.config)? {
+    for (policy, rule) in which.of(&limits.policies())? {
         let Some(seen) = limits.seen(policy, rule) else { continue };
         let top = seen.top(now, asked.over.into(), asked.by.into(), asked.limit);
         if !top.is_empty() {

@@ -25,6 +25,15 @@ pub(super) fn counted(per: &[Dimension], written: &str) -> Option<String> {
     }
 }
 
+/// The network from which everybody comes whom a rule that counts by `per` counts by what is written; `None` where it does
+/// not count by addresses.
+pub(super) fn network_of(per: &[Dimension], written: &str) -> Option<IpNet> {
+    let parts = if let [_] = per { vec![written] } else { parts(written, per.len())? };
+    let is_network = |dimension: &Dimension| matches!(dimension, Dimension::Address | Dimension::Prefix);
+    let parts = per.iter().zip(parts).filter(|(dimension, _)| is_network(dimension));
+    parts.filter_map(|(_, part)| network(part)).max_by_key(IpNet::prefix_len)
+}
+
 /// Of the values that the rules may have for what is written, the one that is meant: that of a rule by address, then what
 /// is written to the letter. `None` where no rule can have any.
 pub(super) fn meant(rules: &[(&LimitPolicy, &LimitRule)], written: &str) -> Option<String> {
@@ -81,16 +90,25 @@ fn part(dimension: &Dimension, written: &str) -> Option<String> {
 
 /// The parts in their order, each with its length in bytes: `9:192.0.2.7,4:acme,`.
 fn combination(per: &[Dimension], written: &str) -> Option<String> {
-    let (mut rest, mut value) = (written, String::new());
-    for dimension in per {
-        let (length, after) = rest.split_once(':')?;
-        let (text, after) = after.split_at_checked(length.parse().ok()?)?;
-        rest = after.strip_prefix(',')?;
+    let mut value = String::new();
+    for (dimension, text) in per.iter().zip(parts(written, per.len())?) {
         let text = part(dimension, text)?;
         // INVARIANT: writing to memory does not fail.
         let _ = write!(value, "{}:{text},", text.len());
     }
-    rest.is_empty().then_some(value)
+    Some(value)
+}
+
+/// The parts of a combination of so many.
+fn parts(written: &str, count: usize) -> Option<Vec<&str>> {
+    let (mut rest, mut parts) = (written, Vec::new());
+    for _ in 0..count {
+        let (length, after) = rest.split_once(':')?;
+        let (text, after) = after.split_at_checked(length.parse().ok()?)?;
+        rest = after.strip_prefix(',')?;
+        parts.push(text);
+    }
+    rest.is_empty().then_some(parts)
 }
 
 fn network(written: &str) -> Option<IpNet> {

@@ -129,6 +129,7 @@ fn facts<'r>(recorded: &Recorded<'r>) -> Facts<'r> {
     Facts {
         address: who.address,
         principal: who.principal.as_ref(),
+        own_rate: who.own_rate,
         claims: who.principal.is_some().then_some(&who.claims),
         headers: &who.headers,
         method: &what.method,

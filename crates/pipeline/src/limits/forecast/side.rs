@@ -16,6 +16,7 @@ use super::{ForecastError, MOST_RULES, NotForecast, When, tally::Tally};
 use crate::limits::{
     Facts, PolicyRule, Value,
     history::{Layout, RouteKey},
+    own_rate::OwnRates,
 };
 
 /// The most values that are counted at once, at 85 bytes each.
@@ -25,6 +26,8 @@ pub(super) struct Side {
     pub(super) when: When,
     store: MemoryStore,
     rules: Vec<ReplayedRule>,
+    /// What API keys have of their own, which nothing proposed changes.
+    own_rates: Option<OwnRates>,
     /// By their place in the configuration in use.
     routes: Vec<ReplayedRoute>,
 }
@@ -96,7 +99,8 @@ impl Side {
             building.check_use(policy);
         }
         let Building { rules, left_out, .. } = building;
-        Ok((Self { when, store: MemoryStore::new(MOST_KEYS), rules, routes }, left_out))
+        let (store, own_rates) = (MemoryStore::new(MOST_KEYS), OwnRates::new());
+        Ok((Self { when, store, rules, own_rates, routes }, left_out))
     }
 }
 
@@ -212,8 +216,16 @@ impl Building<'_> {
 
 // === using it ===
 
+/// Rates that count a request.
+type Rates<'s> = SmallVec<[Rate<'s>; 4]>;
+
 /// A rate that counts a request, and whom it counts.
-type Rates<'s> = SmallVec<[(&'s ReplayedRule, Value); 4]>;
+struct Rate<'s> {
+    limit: &'s Limit,
+    value: Value,
+    /// The place of its rule in the tally, where it is told.
+    place: Option<usize>,
+}
 
 impl Side {
     /// Whether a request is refused. Every rule that has been asked about it says so to `say`.
@@ -227,45 +239,53 @@ impl Side {
     ) -> bool {
         let Some(route) = self.routes.get(route) else { return false };
         let cost = route.costs.of(facts.method, facts.path);
-        let (coarse, is_admitted) = self.decide(at, &route.coarse, facts, cost, limiter, &mut say);
+        let (coarse, is_admitted) =
+            self.decide(at, self.rates(&route.coarse, facts, limiter), cost, &mut say);
         // Who was refused before they were known cannot be counted by who they are.
         if !is_admitted || facts.principal.is_none() {
             return !is_admitted;
         }
-        let (_, is_admitted) = self.decide(at, &route.fine, facts, cost, limiter, &mut say);
+        let own = self.own_rates.as_ref().and_then(|rates| rates.of(facts, limiter));
+        let (mut fine, shadow) = self.rates(&route.fine, facts, limiter);
+        fine.extend(own.as_ref().map(|(limit, value)| Rate { limit, value: value.clone(), place: None }));
+        let (_, is_admitted) = self.decide(at, (fine, shadow), cost, &mut say);
         if !is_admitted {
             self.store.give_back(at, &charges(&coarse, cost));
         }
         !is_admitted
     }
 
-    /// Decides the rules of one stage: all that refuse are charged, or none. Then those that only report, each for itself.
-    /// Returns those that were charged, if the request is admitted.
-    fn decide(
-        &self,
-        at: Nanos,
-        rules: &[usize],
-        facts: &Facts<'_>,
-        cost: NonZeroU32,
-        limiter: &Limiter,
-        say: &mut impl FnMut(Verdict<'_>),
-    ) -> (Rates<'_>, bool) {
+    /// The rates of these rules that count a request: those that refuse, and those that only report.
+    fn rates(&self, rules: &[usize], facts: &Facts<'_>, limiter: &Limiter) -> (Rates<'_>, Rates<'_>) {
         let (mut rates, mut shadow) = (Rates::new(), Rates::new());
         for rule in rules.iter().filter_map(|index| self.rules.get(*index)) {
             let Some(value) = rule.rule.value(facts, limiter) else { continue };
-            if rule.rule.is_shadow() { shadow.push((rule, value)) } else { rates.push((rule, value)) }
+            let rate = Rate { limit: &rule.limit, value, place: Some(rule.place) };
+            if rule.rule.is_shadow() { shadow.push(rate) } else { rates.push(rate) }
         }
+        (rates, shadow)
+    }
+
+    /// Decides the rates of one stage: all that refuse are charged, or none. Then those that only report, each for itself.
+    /// Returns those that were charged, if the request is admitted.
+    fn decide<'s>(
+        &self,
+        at: Nanos,
+        (mut rates, shadow): (Rates<'s>, Rates<'s>),
+        cost: NonZeroU32,
+        say: &mut impl FnMut(Verdict<'_>),
+    ) -> (Rates<'s>, bool) {
         let decision = self.store.decide(at, &charges(&rates, cost));
-        for ((rule, value), standing) in rates.iter().zip(&decision.standings) {
-            say(Verdict { rule: rule.place, value, is_refused: standing.retry_after.is_some() });
+        for (rate, standing) in rates.iter().zip(&decision.standings) {
+            rate.tell(standing.retry_after.is_some(), say);
         }
         let is_admitted = decision.is_admitted();
         // What is refused, those that only report do not count either.
-        for (rule, value) in shadow.into_iter().filter(|_| is_admitted) {
-            let is_refused = !self.store.decide(at, &[rule.charge(&value, cost)]).is_admitted();
-            say(Verdict { rule: rule.place, value: &value, is_refused });
+        for rate in shadow.into_iter().filter(|_| is_admitted) {
+            let is_refused = !self.store.decide(at, &[rate.charge(cost)]).is_admitted();
+            rate.tell(is_refused, say);
             if !is_refused {
-                rates.push((rule, value));
+                rates.push(rate);
             }
         }
         (rates, is_admitted)
@@ -273,11 +293,17 @@ impl Side {
 }
 
 fn charges<'c>(rates: &'c Rates<'_>, cost: NonZeroU32) -> SmallVec<[Charge<'c>; 4]> {
-    rates.iter().map(|(rule, value)| rule.charge(value, cost)).collect()
+    rates.iter().map(|rate| rate.charge(cost)).collect()
 }
 
-impl ReplayedRule {
-    fn charge<'c>(&'c self, value: &'c Value, cost: NonZeroU32) -> Charge<'c> {
-        Charge { limit: &self.limit, value: value.as_bytes(), cost, factors: Factors::default() }
+impl Rate<'_> {
+    fn charge(&self, cost: NonZeroU32) -> Charge<'_> {
+        Charge { limit: self.limit, value: self.value.as_bytes(), cost, factors: Factors::default() }
+    }
+
+    fn tell(&self, is_refused: bool, say: &mut impl FnMut(Verdict<'_>)) {
+        if let Some(rule) = self.place {
+            say(Verdict { rule, value: &self.value, is_refused });
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use bartizan_config::Source;
 use bartizan_limits::{Nanos, Period};
+use bartizan_model::{Principal, PrincipalKind, Quota};
 use http::{HeaderMap, Method, Request};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
@@ -99,7 +100,8 @@ fn requests() -> impl Strategy<Value = Vec<(u8, &'static str, &'static str, Opti
         1..5_u8,
         prop::sample::select(vec!["GET", "POST", "OPTIONS"]),
         prop::sample::select(paths.to_vec()),
-        prop::sample::select(vec![None, Some("acme"), Some("globex")]),
+        // The last two in two lines.
+        prop::sample::select(vec![None, Some("acme"), Some("globex"), Some("acme,1"), Some("acme,2")]),
         0..3_u8,
     );
     prop::collection::vec(request, 1..120)
@@ -115,8 +117,8 @@ proptest! {
         let mut refused = 0;
         for (address, method, path, tenant, proof) in requests {
             let mut request = Request::builder().method(method).uri(path);
-            if let Some(tenant) = tenant {
-                request = request.header("x-tenant", tenant);
+            for line in tenant.into_iter().flat_map(|tenant| tenant.split(',')) {
+                request = request.header("x-tenant", line);
             }
             if proof > 0 {
                 request = request.header("x-api-key", if proof == 1 { KEY } else { "shop_wrong_wrong_wrong_wrong" });
@@ -196,7 +198,7 @@ limits: { calls: [{ name: old, per: address, rate: 2/d }] }",
         })
         .collect();
     assert_eq!(rules, [("new", (false, true), 5, 0, 1), ("old", (true, false), 5, 3, 0)]);
-    assert_eq!(forecast.values[0].value, &*route_identity(&[], &"/**".parse().unwrap()));
+    assert_eq!(forecast.values[0].value, &*route_identity(&[], &"/**".parse().unwrap(), &[]));
 }
 
 #[test]
@@ -295,6 +297,7 @@ fn record(gate: &Gate, times: impl Iterator<Item = u64>) {
         let facts = Facts {
             address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, address)),
             principal: None,
+            own_rate: None,
             claims: None,
             headers: &headers,
             method: &Method::GET,
@@ -303,6 +306,42 @@ fn record(gate: &Gate, times: impl Iterator<Item = u64>) {
         };
         gate.pipeline.limit_history().record(Nanos::new(time), &layout, 0, &facts);
     }
+}
+
+#[test]
+fn the_rate_that_a_key_has_of_its_own_refuses_in_the_replay_as_it_did() {
+    let gate = Gate::new(
+        "
+  - { path: /**, to: u, auth: partners, limit: calls }
+limits: { calls: [{ name: each, per: address, rate: 3/h }] }",
+    );
+    let (layout, headers) = (Arc::new(Layout::of(&gate.config)), HeaderMap::new());
+    let nightly = Principal {
+        id: "nightly".into(),
+        kind: PrincipalKind::ApiKey,
+        organization: None,
+        provider: "partners".parse().unwrap(),
+        multi_factor: false,
+    };
+    let two = 2.try_into().unwrap();
+    let facts = Facts {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        principal: Some(&nightly),
+        own_rate: Some(Quota::token_bucket(two, Duration::from_hours(1), two).unwrap()),
+        claims: None,
+        headers: &headers,
+        method: &Method::GET,
+        path: "/",
+        route: None,
+    };
+    for _ in 0..5 {
+        gate.pipeline.limit_history().record(gate.pipeline.limiter().now(), &layout, 0, &facts);
+    }
+    let forecast = gate.forecast(&proposal("limits: { calls: [{ name: each, per: address, rate: 1/h }] }"));
+    // What the key's rate refuses is given back to the address, which therefore never refuses now.
+    assert_eq!((forecast.requests, forecast.refused_now, forecast.refused_then), (5, 3, 4));
+    let [rule] = forecast.rules.as_slice() else { panic!("{:?}", forecast.rules) };
+    assert_eq!((rule.refused_now, rule.refused_then), (0, 4));
 }
 
 #[test]
@@ -335,8 +374,9 @@ fn an_hour_is_replayed_and_what_is_older_is_not_missed() {
 limits: { calls: [{ name: each, per: route, rate: 3/min, burst: 1 }] }",
     );
     let (history, limiter) = (gate.pipeline.limit_history(), gate.pipeline.limiter());
-    record(&gate, (0..90 * 6).map(|number| number * 10 * SECOND));
-    let snapshot = history.snapshot(Nanos::new(90 * 60 * SECOND));
+    let start = limiter.now().get();
+    record(&gate, (0..90 * 6).map(|number| start + number * 10 * SECOND));
+    let snapshot = history.snapshot(Nanos::new(start + 90 * 60 * SECOND));
     let mut tally = Tally::new(10);
     let in_use = LimitsProposal::default();
     let side =
@@ -366,9 +406,10 @@ limits: { calls: [{ name: each, per: route, rate: 3/min, burst: 1 }] }",
 fn the_time_is_looked_at_all_along_the_replay() {
     let gate = Gate::new("\n  - { path: /**, to: u, auth: none, limit: voice }");
     let (config, limiter, history) = (&gate.config, gate.pipeline.limiter(), gate.pipeline.limit_history());
-    record(&gate, (1..=3000).map(|number| number * SECOND));
+    let start = limiter.now().get();
+    record(&gate, (1..=3000).map(|number| start + number * SECOND));
     for (over_at, expected) in [(2, Err(ForecastError::TookTooLong)), (99, Ok(3000))] {
-        let snapshot = history.snapshot(Nanos::new(3000 * SECOND));
+        let snapshot = history.snapshot(Nanos::new(start + 3000 * SECOND));
         let (mut tally, in_use) = (Tally::new(10), LimitsProposal::default());
         let (side, _) = Side::new(When::Now, config, &in_use, &snapshot.layouts, &mut tally).unwrap();
         let looked = Cell::new(0);

@@ -4,15 +4,17 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num::NonZeroU32,
+    time::Duration,
 };
 
 use bartizan_limits::{LONGEST_SHOWN, shortened};
-use bartizan_model::{Principal, PrincipalKind};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use bartizan_model::{Principal, PrincipalKind, Quota};
+use http::{HeaderMap, HeaderValue, Method};
 use smallvec::SmallVec;
 
 use super::Layout;
-use crate::limits::{Facts, method_name};
+use crate::limits::{Facts, header_value, method_name};
 
 /// The longest path that is recorded.
 const LONGEST_PATH: usize = 256;
@@ -27,6 +29,8 @@ pub(super) type Buffer = SmallVec<[u8; 384]>;
 pub(crate) struct Who {
     pub(crate) address: IpAddr,
     pub(crate) principal: Option<Principal>,
+    /// What their API key may ask by itself.
+    pub(crate) own_rate: Option<Quota>,
     /// Those that are recorded.
     pub(crate) claims: BTreeMap<String, String>,
     /// Those that are recorded.
@@ -53,12 +57,12 @@ pub(super) fn write_who(
 ) {
     write_address(facts.address, buffer);
     for name in &layout.headers {
-        write_header(facts.headers, name, &hash, buffer);
+        write_short(&header_value(name, facts.headers), &hash, buffer);
     }
     match facts.principal {
         None => buffer.push(0),
         Some(principal) => {
-            write_principal(principal, &hash, buffer);
+            write_principal(principal, facts.own_rate, &hash, buffer);
             for name in &layout.claims {
                 write_claim(facts.claims.and_then(|claims| claims.get(name)), &hash, buffer);
             }
@@ -79,20 +83,12 @@ fn write_address(address: IpAddr, buffer: &mut Buffer) {
     }
 }
 
-/// As limits count it: all of its values together.
-fn write_header(headers: &HeaderMap, name: &HeaderName, hash: impl Fn(&[u8]) -> u64, buffer: &mut Buffer) {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => write_bytes(&[], buffer),
-        (Some(only), None) => write_short(only.as_bytes(), hash, buffer),
-        (Some(_), Some(_)) => {
-            let all: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-            write_short(&all.join(&b','), hash, buffer);
-        }
-    }
-}
-
-fn write_principal(principal: &Principal, hash: impl Fn(&[u8]) -> u64, buffer: &mut Buffer) {
+fn write_principal(
+    principal: &Principal,
+    own_rate: Option<Quota>,
+    hash: impl Fn(&[u8]) -> u64,
+    buffer: &mut Buffer,
+) {
     let kind = match principal.kind {
         PrincipalKind::Token => 1,
         PrincipalKind::ApiKey => 2,
@@ -100,11 +96,19 @@ fn write_principal(principal: &Principal, hash: impl Fn(&[u8]) -> u64, buffer: &
         PrincipalKind::Signature => 4,
         PrincipalKind::Session => 5,
     };
-    buffer.push(kind | if principal.organization.is_some() { WITH_ORGANIZATION } else { 0 });
+    let organization = if principal.organization.is_some() { WITH_ORGANIZATION } else { 0 };
+    let rate = if own_rate.is_some() { WITH_RATE } else { 0 };
+    buffer.push(kind | organization | rate);
     write_bytes(principal.provider.as_str().as_bytes(), buffer);
     write_short(principal.id.as_str().as_bytes(), &hash, buffer);
     if let Some(organization) = &principal.organization {
         write_short(organization.as_str().as_bytes(), &hash, buffer);
+    }
+    if let Some(rate) = own_rate {
+        let window = u64::try_from(rate.length().as_nanos()).unwrap_or(u64::MAX);
+        for figure in [rate.limit().get().into(), window, rate.burst().get().into()] {
+            write_number(figure, |byte| buffer.push(byte));
+        }
     }
 }
 
@@ -115,7 +119,9 @@ fn write_claim(claim: Option<&String>, hash: impl Fn(&[u8]) -> u64, buffer: &mut
     }
 }
 
+const KIND: u8 = 7;
 const WITH_ORGANIZATION: u8 = 8;
+const WITH_RATE: u8 = 16;
 
 /// With the path, if it is not too long.
 pub(super) fn write_what(facts: &Facts<'_>, route: usize, buffer: &mut Buffer) {
@@ -190,8 +196,8 @@ impl<'b> Unread<'b> {
             headers.insert(name, HeaderValue::from_bytes(self.prefixed()?).ok()?);
         }
         let flags = self.byte()?;
-        let kind = match flags & !WITH_ORGANIZATION {
-            0 => return Some(Who { address, principal: None, claims, headers }),
+        let kind = match flags & KIND {
+            0 => return Some(Who { address, principal: None, own_rate: None, claims, headers }),
             1 => PrincipalKind::Token,
             2 => PrincipalKind::ApiKey,
             3 => PrincipalKind::Certificate,
@@ -200,13 +206,24 @@ impl<'b> Unread<'b> {
         };
         let (provider, id) = (self.text()?.parse().ok()?, self.text()?.into());
         let organization = if flags & WITH_ORGANIZATION == 0 { None } else { Some(self.text()?.into()) };
+        let own_rate = if flags & WITH_RATE == 0 { None } else { Some(self.rate()?) };
         for name in &layout.claims {
             if self.byte()? != 0 {
                 claims.insert(name.clone(), self.text()?.to_owned());
             }
         }
         let principal = Principal { id, kind, organization, provider, multi_factor: false };
-        Some(Who { address, principal: Some(principal), claims, headers })
+        Some(Who { address, principal: Some(principal), own_rate, claims, headers })
+    }
+
+    /// API keys have buckets.
+    fn rate(&mut self) -> Option<Quota> {
+        let (limit, window, burst) = (self.count()?, Duration::from_nanos(self.number()?), self.count()?);
+        Quota::token_bucket(limit, window, burst).ok()
+    }
+
+    fn count(&mut self) -> Option<NonZeroU32> {
+        NonZeroU32::new(u32::try_from(self.number()?).ok()?)
     }
 
     pub(super) fn what(&mut self) -> Option<What> {

@@ -63,8 +63,9 @@ impl Layout {
 
 impl RouteKey {
     pub(crate) fn new(hosts: &[String], path: &PathPattern, methods: &[Method]) -> Self {
+        let identity = route_identity(hosts, path, methods);
         let mut methods: Vec<_> = methods.iter().map(ToString::to_string).collect();
         methods.sort_unstable();
-        Self { identity: route_identity(hosts, path), methods }
+        Self { identity, methods }
     }
 }

@@ -64,6 +64,14 @@ impl Shard {
         (self.sealed.iter().cloned().collect(), self.growth())
     }
 
+    /// Forgets what ended an hour ago, and says by how much the shard has grown. What is written now is complete after a
+    /// minute also when nothing comes any more.
+    pub(super) fn forget_expired(&mut self, now: u64) -> isize {
+        self.seal_unless(|open, _| now.saturating_sub(open.began) < MINUTE);
+        self.forget_before(now.saturating_sub(SPAN));
+        self.growth()
+    }
+
     /// Completes the segment that is written now, unless it may grow on. Says whether it did.
     fn seal_unless(&mut self, may_grow: impl FnOnce(&Open, usize) -> bool) -> bool {
         let bytes = self.open_bytes();

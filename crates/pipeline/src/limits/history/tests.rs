@@ -1,7 +1,7 @@
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use bartizan_limits::{LONGEST_SHOWN, shortened};
-use bartizan_model::{Principal, PrincipalKind};
+use bartizan_model::{Principal, PrincipalKind, Quota};
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
 
@@ -22,6 +22,7 @@ fn layout() -> Arc<Layout> {
 struct Asked {
     address: IpAddr,
     principal: Option<Principal>,
+    own_rate: Option<Quota>,
     claims: BTreeMap<String, String>,
     headers: HeaderMap,
     method: Method,
@@ -35,6 +36,7 @@ impl Asked {
         Self {
             address: address.into(),
             principal: None,
+            own_rate: None,
             claims: BTreeMap::new(),
             headers: HeaderMap::new(),
             method: Method::GET,
@@ -47,6 +49,7 @@ impl Asked {
         Facts {
             address: self.address,
             principal: self.principal.as_ref(),
+            own_rate: self.own_rate,
             claims: self.principal.is_some().then_some(&self.claims),
             headers: &self.headers,
             method: &self.method,
@@ -68,6 +71,7 @@ impl Asked {
             organization: principal.organization.map(|id| short(id.as_str()).as_str().into()),
             ..principal
         });
+        let own_rate = self.own_rate.filter(|_| principal.is_some());
         let claims = self.claims.iter().filter(|_| principal.is_some());
         let claims: BTreeMap<_, _> = claims.map(|(name, value)| (name, short(value))).collect();
         let tenant = self.headers.get("x-tenant").map_or("", |value| value.to_str().unwrap());
@@ -76,7 +80,13 @@ impl Asked {
         let method = if method.len() > 16 { "other" } else { method };
         let path = Some(self.path.as_str()).filter(|path| path.len() <= 256);
         let what = (method, self.route, path);
-        (time, format!("{:?}", (self.address.to_canonical(), &principal, claims, tenant.as_ref(), what)))
+        (
+            time,
+            format!(
+                "{:?}",
+                (self.address.to_canonical(), &principal, own_rate, claims, tenant.as_ref(), what)
+            ),
+        )
     }
 
     fn record(&self, history: &LimitHistory, layout: &Arc<Layout>, now: u64) {
@@ -89,7 +99,7 @@ fn told(recorded: &Recorded<'_>, time: u64) -> (u64, String) {
     let Recorded { who, what, .. } = recorded;
     let tenant = who.headers.get("x-tenant");
     let what = (what.method.as_str(), what.route, what.path.as_deref());
-    (time, format!("{:?}", (who.address, &who.principal, &who.claims, tenant, what)))
+    (time, format!("{:?}", (who.address, &who.principal, who.own_rate, &who.claims, tenant, what)))
 }
 
 /// Everything of a snapshot, in the order of time: when, from where, for which path.
@@ -114,9 +124,15 @@ fn asked() -> impl Strategy<Value = Asked> {
     let principal = prop::option::of(("\\PC{0,90}", prop::option::of("[a-z]{0,90}"), 0..4_usize));
     let address = any::<[u8; 16]>().prop_map(IpAddr::from);
     let header = prop::option::of("[a-z]{0,90}");
-    (address, principal, header, "[A-Z]{1,20}", "/[a-z/]{0,300}", 0..2_usize, prop::option::of("[a-z]{0,90}"))
-        .prop_map(|(address, principal, header, method, path, route, claim)| Asked {
+    let claim = prop::option::of("[a-z]{0,90}");
+    let own_rate = prop::option::of((1..=Quota::LARGEST, 100..=10_000_u64));
+    (address, principal, own_rate, header, "[A-Z]{1,20}", "/[a-z/]{0,300}", 0..2_usize, claim).prop_map(
+        |(address, principal, own_rate, header, method, path, route, claim)| Asked {
             address,
+            own_rate: own_rate.map(|(limit, window)| {
+                let limit = limit.try_into().unwrap();
+                Quota::token_bucket(limit, Duration::from_millis(window), limit).unwrap()
+            }),
             principal: principal.map(|(id, organization, kind)| Principal {
                 id: id.as_str().into(),
                 kind: [
@@ -139,7 +155,8 @@ fn asked() -> impl Strategy<Value = Asked> {
             method: method.parse().unwrap(),
             path,
             route,
-        })
+        },
+    )
 }
 
 proptest! {
@@ -228,6 +245,21 @@ fn an_hour_is_kept_and_what_is_older_goes() {
     // Long after, nothing is left.
     assert_eq!(self::read(history.snapshot(Nanos::new(end + 2 * SPAN))), []);
     assert!(bytes(&history) < 16 * 1024, "{}", bytes(&history));
+}
+
+#[test]
+fn what_is_older_than_an_hour_goes_although_nothing_comes_any_more() {
+    let (history, layout) = (LimitHistory::default(), layout());
+    for minute in 0..10 {
+        Asked::from([192, 0, 2, 7]).record(&history, &layout, minute * MINUTE);
+    }
+    let kept_at = |now: u64| {
+        history.forget_expired(Nanos::new(now));
+        history.0.shards.iter().map(|shard| shard.0.lock().requests()).sum::<u64>()
+    };
+    assert_eq!([10, 65, 69].map(|minute| kept_at(minute * MINUTE)), [10, 5, 1]);
+    // What is left are tables without an entry.
+    assert!(kept_at(70 * MINUTE) == 0 && bytes(&history) < 1024, "{} bytes", bytes(&history));
 }
 
 #[test]

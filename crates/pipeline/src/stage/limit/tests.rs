@@ -4,7 +4,9 @@ mod refund;
 
 use std::time::{Duration, Instant};
 
-use bartizan_limits::{Concurrency, Counted, Factors, Limiter, Nanos, Outcome, Recommendation, RiskFactors};
+use bartizan_limits::{
+    Concurrency, Counted, Factors, Limiter, Nanos, Outcome as Counting, Period, Recommendation, RiskFactors,
+};
 use http::{HeaderMap, StatusCode};
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
     rate,
 };
 use crate::{
-    Exchange, LimitEffect, Pipeline, ProblemType, Record, Verdict,
+    Code, Exchange, LimitEffect, Outcome, Pipeline, ProblemType, Record, Verdict,
     limits::{self, Kind, RuleReference},
     stage::limit,
     tests::{Body, KEY, config, exchange, get, pipeline},
@@ -369,16 +371,52 @@ async fn what_only_reports_counts_nothing_that_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn who_asks_for_what_is_not_there_is_limited_too() {
+    let pipeline = pipeline(&config(
+        "\n  - { path: /here, methods: [GET], to: u, auth: none }\nunmatched: { limit: scan }\n\
+         limits: { scan: [{ name: s, per: address, rate: 3/h }, { per: user, rate: 1/h }, { per: route, rate: 1/h }] }",
+    ));
+    let asked = [
+        ("/a", Code::RouteNotFound, "scan/s 198.51.100.7 Counted 1 2 of 3"),
+        ("/here", Code::MethodNotAllowed, "scan/s 198.51.100.7 Counted 1 1 of 3"),
+        ("/b", Code::RouteNotFound, "scan/s 198.51.100.7 Counted 1 0 of 3"),
+        ("/c", Code::RateLimitExceeded, "scan/s 198.51.100.7 Refused 1 0 of 3"),
+    ];
+    for (path, code, expected) in asked {
+        let (record, told) = remembered(&pipeline, get(path).method("PUT")).await;
+        assert_eq!((record.code, told), (Some(code), vec![expected.to_owned()]), "{path}");
+        assert_eq!(record.trace.steps().last().unwrap().outcome, Outcome::Denied);
+    }
+    let (record, told) = remembered(&pipeline, get("/here")).await;
+    assert!(record.code.is_none() && told.is_empty(), "what is there is not limited: {told:?}");
+    let limiter = pipeline.limiter();
+    assert_eq!(limiter.overall().totals(limiter.now(), Period::Hour).requests, 4);
+}
+
+#[tokio::test]
+async fn routes_of_one_path_with_other_methods_count_apart() {
+    let route =
+        |methods: &str| format!("\n  - {{ path: /, methods: [{methods}], to: u, auth: none, limit: p }}");
+    let limits = "\nlimits: { p: [{ per: route, rate: 1/h }] }";
+    let pipeline = pipeline(&config(&format!("{}{}{limits}", route("GET"), route("PUT, POST"))));
+    let effects = [("GET", "Counted"), ("POST", "Counted"), ("GET", "Refused"), ("PUT", "Refused")];
+    for (method, effect) in effects {
+        let (_, told) = remembered(&pipeline, get("/").method(method)).await;
+        assert!(told[0].contains(effect), "{method}: {told:?}");
+    }
+}
+
 /// What was read before is another one's.
 #[tokio::test]
 async fn a_place_that_was_taken_was_free() {
     let pipeline = limited("{ name: e, per: address, concurrent: 1 }");
     let (exchange, _) = ask(&pipeline, RiskFactors::default()).await;
     let mut full = concurrent(&exchange, pipeline.limiter());
-    assert_eq!(full[0].outcome(), Outcome::Refused);
+    assert_eq!(full[0].outcome(), Counting::Refused);
     // Meanwhile that has ended.
     let places = concurrent::places(&Concurrency::new(1), &mut full);
-    assert_eq!((places.is_ok(), full[0].outcome()), (true, Outcome::admitted(0, 1)));
+    assert_eq!((places.is_ok(), full[0].outcome()), (true, Counting::admitted(0, 1)));
 }
 
 #[test]

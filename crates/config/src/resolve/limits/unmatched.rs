@@ -1,0 +1,54 @@
+//! `unmatched`: the limits on requests that no route takes.
+
+use super::{LimitedRoute, Policies, check_headers};
+use crate::{
+    Authentication, Dimension, LimitPolicyIndex, LimitRule, PathPattern, file::Document, problems::Problems,
+    resolve::identity::Providers,
+};
+
+impl Policies {
+    /// The policies on requests that no route takes.
+    pub(crate) fn unmatched(
+        &mut self,
+        document: &Document,
+        providers: &Providers,
+        problems: &mut Problems<'_>,
+    ) -> Vec<LimitPolicyIndex> {
+        let Some(file) = document.unmatched.as_ref() else { return Vec::new() };
+        let everything = PathPattern::everything();
+        // Whether rules can count here what they count by is not asked as of a route: what cannot is left out.
+        let route = LimitedRoute {
+            path: &everything,
+            methods: &[],
+            authentication: None,
+            authentication_line: file.position.line(),
+        };
+        let indices = self.of_route(&file.limit, &route, providers, problems);
+        let Some(limit) = file.limit.as_ref() else {
+            problems
+                .error(file.position, "`unmatched` says nothing")
+                .help("add for example `limit: default`");
+            return indices;
+        };
+        for policy in indices.iter().filter_map(|index| self.get(*index)) {
+            let rules: Vec<_> = policy.rules.iter().filter(|rule| rule.enabled && counts(rule)).collect();
+            if rules.is_empty() {
+                let message = format!(
+                    "`{}` limits nothing here: it counts by who asks or by a route, and there is neither",
+                    policy.name
+                );
+                problems.error(limit.position, message).help("use a policy with a rule by `address`");
+            }
+            for rule in rules {
+                check_headers(&limit.with(rule), &Authentication::Public, providers, problems);
+            }
+        }
+        indices
+    }
+}
+
+/// Whether a rule has something to count by.
+fn counts(rule: &LimitRule) -> bool {
+    !rule.needs_identity()
+        && !rule.per.iter().any(|one| matches!(one, Dimension::Endpoint | Dimension::Route))
+}
