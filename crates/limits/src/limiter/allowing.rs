@@ -147,7 +147,7 @@ impl SharedStore {
                 match shared.store.redis().turns().await {
                     Ok(turns) => afresh.share(turns),
                     Err(error) => {
-                        tracing::debug!(%error, "the shared store does not say what was begun afresh")
+                        tracing::debug!(%error, "the shared store does not say what was begun afresh");
                     }
                 }
                 drop(turn);
