@@ -194,7 +194,7 @@ impl<'g> Chief<'g> {
         let url = self.gateway.url(&format!("/auth/organization/{path}"));
         let request = self.gateway.client().request(method, url).header("cookie", &self.cookie);
         let request = request.header("x-csrf-token", &self.csrf);
-        let request = body.iter().fold(request, |request, body| request.json(body));
+        let request = body.iter().fold(request, reqwest::RequestBuilder::json);
         request.send().await.unwrap()
     }
 
