@@ -34,12 +34,14 @@ fn new(permissions: &[&str]) -> NewOrganizationKey {
 
 #[track_caller]
 fn forbidden<T: std::fmt::Debug>(result: Result<T, AccountError>) {
-    assert!(matches!(result, Err(AccountError::Forbidden(_))), "{result:?}");
+    let error = result.unwrap_err();
+    assert!(matches!(error, AccountError::Forbidden(_)), "{error:?}");
 }
 
 #[track_caller]
 fn missing<T: std::fmt::Debug>(result: Result<T, AccountError>) {
-    assert!(matches!(result, Err(AccountError::Missing(_))), "{result:?}");
+    let error = result.unwrap_err();
+    assert!(matches!(error, AccountError::Missing(_)), "{error:?}");
 }
 
 /// Somebody who manages an organisation, and reads reports there.
