@@ -21,10 +21,13 @@ pub(super) fn masked(variable: &str, value: &[u8]) -> String {
     }
     let text = String::from_utf8_lossy(value.get(..MOST).unwrap_or(value));
     let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
-    let text = patterns.pair.replace_all(&text, "${1}<hidden>");
-    let text = patterns.mail.replace_all(&text, "<e-mail>");
-    let text = patterns.digits.replace_all(&text, "<digits>");
-    shortened(&text)
+    shortened(&patterns.hide(&text))
+}
+
+/// A query as an operator may see it: its whole length, without what is nobody's business.
+pub fn masked_query(query: &str) -> String {
+    let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
+    patterns.hide(query)
 }
 
 /// `text` without control characters, and not too long.
@@ -64,6 +67,12 @@ struct Patterns {
 }
 
 impl Patterns {
+    fn hide(&self, text: &str) -> String {
+        let text = self.pair.replace_all(text, "${1}<hidden>");
+        let text = self.mail.replace_all(&text, "<e-mail>");
+        self.digits.replace_all(&text, "<digits>").into_owned()
+    }
+
     fn new() -> Result<Self, regex::Error> {
         const NAME: &str = "passw|pwd|passphrase|secret|token|credential|authorization|api-?_?key|private|session|cookie|\
                             signature|card|cvv|cvc|iban|ssn|otp|pin\\b";

@@ -1,0 +1,4 @@
+//! What a user of the log sees.
+
+mod killed;
+mod log;
