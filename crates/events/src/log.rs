@@ -16,8 +16,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     Bucket, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranked, Severity,
-    Taken,
-    queue::Queue,
+    queue::{Queue, Taken},
     spill::Spill,
     store::{Reader, Store, Uncounted},
     writer::Writer,

@@ -34,7 +34,7 @@ impl Happening for Event {
     }
 
     fn weight(&self) -> usize {
-        mem::size_of::<Self>() + self.message.len() + mem::size_of::<crate::HttpDetails>()
+        size_of::<Self>() + self.message.len() + size_of::<crate::HttpDetails>()
     }
 
     fn into_event(self: Box<Self>) -> Event {

@@ -142,7 +142,7 @@ fn tell_rules(event: &mut Event, inspected: &Inspected) {
 fn tell_policy(event: &mut Event, record: &Record) {
     let denied = record.trace.steps().last().is_some_and(|step| step.stage == Stage::Authorize);
     if let Some(judged) = record.judged.as_ref().filter(|_| denied) {
-        event.details.policy = judged.deciding.first().map(|policy| policy.to_string());
+        event.details.policy = judged.determining.first().map(|policy| policy.id.to_string());
     }
 }
 

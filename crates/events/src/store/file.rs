@@ -112,7 +112,7 @@ impl DayFile {
             self.words.clear();
         }
         let Self { connection, words, path, .. } = self;
-        let mut write = || {
+        let write = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut counts: HashMap<(u64, Kind, Severity), u64> = HashMap::new();
             for event in events {

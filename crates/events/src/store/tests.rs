@@ -51,9 +51,9 @@ fn filters_find_what_passes_them() {
     let text = |text: &str| Some(text.to_owned());
     let all = Filter::default;
     let filters = [
-        (Filter { kinds: vec![crate::Kind::TokenReused, crate::Kind::RoleChanged], ..all() }, true),
+        (Filter { kinds: vec![Kind::TokenReused, Kind::RoleChanged], ..all() }, true),
         (Filter { classes: vec![Class::Authentication], ..all() }, true),
-        (Filter { classes: vec![Class::ApiActivity], kinds: vec![crate::Kind::TokenReused], ..all() }, false),
+        (Filter { classes: vec![Class::ApiActivity], kinds: vec![Kind::TokenReused], ..all() }, false),
         (Filter { severity: Some(Severity::High), ..all() }, true),
         (Filter { network: network("192.0.2.7/32"), ..all() }, true),
         (Filter { network: network("192.0.0.0/16"), ..all() }, true),
@@ -87,17 +87,17 @@ fn filters_find_what_passes_them() {
 fn what_is_stored_twice_is_there_once_and_counted_once() {
     let events = samples();
     let (_folder, mut store, reader) = stored(&events);
-    let uncounted = Uncounted { at: events[0].id.milliseconds(), kind: crate::Kind::RequestAllowed, count: 40 };
+    let uncounted = Uncounted { at: events[0].id.milliseconds(), kind: Kind::RequestAllowed, count: 40 };
     store.append(&events[..10], &[uncounted]).unwrap();
     let page = reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
     assert_eq!(page.events.len(), events.len());
 
     let buckets = reader.counts(&Filter::default(), 24 * 60, WITHIN).unwrap();
-    let mut expected: BTreeMap<(u64, crate::Kind), u64> = BTreeMap::new();
+    let mut expected: BTreeMap<(u64, Kind), u64> = BTreeMap::new();
     for event in &events {
         *expected.entry((event.id.day(), event.kind)).or_default() += 1;
     }
-    *expected.entry((events[0].id.day(), crate::Kind::RequestAllowed)).or_default() += 40;
+    *expected.entry((events[0].id.day(), Kind::RequestAllowed)).or_default() += 40;
     let day = |at: SystemTime| Day::of(at).0;
     let found: BTreeMap<_, _> =
         buckets.iter().map(|bucket| ((day(bucket.start), bucket.kind), bucket.count)).collect();
@@ -108,7 +108,7 @@ fn what_is_stored_twice_is_there_once_and_counted_once() {
 fn counts_go_by_time_kind_and_severity() {
     let events = samples();
     let (_folder, _store, reader) = stored(&events);
-    let kind = crate::Kind::TokenReused;
+    let kind = Kind::TokenReused;
     let filter = Filter { kinds: vec![kind], severity: Some(Severity::High), ..Filter::default() };
     let buckets = reader.counts(&filter, 5, WITHIN).unwrap();
     assert_eq!(buckets.iter().map(|bucket| bucket.count).collect::<Vec<_>>(), [1, 2]);
@@ -126,7 +126,7 @@ fn rankings_add_up_over_days() {
         let ranked = reader.top(filter, dimension, 2, WITHIN).unwrap();
         ranked.into_iter().map(|ranked| (ranked.value, ranked.count)).collect::<Vec<_>>()
     };
-    let kinds = u64::try_from(crate::Kind::ALL.len()).unwrap();
+    let kinds = u64::try_from(Kind::ALL.len()).unwrap();
     let addresses = top(&Filter::default(), Dimension::Address);
     assert_eq!(addresses, [("192.0.2.7".to_owned(), kinds), ("2001:db8::7".to_owned(), kinds)]);
     for (dimension, value) in
@@ -134,7 +134,7 @@ fn rankings_add_up_over_days() {
     {
         assert_eq!(top(&Filter::default(), dimension), [(value.to_owned(), 2 * kinds)]);
     }
-    let one = Filter { kinds: vec![crate::Kind::RoleChanged], ..Filter::default() };
+    let one = Filter { kinds: vec![Kind::RoleChanged], ..Filter::default() };
     assert_eq!(top(&one, Dimension::Kind), [("role_changed".to_owned(), 3)]);
 }
 
