@@ -129,9 +129,9 @@ impl Shared {
         let outcome = if successful { "success" } else { "failure" };
         counter!("bartizan_config_reloads_total", "result" => outcome).increment(1);
         gauge!("bartizan_config_last_reload_successful").set(if successful { 1.0 } else { 0.0 });
-        let revision = &self.gateway.config().revision;
+        let config = self.gateway.config();
         let told = result.as_ref().map(|reloaded| reloaded.changed).map_err(|failure| failure.message.as_str());
-        self.followers.events.record_reload(revision, told);
+        self.followers.events.record_reload(&config.revision, told);
         let now = SystemTime::now();
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
         match &result {

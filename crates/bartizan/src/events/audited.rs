@@ -75,12 +75,7 @@ fn event(kind: Kind, entry: &AuditEntry, organization: Option<&str>, is_done: bo
     event.user = some(actor);
     let details = &mut event.details;
     details.service = Some(if is_by_operator { Service::Admin } else { Service::Accounts });
-    details.actor = (!actor.is_empty()).then(|| match () {
-        () if is_by_operator => ActorKind::Operator,
-        () if actor == Accounts::CONFIGURATION => ActorKind::System,
-        () if action.starts_with("service.authenticate") => ActorKind::Service,
-        () => ActorKind::User,
-    });
+    details.actor = actor_kind(entry, is_by_operator);
     details.outcome = Some(if is_done { Outcome::Success } else { Outcome::Failure });
     details.reason = some(action);
     details.explanation = entry.details.get("reason").and_then(|reason| reason.as_str()).map(str::to_owned);
@@ -91,6 +86,17 @@ fn event(kind: Kind, entry: &AuditEntry, organization: Option<&str>, is_done: bo
         details.http = Some(Box::new(HttpDetails { user_agent: client.clone(), ..HttpDetails::default() }));
     }
     event
+}
+
+/// What whoever did it is; `None`: nobody knows who it was.
+fn actor_kind(entry: &AuditEntry, is_by_operator: bool) -> Option<ActorKind> {
+    match entry.actor.as_str() {
+        "" => None,
+        _ if is_by_operator => Some(ActorKind::Operator),
+        Accounts::CONFIGURATION => Some(ActorKind::System),
+        _ if entry.action == "service.authenticate" => Some(ActorKind::Service),
+        _ => Some(ActorKind::User),
+    }
 }
 
 fn message(entry: &AuditEntry, is_done: bool) -> String {

@@ -1,6 +1,7 @@
 //! What is asked for, from the words of a query.
 
 use std::{
+    net::IpAddr,
     str::FromStr,
     time::{Duration, SystemTime},
 };
@@ -105,11 +106,11 @@ impl Words {
 
 fn all<T: FromStr<Err = String>>(words: Option<&str>) -> Result<Vec<T>, Failure> {
     let words = words.into_iter().flat_map(|words| words.split(','));
-    words.map(|word| word.trim().parse().map_err(malformed)).collect()
+    words.map(|word| word.trim().parse::<T>().map_err(malformed)).collect()
 }
 
 fn network(text: &str) -> Result<IpNet, Failure> {
-    let address = || text.parse().ok().map(IpNet::from);
+    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
     let network = text.parse::<IpNet>().ok().or_else(address);
     network
         .map(|network| network.trunc())
