@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    admin_tls::AdminTls, document, events::Events, logging::Level, spans::Spans, state::StateDirectory, systemd,
+    admin_tls::AdminTls, document, events::Events, logging::Level, spans::Spans, state::StateDirectory,
+    systemd,
 };
 
 /// Takes over new configurations. Cheap to clone.
@@ -130,7 +131,8 @@ impl Shared {
         counter!("bartizan_config_reloads_total", "result" => outcome).increment(1);
         gauge!("bartizan_config_last_reload_successful").set(if successful { 1.0 } else { 0.0 });
         let config = self.gateway.config();
-        let told = result.as_ref().map(|reloaded| reloaded.changed).map_err(|failure| failure.message.as_str());
+        let told =
+            result.as_ref().map(|reloaded| reloaded.changed).map_err(|failure| failure.message.as_str());
         self.followers.events.record_reload(&config.revision, told);
         let now = SystemTime::now();
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);

@@ -36,7 +36,8 @@ pub(crate) fn openapi() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("What `run` made on its first start."));
     components.add_security_scheme("admin_token", SecurityScheme::Http(token.build()));
-    for (_, name, description) in [ALWAYS, GUARDED, WITH_BODY, WITH_VALUES, OF_ACCOUNTS, OF_EVENTS].into_iter().flatten()
+    for (_, name, description) in
+        [ALWAYS, GUARDED, WITH_BODY, WITH_VALUES, OF_ACCOUNTS, OF_EVENTS].into_iter().flatten()
     {
         components.responses.insert((*name).into(), RefOr::T(problem(description)));
     }

@@ -43,10 +43,10 @@ impl Operator {
 
     /// What they have done, as an event.
     fn event(&self, action: &'static str, subject: &str) -> Event {
-        let actor = self.name.as_ref().map_or_else(
-            || Accounts::OPERATOR.to_owned(),
-            |name| format!("{}/{name}", Accounts::OPERATOR),
-        );
+        let actor = self
+            .name
+            .as_ref()
+            .map_or_else(|| Accounts::OPERATOR.to_owned(), |name| format!("{}/{name}", Accounts::OPERATOR));
         let message = format!("{action} by {actor} about {subject}");
         let (kind, now) = (EventKind::AdministrativeAction, SystemTime::now());
         let mut event = Event::new(kind, now, Decision::Allowed, message);

@@ -30,7 +30,8 @@ struct Filled {
 }
 
 static FILLED: LazyLock<Filled> = LazyLock::new(|| {
-    let count = std::env::var("BARTIZAN_BENCH_EVENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
+    let count =
+        std::env::var("BARTIZAN_BENCH_EVENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
     let folder = tempfile::tempdir().expect("a directory");
     let log = open(folder.path());
     let (now, mut random) = (SystemTime::now(), Random(SEED));
@@ -86,7 +87,8 @@ fn made(random: &mut Random, moment: SystemTime) -> Event {
         path: format!("/orders/{}", random.below(100_000)),
         query: "page=2&sort=date".into(),
         host: "shop.test".into(),
-        user_agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0".into(),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0"
+            .into(),
         version: "1.1".into(),
         status: Some(404),
         latency: Some(3),
@@ -103,7 +105,11 @@ fn last_50() -> usize {
 
 #[divan::bench]
 fn by_address_in_24_hours() -> usize {
-    let filter = Filter { network: Some("10.0.0.77/32".parse().expect("a network")), span: day(), ..Filter::default() };
+    let filter = Filter {
+        network: Some("10.0.0.77/32".parse().expect("a network")),
+        span: day(),
+        ..Filter::default()
+    };
     FILLED.log.page(&filter, Order::NewestFirst, None, 50, WITHIN).expect("a page").events.len()
 }
 
@@ -123,6 +129,8 @@ fn record(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().expect("a directory");
     let log = open(folder.path());
     let mut random = Random(SEED);
-    bencher.with_inputs(|| made(&mut random, SystemTime::now())).bench_local_values(|event| log.record(event));
+    bencher
+        .with_inputs(|| made(&mut random, SystemTime::now()))
+        .bench_local_values(|event| log.record(event));
     log.finish();
 }

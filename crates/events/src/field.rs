@@ -151,7 +151,8 @@ mod tests {
     fn nothing_personal_is_left_in_a_masked_event() {
         for event in samples() {
             let text = masked(event.ocsf()).to_string();
-            for secret in ["192.0.2.7", "2001:db8::7", "ada-", "ada ", "of-ada", "=ada", "/letters", "curl/8"] {
+            for secret in ["192.0.2.7", "2001:db8::7", "ada-", "ada ", "of-ada", "=ada", "/letters", "curl/8"]
+            {
                 assert!(!text.contains(secret), "{secret} in {text}");
             }
             assert!(text.contains(event.kind.as_str()), "what is not personal stays");

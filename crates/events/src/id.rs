@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn other_uuids_are_no_ids() {
-        for text in ["", "x", "7d444840-9dc0-11d1-b245-5ffdce74fad2", "00000000-0000-0000-0000-000000000000"] {
+        for text in ["", "x", "7d444840-9dc0-11d1-b245-5ffdce74fad2", "00000000-0000-0000-0000-000000000000"]
+        {
             assert!(text.parse::<EventId>().is_err(), "{text}");
         }
     }

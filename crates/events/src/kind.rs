@@ -46,8 +46,13 @@ impl Class {
     }
 
     /// Every class.
-    pub const ALL: [Self; 5] =
-        [Self::HttpActivity, Self::Authentication, Self::AccountChange, Self::ApiActivity, Self::DetectionFinding];
+    pub const ALL: [Self; 5] = [
+        Self::HttpActivity,
+        Self::Authentication,
+        Self::AccountChange,
+        Self::ApiActivity,
+        Self::DetectionFinding,
+    ];
 }
 
 impl FromStr for Class {

@@ -81,7 +81,8 @@ impl EventLog {
         let Settings { directory, retention, queue, spill } = settings;
         let store = Store::open(directory.clone(), SystemTime::now())?;
         let spill = Spill::open(directory.join(SPILL), spill)?;
-        let of = |severity: Severity| counter!("bartizan_events_dropped_total", "severity" => severity.as_str());
+        let of =
+            |severity: Severity| counter!("bartizan_events_dropped_total", "severity" => severity.as_str());
         let shared = Arc::new(Shared {
             queue: Queue::new(queue),
             reader: Reader::new(directory),
@@ -204,7 +205,9 @@ impl Shared {
     /// To whoever follows.
     pub(crate) fn show(&self, events: Vec<Event>) {
         let followers = self.followers.lock();
-        let Some(followers) = followers.as_ref().filter(|followers| followers.receiver_count() > 0) else { return };
+        let Some(followers) = followers.as_ref().filter(|followers| followers.receiver_count() > 0) else {
+            return;
+        };
         for event in events {
             // Nobody may be left by now.
             let _ = followers.send(Arc::new(event));

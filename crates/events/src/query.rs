@@ -87,7 +87,8 @@ impl TextFilter {
 impl Filter {
     /// Whether an event is one of them. Says the same as the statement that the store is asked.
     pub fn matches(&self, event: &Event) -> bool {
-        let Self { span, kinds, classes, severity, network, user, organization, route, rule, request, text } = self;
+        let Self { span, kinds, classes, severity, network, user, organization, route, rule, request, text } =
+            self;
         let is = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
         let at = event.id.milliseconds();
         (span.since..span.until).contains(&at)

@@ -138,11 +138,15 @@ impl Queue {
             }
         }
         // A little later there is more, and one transaction for all of it.
-        if state.waiting.len() < BATCH && !state.waiting.is_empty() && state.asked == state.answered && !state.is_closed {
+        if state.waiting.len() < BATCH
+            && !state.waiting.is_empty()
+            && state.asked == state.answered
+            && !state.is_closed
+        {
             self.wake.wait_for(&mut state, LINGER);
         }
-        let is_overload = state.waiting.len() > self.bounds.events / 4 * 3
-            || state.bytes > self.bounds.bytes / 4 * 3;
+        let is_overload =
+            state.waiting.len() > self.bounds.events / 4 * 3 || state.bytes > self.bounds.bytes / 4 * 3;
         state.bytes = 0;
         Batch {
             happenings: mem::take(&mut state.waiting),
@@ -204,8 +208,14 @@ mod tests {
     fn what_matters_has_the_room_that_the_rest_may_not_take() {
         let queue = Queue::new(QueueBounds { events: 8, bytes: 1 << 20 });
         let push = |kind| queue.push(event(kind));
-        assert_eq!([(); 6].map(|()| push(Kind::RequestRefused)).iter().filter(|taken| **taken == Taken::Yes).count(), 4);
-        assert_eq!([(); 6].map(|()| push(Kind::AttackDetected)).iter().filter(|taken| **taken == Taken::Yes).count(), 4);
+        assert_eq!(
+            [(); 6].map(|()| push(Kind::RequestRefused)).iter().filter(|taken| **taken == Taken::Yes).count(),
+            4
+        );
+        assert_eq!(
+            [(); 6].map(|()| push(Kind::AttackDetected)).iter().filter(|taken| **taken == Taken::Yes).count(),
+            4
+        );
         let batch = queue.take(true);
         assert_eq!((batch.happenings.len(), batch.is_overload, batch.is_last), (8, true, false));
         assert_eq!(push(Kind::RequestRefused), Taken::Yes, "there is room again");

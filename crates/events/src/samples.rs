@@ -2,9 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::{
-    ActorKind, Class, Credential, Decision, Details, Event, HttpDetails, Kind, Outcome, Service,
-};
+use crate::{ActorKind, Class, Credential, Decision, Details, Event, HttpDetails, Kind, Outcome, Service};
 
 /// Of every kind a full one and an empty one, on two days. Ids are new every time.
 pub(crate) fn samples() -> Vec<Event> {
@@ -40,7 +38,8 @@ fn full(kind: Kind, event: Event) -> Event {
         actor: Some(ActorKind::Operator),
         session: Some("session-of-ada".into()),
         subject: Some("ada-2".into()),
-        http: (kind.class() != Class::ApiActivity || kind == Kind::AdministrativeAction).then(|| Box::new(http())),
+        http: (kind.class() != Class::ApiActivity || kind == Kind::AdministrativeAction)
+            .then(|| Box::new(http())),
     };
     Event {
         address: Some([192, 0, 2, 7].into()),

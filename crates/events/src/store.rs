@@ -19,8 +19,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub(crate) use self::{day::Day, read::Reader};
 use self::file::DayFile;
+pub(crate) use self::{day::Day, read::Reader};
 use crate::{Event, EventError, Kind};
 
 /// What the store writes with.

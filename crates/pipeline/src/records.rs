@@ -211,7 +211,8 @@ impl Asked {
             // What is no text is no name of a program, and no address of a page.
             beginning(str::from_utf8(value).unwrap_or_default(), most)
         };
-        let host = head.uri.host().map_or_else(|| value(header::HOST, MAX_HOST), |host| beginning(host, MAX_HOST));
+        let host =
+            head.uri.host().map_or_else(|| value(header::HOST, MAX_HOST), |host| beginning(host, MAX_HOST));
         Self {
             query: beginning(head.uri.query().unwrap_or_default(), MAX_QUERY),
             host,

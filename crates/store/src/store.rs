@@ -5,8 +5,8 @@ use std::{any::Any, future::Future, sync::Arc};
 use bartizan_config::StoreLocation;
 
 use crate::{
-    Row, Statement, StoreError, Transaction, migration, notices::Notices, pools::Pools, repetition, role, row::Inner,
-    scope::Scope,
+    Row, Statement, StoreError, Transaction, migration, notices::Notices, pools::Pools, repetition, role,
+    row::Inner, scope::Scope,
 };
 
 /// An open database whose schema is up to date. Cheap to clone.
@@ -103,7 +103,8 @@ impl Store {
                 Ok(Transaction::sqlite(begun, &self.label, self.notices.clone()))
             }
             Pools::Postgres(pools) => {
-                Transaction::postgres(pools.pool(&scope).clone(), scope, &self.label, self.notices.clone()).await
+                Transaction::postgres(pools.pool(&scope).clone(), scope, &self.label, self.notices.clone())
+                    .await
             }
         }
     }

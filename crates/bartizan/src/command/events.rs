@@ -219,7 +219,8 @@ fn shown(event: &Value, path: &str) -> String {
 
 /// A field of CSV. What a spreadsheet would take for a formula is not one: messages hold what strangers sent.
 fn quoted(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.into() };
+    let text =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.into() };
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
@@ -251,8 +252,8 @@ mod tests {
             "src_endpoint": { "ip": "***" },
         });
         let shown = COLUMNS.map(|(_, path)| shown(&event, path));
-        let expected =
-            ["2026-09-21T14:13:20.125Z", "medium", "attack_detected", "***", "", "", "", ""].map(str::to_owned);
+        let expected = ["2026-09-21T14:13:20.125Z", "medium", "attack_detected", "***", "", "", "", ""]
+            .map(str::to_owned);
         assert_eq!(shown, expected);
     }
 }

@@ -103,7 +103,8 @@ fn message(entry: &AuditEntry, is_done: bool) -> String {
     let AuditEntry { action, actor, subject, .. } = entry;
     let actor = if actor.is_empty() { "somebody" } else { actor };
     let outcome = if is_done { "" } else { " was refused" };
-    let about = if subject.is_empty() || subject == actor { String::new() } else { format!(" about {subject}") };
+    let about =
+        if subject.is_empty() || subject == actor { String::new() } else { format!(" about {subject}") };
     format!("{action} by {actor}{about}{outcome}")
 }
 

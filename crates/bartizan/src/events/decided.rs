@@ -50,7 +50,9 @@ pub(super) fn kind(record: &Record) -> Kind {
         Some(Code::InvalidAuthenticationToken) => Kind::AuthenticationFailed,
         Some(Code::PermissionDenied) => Kind::PermissionDenied,
         Some(Code::MfaRequired | Code::InsufficientUserAuthentication) => Kind::RequestChallenged,
-        Some(Code::UpstreamUnavailable | Code::UpstreamFailed | Code::UpstreamTimeout) => Kind::UpstreamFailed,
+        Some(Code::UpstreamUnavailable | Code::UpstreamFailed | Code::UpstreamTimeout) => {
+            Kind::UpstreamFailed
+        }
         Some(_) => Kind::RequestRefused,
     }
 }

@@ -77,7 +77,10 @@ async fn what_happens_is_found_also_after_a_kill() {
     assert_eq!((&failed[0]["user"]["uid"], &failed[0]["severity_id"]), (&"ada@shop.test".into(), &3.into()));
 
     let masked = gateway.cli(["events", "--json", "--masked", "--limit", "1000"]).await.succeeded();
-    assert!(!masked.contains("127.0.0.1") && !masked.contains("ada@") && !masked.contains("/private"), "{masked}");
+    assert!(
+        !masked.contains("127.0.0.1") && !masked.contains("ada@") && !masked.contains("/private"),
+        "{masked}"
+    );
     let table = gateway.cli(["events", "--severity", "medium"]).await.succeeded();
     assert!(table.contains("authentication_failed") && !table.contains("request_refused"), "{table}");
     let csv = gateway.cli(["events", "--csv", "--type", "request_refused"]).await.succeeded();
@@ -97,7 +100,8 @@ async fn events_are_shown_as_they_happen_and_hold_up_no_stop() {
     let upstream = Upstream::start().await;
     let gateway = Gateway::start(&document(&upstream)).await;
     let mut command = gateway.command();
-    let mut following = command.args(["events", "--follow", "--json", "--type", "request_refused"]).spawn().unwrap();
+    let mut following =
+        command.args(["events", "--follow", "--json", "--type", "request_refused"]).spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     // Nobody says when it follows: until something is shown, something happens.
     let mut asked = 0;

@@ -110,7 +110,20 @@ pub(crate) async fn list_events(
 ) -> Result<Json<FoundEvents>, Failure> {
     let WantedPage { since, until, kinds, class, severity, address, user, organization, .. } = wanted;
     let WantedPage { route, rule, request, text, after, oldest_first, masked: is_masked, limit, .. } = wanted;
-    let words = Words { since, until, kinds, class, severity, address, user, organization, route, rule, request, text };
+    let words = Words {
+        since,
+        until,
+        kinds,
+        class,
+        severity,
+        address,
+        user,
+        organization,
+        route,
+        rule,
+        request,
+        text,
+    };
     let filter = words.filter()?;
     between("limit", limit, MOST)?;
     let cursor = after.as_deref().map(cursor).transpose()?;
@@ -238,13 +251,13 @@ async fn ask<T: Send + 'static>(
     question: impl FnOnce() -> Result<T, EventError> + Send + 'static,
 ) -> Result<T, Failure> {
     let answer = tokio::task::spawn_blocking(question).await;
-    answer
-        .map_err(|_| Failure::new(FailureCode::InternalError, "finding events failed inside"))?
-        .map_err(|error| {
+    answer.map_err(|_| Failure::new(FailureCode::InternalError, "finding events failed inside"))?.map_err(
+        |error| {
             let code = match error {
                 EventError::Deadline => FailureCode::EventsTakeTooLong,
                 _ => FailureCode::EventsUnavailable,
             };
             Failure::new(code, error.to_string())
-        })
+        },
+    )
 }

@@ -46,7 +46,12 @@ impl Kept {
 }
 
 fn ids(found: &Value) -> Vec<&str> {
-    found["events"].as_array().unwrap().iter().map(|event| event["metadata"]["uid"].as_str().unwrap()).collect()
+    found["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["metadata"]["uid"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +67,10 @@ async fn events_are_listed_page_by_page_and_masked() {
     assert_eq!((ids(&second), &second["next"]), (vec![&*refused], &Value::Null));
     assert_eq!(ids(&kept.found("?oldest_first=true&limit=1").await), [&*refused]);
     assert_eq!(ids(&kept.found("?severity=medium").await), [&*token, &*role]);
-    assert_eq!(ids(&kept.found("?type=request_refused,token_reused&address=192.0.2.0/24").await), [&*token, &*refused]);
+    assert_eq!(
+        ids(&kept.found("?type=request_refused,token_reused&address=192.0.2.0/24").await),
+        [&*token, &*refused]
+    );
     assert_eq!(ids(&kept.found("?class=3001").await), [&*role]);
     let masked = kept.found("?masked=true&limit=1").await;
     assert_eq!(masked["events"][0]["src_endpoint"]["ip"], "***");
@@ -105,7 +113,11 @@ async fn what_is_no_question_is_refused() {
         "/stream?severity=bad",
     ] {
         let answer = kept.admin.get(&format!("/v1/events{query}")).await;
-        assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "malformed_request".into()), "{query}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, "malformed_request".into()),
+            "{query}"
+        );
     }
     let answer = Admin::new().get("/v1/events").await;
     assert_eq!((answer.status, answer.code()), (StatusCode::CONFLICT, "events_not_kept".into()));
@@ -123,13 +135,17 @@ async fn a_stream_goes_on_where_it_was_left() {
     let mut request = kept.admin.request(Method::GET, "/v1/events/stream?severity=medium", None);
     request.headers_mut().insert("last-event-id", seen.id.to_string().parse().unwrap());
     let response = kept.admin.control.router().oneshot(request).await.unwrap();
-    assert_eq!((response.status(), &response.headers()["content-type"]), (StatusCode::OK, &"text/event-stream".parse().unwrap()));
+    assert_eq!(
+        (response.status(), &response.headers()["content-type"]),
+        (StatusCode::OK, &"text/event-stream".parse().unwrap())
+    );
     kept.record(Kind::RequestRefused, [192, 0, 2, 1]);
     let live = kept.record(Kind::TokenReused, [192, 0, 2, 1]);
     // Whoever follows comes to an end when the gateway stops.
     kept.log.dismiss_followers();
     let chunks: Vec<_> = response.into_body().into_data_stream().collect().await;
-    let text: String = chunks.into_iter().map(|chunk| String::from_utf8(chunk.unwrap().into()).unwrap()).collect();
+    let text: String =
+        chunks.into_iter().map(|chunk| String::from_utf8(chunk.unwrap().into()).unwrap()).collect();
     let ids: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
     assert_eq!(ids, [missed.id.to_string(), live.id.to_string()]);
 }
@@ -144,6 +160,9 @@ async fn what_an_operator_does_without_accounts_is_an_event() {
     let found = kept.found("").await;
     let event = &found["events"][0];
     assert_eq!(event["bartizan"]["event"], "administrative_action");
-    assert_eq!((&event["api"]["operation"], &event["actor"]["user"]["uid"]), (&"addresses.set".into(), &"operator".into()));
+    assert_eq!(
+        (&event["api"]["operation"], &event["actor"]["user"]["uid"]),
+        (&"addresses.set".into(), &"operator".into())
+    );
     assert_eq!(event["metadata"]["correlation_uid"], answer.header("x-request-id"));
 }

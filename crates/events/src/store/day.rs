@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn every_day_is_its_name() {
-        for (day, name) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_779, "2026-11-22"), (2_932_896, "9999-12-31")] {
+        for (day, name) in
+            [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_779, "2026-11-22"), (2_932_896, "9999-12-31")]
+        {
             assert_eq!(Day(day).to_string(), name);
         }
         let names: Vec<_> = (0..40_000).map(|day| format!("{}.sqlite", Day(day))).collect();
@@ -93,7 +95,15 @@ mod tests {
 
     #[test]
     fn other_files_are_none() {
-        for name in ["", "x.sqlite", "2026-02-31.sqlite", "2026-2-3.sqlite", "2026-11-22.sqlite-wal", "2026-11-22", "+2026-11-22.sqlite"] {
+        for name in [
+            "",
+            "x.sqlite",
+            "2026-02-31.sqlite",
+            "2026-2-3.sqlite",
+            "2026-11-22.sqlite-wal",
+            "2026-11-22",
+            "+2026-11-22.sqlite",
+        ] {
             assert_eq!(Day::of_file(name), None, "{name}");
         }
     }

@@ -148,9 +148,8 @@ fn insert(
     words: &mut HashMap<String, i64>,
     event: &Event,
 ) -> rusqlite::Result<bool> {
-    let mut word = |text: &Option<String>| {
-        text.as_deref().map(|text| number_of(transaction, words, text)).transpose()
-    };
+    let mut word =
+        |text: &Option<String>| text.as_deref().map(|text| number_of(transaction, words, text)).transpose();
     let (user, organization, route) = (word(&event.user)?, word(&event.organization)?, word(&event.route)?);
     let details = serde_json::to_string(&event.details)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;

@@ -16,9 +16,8 @@ use super::{
     statement::Conditions,
 };
 use crate::{
-    Bucket, Decision, Dimension, Event, EventError, EventId, Filter, Kind, Order, Page, Ranked,
-    Severity, Span,
-    query::address,
+    Bucket, Decision, Dimension, Event, EventError, EventId, Filter, Kind, Order, Page, Ranked, Severity,
+    Span, query::address,
 };
 
 /// Connections that wait for the next question.
@@ -189,7 +188,8 @@ impl Reader {
     }
 
     fn days_of(&self, span: Span) -> Result<Vec<Day>, EventError> {
-        let (first, last) = (Day::of_milliseconds(span.since), Day::of_milliseconds(span.until.saturating_sub(1)));
+        let (first, last) =
+            (Day::of_milliseconds(span.since), Day::of_milliseconds(span.until.saturating_sub(1)));
         let mut days = days(&self.directory)?;
         days.retain(|day| (first..=last).contains(day));
         Ok(days)

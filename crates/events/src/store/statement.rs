@@ -6,7 +6,11 @@ use ipnet::IpNet;
 use rusqlite::types::Value;
 
 use super::{Day, file::number};
-use crate::{Filter, Span, id::{DAY, first_key}, query::bytes};
+use crate::{
+    Filter, Span,
+    id::{DAY, first_key},
+    query::bytes,
+};
 
 /// A condition and its values.
 #[derive(Debug, Default)]
@@ -19,7 +23,19 @@ impl Conditions {
     /// Which rows of a day's file pass.
     pub(super) fn of(filter: &Filter, day: Day) -> Self {
         let mut conditions = Self::default();
-        let Filter { span, kinds, classes, severity, network, user, organization, route, rule, request, text } = filter;
+        let Filter {
+            span,
+            kinds,
+            classes,
+            severity,
+            network,
+            user,
+            organization,
+            route,
+            rule,
+            request,
+            text,
+        } = filter;
         let (first, end) = keys(*span, day);
         conditions.add("e.key >= ?", [Value::Integer(first)]);
         conditions.add("e.key < ?", [Value::Integer(end)]);

@@ -23,10 +23,9 @@ fn pages_hold_every_event_once_in_their_order() {
     let events = samples();
     let (_folder, _store, reader) = stored(&events);
     let newest = sorted(events);
-    for (order, expected) in [
-        (Order::NewestFirst, newest.clone()),
-        (Order::OldestFirst, newest.iter().rev().cloned().collect()),
-    ] {
+    for (order, expected) in
+        [(Order::NewestFirst, newest.clone()), (Order::OldestFirst, newest.iter().rev().cloned().collect())]
+    {
         let (mut found, mut cursor) = (Vec::new(), None);
         loop {
             let page = reader.page(&Filter::default(), order, cursor, 7, WITHIN).unwrap();
@@ -76,7 +75,8 @@ fn filters_find_what_passes_them() {
         (Filter { span: Span::new(Some(middle), Some(middle)), ..all() }, false),
     ];
     for (filter, finds) in filters {
-        let expected: Vec<_> = sorted(events.clone()).into_iter().filter(|event| filter.matches(event)).collect();
+        let expected: Vec<_> =
+            sorted(events.clone()).into_iter().filter(|event| filter.matches(event)).collect();
         assert_eq!(!expected.is_empty(), finds, "{filter:?}");
         let page = reader.page(&filter, Order::NewestFirst, None, 1000, WITHIN).unwrap();
         assert_eq!(page.events, expected, "{filter:?}");
@@ -151,7 +151,8 @@ fn old_days_go_whole() {
     let events = samples();
     let (_folder, mut store, reader) = stored(&events);
     assert_eq!(days(&store.directory).unwrap(), [Day(20_778), Day(20_779)]);
-    let page = |reader: &Reader| reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
+    let page =
+        |reader: &Reader| reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
     assert_eq!(page(&reader).events.len(), events.len());
     let noon = UNIX_EPOCH + Duration::from_hours(24 * 20_789 + 12);
     let gone = store.tidy(Duration::from_hours(24 * 10), noon).unwrap();

@@ -257,7 +257,10 @@ impl Accounts {
     /// Shows `observer` every entry that this gateway writes from now on, once it is written, with the id of the
     /// organisation that it concerns. It must neither wait nor work. There is one observer; whether this one is it is
     /// returned.
-    pub fn observe_audit(&self, observer: impl Fn(&AuditEntry, Option<&str>) + Send + Sync + 'static) -> bool {
+    pub fn observe_audit(
+        &self,
+        observer: impl Fn(&AuditEntry, Option<&str>) + Send + Sync + 'static,
+    ) -> bool {
         self.store.listen(move |notice| {
             if let Some(Written { entry, organization }) = notice.downcast_ref::<Written>() {
                 observer(entry, Some(organization.as_str()).filter(|id| !id.is_empty()));

@@ -78,10 +78,32 @@ pub(crate) async fn follow_events(
     headers: HeaderMap,
     QueryParameters(wanted): QueryParameters<WantedStream>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Failure> {
-    let WantedStream { kinds, class, severity, address, user, organization, route, rule, request, text, masked } =
-        wanted;
-    let words =
-        Words { kinds, class, severity, address, user, organization, route, rule, request, text, ..Words::default() };
+    let WantedStream {
+        kinds,
+        class,
+        severity,
+        address,
+        user,
+        organization,
+        route,
+        rule,
+        request,
+        text,
+        masked,
+    } = wanted;
+    let words = Words {
+        kinds,
+        class,
+        severity,
+        address,
+        user,
+        organization,
+        route,
+        rule,
+        request,
+        text,
+        ..Words::default()
+    };
     let filter = words.filter()?;
     let last = match headers.get(LAST_EVENT_ID) {
         None => None,
@@ -90,7 +112,8 @@ pub(crate) async fn follow_events(
     // First who follows, then what was before: nothing falls between.
     let live = log.follow();
     let live = live.ok_or_else(|| Failure::new(FailureCode::EventsUnavailable, "the gateway is stopping"))?;
-    let followed = Followed { log, filter, masked, live, behind: last, shown: HashSet::new(), waiting: Vec::new() };
+    let followed =
+        Followed { log, filter, masked, live, behind: last, shown: HashSet::new(), waiting: Vec::new() };
     let messages = stream::unfold(followed, |mut followed| async move {
         followed.next().await.map(|message| (Ok(message), followed))
     });

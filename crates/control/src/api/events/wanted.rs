@@ -67,8 +67,20 @@ impl From<EventDimension> for Dimension {
 
 impl Words {
     pub(crate) fn filter(self) -> Result<Filter, Failure> {
-        let Self { since, until, kinds, class, severity, address, user, organization, route, rule, request, text } =
-            self;
+        let Self {
+            since,
+            until,
+            kinds,
+            class,
+            severity,
+            address,
+            user,
+            organization,
+            route,
+            rule,
+            request,
+            text,
+        } = self;
         let words = [&user, &organization, &route, &rule, &request];
         if words.into_iter().flatten().any(|word| word.len() > LONGEST_WORD) {
             return Err(malformed(format!("a word of the filter is longer than {LONGEST_WORD} bytes")));
