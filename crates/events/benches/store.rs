@@ -3,6 +3,8 @@
 //! Events are made from a fixed seed (`SEED`): 20,000 addresses, 2,000 people, 40 routes, over 24 hours. Set
 //! `BARTIZAN_BENCH_EVENTS` for another number of them.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot start shall stop")]
+
 use std::{
     sync::LazyLock,
     time::{Duration, SystemTime},

@@ -72,7 +72,7 @@ impl Spill {
     pub(crate) fn append(&mut self, events: &[Event]) -> Result<(), EventError> {
         let mut frames = Vec::with_capacity(events.len() * 512);
         for event in events {
-            frame(event, &mut frames).map_err(|source| self.error(&self.directory, source))?;
+            frame(event, &mut frames).map_err(|source| failed(&self.directory, source))?;
         }
         let length = u64::try_from(frames.len()).unwrap_or(u64::MAX);
         let held = self.elsewhere + self.current.as_ref().map_or(0, |current| current.length);
@@ -90,7 +90,7 @@ impl Spill {
         if let Err(source) = written {
             // Half a frame would end the file for whatever came behind it.
             let undone = current.file.set_len(current.length);
-            let error = self.error(&current.path, source);
+            let error = failed(&current.path, source);
             if undone.is_ok() {
                 self.current = Some(current);
             } else {
@@ -123,7 +123,7 @@ impl Spill {
         } else {
             fs::remove_file(path)
         };
-        gone.and_then(|()| self.sync()).map_err(|source| self.error(path, source))?;
+        gone.and_then(|()| self.sync()).map_err(|source| failed(path, source))?;
         self.elsewhere = self.elsewhere.saturating_sub(*length);
         Ok(())
     }
@@ -144,7 +144,7 @@ impl Spill {
             self.sync()?;
             Ok(file)
         });
-        let file = locked.map_err(|source| self.error(&path, source))?;
+        let file = locked.map_err(|source| failed(&path, source))?;
         Ok(Segment { path, file, length: 0 })
     }
 
@@ -158,13 +158,13 @@ impl Spill {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(self.error(path, source)),
+            Err(source) => return Err(failed(path, source)),
         };
         match file.try_lock() {
             // Whoever held the lock before may have removed the file.
             Ok(()) => Ok(path.exists().then_some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(self.error(path, source)),
+            Err(TryLockError::Error(source)) => Err(failed(path, source)),
         }
     }
 
@@ -172,7 +172,7 @@ impl Spill {
         let mut bytes = Vec::new();
         // One batch may be longer than a segment, but none is longer than the spill.
         let limit = self.limit.max(SEGMENT);
-        (&mut file).take(limit).read_to_end(&mut bytes).map_err(|source| self.error(&path, source))?;
+        (&mut file).take(limit).read_to_end(&mut bytes).map_err(|source| failed(&path, source))?;
         let (events, end) = frames(&bytes);
         Ok(Replay {
             events,
@@ -195,13 +195,12 @@ impl Spill {
             paths.sort();
             Ok(paths)
         };
-        list().map_err(|source| self.error(&self.directory, source))
+        list().map_err(|source| failed(&self.directory, source))
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as what it is: an error of the spill")]
-    fn error(&self, path: &Path, source: io::Error) -> EventError {
-        EventError::Spill { path: path.into(), source }
-    }
+fn failed(path: &Path, source: io::Error) -> EventError {
+    EventError::Spill { path: path.into(), source }
 }
 
 fn frame(event: &Event, frames: &mut Vec<u8>) -> io::Result<()> {

@@ -22,6 +22,8 @@ const TRANSACTION: usize = 4096;
 const TIDY: Duration = Duration::from_hours(1);
 /// After the store has failed, how long it is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
+/// After a file of the spill could not be stored. What comes meanwhile has nothing to do with it.
+const REPLAY_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -30,6 +32,8 @@ pub(crate) struct Writer {
     spill: Spill,
     /// Until when the store is left alone.
     paused: Option<Instant>,
+    /// Until when what was spilled is left alone.
+    replay_paused: Option<Instant>,
     /// Whether it is known to fail, so that it is said once.
     is_failing: bool,
     tidied: Option<Instant>,
@@ -47,7 +51,16 @@ impl Writer {
         let of = |severity: Severity| counter!("bartizan_events_total", "severity" => severity.as_str());
         let spilled = counter!("bartizan_events_spilled_total");
         let counters = Counters { by_severity: Severity::ALL.map(of), spilled };
-        Self { shared, store, spill, paused: None, is_failing: false, tidied: None, counters }
+        Self {
+            shared,
+            store,
+            spill,
+            paused: None,
+            replay_paused: None,
+            is_failing: false,
+            tidied: None,
+            counters,
+        }
     }
 
     /// Writes until the queue is closed and empty.
@@ -135,16 +148,16 @@ impl Writer {
 
     /// Stores one file of what was spilled. Whether there was one, and it is stored.
     fn replay(&mut self) -> bool {
-        if !self.spill.has_some() || self.paused.is_some_and(|until| Instant::now() < until) {
+        let is_paused =
+            [self.paused, self.replay_paused].into_iter().flatten().any(|until| Instant::now() < until);
+        if !self.spill.has_some() || is_paused {
             return false;
         }
         match self.replay_one() {
-            Ok(was_one) => {
-                self.works();
-                was_one
-            }
+            Ok(was_one) => was_one,
             Err(error) => {
-                self.fails(&error);
+                tracing::error!(%error, "spilled events cannot be stored yet");
+                self.replay_paused = Some(Instant::now() + REPLAY_PAUSE);
                 false
             }
         }

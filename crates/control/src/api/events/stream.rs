@@ -161,6 +161,10 @@ impl Followed {
         let filter = Filter { span: Span::new(Some(last.moment()), None), ..filter };
         let page = ask(move || log.page(&filter, Order::OldestFirst, Some(last), MOST, WITHIN)).await.ok()?;
         self.behind = page.next;
+        // What the channel holds is among the last pages: there is no need to remember more of them.
+        if self.shown.len() > MOST {
+            self.shown.clear();
+        }
         self.shown.extend(page.events.iter().map(|event| event.id));
         self.waiting = page.events;
         self.waiting.reverse();
