@@ -107,7 +107,6 @@ fn what_the_store_does_not_take_is_spilled_and_replayed() {
     let spilled = || std::fs::read_dir(folder.path().join("events/spill")).unwrap().count();
     assert_eq!(spilled(), 1);
     rename(folder.path(), "elsewhere", "events");
-    assert_eq!(all(&log), []);
     log.finish();
     let log = EventLog::open(settings(folder.path())).unwrap();
     log.flush();
