@@ -17,6 +17,8 @@ use crate::{
 
 /// How long the admin API may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a stream may last: longer than the admin API lets a connection live.
+const STREAM: Duration = Duration::from_hours(1);
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -137,6 +139,26 @@ impl AdminClient {
     /// `GET path`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T> {
         self.ask(self.client.get(self.url(path, query)?)).await
+    }
+
+    /// `GET path`, for what comes bit by bit. `last` is the id of the last message that was seen.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        last: Option<&str>,
+    ) -> Result<Response> {
+        let mut request = self.client.get(self.url(path, query)?).timeout(STREAM);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = read(response).await?;
+        Err(self.refused(status, serde_json::from_slice(&body).ok()))
     }
 
     /// `POST path`, without a body.

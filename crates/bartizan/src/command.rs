@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod demo;
 mod doctor;
+mod events;
 mod explain;
 mod key;
 mod limits;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Status(status::Status),
     Requests(requests::Requests),
     Explain(explain::Explain),
+    Events(events::Events),
     Block(addresses::Block),
     Allow(addresses::Allow),
     Unblock(addresses::Unblock),
@@ -81,6 +83,7 @@ impl Command {
             Self::Status(command) => ask(command.run()).map(done),
             Self::Requests(command) => ask(command.run()).map(done),
             Self::Explain(command) => ask(command.run()).map(done),
+            Self::Events(command) => ask(command.run()).map(done),
             Self::Block(command) => ask(command.run()).map(done),
             Self::Allow(command) => ask(command.run()).map(done),
             Self::Unblock(command) => ask(command.run()).map(done),

@@ -21,7 +21,10 @@ use metrics::{counter, gauge};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{admin_tls::AdminTls, document, logging::Level, spans::Spans, state::StateDirectory, systemd};
+use crate::{
+    admin_tls::AdminTls, document, events::Events, logging::Level, spans::Spans, state::StateDirectory,
+    systemd,
+};
 
 /// Takes over new configurations. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -35,6 +38,7 @@ pub(crate) struct Followers {
     pub(crate) level: Level,
     pub(crate) admin_tls: Option<AdminTls>,
     pub(crate) spans: Spans,
+    pub(crate) events: Events,
     pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) tokens: Option<Arc<AuthorizationServer>>,
 }
@@ -126,6 +130,10 @@ impl Shared {
         let outcome = if successful { "success" } else { "failure" };
         counter!("bartizan_config_reloads_total", "result" => outcome).increment(1);
         gauge!("bartizan_config_last_reload_successful").set(if successful { 1.0 } else { 0.0 });
+        let config = self.gateway.config();
+        let told =
+            result.as_ref().map(|reloaded| reloaded.changed).map_err(|failure| failure.message.as_str());
+        self.followers.events.record_reload(&config.revision, told);
         let now = SystemTime::now();
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
         match &result {
@@ -209,6 +217,7 @@ impl Shared {
     /// Whatever of these fails keeps what it had: the gateway serves by the new configuration already.
     fn follow(&self, prepared: Option<Reconfiguration>) {
         let config = self.gateway.config();
+        self.followers.events.follow(&config);
         if let Some(tls) = &self.followers.admin_tls
             && let Err(error) = tls.renew(&config)
         {

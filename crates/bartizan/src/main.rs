@@ -12,6 +12,7 @@ mod command;
 mod configuration;
 mod demo;
 mod document;
+mod events;
 mod failure;
 mod logging;
 mod open_files;

@@ -98,6 +98,14 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Kind::Counter,
         "Spans not exported: the collector was too slow or not there",
     ),
+    ("bartizan_events_total", Kind::Counter, "Events that are stored or spilled, by severity"),
+    ("bartizan_events_dropped_total", Kind::Counter, "Events that there was no room for, by severity"),
+    (
+        "bartizan_events_spilled_total",
+        Kind::Counter,
+        "Events that were appended to the spill: the store was too slow or failed",
+    ),
+    ("bartizan_events_queued", Kind::Gauge, "Events that the writer has found waiting"),
     (
         "bartizan_process_cpu_milliseconds_total",
         Kind::Counter,

@@ -25,7 +25,9 @@ use crate::{
     accounts,
     admin_tls::AdminTls,
     configuration::{self, Configuration, Followers},
-    document, logging, open_files, process, recorder,
+    document,
+    events::Events,
+    logging, open_files, process, recorder,
     signals::{Request, Signals},
     spans::Spans,
     state::{Announcement, Running, StateDirectory},
@@ -65,6 +67,7 @@ pub(crate) struct System {
     announcement: Announcement,
     first_administrator: Option<LinkToken>,
     spans: Spans,
+    events: Events,
     servers: JoinSet<()>,
     stop_servers: watch::Sender<bool>,
 }
@@ -93,7 +96,12 @@ impl System {
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
         let spans = Spans::observing(&records);
         spans.export_to(config.telemetry.otlp.as_deref())?;
+        let events = Events::open(&config, &state)?;
+        events.observe(&records);
         let accounts = accounts::open(&config, &state).await?;
+        if let Some(accounts) = &accounts {
+            events.observe_audit(accounts);
+        }
         let first_administrator = accounts::offer_first_administrator(accounts.as_ref()).await?;
         let tokens = accounts::open_tokens(&config, accounts.as_ref()).await?;
         let door = accounts.as_ref().map(|accounts| accounts::door(accounts, tokens.as_ref()));
@@ -111,12 +119,14 @@ impl System {
             level,
             admin_tls: admin_tls.clone(),
             spans: spans.clone(),
+            events: events.clone(),
             accounts: accounts.clone(),
             tokens: tokens.clone(),
         };
         let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
         let asked = Asked::new(gateway.clone(), configuration.clone(), listeners, metrics.clone());
-        let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token);
+        let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token)
+            .with_events(events.log().clone());
         if let Some(accounts) = accounts {
             control = control.with_accounts(accounts);
         }
@@ -141,6 +151,7 @@ impl System {
             announcement,
             first_administrator,
             spans,
+            events,
             servers,
             stop_servers,
         })
@@ -218,9 +229,11 @@ impl System {
     pub(crate) async fn stop(mut self) {
         systemd::stopping();
         self.gateway.shutdown().await;
+        self.events.dismiss_followers();
         self.stop_servers.send_replace(true);
         while self.servers.join_next().await.is_some() {}
         self.spans.finish().await;
+        self.events.finish().await;
         drop(self.announcement);
         tracing::info!("stopped");
     }

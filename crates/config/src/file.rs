@@ -5,6 +5,7 @@
 
 mod accounts;
 mod entries;
+mod events;
 mod hardening;
 mod identity;
 mod limits;
@@ -31,6 +32,7 @@ pub(crate) use self::{
         Store,
     },
     entries::Entries,
+    events::Events,
     hardening::{Hardening, Http2},
     identity::{
         ApiKeys, Certificates, Claims, Jwt, OwnTokens, Provider, SignatureKey, Signatures, TokenPrincipal,
@@ -119,6 +121,8 @@ pub(crate) struct Document {
     pub(crate) unmatched: Optional<Unmatched>,
     /// What connections and messages may cost.
     pub(crate) hardening: Optional<Hardening>,
+    /// What happens at the gateway, kept to be found again: refusals, logins, changes.
+    pub(crate) events: Optional<Events>,
     /// Logs, written to standard error.
     pub(crate) log: Optional<Log>,
     /// Traces.

@@ -46,6 +46,7 @@ mod costs;
 mod diagnostic;
 mod document;
 mod error;
+mod events;
 mod file;
 mod file_pattern;
 mod forms;
@@ -89,6 +90,7 @@ pub use claim_source::{ClaimExpression, ClaimSource, Unevaluable};
 pub use costs::{Costs, OperationCost};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
+pub use events::Events;
 pub use file_pattern::FilePattern;
 pub use hardening::{Hardening, Http2Limits, UnderscoreHeaders};
 pub use identity::{
@@ -171,6 +173,8 @@ pub struct Config {
     /// The limits on requests that no route takes, of which only rules count that need neither a route nor to know who
     /// asks.
     pub unmatched: Vec<LimitPolicyIndex>,
+    /// What is kept of what happens.
+    pub events: Events,
     /// Logs.
     pub log: Log,
     /// Traces.

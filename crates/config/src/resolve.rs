@@ -8,6 +8,7 @@ mod accounts;
 mod bounds;
 mod cors;
 mod costs;
+mod events;
 mod expiry;
 mod files;
 mod hardening;
@@ -78,6 +79,7 @@ pub(crate) fn resolve(
         limits.warn(document, problems);
     }
     let store = accounts::store(&document.store, &files, problems);
+    let events = events::resolve(&document.events, &files, problems);
     let policies = policies::resolve(document, &source.base, &mut files, problems);
     let rule_sets = firewalls.into_list(&mut files);
     let shared = shared::resolve(&document.shared, &mut files, problems);
@@ -101,6 +103,7 @@ pub(crate) fn resolve(
         shared,
         routes: routes.into_iter().map(Arc::new).collect(),
         unmatched,
+        events,
         log: log(document, problems),
         telemetry: telemetry(document, problems),
         drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),

@@ -5,6 +5,7 @@ pub(crate) mod addresses;
 pub(crate) mod audit;
 pub(crate) mod components;
 pub(crate) mod configuration;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod keys;
@@ -131,6 +132,10 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(sessions::list_sessions, sessions::end_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(audit::read_audit_trail))
+        .routes(routes!(events::list_events))
+        .routes(routes!(events::count_events))
+        .routes(routes!(events::rank_events))
+        .routes(routes!(events::stream::follow_events))
         .routes(routes!(tokens::list_authorizations))
         .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(token_keys::list_token_keys))

@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use axum::Router;
+use bartizan_events::EventLog;
 use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bartizan_pipeline::Records;
 use bartizan_reputation::AddressLists;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) addresses: Arc<AddressLists>,
     pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) tokens: Option<Arc<AuthorizationServer>>,
+    pub(crate) events: Option<EventLog>,
     pub(crate) document: String,
     pub(crate) permissions_alone: PermissionsAlone,
 }
@@ -50,6 +52,7 @@ impl Control {
             addresses,
             accounts: None,
             tokens: None,
+            events: None,
             document: Self::openapi_json(),
             permissions_alone: PermissionsAlone::default(),
         };
@@ -60,6 +63,13 @@ impl Control {
     #[must_use]
     pub fn with_accounts(self, accounts: Arc<Accounts>) -> Self {
         let shared = Shared { accounts: Some(accounts), ..Shared::clone(&self.shared) };
+        Self { shared: Arc::new(shared), token: self.token }
+    }
+
+    /// With the events of the gateway.
+    #[must_use]
+    pub fn with_events(self, events: EventLog) -> Self {
+        let shared = Shared { events: Some(events), ..Shared::clone(&self.shared) };
         Self { shared: Arc::new(shared), token: self.token }
     }
 

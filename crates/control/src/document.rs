@@ -36,7 +36,8 @@ pub(crate) fn openapi() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("What `run` made on its first start."));
     components.add_security_scheme("admin_token", SecurityScheme::Http(token.build()));
-    for (_, name, description) in [ALWAYS, GUARDED, WITH_BODY, WITH_VALUES, OF_ACCOUNTS].into_iter().flatten()
+    for (_, name, description) in
+        [ALWAYS, GUARDED, WITH_BODY, WITH_VALUES, OF_ACCOUNTS, OF_EVENTS].into_iter().flatten()
     {
         components.responses.insert((*name).into(), RefOr::T(problem(description)));
     }
@@ -75,6 +76,11 @@ const OF_ACCOUNTS: &[Answer] = &[
     ("409", "AccountsNotConfigured", "The configuration has no `accounts`."),
     ("503", "StoreUnavailable", "The store of accounts does not answer."),
 ];
+/// What an operation on events may answer too.
+const OF_EVENTS: &[Answer] = &[
+    ("409", "EventsNotKept", "This gateway keeps no events."),
+    ("503", "EventsUnavailable", "The store of events does not answer, or not in time."),
+];
 /// The tags of operations on accounts.
 const ACCOUNTS: [&str; 8] =
     ["users", "organizations", "roles", "sessions", "tokens", "audit", "keys", "services"];
@@ -92,8 +98,10 @@ fn complete(operation: &mut Operation) {
         if operation.request_body.is_some() && !is_tagged(&["access"]) { WITH_VALUES } else { &[] };
     let of_accounts = is_tagged(&ACCOUNTS);
     let of_accounts = if of_accounts { OF_ACCOUNTS } else { &[] };
+    let of_events = if is_tagged(&["events"]) { OF_EVENTS } else { &[] };
     answer_with_problems(operation);
-    for (status, name, _) in [ALWAYS, guarded, with_body, with_values, of_accounts].into_iter().flatten() {
+    let answers = [ALWAYS, guarded, with_body, with_values, of_accounts, of_events];
+    for (status, name, _) in answers.into_iter().flatten() {
         let answer = RefOr::Ref(Ref::from_response_name(*name));
         operation.responses.responses.entry((*status).into()).or_insert(answer);
     }

@@ -137,6 +137,8 @@ codes! {
     LimitAllowancesFull = "limit_allowances_full", CONFLICT;
     /// One forecast is made at a time.
     ForecastRunning = "forecast_running", CONFLICT;
+    /// There is no log of events.
+    EventsNotKept = "events_not_kept", CONFLICT;
     /// The configuration has no `accounts`.
     AccountsNotConfigured = "accounts_not_configured", CONFLICT;
     /// The configuration has no `accounts.tokens`.
@@ -171,6 +173,10 @@ codes! {
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     /// The shared store of the limits does not answer.
     SharedStoreUnavailable = "shared_store_unavailable", SERVICE_UNAVAILABLE;
+    /// The store of events does not answer.
+    EventsUnavailable = "events_unavailable", SERVICE_UNAVAILABLE;
+    /// Finding events was given up at its deadline.
+    EventsTakeTooLong = "events_take_too_long", SERVICE_UNAVAILABLE;
     /// The store of accounts does not answer.
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE;
     /// Too many passwords are checked already.

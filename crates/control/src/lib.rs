@@ -59,6 +59,10 @@ pub use api::{
     audit::{AuditEntry, AuditTrail},
     components::{ActiveSigningKey, ComponentHealth, Components, SigningKeysHealth},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
+    events::{
+        found::{EventCount, EventCounts, FoundEvents, RankedEvents, RankedValue},
+        wanted::EventDimension,
+    },
     health::Health,
     invitations::OperatorInvitation,
     keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, KeyRate, NewApiKey, Overlap, Suspension},

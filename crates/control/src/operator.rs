@@ -1,9 +1,10 @@
 //! Who changes something: whoever holds the admin token, or an operator with a token of their own.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::SystemTime};
 
 use axum::extract::FromRequestParts;
-use bartizan_identity::account::Visit;
+use bartizan_events::{ActorKind, Decision, Event, HttpDetails, Kind as EventKind, Outcome};
+use bartizan_identity::account::{Accounts, Visit};
 use bartizan_model::{Name, RequestId};
 use http::{HeaderValue, header::USER_AGENT, request::Parts};
 use tracing::field::{DisplayValue, display};
@@ -40,6 +41,27 @@ impl Operator {
         }
     }
 
+    /// What they have done, as an event.
+    fn event(&self, action: &'static str, subject: &str) -> Event {
+        let actor = self
+            .name
+            .as_ref()
+            .map_or_else(|| Accounts::OPERATOR.to_owned(), |name| format!("{}/{name}", Accounts::OPERATOR));
+        let message = format!("{action} by {actor} about {subject}");
+        let (kind, now) = (EventKind::AdministrativeAction, SystemTime::now());
+        let mut event = Event::new(kind, now, Decision::Allowed, message);
+        event.address = self.peer.map(|peer| peer.ip().to_canonical());
+        event.user = Some(actor);
+        event.request = Some(self.request_id.to_string());
+        event.details.actor = Some(ActorKind::Operator);
+        event.details.outcome = Some(Outcome::Success);
+        event.details.reason = Some(action.into());
+        event.details.subject = Some(subject.into());
+        let client = HttpDetails { user_agent: self.client.clone(), ..HttpDetails::default() };
+        event.details.http = Some(Box::new(client));
+        event
+    }
+
     /// Who they are, where they have a token of their own.
     pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_ref().map(Name::as_str)
@@ -52,8 +74,8 @@ impl Operator {
 }
 
 impl Shared {
-    /// An entry of the audit trail, where there are accounts. What was done is done: a store that does not answer leaves a
-    /// line in the log.
+    /// An entry of the audit trail, where there are accounts, which makes an event of it; otherwise the event alone. What
+    /// was done is done: a store that does not answer leaves a line in the log.
     pub(crate) async fn record(
         &self,
         action: &'static str,
@@ -61,7 +83,12 @@ impl Shared {
         change: serde_json::Value,
         operator: &Operator,
     ) {
-        let Some(accounts) = &self.accounts else { return };
+        let Some(accounts) = &self.accounts else {
+            if let Some(events) = &self.events {
+                events.record(operator.event(action, subject));
+            }
+            return;
+        };
         if let Err(error) = accounts.record_operation(action, subject, change, &operator.visit()).await {
             tracing::error!(%error, action, subject, "the audit trail misses an entry");
         }

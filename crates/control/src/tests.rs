@@ -5,6 +5,7 @@ mod addresses;
 mod audit;
 mod configuration;
 mod document;
+mod events;
 mod fixture;
 mod limits;
 mod policies;

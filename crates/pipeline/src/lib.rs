@@ -53,7 +53,7 @@ pub use limits::{
 };
 pub use path::{NormalPath, PathError};
 pub use policies::{AskedPolicies, DryRun, JudgedDifferently, dry_run};
-pub use records::{Record, Records};
+pub use records::{Asked, Record, Records};
 pub use refusal::{Code, ProblemType, Refusal};
 pub use response::{CompiledCors, Nonce, ResponseFacts, SecurityHeaders};
 pub use route_table::{CompiledRoute, Found, RouteIndex, RouteTable};

@@ -16,12 +16,15 @@ use bartizan_identity::Identified;
 use bartizan_limits::Threat;
 use bartizan_model::{RequestId, TraceContext};
 use bartizan_policy::Judgement;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, Version, header, request::Parts};
 
 use crate::{Code, CompiledRoute, Exchange, Inspected, LimitAccount, RouteLimits, RuleAccount, Trace};
 
 /// What is remembered of a path, in bytes.
 pub(crate) const MAX_PATH: usize = 512;
+const MAX_QUERY: usize = 1024;
+const MAX_HOST: usize = 255;
+const MAX_VALUE: usize = 512;
 
 /// What is remembered of one request.
 #[derive(Debug, Clone)]
@@ -42,6 +45,8 @@ pub struct Record {
     pub method: Method,
     /// Its path as received, without the query, at most 512 bytes of it.
     pub path: Box<str>,
+    /// What else it said of itself.
+    pub asked: Asked,
     /// The route that took it.
     pub route: Option<Arc<CompiledRoute>>,
     /// Who asked.
@@ -62,12 +67,32 @@ pub struct Record {
     pub inspected: Option<Arc<Inspected>>,
 }
 
+/// What a request said of itself, cut to what is worth remembering. No answer and no line of the log shows it: a query
+/// may carry secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The query, at most 1024 bytes of it; empty for none.
+    pub query: Box<str>,
+    /// The host, at most 255 bytes.
+    pub host: Box<str>,
+    /// What the client calls itself, at most 512 bytes.
+    pub user_agent: Box<str>,
+    /// The page it comes from, at most 512 bytes.
+    pub referrer: Box<str>,
+    /// The version of HTTP.
+    pub version: Version,
+}
+
 /// The rings.
 pub struct Records {
     refused: Ring,
     served: Ring,
-    observer: OnceLock<Observer>,
+    /// In the order in which they came.
+    observers: [OnceLock<Observer>; OBSERVERS],
 }
+
+/// How many can look on: what exports spans, and what makes events.
+const OBSERVERS: usize = 2;
 
 /// Sees every request that is remembered.
 type Observer = Box<dyn Fn(&Arc<Record>) + Send + Sync>;
@@ -75,18 +100,32 @@ type Observer = Box<dyn Fn(&Arc<Record>) + Send + Sync>;
 impl Records {
     /// Rings for this many refusals and as many served requests.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { refused: Ring::new(capacity), served: Ring::new(capacity), observer: OnceLock::new() }
+        Self {
+            refused: Ring::new(capacity),
+            served: Ring::new(capacity),
+            observers: [const { OnceLock::new() }; OBSERVERS],
+        }
     }
 
     /// Shows every further request to `observer`, too. It runs on the road: it must neither wait nor work. There
-    /// is one observer; whether this one is it is returned.
+    /// is room for two observers; whether this one is among them is returned.
     pub fn observe(&self, observer: impl Fn(&Arc<Record>) + Send + Sync + 'static) -> bool {
-        self.observer.set(Box::new(observer)).is_ok()
+        let mut observer: Option<Observer> = Some(Box::new(observer));
+        self.observers.iter().any(|place| match observer.take() {
+            None => true,
+            Some(new) => match place.set(new) {
+                Ok(()) => true,
+                Err(refused) => {
+                    observer = Some(refused);
+                    false
+                }
+            },
+        })
     }
 
     /// Remembers a request, forgetting the oldest of its kind.
     pub fn push(&self, record: Arc<Record>) {
-        if let Some(observer) = self.observer.get() {
+        for observer in self.observers.iter().filter_map(OnceLock::get) {
             observer(&record);
         }
         let ring = if record.code.is_some() { &self.refused } else { &self.served };
@@ -119,12 +158,12 @@ impl Records {
 
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { refused, served, observer } = self;
+        let Self { refused, served, observers } = self;
         let mut records = f.debug_struct("Records");
         records
             .field("refused", refused)
             .field("served", served)
-            .field("observed", &observer.get().is_some());
+            .field("observers", &observers.iter().filter_map(OnceLock::get).count());
         records.finish()
     }
 }
@@ -132,14 +171,10 @@ impl fmt::Debug for Records {
 impl Record {
     /// What remains of an exchange once it has been answered.
     pub fn of(exchange: Exchange, status: StatusCode, code: Option<Code>) -> Self {
-        let path = exchange.head.uri.path();
-        let mut end = path.len().min(MAX_PATH);
-        while !path.is_char_boundary(end) {
-            end -= 1;
-        }
         Self {
             took: exchange.started.elapsed(),
-            path: path[..end].into(),
+            path: beginning(exchange.head.uri.path(), MAX_PATH),
+            asked: Asked::of(&exchange.head),
             id: exchange.id,
             trace_context: exchange.trace_context,
             arrived: exchange.arrived,
@@ -171,6 +206,30 @@ impl Record {
     fn rules(&self) -> Option<&RouteLimits> {
         self.route.as_ref().map(|route| &route.limits).or_else(|| self.limits.unmatched())
     }
+}
+
+impl Asked {
+    fn of(head: &Parts) -> Self {
+        let value = |name, most| {
+            let value = head.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+            // What is no text is no name of a program, and no address of a page.
+            beginning(str::from_utf8(value).unwrap_or_default(), most)
+        };
+        let host =
+            head.uri.host().map_or_else(|| value(header::HOST, MAX_HOST), |host| beginning(host, MAX_HOST));
+        Self {
+            query: beginning(head.uri.query().unwrap_or_default(), MAX_QUERY),
+            host,
+            user_agent: value(header::USER_AGENT, MAX_VALUE),
+            referrer: value(header::REFERER, MAX_VALUE),
+            version: head.version,
+        }
+    }
+}
+
+/// As many whole characters as fit into `most` bytes.
+fn beginning(text: &str, most: usize) -> Box<str> {
+    text[..text.floor_char_boundary(most)].into()
 }
 
 #[derive(Debug)]
@@ -212,6 +271,7 @@ mod tests {
             secure: false,
             method: Method::GET,
             path: "/".into(),
+            asked: Asked::default(),
             route: None,
             identified: None,
             moved: false,
@@ -225,14 +285,34 @@ mod tests {
     }
 
     #[test]
-    fn an_observer_sees_what_is_remembered() {
+    fn observers_see_what_is_remembered() {
         let records = Records::with_capacity(4);
         let (sender, receiver) = std::sync::mpsc::channel();
-        assert!(records.observe(move |record| sender.send(record.id.to_string()).unwrap()));
-        assert!(!records.observe(|_| panic!("a second observer")));
+        for observer in ["one", "two"] {
+            let sender = sender.clone();
+            assert!(records.observe(move |record| sender.send(format!("{observer} {}", record.id)).unwrap()));
+        }
+        assert!(!records.observe(|_| panic!("a third observer")));
         records.push(record("a", None));
         records.push(record("b", Some(Code::RouteNotFound)));
-        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["one a", "two a", "one b", "two b"]);
+    }
+
+    #[test]
+    fn what_a_request_says_of_itself_is_cut() {
+        let (mut head, ()) = http::Request::builder()
+            .uri(format!("/a?{}", "q".repeat(5000)))
+            .header(header::HOST, "shop.test")
+            .header(header::USER_AGENT, "ä".repeat(300))
+            .header(header::REFERER, HeaderValue::from_bytes(b"\xff").unwrap())
+            .body(())
+            .unwrap()
+            .into_parts();
+        let asked = Asked::of(&head);
+        assert_eq!((asked.query.len(), &*asked.host, &*asked.referrer), (1024, "shop.test", ""));
+        assert_eq!(*asked.user_agent, *"ä".repeat(256));
+        head.uri = "https://other.test:8443/".parse().unwrap();
+        assert_eq!(&*Asked::of(&head).host, "other.test", "HTTP/2 says it in the target");
     }
 
     #[test]

@@ -20,6 +20,7 @@
 
 mod error;
 mod migration;
+mod notices;
 mod pools;
 mod repetition;
 mod role;

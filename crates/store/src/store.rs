@@ -1,12 +1,12 @@
 //! The store as the services see it.
 
-use std::{future::Future, sync::Arc};
+use std::{any::Any, future::Future, sync::Arc};
 
 use bartizan_config::StoreLocation;
 
 use crate::{
-    Row, Statement, StoreError, Transaction, migration, pools::Pools, repetition, role, row::Inner,
-    scope::Scope,
+    Row, Statement, StoreError, Transaction, migration, notices::Notices, pools::Pools, repetition, role,
+    row::Inner, scope::Scope,
 };
 
 /// An open database whose schema is up to date. Cheap to clone.
@@ -15,6 +15,7 @@ pub struct Store {
     pools: Arc<Pools>,
     /// Where it is, without credentials.
     label: Arc<str>,
+    notices: Notices,
 }
 
 impl Store {
@@ -28,7 +29,7 @@ impl Store {
     }
 
     pub(crate) fn with(pools: Pools, location: &StoreLocation) -> Self {
-        Self { pools: Arc::new(pools), label: location.to_string().into() }
+        Self { pools: Arc::new(pools), label: location.to_string().into(), notices: Notices::default() }
     }
 
     /// The rows that a query finds in tables that belong to no organisation. On SQLite it reads beside the writer.
@@ -99,10 +100,11 @@ impl Store {
             Pools::Sqlite { writer, .. } => {
                 let begun =
                     writer.begin_with("BEGIN IMMEDIATE").await.map_err(|source| self.error(source))?;
-                Ok(Transaction::sqlite(begun, &self.label))
+                Ok(Transaction::sqlite(begun, &self.label, self.notices.clone()))
             }
             Pools::Postgres(pools) => {
-                Transaction::postgres(pools.pool(&scope).clone(), scope, &self.label).await
+                Transaction::postgres(pools.pool(&scope).clone(), scope, &self.label, self.notices.clone())
+                    .await
             }
         }
     }
@@ -110,6 +112,17 @@ impl Store {
     /// Whether it is PostgreSQL.
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(&*self.pools, Pools::Postgres(_))
+    }
+
+    /// Hears every notice of this store and its clones from now on ([`Transaction::tell`]). It must neither wait nor work.
+    /// There is one listener; whether this one is it is returned.
+    pub fn listen(&self, listener: impl Fn(&(dyn Any + Send)) + Send + Sync + 'static) -> bool {
+        self.notices.listen(listener)
+    }
+
+    /// Tells whoever listens of something that has happened already.
+    pub fn tell(&self, notice: &(dyn Any + Send)) {
+        self.notices.tell(notice);
     }
 
     /// Ends every connection.

@@ -1,11 +1,11 @@
 //! Several statements that happen whole or not at all.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use sqlx::{PgPool, Sqlite};
 
 use self::postgres::PostgresTransaction;
-use crate::{Row, Statement, StoreError, row::Inner, scope::Scope};
+use crate::{Row, Statement, StoreError, notices::Notices, row::Inner, scope::Scope};
 
 mod postgres;
 
@@ -14,6 +14,9 @@ mod postgres;
 pub struct Transaction {
     inner: Either,
     label: Arc<str>,
+    notices: Notices,
+    /// What is told once it has happened.
+    to_tell: Vec<Box<dyn Any + Send>>,
 }
 
 #[derive(Debug)]
@@ -23,14 +26,23 @@ enum Either {
 }
 
 impl Transaction {
-    pub(crate) fn sqlite(transaction: sqlx::Transaction<'static, Sqlite>, label: &Arc<str>) -> Self {
-        Self { inner: Either::Sqlite(transaction), label: Arc::clone(label) }
+    pub(crate) fn sqlite(
+        transaction: sqlx::Transaction<'static, Sqlite>,
+        label: &Arc<str>,
+        notices: Notices,
+    ) -> Self {
+        Self { inner: Either::Sqlite(transaction), label: Arc::clone(label), notices, to_tell: Vec::new() }
     }
 
-    pub(crate) async fn postgres(pool: PgPool, scope: Scope, label: &Arc<str>) -> Result<Self, StoreError> {
+    pub(crate) async fn postgres(
+        pool: PgPool,
+        scope: Scope,
+        label: &Arc<str>,
+        notices: Notices,
+    ) -> Result<Self, StoreError> {
         let begun = PostgresTransaction::begin(pool, scope).await;
         let inner = begun.map(Either::Postgres).map_err(|source| StoreError::of(label, source))?;
-        Ok(Self { inner, label: Arc::clone(label) })
+        Ok(Self { inner, label: Arc::clone(label), notices, to_tell: Vec::new() })
     }
 
     /// The rows that a query finds.
@@ -64,13 +76,20 @@ impl Transaction {
         done.map_err(|source| StoreError::of(&self.label, source))
     }
 
+    /// Tells whoever listens ([`Store::listen`](crate::Store::listen)) once it has happened; nothing, if it does not.
+    pub fn tell(&mut self, notice: impl Any + Send) {
+        self.to_tell.push(Box::new(notice));
+    }
+
     /// Makes it happen.
     pub async fn commit(self) -> Result<(), StoreError> {
         let done = match self.inner {
             Either::Sqlite(transaction) => transaction.commit().await,
             Either::Postgres(transaction) => transaction.commit().await,
         };
-        done.map_err(|source| StoreError::of(&self.label, source))
+        done.map_err(|source| StoreError::of(&self.label, source))?;
+        self.to_tell.iter().for_each(|notice| self.notices.tell(&**notice));
+        Ok(())
     }
 
     /// Runs a text of several statements.

@@ -97,11 +97,13 @@ const FUZZ: Tool = Tool {
 const NIGHTLY: &str = "nightly";
 
 /// With their versions, the environment is renewed when one changes, and what each is for.
-const PYTHON: [(&str, &str); 4] = [
+const PYTHON: [(&str, &str); 6] = [
     ("schemathesis==4.32.5", "tests the admin API"),
     ("http-message-signatures==3.0.0", "signs and verifies requests"),
     ("authlib==1.9.9", "gets tokens from the gateway"),
     ("requests==2.34.2", "carries them"),
+    ("ocsf-json-schema==1.2.0", "knows the schema of events"),
+    ("jsonschema==4.26.0", "validates them by it"),
 ];
 
 /// Parts of the toolchain that a minimal one lacks.

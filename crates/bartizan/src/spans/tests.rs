@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use bartizan_model::TraceContext;
-use bartizan_pipeline::{LimitAccount, Trace};
+use bartizan_pipeline::{Asked, LimitAccount, Trace};
 use http::{Method, StatusCode};
 
 use super::*;
@@ -16,6 +16,7 @@ fn record(sampled: bool) -> Arc<Record> {
         secure: false,
         method: Method::GET,
         path: "/".into(),
+        asked: Asked::default(),
         route: None,
         identified: None,
         moved: false,

@@ -204,6 +204,11 @@ impl Gateway {
         self.cli_with(&[], arguments).await
     }
 
+    /// A `bartizan` command against this gateway, for stories that look on while it runs.
+    pub(crate) fn command(&self) -> Command {
+        bartizan(&self.folder)
+    }
+
     /// The same with these environment variables.
     pub(crate) async fn cli_with<const N: usize>(
         &self,

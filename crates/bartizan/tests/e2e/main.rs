@@ -43,6 +43,7 @@ mod connection_limits;
 mod core_rules;
 mod demo;
 mod doctor;
+mod events;
 mod explain;
 mod forecast;
 mod http2_and_grpc;

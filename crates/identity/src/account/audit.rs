@@ -64,24 +64,26 @@ impl Entry<'_> {
         !is_change || (tells("before") && tells("after"))
     }
 
-    fn statement(&self) -> Statement {
+    fn written(&self) -> Written {
         // INVARIANT: whoever writes an entry of a change says both; the tests write entries of every kind.
         debug_assert!(self.is_complete(), "`{}` says {}", self.action, self.details);
-        Statement::new(WRITE)
-            .text(uuid::Uuid::now_v7().to_string())
-            .integer(moment::now())
-            .text(self.action)
-            .text(match self.outcome {
-                Outcome::Done => "done",
-                Outcome::Refused => "refused",
-            })
-            .text(self.actor().as_ref())
-            .text(self.subject)
-            .text(self.visit.address())
-            .text(self.visit.client())
-            .text(self.visit.request_id.as_str())
-            .text(self.details.to_string())
-            .text(self.organization())
+        let outcome = match self.outcome {
+            Outcome::Done => "done",
+            Outcome::Refused => "refused",
+        };
+        let entry = AuditEntry {
+            id: uuid::Uuid::now_v7().to_string(),
+            at: moment::moment(moment::now()),
+            action: self.action.into(),
+            outcome: outcome.into(),
+            actor: self.actor().into_owned(),
+            subject: self.subject.into(),
+            address: self.visit.address(),
+            client: self.visit.client(),
+            request_id: self.visit.request_id.clone(),
+            details: self.details.clone(),
+        };
+        Written { entry, organization: self.organization().into() }
     }
 
     /// Who did it. Of operators the request says which.
@@ -105,14 +107,18 @@ impl Entry<'_> {
 
     /// With the change itself.
     pub(crate) async fn write(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
-        transaction.execute(self.statement()).await?;
+        let written = self.written();
+        transaction.execute(written.statement()).await?;
+        transaction.tell(written);
         self.log();
         Ok(())
     }
 
     /// For what changes nothing.
     pub(crate) async fn write_alone(&self, store: &Store) -> Result<(), StoreError> {
-        store.execute(self.statement()).await?;
+        let written = self.written();
+        store.execute(written.statement()).await?;
+        store.tell(&written);
         self.log();
         Ok(())
     }
@@ -128,6 +134,32 @@ impl Entry<'_> {
             request_id = self.visit.request_id,
             "accounts"
         );
+    }
+}
+
+/// An entry as it is written, and as whoever observes the trail is told of it.
+#[derive(Debug)]
+struct Written {
+    entry: AuditEntry,
+    /// By its id; empty for none.
+    organization: String,
+}
+
+impl Written {
+    fn statement(&self) -> Statement {
+        let Self { entry, organization } = self;
+        Statement::new(WRITE)
+            .text(entry.id.as_str())
+            .integer(moment::milliseconds(entry.at))
+            .text(entry.action.as_str())
+            .text(entry.outcome.as_str())
+            .text(entry.actor.as_str())
+            .text(entry.subject.as_str())
+            .text(entry.address.as_str())
+            .text(entry.client.as_str())
+            .text(entry.request_id.as_str())
+            .text(entry.details.to_string())
+            .text(organization.as_str())
     }
 }
 
@@ -220,6 +252,20 @@ impl Accounts {
             if organization.is_empty() { self.store.everywhere() } else { self.store.within(&organization) };
         let rows = store.rows(read).await?;
         Ok(rows.iter().map(AuditEntry::of).collect::<Result<_, _>>()?)
+    }
+
+    /// Shows `observer` every entry that this gateway writes from now on, once it is written, with the id of the
+    /// organisation that it concerns. It must neither wait nor work. There is one observer; whether this one is it is
+    /// returned.
+    pub fn observe_audit(
+        &self,
+        observer: impl Fn(&AuditEntry, Option<&str>) + Send + Sync + 'static,
+    ) -> bool {
+        self.store.listen(move |notice| {
+            if let Some(Written { entry, organization }) = notice.downcast_ref::<Written>() {
+                observer(entry, Some(organization.as_str()).filter(|id| !id.is_empty()));
+            }
+        })
     }
 
     /// An entry of what an operator has done to something else than accounts.

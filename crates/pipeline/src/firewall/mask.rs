@@ -32,6 +32,12 @@ pub(super) fn masked_name(variable: &str) -> String {
     format!("{collection}:{}", patterns.without_personal_data(&name))
 }
 
+/// A query as an operator may see it: its whole length, without what is nobody's business.
+pub fn masked_query(query: &str) -> String {
+    let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
+    patterns.hide(query)
+}
+
 /// `text` without control characters, and not too long.
 fn shortened(text: &str) -> String {
     let mut shown = String::new();
@@ -71,6 +77,12 @@ struct Patterns {
 }
 
 impl Patterns {
+    fn hide(&self, text: &str) -> String {
+        let text = self.pair.replace_all(text, "${1}<hidden>");
+        let text = self.mail.replace_all(&text, "<e-mail>");
+        self.digits.replace_all(&text, "<digits>").into_owned()
+    }
+
     fn new() -> Result<Self, regex::Error> {
         const NAME: &str = "passw|pwd|passphrase|secret|token|credential|authorization|api-?_?key|private|session|cookie|\
                             signature|card|cvv|cvc|iban|ssn|otp|pin\\b";
@@ -89,10 +101,7 @@ impl Patterns {
 
     /// Shortened, too.
     fn without_personal_data(&self, text: &str) -> String {
-        let text = self.pair.replace_all(text, "${1}<hidden>");
-        let text = self.mail.replace_all(&text, "<e-mail>");
-        let text = self.digits.replace_all(&text, "<digits>");
-        shortened(&text)
+        shortened(&self.hide(text))
     }
 }
 

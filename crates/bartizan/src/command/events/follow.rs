@@ -1,0 +1,97 @@
+//! `bartizan events --follow`: events as they happen, from one stream after the other. A stream that ends, as each does
+//! with the life of its connection, is taken up behind the last event that it has shown.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use reqwest::Response;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::Form;
+use crate::admin::AdminClient;
+
+/// Before a stream is asked for again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest line of a stream: events are far shorter.
+const LONGEST: usize = 1024 * 1024;
+
+pub(super) async fn run(client: &AdminClient, query: &[(&'static str, String)], form: Form) -> Result<()> {
+    let mut last = None;
+    let mut response = client.stream("v1/events/stream", query, None).await?;
+    form.print_head()?;
+    loop {
+        show(response, form, &mut last).await?;
+        // The gateway may be starting again: whoever follows waits for it, and ends it himself.
+        response = loop {
+            sleep(PAUSE).await;
+            match client.stream("v1/events/stream", query, last.as_deref()).await {
+                Ok(response) => break response,
+                Err(error) if error.is::<crate::admin::Refused>() => return Err(error),
+                Err(_) => {}
+            }
+        };
+    }
+}
+
+/// Shows what a stream sends until it ends, and notes the last id.
+async fn show(mut response: Response, form: Form, last: &mut Option<String>) -> Result<()> {
+    let mut message = Message::default();
+    let mut bytes: Vec<u8> = Vec::new();
+    // However a stream ends, it is taken up again.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        bytes.extend_from_slice(&chunk);
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = bytes.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            if let Some((id, event)) = message.line(line.trim_end_matches(['\r', '\n'])) {
+                form.print_one(&event)?;
+                *last = Some(id);
+            }
+        }
+        if bytes.len() > LONGEST {
+            bail!("what the gateway sends is no stream of events");
+        }
+    }
+    Ok(())
+}
+
+/// A message as its lines come (WHATWG HTML, "Interpreting an event stream").
+#[derive(Debug, Default)]
+struct Message {
+    id: String,
+    data: String,
+}
+
+impl Message {
+    /// The message that ends with this line, if one does.
+    fn line(&mut self, line: &str) -> Option<(String, Value)> {
+        if line.is_empty() {
+            let Self { id, data } = std::mem::take(self);
+            return Some((id, serde_json::from_str(&data).ok()?));
+        }
+        let (field, value) = line.split_once(':')?;
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "id" => value.clone_into(&mut self.id),
+            "data" => self.data.push_str(value),
+            _ => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_put_together_from_their_lines() {
+        let mut message = Message::default();
+        let lines = [": quiet", "", "id: 7", "data: {\"a\":", "data:1}", "", "id: 8", "data: {}", ""];
+        let messages: Vec<_> = lines.into_iter().filter_map(|line| message.line(line)).collect();
+        assert_eq!(messages, [("7".to_owned(), json!({ "a": 1 })), ("8".to_owned(), json!({}))]);
+    }
+}

@@ -1,0 +1,147 @@
+//! The events of one running system: which of what happens becomes one, and where they go.
+//!
+//! Three kinds of things happen: requests are decided about, entries of the audit trail are written, configurations are
+//! taken over. Each is turned into an event here; none waits for it.
+
+mod audited;
+mod decided;
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use bartizan_config::{Config, PathPattern};
+use bartizan_events::{Decision, Event, EventLog, Kind, Outcome, QueueBounds, Settings};
+use bartizan_identity::account::Accounts;
+use bartizan_pipeline::{Record, Records};
+
+use self::decided::Decided;
+use crate::state::StateDirectory;
+
+/// The events of one running system. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Events {
+    log: EventLog,
+    sample: Arc<ArcSwap<Sample>>,
+}
+
+/// Which of the requests that were served are kept.
+#[derive(Debug)]
+struct Sample {
+    one_of: NonZeroU32,
+    always: Vec<PathPattern>,
+    served: AtomicU64,
+}
+
+impl Events {
+    /// Opens the log that `config` asks for.
+    pub(crate) fn open(config: &Config, state: &StateDirectory) -> Result<Self> {
+        let events = &config.events;
+        let settings = Settings {
+            directory: events.directory.clone().unwrap_or_else(|| state.events_path()),
+            retention: events.retention,
+            queue: QueueBounds {
+                events: usize::try_from(events.queue.get()).unwrap_or(usize::MAX),
+                bytes: events.queue_bytes,
+            },
+            spill: events.spill,
+        };
+        let log = EventLog::open(settings).context("nothing of what happens could be kept")?;
+        Ok(Self { log, sample: Arc::new(ArcSwap::from_pointee(Sample::of(events))) })
+    }
+
+    /// Where they are kept.
+    pub(crate) fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// Makes events of what is decided about requests from now on.
+    pub(crate) fn observe(&self, records: &Records) {
+        let Self { log, sample } = self.clone();
+        let is_first = records.observe(move |record| {
+            let kind = decided::kind(record);
+            if kind == Kind::RequestAllowed && !sample.load().takes(record) {
+                log.count(kind);
+            } else {
+                log.record(Decided { kind, record: Arc::clone(record) });
+            }
+        });
+        debug_assert!(is_first, "there is room for those who observe requests");
+    }
+
+    /// Makes events of what is written into the audit trail from now on.
+    pub(crate) fn observe_audit(&self, accounts: &Accounts) {
+        let log = self.log.clone();
+        let is_first = accounts.observe_audit(move |entry, organization| {
+            for event in audited::events(entry, organization) {
+                log.record(event);
+            }
+        });
+        debug_assert!(is_first, "nobody else observes the audit trail");
+    }
+
+    /// Goes by another configuration from now on. Where events are kept does not change, nor how many may wait.
+    pub(crate) fn follow(&self, config: &Config) {
+        self.log.set_retention(config.events.retention);
+        self.sample.store(Arc::new(Sample::of(&config.events)));
+    }
+
+    /// A changed configuration is in use, or why it is not.
+    pub(crate) fn record_reload(&self, revision: &str, outcome: Result<bool, &str>) {
+        let now = SystemTime::now();
+        let mut event = match outcome {
+            Ok(false) => return,
+            Ok(true) => {
+                let message = format!("the configuration {revision} is in use");
+                Event::new(Kind::ConfigurationChanged, now, Decision::Allowed, message)
+            }
+            Err(reason) => {
+                let message = format!("a changed configuration was refused; {revision} stays in use");
+                let mut event = Event::new(Kind::ConfigurationRefused, now, Decision::Refused, message);
+                event.details.explanation = Some(reason.to_owned());
+                event
+            }
+        };
+        let outcome = if outcome.is_ok() { Outcome::Success } else { Outcome::Failure };
+        event.details.outcome = Some(outcome);
+        event.details.reason = Some("configuration.reload".into());
+        event.details.subject = Some(revision.to_owned());
+        self.log.record(event);
+    }
+
+    /// Shows events to nobody any more, so that those who follow come to an end.
+    pub(crate) fn dismiss_followers(&self) {
+        self.log.dismiss_followers();
+    }
+
+    /// Writes what waits and stops.
+    pub(crate) async fn finish(&self) {
+        let log = self.log.clone();
+        if tokio::task::spawn_blocking(move || log.finish()).await.is_err() {
+            tracing::error!("the last events could not be written");
+        }
+    }
+}
+
+impl Sample {
+    fn of(events: &bartizan_config::Events) -> Self {
+        Self { one_of: events.sample, always: events.always.clone(), served: AtomicU64::new(0) }
+    }
+
+    /// Whether this one is kept. The first is, and then every so many.
+    fn takes(&self, record: &Record) -> bool {
+        let served = self.served.fetch_add(1, Ordering::Relaxed);
+        served.is_multiple_of(self.one_of.get().into())
+            || self.always.iter().any(|pattern| pattern.matches(&record.path))
+    }
+}
+
+#[cfg(test)]
+mod tests;

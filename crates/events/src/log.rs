@@ -1,0 +1,216 @@
+//! The log of events: what records them, finds them and shows them as they come.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, SystemTime},
+};
+
+use metrics::{Counter, counter};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use crate::{
+    Bucket, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranked, Severity,
+    queue::{Queue, Taken},
+    spill::Spill,
+    store::{Reader, Store, Uncounted},
+    writer::Writer,
+};
+
+/// How many events a follower may lag behind before it misses some.
+const FOLLOWED: usize = 1024;
+const SPILL: &str = "spill";
+
+/// Where events are kept, and how much of them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The directory of the daily files, with the spill in it.
+    pub directory: PathBuf,
+    /// How long they are kept. Days are removed whole.
+    pub retention: Duration,
+    /// How much may wait to be written.
+    pub queue: QueueBounds,
+    /// How many bytes the spill may hold.
+    pub spill: u64,
+}
+
+/// How much may wait to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueBounds {
+    /// Events.
+    pub events: usize,
+    /// The memory they hold.
+    pub bytes: usize,
+}
+
+impl Default for QueueBounds {
+    fn default() -> Self {
+        Self { events: 65_536, bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// The log of events. Cheap to clone; it writes until [`EventLog::finish`].
+#[derive(Debug, Clone)]
+pub struct EventLog {
+    shared: Arc<Shared>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// What the log and the thread that writes it have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Queue,
+    pub(crate) reader: Reader,
+    /// Of each kind, in their order: what is to be counted without being stored.
+    pub(crate) uncounted: Vec<AtomicU64>,
+    /// In seconds.
+    retention: AtomicU64,
+    /// `None`: nobody is shown any more.
+    followers: Mutex<Option<broadcast::Sender<Arc<Event>>>>,
+    dropped: [Counter; 5],
+}
+
+impl EventLog {
+    /// Opens the log, and replays what a process before has spilled.
+    pub fn open(settings: Settings) -> Result<Self, EventError> {
+        let Settings { directory, retention, queue, spill } = settings;
+        let store = Store::open(directory.clone(), SystemTime::now())?;
+        let spill = Spill::open(directory.join(SPILL), spill)?;
+        let of =
+            |severity: Severity| counter!("bartizan_events_dropped_total", "severity" => severity.as_str());
+        let shared = Arc::new(Shared {
+            queue: Queue::new(queue),
+            reader: Reader::new(directory),
+            uncounted: Kind::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            retention: AtomicU64::new(retention.as_secs()),
+            followers: Mutex::new(Some(broadcast::Sender::new(FOLLOWED))),
+            dropped: Severity::ALL.map(of),
+        });
+        let writer = Writer::new(Arc::clone(&shared), store, spill);
+        let thread = thread::Builder::new().name("events".into()).spawn(move || writer.run());
+        let writer = Arc::new(Mutex::new(Some(thread.map_err(EventError::Writer)?)));
+        Ok(Self { shared, writer })
+    }
+
+    /// Records what has happened. Never waits: what there is no room for is dropped, and counted.
+    pub fn record(&self, happening: impl Happening + 'static) {
+        let (kind, severity) = (happening.kind(), happening.severity());
+        if self.shared.queue.push(Box::new(happening)) == Taken::No {
+            self.shared.drop_all([(kind, severity)].into_iter());
+        }
+    }
+
+    /// Counts what happened without keeping it.
+    pub fn count(&self, kind: Kind) {
+        self.shared.count(kind, 1);
+    }
+
+    /// Shows every event from now on, once it is there for good. A follower that is too slow misses some and is told how
+    /// many. `None`: the log is closing.
+    pub fn follow(&self) -> Option<broadcast::Receiver<Arc<Event>>> {
+        self.shared.followers.lock().as_ref().map(broadcast::Sender::subscribe)
+    }
+
+    /// Events that pass, at most `limit`, behind `cursor` in the order that is asked for. Works for a while, at most
+    /// `within`: not for a thread that others wait for.
+    pub fn page(
+        &self,
+        filter: &Filter,
+        order: Order,
+        cursor: Option<EventId>,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Page, EventError> {
+        self.shared.reader.page(filter, order, cursor, limit, within)
+    }
+
+    /// How many events of each kind each piece of so many minutes had, those included that were not kept. Of the filter
+    /// the span, the kinds, the classes and the severity count.
+    pub fn counts(&self, filter: &Filter, minutes: u32, within: Duration) -> Result<Vec<Bucket>, EventError> {
+        self.shared.reader.counts(filter, minutes, within)
+    }
+
+    /// The values that most of the kept events which pass have, the most frequent first. Beyond ten thousand values a
+    /// day it is an estimate.
+    pub fn top(
+        &self,
+        filter: &Filter,
+        dimension: Dimension,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Vec<Ranked>, EventError> {
+        self.shared.reader.top(filter, dimension, limit, within)
+    }
+
+    /// Keeps events for another time from now on.
+    pub fn set_retention(&self, retention: Duration) {
+        self.shared.retention.store(retention.as_secs(), Ordering::Relaxed);
+    }
+
+    /// How many events wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.shared.queue.len()
+    }
+
+    /// Waits until everything that was recorded so far is there for good, or was dropped. It blocks its thread.
+    pub fn flush(&self) {
+        self.shared.queue.flush();
+    }
+
+    /// Shows events to nobody any more: whoever follows comes to an end.
+    pub fn dismiss_followers(&self) {
+        self.shared.followers.lock().take();
+    }
+
+    /// Writes what waits and stops; what is recorded later is dropped. It blocks its thread.
+    pub fn finish(&self) {
+        self.dismiss_followers();
+        self.shared.queue.close();
+        let writer = self.writer.lock().take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the writer of events has failed inside");
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn retention(&self) -> Duration {
+        Duration::from_secs(self.retention.load(Ordering::Relaxed))
+    }
+
+    /// They are gone. They are counted all the same: as dropped, and as having happened.
+    pub(crate) fn drop_all(&self, gone: impl Iterator<Item = (Kind, Severity)>) {
+        for (kind, severity) in gone {
+            self.dropped[usize::from(severity.number() - 1)].increment(1);
+            self.count(kind, 1);
+        }
+    }
+
+    /// What could not be written is counted another time.
+    pub(crate) fn count_again(&self, uncounted: &[Uncounted]) {
+        uncounted.iter().for_each(|uncounted| self.count(uncounted.kind, uncounted.count));
+    }
+
+    fn count(&self, kind: Kind, count: u64) {
+        if let Some(index) = Kind::ALL.iter().position(|known| *known == kind) {
+            self.uncounted[index].fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// To whoever follows.
+    pub(crate) fn show(&self, events: Vec<Event>) {
+        let followers = self.followers.lock();
+        let Some(followers) = followers.as_ref().filter(|followers| followers.receiver_count() > 0) else {
+            return;
+        };
+        for event in events {
+            // Nobody may be left by now.
+            let _ = followers.send(Arc::new(event));
+        }
+    }
+}

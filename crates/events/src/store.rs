@@ -1,0 +1,124 @@
+//! The store: a file of SQLite for each day (`2026-11-22.sqlite`, by UTC) in one directory.
+//!
+//! One connection writes, each batch in one transaction for each day that it has events of; readers have connections of
+//! their own and never wait for it (write-ahead log). A commit is synced before it returns. The oldest files are removed
+//! whole. A file and its directory are for their user alone.
+
+mod day;
+mod file;
+mod read;
+mod statement;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use self::file::DayFile;
+pub(crate) use self::{day::Day, read::Reader};
+use crate::{Event, EventError, Kind};
+
+/// What the store writes with.
+#[derive(Debug)]
+pub(crate) struct Store {
+    directory: PathBuf,
+    /// Of today, and of the day that was written to before.
+    open: Vec<DayFile>,
+}
+
+/// Today, and the day before for what comes late.
+const MOST_OPEN: usize = 2;
+
+/// How many events of a kind a minute had that are not among those stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Uncounted {
+    /// The minute, in milliseconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) kind: Kind,
+    pub(crate) count: u64,
+}
+
+impl Store {
+    /// The store in this directory, which is made. Today's file is opened, so that what is wrong shows now.
+    pub(crate) fn open(directory: PathBuf, now: SystemTime) -> Result<Self, EventError> {
+        create_private_directory(&directory)?;
+        let mut store = Self { directory, open: Vec::new() };
+        store.file(Day::of(now))?;
+        Ok(store)
+    }
+
+    /// Stores events, and counts them and `uncounted`. An event that is there already is left as it is, and not counted
+    /// again.
+    pub(crate) fn append(&mut self, events: &[Event], uncounted: &[Uncounted]) -> Result<(), EventError> {
+        let mut days: Vec<Day> = events.iter().map(|event| Day(event.id.day())).collect();
+        days.extend(uncounted.iter().map(|uncounted| Day::of_milliseconds(uncounted.at)));
+        days.sort_unstable();
+        days.dedup();
+        for day in days {
+            let events = events.iter().filter(|event| Day(event.id.day()) == day);
+            let uncounted = uncounted.iter().filter(|uncounted| Day::of_milliseconds(uncounted.at) == day);
+            self.file(day)?.append(events, uncounted)?;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, day: Day) -> Result<&mut DayFile, EventError> {
+        let index = match self.open.iter().position(|file| file.day() == day) {
+            Some(index) => index,
+            None => {
+                let file = DayFile::open(&self.directory, day)?;
+                if self.open.len() == MOST_OPEN {
+                    self.open.remove(0);
+                }
+                self.open.push(file);
+                self.open.len() - 1
+            }
+        };
+        Ok(&mut self.open[index])
+    }
+
+    /// Removes the days that ended before the retention began.
+    pub(crate) fn tidy(&mut self, retention: Duration, now: SystemTime) -> Result<Vec<Day>, EventError> {
+        let Some(first) = now.checked_sub(retention).map(Day::of) else { return Ok(Vec::new()) };
+        let mut removed = Vec::new();
+        for day in days(&self.directory)?.into_iter().filter(|day| *day < first) {
+            self.open.retain(|file| file.day() != day);
+            let path = day.path(&self.directory);
+            for suffix in ["-wal", "-shm", ""] {
+                let mut name = path.clone().into_os_string();
+                name.push(suffix);
+                match fs::remove_file(&name) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(EventError::Directory { path: name.into(), source: error });
+                    }
+                    _ => {}
+                }
+            }
+            removed.push(day);
+        }
+        Ok(removed)
+    }
+}
+
+/// The days that have a file, the oldest first.
+pub(crate) fn days(directory: &Path) -> Result<Vec<Day>, EventError> {
+    let list = || -> io::Result<Vec<Day>> {
+        let mut days = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            days.extend(entry?.file_name().to_str().and_then(Day::of_file));
+        }
+        days.sort_unstable();
+        Ok(days)
+    };
+    list().map_err(|source| EventError::Directory { path: directory.into(), source })
+}
+
+pub(crate) fn create_private_directory(path: &Path) -> Result<(), EventError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| EventError::Directory { path: path.into(), source })
+}
