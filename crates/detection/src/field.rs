@@ -26,7 +26,7 @@ pub(crate) fn is_known(path: &str) -> bool {
 }
 
 /// Columns of web servers' logs, as the W3C and SigmaHQ's authors spell them.
-const COLUMNS: [(&str, &str); 38] = [
+const COLUMNS: [(&str, &str); 39] = [
     ("cs-method", "http_request.http_method"),
     ("c-method", "http_request.http_method"),
     ("cs-uri-stem", "http_request.url.path"),
@@ -61,6 +61,7 @@ const COLUMNS: [(&str, &str); 38] = [
     ("s-port", "dst_endpoint.port"),
     ("s-computername", "dst_endpoint.hostname"),
     ("sc-status", "http_response.code"),
+    ("response", "http_response.body"),
     ("sc-bytes", "traffic.bytes_out"),
     ("cs-bytes", "traffic.bytes_in"),
     ("time-taken", "http_response.latency"),

@@ -50,7 +50,7 @@ async fn own_rules_are_tested_by_their_cases() {
     write(folder.path(), "rules/spraying.yml", RULE);
     let untested = cli_in(&folder, ["detect", "test", "rules"]).await.succeeded();
     assert!(
-        untested.contains("no tests rules/spraying.yml") && untested.contains("1 files without"),
+        untested.contains("no tests rules/spraying.yml") && untested.contains("files without tests: 1"),
         "{untested}"
     );
 

@@ -120,7 +120,7 @@ fn told(tested: &[Tested]) -> String {
             });
         }
     }
-    let untested = if untested == 0 { String::new() } else { format!(", {untested} files without tests") };
-    lines.push(format!("{} of {count} cases failed{untested}", failed));
+    let untested = if untested == 0 { String::new() } else { format!(", files without tests: {untested}") };
+    lines.push(format!("{failed} of {count} cases failed{untested}"));
     lines.join("\n")
 }
