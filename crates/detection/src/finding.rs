@@ -16,8 +16,7 @@ pub struct Moment(pub i64);
 pub struct Finding {
     /// Which rule, with its author's name.
     pub rule: Arc<Rule>,
-    /// What of the last event made the rule's condition hold, by field, in the order of their names. At most
-    /// [`MAX_MATCHED`].
+    /// What of the last event made the rule's condition hold, by field, in the order of their names. At most 20.
     pub matched: Vec<Matched>,
     /// Of a correlation: the fields it groups by, and their values here, in its order.
     pub group: Vec<Matched>,
@@ -28,7 +27,7 @@ pub struct Finding {
     pub first: Moment,
     /// When the last of them happened.
     pub last: Moment,
-    /// The ids of the last events that count (`metadata.uid`), in their order. At most [`MAX_EVENTS`].
+    /// The ids of the last events that count (`metadata.uid`), in their order. At most 20.
     pub events: Vec<Arc<str>>,
 }
 
@@ -37,7 +36,7 @@ pub struct Finding {
 pub struct Matched {
     /// Its path, `src_endpoint.ip`.
     pub field: String,
-    /// Its value as text. At most [`MAX_VALUE`] bytes.
+    /// Its value as text. At most 256 bytes.
     pub value: String,
 }
 

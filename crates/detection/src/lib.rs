@@ -21,8 +21,8 @@
 //! # Ok::<(), bartizan_detection::DetectionError>(())
 //! ```
 //!
-//! Rules are parsed by `rsigma-parser`, and `rsigma-eval` compares events with their conditions ([`sigma`] is the only
-//! place that knows it). Correlations are counted here ([`correlation`]): that library keeps a stamp of every event of a
+//! Rules are parsed by `rsigma-parser`, and `rsigma-eval` compares events with their conditions (`sigma` is the only
+//! place that knows it). Correlations are counted here (`correlation`): that library keeps a stamp of every event of a
 //! window without a bound and counts its distinct values anew for each event, so somebody who floods the gateway would
 //! decide how much memory and time a rule costs. Here each correlation has a bound on its groups and on what they hold, and
 //! an event costs the same whatever came before. Time is the event's, never the clock's: the same events give the same
