@@ -10,8 +10,9 @@ use crate::{
     waf::Waf,
 };
 
-/// Rooms with micro-benches: token check; permissions; limits; routing and the whole road.
-const BENCHED: [&str; 4] = ["bartizan-identity", "bartizan-policy", "bartizan-limits", "bartizan-pipeline"];
+/// Rooms with micro-benches: token check; permissions; limits; routing and the whole road; detection rules.
+const BENCHED: [&str; 5] =
+    ["bartizan-identity", "bartizan-policy", "bartizan-limits", "bartizan-pipeline", "bartizan-detection"];
 
 #[derive(Args)]
 pub(crate) struct Bench {
@@ -21,7 +22,7 @@ pub(crate) struct Bench {
 
 #[derive(Subcommand)]
 enum Part {
-    /// The micro-benches: token check, permissions, limits, routing, the whole road.
+    /// The micro-benches: token check, permissions, limits, routing, the whole road, detection rules.
     Micro,
     /// Bartizan beside nginx, over loopback.
     Compare(Compare),

@@ -5,6 +5,7 @@ mod api_key;
 mod audit;
 mod check;
 mod demo;
+mod detect;
 mod doctor;
 mod events;
 mod explain;
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     Addresses(addresses::Addresses),
     Limits(limits::Limits),
     Rules(rules::Rules),
+    Detect(detect::Detect),
     Policy(policy::Policy),
     Reload(reload::Reload),
     User(user::User),
@@ -90,6 +92,7 @@ impl Command {
             Self::Addresses(command) => ask(command.run()).map(done),
             Self::Limits(command) => ask(command.run()).map(done),
             Self::Rules(command) => ask(command.run()).map(done),
+            Self::Detect(command) => command.run(),
             Self::Policy(command) => ask(command.run()).map(done),
             Self::Reload(command) => ask(command.run()).map(done),
             Self::User(command) => ask(command.run()).map(done),

@@ -42,6 +42,7 @@ mod check_errors;
 mod connection_limits;
 mod core_rules;
 mod demo;
+mod detect;
 mod doctor;
 mod events;
 mod explain;
