@@ -4,6 +4,7 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
+    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,8 +19,15 @@ use crate::{Charge, Limit};
 /// How often each limit was begun afresh. Where none ever was, asking costs one read of a flag.
 #[derive(Debug, Default)]
 pub(crate) struct Afresh {
-    turns: RwLock<Turns>,
+    current: RwLock<CurrentTurns>,
     any: AtomicBool,
+}
+
+/// The turns, and the names by which limits count since then: made once, not for each decision.
+#[derive(Debug, Default)]
+struct CurrentTurns {
+    turns: Turns,
+    names: BTreeMap<String, Arc<str>>,
 }
 
 /// By the names of limits.
@@ -31,17 +39,19 @@ pub(crate) type Current<'c> = SmallVec<[Cow<'c, Limit>; 4]>;
 impl Afresh {
     /// Begins these limits afresh at this gateway.
     pub(crate) fn begin(&self, limits: &[Arc<str>]) {
-        let mut turns = self.turns.write();
-        begin(&mut turns, limits);
+        let mut current = self.current.write();
+        begin(&mut current.turns, limits);
+        let turns = mem::take(&mut current.turns);
         self.any.store(!turns.is_empty(), Ordering::Release);
+        *current = CurrentTurns::of(turns);
     }
 
     /// So the shared store has it.
     pub(crate) fn share(&self, shared: Turns) {
-        let is_known = *self.turns.read() == shared;
+        let is_known = self.current.read().turns == shared;
         if !is_known {
             self.any.store(!shared.is_empty(), Ordering::Release);
-            *self.turns.write() = shared;
+            *self.current.write() = CurrentTurns::of(shared);
         }
     }
 
@@ -50,9 +60,9 @@ impl Afresh {
         if !self.any.load(Ordering::Acquire) {
             return Cow::Borrowed(limit);
         }
-        match self.turns.read().get(&*limit.name) {
+        match self.current.read().names.get(&*limit.name) {
             None => Cow::Borrowed(limit),
-            Some(turn) => Cow::Owned(Limit { name: format!("{}#{turn}", limit.name).into(), ..*limit }),
+            Some(name) => Cow::Owned(Limit { name: Arc::clone(name), ..*limit }),
         }
     }
 
@@ -61,6 +71,13 @@ impl Afresh {
         self.any
             .load(Ordering::Acquire)
             .then(|| charges.iter().map(|charge| self.limit(charge.limit)).collect())
+    }
+}
+
+impl CurrentTurns {
+    fn of(turns: Turns) -> Self {
+        let named = |(limit, turn): (&String, &u64)| (limit.clone(), format!("{limit}#{turn}").into());
+        Self { names: turns.iter().map(named).collect(), turns }
     }
 }
 
