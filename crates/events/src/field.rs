@@ -76,6 +76,7 @@ pub const FIELDS: &[Field] = &[
     personal("evidences.src_endpoint.ip"),
     plain("bartizan.event"),
     plain("bartizan.decision"),
+    plain("bartizan.service"),
     plain("bartizan.stage"),
     plain("bartizan.reason"),
     plain("bartizan.route"),
