@@ -107,7 +107,7 @@ impl Spill {
     pub(crate) fn replay(&mut self) -> Result<Option<Replay>, EventError> {
         self.leave();
         for path in self.segments()? {
-            let Some(file) = self.lock(&path)? else { continue };
+            let Some(file) = Self::lock(&path)? else { continue };
             return self.read(path, file).map(Some);
         }
         self.elsewhere = 0;
@@ -157,7 +157,7 @@ impl Spill {
     }
 
     /// `None`: somebody still appends to it, or replays it, or has done so just now.
-    fn lock(&self, path: &Path) -> Result<Option<File>, EventError> {
+    fn lock(path: &Path) -> Result<Option<File>, EventError> {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -73,7 +73,7 @@ impl Store {
     /// not counted again. A day that fails holds up no other.
     pub(crate) fn append(&mut self, events: &[Event], uncounted: &[Uncounted]) -> Result<(), Unstored> {
         let mut unstored: Option<Unstored> = None;
-        let mut days: Vec<Day> = events.iter().map(|event| Day::of_event(event)).collect();
+        let mut days: Vec<Day> = events.iter().map(Day::of_event).collect();
         days.extend(uncounted.iter().map(Uncounted::day));
         days.sort_unstable();
         days.dedup();
@@ -89,16 +89,15 @@ impl Store {
     }
 
     fn file(&mut self, day: Day) -> Result<&mut DayFile, EventError> {
-        let index = match self.open.iter().position(|file| file.day() == day) {
-            Some(index) => index,
-            None => {
-                let file = DayFile::open(&self.directory, day)?;
-                if self.open.len() == MOST_OPEN {
-                    self.open.remove(0);
-                }
-                self.open.push(file);
-                self.open.len() - 1
+        let index = if let Some(index) = self.open.iter().position(|file| file.day() == day) {
+            index
+        } else {
+            let file = DayFile::open(&self.directory, day)?;
+            if self.open.len() == MOST_OPEN {
+                self.open.remove(0);
             }
+            self.open.push(file);
+            self.open.len() - 1
         };
         Ok(&mut self.open[index])
     }
@@ -113,11 +112,10 @@ impl Store {
             for suffix in ["-wal", "-shm", ""] {
                 let mut name = path.clone().into_os_string();
                 name.push(suffix);
-                match fs::remove_file(&name) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(EventError::Directory { path: name.into(), source: error });
-                    }
-                    _ => {}
+                if let Err(source) = fs::remove_file(&name)
+                    && source.kind() != io::ErrorKind::NotFound
+                {
+                    return Err(EventError::Directory { path: name.into(), source });
                 }
             }
             removed.push(day);
