@@ -242,7 +242,7 @@ pub(crate) async fn rank_events(
     }))
 }
 
-fn between<T: PartialOrd + From<u8> + std::fmt::Display>(
+fn between<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
     name: &'static str,
     number: T,
     most: T,

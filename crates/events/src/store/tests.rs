@@ -171,13 +171,16 @@ fn old_days_go_whole() {
     assert_eq!(names, <[String; 0]>::default());
 }
 
+/// What is done to a file.
+type Break<'a> = &'a dyn Fn(&Path);
+
 /// Of another release, no database, a database cut short, and one that nothing was written into.
 #[test]
 fn a_day_that_cannot_be_read_is_named_and_hides_no_other() {
     let set_version = |path: &Path, version: i64| {
         rusqlite::Connection::open(path).unwrap().pragma_update(None, "user_version", version).unwrap();
     };
-    let breaks: [(&str, &dyn Fn(&Path), bool); 4] = [
+    let breaks: [(&str, Break<'_>, bool); 4] = [
         ("another release", &|path| set_version(path, 9), true),
         ("no database", &|path| fs::write(path, "no database at all, and long enough").unwrap(), true),
         (
