@@ -276,16 +276,16 @@ mod tests {
             events: Events,
         }
 
-        for (arguments, is_oldest_first) in [
-            (&[][..], false),
-            (&["--oldest-first"], true),
-            (&["--json"], true),
-            (&["--csv"], true),
-            (&["--json", "--newest-first"], false),
+        for (line, is_oldest_first) in [
+            ("events", false),
+            ("events --oldest-first", true),
+            ("events --json", true),
+            ("events --csv", true),
+            ("events --json --newest-first", false),
         ] {
-            let line = ["events"].iter().chain(arguments);
-            let line = <Line as clap::Parser>::try_parse_from(line).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(line.events.is_oldest_first(), is_oldest_first, "{arguments:?}");
+            let parsed = <Line as clap::Parser>::try_parse_from(line.split(' '));
+            let parsed = parsed.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(parsed.events.is_oldest_first(), is_oldest_first, "{line}");
         }
     }
 
