@@ -60,7 +60,7 @@ pub use api::{
     components::{ActiveSigningKey, ComponentHealth, Components, SigningKeysHealth},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
     events::{
-        found::{EventCount, EventCounts, FoundEvents, RankedEvents, RankedValue},
+        found::{EventCount, EventCounts, FoundEvents, RankedEvents, RankedValue, UnreadableEvents},
         wanted::EventDimension,
     },
     health::Health,

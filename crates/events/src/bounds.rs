@@ -34,7 +34,9 @@ impl Event {
         names.into_iter().flatten().for_each(|text| cut(text, NAME));
         for words in [rules, &mut details.tags] {
             words.truncate(WORDS);
-            words.iter_mut().for_each(|word| cut(word, NAME));
+            for word in words {
+                cut(word, NAME);
+            }
         }
         if let Some(http) = &mut details.http {
             let HttpDetails { method, path, query, host, version, user_agent, referrer, .. } = &mut **http;

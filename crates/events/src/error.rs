@@ -31,14 +31,6 @@ pub enum EventError {
         /// The version of this release.
         known: i64,
     },
-    /// A file of a day holds what no release writes.
-    #[error("`{path}` holds an event that cannot be read: {what}")]
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
     /// The spill cannot be read or written: a full disk, most often.
     #[error("the spill of events `{path}` cannot be used: {source}")]
     Spill {

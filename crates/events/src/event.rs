@@ -173,6 +173,26 @@ pub struct Details {
     pub http: Option<Box<HttpDetails>>,
 }
 
+impl Details {
+    /// How much memory it holds beside itself, in bytes.
+    fn size(&self) -> usize {
+        let Self { reason, explanation, stage, policy, key, session, subject, tags, http, .. } = self;
+        let texts = [reason, explanation, stage, policy, key, session, subject].into_iter().flatten();
+        texts.chain(tags).map(String::capacity).sum::<usize>()
+            + tags.capacity() * size_of::<String>()
+            + http.as_ref().map_or(0, |http| http.size())
+    }
+}
+
+impl HttpDetails {
+    /// How much memory it holds, in bytes.
+    fn size(&self) -> usize {
+        let Self { method, path, query, host, version, user_agent, referrer, .. } = self;
+        let texts = [method, path, query, host, version, user_agent, referrer];
+        size_of::<Self>() + texts.into_iter().map(String::capacity).sum::<usize>()
+    }
+}
+
 /// What was asked over HTTP, and how it was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -225,6 +245,17 @@ impl Event {
             rules: Vec::new(),
             details: Details::default(),
         }
+    }
+
+    /// How much memory it holds, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let Self { message, user, organization, route, request, rules, details, .. } = self;
+        let texts = [user, organization, route, request].into_iter().flatten();
+        size_of::<Self>()
+            + message.capacity()
+            + texts.chain(rules).map(String::capacity).sum::<usize>()
+            + rules.capacity() * size_of::<String>()
+            + details.size()
     }
 
     /// The part of the gateway that it is from.

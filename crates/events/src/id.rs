@@ -69,7 +69,6 @@ impl EventId {
     }
 
     /// When it happened, in milliseconds since 1970.
-    #[expect(clippy::cast_possible_truncation, reason = "48 bits remain")]
     pub const fn milliseconds(self) -> u64 {
         (self.0 >> 80) as u64
     }

@@ -166,6 +166,8 @@ kinds! {
     TokenReused = 28, "token_reused", Authentication, 3, High;
     /// Tokens were revoked.
     TokenRevoked = 29, "token_revoked", Authentication, 99, Medium;
+    /// Somebody knows the password, and has yet to show a second factor, or to answer a message.
+    AuthenticationChallenged = 31, "authentication_challenged", Authentication, 6, Low;
     /// An API key was used from an address for the first time.
     KeyUsedFirstFromAddress = 30, "key_used_first_from_address", Authentication, 99, Medium;
     /// Logins to an account, or from an address, are paused.

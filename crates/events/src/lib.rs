@@ -45,6 +45,8 @@ pub use id::EventId;
 pub use kind::{Class, Kind, Service};
 pub use log::{EventLog, QueueBounds, Settings};
 pub use ocsf::OCSF_VERSION;
-pub use query::{Bucket, Dimension, Filter, Order, Page, Ranked, Span, TextFilter};
+pub use query::{
+    Bucket, Counts, Dimension, Filter, Order, Page, Ranked, Ranking, Span, TextFilter, Unreadable,
+};
 pub use queue::Happening;
 pub use severity::Severity;

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::{
-    Bucket, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranked, Severity,
+    Counts, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranking, Severity,
     queue::{Queue, Taken},
     spill::Spill,
     store::{Reader, Store, Uncounted},
@@ -76,7 +76,8 @@ pub(crate) struct Shared {
 }
 
 impl EventLog {
-    /// Opens the log, and replays what a process before has spilled.
+    /// Opens the log, and replays what a process before has spilled. Where today's file cannot be used, it begins with the
+    /// spill alone.
     pub fn open(settings: Settings) -> Result<Self, EventError> {
         let Settings { directory, retention, queue, spill } = settings;
         let store = Store::open(directory.clone(), SystemTime::now())?;
@@ -131,7 +132,7 @@ impl EventLog {
 
     /// How many events of each kind each piece of so many minutes had, those included that were not kept. Of the filter
     /// the span, the kinds, the classes and the severity count.
-    pub fn counts(&self, filter: &Filter, minutes: u32, within: Duration) -> Result<Vec<Bucket>, EventError> {
+    pub fn counts(&self, filter: &Filter, minutes: u32, within: Duration) -> Result<Counts, EventError> {
         self.shared.reader.counts(filter, minutes, within)
     }
 
@@ -143,7 +144,7 @@ impl EventLog {
         dimension: Dimension,
         limit: usize,
         within: Duration,
-    ) -> Result<Vec<Ranked>, EventError> {
+    ) -> Result<Ranking, EventError> {
         self.shared.reader.top(filter, dimension, limit, within)
     }
 
@@ -192,8 +193,8 @@ impl Shared {
     }
 
     /// What could not be written is counted another time.
-    pub(crate) fn count_again(&self, uncounted: &[Uncounted]) {
-        uncounted.iter().for_each(|uncounted| self.count(uncounted.kind, uncounted.count));
+    pub(crate) fn count_again(&self, uncounted: impl Iterator<Item = Uncounted>) {
+        uncounted.for_each(|uncounted| self.count(uncounted.kind, uncounted.count));
     }
 
     fn count(&self, kind: Kind, count: u64) {

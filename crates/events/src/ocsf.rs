@@ -218,7 +218,11 @@ impl Event {
     /// What OCSF has no place for.
     fn own(&self) -> Value {
         let details = &self.details;
-        let mut own = object(json!({ "event": self.kind.as_str(), "decision": self.decision.as_str() }));
+        let mut own = object(json!({
+            "event": self.kind.as_str(),
+            "decision": self.decision.as_str(),
+            "service": self.service().as_str(),
+        }));
         let mut put = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
                 own.insert(name.to_owned(), value);

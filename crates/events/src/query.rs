@@ -131,6 +131,35 @@ pub struct Page {
     pub events: Vec<Event>,
     /// Behind which the next page begins; `None`: this was the last.
     pub next: Option<EventId>,
+    /// What is missing in it.
+    pub unreadable: Unreadable,
+}
+
+/// How many events there were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// The pieces of time that had any, the oldest first.
+    pub buckets: Vec<Bucket>,
+    /// What is missing in them.
+    pub unreadable: Unreadable,
+}
+
+/// The values that most events have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranking {
+    /// The most frequent first.
+    pub values: Vec<Ranked>,
+    /// What is missing in it.
+    pub unreadable: Unreadable,
+}
+
+/// What could not be read for an answer: damaged, or written by another release.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unreadable {
+    /// The days of which nothing more could be read, as in `2026-11-22`, the oldest first.
+    pub days: Vec<String>,
+    /// How many events of the other days.
+    pub events: usize,
 }
 
 /// How many events of a kind a piece of time had.

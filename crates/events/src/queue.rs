@@ -34,7 +34,7 @@ impl Happening for Event {
     }
 
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.message.len() + size_of::<crate::HttpDetails>()
+        self.size()
     }
 
     fn into_event(self: Box<Self>) -> Event {

@@ -1,7 +1,7 @@
 //! Where events go that matter and cannot be stored now: files that are only appended to, synced for each batch.
 //!
-//! A file is a row of frames: the length of the event and its CRC-32, each four bytes, little-endian, and the event as
-//! JSON. Each file has one writer, which holds a lock on it for as long as it may still append; a file whose lock can be
+//! A file is a row of frames: the length of the event, its CRC-32, the CRC-32 of these two, each four bytes,
+//! little-endian, and the event as JSON. Each file has one writer, which holds a lock on it for as long as it may still append; a file whose lock can be
 //! had is complete, whoever wrote it, and is replayed. A frame that a dying process has not finished ends its file: it
 //! was never acknowledged. Anything else that cannot be read is kept aside (`.damaged`), for a person to look at.
 
@@ -18,7 +18,7 @@ use crate::{Event, EventError, bounds::LARGEST, store::create_private_directory}
 
 const EXTENSION: &str = "frames";
 const DAMAGED: &str = "damaged";
-const HEAD: usize = 8;
+const HEAD: usize = 12;
 /// A file is left for a new one beyond this, so that it can be replayed in one reading.
 const SEGMENT: u64 = 16 * 1024 * 1024;
 
@@ -49,7 +49,7 @@ pub(crate) struct Replay {
     /// Locked, so that no other gateway replays it at the same time.
     _file: File,
     length: u64,
-    is_damaged: bool,
+    end: End,
 }
 
 impl Spill {
@@ -107,7 +107,7 @@ impl Spill {
     pub(crate) fn replay(&mut self) -> Result<Option<Replay>, EventError> {
         self.leave();
         for path in self.segments()? {
-            let Some(file) = self.lock(&path)? else { continue };
+            let Some(file) = Self::lock(&path)? else { continue };
             return self.read(path, file).map(Some);
         }
         self.elsewhere = 0;
@@ -116,8 +116,11 @@ impl Spill {
 
     /// What was replayed is stored: its file goes.
     pub(crate) fn forget(&mut self, replay: &Replay) -> Result<(), EventError> {
-        let Replay { path, length, is_damaged, .. } = replay;
-        let gone = if *is_damaged {
+        let Replay { path, length, end, .. } = replay;
+        if *end == End::Torn {
+            tracing::warn!(path = %path.display(), "a file of spilled events ends within an event, which was never acknowledged");
+        }
+        let gone = if *end == End::Damaged {
             tracing::error!(path = %path.display(), "a file of spilled events is damaged: what could not be read is kept aside");
             fs::rename(path, path.with_extension(DAMAGED))
         } else {
@@ -154,7 +157,7 @@ impl Spill {
     }
 
     /// `None`: somebody still appends to it, or replays it, or has done so just now.
-    fn lock(&self, path: &Path) -> Result<Option<File>, EventError> {
+    fn lock(path: &Path) -> Result<Option<File>, EventError> {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -174,13 +177,7 @@ impl Spill {
         let limit = self.limit.max(SEGMENT);
         (&mut file).take(limit).read_to_end(&mut bytes).map_err(|source| failed(&path, source))?;
         let (events, end) = frames(&bytes);
-        Ok(Replay {
-            events,
-            path,
-            _file: file,
-            length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            is_damaged: end == End::Damaged,
-        })
+        Ok(Replay { events, path, _file: file, length: u64::try_from(bytes.len()).unwrap_or(u64::MAX), end })
     }
 
     fn segments(&self) -> Result<Vec<PathBuf>, EventError> {
@@ -209,10 +206,19 @@ fn frame(event: &Event, frames: &mut Vec<u8>) -> io::Result<()> {
     serde_json::to_writer(&mut *frames, event)?;
     let payload = &frames[start + HEAD..];
     let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
-    let sum = crc32fast::hash(payload);
-    frames[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    frames[start + 4..start + HEAD].copy_from_slice(&sum.to_le_bytes());
+    let head = head(length, crc32fast::hash(payload));
+    frames[start..start + HEAD].copy_from_slice(&head);
     Ok(())
+}
+
+/// What stands before an event. Its own sum tells a length that is damaged from an event that was not finished.
+fn head(length: u32, sum: u32) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..4].copy_from_slice(&length.to_le_bytes());
+    head[4..8].copy_from_slice(&sum.to_le_bytes());
+    let own = crc32fast::hash(&head[..8]);
+    head[8..].copy_from_slice(&own.to_le_bytes());
+    head
 }
 
 /// How a file ends.
@@ -232,11 +238,11 @@ fn frames(mut bytes: &[u8]) -> (Vec<Event>, End) {
     while !bytes.is_empty() {
         let Some((head, rest)) = bytes.split_at_checked(HEAD) else { return (events, End::Torn) };
         let length = usize::try_from(number(&head[..4])).unwrap_or(usize::MAX);
-        if length == 0 || length > LARGEST {
+        if crc32fast::hash(&head[..8]) != number(&head[8..]) || length == 0 || length > LARGEST {
             return (events, End::Damaged);
         }
         let Some((payload, rest)) = rest.split_at_checked(length) else { return (events, End::Torn) };
-        if crc32fast::hash(payload) != number(&head[4..]) {
+        if crc32fast::hash(payload) != number(&head[4..8]) {
             return (events, End::Damaged);
         }
         match serde_json::from_slice(payload) {
@@ -300,17 +306,20 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_kept_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut spill = spill(folder.path());
-        spill.append(&samples()).unwrap();
-        let path = spill.segments().unwrap().remove(0);
-        let mut bytes = fs::read(&path).unwrap();
-        bytes[HEAD + 3] ^= 1;
-        fs::write(&path, bytes).unwrap();
-        let replay = spill.replay().unwrap().unwrap();
-        assert_eq!(replay.events, []);
-        spill.forget(&replay).unwrap();
-        assert!(path.with_extension(DAMAGED).exists() && !path.exists());
+        // In the event, and in its length: one that points behind the end of the file.
+        for place in [HEAD + 3, 2] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut spill = spill(folder.path());
+            spill.append(&samples()[..1]).unwrap();
+            let path = spill.segments().unwrap().remove(0);
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[place] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            let replay = spill.replay().unwrap().unwrap();
+            assert_eq!(replay.events, []);
+            spill.forget(&replay).unwrap();
+            assert!(path.with_extension(DAMAGED).exists() && !path.exists(), "{place}");
+        }
     }
 
     proptest! {

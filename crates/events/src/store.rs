@@ -43,41 +43,61 @@ pub(crate) struct Uncounted {
     pub(crate) count: u64,
 }
 
+impl Uncounted {
+    pub(crate) fn day(&self) -> Day {
+        Day::of_milliseconds(self.at)
+    }
+}
+
+/// Days whose part of a batch is not stored.
+#[derive(Debug)]
+pub(crate) struct Unstored {
+    /// Why the first is not.
+    pub(crate) error: EventError,
+    pub(crate) days: Vec<Day>,
+}
+
 impl Store {
-    /// The store in this directory, which is made. Today's file is opened, so that what is wrong shows now.
+    /// The store in this directory, which is made. Today's file is opened, so that what is wrong with it is said now; it
+    /// is tried again with what is to be stored.
     pub(crate) fn open(directory: PathBuf, now: SystemTime) -> Result<Self, EventError> {
         create_private_directory(&directory)?;
         let mut store = Self { directory, open: Vec::new() };
-        store.file(Day::of(now))?;
+        if let Err(error) = store.file(Day::of(now)) {
+            tracing::error!(%error, "the events of today cannot be stored: those of medium severity and above are spilled");
+        }
         Ok(store)
     }
 
-    /// Stores events, and counts them and `uncounted`. An event that is there already is left as it is, and not counted
-    /// again.
-    pub(crate) fn append(&mut self, events: &[Event], uncounted: &[Uncounted]) -> Result<(), EventError> {
-        let mut days: Vec<Day> = events.iter().map(|event| Day(event.id.day())).collect();
-        days.extend(uncounted.iter().map(|uncounted| Day::of_milliseconds(uncounted.at)));
+    /// Stores events, and counts them and `uncounted`, day by day. An event that is there already is left as it is, and
+    /// not counted again. A day that fails holds up no other.
+    pub(crate) fn append(&mut self, events: &[Event], uncounted: &[Uncounted]) -> Result<(), Unstored> {
+        let mut unstored: Option<Unstored> = None;
+        let mut days: Vec<Day> = events.iter().map(Day::of_event).collect();
+        days.extend(uncounted.iter().map(Uncounted::day));
         days.sort_unstable();
         days.dedup();
         for day in days {
-            let events = events.iter().filter(|event| Day(event.id.day()) == day);
-            let uncounted = uncounted.iter().filter(|uncounted| Day::of_milliseconds(uncounted.at) == day);
-            self.file(day)?.append(events, uncounted)?;
+            let events = events.iter().filter(|event| Day::of_event(event) == day);
+            let uncounted = uncounted.iter().filter(|uncounted| uncounted.day() == day);
+            let stored = self.file(day).and_then(|file| file.append(events, uncounted));
+            if let Err(error) = stored {
+                unstored.get_or_insert_with(|| Unstored { error, days: Vec::new() }).days.push(day);
+            }
         }
-        Ok(())
+        unstored.map_or(Ok(()), Err)
     }
 
     fn file(&mut self, day: Day) -> Result<&mut DayFile, EventError> {
-        let index = match self.open.iter().position(|file| file.day() == day) {
-            Some(index) => index,
-            None => {
-                let file = DayFile::open(&self.directory, day)?;
-                if self.open.len() == MOST_OPEN {
-                    self.open.remove(0);
-                }
-                self.open.push(file);
-                self.open.len() - 1
+        let index = if let Some(index) = self.open.iter().position(|file| file.day() == day) {
+            index
+        } else {
+            let file = DayFile::open(&self.directory, day)?;
+            if self.open.len() == MOST_OPEN {
+                self.open.remove(0);
             }
+            self.open.push(file);
+            self.open.len() - 1
         };
         Ok(&mut self.open[index])
     }
@@ -92,11 +112,10 @@ impl Store {
             for suffix in ["-wal", "-shm", ""] {
                 let mut name = path.clone().into_os_string();
                 name.push(suffix);
-                match fs::remove_file(&name) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(EventError::Directory { path: name.into(), source: error });
-                    }
-                    _ => {}
+                if let Err(source) = fs::remove_file(&name)
+                    && source.kind() != io::ErrorKind::NotFound
+                {
+                    return Err(EventError::Directory { path: name.into(), source });
                 }
             }
             removed.push(day);

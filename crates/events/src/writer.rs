@@ -13,7 +13,7 @@ use crate::{
     log::Shared,
     queue::Batch,
     spill::Spill,
-    store::{Store, Uncounted},
+    store::{Day, Store, Uncounted, Unstored},
 };
 
 /// The most events of one transaction.
@@ -105,10 +105,14 @@ impl Writer {
                 self.works();
                 self.acknowledge(events);
             }
-            Err(error) => {
+            Err(Unstored { error, days }) => {
                 self.fails(&error);
-                self.shared.count_again(&uncounted);
-                self.give_way(events);
+                let lost = uncounted.into_iter().filter(|uncounted| days.contains(&uncounted.day()));
+                self.shared.count_again(lost);
+                let (unstored, stored): (Vec<_>, Vec<_>) =
+                    events.into_iter().partition(|event| days.contains(&Day::of_event(event)));
+                self.acknowledge(stored);
+                self.give_way(unstored);
             }
         }
     }
@@ -166,7 +170,7 @@ impl Writer {
     fn replay_one(&mut self) -> Result<bool, EventError> {
         let Some(replay) = self.spill.replay()? else { return Ok(false) };
         for events in replay.events.chunks(TRANSACTION) {
-            self.store.append(events, &[])?;
+            self.store.append(events, &[]).map_err(|unstored| unstored.error)?;
         }
         self.spill.forget(&replay)?;
         Ok(true)

@@ -13,7 +13,7 @@ use bartizan_policy::Judgement;
 use http::{HeaderValue, Method, Version, header, request::Parts};
 
 use crate::{
-    CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, RouteLimits, Stage, Step,
+    Asked, CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, RouteLimits, Stage, Step,
     Stop, Trace, limits, stage::Passed,
 };
 
@@ -28,6 +28,8 @@ pub struct Exchange {
     pub client: ClientFacts,
     /// Method, target and headers, as received.
     pub head: Parts,
+    /// What is remembered of the head, which forwarding takes apart.
+    pub asked: Asked,
     /// The path in its one normal form. Set by [`Stage::Protocol`].
     pub path: NormalPath,
     /// The route. Set by [`Stage::Route`].
@@ -91,6 +93,7 @@ impl Exchange {
             id,
             trace_context,
             client,
+            asked: Asked::of(&head),
             head,
             path: NormalPath::default(),
             route: None,

@@ -30,7 +30,7 @@ pub use self::{
     account::{Inspected, Judged, MatchedRule, MatchedVariable},
     doubt::Doubt,
     inspection::{Inspection, RequestLine, Unseen},
-    mask::masked_query,
+    mask::{masked_address, masked_query},
     rules::{RECOMMENDED, STARTER, compile},
 };
 

@@ -174,7 +174,7 @@ impl Record {
         Self {
             took: exchange.started.elapsed(),
             path: beginning(exchange.head.uri.path(), MAX_PATH),
-            asked: Asked::of(&exchange.head),
+            asked: exchange.asked,
             id: exchange.id,
             trace_context: exchange.trace_context,
             arrived: exchange.arrived,
@@ -209,7 +209,7 @@ impl Record {
 }
 
 impl Asked {
-    fn of(head: &Parts) -> Self {
+    pub(crate) fn of(head: &Parts) -> Self {
         let value = |name, most| {
             let value = head.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
             // What is no text is no name of a program, and no address of a page.

@@ -5,14 +5,14 @@ mod follow;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use bartizan_control::{FoundEvents, Timestamp};
+use bartizan_control::{FoundEvents, Timestamp, UnreadableEvents};
 use clap::Args;
 use serde_json::Value;
 
 use crate::{
     admin::{AdminClient, AdminOptions},
     command::addresses::duration,
-    output::{ATTENTION, BAD, Cell, FAINT, PLAIN, Table, line, print},
+    output::{ATTENTION, BAD, Cell, FAINT, PLAIN, Table, complain, line, print},
 };
 
 /// Show events: refusals, logins, attacks and changes, the newest first.
@@ -62,6 +62,12 @@ pub(crate) struct Events {
     /// Show events as they happen, until it is interrupted.
     #[arg(long, conflicts_with_all = ["since", "limit"])]
     follow: bool,
+    /// The oldest first, as other programs want them; `--json` and `--csv` begin with the oldest anyway.
+    #[arg(long, conflicts_with_all = ["follow", "newest_first"])]
+    oldest_first: bool,
+    /// The newest first, also with `--json` and `--csv`.
+    #[arg(long, conflicts_with = "follow")]
+    newest_first: bool,
     /// How many at most.
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
@@ -126,10 +132,18 @@ impl Events {
         texts.chain(self.masked.then(|| ("masked", "true".to_owned()))).collect()
     }
 
+    /// What rules are tried with, and whatever else goes through events, goes with time.
+    fn is_oldest_first(&self) -> bool {
+        self.oldest_first || (!self.newest_first && (self.form.json || self.form.csv))
+    }
+
     /// Page after page, each printed as it comes.
     async fn list(&self, client: &AdminClient, mut query: Vec<(&'static str, String)>) -> Result<()> {
         let since = self.since.and_then(|since| SystemTime::now().checked_sub(since));
         query.extend(since.map(|since| ("since", Timestamp::from(since).to_string())));
+        if self.is_oldest_first() {
+            query.push(("oldest_first", "true".to_owned()));
+        }
         let (mut left, mut after, mut is_first) = (self.limit, None, true);
         loop {
             let mut page = query.clone();
@@ -138,6 +152,9 @@ impl Events {
             let found: FoundEvents = client.get("v1/events", &page).await?;
             self.form.print(&found.events, is_first)?;
             is_first = false;
+            if let Some(unreadable) = &found.unreadable {
+                complain(missing(unreadable));
+            }
             left = left.saturating_sub(u32::try_from(found.events.len()).unwrap_or(u32::MAX));
             after = found.next;
             if left == 0 || after.is_none() {
@@ -217,6 +234,14 @@ fn shown(event: &Value, path: &str) -> String {
     }
 }
 
+/// What a page does not show.
+fn missing(unreadable: &UnreadableEvents) -> String {
+    let days = unreadable.days.iter().map(|day| format!("the events of {day}"));
+    let events = (unreadable.events > 0).then(|| format!("{} events", unreadable.events));
+    let what: Vec<_> = days.chain(events).collect();
+    format!("missing, because they cannot be read: {}", what.join(", "))
+}
+
 /// A field of CSV. What a spreadsheet would take for a formula is not one: messages hold what strangers sent.
 fn quoted(text: &str) -> String {
     let text =
@@ -241,6 +266,34 @@ mod tests {
         ] {
             assert_eq!(quoted(text), expected);
         }
+    }
+
+    #[test]
+    fn other_programs_get_the_oldest_first() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            events: Events,
+        }
+
+        for (line, is_oldest_first) in [
+            ("events", false),
+            ("events --oldest-first", true),
+            ("events --json", true),
+            ("events --csv", true),
+            ("events --json --newest-first", false),
+        ] {
+            let parsed = <Line as clap::Parser>::try_parse_from(line.split(' '));
+            let parsed = parsed.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(parsed.events.is_oldest_first(), is_oldest_first, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let unreadable = UnreadableEvents { days: vec!["2026-11-22".into()], events: 3 };
+        let expected = "missing, because they cannot be read: the events of 2026-11-22, 3 events";
+        assert_eq!(missing(&unreadable), expected);
     }
 
     #[test]

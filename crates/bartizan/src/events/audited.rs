@@ -28,6 +28,8 @@ fn kind(action: &str, is_done: bool) -> Kind {
     match (subject, verb) {
         ("login", "pause") => Kind::AccountPaused,
         ("login", "stuffing") => Kind::CredentialStuffingDetected,
+        // The password is right, and nobody is in yet.
+        ("login", "password") if is_done => Kind::AuthenticationChallenged,
         ("login", _) | ("session", "step_up") | ("service" | "client", "authenticate") if is_done => {
             Kind::AuthenticationSucceeded
         }
@@ -63,6 +65,7 @@ fn event(kind: Kind, entry: &AuditEntry, organization: Option<&str>, is_done: bo
     let decision = match kind {
         Kind::CredentialStuffingDetected | Kind::SessionMoved => Decision::Observed,
         Kind::AccountPaused | Kind::TokenReused => Decision::Refused,
+        Kind::AuthenticationChallenged => Decision::Challenged,
         _ if is_done => Decision::Allowed,
         _ => Decision::Refused,
     };
@@ -74,12 +77,19 @@ fn event(kind: Kind, entry: &AuditEntry, organization: Option<&str>, is_done: bo
     // A login that failed names whom somebody wanted to be: that is whom it is about, not who it was.
     event.user = some(actor);
     let details = &mut event.details;
-    details.service = Some(if is_by_operator { Service::Admin } else { Service::Accounts });
+    let is_by_admin = is_by_operator || actor == Accounts::CONFIGURATION;
+    details.service = Some(if is_by_admin { Service::Admin } else { Service::Accounts });
     details.actor = actor_kind(entry, is_by_operator);
-    details.outcome = Some(if is_done { Outcome::Success } else { Outcome::Failure });
+    details.outcome = match kind {
+        Kind::AuthenticationChallenged => None,
+        _ if is_done => Some(Outcome::Success),
+        _ => Some(Outcome::Failure),
+    };
     details.reason = some(action);
     details.explanation = entry.details.get("reason").and_then(|reason| reason.as_str()).map(str::to_owned);
-    details.subject = some(subject);
+    // Where an address was given, whose it is: so what was tried with it meets what was done to its account.
+    let account = entry.details.get("account").and_then(|account| account.as_str());
+    details.subject = some(account.unwrap_or(subject));
     details.key = (action.starts_with("api_key.") && !subject.is_empty()).then(|| subject.clone());
     details.credential = (kind == Kind::AuthenticationFailed).then_some(Credential::None);
     if !client.is_empty() {

@@ -7,7 +7,10 @@ use bartizan_events::{
 };
 use bartizan_identity::Identified;
 use bartizan_model::PrincipalKind;
-use bartizan_pipeline::{Code, Inspected, Judged, Record, Stage, firewall::masked_query};
+use bartizan_pipeline::{
+    Code, Inspected, Judged, Record, Stage,
+    firewall::{masked_address, masked_query},
+};
 use http::Version;
 
 /// A record that will be an event. Made of it off the road.
@@ -17,7 +20,7 @@ pub(super) struct Decided {
     pub(super) record: Arc<Record>,
 }
 
-/// What a record holds beside its texts: traces and what limits and rules have said. Roughly.
+/// What a record holds beside its texts and what rules have said: what limits and policies have. Roughly.
 const RECORD: usize = 2048;
 
 impl Happening for Decided {
@@ -32,7 +35,11 @@ impl Happening for Decided {
     fn weight(&self) -> usize {
         let asked = &self.record.asked;
         let texts = [&self.record.path, &asked.query, &asked.host, &asked.user_agent, &asked.referrer];
-        RECORD + texts.into_iter().map(|text| text.len()).sum::<usize>()
+        let steps = self.record.trace.steps();
+        RECORD
+            + texts.into_iter().map(|text| text.len()).sum::<usize>()
+            + steps.iter().map(|step| size_of_val(step) + step.reason.as_str().len()).sum::<usize>()
+            + self.record.inspected.as_ref().map_or(0, |inspected| inspected.size())
     }
 
     fn into_event(self: Box<Self>) -> Event {
@@ -77,7 +84,10 @@ fn event(kind: Kind, record: &Record) -> Event {
         (Kind::AttackDetected, None) => Decision::Observed,
         (_, None) => Decision::Allowed,
     };
-    let mut event = Event::new(kind, record.arrived, decision, message(record, decision));
+    // It happened when it was decided: so whoever follows sees events in the order of their ids, however long a service
+    // behind took.
+    let decided = record.arrived.checked_add(record.took).unwrap_or(record.arrived);
+    let mut event = Event::new(kind, decided, decision, message(record, decision));
     event.severity = severity(kind);
     event.address = Some(record.client.to_canonical());
     event.request = Some(record.id.to_string());
@@ -164,7 +174,7 @@ fn http(record: &Record) -> HttpDetails {
         secure: record.secure,
         version: version.into(),
         user_agent: record.asked.user_agent.to_string(),
-        referrer: record.asked.referrer.to_string(),
+        referrer: masked_address(&record.asked.referrer),
         status: Some(record.status.as_u16()),
         latency: Some(u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX)),
     }

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use bartizan_identity::account::AuditEntry;
 use bartizan_model::TraceContext;
-use bartizan_pipeline::{Asked, Code, LimitAccount, Trace};
+use bartizan_pipeline::{Asked, Code, Judged, LimitAccount, Trace};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -18,7 +18,11 @@ fn record(path: &str, code: Option<Code>) -> Record {
         secure: false,
         method: Method::GET,
         path: path.into(),
-        asked: Asked { query: "token=hunter2&page=2".into(), ..Asked::default() },
+        asked: Asked {
+            query: "token=hunter2&page=2".into(),
+            referrer: "https://shop.test/reset?token=hunter2".into(),
+            ..Asked::default()
+        },
         route: None,
         identified: None,
         moved: false,
@@ -84,6 +88,7 @@ fn secrets_of_a_query_stay_out() {
     let event = bartizan_events::Happening::into_event(decided);
     let http = event.details.http.unwrap();
     assert_eq!(http.query, "token=<hidden>&page=2");
+    assert_eq!(http.referrer, "https://shop.test/reset?token=<hidden>");
     assert_eq!((event.decision, http.status), (Decision::Refused, Some(404)));
 }
 
@@ -91,6 +96,7 @@ fn secrets_of_a_query_stay_out() {
 fn entries_of_the_audit_trail_are_events() {
     let cases = [
         ("login", "done", Kind::AuthenticationSucceeded),
+        ("login.password", "done", Kind::AuthenticationChallenged),
         ("login.external", "refused", Kind::AuthenticationFailed),
         ("login.pause", "done", Kind::AccountPaused),
         ("login.stuffing", "done", Kind::CredentialStuffingDetected),
@@ -124,7 +130,94 @@ fn entries_of_the_audit_trail_are_events() {
         let written = event.ocsf();
         assert_eq!(written["actor"]["user"]["uid"], "ada", "{action}");
         assert_eq!(written["src_endpoint"]["ip"], "192.0.2.1", "{action}");
+        assert_eq!(written["bartizan"]["service"], "accounts", "{action}");
     }
+}
+
+#[test]
+fn a_password_without_the_second_factor_is_no_success() {
+    let events = audited::events(&entry("login.password", "done"), None);
+    let [event] = events.as_slice() else { panic!("{events:?}") };
+    let written = event.ocsf();
+    assert_eq!(written["bartizan"]["decision"], "challenged");
+    assert_eq!((written.get("status_id"), &written["action_id"]), (None, &json!(2)));
+}
+
+#[test]
+fn what_was_tried_with_an_address_meets_its_account() {
+    let tried = |action: &str, outcome: &str| AuditEntry {
+        actor: String::new(),
+        subject: "grace@shop.test".into(),
+        details: json!({ "account": "grace" }),
+        ..entry(action, outcome)
+    };
+    let entries = [
+        tried("login", "refused"),
+        tried("login.pause", "done"),
+        entry("login", "done"),
+        entry("password.change", "done"),
+        entry("factor.add", "done"),
+    ];
+    for entry in &entries {
+        for event in audited::events(entry, None) {
+            assert_eq!(event.ocsf()["user"]["uid"], "grace", "{entry:?}");
+        }
+    }
+}
+
+#[test]
+fn an_event_says_which_part_of_the_gateway_it_is_from() {
+    for (actor, service) in [
+        ("operator", "admin"),
+        ("operator/ada", "admin"),
+        ("configuration", "admin"),
+        ("ada", "accounts"),
+        ("", "accounts"),
+    ] {
+        for action in ["role.bind", "user.create", "login"] {
+            let entry = AuditEntry { actor: actor.into(), ..entry(action, "done") };
+            for event in audited::events(&entry, None) {
+                assert_eq!(event.ocsf()["bartizan"]["service"], service, "{action} by `{actor}`");
+            }
+        }
+    }
+    let record = Arc::new(record("/a", Some(Code::InvalidAuthenticationToken)));
+    let decided = Box::new(Decided { kind: Kind::AuthenticationFailed, record });
+    let event = bartizan_events::Happening::into_event(decided);
+    assert_eq!(event.ocsf()["bartizan"]["service"], "gateway");
+}
+
+#[test]
+fn a_record_weighs_what_rules_have_found() {
+    let light = record("/a", Some(Code::WafRefused));
+    let matched = bartizan_pipeline::MatchedRule {
+        id: 942_100,
+        message: "an attack".into(),
+        severity: None,
+        paranoia: None,
+        refuses: false,
+        variables: vec![
+            bartizan_pipeline::MatchedVariable { name: "n".repeat(100), value: "v".repeat(80) };
+            4
+        ],
+    };
+    let inspected = bartizan_pipeline::Inspected {
+        mode: bartizan_config::WafMode::Block,
+        judged: Judged::RefusedRequest,
+        paranoia: 1,
+        inbound_score: None,
+        inbound_threshold: 5,
+        outbound_score: None,
+        outbound_threshold: 4,
+        rules: vec![matched; 20],
+        rules_left_out: 0,
+    };
+    let heavy = Record { inspected: Some(Arc::new(inspected)), ..light.clone() };
+    let weight = |record: Record| {
+        let decided = Decided { kind: Kind::AttackDetected, record: Arc::new(record) };
+        bartizan_events::Happening::weight(&decided)
+    };
+    assert!(weight(heavy) - weight(light) >= 20 * 4 * 180);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use http::request::Parts;
 use serde::Deserialize;
 
 use self::{
-    found::{EventCount, EventCounts, FoundEvents, RankedEvents, RankedValue},
+    found::{EventCount, EventCounts, FoundEvents, RankedEvents, RankedValue, UnreadableEvents},
     wanted::{EventDimension, Words},
 };
 use crate::{
@@ -130,7 +130,11 @@ pub(crate) async fn list_events(
     let order = if oldest_first { Order::OldestFirst } else { Order::NewestFirst };
     let page = ask(move || log.page(&filter, order, cursor, limit, WITHIN)).await?;
     let written = page.events.iter().map(|event| if is_masked { masked(event.ocsf()) } else { event.ocsf() });
-    Ok(Json(FoundEvents { events: written.collect(), next: page.next.map(|id| id.to_string()) }))
+    Ok(Json(FoundEvents {
+        events: written.collect(),
+        next: page.next.map(|id| id.to_string()),
+        unreadable: UnreadableEvents::of(page.unreadable),
+    }))
 }
 
 /// What is counted, and in pieces of which length.
@@ -177,8 +181,12 @@ pub(crate) async fn count_events(
     let WantedCounts { since, until, kinds, class, severity, minutes } = wanted;
     let filter = Words { since, until, kinds, class, severity, ..Words::default() }.of_a_day()?;
     between("minutes", minutes, MOST_MINUTES)?;
-    let buckets = ask(move || log.counts(&filter, minutes, WITHIN)).await?;
-    Ok(Json(EventCounts { minutes, counts: buckets.into_iter().map(EventCount::from).collect() }))
+    let counted = ask(move || log.counts(&filter, minutes, WITHIN)).await?;
+    Ok(Json(EventCounts {
+        minutes,
+        counts: counted.buckets.into_iter().map(EventCount::from).collect(),
+        unreadable: UnreadableEvents::of(counted.unreadable),
+    }))
 }
 
 /// What is ranked.
@@ -228,10 +236,13 @@ pub(crate) async fn rank_events(
     let filter = Words { since, until, kinds, class, severity, ..Words::default() }.of_a_day()?;
     between("limit", limit, MOST_RANKED)?;
     let ranked = ask(move || log.top(&filter, by.into(), limit, WITHIN)).await?;
-    Ok(Json(RankedEvents { values: ranked.into_iter().map(RankedValue::from).collect() }))
+    Ok(Json(RankedEvents {
+        values: ranked.values.into_iter().map(RankedValue::from).collect(),
+        unreadable: UnreadableEvents::of(ranked.unreadable),
+    }))
 }
 
-fn between<T: PartialOrd + From<u8> + std::fmt::Display>(
+fn between<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
     name: &'static str,
     number: T,
     most: T,

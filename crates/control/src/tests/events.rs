@@ -13,7 +13,7 @@ use super::fixture::Admin;
 struct Kept {
     admin: Admin,
     log: EventLog,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An admin API with a log of its own.
@@ -28,7 +28,7 @@ fn kept() -> Kept {
     let log = EventLog::open(settings).unwrap();
     let admin = Admin::new();
     let control = admin.control.clone().with_events(log.clone());
-    Kept { admin: Admin { control, ..admin }, log, _folder: folder }
+    Kept { admin: Admin { control, ..admin }, log, folder }
 }
 
 impl Kept {
@@ -148,6 +148,69 @@ async fn a_stream_goes_on_where_it_was_left() {
         chunks.into_iter().map(|chunk| String::from_utf8(chunk.unwrap().into()).unwrap()).collect();
     let ids: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
     assert_eq!(ids, [missed.id.to_string(), live.id.to_string()]);
+}
+
+/// The ids of a stream up to its end, and how many messages have an event.
+async fn followed(response: http::Response<axum::body::Body>) -> (Vec<String>, usize) {
+    let chunks: Vec<_> = response.into_body().into_data_stream().collect().await;
+    let text: String =
+        chunks.into_iter().map(|chunk| String::from_utf8(chunk.unwrap().into()).unwrap()).collect();
+    let ids = text.lines().filter_map(|line| line.strip_prefix("id: ").map(str::to_owned)).collect();
+    (ids, text.lines().filter(|line| line.starts_with("data: ")).count())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_says_where_it_begins_although_nothing_passes() {
+    let kept = kept();
+    let before = kept.record(Kind::RoleChanged, [192, 0, 2, 1]);
+    let request = kept.admin.request(Method::GET, "/v1/events/stream?severity=high", None);
+    let response = kept.admin.control.router().oneshot(request).await.unwrap();
+    let missed = kept.record(Kind::RoleChanged, [192, 0, 2, 1]);
+    kept.log.dismiss_followers();
+    let (ids, events) = followed(response).await;
+    let [begin] = ids.as_slice() else { panic!("{ids:?}") };
+    assert_eq!(events, 0);
+    assert!(
+        before.id.to_string() < *begin && *begin <= missed.id.to_string(),
+        "{before:?} {begin} {missed:?}"
+    );
+}
+
+/// More than the channel to a follower holds, before it has looked once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_too_slow_misses_nothing_and_shows_nothing_twice() {
+    let kept = kept();
+    let request = kept.admin.request(Method::GET, "/v1/events/stream?severity=medium", None);
+    let response = kept.admin.control.router().oneshot(request).await.unwrap();
+    let mut expected = Vec::new();
+    for number in 0..3000 {
+        let kind = if number % 10 == 0 { Kind::RoleChanged } else { Kind::RequestRefused };
+        let event = Event::new(kind, SystemTime::now(), Decision::Refused, "a test");
+        if kind == Kind::RoleChanged {
+            expected.push(event.id.to_string());
+        }
+        kept.log.record(event);
+    }
+    kept.log.flush();
+    kept.log.dismiss_followers();
+    let (ids, events) = followed(response).await;
+    assert_eq!((&ids[1..], events), (expected.as_slice(), expected.len()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_names_the_days_that_cannot_be_read() {
+    let kept = kept();
+    assert_eq!(kept.found("").await.get("unreadable"), None);
+    let folder = kept.folder.path().join("events");
+    std::fs::write(folder.join("2020-02-29.sqlite"), "no database at all, and long enough").unwrap();
+    let event = kept.record(Kind::RoleChanged, [192, 0, 2, 1]);
+    let found = kept.found("").await;
+    assert_eq!(ids(&found), [event.id.to_string()]);
+    let unreadable = serde_json::json!({ "days": ["2020-02-29"], "events": 0 });
+    assert_eq!(found["unreadable"], unreadable);
+    for query in ["/counts?since=2020-01-01T00:00:00Z", "/top?by=type&since=2020-01-01T00:00:00Z"] {
+        assert_eq!(kept.found(query).await["unreadable"], unreadable, "{query}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

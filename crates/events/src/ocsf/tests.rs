@@ -93,6 +93,7 @@ fn names_that_rules_go_by_are_where_they_are_looked_for() {
             "bartizan": {
                 "event": "request_refused",
                 "decision": "refused",
+                "service": "accounts",
                 "stage": "authorize",
                 "reason": "role.add",
                 "route": "/api/**",

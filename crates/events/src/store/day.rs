@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::id::DAY;
+use crate::{Event, id::DAY};
 
 /// A day, counted from 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +18,10 @@ impl Day {
     pub(crate) fn of(moment: SystemTime) -> Self {
         let since_epoch = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::of_milliseconds(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) const fn of_event(event: &Event) -> Self {
+        Self(event.id.day())
     }
 
     pub(crate) const fn of_milliseconds(milliseconds: u64) -> Self {

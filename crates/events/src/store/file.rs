@@ -20,6 +20,8 @@ use crate::{Event, EventError, Kind, Severity, query::bytes};
 
 /// The version of the format, kept as `user_version`.
 const VERSION: i64 = 1;
+/// That of a file that nothing has been written into.
+pub(super) const UNWRITTEN: i64 = 0;
 /// How long a transaction waits for that of another process, which is there for a moment after a restart.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most words that are remembered; beyond that they are looked up.
@@ -88,7 +90,7 @@ impl DayFile {
             // A batch that was acknowledged outlives a power failure.
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "cache_size", -16_384)?;
-            if version(&connection)? == 0 {
+            if version(&connection)? == UNWRITTEN {
                 connection.execute_batch(&format!("BEGIN IMMEDIATE;{SCHEMA}COMMIT;"))?;
             }
             Ok(())
@@ -216,6 +218,6 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), EventErr
     }
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }

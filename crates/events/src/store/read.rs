@@ -12,12 +12,12 @@ use rusqlite::{Connection, ErrorCode, Row, params_from_iter, types::Value};
 
 use super::{
     Day, days,
-    file::{MINUTE, check, connect, number},
+    file::{MINUTE, UNWRITTEN, check, connect, number, version},
     statement::Conditions,
 };
 use crate::{
-    Bucket, Decision, Dimension, Event, EventError, EventId, Filter, Kind, Order, Page, Ranked, Severity,
-    Span, query::address,
+    Bucket, Counts, Decision, Dimension, Event, EventError, EventId, Filter, Kind, Order, Page, Ranked,
+    Ranking, Severity, Span, Unreadable, query::address,
 };
 
 /// Connections that wait for the next question.
@@ -62,10 +62,11 @@ impl Reader {
             (Some(cursor), Order::NewestFirst) => day.0 <= cursor.day(),
             (Some(cursor), Order::OldestFirst) => day.0 >= cursor.day(),
         };
-        let mut events = Vec::new();
+        let mut unreadable = Unreadable::default();
+        let mut rows: Vec<(EventId, Option<Event>)> = Vec::new();
         for day in days.into_iter().filter(is_behind) {
             // One more than asked for tells whether there is another page.
-            let wanted = limit + 1 - events.len();
+            let wanted = limit + 1 - rows.len();
             let mut conditions = Conditions::of(filter, day);
             if let Some(cursor) = cursor.filter(|cursor| cursor.day() == day.0) {
                 let sql = if order == Order::NewestFirst { "e.key < ?" } else { "e.key > ?" };
@@ -76,19 +77,24 @@ impl Reader {
                 "SELECT {COLUMNS} WHERE {} ORDER BY e.key {direction} LIMIT {wanted}",
                 conditions.sql
             );
-            let found = self.ask(day, deadline, &sql, conditions.values, |row| Ok(event(row, day)))?;
-            for event in found {
-                let damaged = |what| EventError::Damaged { path: day.path(&self.directory), what };
-                events.push(event.map_err(damaged)?);
+            let read = |row: &Row<'_>| Ok((id(row, day)?, event(row, day)));
+            let found =
+                self.ask_if_readable(day, deadline, &sql, conditions.values, read, &mut unreadable)?;
+            let broken = found.iter().find_map(|(id, event)| Some((id, event.as_ref().err()?)));
+            if let Some((id, what)) = broken {
+                tracing::warn!(%day, %id, what, "this event cannot be read, and perhaps others");
             }
-            if events.len() > limit {
+            rows.extend(found.into_iter().map(|(id, event)| (id, event.ok())));
+            if rows.len() > limit {
                 break;
             }
         }
-        let has_more = events.len() > limit;
-        events.truncate(limit);
-        let next = events.last().filter(|_| has_more).map(|event| event.id);
-        Ok(Page { events, next })
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|(id, _)| *id);
+        unreadable.events = rows.iter().filter(|(_, event)| event.is_none()).count();
+        unreadable.days.sort_unstable();
+        Ok(Page { events: rows.into_iter().filter_map(|(_, event)| event).collect(), next, unreadable })
     }
 
     /// How many events of each kind each piece of so many minutes had. Of the filter the span, kinds, classes and the
@@ -98,19 +104,21 @@ impl Reader {
         filter: &Filter,
         minutes: u32,
         within: Duration,
-    ) -> Result<Vec<Bucket>, EventError> {
+    ) -> Result<Counts, EventError> {
         let deadline = Instant::now() + within;
+        let mut unreadable = Unreadable::default();
         let size = u64::from(minutes.max(1));
         let mut counts: BTreeMap<(u64, Kind, Severity), u64> = BTreeMap::new();
         let (first, end) = (filter.span.since / MINUTE, filter.span.until.div_ceil(MINUTE));
         for day in self.days_of(filter.span)? {
             let sql = "SELECT minute, kind, severity, count FROM minutes WHERE minute >= ? AND minute < ?";
             let values = vec![Value::Integer(number(first)), Value::Integer(number(end))];
-            let rows = self.ask(day, deadline, sql, values, |row| {
+            let read = |row: &Row<'_>| {
                 let (minute, kind, severity, count): (i64, u8, u8, i64) =
                     (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
                 Ok((minute, Kind::from_code(kind), Severity::from_number(severity), count))
-            })?;
+            };
+            let rows = self.ask_if_readable(day, deadline, sql, values, read, &mut unreadable)?;
             for (minute, kind, severity, count) in rows {
                 let (Some(kind), Some(severity)) = (kind, severity) else { continue };
                 let is_wanted = (filter.kinds.is_empty() || filter.kinds.contains(&kind))
@@ -129,7 +137,7 @@ impl Reader {
             severity,
             count,
         };
-        Ok(counts.into_iter().map(bucket).collect())
+        Ok(Counts { buckets: counts.into_iter().map(bucket).collect(), unreadable })
     }
 
     /// The values that most of the events which pass have, the most frequent first. Beyond ten thousand values a day it
@@ -140,8 +148,9 @@ impl Reader {
         dimension: Dimension,
         limit: usize,
         within: Duration,
-    ) -> Result<Vec<Ranked>, EventError> {
+    ) -> Result<Ranking, EventError> {
         let deadline = Instant::now() + within;
+        let mut unreadable = Unreadable::default();
         let mut counts: HashMap<String, u64> = HashMap::new();
         let (column, join) = match dimension {
             Dimension::Address => ("e.address", ""),
@@ -159,9 +168,8 @@ impl Reader {
                 "{} AND {column} IS NOT NULL GROUP BY value ORDER BY count DESC LIMIT {MOST_VALUES}",
                 conditions.sql
             );
-            let rows = self.ask(day, deadline, &sql, conditions.values, |row| {
-                Ok((row.get::<_, Value>(0)?, row.get::<_, i64>(1)?))
-            })?;
+            let read = |row: &Row<'_>| Ok((row.get::<_, Value>(0)?, row.get::<_, i64>(1)?));
+            let rows = self.ask_if_readable(day, deadline, &sql, conditions.values, read, &mut unreadable)?;
             for (value, count) in rows {
                 let value = match value {
                     Value::Text(text) => Some(text),
@@ -179,7 +187,7 @@ impl Reader {
         let mut ranked: Vec<_> = counts.into_iter().map(|(value, count)| Ranked { value, count }).collect();
         ranked.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.value.cmp(&other.value)));
         ranked.truncate(limit);
-        Ok(ranked)
+        Ok(Ranking { values: ranked, unreadable })
     }
 
     /// Files that are gone are asked no more.
@@ -193,6 +201,26 @@ impl Reader {
         let mut days = days(&self.directory)?;
         days.retain(|day| (first..=last).contains(day));
         Ok(days)
+    }
+
+    /// The rows that a day's file answers with; none, and the day is noted, where it cannot.
+    fn ask_if_readable<T>(
+        &self,
+        day: Day,
+        deadline: Instant,
+        sql: &str,
+        values: Vec<Value>,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+        unreadable: &mut Unreadable,
+    ) -> Result<Vec<T>, EventError> {
+        match self.ask(day, deadline, sql, values, read) {
+            Err(error @ (EventError::Store { .. } | EventError::Version { .. })) => {
+                tracing::warn!(%day, %error, "the events of a day cannot be read");
+                unreadable.days.push(day.to_string());
+                Ok(Vec::new())
+            }
+            answer => answer,
+        }
     }
 
     /// The rows that a day's file answers with.
@@ -228,7 +256,7 @@ impl Reader {
         })
     }
 
-    /// `None`: the file has been removed since it was listed.
+    /// `None`: the file has been removed since it was listed, or nothing was ever written into it.
     fn connection(&self, day: Day, path: &Path) -> Result<Option<Connection>, EventError> {
         let mut idle = self.idle.lock();
         if let Some(index) = idle.iter().position(|(of, _)| *of == day) {
@@ -241,9 +269,18 @@ impl Reader {
         let connection = connect(path)?;
         let error = |source| EventError::Store { path: path.into(), source };
         connection.pragma_update(None, "query_only", true).map_err(error)?;
+        if version(&connection).map_err(error)? == UNWRITTEN {
+            return Ok(None);
+        }
         check(&connection, path)?;
         Ok(Some(connection))
     }
+}
+
+/// The id of a row's event, whatever else is wrong with it.
+fn id(row: &Row<'_>, day: Day) -> rusqlite::Result<EventId> {
+    let tail: i64 = row.get(1).unwrap_or_default();
+    Ok(EventId::at_place(day.0, row.get::<_, i64>(0)?.cast_unsigned(), tail.cast_unsigned()))
 }
 
 /// The event of a row, or what is wrong with it.
@@ -251,12 +288,11 @@ fn event(row: &Row<'_>, day: Day) -> Result<Event, String> {
     let unknown = |what: &str, code: u8| format!("the number {code} is no {what}");
     let (kind, severity, decision) = (number_at(row, 2)?, number_at(row, 3)?, number_at(row, 4)?);
     let text = |column| row.get::<_, Option<String>>(column).map_err(|error| error.to_string());
-    let place = |column| row.get::<_, i64>(column).map(i64::cast_unsigned).map_err(|error| error.to_string());
     let bytes: Option<Vec<u8>> = row.get(5).map_err(|error| error.to_string())?;
     let rules = text(10)?.unwrap_or_default();
     let details = text(12)?.unwrap_or_default();
     Ok(Event {
-        id: EventId::at_place(day.0, place(0)?, place(1)?),
+        id: id(row, day).map_err(|error| error.to_string())?,
         kind: Kind::from_code(kind).ok_or_else(|| unknown("kind of event", kind))?,
         severity: Severity::from_number(severity).ok_or_else(|| unknown("severity", severity))?,
         decision: Decision::from_code(decision).ok_or_else(|| unknown("decision", decision))?,

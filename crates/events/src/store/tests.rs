@@ -13,6 +13,10 @@ fn stored(events: &[Event]) -> (tempfile::TempDir, Store, Reader) {
     (folder, store, Reader::new(directory))
 }
 
+fn texts(owned: &[String]) -> Vec<&str> {
+    owned.iter().map(String::as_str).collect()
+}
+
 fn sorted(mut events: Vec<Event>) -> Vec<Event> {
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
     events
@@ -92,7 +96,7 @@ fn what_is_stored_twice_is_there_once_and_counted_once() {
     let page = reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
     assert_eq!(page.events.len(), events.len());
 
-    let buckets = reader.counts(&Filter::default(), 24 * 60, WITHIN).unwrap();
+    let buckets = reader.counts(&Filter::default(), 24 * 60, WITHIN).unwrap().buckets;
     let mut expected: BTreeMap<(u64, Kind), u64> = BTreeMap::new();
     for event in &events {
         *expected.entry((event.id.day(), event.kind)).or_default() += 1;
@@ -110,7 +114,7 @@ fn counts_go_by_time_kind_and_severity() {
     let (_folder, _store, reader) = stored(&events);
     let kind = Kind::TokenReused;
     let filter = Filter { kinds: vec![kind], severity: Some(Severity::High), ..Filter::default() };
-    let buckets = reader.counts(&filter, 5, WITHIN).unwrap();
+    let buckets = reader.counts(&filter, 5, WITHIN).unwrap().buckets;
     assert_eq!(buckets.iter().map(|bucket| bucket.count).collect::<Vec<_>>(), [1, 2]);
     for bucket in buckets {
         let since = bucket.start.duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -123,7 +127,7 @@ fn rankings_add_up_over_days() {
     let events = samples();
     let (_folder, _store, reader) = stored(&events);
     let top = |filter: &Filter, dimension| {
-        let ranked = reader.top(filter, dimension, 2, WITHIN).unwrap();
+        let ranked = reader.top(filter, dimension, 2, WITHIN).unwrap().values;
         ranked.into_iter().map(|ranked| (ranked.value, ranked.count)).collect::<Vec<_>>()
     };
     let kinds = u64::try_from(Kind::ALL.len()).unwrap();
@@ -167,18 +171,93 @@ fn old_days_go_whole() {
     assert_eq!(names, <[String; 0]>::default());
 }
 
+/// What is done to a file.
+type Break<'a> = &'a dyn Fn(&Path);
+
+/// Of another release, no database, a database cut short, and one that nothing was written into.
 #[test]
-fn files_of_another_release_are_left_alone() {
-    let events = samples();
+fn a_day_that_cannot_be_read_is_named_and_hides_no_other() {
+    let set_version = |path: &Path, version: i64| {
+        rusqlite::Connection::open(path).unwrap().pragma_update(None, "user_version", version).unwrap();
+    };
+    let breaks: [(&str, Break<'_>, bool); 4] = [
+        ("another release", &|path| set_version(path, 9), true),
+        ("no database", &|path| fs::write(path, "no database at all, and long enough").unwrap(), true),
+        (
+            "without tables",
+            &|path| {
+                rusqlite::Connection::open(path)
+                    .unwrap()
+                    .execute_batch("DROP TABLE events; DROP TABLE minutes")
+                    .unwrap();
+            },
+            true,
+        ),
+        ("unwritten", &|path| fs::write(path, "").unwrap(), false),
+    ];
+    for (name, break_it, is_named) in breaks {
+        let events = samples();
+        let (_folder, store, reader) = stored(&events);
+        let directory = store.directory.clone();
+        drop(store);
+        break_it(&Day(20_779).path(&directory));
+        let days: &[&str] = if is_named { &["2026-11-22"] } else { &[] };
+        let others: Vec<_> = sorted(events).into_iter().filter(|event| event.id.day() == 20_778).collect();
+        let filter = Filter::default();
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            let mut page = reader.page(&filter, order, None, 1000, WITHIN).unwrap();
+            page.events.sort_by_key(|event| std::cmp::Reverse(event.id));
+            assert_eq!(page.events, others, "{name}");
+            assert_eq!((texts(&page.unreadable.days), page.unreadable.events), (days.to_vec(), 0), "{name}");
+        }
+        let counts = reader.counts(&filter, 24 * 60, WITHIN).unwrap();
+        assert_eq!(counts.unreadable.days, days, "{name}");
+        assert!(!counts.buckets.is_empty());
+        let top = reader.top(&filter, Dimension::Kind, 10, WITHIN).unwrap();
+        assert_eq!((texts(&top.unreadable.days), top.values.len()), (days.to_vec(), 10), "{name}");
+    }
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_counted_and_passed_over() {
+    let events = sorted(samples());
     let (_folder, store, reader) = stored(&events);
+    let broken = [&events[0], &events[3], &events[4]];
+    let connection = rusqlite::Connection::open(Day::of_event(broken[0]).path(&store.directory)).unwrap();
+    for (event, change) in broken.iter().zip(["kind = 250", "details = '{'", "severity = 'x'"]) {
+        let key = i64::try_from(event.id.key()).unwrap();
+        connection.execute(&format!("UPDATE events SET {change} WHERE key = ?1"), [key]).unwrap();
+    }
+    let (mut found, mut unreadable, mut cursor) = (Vec::new(), 0, None);
+    loop {
+        let page = reader.page(&Filter::default(), Order::NewestFirst, cursor, 2, WITHIN).unwrap();
+        assert_eq!(page.unreadable.days, <[String; 0]>::default());
+        found.extend(page.events);
+        unreadable += page.unreadable.events;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let expected: Vec<_> = events.iter().filter(|event| !broken.contains(event)).cloned().collect();
+    assert_eq!((found, unreadable), (expected, 3));
+}
+
+#[test]
+fn a_file_of_another_release_is_not_written_to_and_holds_up_no_other_day() {
+    let events = samples();
+    let (_folder, store, reader) = stored(&events[..1]);
     let directory = store.directory.clone();
     drop(store);
     let path = Day(20_779).path(&directory);
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 9).unwrap();
-    let opened = Store::open(directory, events[0].id.moment());
-    assert!(matches!(opened, Err(EventError::Version { found: 9, known: 1, .. })), "{opened:?}");
-    let read = reader.page(&Filter::default(), Order::NewestFirst, None, 1, WITHIN);
-    assert!(matches!(read, Err(EventError::Version { .. })), "{read:?}");
+    let mut store = Store::open(directory, events[0].id.moment()).unwrap();
+    let unstored = store.append(&events, &[]).unwrap_err();
+    assert_eq!(unstored.days, [Day(20_779)]);
+    assert!(matches!(unstored.error, EventError::Version { found: 9, known: 1, .. }), "{unstored:?}");
+    let page = reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
+    let others = events.iter().filter(|event| event.id.day() == 20_778).count();
+    assert_eq!(page.events.len(), others);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn all(log: &EventLog) -> Vec<Event> {
 
 fn counted(log: &EventLog, kind: Kind) -> u64 {
     let filter = Filter { kinds: vec![kind], ..Filter::default() };
-    log.counts(&filter, 60, WITHIN).unwrap().iter().map(|bucket| bucket.count).sum()
+    log.counts(&filter, 60, WITHIN).unwrap().buckets.iter().map(|bucket| bucket.count).sum()
 }
 
 #[test]
@@ -124,4 +124,46 @@ fn rename(directory: &Path, table: &str, to: &str) {
         .unwrap();
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.execute_batch(&format!("ALTER TABLE {table} RENAME TO {to}")).unwrap();
+}
+
+/// A file of today that another release has written.
+#[test]
+fn a_day_that_cannot_be_written_is_spilled_and_keeps_nobody_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let before = event(Kind::RoleChanged);
+    let log = EventLog::open(settings.clone()).unwrap();
+    log.record(before);
+    log.flush();
+    log.finish();
+    let days = || {
+        let entries = std::fs::read_dir(&settings.directory).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"))
+            .collect::<Vec<_>>()
+    };
+    let written = days();
+    for path in &written {
+        rusqlite::Connection::open(path).unwrap().pragma_update(None, "user_version", 9).unwrap();
+    }
+    let log = EventLog::open(settings.clone()).unwrap();
+    let mut followed = log.follow().unwrap();
+    let kept = Event::new(Kind::RoleChanged, SystemTime::now(), Decision::Allowed, "kept");
+    log.record(event(Kind::RequestRefused));
+    log.record(kept.clone());
+    log.flush();
+    if days() == written {
+        let shown = followed.try_recv().unwrap();
+        assert_eq!(*shown, kept, "acknowledged by the spill; what is low is dropped");
+        assert!(followed.try_recv().is_err());
+        let page = log.page(&Filter::default(), Order::OldestFirst, None, 10, WITHIN).unwrap();
+        assert_eq!((page.events, page.unreadable.days.len()), (vec![], 1));
+    }
+    log.finish();
+    for path in &written {
+        rusqlite::Connection::open(path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    }
+    let log = EventLog::open(settings.clone()).unwrap();
+    log.flush();
+    assert!(all(&log).contains(&kept), "it is replayed when the file can be written again");
 }

@@ -6,7 +6,7 @@ use bartizan_mail::Mailer;
 use bartizan_model::UserId;
 use bartizan_store::{Statement, Store, StoreError};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     AccountError, Accounts, EmailAddress, LinkToken, PersonId, Visit,
@@ -15,6 +15,7 @@ use super::{
     link::{Link, LinkPurpose},
     login::{done, replace_password},
     protection::Recovery,
+    refusal::name_account,
 };
 use crate::session::moment;
 
@@ -83,7 +84,9 @@ async fn prepare(
     let (action, actor) = ("password.forgotten", "");
     let Some(user) = enabled(store, email).await? else {
         let subject = email.as_str();
-        let entry = Entry { action, outcome: Outcome::Refused, actor, subject, visit, details: Value::Null };
+        let mut details = json!({});
+        name_account(store, subject, &mut details).await?;
+        let entry = Entry { action, outcome: Outcome::Refused, actor, subject, visit, details };
         return Ok(entry.write_alone(store).await?);
     };
     let mut transaction = store.begin().await?;

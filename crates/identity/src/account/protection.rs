@@ -23,6 +23,7 @@ use super::{
     AccountError, Accounts, EmailAddress, Visit,
     audit::{Entry, Outcome},
     background::Background,
+    refusal::name_account,
     shared_secret::SharedSecret,
 };
 use crate::{
@@ -252,11 +253,12 @@ impl Protection {
 
 /// Says in log and trail what has begun.
 async fn tell(signal: &Signal, account: &str, store: &Store, visit: &Visit) -> Result<(), StoreError> {
-    let Event { action, details, is_of_account } = Event::of(signal);
+    let Event { action, mut details, is_of_account } = Event::of(signal);
     tracing::warn!(?signal, client = visit.address(), request_id = visit.request_id, "{action}");
     // What is no address may be a password that was typed in the wrong place.
     let subject = account.parse::<EmailAddress>().ok().filter(|_| is_of_account);
     let subject = subject.as_ref().map_or("", EmailAddress::as_str);
+    name_account(store, subject, &mut details).await?;
     Entry { action, outcome: Outcome::Done, actor: "", subject, visit, details }.write_alone(store).await
 }
 

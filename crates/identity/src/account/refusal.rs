@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use bartizan_store::{Statement, StoreError};
-use serde_json::json;
+use bartizan_store::{Statement, Store, StoreError};
+use serde_json::{Value, json};
 
 use super::{
     AccountError, Accounts, EmailAddress, Visit,
@@ -51,6 +51,17 @@ impl RefusalReason {
 
 /// As long as an address can be (RFC 5321, section 4.5.3.1.3).
 pub(crate) const LONGEST_SUBJECT: usize = 254;
+
+/// Adds whose address it is, as `account`, so that what was tried with an address and what was done to its account meet.
+/// Looks into the store the same way for everybody.
+pub(crate) async fn name_account(store: &Store, email: &str, details: &mut Value) -> Result<(), StoreError> {
+    const READ: &str = "SELECT id FROM users WHERE email = $1";
+    let Ok(email) = email.parse::<EmailAddress>() else { return Ok(()) };
+    if let Some(row) = store.row(Statement::new(READ).text(email.as_str())).await? {
+        details["account"] = row.text("id")?.into();
+    }
+    Ok(())
+}
 
 impl Accounts {
     /// An attempt that failed. The subject is what somebody said, of any length.
@@ -114,6 +125,7 @@ impl Accounts {
                 details["left_out_before"] = left_out.into();
             }
         }
+        name_account(&self.store, &subject, &mut details).await?;
         let entry = Entry { action, outcome: Outcome::Refused, actor: "", subject: &subject, visit, details };
         entry.write_alone(&self.store).await
     }

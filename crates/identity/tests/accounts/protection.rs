@@ -458,11 +458,16 @@ async fn the_trail_tells_why_logins_fail_and_when_pauses_begin() {
         ("ada@shop.test", "paused"),
     ];
     assert_eq!(told, expected.map(|(subject, reason)| (subject, reason.to_owned())));
+    let of_ada = trail.iter().filter(|entry| entry.details["account"] == ada.id.as_str());
+    assert_eq!(of_ada.count(), 3, "an address leads to its account");
+    let nobody = trail.iter().find(|entry| entry.subject == "nobody@shop.test").unwrap();
+    assert_eq!(nobody.details.get("account"), None);
     let pauses = node.entries("login.pause", 1).await;
     assert_eq!((pauses.len(), pauses[0].subject.as_str()), (1, ada.email.as_str()));
     let details = &pauses[0].details;
     assert_eq!((&details["scope"], &details["seconds"]), (&json!("account"), &json!(420)));
     assert!(details["until"].as_i64().unwrap() > 0);
+    assert_eq!(details["account"], ada.id.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,7 +72,21 @@ pub struct MatchedVariable {
     pub value: String,
 }
 
+impl MatchedRule {
+    fn size(&self) -> usize {
+        let variable = |variable: &MatchedVariable| {
+            size_of::<MatchedVariable>() + variable.name.capacity() + variable.value.capacity()
+        };
+        size_of::<Self>() + self.message.capacity() + self.variables.iter().map(variable).sum::<usize>()
+    }
+}
+
 impl Inspected {
+    /// How much memory it holds, in bytes.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.rules.iter().map(MatchedRule::size).sum::<usize>()
+    }
+
     pub(super) fn of(firewall: &Firewall, transaction: &Transaction, judged: Judged) -> Self {
         let (config, matches) = (firewall.config(), transaction.matches());
         Self {

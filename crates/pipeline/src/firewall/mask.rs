@@ -5,12 +5,16 @@
 
 use std::sync::LazyLock;
 
+use percent_encoding::percent_decode_str;
 use regex::Regex;
 
 /// The most characters that are shown of a value.
 const LONGEST: usize = 80;
 /// The most bytes that are looked at.
 const MOST: usize = 256;
+
+/// How often a name may be encoded.
+const MOST_DECODED: usize = 4;
 
 const HIDDEN: &str = "<hidden>";
 
@@ -32,10 +36,42 @@ pub(super) fn masked_name(variable: &str) -> String {
     format!("{collection}:{}", patterns.without_personal_data(&name))
 }
 
-/// A query as an operator may see it: its whole length, without what is nobody's business.
+/// A query as an operator may see it: its whole length, without what is nobody's business. A value that is a secret, or
+/// has one in it, is hidden up to the next `&`.
 pub fn masked_query(query: &str) -> String {
     let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
-    patterns.hide(query)
+    let mut masked = String::with_capacity(query.len());
+    for (index, parameter) in query.split('&').enumerate() {
+        if index > 0 {
+            masked.push('&');
+        }
+        match parameter.split_once('=') {
+            Some((name, value)) if patterns.is_secret_parameter(name, value) => {
+                masked.push_str(&patterns.hide(name));
+                masked.push('=');
+                masked.push_str(HIDDEN);
+            }
+            _ => masked.push_str(&patterns.hide(parameter)),
+        }
+    }
+    masked
+}
+
+/// The address of a page as an operator may see it: its query as [`masked_query`] shows it, without what stands before
+/// the host and behind `#`.
+pub fn masked_address(address: &str) -> String {
+    let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
+    let address = address.split_once('#').map_or(address, |(address, _)| address);
+    let (page, query) = address.split_once('?').map_or((address, None), |(page, query)| (page, Some(query)));
+    let (scheme, rest) = page.split_once("//").map_or(("", page), |(scheme, rest)| (scheme, rest));
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let slashes = if scheme.len() + rest.len() == page.len() { "" } else { "//" };
+    let page = patterns.hide(&format!("{scheme}{slashes}{host}{path}"));
+    match query {
+        Some(query) => format!("{page}?{}", masked_query(query)),
+        None => page,
+    }
 }
 
 /// `text` without control characters, and not too long.
@@ -70,6 +106,10 @@ struct Patterns {
     name: Regex,
     /// A secret in a list of names and values: a form, JSON, a header.
     pair: Regex,
+    /// A name or a part of one that is a secret's in a query, though not everywhere.
+    word: Regex,
+    /// Such a one with its value, in a value.
+    inner: Regex,
     mail: Regex,
     digits: Regex,
     /// Longer than names are without a mark between their parts.
@@ -77,6 +117,15 @@ struct Patterns {
 }
 
 impl Patterns {
+    /// Whether the value of this parameter is a secret, or has one in it, however often it is encoded.
+    fn is_secret_parameter(&self, name: &str, value: &str) -> bool {
+        let (name, value) = (decoded(name), decoded(value));
+        self.name.is_match(&name)
+            || self.word.is_match(&name)
+            || self.pair.is_match(&value)
+            || self.inner.is_match(&value)
+    }
+
     fn hide(&self, text: &str) -> String {
         let text = self.pair.replace_all(text, "${1}<hidden>");
         let text = self.mail.replace_all(&text, "<e-mail>");
@@ -88,7 +137,11 @@ impl Patterns {
                             signature|card|cvv|cvc|iban|ssn|otp|pin\\b";
         // As it stands in a text, in a text within a text, and in a URL.
         const QUOTE: &str = r#"(?:\\?["']|%2[27])?"#;
+        const WORD: &str = "code|key|auth|jwt|sig|hmac|sid|sess|sessid|phpsessid|ticket|pass|pw|assertion|samlrequest|\
+                            samlresponse|verifier|nonce|bearer|state|magic|invitation|invite";
         Ok(Self {
+            word: Regex::new(&format!(r"(?i)(?:^|[^a-z0-9])(?:{WORD})(?:[^a-z0-9]|$)"))?,
+            inner: Regex::new(&format!(r#"(?i)(?:^|[^a-z0-9])(?:{WORD})(?:\\?["'\]])?\s?[=:]"#))?,
             name: Regex::new(&format!("(?i:{NAME})"))?,
             pair: Regex::new(&format!(
                 r#"((?i:[\w.\[\]-]{{0,40}}(?:{NAME})[\w.\[\]-]{{0,40}}{QUOTE}\s?(?:[=:]|%3[ad])\s?{QUOTE}))[^&;,"']+"#
@@ -105,9 +158,66 @@ impl Patterns {
     }
 }
 
+/// Without escapes, as often as there are some.
+fn decoded(text: &str) -> String {
+    let mut text = text.replace('+', " ");
+    for _ in 0..MOST_DECODED {
+        let once = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        if once == text {
+            break;
+        }
+        text = once;
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_of_a_query_are_hidden_to_their_end() {
+        for (query, expected) in [
+            ("", ""),
+            ("page=2&q=red+shoes", "page=2&q=red+shoes"),
+            ("a=1&&b&=2", "a=1&&b&=2"),
+            ("password=correct,horse&page=2", "password=<hidden>&page=2"),
+            ("token=it's-x;y\"z", "token=<hidden>"),
+            ("a=1;token=x&b=2", "a=<hidden>&b=2"),
+            ("pass%77ord=hunter2", "pass%77ord=<hidden>"),
+            ("%2574oken=hunter2", "%2574oken=<hidden>"),
+            ("code=4/abc&state=xyz&scope=mail", "code=<hidden>&state=<hidden>&scope=mail"),
+            ("key=1&api_key=2&auth=3&jwt=4", "key=<hidden>&api_key=<hidden>&auth=<hidden>&jwt=<hidden>"),
+            (
+                "sig=1&sid=2&ticket=3&X-Amz-Signature=4",
+                "sig=<hidden>&sid=<hidden>&ticket=<hidden>&X-Amz-Signature=<hidden>",
+            ),
+            ("keyword=a&design=b&author=c&decoder=d", "keyword=a&design=b&author=c&decoder=d"),
+            ("next=https%3A%2F%2Fshop.test%2F%3Fcode%3Dabc", "next=<hidden>"),
+            ("next=%2Freset%3Fto%256ben%3Dabc&page=2", "next=<hidden>&page=2"),
+            ("q=%7B%22password%22%3A%22hunter2%22%7D", "q=<hidden>"),
+            ("to=ada%40shop.test&card_number=1", "to=<e-mail>&card_number=<hidden>"),
+            ("order=4111111111111111", "order=<digits>"),
+        ] {
+            assert_eq!(masked_query(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_pages_have_no_secrets() {
+        for (address, expected) in [
+            ("", ""),
+            ("https://shop.test/letters/7", "https://shop.test/letters/7"),
+            ("https://shop.test/reset?token=abc,d&page=2", "https://shop.test/reset?token=<hidden>&page=2"),
+            ("https://shop.test/#access_token=abc", "https://shop.test/"),
+            ("https://ada:hunter2@shop/a?b=1", "https://shop/a?b=1"),
+            ("https://shop.test?code=abc#x", "https://shop.test?code=<hidden>"),
+            ("/letters?sid=1", "/letters?sid=<hidden>"),
+            ("about:blank", "about:blank"),
+        ] {
+            assert_eq!(masked_address(address), expected, "{address}");
+        }
+    }
 
     #[test]
     fn personal_data_and_secrets_are_masked() {

@@ -45,7 +45,7 @@ async fn show(mut response: Response, form: Form, last: &mut Option<String>) -> 
             let line: Vec<u8> = bytes.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
             if let Some((id, event)) = message.line(line.trim_end_matches(['\r', '\n'])) {
-                form.print_one(&event)?;
+                event.map(|event| form.print_one(&event)).transpose()?;
                 *last = Some(id);
             }
         }
@@ -64,11 +64,11 @@ struct Message {
 }
 
 impl Message {
-    /// The message that ends with this line, if one does.
-    fn line(&mut self, line: &str) -> Option<(String, Value)> {
+    /// The message that ends with this line, if one does: its id, and the event, which the first has not.
+    fn line(&mut self, line: &str) -> Option<(String, Option<Value>)> {
         if line.is_empty() {
             let Self { id, data } = std::mem::take(self);
-            return Some((id, serde_json::from_str(&data).ok()?));
+            return (!id.is_empty()).then(|| (id, serde_json::from_str(&data).ok()));
         }
         let (field, value) = line.split_once(':')?;
         let value = value.strip_prefix(' ').unwrap_or(value);
@@ -90,8 +90,11 @@ mod tests {
     #[test]
     fn messages_are_put_together_from_their_lines() {
         let mut message = Message::default();
-        let lines = [": quiet", "", "id: 7", "data: {\"a\":", "data:1}", "", "id: 8", "data: {}", ""];
+        let lines =
+            ["id: 6", "", ": quiet", "", "id: 7", "data: {\"a\":", "data:1}", "", "id: 8", "data: {}", ""];
         let messages: Vec<_> = lines.into_iter().filter_map(|line| message.line(line)).collect();
-        assert_eq!(messages, [("7".to_owned(), json!({ "a": 1 })), ("8".to_owned(), json!({}))]);
+        let expected = [("6", None), ("7", Some(json!({ "a": 1 }))), ("8", Some(json!({})))]
+            .map(|(id, event)| (id.to_owned(), event));
+        assert_eq!(messages, expected);
     }
 }

@@ -1,6 +1,6 @@
 //! What is answered.
 
-use bartizan_events::{Bucket, Ranked};
+use bartizan_events::{Bucket, Ranked, Unreadable};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,6 +15,28 @@ pub struct FoundEvents {
     pub events: Vec<Value>,
     /// There are more behind this one: ask for them with `after`.
     pub next: Option<String>,
+    /// What is missing in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<UnreadableEvents>,
+}
+
+/// What is missing in an answer: files or events that are damaged, or that another release has written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnreadableEvents {
+    /// The days whose file cannot be read, the oldest first.
+    #[schema(example = json!(["2026-11-22"]))]
+    pub days: Vec<String>,
+    /// How many events of other days there are that cannot be read.
+    pub events: u64,
+}
+
+impl UnreadableEvents {
+    /// `None`: nothing is missing.
+    pub(super) fn of(unreadable: Unreadable) -> Option<Self> {
+        let Unreadable { days, events } = unreadable;
+        let is_something = !days.is_empty() || events > 0;
+        is_something.then(|| Self { days, events: u64::try_from(events).unwrap_or(u64::MAX) })
+    }
 }
 
 /// How many events there were.
@@ -24,6 +46,9 @@ pub struct EventCounts {
     pub minutes: u32,
     /// The pieces of time that had any, the oldest first.
     pub counts: Vec<EventCount>,
+    /// What is missing in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<UnreadableEvents>,
 }
 
 /// How many events of a type a piece of time had.
@@ -53,6 +78,9 @@ impl From<Bucket> for EventCount {
 pub struct RankedEvents {
     /// The most frequent first. Beyond ten thousand values a day it is an estimate.
     pub values: Vec<RankedValue>,
+    /// What is missing in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<UnreadableEvents>,
 }
 
 /// A value, and how many events have it.

@@ -1,10 +1,17 @@
 //! Events as they happen, by server-sent events (WHATWG HTML, "Server-sent events").
 //!
 //! The id of a message is that of the event, so a client that comes back says by `Last-Event-ID` where it was: what has
-//! happened since is read from the store first. An event is shown once it is there for good. What comes late, because it
-//! was spilled, is shown when it comes; whoever was away then finds it by a query.
+//! happened since is read from the store first. The first message has an id alone, so that a client knows where it was
+//! although nothing has passed its filter. Who is too slow for what comes is shown what it has missed from the store. An
+//! event is shown once it is there for good. What comes late, because it was spilled, is shown when it comes; whoever was
+//! away then finds it by a query.
 
-use std::{collections::HashSet, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::response::sse::{self, KeepAlive, Sse};
 use bartizan_events::{Event, EventId, EventLog, Filter, Order, Span, masked};
@@ -21,6 +28,8 @@ use crate::{
 
 /// How often a quiet stream says that it is there.
 const QUIET: Duration = Duration::from_secs(15);
+/// How far the order in which events come may differ from that of their ids.
+const DISORDER: Duration = Duration::from_secs(5);
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// Which events.
@@ -112,8 +121,21 @@ pub(crate) async fn follow_events(
     // First who follows, then what was before: nothing falls between.
     let live = log.follow();
     let live = live.ok_or_else(|| Failure::new(FailureCode::EventsUnavailable, "the gateway is stopping"))?;
-    let followed =
-        Followed { log, filter, masked, live, behind: last, shown: HashSet::new(), waiting: Vec::new() };
+    let now = SystemTime::now();
+    let start = last.unwrap_or_else(|| EventId::at(now));
+    let followed = Followed {
+        log,
+        filter,
+        masked,
+        live,
+        start,
+        is_begun: last.is_some(),
+        newest: start,
+        behind: last,
+        passed: now,
+        shown: BTreeSet::new(),
+        waiting: Vec::new(),
+    };
     let messages = stream::unfold(followed, |mut followed| async move {
         followed.next().await.map(|message| (Ok(message), followed))
     });
@@ -126,10 +148,18 @@ struct Followed {
     filter: Filter,
     masked: bool,
     live: Receiver<Arc<Event>>,
+    /// Behind which event it begins.
+    start: EventId,
+    /// Whether the client knows where.
+    is_begun: bool,
+    /// The newest that was seen, whether it passed or not.
+    newest: EventId,
     /// Behind which event the store is still to be read; `None`: what is to be shown comes by itself.
     behind: Option<EventId>,
-    /// What was read from the store, and may come once more by itself.
-    shown: HashSet<EventId>,
+    /// Of when the last one is that has come by itself.
+    passed: SystemTime,
+    /// What was shown and may be met once more, there or here.
+    shown: BTreeSet<EventId>,
     /// Read and not yet shown, the next one last.
     waiting: Vec<Event>,
 }
@@ -137,20 +167,31 @@ struct Followed {
 impl Followed {
     /// The next message; `None` at the end.
     async fn next(&mut self) -> Option<sse::Event> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            return Some(sse::Event::default().id(self.start.to_string()));
+        }
         loop {
             if let Some(event) = self.waiting.pop() {
-                return Some(self.message(&event));
+                return Some(self.show(&event));
             }
             if let Some(last) = self.behind.take() {
                 self.catch_up(last).await?;
                 continue;
             }
             match self.live.recv().await {
-                Ok(event) if self.shown.remove(&event.id) => {}
-                Ok(event) if self.filter.matches(&event) => return Some(self.message(&event)),
-                Ok(_) => {}
-                // It was too slow. The client comes back with the last id that it has seen, and the store has the rest.
-                Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+                Ok(event) => {
+                    self.newest = self.newest.max(event.id);
+                    self.passed = event.id.moment();
+                    if self.filter.matches(&event) && !self.shown.contains(&event.id) {
+                        return Some(self.show(&event));
+                    }
+                }
+                // It was too slow: the store has what it missed.
+                Err(RecvError::Lagged(_)) => {
+                    let moment = self.newest.moment().checked_sub(DISORDER);
+                    self.behind = Some(moment.map_or(self.start, EventId::at).max(self.start));
+                }
+                Err(RecvError::Closed) => return None,
             }
         }
     }
@@ -161,17 +202,22 @@ impl Followed {
         let filter = Filter { span: Span::new(Some(last.moment()), None), ..filter };
         let page = ask(move || log.page(&filter, Order::OldestFirst, Some(last), MOST, WITHIN)).await.ok()?;
         self.behind = page.next;
-        // What the channel holds is among the last pages: there is no need to remember more of them.
-        if self.shown.len() > MOST {
-            self.shown.clear();
-        }
-        self.shown.extend(page.events.iter().map(|event| event.id));
         self.waiting = page.events;
+        self.waiting.retain(|event| !self.shown.contains(&event.id));
         self.waiting.reverse();
         Some(())
     }
 
-    fn message(&self, event: &Event) -> sse::Event {
+    /// Notes that it was shown. What is older than anything that can come again is forgotten.
+    fn show(&mut self, event: &Event) -> sse::Event {
+        self.newest = self.newest.max(event.id);
+        let since = self.passed.checked_sub(DISORDER).unwrap_or(self.passed);
+        if event.id.moment() >= since {
+            self.shown.insert(event.id);
+        }
+        while self.shown.first().is_some_and(|id| id.moment() < since) {
+            self.shown.pop_first();
+        }
         let written = event.ocsf();
         let written = if self.masked { masked(written) } else { written };
         sse::Event::default().id(event.id.to_string()).data(written.to_string())
