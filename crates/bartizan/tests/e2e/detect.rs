@@ -9,7 +9,7 @@ use crate::harness::{cli, cli_in};
 
 const RULE: &str = "title: One address fails for many accounts\nid: spraying\nauthor: Ann Example\nlevel: high\n\
     correlation: { type: value_count, rules: [failed], group-by: [src_endpoint.ip], timespan: 15m, \
-    condition: { field: actor.user.uid, gte: 3 } }\n---\n\
+    condition: { field: user.uid, gte: 3 } }\n---\n\
     title: A failed login\nname: failed\nlogsource: { product: bartizan, service: accounts }\n\
     detection: { a: { bartizan.event: authentication_failed }, condition: a }\n";
 
@@ -57,7 +57,7 @@ async fn own_rules_are_tested_by_their_cases() {
     let case = |fires: usize| {
         format!(
             "cases:\n  - name: three accounts\n    fires: {fires}\n    events:\n      \
-             - {{ times: 3, event: authentication_failed, actor.user.uid: \"u{{n}}\", src_endpoint.ip: 192.0.2.1 }}\n"
+             - {{ times: 3, event: authentication_failed, user.uid: \"u{{n}}\", src_endpoint.ip: 192.0.2.1 }}\n"
         )
     };
     write(folder.path(), "rules/tests/spraying.yml", &case(1));
