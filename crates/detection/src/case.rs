@@ -245,8 +245,14 @@ mod tests {
             ("{ times: 20001 }", "more than 20000 events"),
             ("{ at: 5s }", "an event has no `event`"),
             ("{ event: session_lost }", "no event is called `session_lost`"),
-            ("{ event: session_moved, traffic.bytes_out: 5 }", "no `session_moved` has a field `traffic.bytes_out`"),
-            ("{ event: session_moved, http_response.code: 5 }", "no `session_moved` has a field `http_response.code`"),
+            (
+                "{ event: session_moved, traffic.bytes_out: 5 }",
+                "no `session_moved` has a field `traffic.bytes_out`",
+            ),
+            (
+                "{ event: session_moved, http_response.code: 5 }",
+                "no `session_moved` has a field `http_response.code`",
+            ),
             ("{ event: session_moved, local_time.hour: 5 }", "no `session_moved` has a field"),
         ] {
             let error = parse(events).unwrap_err();

