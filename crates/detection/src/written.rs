@@ -92,6 +92,7 @@ pub const EVENTS: &[WrittenEvent] = &[
     event("permission_denied", HttpActivity, Gateway),
     event("authentication_succeeded", Authentication, Accounts),
     event("authentication_failed", Authentication, Accounts),
+    event("authentication_challenged", Authentication, Accounts),
     event("credential_stuffing_detected", Authentication, Accounts),
     event("session_started", Authentication, Accounts),
     event("session_ended", Authentication, Accounts),
