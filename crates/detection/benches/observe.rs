@@ -43,13 +43,15 @@ fn event(kind: Kind, number: u64) -> Value {
     let metadata = json!({ "uid": format!("01930000-0000-7000-8000-{number:012}") });
     match kind {
         Kind::Ordinary | Kind::Scan => {
-            let (event, status, address) = match kind {
-                Kind::Scan => ("request_refused", 404, "203.0.113.1".to_owned()),
-                _ => ("request_allowed", 200, address),
+            let (event, decision, status, address) = match kind {
+                Kind::Scan => ("request_refused", "refused", 404, "203.0.113.1".to_owned()),
+                _ => ("request_allowed", "allowed", 200, address),
             };
             json!({
                 "metadata": metadata, "class_uid": 4002,
-                "bartizan": { "event": event, "route": "/api/**", "credential": "token" },
+                "bartizan": {
+                    "event": event, "service": "gateway", "decision": decision, "route": "/api/**", "credential": "token",
+                },
                 "src_endpoint": { "ip": address },
                 "actor": { "user": { "uid": format!("user-{}", number % 1000) } },
                 "http_request": {
@@ -57,14 +59,13 @@ fn event(kind: Kind, number: u64) -> Value {
                     "url": { "path": format!("/api/orders/{number}"), "query_string": "page=1&size=20" },
                 },
                 "http_response": { "code": status, "latency": 12 },
-                "traffic": { "bytes_in": 512, "bytes_out": 4096 },
             })
         }
         Kind::Failures => json!({
             "metadata": metadata, "class_uid": 3002,
-            "bartizan": { "event": "authentication_failed", "reason": "wrong" },
+            "bartizan": { "event": "authentication_failed", "service": "accounts", "reason": "wrong" },
             "src_endpoint": { "ip": address },
-            "actor": { "user": { "uid": format!("user-{number}") } },
+            "user": { "uid": format!("user-{number}") },
         }),
     }
 }

@@ -9,7 +9,9 @@
 //! ```
 //!
 //! Times count from a Monday, 10:00 UTC. `{n}` is the number of the repetition, from 0; a value that is nothing else becomes
-//! a number. All other members are paths into the event; `event` is short for `bartizan.event`.
+//! a number. All other members are paths into the event; `event` is short for `bartizan.event`, and gives the event its class
+//! and its `bartizan.service`, unless that is written. What no such event has is refused: a case that makes up a field would
+//! pass for a rule that can never fire.
 
 use std::path::Path;
 
@@ -22,6 +24,7 @@ use crate::{
     error::DetectionError,
     finding::{Finding, Moment},
     rule_set::RuleSet,
+    written::{self, FIELDS},
 };
 
 /// Monday, 2026-03-02, 10:00 UTC.
@@ -148,11 +151,17 @@ fn events(written: &[Map<String, Value>]) -> Result<Vec<(Moment, Value)>, String
 }
 
 fn event(short: &Map<String, Value>, number: u64, time: Moment) -> Result<Value, String> {
-    let mut event = json!({ "time": time });
+    let name = short.get("event").or_else(|| short.get("bartizan.event"));
+    let name = name.and_then(Value::as_str).ok_or("an event has no `event`, its name")?;
+    let kind = written::of_name(name).ok_or_else(|| format!("no event is called `{name}`"))?;
+    let own = json!({ "event": name, "service": kind.service.name() });
+    let mut event = json!({ "time": time, "class_uid": kind.class.number(), "bartizan": own });
     for (name, value) in short {
         let path = match name.as_str() {
-            "at" | "times" | "every" => continue,
-            "event" => "bartizan.event",
+            "at" | "times" | "every" | "event" | "bartizan.event" => continue,
+            path if !FIELDS.contains(&path) || !kind.class.has(path) => {
+                return Err(format!("no `{}` has a field `{path}`", kind.name));
+            }
             path => path,
         };
         let value = match value.as_str() {
@@ -219,7 +228,8 @@ mod tests {
         let times: Vec<_> = events.iter().map(|(time, _)| time.0 - BEGIN).collect();
         assert_eq!(times, [0, 2_000, 92_000]);
         let expected = json!({
-            "time": BEGIN + 92_000, "bartizan": { "event": "session_moved", "score": 1 },
+            "time": BEGIN + 92_000, "class_uid": 3002,
+            "bartizan": { "event": "session_moved", "service": "accounts", "score": 1 },
             "actor": { "user": { "uid": "u1" } }, "metadata": { "uid": "event-2" },
         });
         assert_eq!(events[2].1, expected);
@@ -233,7 +243,17 @@ mod tests {
             ("{ at: \"\" }", "`at` is no time"),
             ("{ times: 0 }", "`times` is no number"),
             ("{ times: 20001 }", "more than 20000 events"),
-            ("{ event: a, bartizan.event.x: b }", "goes through a value"),
+            ("{ at: 5s }", "an event has no `event`"),
+            ("{ event: session_lost }", "no event is called `session_lost`"),
+            (
+                "{ event: session_moved, traffic.bytes_out: 5 }",
+                "no `session_moved` has a field `traffic.bytes_out`",
+            ),
+            (
+                "{ event: session_moved, http_response.code: 5 }",
+                "no `session_moved` has a field `http_response.code`",
+            ),
+            ("{ event: session_moved, local_time.hour: 5 }", "no `session_moved` has a field"),
         ] {
             let error = parse(events).unwrap_err();
             assert!(error.contains(expected), "{events}: {error}");

@@ -71,6 +71,9 @@ pub enum Reason {
     /// A field that no event has, usually a typing error.
     #[error("no event has a field `{0}`")]
     UnknownField(String),
+    /// A name that no event has.
+    #[error("no event is called `{0}`")]
+    UnknownEvent(String),
     /// A part of Sigma that is not done here.
     #[error("{what} is not supported: {instead}")]
     Unsupported {

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
-use crate::finding::Moment;
+use crate::{
+    finding::Moment,
+    written::{Class, Service},
+};
 
 /// The path and query as they were asked for, `/search?q=%27`. Nothing in it is decoded.
 pub(crate) const TARGET: &str = "http_request.target";
@@ -19,63 +22,6 @@ pub(crate) const DERIVED: [&str; 3] = [TARGET, HOUR, WEEKDAY];
 /// How deep an event is searched for a keyword.
 const MAX_DEPTH: usize = 16;
 const DAYS: [&str; 7] = ["thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday"];
-
-/// Which part of the gateway an event is about: Sigma's `service`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Service {
-    Gateway,
-    Accounts,
-    Admin,
-}
-
-impl Service {
-    /// Every name that `bartizan.event` can have, with the part that it belongs to.
-    pub(crate) const EVENTS: [(&str, Self); 34] = [
-        ("request_allowed", Self::Gateway),
-        ("request_refused", Self::Gateway),
-        ("request_challenged", Self::Gateway),
-        ("rate_limit_exceeded", Self::Gateway),
-        ("attack_detected", Self::Gateway),
-        ("upstream_failed", Self::Gateway),
-        ("permission_denied", Self::Gateway),
-        ("authentication_succeeded", Self::Accounts),
-        ("authentication_failed", Self::Accounts),
-        ("credential_stuffing_detected", Self::Accounts),
-        ("session_started", Self::Accounts),
-        ("session_ended", Self::Accounts),
-        ("session_moved", Self::Accounts),
-        ("token_issued", Self::Accounts),
-        ("token_refused", Self::Accounts),
-        ("token_reused", Self::Accounts),
-        ("token_revoked", Self::Accounts),
-        ("key_used_first_from_address", Self::Accounts),
-        ("account_paused", Self::Accounts),
-        ("password_changed", Self::Accounts),
-        ("password_reset_requested", Self::Accounts),
-        ("factor_changed", Self::Accounts),
-        ("role_changed", Self::Accounts),
-        ("account_created", Self::Accounts),
-        ("account_changed", Self::Accounts),
-        ("account_deleted", Self::Accounts),
-        ("key_created", Self::Admin),
-        ("key_rotated", Self::Admin),
-        ("key_suspended", Self::Admin),
-        ("key_changed", Self::Admin),
-        ("key_revoked", Self::Admin),
-        ("administrative_action", Self::Admin),
-        ("configuration_changed", Self::Admin),
-        ("configuration_refused", Self::Admin),
-    ];
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "gateway" => Some(Self::Gateway),
-            "accounts" => Some(Self::Accounts),
-            "admin" => Some(Self::Admin),
-            _ => None,
-        }
-    }
-}
 
 /// An event, at its time.
 #[derive(Debug, Clone, Copy)]
@@ -99,20 +45,17 @@ impl<'a> Observed<'a> {
         Self { is_log_line: true, ..self }
     }
 
-    /// What happened: `bartizan.event`.
-    pub(crate) fn name(&self) -> Option<&'a str> {
-        self.event.get("bartizan")?.get("event")?.as_str()
-    }
-
-    /// The part of the gateway that it is about.
+    /// The part of the gateway that it is from: `bartizan.service`.
     pub(crate) fn service(&self) -> Option<Service> {
-        let name = self.name()?;
-        Service::EVENTS.iter().find(|(known, _)| *known == name).map(|&(_, service)| service)
+        self.event.get("bartizan")?.get("service")?.as_str().and_then(Service::parse)
     }
 
-    /// Whether a web server would have written a line about it: each request ends with one of these.
+    /// Whether a web server would have written a line about it. Each request is one event of this class, whatever was
+    /// found about it; what the audit trail tells of a refusal has the class too, but no path.
     pub(crate) fn is_request(&self) -> bool {
-        matches!(self.name(), Some("request_allowed" | "request_refused" | "request_challenged"))
+        let class = self.event.get("class_uid").and_then(Value::as_u64);
+        let path = |event: &Value| event.get("http_request")?.get("url")?.get("path").map(Value::is_string);
+        class == Some(Class::HttpActivity.number()) && path(self.event) == Some(true)
     }
 
     /// `metadata.uid`.
@@ -120,15 +63,9 @@ impl<'a> Observed<'a> {
         self.event.get("metadata")?.get("uid")?.as_str()
     }
 
-    /// The field as text, `None` where it is absent, null, a list or an object.
+    /// The field as text, `None` where it is absent, null, an object or a list of several; a list of one is its member.
     pub(crate) fn text(&self, path: &str) -> Option<Cow<'_, str>> {
-        match self.get_field(path)? {
-            EventValue::Str(text) => Some(text),
-            EventValue::Int(number) => Some(number.to_string().into()),
-            EventValue::Float(number) => Some(number.to_string().into()),
-            EventValue::Bool(truth) => Some(truth.to_string().into()),
-            EventValue::Null | EventValue::Array(_) | EventValue::Map(_) => None,
-        }
+        text(self.get_field(path)?)
     }
 
     /// The field as a whole number.
@@ -157,7 +94,7 @@ impl<'a> Observed<'a> {
                 let day = usize::try_from(self.local.div_euclid(86_400).rem_euclid(7)).ok()?;
                 DAYS.get(day).map(|&day| EventValue::Str(day.into()))
             }
-            _ => path.split('.').try_fold(self.event, |value, name| value.get(name)).map(EventValue::from),
+            _ => descend(self.event, path),
         }
     }
 }
@@ -182,6 +119,29 @@ impl Event for Observed<'_> {
 
     fn to_json(&self) -> Value {
         self.event.clone()
+    }
+}
+
+/// What stands at a path. Where lists are on the way, what stands there in each of their members.
+fn descend<'a>(value: &'a Value, path: &str) -> Option<EventValue<'a>> {
+    if let Value::Array(members) = value {
+        let found: Vec<_> = members.iter().filter_map(|member| descend(member, path)).collect();
+        return (!found.is_empty()).then_some(EventValue::Array(found));
+    }
+    match path.split_once('.') {
+        Some((name, rest)) => descend(value.get(name)?, rest),
+        None => value.get(path).map(EventValue::from),
+    }
+}
+
+fn text(value: EventValue<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        EventValue::Str(text) => Some(text),
+        EventValue::Int(number) => Some(number.to_string().into()),
+        EventValue::Float(number) => Some(number.to_string().into()),
+        EventValue::Bool(truth) => Some(truth.to_string().into()),
+        EventValue::Array(members) => <[_; 1]>::try_from(members).ok().and_then(|[member]| text(member)),
+        EventValue::Null | EventValue::Map(_) => None,
     }
 }
 
@@ -242,10 +202,30 @@ mod tests {
     fn what_a_web_server_does_not_know_is_a_dash() {
         let event = json!({ "http_response": { "code": 200 } });
         let seen = Observed::new(&event, MONDAY_NIGHT, 0);
-        assert_eq!(seen.text("actor.user.name"), None);
-        assert_eq!(seen.as_log_line().text("actor.user.name").as_deref(), Some("-"));
+        assert_eq!(seen.text("actor.user.uid"), None);
+        assert_eq!(seen.as_log_line().text("actor.user.uid").as_deref(), Some("-"));
         assert_eq!(seen.as_log_line().text("http_response.code").as_deref(), Some("200"));
         assert_eq!(seen.number("http_response.code"), Some(200));
+    }
+
+    #[test]
+    fn lists_are_gone_through() {
+        let event = |uids: &[&str]| {
+            let resources: Vec<_> = uids.iter().map(|uid| json!({ "uid": uid })).collect();
+            json!({ "resources": resources })
+        };
+        let text =
+            |event: &Value| Observed::new(event, MONDAY_NIGHT, 0).text("resources.uid").map(Cow::into_owned);
+        assert_eq!(text(&event(&["key-7"])).as_deref(), Some("key-7"));
+        // Two are no one value to group by, but each of them is compared.
+        let two = event(&["key-7", "key-8"]);
+        assert_eq!(text(&two), None);
+        let Some(EventValue::Array(found)) = Observed::new(&two, MONDAY_NIGHT, 0).find("resources.uid")
+        else {
+            panic!("no list")
+        };
+        assert_eq!(found.len(), 2);
+        assert_eq!(text(&event(&[])), None);
     }
 
     #[test]

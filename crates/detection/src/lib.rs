@@ -43,6 +43,7 @@ mod rule;
 mod rule_set;
 mod sigma;
 mod starter;
+mod written;
 
 pub use self::{
     case::{Case, Cases, Outcome},
@@ -53,4 +54,5 @@ pub use self::{
     rule::{Rule, RuleKind, Severity},
     rule_set::RuleSet,
     starter::{STARTER, StarterFile},
+    written::{Class, EVENTS, FIELDS, Service, WrittenEvent},
 };

@@ -1,13 +1,14 @@
 //! The conditions of rules, which `rsigma-eval` compares with events. Nothing else in this room knows that library.
 
 use rsigma_eval::{Engine, EvaluationResult, ResultBody};
-use rsigma_parser::{Detection, Detections, LogSource, SigmaRule};
+use rsigma_parser::{Detection, DetectionItem, Detections, LogSource, SigmaRule, SigmaValue};
 
 use crate::{
     error::Reason,
-    event::{Observed, Service},
+    event::Observed,
     field,
     finding::{MAX_MATCHED, Matched, shortened},
+    written::{self, Service},
 };
 
 /// The conditions of all rules of one event.
@@ -134,7 +135,7 @@ fn rename_in(detection: &mut Detection, scope: Scope) -> Result<(), Reason> {
         Detection::AllOf(items) => items.iter_mut().try_for_each(|item| {
             let Some(name) = &mut item.field.name else { return Ok(()) };
             *name = name_of(name, scope)?;
-            Ok(())
+            check_event(item)
         }),
         Detection::AnyOf(parts) | Detection::And(parts) => {
             parts.iter_mut().try_for_each(|part| rename_in(part, scope))
@@ -145,6 +146,21 @@ fn rename_in(detection: &mut Detection, scope: Scope) -> Result<(), Reason> {
             Err(Reason::Unsupported { what, instead: "compare the list: one member that meets is enough" })
         }
     }
+}
+
+/// Whether events have the names that a rule asks for. Patterns are not looked at.
+fn check_event(item: &DetectionItem) -> Result<(), Reason> {
+    if item.field.name.as_deref() != Some("bartizan.event") || !item.field.modifiers.is_empty() {
+        return Ok(());
+    }
+    let names = item.values.iter().filter_map(|value| match value {
+        SigmaValue::String(text) => text.as_plain(),
+        _ => None,
+    });
+    for name in names {
+        written::of_name(&name.to_ascii_lowercase()).ok_or(Reason::UnknownEvent(name))?;
+    }
+    Ok(())
 }
 
 fn name_of(name: &str, scope: Scope) -> Result<String, Reason> {

@@ -9,7 +9,7 @@ use crate::harness::{cli, cli_in};
 
 const RULE: &str = "title: One address fails for many accounts\nid: spraying\nauthor: Ann Example\nlevel: high\n\
     correlation: { type: value_count, rules: [failed], group-by: [src_endpoint.ip], timespan: 15m, \
-    condition: { field: actor.user.uid, gte: 3 } }\n---\n\
+    condition: { field: user.uid, gte: 3 } }\n---\n\
     title: A failed login\nname: failed\nlogsource: { product: bartizan, service: accounts }\n\
     detection: { a: { bartizan.event: authentication_failed }, condition: a }\n";
 
@@ -57,7 +57,7 @@ async fn own_rules_are_tested_by_their_cases() {
     let case = |fires: usize| {
         format!(
             "cases:\n  - name: three accounts\n    fires: {fires}\n    events:\n      \
-             - {{ times: 3, event: authentication_failed, actor.user.uid: \"u{{n}}\", src_endpoint.ip: 192.0.2.1 }}\n"
+             - {{ times: 3, event: authentication_failed, user.uid: \"u{{n}}\", src_endpoint.ip: 192.0.2.1 }}\n"
         )
     };
     write(folder.path(), "rules/tests/spraying.yml", &case(1));
@@ -85,8 +85,9 @@ async fn a_file_of_events_says_for_whom_a_rule_would_have_fired() {
     write(folder.path(), "spraying.yml", RULE);
     let event = |time: i64, user: &str, address: &str| {
         json!({
-            "time": 1_772_445_600_000_i64 + time, "bartizan": { "event": "authentication_failed" },
-            "actor": { "user": { "uid": user } }, "src_endpoint": { "ip": address },
+            "time": 1_772_445_600_000_i64 + time,
+            "bartizan": { "event": "authentication_failed", "service": "accounts" },
+            "user": { "uid": user }, "src_endpoint": { "ip": address },
         })
         .to_string()
     };
@@ -108,4 +109,27 @@ async fn a_file_of_events_says_for_whom_a_rule_would_have_fired() {
     write(folder.path(), "events.ndjson", "{}\n");
     let refused = cli_in(&folder, ["detect", "test", "--events", "events.ndjson"]).await.failed_with(1);
     assert!(refused.contains("line 1 has no `time`"), "{refused}");
+}
+
+/// `bartizan events` begins with the newest.
+#[tokio::test]
+async fn events_are_looked_at_in_the_order_of_their_times() {
+    let folder = TempDir::new().unwrap();
+    let event = |minutes: i64, name: &str| {
+        let time = 1_772_445_600_000_i64 + minutes * 60_000;
+        let own = json!({ "event": name, "service": "accounts" });
+        json!({ "time": time, "bartizan": own, "user": { "uid": "ann" } }).to_string()
+    };
+    // Somebody moves, then changes a factor; hours later they move again.
+    let lines = [event(600, "session_moved"), event(5, "factor_changed"), event(0, "session_moved")];
+    write(folder.path(), "newest-first.ndjson", &lines.join("\n"));
+    let arguments = ["detect", "test", "--events", "newest-first.ndjson"];
+    let told = cli_in(&folder, arguments).await.succeeded();
+    assert!(told.contains("A second factor is changed from a place that is new"), "{told}");
+
+    // The same the other way round: first the factor, then the move.
+    let lines = [event(5, "session_moved"), event(0, "factor_changed")];
+    write(folder.path(), "newest-first.ndjson", &lines.join("\n"));
+    let told = cli_in(&folder, arguments).await.succeeded();
+    assert!(told.contains("no rule would have fired"), "{told}");
 }

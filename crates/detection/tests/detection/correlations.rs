@@ -8,15 +8,15 @@ use super::{findings, findings_within};
 fn failure(user: &str, id: usize) -> Value {
     json!({
         "metadata": { "uid": format!("event-{id}") },
-        "bartizan": { "event": "authentication_failed" },
-        "actor": { "user": { "uid": user } },
+        "bartizan": { "event": "authentication_failed", "service": "accounts" },
+        "user": { "uid": user },
     })
 }
 
 /// Failed logins, counted by person.
 const FAILURES: &str = "title: Failures\nid: failures\nauthor: Ann Example, Bob Example\nlevel: high\n\
     tags: [attack.t1110]\n\
-    correlation: { type: event_count, rules: [failure], group-by: [actor.user.uid], timespan: 1m, condition: { gte: 3 } }\n\
+    correlation: { type: event_count, rules: [failure], group-by: [user.uid], timespan: 1m, condition: { gte: 3 } }\n\
     ---\n\
     title: A failure\nname: failure\nlogsource: { product: bartizan, service: accounts }\n\
     detection: { failure: { bartizan.event: authentication_failed }, condition: failure }\n";
@@ -32,7 +32,7 @@ fn a_finding_says_who_when_and_which_events() {
     assert_eq!(finding.rule.severity.id(), 4);
     assert_eq!(finding.rule.techniques().collect::<Vec<_>>(), ["T1110"]);
     assert_eq!((finding.count, finding.first.0, finding.last.0), (3, 0, 20_000));
-    assert_eq!(finding.group, [Matched { field: "actor.user.uid".into(), value: "ann".into() }]);
+    assert_eq!(finding.group, [Matched { field: "user.uid".into(), value: "ann".into() }]);
     let failed = Matched { field: "bartizan.event".into(), value: "authentication_failed".into() };
     assert_eq!(finding.matched, [failed]);
     assert_eq!(finding.events.iter().map(|id| &**id).collect::<Vec<_>>(), ["event-0", "event-1", "event-2"]);
@@ -68,7 +68,7 @@ fn who_is_forgotten_begins_anew() {
 
 #[test]
 fn whoever_has_no_name_is_in_no_group() {
-    let nobody = json!({ "bartizan": { "event": "authentication_failed" } });
+    let nobody = json!({ "bartizan": { "event": "authentication_failed", "service": "accounts" } });
     assert!(findings(FAILURES, (0..10).map(|time| (time, nobody.clone()))).is_empty());
 }
 
@@ -120,15 +120,17 @@ fn sums_and_averages_are_of_whole_numbers() {
     let rules = |kind: &str, number: u64| {
         format!(
             "title: Much\nid: a\ncorrelation:\n  type: {kind}\n  rules: [answer]\n  timespan: 10m\n  \
-             condition: {{ field: traffic.bytes_out, gte: {number} }}\n---\n\
+             condition: {{ field: http_response.latency, gte: {number} }}\n---\n\
              title: Answer\nname: answer\nlogsource: {{ product: bartizan, service: gateway }}\n\
              detection: {{ a: {{ bartizan.event: request_allowed }}, condition: a }}\n"
         )
     };
     let events = || {
-        [10, 20, 60].into_iter().enumerate().map(|(time, bytes)| {
-            let event =
-                json!({ "bartizan": { "event": "request_allowed" }, "traffic": { "bytes_out": bytes } });
+        [10, 20, 60].into_iter().enumerate().map(|(time, latency)| {
+            let event = json!({
+                "bartizan": { "event": "request_allowed", "service": "gateway" },
+                "http_response": { "latency": latency },
+            });
             (i64::try_from(time).unwrap(), event)
         })
     };

@@ -29,7 +29,7 @@ fn what_is_understood_is_not_refused() {
 fn each_problem_has_a_place_and_a_reason() {
     let rule = |from: &str, to: &str| RULE.replace(from, to);
     let correlation = |from: &str, to: &str| format!("{}---\n{RULE}", CORRELATION.replace(from, to));
-    let cases: [(String, &str); 25] = [
+    let cases: [(String, &str); 28] = [
         (rule("title: A rule", "title: [A rule"), "own.yml:"),
         (rule("title: A rule\n", ""), "own.yml:1: "),
         (rule("condition: a", "condition: a and"), "own.yml:1: "),
@@ -38,6 +38,16 @@ fn each_problem_has_a_place_and_a_reason() {
         (
             rule("bartizan.event", "bartizan.evnet"),
             "own.yml:1: `A rule`: no event has a field `bartizan.evnet`",
+        ),
+        (
+            rule("session_moved", "[session_moved, session_lost]"),
+            "own.yml:1: `A rule`: no event is called `session_lost`",
+        ),
+        // OCSF has these; nothing writes them.
+        (rule("session_moved", "key_used_first_from_address"), "no event is called"),
+        (
+            rule("session_moved", "session_moved, traffic.bytes_out: 1"),
+            "no event has a field `traffic.bytes_out`",
         ),
         (rule("session_moved", "session_moved, EventID: 4625"), "no event has a field `EventID`"),
         (rule("id: a\n", ""), "needs an `id`"),

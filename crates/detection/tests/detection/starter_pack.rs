@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use bartizan_detection::{Cases, RuleFile, RuleSet, STARTER};
+use bartizan_detection::{Cases, EVENTS, FIELDS, RuleFile, RuleSet, STARTER};
 
 fn files() -> Vec<RuleFile> {
     let file = |name: &str, text: &str| RuleFile { name: name.into(), text: text.into() };
@@ -54,5 +54,32 @@ fn every_rule_says_who_wrote_it_and_what_it_means() {
         assert!(rule.techniques().next().is_some(), "{} names no technique", rule.file);
         assert!(rule.author.is_some() && rule.date.is_some() && rule.description.is_some(), "{}", rule.file);
         assert!(!rule.falsepositives.is_empty(), "{}", rule.file);
+    }
+}
+
+/// What could be names in the text of a rule; what stands in quotes is sought, and is none.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("- '"));
+    lines.flat_map(|line| line.split(|char: char| !(char.is_ascii_alphanumeric() || "._".contains(char))))
+}
+
+#[test]
+fn every_rule_is_about_what_is_written() {
+    let derived = ["http_request.target", "local_time.hour", "local_time.weekday"];
+    let objects: BTreeSet<_> = FIELDS.iter().filter_map(|field| Some(field.split_once('.')?.0)).collect();
+    for rule in STARTER {
+        for name in words(rule.text) {
+            let is_path = name.split_once('.').is_some_and(|(object, _)| objects.contains(object));
+            let is_known = FIELDS.contains(&name) || derived.contains(&name) || !is_path;
+            assert!(is_known, "{}: nothing writes `{name}`", rule.name);
+        }
+        let named = rule.text.split("bartizan.event:").skip(1).flat_map(|rest| {
+            let (first, list) = rest.split_once('\n').unwrap_or((rest, ""));
+            let members = list.lines().map_while(|line| line.trim().strip_prefix("- "));
+            [first.trim()].into_iter().filter(|first| !first.is_empty()).chain(members)
+        });
+        for name in named {
+            assert!(EVENTS.iter().any(|event| event.name == name), "{}: nothing writes `{name}`", rule.name);
+        }
     }
 }

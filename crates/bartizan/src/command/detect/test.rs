@@ -17,7 +17,7 @@ use crate::output::{ATTENTION, BAD, GOOD, print, printable, styled};
 ///
 /// Without `--events` every file of rules is tested by the cases of the file with its name in the folder `tests` beside it,
 /// and the command ends with 1 when one goes otherwise. With `--events` the rules look at a file of events, one JSON
-/// object in OCSF's shape a line, in the order of the lines, and the command says how often each would have fired, and for
+/// object in OCSF's shape a line, in the order of their times, and the command says how often each would have fired, and for
 /// whom.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan detect test\n  bartizan detect test rules/own.yml\n  \
