@@ -92,7 +92,7 @@ impl Command {
             Self::Addresses(command) => ask(command.run()).map(done),
             Self::Limits(command) => ask(command.run()).map(done),
             Self::Rules(command) => ask(command.run()).map(done),
-            Self::Detect(command) => command.run(),
+            Self::Detect(command) => ask(command.run()),
             Self::Policy(command) => ask(command.run()).map(done),
             Self::Reload(command) => ask(command.run()).map(done),
             Self::User(command) => ask(command.run()).map(done),

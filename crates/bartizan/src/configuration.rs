@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    admin_tls::AdminTls, document, events::Events, logging::Level, spans::Spans, state::StateDirectory,
-    systemd,
+    admin_tls::AdminTls, detection::Rules, document, events::Events, logging::Level, spans::Spans,
+    state::StateDirectory, systemd,
 };
 
 /// Takes over new configurations. Cheap to clone.
@@ -162,15 +162,19 @@ impl Shared {
         let Loaded { config, mut warnings } = loaded
             .map_err(|_| ReloadFailure::new("reading the configuration failed inside: see the log"))?
             .map_err(|error| ReloadFailure::from(&error))?;
+        let rules = Rules::compile(&config)
+            .map_err(|problems| ReloadFailure::from(&ConfigError::Invalid(problems)))?;
         let (config, accounts) = self.prepare(&path, config).await?;
         let (revision, log) = (config.revision.clone(), config.log.clone());
         let replaced = self.gateway.config();
         let changed = revision != replaced.revision;
         self.gateway.reload(config).await.map_err(|error| failure(&error))?;
         self.set_log(&log);
-        self.follow(accounts);
+        let mut doubts = rules.doubts.clone();
+        self.follow(accounts, rules);
         self.record_policies(&replaced).await;
-        warnings.extend(document::doubts(&path, self.gateway.doubts()));
+        doubts.extend(self.gateway.doubts());
+        warnings.extend(document::doubts(&path, doubts));
         log_warnings(&warnings);
         Ok(Reloaded { revision, changed, warnings: warnings.into_iter().map(Into::into).collect() })
     }
@@ -215,9 +219,9 @@ impl Shared {
     }
 
     /// Whatever of these fails keeps what it had: the gateway serves by the new configuration already.
-    fn follow(&self, prepared: Option<Reconfiguration>) {
+    fn follow(&self, prepared: Option<Reconfiguration>, rules: Rules) {
         let config = self.gateway.config();
-        self.followers.events.follow(&config);
+        self.followers.events.follow(&config, rules);
         if let Some(tls) = &self.followers.admin_tls
             && let Err(error) = tls.renew(&config)
         {

@@ -1,7 +1,8 @@
 //! The events of one running system: which of what happens becomes one, and where they go.
 //!
 //! Three kinds of things happen: requests are decided about, entries of the audit trail are written, configurations are
-//! taken over. Each is turned into an event here; none waits for it.
+//! taken over. Each is turned into an event here; none waits for it. Detection rules look at all of them, and what they
+//! find is an event, too.
 
 mod audited;
 mod decided;
@@ -23,13 +24,17 @@ use bartizan_identity::account::Accounts;
 use bartizan_pipeline::{Record, Records};
 
 use self::decided::Decided;
-use crate::state::StateDirectory;
+use crate::{
+    detection::{Detection, Rules},
+    state::StateDirectory,
+};
 
 /// The events of one running system. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Events {
     log: EventLog,
     sample: Arc<ArcSwap<Sample>>,
+    detection: Detection,
 }
 
 /// Which of the requests that were served are kept.
@@ -41,8 +46,8 @@ struct Sample {
 }
 
 impl Events {
-    /// Opens the log that `config` asks for.
-    pub(crate) fn open(config: &Config, state: &StateDirectory) -> Result<Self> {
+    /// Opens the log that `config` asks for, with `rules` that look at what comes.
+    pub(crate) fn open(config: &Config, rules: Rules, state: &StateDirectory) -> Result<Self> {
         let events = &config.events;
         let settings = Settings {
             directory: events.directory.clone().unwrap_or_else(|| state.events_path()),
@@ -54,7 +59,8 @@ impl Events {
             spill: events.spill,
         };
         let log = EventLog::open(settings).context("nothing of what happens could be kept")?;
-        Ok(Self { log, sample: Arc::new(ArcSwap::from_pointee(Sample::of(events))) })
+        let detection = Detection::start(rules, log.clone())?;
+        Ok(Self { log, sample: Arc::new(ArcSwap::from_pointee(Sample::of(events))), detection })
     }
 
     /// Where they are kept.
@@ -62,33 +68,53 @@ impl Events {
         &self.log
     }
 
-    /// Makes events of what is decided about requests from now on.
+    /// The rules that look at them.
+    pub(crate) fn detection(&self) -> &Detection {
+        &self.detection
+    }
+
+    /// Makes events of what is decided about requests from now on. Of those that were served the rules see others than
+    /// those that are kept: many more.
     pub(crate) fn observe(&self, records: &Records) {
-        let Self { log, sample } = self.clone();
+        let Self { log, sample, detection } = self.clone();
         let is_first = records.observe(move |record| {
             let kind = decided::kind(record);
-            if kind == Kind::RequestAllowed && !sample.load().takes(record) {
-                log.count(kind);
-            } else {
-                log.record(Decided { kind, record: Arc::clone(record) });
+            let is_served = kind == Kind::RequestAllowed;
+            let is_kept = !is_served || sample.load().takes(record);
+            let is_shown = !is_served || detection.takes_served(record.arrived);
+            if is_kept || is_shown {
+                let decided = Decided::new(kind, record);
+                if is_shown {
+                    detection.show(decided.clone());
+                }
+                if is_kept {
+                    return log.record(decided);
+                }
             }
+            log.count(kind);
         });
         debug_assert!(is_first, "there is room for those who observe requests");
     }
 
     /// Makes events of what is written into the audit trail from now on.
     pub(crate) fn observe_audit(&self, accounts: &Accounts) {
-        let log = self.log.clone();
+        let events = self.clone();
         let is_first = accounts.observe_audit(move |entry, organization| {
-            for event in audited::events(entry, organization) {
-                log.record(event);
-            }
+            audited::events(entry, organization).into_iter().for_each(|event| events.tell(event));
         });
         debug_assert!(is_first, "nobody else observes the audit trail");
     }
 
-    /// Goes by another configuration from now on. Where events are kept does not change, nor how many may wait.
-    pub(crate) fn follow(&self, config: &Config) {
+    /// Shows the rules what has happened, and keeps it.
+    fn tell(&self, event: Event) {
+        self.detection.show(event.clone());
+        self.log.record(event);
+    }
+
+    /// Goes by another configuration from now on, whose rules are `rules`. Where events are kept does not change, nor how
+    /// many may wait.
+    pub(crate) fn follow(&self, config: &Config, rules: Rules) {
+        self.detection.follow(rules);
         self.log.set_retention(config.events.retention);
         self.sample.store(Arc::new(Sample::of(&config.events)));
     }
@@ -113,7 +139,7 @@ impl Events {
         event.details.outcome = Some(outcome);
         event.details.reason = Some("configuration.reload".into());
         event.details.subject = Some(revision.to_owned());
-        self.log.record(event);
+        self.tell(event);
     }
 
     /// Shows events to nobody any more, so that those who follow come to an end.
@@ -121,10 +147,15 @@ impl Events {
         self.log.dismiss_followers();
     }
 
-    /// Writes what waits and stops.
+    /// Looks at what waits, writes it and stops.
     pub(crate) async fn finish(&self) {
-        let log = self.log.clone();
-        if tokio::task::spawn_blocking(move || log.finish()).await.is_err() {
+        let Self { log, detection, .. } = self.clone();
+        let finish = move || {
+            // What rules find at the end is written, too.
+            detection.finish();
+            log.finish();
+        };
+        if tokio::task::spawn_blocking(finish).await.is_err() {
             tracing::error!("the last events could not be written");
         }
     }

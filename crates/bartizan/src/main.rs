@@ -11,6 +11,7 @@ mod asking;
 mod command;
 mod configuration;
 mod demo;
+mod detection;
 mod document;
 mod events;
 mod failure;

@@ -7,7 +7,7 @@ mod together;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
-use bartizan_config::{Config, Loaded, Watch};
+use bartizan_config::{Config, ConfigError, Loaded, Watch};
 use bartizan_control::{AdminToken, Control};
 use bartizan_gateway::{ActivatedSockets, Gateway};
 use bartizan_identity::account::LinkToken;
@@ -25,6 +25,7 @@ use crate::{
     accounts,
     admin_tls::AdminTls,
     configuration::{self, Configuration, Followers},
+    detection::Rules,
     document,
     events::Events,
     logging, open_files, process, recorder,
@@ -96,7 +97,9 @@ impl System {
         let (addresses, records) = (Arc::default(), Arc::new(Records::with_capacity(RECORDS)));
         let spans = Spans::observing(&records);
         spans.export_to(config.telemetry.otlp.as_deref())?;
-        let events = Events::open(&config, &state)?;
+        let rules = Rules::compile(&config).map_err(ConfigError::Invalid)?;
+        let mut doubts = rules.doubts.clone();
+        let events = Events::open(&config, rules, &state)?;
         events.observe(&records);
         let accounts = accounts::open(&config, &state).await?;
         if let Some(accounts) = &accounts {
@@ -110,7 +113,8 @@ impl System {
         together::join(gateway.current_limiter(), accounts.as_ref(), tokens.as_ref());
         gateway.limiter().reach_store().await;
         if let Some(path) = &document {
-            configuration::log_warnings(&document::doubts(path, gateway.doubts()).collect::<Vec<_>>());
+            doubts.extend(gateway.doubts());
+            configuration::log_warnings(&document::doubts(path, doubts).collect::<Vec<_>>());
         }
 
         let listeners = listeners::all(&gateway, admin.local_addr()?, metrics_listener.local_addr()?);
@@ -124,7 +128,13 @@ impl System {
             tokens: tokens.clone(),
         };
         let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
-        let asked = Asked::new(gateway.clone(), configuration.clone(), listeners, metrics.clone());
+        let asked = Asked::new(
+            gateway.clone(),
+            configuration.clone(),
+            events.detection().clone(),
+            listeners,
+            metrics.clone(),
+        );
         let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token)
             .with_events(events.log().clone());
         if let Some(accounts) = accounts {

@@ -4,6 +4,7 @@
 //! against anything else yet: that is [`crate::resolve`].
 
 mod accounts;
+mod detection;
 mod entries;
 mod events;
 mod hardening;
@@ -31,6 +32,7 @@ pub(crate) use self::{
         Accounts, EndpointLimits, Mail, Passkeys, Passwords, Protection, SecondFactor, Sessions, Sms, Smtp,
         Store,
     },
+    detection::Detection,
     entries::Entries,
     events::Events,
     hardening::{Hardening, Http2},
@@ -123,6 +125,8 @@ pub(crate) struct Document {
     pub(crate) hardening: Optional<Hardening>,
     /// What happens at the gateway, kept to be found again: refusals, logins, changes.
     pub(crate) events: Optional<Events>,
+    /// The rules that look at events. Without it those that come with the gateway.
+    pub(crate) detection: Optional<Detection>,
     /// Logs, written to standard error.
     pub(crate) log: Optional<Log>,
     /// Traces.

@@ -43,6 +43,7 @@
 mod accounts;
 mod claim_source;
 mod costs;
+mod detection;
 mod diagnostic;
 mod document;
 mod error;
@@ -88,6 +89,7 @@ pub use accounts::{
 };
 pub use claim_source::{ClaimExpression, ClaimSource, Unevaluable};
 pub use costs::{Costs, OperationCost};
+pub use detection::{Detection, DetectionFile};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
 pub use events::Events;
@@ -175,6 +177,8 @@ pub struct Config {
     pub unmatched: Vec<LimitPolicyIndex>,
     /// What is kept of what happens.
     pub events: Events,
+    /// The rules that look at it.
+    pub detection: Detection,
     /// Logs.
     pub log: Log,
     /// Traces.

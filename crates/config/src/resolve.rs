@@ -8,6 +8,7 @@ mod accounts;
 mod bounds;
 mod cors;
 mod costs;
+mod detection;
 mod events;
 mod expiry;
 mod files;
@@ -80,6 +81,7 @@ pub(crate) fn resolve(
     }
     let store = accounts::store(&document.store, &files, problems);
     let events = events::resolve(&document.events, &files, problems);
+    let detection = detection::resolve(&document.detection, &source.base, &mut files, problems);
     let policies = policies::resolve(document, &source.base, &mut files, problems);
     let rule_sets = firewalls.into_list(&mut files);
     let shared = shared::resolve(&document.shared, &mut files, problems);
@@ -104,6 +106,7 @@ pub(crate) fn resolve(
         routes: routes.into_iter().map(Arc::new).collect(),
         unmatched,
         events,
+        detection,
         log: log(document, problems),
         telemetry: telemetry(document, problems),
         drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),

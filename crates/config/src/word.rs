@@ -21,6 +21,7 @@ mod signature;
 mod smtp_url;
 mod store_url;
 mod url;
+mod utc_offset;
 mod waf;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub(crate) use self::{
     smtp_url::SmtpUrl,
     store_url::StoreUrl,
     url::{HostPattern, Origin, Url},
+    utc_offset::UtcOffset,
     waf::{MediaType, RuleTag, RuleVariable},
 };
 use crate::forms::Forms;

@@ -5,6 +5,7 @@ pub(crate) mod addresses;
 pub(crate) mod audit;
 pub(crate) mod components;
 pub(crate) mod configuration;
+pub(crate) mod detection;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod invitations;
@@ -136,6 +137,7 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::count_events))
         .routes(routes!(events::rank_events))
         .routes(routes!(events::stream::follow_events))
+        .routes(routes!(detection::read_detection))
         .routes(routes!(tokens::list_authorizations))
         .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(token_keys::list_token_keys))

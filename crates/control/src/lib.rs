@@ -59,6 +59,7 @@ pub use api::{
     audit::{AuditEntry, AuditTrail},
     components::{ActiveSigningKey, ComponentHealth, Components, SigningKeysHealth},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},
+    detection::{DetectionRule, DetectionStatus},
     events::{
         found::{EventCount, EventCounts, FoundEvents, RankedEvents, RankedValue, UnreadableEvents},
         wanted::EventDimension,

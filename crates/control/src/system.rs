@@ -7,7 +7,7 @@ use bartizan_limits::Limiter;
 use bartizan_pipeline::LimitHistory;
 use bartizan_policy::Policies;
 
-use crate::{Diagnostic, Reloaded, Status, UpstreamStatus};
+use crate::{DetectionStatus, Diagnostic, Reloaded, Status, UpstreamStatus};
 
 /// The running system, as the admin API sees it.
 pub trait System: Send + Sync + 'static {
@@ -29,6 +29,9 @@ pub trait System: Send + Sync + 'static {
 
     /// The policies behind the permissions.
     fn policies(&self) -> PoliciesInUse;
+
+    /// The rules that look at events, and what they have found.
+    fn detection(&self) -> DetectionStatus;
 
     /// The metrics in the Prometheus text format, version 0.0.4.
     fn metrics(&self) -> String;

@@ -37,6 +37,13 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether this is its id, its name, or the name of its file without folders and end.
+    pub fn is_called(&self, name: &str) -> bool {
+        let file = self.file.rsplit('/').next().unwrap_or(&self.file);
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        [Some(self.id.as_str()), self.name.as_deref(), Some(stem)].contains(&Some(name))
+    }
+
     /// The techniques of MITRE ATT&CK among the tags, `T1110.003`.
     pub fn techniques(&self) -> impl Iterator<Item = String> {
         let technique = |tag: &String| {

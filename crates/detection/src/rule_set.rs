@@ -43,6 +43,17 @@ impl RuleSet {
         draft.finish()
     }
 
+    /// Tells no more of the rules that are called so ([`Rule::is_called`]); what other rules make of them stays. Whether
+    /// there was one.
+    pub fn leave_out(&mut self, name: &str) -> bool {
+        let mut is_known = false;
+        for rule in self.rules.iter_mut().filter(|rule| rule.is_called(name)) {
+            is_known = true;
+            Arc::make_mut(rule).reports = false;
+        }
+        is_known
+    }
+
     /// The rules, those that are only parts of others included.
     pub fn rules(&self) -> &[Arc<Rule>] {
         &self.rules

@@ -171,16 +171,73 @@ pub struct Details {
     /// What was asked over HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpDetails>>,
+    /// What a detection rule has found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Box<FindingDetails>>,
+}
+
+/// What a detection rule has found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FindingDetails {
+    /// The rule's title.
+    pub title: String,
+    /// What the rule says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who wrote the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Techniques of MITRE ATT&CK, as in `T1110.003`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<String>,
+    /// How many events, or values, there were at least.
+    pub count: u64,
+    /// When the first of them happened, in milliseconds since 1970.
+    pub first: i64,
+    /// When the last of them happened, in milliseconds since 1970.
+    pub last: i64,
+    /// The ids of the last events that count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
+    /// What they have in common, or what of the event met the rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FoundField>,
+}
+
+/// A field of events and its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundField {
+    /// Its path, as in `src_endpoint.ip`.
+    pub name: String,
+    /// Its value as text.
+    pub value: String,
+}
+
+impl FindingDetails {
+    /// How much memory it holds, in bytes.
+    fn size(&self) -> usize {
+        let Self { title, description, author, techniques, events, fields, .. } = self;
+        let texts = [description, author].into_iter().flatten().chain(techniques).chain(events);
+        let fields_size =
+            |field: &FoundField| size_of::<FoundField>() + field.name.capacity() + field.value.capacity();
+        size_of::<Self>()
+            + title.capacity()
+            + texts.map(|text| size_of::<String>() + text.capacity()).sum::<usize>()
+            + fields.iter().map(fields_size).sum::<usize>()
+    }
 }
 
 impl Details {
     /// How much memory it holds beside itself, in bytes.
     fn size(&self) -> usize {
-        let Self { reason, explanation, stage, policy, key, session, subject, tags, http, .. } = self;
+        let Self { reason, explanation, stage, policy, key, session, subject, tags, http, finding, .. } =
+            self;
         let texts = [reason, explanation, stage, policy, key, session, subject].into_iter().flatten();
         texts.chain(tags).map(String::capacity).sum::<usize>()
             + tags.capacity() * size_of::<String>()
             + http.as_ref().map_or(0, |http| http.size())
+            + finding.as_ref().map_or(0, |finding| finding.size())
     }
 }
 

@@ -72,7 +72,17 @@ pub const FIELDS: &[Field] = &[
     plain("api.operation"),
     personal("resources.uid"),
     plain("finding_info.uid"),
-    personal("finding_info.title"),
+    plain("finding_info.title"),
+    plain("finding_info.desc"),
+    plain("finding_info.analytic.name"),
+    plain("finding_info.analytic.uid"),
+    plain("finding_info.analytic.type_id"),
+    plain("finding_info.analytic.type"),
+    plain("finding_info.attacks.technique.uid"),
+    plain("finding_info.first_seen_time"),
+    plain("finding_info.last_seen_time"),
+    plain("finding_info.related_events.uid"),
+    plain("count"),
     personal("evidences.src_endpoint.ip"),
     plain("bartizan.event"),
     plain("bartizan.decision"),
@@ -88,6 +98,9 @@ pub const FIELDS: &[Field] = &[
     plain("bartizan.key"),
     plain("bartizan.organization"),
     plain("bartizan.tags"),
+    plain("bartizan.finding.author"),
+    plain("bartizan.finding.fields.name"),
+    personal("bartizan.finding.fields.value"),
 ];
 
 /// What stands in place of what is personal. It is neither an address nor a path.

@@ -39,7 +39,9 @@ mod writer;
 mod samples;
 
 pub use error::EventError;
-pub use event::{ActorKind, Credential, Decision, Details, Event, HttpDetails, Outcome};
+pub use event::{
+    ActorKind, Credential, Decision, Details, Event, FindingDetails, FoundField, HttpDetails, Outcome,
+};
 pub use field::{FIELDS, Field, masked};
 pub use id::EventId;
 pub use kind::{Class, Kind, Service};
@@ -48,5 +50,5 @@ pub use ocsf::OCSF_VERSION;
 pub use query::{
     Bucket, Counts, Dimension, Filter, Order, Page, Ranked, Ranking, Span, TextFilter, Unreadable,
 };
-pub use queue::Happening;
+pub use queue::{Batch, Happening, Queue, Taken};
 pub use severity::Severity;

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{ActorKind, Class, Decision, Event, HttpDetails, Outcome, kind::OTHER_ACTIVITY};
+use crate::{ActorKind, Class, Decision, Event, FindingDetails, HttpDetails, Outcome, kind::OTHER_ACTIVITY};
 
 #[cfg(test)]
 mod tests;
@@ -71,7 +71,8 @@ impl Event {
                 put("resources", self.details.subject.as_ref().map(|subject| json!([{ "uid": subject }])));
             }
             Class::DetectionFinding => {
-                put("finding_info", Some(json!({ "uid": self.id.to_string(), "title": self.message })));
+                put("finding_info", Some(self.finding_info()));
+                put("count", self.details.finding.as_ref().map(|finding| finding.count.into()));
                 put("evidences", self.source().map(|source| json!([{ "src_endpoint": source }])));
             }
         }
@@ -215,6 +216,32 @@ impl Event {
         Some(Value::Object(response))
     }
 
+    /// What a rule has found, and by which of its author's words.
+    fn finding_info(&self) -> Value {
+        let Some(finding) = &self.details.finding else {
+            return json!({ "uid": self.id.to_string(), "title": self.kind.as_str() });
+        };
+        let FindingDetails { title, description, techniques, first, last, events, .. } = &**finding;
+        let mut info = object(json!({
+            "uid": self.id.to_string(),
+            "title": title,
+            "first_seen_time": first,
+            "last_seen_time": last,
+        }));
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                info.insert(name.to_owned(), value);
+            }
+        };
+        put("desc", description.as_deref().map(Value::from));
+        let analytic = |rule: &String| json!({ "name": title, "uid": rule, "type_id": 1, "type": "Rule" });
+        put("analytic", self.rules.first().map(analytic));
+        let of = |technique: &String| json!({ "technique": { "uid": technique } });
+        put("attacks", listed(techniques.iter().map(of)));
+        put("related_events", listed(events.iter().map(|id| json!({ "uid": id }))));
+        Value::Object(info)
+    }
+
     /// What OCSF has no place for.
     fn own(&self) -> Value {
         let details = &self.details;
@@ -240,6 +267,7 @@ impl Event {
         put("key", text(&details.key));
         put("organization", text(&self.organization));
         put("tags", (!details.tags.is_empty()).then(|| json!(details.tags)));
+        put("finding", details.finding.as_ref().map(|finding| own_finding(finding)));
         Value::Object(own)
     }
 }
@@ -255,6 +283,21 @@ impl ActorKind {
             Self::ApiKey => (99, "API key"),
         }
     }
+}
+
+/// Of a finding what OCSF has no place for.
+fn own_finding(finding: &FindingDetails) -> Value {
+    let mut own = object(json!({ "fields": finding.fields }));
+    if let Some(author) = &finding.author {
+        own.insert("author".into(), author.as_str().into());
+    }
+    Value::Object(own)
+}
+
+/// A list that has members.
+fn listed(members: impl Iterator<Item = Value>) -> Option<Value> {
+    let members: Vec<_> = members.collect();
+    (!members.is_empty()).then_some(Value::Array(members))
 }
 
 /// OCSF wants a path in it.

@@ -45,7 +45,7 @@ impl Happening for Event {
 /// Whether there was room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "what was not taken is to be counted"]
-pub(crate) enum Taken {
+pub enum Taken {
     /// It will be written.
     Yes,
     /// It is gone.
@@ -61,8 +61,9 @@ const NAP: Duration = Duration::from_secs(5);
 /// So many are worth a transaction at once.
 const BATCH: usize = 1024;
 
+/// What waits: bounded by number and bytes. Whoever puts something in never waits; one thread takes it out.
 #[derive(Debug)]
-pub(crate) struct Queue {
+pub struct Queue {
     bounds: QueueBounds,
     state: Mutex<State>,
     wake: Condvar,
@@ -81,25 +82,27 @@ struct State {
     is_closed: bool,
 }
 
-/// What the writer has been given.
+/// What has come, for the thread that takes it out.
 #[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) happenings: Vec<Box<dyn Happening>>,
+pub struct Batch {
+    /// In the order they came in.
+    pub happenings: Vec<Box<dyn Happening>>,
     /// Whether more waited than the writer can keep up with.
-    pub(crate) is_overload: bool,
+    pub is_overload: bool,
     /// Up to which question everything is written, once this is.
-    pub(crate) asked: u64,
+    pub asked: u64,
     /// Whether nothing will come any more.
-    pub(crate) is_last: bool,
+    pub is_last: bool,
 }
 
 impl Queue {
-    pub(crate) fn new(bounds: QueueBounds) -> Self {
+    /// An empty one.
+    pub fn new(bounds: QueueBounds) -> Self {
         Self { bounds, state: Mutex::default(), wake: Condvar::new(), done: Condvar::new() }
     }
 
     /// Takes it, if there is room. What is expendable has half of it.
-    pub(crate) fn push(&self, happening: Box<dyn Happening>) -> Taken {
+    pub fn push(&self, happening: Box<dyn Happening>) -> Taken {
         let weight = happening.weight();
         let share = if happening.severity().is_expendable() { 2 } else { 1 };
         let mut state = self.state.lock();
@@ -120,7 +123,7 @@ impl Queue {
     }
 
     /// What has come; nothing after [`RESTLESS`], or where `may_sleep`, after [`NAP`].
-    pub(crate) fn take(&self, may_sleep: bool) -> Batch {
+    pub fn take(&self, may_sleep: bool) -> Batch {
         let mut state = self.state.lock();
         let restless = Instant::now() + RESTLESS;
         while state.waiting.is_empty() && state.asked == state.answered && !state.is_closed {
@@ -157,7 +160,7 @@ impl Queue {
     }
 
     /// Everything up to this question is written.
-    pub(crate) fn answer(&self, asked: u64) {
+    pub fn answer(&self, asked: u64) {
         let mut state = self.state.lock();
         if asked > state.answered {
             state.answered = asked;
@@ -166,7 +169,7 @@ impl Queue {
     }
 
     /// Waits until everything that has come so far is written.
-    pub(crate) fn flush(&self) {
+    pub fn flush(&self) {
         let mut state = self.state.lock();
         if state.is_closed {
             return;
@@ -180,7 +183,7 @@ impl Queue {
     }
 
     /// Takes nothing more.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut state = self.state.lock();
         state.is_closed = true;
         self.wake.notify_one();
@@ -188,8 +191,13 @@ impl Queue {
     }
 
     /// How many wait.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.state.lock().waiting.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::{ActorKind, Class, Credential, Decision, Details, Event, HttpDetails, Kind, Outcome, Service};
+use crate::{
+    ActorKind, Class, Credential, Decision, Details, Event, FindingDetails, FoundField, HttpDetails, Kind,
+    Outcome, Service,
+};
 
 /// Of every kind a full one and an empty one, on two days. Ids are new every time.
 pub(crate) fn samples() -> Vec<Event> {
@@ -40,6 +43,7 @@ fn full(kind: Kind, event: Event) -> Event {
         subject: Some("ada-2".into()),
         http: (kind.class() != Class::ApiActivity || kind == Kind::AdministrativeAction)
             .then(|| Box::new(http())),
+        finding: (kind == Kind::DetectionMatched).then(|| Box::new(finding())),
     };
     Event {
         address: Some([192, 0, 2, 7].into()),
@@ -50,6 +54,20 @@ fn full(kind: Kind, event: Event) -> Event {
         rules: vec!["942100".into(), "949110".into()],
         details,
         ..event
+    }
+}
+
+fn finding() -> FindingDetails {
+    FindingDetails {
+        title: "Passwords are tried".into(),
+        description: Some("Many logins fail.".into()),
+        author: Some("Bartizan".into()),
+        techniques: vec!["T1110.001".into()],
+        count: 20,
+        first: 1_795_305_600_000,
+        last: 1_795_305_660_000,
+        events: vec!["019aa5b5-0000-7000-8000-000000000007".into()],
+        fields: vec![FoundField { name: "user.uid".into(), value: "ada-1".into() }],
     }
 }
 

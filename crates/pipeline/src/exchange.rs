@@ -13,8 +13,8 @@ use bartizan_policy::Judgement;
 use http::{HeaderValue, Method, Version, header, request::Parts};
 
 use crate::{
-    Asked, CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, RouteLimits, Stage, Step,
-    Stop, Trace, limits, stage::Passed,
+    Asked, CompiledRoute, Inspected, Inspection, Limited, NormalPath, Outcome, Reason, RouteLimits, Stage,
+    Step, Stop, Trace, limits, stage::Passed,
 };
 
 /// One request on its way. Every stage reads it and adds to it.

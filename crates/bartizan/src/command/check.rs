@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::runtime::Builder;
 
 use crate::{
+    detection::Rules,
     document,
     output::{FAINT, GOOD, Table, complain, print, styled},
     state::StateDirectory,
@@ -89,14 +90,17 @@ pub(super) fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Vec<Dia
     if let Some(Err(error)) = config.accounts.as_ref().map(Accounts::examine) {
         return Err(vec![document::problem_of_accounts(path, &config, &error)]);
     }
+    let mut doubts = Rules::compile(&config)?.doubts;
     let unusable = |subject: Option<&str>, message: String| vec![Diagnostic::in_use(path, subject, message)];
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| unusable(None, format!("cannot start the runtime: {error}")))?;
     let _entered = runtime.enter();
-    Gateway::examine(config).map_err(|error| match error.diagnostics() {
+    let examined = Gateway::examine(config).map_err(|error| match error.diagnostics() {
         [] => unusable(error.subject().as_deref(), error.to_string()),
         placed => placed.to_vec(),
-    })
+    });
+    doubts.extend(examined?);
+    Ok(doubts)
 }
 
 fn complain_about(warnings: &[Diagnostic]) {

@@ -235,7 +235,7 @@ fn shown(event: &Value, path: &str) -> String {
 }
 
 /// What a page does not show.
-fn missing(unreadable: &UnreadableEvents) -> String {
+pub(super) fn missing(unreadable: &UnreadableEvents) -> String {
     let days = unreadable.days.iter().map(|day| format!("the events of {day}"));
     let events = (unreadable.events > 0).then(|| format!("{} events", unreadable.events));
     let what: Vec<_> = days.chain(events).collect();

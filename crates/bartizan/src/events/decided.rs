@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bartizan_events::{
-    ActorKind, Credential, Decision, Event, Happening, HttpDetails, Kind, Outcome, Severity,
+    ActorKind, Credential, Decision, Event, EventId, Happening, HttpDetails, Kind, Outcome, Severity,
 };
 use bartizan_identity::Identified;
 use bartizan_model::PrincipalKind;
@@ -14,10 +14,21 @@ use bartizan_pipeline::{
 use http::Version;
 
 /// A record that will be an event. Made of it off the road.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Decided {
-    pub(super) kind: Kind,
-    pub(super) record: Arc<Record>,
+    kind: Kind,
+    /// The same wherever the event is made.
+    id: EventId,
+    record: Arc<Record>,
+}
+
+impl Decided {
+    /// It happened when it was decided: so whoever follows sees events in the order of their ids, however long a service
+    /// behind took.
+    pub(super) fn new(kind: Kind, record: &Arc<Record>) -> Self {
+        let decided = record.arrived.checked_add(record.took).unwrap_or(record.arrived);
+        Self { kind, id: EventId::at(decided), record: Arc::clone(record) }
+    }
 }
 
 /// What a record holds beside its texts and what rules have said: what limits and policies have. Roughly.
@@ -43,7 +54,7 @@ impl Happening for Decided {
     }
 
     fn into_event(self: Box<Self>) -> Event {
-        event(self.kind, &self.record)
+        event(self.kind, self.id, &self.record)
     }
 }
 
@@ -77,17 +88,14 @@ fn is_objected_to(record: &Record) -> bool {
     record.inspected.as_ref().is_some_and(|inspected| inspected.judged != Judged::Passed)
 }
 
-fn event(kind: Kind, record: &Record) -> Event {
+fn event(kind: Kind, id: EventId, record: &Record) -> Event {
     let decision = match (kind, record.code) {
         (Kind::RequestChallenged, _) => Decision::Challenged,
         (_, Some(_)) => Decision::Refused,
         (Kind::AttackDetected, None) => Decision::Observed,
         (_, None) => Decision::Allowed,
     };
-    // It happened when it was decided: so whoever follows sees events in the order of their ids, however long a service
-    // behind took.
-    let decided = record.arrived.checked_add(record.took).unwrap_or(record.arrived);
-    let mut event = Event::new(kind, decided, decision, message(record, decision));
+    let mut event = Event { id, ..Event::new(kind, id.moment(), decision, message(record, decision)) };
     event.severity = severity(kind);
     event.address = Some(record.client.to_canonical());
     event.request = Some(record.id.to_string());

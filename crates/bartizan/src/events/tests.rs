@@ -84,7 +84,7 @@ fn every_refusal_is_an_event_of_a_kind() {
 #[test]
 fn secrets_of_a_query_stay_out() {
     let record = Arc::new(record("/a", Some(Code::RouteNotFound)));
-    let decided = Box::new(Decided { kind: Kind::RequestRefused, record });
+    let decided = Box::new(Decided::new(Kind::RequestRefused, &record));
     let event = bartizan_events::Happening::into_event(decided);
     let http = event.details.http.unwrap();
     assert_eq!(http.query, "token=<hidden>&page=2");

@@ -7,18 +7,20 @@ use std::{
 
 use bartizan_config::Config;
 use bartizan_control::{
-    LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status, TargetHealth, TargetStatus, UpstreamStatus,
+    DetectionStatus, LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status, TargetHealth, TargetStatus,
+    UpstreamStatus,
 };
 use bartizan_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{command::version::VERSION, configuration::Configuration, recorder};
+use crate::{command::version::VERSION, configuration::Configuration, detection::Detection, recorder};
 
 /// Answers for the running system.
 #[derive(Debug)]
 pub(super) struct Asked {
     gateway: Gateway,
     configuration: Configuration,
+    detection: Detection,
     listeners: Vec<Listener>,
     metrics: PrometheusHandle,
     started: (SystemTime, Instant),
@@ -29,10 +31,12 @@ impl Asked {
     pub(super) fn new(
         gateway: Gateway,
         configuration: Configuration,
+        detection: Detection,
         listeners: Vec<Listener>,
         metrics: PrometheusHandle,
     ) -> Self {
-        Self { gateway, configuration, listeners, metrics, started: (SystemTime::now(), Instant::now()) }
+        let started = (SystemTime::now(), Instant::now());
+        Self { gateway, configuration, detection, listeners, metrics, started }
     }
 }
 
@@ -72,6 +76,10 @@ impl bartizan_control::System for Asked {
 
     fn policies(&self) -> PoliciesInUse {
         PoliciesInUse { config: self.gateway.config(), policies: self.gateway.policies() }
+    }
+
+    fn detection(&self) -> DetectionStatus {
+        self.detection.status()
     }
 
     fn metrics(&self) -> String {

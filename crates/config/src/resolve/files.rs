@@ -3,15 +3,19 @@
 use std::{
     collections::HashSet,
     fs::{File, Metadata},
+    io::Read,
     path::{Path, PathBuf},
 };
 
 use crate::{
     Certificate, FilePattern,
     forms::Parsed,
-    located::{At, Optional},
+    located::{At, Optional, Position},
     problems::Problems,
 };
+
+/// The most that is read of one file.
+const LONGEST: usize = 1024 * 1024;
 
 /// The files named so far.
 pub(crate) struct Files<'a> {
@@ -79,6 +83,26 @@ impl<'a> Files<'a> {
         if self.seen.insert(path.into()) {
             self.list.push(path.into());
         }
+    }
+
+    /// What a file of rules or policies holds that a list of files at `position` has named.
+    pub(crate) fn text(
+        &mut self,
+        path: &Path,
+        position: Position,
+        problems: &mut Problems<'_>,
+    ) -> Option<String> {
+        self.watch(path);
+        let mut text = String::new();
+        let opened =
+            File::open(path).and_then(|file| file.take(LONGEST as u64 + 1).read_to_string(&mut text));
+        match opened {
+            Ok(length) if length <= LONGEST => return Some(text),
+            Ok(_) => problems.error(position, format!("`{}` is longer than 1 MiB", path.display())),
+            Err(error) => problems.error(position, format!("cannot read `{}`: {error}", path.display())),
+        }
+        .help("split it, or leave it out");
+        None
     }
 
     /// What has named files, and may name more one day.

@@ -1,6 +1,6 @@
 //! `policies:`, `zones:`, and what routes say of them.
 
-use std::{fs::File, io::Read, path::Path};
+use std::path::Path;
 
 use bartizan_model::Zone;
 
@@ -9,14 +9,11 @@ use crate::{
     EntityPattern, IdPart, PathPattern, Policies, PolicyFile, Route, RoutePolicy, Segment, ZoneRule,
     file::{self, Document, Entries, ZoneTable},
     forms::{OneOrMany, Parsed},
-    located::{At, Optional, Position},
+    located::{At, Optional},
     problems::Problems,
     resolve::include::Included,
     suggestion,
 };
-
-/// The most that is read of one file.
-const LONGEST: usize = 1024 * 1024;
 
 /// `policies:`, with what its files hold.
 pub(crate) fn resolve(
@@ -34,30 +31,16 @@ pub(crate) fn resolve(
         }
         let Included { files: named, patterns: watched } = Included::find(&all, base, problems);
         files.watch_patterns(watched);
-        named.iter().filter_map(|path| read_file(path, patterns.position, files, problems)).collect()
+        let texts = named.into_iter().filter_map(|path| {
+            let text = files.text(&path, patterns.position, problems)?;
+            Some(PolicyFile { path, text })
+        });
+        texts.collect()
     };
     let policies = read(&at.files, problems);
     let schemas = at.schema.as_ref().map(|schema| read(schema, problems)).unwrap_or_default();
     let mode = at.mode.get().unwrap_or_default();
     Some(Policies { line: at.position.line(), mode, files: policies, schemas })
-}
-
-fn read_file(
-    path: &Path,
-    position: Position,
-    files: &mut Files<'_>,
-    problems: &mut Problems<'_>,
-) -> Option<PolicyFile> {
-    files.watch(path);
-    let mut text = String::new();
-    let opened = File::open(path).and_then(|file| file.take(LONGEST as u64 + 1).read_to_string(&mut text));
-    match opened {
-        Ok(length) if length <= LONGEST => return Some(PolicyFile { path: path.into(), text }),
-        Ok(_) => problems.error(position, format!("`{}` is longer than 1 MiB", path.display())),
-        Err(error) => problems.error(position, format!("cannot read `{}`: {error}", path.display())),
-    }
-    .help("split it, or leave it out");
-    None
 }
 
 /// Who may call the zones that `zones` says something of, or that some route is in.

@@ -66,6 +66,9 @@ async fn a_reload_that_breaks_off_is_our_fault() {
         fn policies(&self) -> crate::PoliciesInUse {
             self.0.system.policies()
         }
+        fn detection(&self) -> crate::DetectionStatus {
+            self.0.system.detection()
+        }
         fn metrics(&self) -> String {
             String::new()
         }

@@ -16,9 +16,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    AdminToken, ConfigurationStatus, Control, LimitsInUse, Listener, ListenerKind, PoliciesInUse,
-    ReloadFailure, ReloadFuture, Reloaded, Status, System, TargetHealth, TargetStatus, Timestamp,
-    UpstreamStatus,
+    AdminToken, ConfigurationStatus, Control, DetectionRule, DetectionStatus, LimitsInUse, Listener,
+    ListenerKind, PoliciesInUse, ReloadFailure, ReloadFuture, Reloaded, Status, System, TargetHealth,
+    TargetStatus, Timestamp, UpstreamStatus,
 };
 
 pub(crate) const METRICS: &str = "# TYPE bartizan_build_info gauge\nbartizan_build_info 1\n";
@@ -66,6 +66,20 @@ impl System for Scripted {
 
     fn policies(&self) -> PoliciesInUse {
         self.policies.lock().unwrap().clone()
+    }
+
+    fn detection(&self) -> DetectionStatus {
+        let rule = DetectionRule {
+            id: "5f1d".into(),
+            title: "Passwords are tried".into(),
+            severity: "high".into(),
+            author: Some("Bartizan".into()),
+            techniques: vec!["T1110.001".into()],
+            file: "starter/brute-force.yml:3".into(),
+            fired: 2,
+            last_fired: None,
+        };
+        DetectionStatus { rules: vec![rule], waiting: 0 }
     }
 
     fn metrics(&self) -> String {

@@ -29,10 +29,9 @@ impl Explain {
     pub(super) fn run(self) -> Result<()> {
         let chosen = Chosen::new(&self.rules)?;
         let rules = chosen.compile()?;
-        let is_named = |rule: &Rule| rule.id == self.id || rule.name.as_deref() == Some(&self.id);
-        let rule = rules.rules().iter().find(|rule| is_named(rule));
-        let rule =
-            rule.or_else(|| rules.rules().iter().find(|rule| rule.reports && stem(&rule.file) == self.id));
+        let called = rules.rules().iter().filter(|rule| rule.is_called(&self.id));
+        // A file's name calls the parts of its rule, too.
+        let rule = called.max_by_key(|rule| (rule.id == self.id, rule.reports));
         let rule = rule.with_context(|| format!("there is no rule `{}` among these", self.id))?;
         if self.json {
             return print(serde_json::to_string_pretty(rule)?);
@@ -65,10 +64,4 @@ fn account(rule: &Rule, file: Option<&RuleFile>) -> String {
         text.map(|text| format!("\n{text}")).unwrap_or_default(),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-/// A file's name without its folders and its end.
-fn stem(file: &str) -> &str {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }

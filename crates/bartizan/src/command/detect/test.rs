@@ -7,10 +7,7 @@ use bartizan_detection::Outcome;
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    chosen::Chosen,
-    replay::{self, Fired},
-};
+use super::{chosen::Chosen, fired::Fired, replay};
 use crate::output::{ATTENTION, BAD, GOOD, print, printable, styled};
 
 /// Test rules that look at events, without a gateway.
