@@ -9,7 +9,7 @@ mod served;
 
 use std::{
     collections::HashMap,
-    mem,
+    fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -68,6 +68,12 @@ pub(crate) struct Rules {
     set: RuleSet,
     /// What is probably not meant.
     pub(crate) doubts: Vec<Doubt>,
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Rules {

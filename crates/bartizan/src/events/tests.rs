@@ -182,7 +182,7 @@ fn an_event_says_which_part_of_the_gateway_it_is_from() {
         }
     }
     let record = Arc::new(record("/a", Some(Code::InvalidAuthenticationToken)));
-    let decided = Box::new(Decided { kind: Kind::AuthenticationFailed, record });
+    let decided = Box::new(Decided::new(Kind::AuthenticationFailed, &record));
     let event = bartizan_events::Happening::into_event(decided);
     assert_eq!(event.ocsf()["bartizan"]["service"], "gateway");
 }
@@ -214,7 +214,7 @@ fn a_record_weighs_what_rules_have_found() {
     };
     let heavy = Record { inspected: Some(Arc::new(inspected)), ..light.clone() };
     let weight = |record: Record| {
-        let decided = Decided { kind: Kind::AttackDetected, record: Arc::new(record) };
+        let decided = Decided::new(Kind::AttackDetected, &Arc::new(record));
         bartizan_events::Happening::weight(&decided)
     };
     assert!(weight(heavy) - weight(light) >= 20 * 4 * 180);
