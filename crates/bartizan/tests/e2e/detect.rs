@@ -5,7 +5,11 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{cli, cli_in};
+use crate::{
+    accounts::{CHEAP, create, log_in_as},
+    eventually::eventually,
+    harness::{Gateway, cli, cli_in},
+};
 
 const RULE: &str = "title: One address fails for many accounts\nid: spraying\nauthor: Ann Example\nlevel: high\n\
     correlation: { type: value_count, rules: [failed], group-by: [src_endpoint.ip], timespan: 15m, \
@@ -132,4 +136,68 @@ async fn events_are_looked_at_in_the_order_of_their_times() {
     write(folder.path(), "newest-first.ndjson", &lines.join("\n"));
     let told = cli_in(&folder, arguments).await.succeeded();
     assert!(told.contains("no rule would have fired"), "{told}");
+}
+
+#[tokio::test]
+async fn what_rules_find_reaches_the_log_while_it_happens() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "own/spraying.yml", RULE);
+    let document = format!(
+        r#"
+accounts: {{ {CHEAP} }}
+limits:
+  login: [{{ per: address, rate: 10000/h }}]
+  auth: [{{ per: address, rate: 10000/h }}]
+identity: {{ people: {{ session: {{}} }} }}
+detection: {{ rules: "{}/own/*.yml", without: [brute-force] }}
+routes:
+  - {{ path: /private/**, to: "http://127.0.0.1:1", auth: people }}
+"#,
+        folder.path().display()
+    );
+    let gateway = Gateway::start(&document).await;
+    create(&gateway, "ada@shop.test", &[]).await;
+    for name in ["ada@shop.test", "bob@shop.test", "eve@shop.test"] {
+        assert_eq!(log_in_as(&gateway, name, "wrong").await.status(), 401);
+    }
+    let findings = async || {
+        let printed = gateway.cli(["events", "--json", "--type", "detection_matched"]).await.succeeded();
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    eventually("the rule has fired", async || !findings().await.is_empty()).await;
+    let [finding] = findings().await.try_into().unwrap_or_else(|found| panic!("{found:?}"));
+    assert_eq!(finding["finding_info"]["title"], "One address fails for many accounts");
+    assert_eq!(finding["bartizan"]["finding"]["author"], "Ann Example");
+    assert_eq!(finding["severity_id"], 4);
+    assert_eq!(finding["evidences"][0]["src_endpoint"]["ip"], "127.0.0.1");
+    let first = finding["finding_info"]["related_events"][0]["uid"].as_str().unwrap();
+    let failed = gateway.cli(["events", "--json", "--type", "authentication_failed"]).await.succeeded();
+    assert!(failed.contains(first), "a finding names events that can be found: {first} in {failed}");
+
+    let status = gateway.cli(["detect", "status", "--fired"]).await.succeeded();
+    assert!(status.contains("One address fails for many accounts"), "{status}");
+    let rules = folder.path().join("own/spraying.yml").display().to_string();
+    let tried = gateway.cli(["detect", "backtest", &rules, "--since", "1h"]).await.succeeded();
+    assert!(
+        tried.contains("src_endpoint.ip=127.0.0.1 (1)") && tried.contains("events were looked at"),
+        "{tried}"
+    );
+
+    // A rule that is not understood changes nothing; a changed one counts from then on.
+    write(folder.path(), "own/spraying.yml", &RULE.replace("user.uid, gte", "user.udi, gte"));
+    let refused = gateway.cli(["reload"]).await.failed_with(1);
+    assert!(refused.contains("user.udi"), "{refused}");
+    write(folder.path(), "own/spraying.yml", &RULE.replace("One address", "A host"));
+    gateway.cli(["reload"]).await.succeeded();
+    for name in ["ada@shop.test", "bob@shop.test", "eve@shop.test"] {
+        assert_eq!(log_in_as(&gateway, name, "wrong").await.status(), 401);
+    }
+    eventually("the changed rule has fired", async || {
+        findings()
+            .await
+            .iter()
+            .any(|finding| finding["finding_info"]["title"] == "A host fails for many accounts")
+    })
+    .await;
+    gateway.stop().await;
 }
