@@ -106,6 +106,12 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Events that were appended to the spill: the store was too slow or failed",
     ),
     ("bartizan_events_queued", Kind::Gauge, "Events that the writer has found waiting"),
+    ("bartizan_detection_findings_total", Kind::Counter, "What detection rules have found, by severity"),
+    (
+        "bartizan_detection_unseen_total",
+        Kind::Counter,
+        "Events that detection rules have not seen, by reason",
+    ),
     (
         "bartizan_process_cpu_milliseconds_total",
         Kind::Counter,
