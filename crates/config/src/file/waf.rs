@@ -43,8 +43,8 @@ pub(crate) struct Waf {
     /// The anomaly score from which a request is refused, or one for requests and one for responses.
     #[schemars(extend("default" = 5))]
     pub(crate) threshold: Optional<Parsed<Threshold>>,
-    /// The most of a request body that is looked at, up to 16MiB. It is held until then.
-    #[schemars(extend("default" = "1MiB"))]
+    /// The most of a request body that is looked at, up to 16MiB. It is held until then. Default: what the route lets
+    /// through (`body.max`), up to 16MiB.
     pub(crate) max_body: Optional<Parsed<ByteSize>>,
     /// What happens to a longer one: it is refused (413), or its front is looked at.
     #[schemars(extend("default" = "refuse"))]

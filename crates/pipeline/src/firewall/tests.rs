@@ -358,8 +358,10 @@ fn an_exclusion_of_nothing_known_is_refused() {
 
 /// The Core Rule Set that tests use; `None` where it is not there.
 fn core_rule_set() -> Option<PathBuf> {
-    let data = PathBuf::from(std::env::var_os("BARTIZAN_TEST_DATA")?);
-    Some(data.join("crs-4.28.0")).filter(|folder| folder.is_dir())
+    let data = std::env::var_os("BARTIZAN_TEST_DATA").map(PathBuf::from);
+    let folder = data.map(|data| data.join("crs-4.28.0")).filter(|folder| folder.is_dir());
+    assert!(folder.is_some() || std::env::var_os("CI").is_none(), "BARTIZAN_TEST_DATA has no rule set");
+    folder
 }
 
 #[test]

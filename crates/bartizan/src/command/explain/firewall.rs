@@ -20,7 +20,10 @@ pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String
     }
     let mut account = if firewall.rules.is_empty() { String::new() } else { format!("{rules}\n") };
     if firewall.rules_left_out > 0 {
-        account = format!("{account}and {} more rules\n", firewall.rules_left_out);
+        let others: Vec<String> =
+            firewall.rule_ids.iter().skip(firewall.rules.len()).map(u64::to_string).collect();
+        account =
+            format!("{account}and {} more rules: {}\n", firewall.rules_left_out, others.join(", "));
     }
     account.push_str(&verdict(firewall));
     let exclusions = exclusions(firewall);
@@ -28,6 +31,9 @@ pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String
         let place = route.map_or_else(String::new, |route| format!(" {route}"));
         let title = styled(TITLE, format!("If this is no attack, write this under the route{place}:"));
         account = format!("{account}\n\n{title}\n\n    waf:\n      exclude:\n{}", exclusions.join("\n"));
+        if is_partial(firewall) {
+            account.push_str("\n\nMore was found than is remembered: ask again after these exclusions.");
+        }
     }
     account
 }
@@ -91,6 +97,11 @@ fn exclusions(firewall: &DecidedFirewall) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Whether exclusions of what is remembered may not be enough.
+fn is_partial(firewall: &DecidedFirewall) -> bool {
+    firewall.rules_left_out > 0 || firewall.rules.iter().any(|rule| rule.variables_left_out > 0)
 }
 
 /// What an exclusion can name of a variable: every element of a list where it is one of those, and all of its collection
