@@ -127,9 +127,11 @@ static WOULD_REFUSE: LogRate = LogRate::new(WOULD_REFUSE_A_SECOND);
 
 /// One structured line per request that the firewall would have refused, had its mode been `block`. Values are not in it.
 fn log_what_would_be_refused(exchange: &Exchange) {
-    let Some(inspected) = exchange.inspected.as_deref().filter(|inspected| {
-        inspected.mode == WafMode::Log && !matches!(inspected.judged, Judged::Passed)
-    }) else {
+    let Some(inspected) = exchange
+        .inspected
+        .as_deref()
+        .filter(|inspected| inspected.mode == WafMode::Log && !matches!(inspected.judged, Judged::Passed))
+    else {
         return;
     };
     let Some(left_out) = WOULD_REFUSE.admit(Instant::now()) else { return };

@@ -24,7 +24,6 @@ use bartizan_seclang::{
 
 use crate::{Code, Refusal};
 
-use self::{classes::Classes, unheeded::Unheeded};
 pub(crate) use self::doubt::doubts;
 pub(crate) use self::inspectors::{Inspectors, Shown};
 pub use self::{
@@ -34,6 +33,7 @@ pub use self::{
     mask::{masked_address, masked_query},
     rules::{RECOMMENDED, STARTER, compile},
 };
+use self::{classes::Classes, unheeded::Unheeded};
 
 /// The firewall of one route.
 #[derive(Debug, Clone)]

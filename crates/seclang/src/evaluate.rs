@@ -299,10 +299,9 @@ impl Evaluation<'_> {
     }
 
     fn holds(&mut self, rule: &CompiledRule, excluded: &ExcludedOfLinks) -> bool {
-        rule.links
-            .iter()
-            .enumerate()
-            .all(|(number, link)| self.link(link, if number == 0 { &excluded.first } else { &excluded.others }))
+        rule.links.iter().enumerate().all(|(number, link)| {
+            self.link(link, if number == 0 { &excluded.first } else { &excluded.others })
+        })
     }
 
     /// A rule holds as a whole.

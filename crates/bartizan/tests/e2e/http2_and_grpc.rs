@@ -317,8 +317,7 @@ async fn trailers_of_a_streamed_request_pass() {
     })
     .await;
     for (waf, expected) in [("", Some("7")), (", waf: { mode: log }", Some("7")), (", waf: starter", None)] {
-        let gateway =
-            gateway_towards(&upstream, ", protocol: http2", &format!(", body: stream{waf}")).await;
+        let gateway = gateway_towards(&upstream, ", protocol: http2", &format!(", body: stream{waf}")).await;
         let (mut sender, body) = Channel::<Bytes>::new(2);
         sender.send_data("hello".into()).await.unwrap();
         let trailers = [("x-checksum".parse().unwrap(), HeaderValue::from_static("7"))];

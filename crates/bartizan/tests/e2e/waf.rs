@@ -32,7 +32,10 @@ async fn an_attack_is_refused_explained_and_excluded() {
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
     let id = id(&refused);
     let problem: Value = refused.json().await.unwrap();
-    assert_eq!((&problem["code"], &problem["request_id"]), (&"suspicious_activity_detected".into(), &id.as_str().into()));
+    assert_eq!(
+        (&problem["code"], &problem["request_id"]),
+        (&"suspicious_activity_detected".into(), &id.as_str().into())
+    );
     assert!(!problem.to_string().to_lowercase().contains("sql"), "it reveals nothing: {problem}");
 
     let account = gateway.cli(["explain", &id]).await.succeeded();

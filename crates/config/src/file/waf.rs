@@ -34,6 +34,9 @@ pub(crate) struct Waf {
     /// What happens when the rules object.
     #[schemars(extend("default" = "block"))]
     pub(crate) mode: Optional<WafModeName>,
+    /// How easily the rules object: a word for `paranoia` and `threshold`, which count where they are written.
+    #[schemars(extend("default" = "medium"))]
+    pub(crate) sensitivity: Optional<SensitivityName>,
     /// The paranoia level, 1 to 4: how many rules look. Higher levels find more, also where there is nothing.
     #[schemars(extend("default" = 1, "minimum" = 1, "maximum" = 4))]
     pub(crate) paranoia: Optional<Parsed<u32>>,
@@ -84,6 +87,20 @@ pub(crate) enum WafModeName {
     Log,
     /// Does not look at all.
     Off,
+}
+
+/// How easily the rules object.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Sensitivity")]
+pub(crate) enum SensitivityName {
+    /// To two findings of the severity critical: paranoia level 1, threshold 10.
+    Low,
+    /// To one: paranoia level 1, threshold 5.
+    #[default]
+    Medium,
+    /// To one of the severity warning, too, and more rules look: paranoia level 2, threshold 3.
+    High,
 }
 
 /// Anomaly scores from which is refused.

@@ -11,7 +11,7 @@ use super::{files::Files, include::Included};
 use crate::{
     ClassAction, CoreRuleSet, Exclusion, FilePattern, InspectedResponses, OnLargeBody, RuleSet, RuleSetIndex,
     Rules, Source, Threshold, Waf, WafMode,
-    file::{self, Responses, RulesName, WafModeName},
+    file::{self, Responses, RulesName, SensitivityName, WafModeName},
     forms::Parsed,
     located::{At, Optional, Position},
     problems::Problems,
@@ -205,6 +205,14 @@ impl Settings {
                     .help("write `rules: crs` beside it; own rule files stand under `include`");
             }
             self.path = Some(path);
+        }
+        if let Some(sensitivity) = written.sensitivity.get() {
+            let (paranoia, threshold) = match sensitivity {
+                SensitivityName::Low => (1, 10),
+                SensitivityName::Medium => (1, 5),
+                SensitivityName::High => (2, 3),
+            };
+            (self.paranoia, self.paranoia_line, self.threshold.inbound) = (paranoia, Line::NONE, threshold);
         }
         if let Some(paranoia) = level(&written.paranoia, problems) {
             (self.paranoia, self.paranoia_line) = (paranoia.value, paranoia.position.line());

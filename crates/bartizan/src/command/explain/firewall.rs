@@ -22,8 +22,7 @@ pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String
     if firewall.rules_left_out > 0 {
         let others: Vec<String> =
             firewall.rule_ids.iter().skip(firewall.rules.len()).map(u64::to_string).collect();
-        account =
-            format!("{account}and {} more rules: {}\n", firewall.rules_left_out, others.join(", "));
+        account = format!("{account}and {} more rules: {}\n", firewall.rules_left_out, others.join(", "));
     }
     account.push_str(&verdict(firewall));
     let exclusions = exclusions(firewall);
