@@ -1,5 +1,7 @@
 //! A request, as the rules see it.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result};
 
 pub(crate) struct Request {
@@ -64,7 +66,8 @@ impl Request {
     pub(crate) fn to_file(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\n", self.method, self.target);
         for (name, value) in self.headers.iter().filter(|(name, _)| name != "Content-Length") {
-            head.push_str(&format!("{name}: {value}\n"));
+            // Writing into a `String` cannot fail.
+            let _ = writeln!(head, "{name}: {value}");
         }
         let mut file = head.into_bytes();
         file.push(b'\n');
