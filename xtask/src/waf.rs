@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use peer::Peer;
-use report::Report;
+use peer::{Compared, Peer};
+use report::{Cost, Kind, Report};
 
 use crate::{
     command::{self, cargo, command, say},
@@ -50,7 +50,7 @@ pub(crate) struct Waf {
 struct Round {
     engine: Report,
     /// By the name of the exchange: microseconds per request that `ModSecurity` costs.
-    peer: Vec<(&'static str, f64)>,
+    peer: Vec<(String, f64)>,
 }
 
 impl Waf {
@@ -71,13 +71,18 @@ impl Waf {
             say(&format!("!!! {error:#} !!!"));
         }
         let peer = peer.ok();
+        let requests = folder.join("requests");
+        server::empty(&requests)?;
+        let mut writing = command(&costs, &["--crs"]);
+        writing.arg(&crs).arg("--write").arg(&requests);
+        command::output(writing)?;
 
         let mut rounds = Vec::new();
         for round in 1..=self.rounds {
             say(&format!("round {round} of {}", self.rounds));
             let engine = self.engine(&costs, &crs)?;
-            let names = engine.costs.iter().map(|cost| cost.name.as_str()).collect::<Vec<_>>();
-            let peer = peer.as_ref().map_or(Ok(Vec::new()), |peer| peer.measure(&names, self.seconds))?;
+            let compared: Vec<_> = engine.costs.iter().filter_map(|cost| compared(cost, &requests)).collect();
+            let peer = peer.as_ref().map_or(Ok(Vec::new()), |peer| peer.measure(&compared, self.seconds))?;
             rounds.push(Round { engine, peer });
         }
 
@@ -108,6 +113,17 @@ impl Waf {
     fn milliseconds(&self) -> u64 {
         self.seconds * 100
     }
+}
+
+/// What the peer is sent, too: all but the hostile values, of which the engine's own speed is asked.
+fn compared(cost: &Cost, requests: &Path) -> Option<Compared> {
+    let is_refused = match cost.kind {
+        Kind::Ordinary => false,
+        Kind::Attack => true,
+        Kind::AdversarialForm | Kind::AdversarialJson => return None,
+    };
+    let request = requests.join(&cost.name).with_extension("http");
+    Some(Compared { name: cost.name.clone(), request, is_refused })
 }
 
 /// Builds the program that measures, as the gateway is built for a release.

@@ -42,6 +42,16 @@ pub(crate) fn send(origin: &str, request: &Path, connections: u32, seconds: u64)
     told(wrk, origin)?.succeeded()
 }
 
+/// The same for a request that is refused, every time.
+pub(crate) fn send_in_vain(origin: &str, request: &Path, connections: u32, seconds: u64) -> Result<Load> {
+    let mut wrk = wrk("load.lua", connections, seconds);
+    wrk.args([origin, "--"]).arg(request);
+    let load = told(wrk, origin)?;
+    ensure!(load.requests > 0 && load.broken == 0, "not every request was answered");
+    ensure!(load.refused >= load.requests, "{} of {} answers were refusals", load.refused, load.requests);
+    Ok(load)
+}
+
 /// A load that does not ask as fast as it is answered.
 pub(crate) struct Pace {
     /// What `bench/logins/paced.lua` sends.

@@ -51,7 +51,7 @@ pub(crate) use self::{
     tls::{ClientCertificate, Tls, TlsTable},
     tokens::{Dpop, TokenAlgorithm, Tokens},
     upstream::{Ejection, Health, Retries, Signing, Upstream, UpstreamTls},
-    waf::{ClassAction, Exclusion, Responses, RulesName, Threshold, Waf, WafModeName},
+    waf::{ClassAction, Exclusion, Responses, RulesName, SensitivityName, Threshold, Waf, WafModeName},
 };
 use crate::{
     forms::Parsed,

@@ -54,8 +54,7 @@ impl Config {
     }
 
     /// The configuration of `bartizan run --to TARGET`: everything goes to one target, nobody is asked who they
-    /// are, the firewall refuses by its starter rules, and every listener is on the loopback address. The firewall looks at
-    /// all of every body that a route admits, so that it refuses none for its length.
+    /// are, the firewall refuses by its starter rules, and every listener is on the loopback address.
     ///
     /// A target is `3000`, `localhost:3000`, or a URL of scheme, host and port.
     pub fn for_target(target: &str) -> Result<Self, ConfigError> {
@@ -63,7 +62,7 @@ impl Config {
         let text = format!(
             "version: 1\n\
              listen: {{ http: \"127.0.0.1:8080\", admin: \"127.0.0.1:9443\", metrics: \"127.0.0.1:9464\" }}\n\
-             waf: {{ rules: starter, max_body: 10MiB }}\n\
+             waf: starter\n\
              routes:\n  - path: /**\n    to: \"{target}\"\n    auth: none\n"
         );
         Self::parse(&text, &Source::text("")).map(|loaded| loaded.config)

@@ -58,7 +58,7 @@ pub struct Waf {
     pub detection_paranoia: u8,
     /// The anomaly scores from which it refuses.
     pub threshold: Threshold,
-    /// The most of a request body that is looked at, in bytes. Default 1 MiB.
+    /// The most of a request body that is looked at, in bytes. Default: what the route lets through, up to 16 MiB.
     pub max_body: usize,
     /// What happens to a longer one. Default: refused.
     pub on_large_body: OnLargeBody,

@@ -13,6 +13,19 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const LONGEST: usize = 64 << 20;
 
 impl Input {
+    /// The body that is said, with its templates filled in and without what go-ftw makes of it.
+    ///
+    /// # Errors
+    ///
+    /// For a template that is not known, and for Base64 that is none.
+    pub fn body(&self) -> Result<Vec<u8>, FtwError> {
+        match (&self.data, &self.encoded_data) {
+            (Some(data), _) => Ok(rendered(data, self.payload.as_deref())?.into_bytes()),
+            (None, Some(encoded)) => decode("encoded_data", encoded),
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+
     /// The requests of a stage: one, or one for each of its `uris`.
     pub fn requests(&self) -> Result<Vec<Vec<u8>>, FtwError> {
         let said = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
@@ -22,7 +35,7 @@ impl Input {
         if let Some(raw) = said(&self.raw_request) {
             return Ok(vec![raw.into_bytes()]);
         }
-        let data = data(self)?;
+        let data = self.body()?;
         if self.uris.is_empty() {
             return Ok(vec![request(self, self.uri.as_deref().unwrap_or("/"), data)?]);
         }
@@ -88,14 +101,6 @@ fn has_body(method: &str) -> bool {
         || method.contains("PUT")
         || method.contains("PATCH")
         || method.ends_with("DELETE")
-}
-
-fn data(input: &Input) -> Result<Vec<u8>, FtwError> {
-    match (&input.data, &input.encoded_data) {
-        (Some(data), _) => Ok(rendered(data, input.payload.as_deref())?.into_bytes()),
-        (None, Some(encoded)) => decode("encoded_data", encoded),
-        (None, None) => Ok(Vec::new()),
-    }
 }
 
 fn decode(field: &'static str, encoded: &str) -> Result<Vec<u8>, FtwError> {

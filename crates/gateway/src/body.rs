@@ -18,7 +18,7 @@ use bartizan_limits::Place;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-pub(crate) use client_body::{ClientBody, Room};
+pub(crate) use client_body::{ClientBody, Room, Trailers};
 pub(crate) use fronted::{Fronted, HoldError};
 pub(crate) use paced::{Pace, Paced};
 

@@ -1,11 +1,19 @@
 //! The answer on its way out: dressed with its headers, counted, logged when it is a refusal, and remembered.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
 
-use bartizan_pipeline::{Exchange, Nonce, Record, Records, Refusal, ResponseFacts, SecurityHeaders, Verdict};
+use bartizan_config::WafMode;
+use bartizan_pipeline::{
+    Exchange, Judged, Nonce, Record, Records, Refusal, ResponseFacts, SecurityHeaders, Verdict,
+};
 use http::{HeaderValue, Response, StatusCode, Version, header};
 
-use crate::{arrive::X_REQUEST_ID, body::ResponseBody, gateway::Generation, metrics, refusal};
+use crate::{
+    arrive::X_REQUEST_ID, body::ResponseBody, gateway::Generation, log_rate::LogRate, metrics, refusal,
+};
 
 /// What the answer will need of the request, kept before the request moves on.
 #[derive(Debug)]
@@ -52,6 +60,7 @@ impl Departure {
         } else if generation.config.log.requests {
             log_answer(&exchange, response.status());
         }
+        log_what_would_be_refused(&exchange);
         metrics::count_answer(&exchange, response.status(), generation);
         let code = refusal.map(|refusal| refusal.code);
         let places = exchange.limited.take_places();
@@ -106,6 +115,43 @@ fn log_refusal(exchange: &Exchange, refusal: &Refusal) {
         limit_threat = exchange.limit_threat(),
         reason = %refusal.reason,
         "refused"
+    );
+}
+
+/// How many lines a second tell what a firewall in the mode `log` would refuse.
+const WOULD_REFUSE_A_SECOND: u32 = 100;
+/// The most rules that such a line names by their numbers.
+const NUMBERS: usize = 50;
+
+static WOULD_REFUSE: LogRate = LogRate::new(WOULD_REFUSE_A_SECOND);
+
+/// One structured line per request that the firewall would have refused, had its mode been `block`. Values are not in it.
+fn log_what_would_be_refused(exchange: &Exchange) {
+    let Some(inspected) = exchange
+        .inspected
+        .as_deref()
+        .filter(|inspected| inspected.mode == WafMode::Log && !matches!(inspected.judged, Judged::Passed))
+    else {
+        return;
+    };
+    let Some(left_out) = WOULD_REFUSE.admit(Instant::now()) else { return };
+    let rules: Vec<String> = inspected.numbers.iter().take(NUMBERS).map(u64::to_string).collect();
+    let score = match inspected.judged {
+        Judged::RefusedResponse => inspected.outbound_score,
+        Judged::Passed | Judged::RefusedRequest => inspected.inbound_score,
+    };
+    tracing::info!(
+        target: "bartizan::firewall",
+        request_id = exchange.id.as_str(),
+        client = %exchange.client.address,
+        method = %exchange.head.method,
+        path = exchange.head.uri.path(),
+        route = exchange.route.as_ref().map(|route| route.config.path.as_str()),
+        rules = rules.join(" "),
+        score,
+        reason = inspected.summary(),
+        lines_left_out = left_out,
+        "would refuse"
     );
 }
 

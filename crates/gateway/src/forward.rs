@@ -7,6 +7,7 @@ pub(crate) use request_headers::{strip_hop_by_hop, strip_trailers};
 
 use std::sync::Arc;
 
+use bartizan_config::WafMode;
 use bartizan_identity::Lease;
 use bartizan_pipeline::{Code, Exchange, HeldBytes, Nonce, Outcome, Reason, Refusal, Stage};
 use http::{
@@ -17,7 +18,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::watch;
 
 use crate::{
-    body::{BodyError, ClientBody, Places, ResponseBody},
+    body::{BodyError, ClientBody, Places, ResponseBody, Trailers},
     connection::ConnectionFacts,
     gateway::Generation,
     upgrade,
@@ -69,7 +70,9 @@ impl Forwarder<'_> {
         };
         let upgrading = Upgrading::take(exchange);
         let protocol = upgrading.as_ref().map(|upgrading| &upgrading.protocol);
-        let mut request = Request::new(body.into_request_body(route.max_body));
+        let refuses = route.waf.as_ref().is_some_and(|waf| waf.mode == WafMode::Block);
+        let trailers = if refuses { Trailers::Dropped } else { Trailers::Pass };
+        let mut request = Request::new(body.into_request_body(route.max_body, trailers));
         *request.method_mut() = exchange.head.method.clone();
         *request.uri_mut() = target(exchange)?;
         *request.version_mut() = Version::HTTP_11;

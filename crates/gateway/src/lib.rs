@@ -14,6 +14,7 @@ mod forwarded;
 mod gateway;
 mod listener;
 mod local;
+mod log_rate;
 mod metrics;
 pub mod proxy_protocol;
 mod redirect;

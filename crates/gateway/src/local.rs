@@ -9,7 +9,7 @@ use http::{Request, Response};
 
 use crate::{
     arrive::X_REQUEST_ID,
-    body::{ClientBody, RequestBody, ResponseBody},
+    body::{ClientBody, RequestBody, ResponseBody, Trailers},
     forward::{strip_hop_by_hop, target},
 };
 
@@ -72,7 +72,7 @@ async fn hand_over(
     let Some(door) = door else {
         return Err(Refusal::new(Code::SecurityCheckFailed, "accounts begin with a restart"));
     };
-    let RequestBody::Held(body) = body.into_request_body(0) else {
+    let RequestBody::Held(body) = body.into_request_body(0, Trailers::Dropped) else {
         return Err(Refusal::new(Code::SecurityCheckFailed, "the body was not held"));
     };
     let mut request = Request::new(body.unwrap_or_default());

@@ -12,6 +12,7 @@ mod inspectors;
 mod mask;
 mod refusal;
 mod rules;
+mod unheeded;
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -23,7 +24,6 @@ use bartizan_seclang::{
 
 use crate::{Code, Refusal};
 
-use self::classes::Classes;
 pub(crate) use self::doubt::doubts;
 pub(crate) use self::inspectors::{Inspectors, Shown};
 pub use self::{
@@ -33,12 +33,15 @@ pub use self::{
     mask::{masked_address, masked_query},
     rules::{RECOMMENDED, STARTER, compile},
 };
+use self::{classes::Classes, unheeded::Unheeded};
 
 /// The firewall of one route.
 #[derive(Debug, Clone)]
 pub struct Firewall {
     config: Arc<Waf>,
     rules: Arc<RuleSet>,
+    /// What own rule files say and the gateway does not do.
+    unheeded: Arc<Unheeded>,
     collections: Arc<MemoryCollections>,
     exclusions: Vec<CompiledExclusion>,
     classes: Classes,
@@ -76,7 +79,7 @@ pub enum FirewallError {
 #[derive(Debug)]
 pub struct RuleSets {
     /// By their index.
-    sets: Vec<Arc<RuleSet>>,
+    sets: Vec<(Arc<RuleSet>, Arc<Unheeded>)>,
     collections: Arc<MemoryCollections>,
 }
 
@@ -84,7 +87,10 @@ impl RuleSets {
     /// Compiles those of `config`, which keep their collections there.
     pub fn compile(config: &Config, collections: &Arc<MemoryCollections>) -> Result<Self, FirewallError> {
         let types = response_types(config);
-        let sets = config.rule_sets.iter().map(|set| Ok(Arc::new(compile(set, &types)?)));
+        let sets = config
+            .rule_sets
+            .iter()
+            .map(|set| Ok((Arc::new(compile(set, &types)?), Arc::new(Unheeded::of(&set.include)?))));
         let sets = sets.collect::<Result<_, FirewallError>>()?;
         Ok(Self { sets, collections: Arc::clone(collections) })
     }
@@ -103,7 +109,7 @@ fn response_types(config: &Config) -> Vec<String> {
 impl Firewall {
     /// The firewall that `config` describes, with its rules from `sets`.
     pub fn new(config: &Arc<Waf>, sets: &RuleSets) -> Result<Self, FirewallError> {
-        let rules = sets.sets.get(config.rules.0).ok_or(FirewallError::NoRules)?;
+        let (rules, unheeded) = sets.sets.get(config.rules.0).ok_or(FirewallError::NoRules)?;
         let exclusions = config.exclusions.iter().map(|exclusion| {
             let compiled = compile_exclusion(rules, exclusion)?;
             Ok(CompiledExclusion { config: Arc::clone(exclusion), compiled: Arc::new(compiled) })
@@ -114,6 +120,7 @@ impl Firewall {
             variables: variables(config),
             incomplete: Arc::new(rules::of_incomplete_bodies(rules)?),
             rules: Arc::clone(rules),
+            unheeded: Arc::clone(unheeded),
             collections: Arc::clone(&sets.collections),
             config: Arc::clone(config),
         })

@@ -216,7 +216,7 @@ codes! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded",
         "The gateway has too much to do at the moment. Try again shortly.";
     /// The rules of the firewall object to the request.
-    WafRefused = "waf_refused", FORBIDDEN, "Request refused",
+    WafRefused = "suspicious_activity_detected", FORBIDDEN, "Request refused",
         "The request looks like an attack. If it is none, contact the operator with the request id.";
     /// The rules of the firewall object to the response.
     WafResponseRefused = "waf_response_refused", BAD_GATEWAY, "Response withheld",

@@ -229,6 +229,22 @@ struct Evaluation<'e> {
     reported: SmallVec<[MatchedEntry; 4]>,
 }
 
+/// What the links of one rule do not look at.
+#[derive(Default)]
+struct ExcludedOfLinks {
+    first: SmallVec<[Excluded; 2]>,
+    others: SmallVec<[Excluded; 2]>,
+}
+
+impl ExcludedOfLinks {
+    fn add(&mut self, target: &Excluded, is_of_all: bool) {
+        self.first.push(target.clone());
+        if is_of_all {
+            self.others.push(target.clone());
+        }
+    }
+}
+
 impl Evaluation<'_> {
     fn number_holds(&self, of: Number, comparison: NumberComparison) -> bool {
         match of {
@@ -255,11 +271,11 @@ impl Evaluation<'_> {
     }
 
     fn rule(&mut self, number: usize) {
-        let mut excluded: SmallVec<[Excluded; 2]> = SmallVec::new();
+        let mut excluded = ExcludedOfLinks::default();
         for exclusion in self.state.exclusions.iter().filter(|exclusion| exclusion.covers(number)) {
             match exclusion.target() {
                 None => return,
-                Some(target) => excluded.push(target.clone()),
+                Some(target) => excluded.add(target, exclusion.is_of_all_links()),
             }
         }
         let rule = &self.rules.rules[number];
@@ -282,10 +298,9 @@ impl Evaluation<'_> {
         }
     }
 
-    fn holds(&mut self, rule: &CompiledRule, excluded: &[Excluded]) -> bool {
+    fn holds(&mut self, rule: &CompiledRule, excluded: &ExcludedOfLinks) -> bool {
         rule.links.iter().enumerate().all(|(number, link)| {
-            // Exclusions concern the first link.
-            self.link(link, if number == 0 { excluded } else { &[] })
+            self.link(link, if number == 0 { &excluded.first } else { &excluded.others })
         })
     }
 

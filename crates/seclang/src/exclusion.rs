@@ -17,13 +17,16 @@ pub struct Exclusion {
     /// For each rule, by its place in the rule set, whether it is meant.
     covered: Box<[bool]>,
     target: Option<Excluded>,
+    /// Whether the links behind the first one do not look at the target either.
+    of_all_links: bool,
 }
 
 impl Exclusion {
-    /// Without a target the rules do not run at all; with one, their first link does not look at it. It is made once
-    /// for many exchanges, all of this rule set.
+    /// Without a target the rules do not run at all; with one, none of their links looks at it: what an account of a
+    /// match names may be what the last link has found. (`ctl:ruleRemoveTargetById` is about the first link only, as in
+    /// the reference.) It is made once for many exchanges, all of this rule set.
     pub fn new(rules: &RuleSet, selector: &RuleSelector, target: Option<&Target>) -> Result<Self, Problem> {
-        Self::among(rules.rules(), selector, target)
+        Ok(Self { of_all_links: true, ..Self::among(rules.rules(), selector, target)? })
     }
 
     pub(crate) fn among<'r>(
@@ -32,7 +35,11 @@ impl Exclusion {
         target: Option<&Target>,
     ) -> Result<Self, Problem> {
         let covered = rules.map(|rule| selects(selector, rule)).collect();
-        Ok(Self { covered, target: target.map(Excluded::new).transpose()? })
+        Ok(Self { covered, target: target.map(Excluded::new).transpose()?, of_all_links: false })
+    }
+
+    pub(crate) fn is_of_all_links(&self) -> bool {
+        self.of_all_links
     }
 
     /// Whether the rule at this place is meant.

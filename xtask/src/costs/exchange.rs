@@ -11,7 +11,6 @@ use super::{
     request::Request,
 };
 
-// The first two are sent to the peer, too.
 const GET: &str = include_str!("../../../bench/waf/requests/get.http");
 const JSON: &str = include_str!("../../../bench/waf/requests/json.http");
 const SQL_INJECTION: &str = include_str!("../../../bench/waf/requests/sql-injection.http");

@@ -11,10 +11,14 @@ mod report;
 mod request;
 mod rules;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alloc_tracker::Allocator;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use mimalloc::MiMalloc;
 
@@ -36,16 +40,30 @@ struct Arguments {
     /// How much CPU time each exchange gets.
     #[arg(long, default_value_t = 100)]
     milliseconds: u64,
+    /// Measure nothing: write the requests that a peer can be sent into this folder.
+    #[arg(long)]
+    write: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(folder) = &arguments.write {
+        return write(folder, &selected(&arguments.only)?);
+    }
     // First of all, while the process is small.
     let (rules, loading) = measure::loading(|| rules::load(&arguments.crs))?;
     let budget = Duration::from_millis(arguments.milliseconds);
     let costs: Result<Vec<_>> =
         selected(&arguments.only)?.iter().map(|exchange| measure::cost(exchange, &rules, budget)).collect();
     println!("{}", serde_json::to_string(&Report { loading, costs: costs? })?);
+    Ok(())
+}
+
+fn write(folder: &Path, exchanges: &[Exchange]) -> Result<()> {
+    for exchange in exchanges.iter().filter(|exchange| !exchange.is_adversarial()) {
+        let file = folder.join(exchange.name).with_extension("http");
+        fs::write(&file, exchange.request.to_file()).with_context(|| file.display().to_string())?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! A request, as the rules see it.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result};
 
 pub(crate) struct Request {
@@ -60,6 +62,20 @@ impl Request {
         Self::post("application/json", value.to_string().into())
     }
 
+    /// What [`Self::parse`] reads, and `bench/load.lua`: it says itself how long the body is.
+    pub(crate) fn to_file(&self) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\n", self.method, self.target);
+        for (name, value) in self.headers.iter().filter(|(name, _)| name != "Content-Length") {
+            // Writing into a `String` cannot fail.
+            let _ = writeln!(head, "{name}: {value}");
+        }
+        let mut file = head.into_bytes();
+        file.push(b'\n');
+        file.extend_from_slice(&self.body);
+        file.push(b'\n');
+        file
+    }
+
     fn set_body(&mut self, body: Vec<u8>) {
         self.headers.push(("Content-Length".into(), body.len().to_string()));
         self.body = body;
@@ -90,6 +106,13 @@ mod tests {
         assert_eq!(request.body, b"{\n}");
         assert!(Request::parse("GET / HTTP/1.1\nHost: x\n\n").unwrap().body.is_empty());
         assert!(Request::parse("GET / HTTP/1.1\nHost: x\n").is_err());
+    }
+
+    #[test]
+    fn a_request_becomes_a_file_again() {
+        let text = "POST /a HTTP/1.1\nHost: x\n\n{\n}\n";
+        let request = Request::parse(text).unwrap();
+        assert_eq!(request.to_file(), text.as_bytes());
     }
 
     #[test]

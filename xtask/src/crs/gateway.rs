@@ -62,6 +62,8 @@ struct Step {
 #[derive(Deserialize)]
 struct Firewall {
     rules: Vec<Rule>,
+    /// The numbers of all rules that matched.
+    rule_ids: Vec<u64>,
 }
 
 #[derive(Deserialize)]
@@ -138,8 +140,7 @@ impl Gateway {
         for step in steps.iter().filter(|step| step.outcome == "denied") {
             response.extend_from_slice(format!("\nrefused: {}", step.reason).as_bytes());
         }
-        let rules = firewall.map(|firewall| firewall.rules).unwrap_or_default();
-        Ok(Exchange { status: Some(status), response, log: rules.into_iter().map(entry).collect() })
+        Ok(Exchange { status: Some(status), response, log: firewall.map(log).unwrap_or_default() })
     }
 
     /// What was decided about the request with this id.
@@ -202,6 +203,13 @@ fn configuration(crs: &Path, upstream: SocketAddr) -> Result<String> {
 }
 
 /// A line of the log, with what the gateway remembers in the place of what the rule would have logged.
+/// An entry for each rule that matched. Those beyond the ones that are told in full have their numbers only.
+fn log(Firewall { rules, rule_ids }: Firewall) -> Vec<Entry> {
+    let others = rule_ids.into_iter().skip(rules.len());
+    let others: Vec<Entry> = others.map(|rule| Entry { rule, text: format!("[id \"{rule}\"]") }).collect();
+    rules.into_iter().map(entry).chain(others).collect()
+}
+
 fn entry(Rule { id, message, variables }: Rule) -> Entry {
     let mut text = format!("[id \"{id}\"] [msg \"{message}\"]");
     for Variable { name, value } in variables {
@@ -218,13 +226,17 @@ mod tests {
     fn what_the_admin_api_tells_becomes_the_log() {
         let told = r#"{"requests": [{"id": "x", "status": 200, "steps": [], "firewall": {"verdict": "passed", "rules": [
             {"id": 7, "message": "Seven", "variables": [{"name": "ARGS:a", "value": "b"}]},
-            {"id": 8, "message": "Eight", "variables": []}]}}]}"#;
+            {"id": 8, "message": "Eight", "variables": []}], "rule_ids": [7, 8, 9]}}]}"#;
         let decided: Decided = serde_json::from_str(told).unwrap();
-        let rules = decided.requests.into_iter().next().unwrap().firewall.unwrap().rules;
-        let lines: Vec<_> = rules.into_iter().map(|rule| entry(rule).text).collect();
+        let firewall = decided.requests.into_iter().next().unwrap().firewall.unwrap();
+        let lines: Vec<_> = log(firewall).into_iter().map(|entry| entry.text).collect();
         assert_eq!(
             lines,
-            [r#"[id "7"] [msg "Seven"] [data "b found within ARGS:a"]"#, r#"[id "8"] [msg "Eight"]"#]
+            [
+                r#"[id "7"] [msg "Seven"] [data "b found within ARGS:a"]"#,
+                r#"[id "8"] [msg "Eight"]"#,
+                r#"[id "9"]"#
+            ]
         );
     }
 }

@@ -20,12 +20,19 @@ use crate::{
     wrk,
 };
 
-/// What both are sent, by the name of the exchange: files of `bench/waf/requests`.
-const COMPARED: [&str; 2] = ["get", "json"];
 /// One that `ModSecurity` refuses when it has its rules.
 const ATTACK: &str = "sql-injection";
 const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An exchange that both are sent.
+pub(super) struct Compared {
+    pub(super) name: String,
+    /// The file of the request.
+    pub(super) request: PathBuf,
+    /// Whether `ModSecurity` refuses it.
+    pub(super) is_refused: bool,
+}
 
 pub(super) struct Peer {
     /// Its versions.
@@ -70,14 +77,19 @@ impl Peer {
         Ok(Self { description, with, without, _upstream: upstream })
     }
 
-    /// How many microseconds of CPU time `ModSecurity` costs per request, for those exchanges that can be compared.
-    pub(super) fn measure(&self, names: &[&str], seconds: u64) -> Result<Vec<(&'static str, f64)>> {
-        let compared = COMPARED.into_iter().filter(|name| names.contains(name));
-        let cost = |name| {
-            let cost = self.with.cpu_us(name, seconds)? - self.without.cpu_us(name, seconds)?;
-            Ok((name, cost))
+    /// How many microseconds of CPU time `ModSecurity` costs per request. What it refuses is not forwarded: there all of nginx'
+    /// time counts, since the same nginx without it does more.
+    pub(super) fn measure(&self, compared: &[Compared], seconds: u64) -> Result<Vec<(String, f64)>> {
+        let cost = |exchange: &Compared| {
+            let with = self.with.cpu_us(exchange, exchange.is_refused, seconds)?;
+            let cost = if exchange.is_refused {
+                with
+            } else {
+                with - self.without.cpu_us(exchange, false, seconds)?
+            };
+            Ok((exchange.name.clone(), cost))
         };
-        compared.map(cost).collect()
+        compared.iter().map(cost).collect()
     }
 }
 
@@ -94,11 +106,12 @@ impl Nginx {
     }
 
     /// Sends a request for a while, and says what each cost.
-    fn cpu_us(&self, name: &str, seconds: u64) -> Result<f64> {
+    fn cpu_us(&self, exchange: &Compared, is_refused: bool, seconds: u64) -> Result<f64> {
         thread::sleep(Duration::from_millis(200)); // lets the connections of the measurement before be closed
         let before = cpu::time(self.process.id())?;
-        let load = wrk::send(&format!("http://{}", self.address), &file(name), CONNECTIONS, seconds);
-        let requests = load.with_context(|| format!("`{name}` through nginx"))?.requests;
+        let send = if is_refused { wrk::send_in_vain } else { wrk::send };
+        let load = send(&format!("http://{}", self.address), &exchange.request, CONNECTIONS, seconds);
+        let requests = load.with_context(|| format!("`{}` through nginx", exchange.name))?.requests;
         let spent = cpu::time(self.process.id())?.saturating_sub(before);
         Ok(spent.as_secs_f64() * 1e6 / f64::from(requests))
     }

@@ -101,7 +101,7 @@ fn of(rounds: &[Round], wanted: &Cost, figure: fn(&Cost) -> f64) -> f64 {
 fn peer(rounds: &[Round], name: &str) -> Option<f64> {
     let costs: Vec<_> = rounds
         .iter()
-        .filter_map(|round| round.peer.iter().find(|(compared, _)| *compared == name))
+        .filter_map(|round| round.peer.iter().find(|(compared, _)| compared == name))
         .map(|(_, cost)| *cost)
         .collect();
     (!costs.is_empty()).then(|| median(costs))
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    fn round(figure: f64, peer: Vec<(&'static str, f64)>) -> Round {
+    fn round(figure: f64, peer: Vec<(String, f64)>) -> Round {
         let loading = Loading { seconds: 2.0 * figure, cpu_seconds: figure, held_mb: 61.0, peak_mb: 70.0 };
         let costs = vec![
             cost("get", Kind::Ordinary, 50.0 * figure),
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn medians_are_held_against_their_targets() {
-        let rounds = [1.0, 1.2, 0.8].map(|figure| round(figure, vec![("get", 2000.0 * figure)]));
+        let rounds = [1.0, 1.2, 0.8].map(|figure| round(figure, vec![("get".to_owned(), 2000.0 * figure)]));
         let text = markdown("how\n", &rounds);
         for line in [
             "| time | 1 s | 1.00 s of CPU (2.00 s elapsed) | held |",

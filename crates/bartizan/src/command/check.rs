@@ -118,6 +118,8 @@ fn print_json(revision: Option<&str>, diagnostics: &[Diagnostic]) -> Result<()> 
 struct Summary {
     facts: Vec<String>,
     routes: Table,
+    /// How many routes have no firewall, of how many.
+    unguarded: (usize, usize),
 }
 
 impl Summary {
@@ -127,15 +129,23 @@ impl Summary {
             number(config.upstreams.len(), "upstream"),
             number(config.identity.len(), "identity provider"),
         ];
-        Self { facts, routes: document::routes(config) }
+        let unguarded = config.routes.iter().filter(|route| route.waf.is_none()).count();
+        Self { facts, routes: document::routes(config), unguarded: (unguarded, config.routes.len()) }
     }
 
     fn text(mut self, path: &str, revision: &str, warnings: usize) -> String {
         if warnings > 0 {
             self.facts.push(number(warnings, "warning"));
         }
+        let firewall = match self.unguarded {
+            (0, _) => String::new(),
+            (unguarded, all) if unguarded == all => {
+                "\nno route has a firewall: `waf: starter` in the document gives all of them one\n".to_owned()
+            }
+            (unguarded, all) => format!("\n{unguarded} of {all} routes have no firewall\n"),
+        };
         format!(
-            "{} {path} {}\n\n{}",
+            "{} {path} {}\n\n{}{firewall}",
             styled(GOOD.bold(), "valid:"),
             styled(FAINT, format!("(revision {revision}, {})", self.facts.join(", "))),
             self.routes

@@ -88,7 +88,7 @@ pub(crate) fn guess() -> Scenario {
 
 /// What the firewall is for.
 fn injected(credentials: &Credentials) -> Vec<Scenario> {
-    let refused = |scenario: Scenario| scenario.refused(403, "waf_refused");
+    let refused = |scenario: Scenario| scenario.refused(403, "suspicious_activity_detected");
     let script = r#"{"product":"<script src=//evil.test/x.js></script>"}"#;
     vec![
         refused(Scenario::get("SQL injection", "/products?id=1%27%20OR%20%271%27=%271", "")),

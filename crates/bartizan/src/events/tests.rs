@@ -200,6 +200,7 @@ fn a_record_weighs_what_rules_have_found() {
             bartizan_pipeline::MatchedVariable { name: "n".repeat(100), value: "v".repeat(80) };
             4
         ],
+        variables_left_out: 0,
     };
     let inspected = bartizan_pipeline::Inspected {
         mode: bartizan_config::WafMode::Block,
@@ -211,6 +212,7 @@ fn a_record_weighs_what_rules_have_found() {
         outbound_threshold: 4,
         rules: vec![matched; 20],
         rules_left_out: 0,
+        numbers: Vec::new(),
     };
     let heavy = Record { inspected: Some(Arc::new(inspected)), ..light.clone() };
     let weight = |record: Record| {

@@ -26,6 +26,7 @@ async fn a_valid_file_is_summed_up() {
     );
     let summary = check(&document).await.succeeded();
     assert!(summary.starts_with("valid: bartizan.yaml"), "{summary}");
+    assert!(summary.contains("no route has a firewall: `waf: starter`"), "{summary}");
     let route = summary.lines().find(|line| line.contains("/orders/**")).unwrap();
     assert!(route.contains("partners") && route.contains("orders:read or orders:write"), "{summary}");
     assert!(summary.lines().any(|line| line.starts_with("/public/**") && line.contains("none")), "{summary}");

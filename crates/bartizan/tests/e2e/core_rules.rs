@@ -59,7 +59,7 @@ async fn early_blocking_refuses_before_the_body_is_there() {
                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n";
     connection.send(head).await;
     let answer = connection.read_answer().await;
-    assert_eq!((answer.status, answer.code().as_deref()), (403, Some("waf_refused")));
+    assert_eq!((answer.status, answer.code().as_deref()), (403, Some("suspicious_activity_detected")));
     let account = gateway.cli(["explain", answer.request_id()]).await.succeeded();
     assert!(account.contains("949111"), "the rule that blocks early: {account}");
     assert!(upstream.has_received_nothing().await);

@@ -16,7 +16,7 @@ async fn the_traffic_is_decided_as_it_should_be() {
         "permission_denied",
         "address_blocked",
         "rate_limit_exceeded",
-        "waf_refused",
+        "suspicious_activity_detected",
     ] {
         assert!(report.contains(code), "{code}: {report}");
     }

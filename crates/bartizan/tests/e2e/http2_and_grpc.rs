@@ -306,6 +306,7 @@ async fn a_call_that_is_cancelled_is_cancelled_upstream() {
     assert_eq!(response.await.unwrap().status(), 200, "the connection lives on");
 }
 
+/// But where a firewall refuses, whose rules do not see them.
 #[tokio::test]
 async fn trailers_of_a_streamed_request_pass() {
     let upstream = Service::speaking(protocols().http2_only(), async |request: Request<Incoming>| {
@@ -315,17 +316,19 @@ async fn trailers_of_a_streamed_request_pass() {
         response
     })
     .await;
-    let gateway = gateway_towards(&upstream, ", protocol: http2", ", body: stream").await;
-    let (mut sender, body) = Channel::<Bytes>::new(2);
-    sender.send_data("hello".into()).await.unwrap();
-    sender
-        .send_trailers(HeaderMap::from_iter([("x-checksum".parse().unwrap(), HeaderValue::from_static("7"))]))
-        .await
-        .unwrap();
-    drop(sender);
-    let request = Request::post("http://shop.test/").body(body.boxed()).unwrap();
-    let response = send(&mut clear(&gateway).await, request).await;
-    assert_eq!(response.headers()["x-checksum"], "7");
+    for (waf, expected) in [("", Some("7")), (", waf: { mode: log }", Some("7")), (", waf: starter", None)] {
+        let gateway = gateway_towards(&upstream, ", protocol: http2", &format!(", body: stream{waf}")).await;
+        let (mut sender, body) = Channel::<Bytes>::new(2);
+        sender.send_data("hello".into()).await.unwrap();
+        let trailers = [("x-checksum".parse().unwrap(), HeaderValue::from_static("7"))];
+        sender.send_trailers(HeaderMap::from_iter(trailers)).await.unwrap();
+        drop(sender);
+        let request = Request::post("http://shop.test/").body(body.boxed()).unwrap();
+        let response = send(&mut clear(&gateway).await, request).await;
+        assert_eq!(response.status(), 200);
+        let passed = response.headers().get("x-checksum").map(|value| value.to_str().unwrap());
+        assert_eq!(passed, expected, "{waf}");
+    }
 }
 
 #[tokio::test]

@@ -110,8 +110,7 @@ async fn a_release_that_is_known_needs_no_checksum_and_others_one_beside_them() 
     install("4.99.0", "a").await.succeeded();
     fs::remove_file(&beside).unwrap();
 
-    let Some(data) = std::env::var_os("BARTIZAN_TEST_DATA") else { return };
-    let data = Path::new(&data).join("crs-4.28.0");
+    let Some(data) = super::waf::core_rule_set() else { return };
     let read = |path: String| {
         let bytes = fs::read(data.join(&path)).unwrap();
         (path, bytes)

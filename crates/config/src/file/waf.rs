@@ -34,6 +34,9 @@ pub(crate) struct Waf {
     /// What happens when the rules object.
     #[schemars(extend("default" = "block"))]
     pub(crate) mode: Optional<WafModeName>,
+    /// How easily the rules object: a word for `paranoia` and `threshold`, which count where they are written.
+    #[schemars(extend("default" = "medium"))]
+    pub(crate) sensitivity: Optional<SensitivityName>,
     /// The paranoia level, 1 to 4: how many rules look. Higher levels find more, also where there is nothing.
     #[schemars(extend("default" = 1, "minimum" = 1, "maximum" = 4))]
     pub(crate) paranoia: Optional<Parsed<u32>>,
@@ -43,8 +46,8 @@ pub(crate) struct Waf {
     /// The anomaly score from which a request is refused, or one for requests and one for responses.
     #[schemars(extend("default" = 5))]
     pub(crate) threshold: Optional<Parsed<Threshold>>,
-    /// The most of a request body that is looked at, up to 16MiB. It is held until then.
-    #[schemars(extend("default" = "1MiB"))]
+    /// The most of a request body that is looked at, up to 16MiB. It is held until then. Default: what the route lets
+    /// through (`body.max`), up to 16MiB.
     pub(crate) max_body: Optional<Parsed<ByteSize>>,
     /// What happens to a longer one: it is refused (413), or its front is looked at.
     #[schemars(extend("default" = "refuse"))]
@@ -84,6 +87,20 @@ pub(crate) enum WafModeName {
     Log,
     /// Does not look at all.
     Off,
+}
+
+/// How easily the rules object.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Sensitivity")]
+pub(crate) enum SensitivityName {
+    /// To two findings of the severity critical: paranoia level 1, threshold 10.
+    Low,
+    /// To one: paranoia level 1, threshold 5.
+    #[default]
+    Medium,
+    /// To one of the severity warning, too, and more rules look: paranoia level 2, threshold 3.
+    High,
 }
 
 /// Anomaly scores from which is refused.

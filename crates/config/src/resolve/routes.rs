@@ -93,7 +93,7 @@ fn route(
     );
     let headers = headers(&file.headers, problems);
     let (body, max_body) = body(&file.body, problems);
-    let waf = firewalls.of_route(&file.waf, problems);
+    let waf = firewalls.of_route(&file.waf, max_body, problems);
     warn_of_unseen_bodies(file, waf.as_deref(), problems);
     if let Some((path, upstream)) = path.as_ref().zip(upstream).filter(|_| waf.is_some()) {
         warn_of_held_calls(path, upstreams.protocol(upstream), file.path.position, problems);

@@ -11,13 +11,12 @@ use super::{files::Files, include::Included};
 use crate::{
     ClassAction, CoreRuleSet, Exclusion, FilePattern, InspectedResponses, OnLargeBody, RuleSet, RuleSetIndex,
     Rules, Source, Threshold, Waf, WafMode,
-    file::{self, Responses, RulesName, WafModeName},
+    file::{self, Responses, RulesName, SensitivityName, WafModeName},
     forms::Parsed,
     located::{At, Optional, Position},
     problems::Problems,
 };
 
-const MAX_BODY: usize = 1024 * 1024;
 const MAX_RESPONSE: usize = 512 * 1024;
 /// The most that can be held of one body: it stays in memory.
 const MOST_HELD: u32 = 16 * 1024 * 1024;
@@ -51,7 +50,8 @@ struct Settings {
     paranoia_line: Line,
     detection_paranoia: Option<u8>,
     threshold: Threshold,
-    max_body: usize,
+    /// `None`: as much as the route lets through.
+    max_body: Option<usize>,
     on_large_body: OnLargeBody,
     responses: Option<InspectedResponses>,
     actions: Vec<Arc<ClassAction>>,
@@ -84,10 +84,11 @@ impl<'a> Firewalls<'a> {
         firewalls
     }
 
-    /// The firewall of a route; `None` if it has none.
+    /// The firewall of a route that lets bodies of `longest` bytes through; `None` if it has none.
     pub(crate) fn of_route(
         &mut self,
         file: &Optional<Parsed<file::Waf>>,
+        longest: u64,
         problems: &mut Problems<'_>,
     ) -> Option<Arc<Waf>> {
         let settings = match file.as_ref() {
@@ -110,7 +111,7 @@ impl<'a> Firewalls<'a> {
                 .detection_paranoia
                 .map_or(settings.paranoia, |level| level.max(settings.paranoia)),
             threshold: settings.threshold,
-            max_body: settings.max_body,
+            max_body: settings.max_body.unwrap_or_else(|| all_of(longest)),
             on_large_body: settings.on_large_body,
             responses: settings.responses,
             actions: settings.actions,
@@ -183,7 +184,7 @@ impl Settings {
             paranoia_line: Line::NONE,
             detection_paranoia: None,
             threshold: Threshold::default(),
-            max_body: MAX_BODY,
+            max_body: None,
             on_large_body: OnLargeBody::default(),
             responses: None,
             actions: Vec::new(),
@@ -205,6 +206,14 @@ impl Settings {
             }
             self.path = Some(path);
         }
+        if let Some(sensitivity) = written.sensitivity.get() {
+            let (paranoia, threshold) = match sensitivity {
+                SensitivityName::Low => (1, 10),
+                SensitivityName::Medium => (1, 5),
+                SensitivityName::High => (2, 3),
+            };
+            (self.paranoia, self.paranoia_line, self.threshold.inbound) = (paranoia, Line::NONE, threshold);
+        }
         if let Some(paranoia) = level(&written.paranoia, problems) {
             (self.paranoia, self.paranoia_line) = (paranoia.value, paranoia.position.line());
         }
@@ -222,12 +231,19 @@ impl Settings {
         if let Some(threshold) = written.threshold.as_ref() {
             self.threshold = scores(threshold, self.threshold, problems);
         }
-        self.max_body = problems.memory("max_body", &written.max_body, MOST_HELD, self.max_body);
+        if written.max_body.is_some() {
+            self.max_body = Some(problems.memory("max_body", &written.max_body, MOST_HELD, 0));
+        }
         self.on_large_body = written.on_large_body.get().unwrap_or(self.on_large_body);
         if let Some(responses) = written.responses.as_ref().and_then(|at| problems.borrow(at)) {
             self.responses = inspected(responses, problems);
         }
     }
+}
+
+/// As much of a body as a route lets through and as can be held.
+fn all_of(longest: u64) -> usize {
+    usize::try_from(longest.min(u64::from(MOST_HELD))).unwrap_or(usize::MAX)
 }
 
 fn class_actions(

@@ -79,6 +79,37 @@ fn a_route_takes_from_the_document_what_it_leaves_out() {
 }
 
 #[test]
+fn sensitivity_is_a_word_for_level_and_threshold() {
+    let keys = [
+        "",
+        ", waf: { sensitivity: low }",
+        ", waf: { sensitivity: medium, paranoia: 3 }",
+        ", waf: { sensitivity: high }",
+        ", waf: { sensitivity: high, threshold: 7 }",
+    ];
+    let config = parse(&document("waf: { paranoia: 4, threshold: 20 }", &keys)).unwrap().config;
+    let said = |route: usize| {
+        let waf = config.routes[route].waf.as_ref().unwrap();
+        (waf.paranoia, waf.threshold.inbound)
+    };
+    assert_eq!([0, 1, 2, 3, 4].map(said), [(4, 20), (1, 10), (3, 5), (2, 3), (2, 7)]);
+}
+
+/// Bodies are looked at as far as a route lets them through.
+#[test]
+fn how_much_of_a_body_is_looked_at_follows_the_route() {
+    let bodies = [
+        "",
+        ", body: { max: 2MiB }",
+        ", body: { max: 1GiB }",
+        ", body: { max: 2MiB }, waf: { max_body: 1KiB }",
+    ];
+    let config = parse(&document("waf: starter", &bodies)).unwrap().config;
+    let looked_at = |route: usize| config.routes[route].waf.as_ref().unwrap().max_body;
+    assert_eq!([0, 1, 2, 3].map(looked_at), [10 << 20, 2 << 20, 16 << 20, 1 << 10]);
+}
+
+#[test]
 fn actions_of_a_route_come_behind_those_of_the_document() {
     let lines = "waf: { actions: [{ tag: attack-xss, action: log }] }";
     let own = ", waf: { actions: [{ tag: attack-xss, action: block }, { tag: attack-xss, action: deny }, \

@@ -18,6 +18,15 @@ pub(crate) struct ClientBody<'a> {
     room: Room<'a>,
 }
 
+/// What becomes of the trailers of a body that is streamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trailers {
+    /// They pass, but for names that are the gateway's.
+    Pass,
+    /// The body ends without them.
+    Dropped,
+}
+
 /// Where bodies are held, and how much of it there is for all of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room<'a> {
@@ -40,11 +49,14 @@ impl<'a> ClientBody<'a> {
     }
 
     /// What to send upstream, at most `limit` bytes of it.
-    pub(crate) fn into_request_body(self, limit: u64) -> RequestBody {
+    pub(crate) fn into_request_body(self, limit: u64, trailers: Trailers) -> RequestBody {
         match self.rest {
             None => RequestBody::Held(self.front),
             Some(mut rest) => {
                 rest.set_limit(limit);
+                if trailers == Trailers::Dropped {
+                    rest.drop_trailers();
+                }
                 RequestBody::Streaming { front: self.front, rest }
             }
         }

@@ -44,6 +44,7 @@ pub(crate) struct Paced {
     incoming: Incoming,
     limit: u64,
     received: u64,
+    drops_trailers: bool,
     /// What is demanded of bodies that are no conversation.
     demanded: Pace,
     pace: Pace,
@@ -60,7 +61,7 @@ struct Window {
 impl Paced {
     /// At most `limit` bytes of `incoming`, no slower than `pace`.
     pub(crate) fn new(incoming: Incoming, limit: u64, pace: Pace) -> Self {
-        Self { incoming, limit, received: 0, demanded: pace, pace, window: None }
+        Self { incoming, limit, received: 0, drops_trailers: false, demanded: pace, pace, window: None }
     }
 
     /// Says whether it is one half of a conversation, and judges it as one from here on.
@@ -75,6 +76,11 @@ impl Paced {
     /// Changes the limit; what has been received counts.
     pub(crate) fn set_limit(&mut self, limit: u64) {
         self.limit = limit;
+    }
+
+    /// Lets the body end without trailers: where a firewall refuses, nothing may follow that its rules do not see.
+    pub(crate) fn drop_trailers(&mut self) {
+        self.drops_trailers = true;
     }
 
     /// Whether the client may take longer. Starts a new window when the last one ended with enough bytes.
@@ -121,6 +127,9 @@ impl Body for Paced {
         }
         let Some(mut frame) = ready!(polled).transpose()? else { return Poll::Ready(None) };
         if let Some(trailers) = frame.trailers_mut() {
+            if self.drops_trailers {
+                return Poll::Ready(None);
+            }
             strip_trailers(trailers);
         }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);

@@ -9,6 +9,8 @@ use super::{Firewall, mask};
 
 /// The most rules that are remembered of one request.
 const MOST_RULES: usize = 20;
+/// The most rules whose numbers are remembered.
+const MOST_NUMBERS: usize = 1000;
 /// The most variables of one rule.
 const MOST_VARIABLES: usize = 4;
 
@@ -33,6 +35,8 @@ pub struct Inspected {
     pub rules: Vec<MatchedRule>,
     /// How many more there were.
     pub rules_left_out: usize,
+    /// The numbers of all of them, at most a thousand.
+    pub numbers: Vec<u64>,
 }
 
 /// What the rules decided.
@@ -61,6 +65,8 @@ pub struct MatchedRule {
     pub refuses: bool,
     /// What it matched; empty for a rule that only decides by what others have found.
     pub variables: Vec<MatchedVariable>,
+    /// How many variables more it matched.
+    pub variables_left_out: usize,
 }
 
 /// A variable that a rule matched.
@@ -84,7 +90,8 @@ impl MatchedRule {
 impl Inspected {
     /// How much memory it holds, in bytes.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.rules.iter().map(MatchedRule::size).sum::<usize>()
+        let numbers = self.numbers.capacity() * size_of::<u64>();
+        size_of::<Self>() + numbers + self.rules.iter().map(MatchedRule::size).sum::<usize>()
     }
 
     pub(super) fn of(firewall: &Firewall, transaction: &Transaction, judged: Judged) -> Self {
@@ -106,6 +113,7 @@ impl Inspected {
                 .map(|found| matched(firewall, transaction, found))
                 .collect(),
             rules_left_out: matches.len().saturating_sub(MOST_RULES),
+            numbers: matches.iter().take(MOST_NUMBERS).map(|found| found.rule).collect(),
         }
     }
 
@@ -122,6 +130,7 @@ impl Inspected {
             outbound_threshold: config.threshold.outbound,
             rules: Vec::new(),
             rules_left_out: 0,
+            numbers: Vec::new(),
         }
     }
 
@@ -160,12 +169,18 @@ impl MatchedRule {
 
 fn matched(firewall: &Firewall, transaction: &Transaction, found: &RuleMatch) -> MatchedRule {
     let mut variables: Vec<MatchedVariable> = Vec::new();
+    let mut variables_left_out = 0;
     for matched in found.matched.iter().filter(|matched| is_of_the_exchange(matched)) {
         // What an earlier link of the chain matched, by its own name.
         let name = matched.variable.trim_start_matches("MATCHED_VARS:");
         let shown = mask::masked_name(name);
-        if variables.len() < MOST_VARIABLES && variables.iter().all(|variable| variable.name != shown) {
+        if variables.iter().any(|variable| variable.name == shown) {
+            continue;
+        }
+        if variables.len() < MOST_VARIABLES {
             variables.push(MatchedVariable { value: mask::masked(name, &matched.value), name: shown });
+        } else {
+            variables_left_out += 1;
         }
     }
     MatchedRule {
@@ -175,6 +190,7 @@ fn matched(firewall: &Firewall, transaction: &Transaction, found: &RuleMatch) ->
         paranoia: firewall.rules().rule(found.rule).and_then(RuleInfo::paranoia_level),
         refuses: transaction.objections().iter().any(|objection| objection.rule == Some(found.rule)),
         variables,
+        variables_left_out,
     }
 }
 

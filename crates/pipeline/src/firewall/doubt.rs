@@ -27,7 +27,8 @@ pub(crate) fn doubts(firewalls: &[&Arc<Firewall>]) -> Vec<Doubt> {
     let mut seen: Vec<&Arc<Exclusion>> = Vec::new();
     let mut doubts = unknown_classes(firewalls);
     for firewall in firewalls {
-        for doubt in replaced_level(firewall).into_iter().chain(held_back(firewall)) {
+        let own = replaced_level(firewall).into_iter().chain(held_back(firewall));
+        for doubt in own.chain(unheeded(firewall)) {
             if !doubts.contains(&doubt) {
                 doubts.push(doubt);
             }
@@ -103,6 +104,23 @@ fn held_back(firewall: &Arc<Firewall>) -> Option<Doubt> {
         message: format!("a file under `include` says `SecRuleEngine {}`: the rules {what}", mode.name()),
         hint: Some("take it out of the file, or say it here: `mode: log` or `mode: off`".into()),
     })
+}
+
+/// What own files say in vain.
+fn unheeded(firewall: &Arc<Firewall>) -> impl Iterator<Item = Doubt> {
+    let (config, unheeded) = (&firewall.config, &firewall.unheeded);
+    let rule = unheeded.of_responses.as_ref().filter(|_| config.responses.is_none());
+    let rule = rule.map(|(id, place)| Doubt {
+        line: config.line,
+        message: format!("rule {id} ({place}) looks at responses, and `responses` is off: it never runs"),
+        hint: Some("write `responses: on` beside `include`".into()),
+    });
+    let settings = unheeded.settings.iter().map(|(said, place, key)| Doubt {
+        line: config.line,
+        message: format!("`{said}` ({place}) has no effect: the gateway says it for each route"),
+        hint: Some(format!("write `{key}` under `waf` and take it out of the file")),
+    });
+    rule.into_iter().chain(settings)
 }
 
 fn knows(rules: &RuleSet, excluded: &ExcludedRules) -> bool {
@@ -199,6 +217,30 @@ mod tests {
         let held_back = |said: Option<String>, what: &str| said.is_some_and(|said| said.ends_with(what));
         assert!(held_back(said("block", "DetectionOnly"), "the rules report and refuse nothing"));
         assert!(held_back(said("log", "Off"), "the rules do not look at anything"));
+    }
+
+    #[test]
+    fn what_own_files_say_in_vain_is_doubted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.conf");
+        let text = "SecRequestBodyAccess On\nSecRequestBodyLimit 1000\nSecAction \"id:7,phase:3,pass\"\n\
+                    SecAction \"id:8,phase:4,pass\"\n";
+        std::fs::write(&file, text).unwrap();
+        let with = |keys: &str| format!("{{ include: \"{}\"{keys} }}", file.display());
+        let said = |keys: &str| {
+            let found = found("", &[&with(keys)]);
+            found.into_iter().map(|(message, _)| message).collect::<Vec<_>>()
+        };
+        let limit = format!(
+            "`SecRequestBodyLimit` ({}:2) has no effect: the gateway says it for each route",
+            file.display()
+        );
+        let rule = format!(
+            "rule 7 ({}:3) looks at responses, and `responses` is off: it never runs",
+            file.display()
+        );
+        assert_eq!(said(""), [rule, limit.clone()]);
+        assert_eq!(said(", responses: on"), [limit]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How a refusal by rules is answered: as 403 `waf_refused`, unless an own rule says otherwise.
+//! How a refusal by rules is answered: as 403 `suspicious_activity_detected`, unless an own rule says otherwise.
 
 use std::ops::RangeInclusive;
 

@@ -9,6 +9,10 @@
 //! be merged, and what stood before an error must be seen. It reads byte by byte with an explicit stack. Like the
 //! reference it takes vertical tab and form feed for white space; unlike it, half a surrogate pair is `?` and never
 //! swallows the character behind it.
+//!
+//! An array or object may follow another, with nothing but white space between: lines of JSON are sent as
+//! `application/json` as well (Elasticsearch's `_bulk` by way of curl), and all of it is looked at. Anything else behind the
+//! text is an error.
 
 mod path;
 mod string;
@@ -23,8 +27,6 @@ pub struct Json {
     arguments: Arguments,
     limits: Limits,
     path: Path,
-    /// Whether arrays and objects may follow each other (newline-delimited JSON).
-    is_sequence: bool,
     expect: Expect,
     token: Token,
     string: StringDecoder,
@@ -85,18 +87,12 @@ impl Json {
             arguments: Arguments::new(limits),
             limits,
             path: Path::default(),
-            is_sequence: false,
             expect: Expect::Value,
             token: Token::Between,
             string: StringDecoder::default(),
             offset: 0,
             error: None,
         }
-    }
-
-    /// The same, where one array or object may follow another, with nothing but white space between.
-    pub fn sequence(limits: Limits) -> Self {
-        Self { is_sequence: true, ..Self::new(limits) }
     }
 
     /// The next piece of the body. After an error nothing more is read.
@@ -155,7 +151,7 @@ impl Json {
     fn between(&mut self, byte: u8) -> Result<(), Fault> {
         match (byte, self.expect) {
             (b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c, _) => Ok(()),
-            (b'{' | b'[', Expect::Nothing) if self.is_sequence => {
+            (b'{' | b'[', Expect::Nothing) => {
                 self.path = Path::default();
                 self.begin_value(byte)
             }

@@ -141,7 +141,7 @@ impl State {
     /// What nobody calls JSON may be something else that begins like it: as far as it is JSON it is looked at, and the rest
     /// as what it is called. What a limit hides is as bad as ever.
     fn read_undeclared_json(&mut self, limits: Limits, body: &[u8]) -> Fault {
-        let mut json = Json::sequence(limits.of_json(body.len()));
+        let mut json = Json::new(limits.of_json(body.len()));
         json.feed(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
         let json = json.finish();
         self.add_arguments(&json.arguments, POST);

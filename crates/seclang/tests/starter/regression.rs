@@ -18,7 +18,8 @@ pub(crate) fn request(test: &Test) -> Request {
     let input = &stage(test).input;
     let headers = input.said_headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let said = |field: &Option<String>| field.clone().unwrap_or_default();
-    Request::of(&said(&input.method), &said(&input.uri), headers, &said(&input.data))
+    let body = input.body().unwrap_or_else(|error| panic!("{}: {error}", test.name));
+    Request::of(&said(&input.method), &said(&input.uri), headers, &String::from_utf8(body).unwrap())
 }
 
 /// Whether its rule is to match; a test says either that or the contrary.

@@ -20,7 +20,9 @@ pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String
     }
     let mut account = if firewall.rules.is_empty() { String::new() } else { format!("{rules}\n") };
     if firewall.rules_left_out > 0 {
-        account = format!("{account}and {} more rules\n", firewall.rules_left_out);
+        let others: Vec<String> =
+            firewall.rule_ids.iter().skip(firewall.rules.len()).map(u64::to_string).collect();
+        account = format!("{account}and {} more rules: {}\n", firewall.rules_left_out, others.join(", "));
     }
     account.push_str(&verdict(firewall));
     let exclusions = exclusions(firewall);
@@ -28,6 +30,9 @@ pub(super) fn account(firewall: &DecidedFirewall, route: Option<&str>) -> String
         let place = route.map_or_else(String::new, |route| format!(" {route}"));
         let title = styled(TITLE, format!("If this is no attack, write this under the route{place}:"));
         account = format!("{account}\n\n{title}\n\n    waf:\n      exclude:\n{}", exclusions.join("\n"));
+        if is_partial(firewall) {
+            account.push_str("\n\nMore was found than is remembered: ask again after these exclusions.");
+        }
     }
     account
 }
@@ -77,9 +82,14 @@ fn exclusions(firewall: &DecidedFirewall) -> Vec<String> {
     let until = (OffsetDateTime::now_utc() + EXPIRES).date();
     let expires = format!("{:04}-{:02}-{:02}", until.year(), u8::from(until.month()), until.day());
     let mut lines = Vec::new();
-    for rule in firewall.rules.iter().filter(|rule| !rule.variables.is_empty()) {
-        for FirewallVariable { name, .. } in &rule.variables {
-            let target = target(name).map(|target| format!("target: \"{target}\", ")).unwrap_or_default();
+    for rule in firewall.rules.iter().filter(|rule| finds(rule)) {
+        let mut targets: Vec<_> = rule.variables.iter().map(|variable| target(&variable.name)).collect();
+        // Without one that can be named the rule as a whole is what an exclusion is about.
+        if targets.is_empty() || targets.contains(&None) {
+            targets = vec![None];
+        }
+        for target in targets {
+            let target = target.map(|target| format!("target: \"{target}\", ")).unwrap_or_default();
             let line = format!(
                 "        - {{ rule: {}, {target}reason: \"say why: {}\", expires: {expires} }}",
                 rule.id,
@@ -91,6 +101,17 @@ fn exclusions(firewall: &DecidedFirewall) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Whether a rule has found something itself, if only in what others had written down. One that decides by the score has neither
+/// a severity nor a level.
+fn finds(rule: &FirewallRule) -> bool {
+    !rule.variables.is_empty() || (rule.severity.is_some() && rule.paranoia.is_some())
+}
+
+/// Whether exclusions of what is remembered may not be enough.
+fn is_partial(firewall: &DecidedFirewall) -> bool {
+    firewall.rules_left_out > 0 || firewall.rules.iter().any(|rule| rule.variables_left_out > 0)
 }
 
 /// What an exclusion can name of a variable: every element of a list where it is one of those, and all of its collection
@@ -131,6 +152,49 @@ fn words(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_rule_that_found_something_is_excluded() {
+        let rule = |id, severity: Option<&str>, names: &[&str]| {
+            let variable = |name: &&str| FirewallVariable { name: (*name).into(), value: String::new() };
+            FirewallRule {
+                id,
+                message: "a".into(),
+                severity: severity.map(Into::into),
+                paranoia: severity.map(|_| 1),
+                refuses: false,
+                variables: names.iter().map(variable).collect(),
+                variables_left_out: 0,
+            }
+        };
+        let firewall = DecidedFirewall {
+            verdict: FirewallVerdict::RefusedRequest,
+            paranoia: 1,
+            inbound_score: None,
+            inbound_threshold: 5,
+            outbound_score: None,
+            outbound_threshold: 4,
+            rules: vec![
+                rule(1, Some("CRITICAL"), &["ARGS:a", "ARGS:b"]),
+                rule(2, Some("CRITICAL"), &["ARGS:a", "&ARGS"]),
+                rule(3, Some("CRITICAL"), &[]),
+                rule(949_110, None, &[]),
+            ],
+            rules_left_out: 0,
+            rule_ids: vec![1, 2, 3, 949_110],
+        };
+        let lines = exclusions(&firewall);
+        let said: Vec<_> = lines.iter().filter_map(|line| line.split(" reason").next()).collect();
+        assert_eq!(
+            said,
+            [
+                "        - { rule: 1, target: \"ARGS:a\",",
+                "        - { rule: 1, target: \"ARGS:b\",",
+                "        - { rule: 2,",
+                "        - { rule: 3,",
+            ]
+        );
+    }
 
     #[test]
     fn what_an_exclusion_names_can_be_written() {

@@ -219,7 +219,7 @@ fn route(
         headers: Headers { profile: HeaderProfile::Api, content_security_policy: None, set: Vec::new() },
         body: BodyPolicy::Refuse { limit: BODY },
         max_body: BODY as u64,
-        waf: firewalls.of_route(&Optional::default(), problems),
+        waf: firewalls.of_route(&Optional::default(), BODY as u64, problems),
         upgrade: Vec::new(),
         timeouts: RouteTimeouts { response: Duration::from_mins(1), idle: Duration::from_mins(5) },
         path,

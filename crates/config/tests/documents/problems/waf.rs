@@ -125,13 +125,16 @@ fn day_in(days: u64) -> String {
 #[test]
 fn a_firewall_that_refuses_bodies_that_the_route_admits() {
     const REFUSED: &str = "the firewall refuses bodies of more than 1048576 bytes (413): it looks at no more";
+    const MOST: &str = "the firewall refuses bodies of more than 16777216 bytes (413): it looks at no more";
     let body = |waf: &str, body: &str| {
         format!(
             "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes: [{{ path: /, to: \"http://a\", auth: none, waf: {waf}, body: {{ {body} }} }}]"
         )
     };
     let cases: Vec<Case<'_>> = vec![
-        (body("starter", "max: §20MiB"), &[(REFUSED, "`on_large_body: inspect_prefix`")]),
+        (body("starter", "max: §20MiB"), &[(MOST, "`on_large_body: inspect_prefix`")]),
+        (body("{ max_body: 1MiB }", "max: §2MiB"), &[(REFUSED, "`on_large_body: inspect_prefix`")]),
+        (body("starter", "max: 16MiB"), &[]),
         (body("starter", "max: 1MiB"), &[]),
         (body("starter", "hold: 32KiB"), &[]),
         (body("{ on_large_body: inspect_prefix }", "max: 20MiB"), &[]),

@@ -23,8 +23,11 @@ pub struct DecidedFirewall {
     pub outbound_threshold: u32,
     /// The rules that matched, in that order.
     pub rules: Vec<FirewallRule>,
-    /// How many rules more there were: at most twenty are remembered.
+    /// How many rules more there were: at most twenty are remembered with what they matched.
     pub rules_left_out: usize,
+    /// The numbers of all rules that matched, in that order; at most a thousand.
+    #[serde(default)]
+    pub rule_ids: Vec<u64>,
 }
 
 /// What the firewall's rules decided.
@@ -60,6 +63,9 @@ pub struct FirewallRule {
     pub refuses: bool,
     /// What it matched; empty for a rule that decides by what others have found.
     pub variables: Vec<FirewallVariable>,
+    /// How many variables more it matched: at most four are remembered.
+    #[serde(default)]
+    pub variables_left_out: usize,
 }
 
 /// A variable that a rule matched.
@@ -90,6 +96,7 @@ impl From<&Inspected> for DecidedFirewall {
             outbound_threshold: inspected.outbound_threshold,
             rules: inspected.rules.iter().map(FirewallRule::from).collect(),
             rules_left_out: inspected.rules_left_out,
+            rule_ids: inspected.numbers.clone(),
         }
     }
 }
@@ -107,6 +114,7 @@ impl From<&MatchedRule> for FirewallRule {
             paranoia: rule.paranoia,
             refuses: rule.refuses,
             variables: rule.variables.iter().map(variable).collect(),
+            variables_left_out: rule.variables_left_out,
         }
     }
 }

@@ -103,6 +103,32 @@ fn only_the_first_link_looks_away_and_counts_stay() {
     assert_eq!(matched(&asked, 20), ["&ARGS=1"]);
 }
 
+/// What an account names may be what the last link has found.
+#[test]
+fn the_outside_is_about_all_links() {
+    let rules = compile(
+        "SecRule REQUEST_METHOD \"@streq GET\" \"id:10,phase:1,pass,chain\"\n\
+         SecRule REQUEST_HEADERS:Content-Length \"!@rx ^0?$\" \"t:none\"",
+    );
+    let length = Target {
+        variable: Variable::RequestHeaders,
+        selector: Some(Selector::Name("content-length".to_owned())),
+        used_as: TargetUse::Exclusion,
+    };
+    let exclusion = Exclusion::new(&rules, &RuleSelector::Ids(vec![10..=10]), Some(&length)).unwrap();
+    let exclusion = Arc::new(exclusion);
+    for (excluded, expected) in [(false, vec![10]), (true, vec![])] {
+        let mut asked = Transaction::new(rules.clone(), Connection::default(), "test");
+        if excluded {
+            asked.exclude(Arc::clone(&exclusion));
+        }
+        asked.request_line(b"GET", b"/", b"HTTP/1.1");
+        asked.request_header(b"Content-Length", b"5");
+        asked.request_headers_done();
+        assert_eq!(ids(&asked), expected, "excluded: {excluded}");
+    }
+}
+
 #[test]
 fn the_outside_takes_rules_and_targets_away() {
     let rules = compile(RULES);
