@@ -231,20 +231,20 @@ async fn who_is_let_off_and_what_begins_afresh_is_so_for_all_gateways_of_a_clust
         let document = document(&upstream, &cluster, "deny");
         let [one, other] = [Gateway::start(&document).await, Gateway::start(&document).await];
         let refuses = async || ask(&other, "/three", "acme").await == 429;
-        eventually("the limit", refuses).await;
+        eventually("the limit", async || refuses().await).await;
         one.cli(["limits", "reset", "three", "--all"]).await.succeeded();
         eventually("all of it again", async || !refuses().await).await;
-        eventually("the limit again", refuses).await;
+        eventually("the limit again", async || refuses().await).await;
         one.cli(["limits", "reset", "three", "acme"]).await.succeeded();
         assert!(!refuses().await, "one value begins afresh at once");
-        eventually("the limit once more", refuses).await;
+        eventually("the limit once more", async || refuses().await).await;
         one.cli(["limits", "allow", "three", "acme", "--for", "1h"]).await.succeeded();
         eventually("it to be let off", async || !refuses().await).await;
         for _ in 0..30 {
             assert!(!refuses().await, "let off, and counted by none of its rules");
         }
         one.cli(["limits", "allow", "three", "acme", "--end"]).await.succeeded();
-        eventually("the limit to hold again", refuses).await;
+        eventually("the limit to hold again", async || refuses().await).await;
     }
 }
 
