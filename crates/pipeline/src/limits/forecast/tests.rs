@@ -98,8 +98,9 @@ limits:
 ";
 
 /// From which address, with which method, for what, as which tenant, with a key or without, at what risk.
-fn requests()
--> impl Strategy<Value = Vec<(u8, &'static str, &'static str, Option<&'static str>, u8, RiskFactors)>> {
+type Asked = (u8, &'static str, &'static str, Option<&'static str>, u8, RiskFactors);
+
+fn requests() -> impl Strategy<Value = Vec<Asked>> {
     let paths =
         ["/orders/1", "/orders/2", "/public/a", "/public/login", "/public/health", "/free", "/nowhere"];
     let request = (
