@@ -39,7 +39,7 @@ pub(crate) use self::{
     identity::{
         ApiKeys, Certificates, Claims, Jwt, OwnTokens, Provider, SignatureKey, Signatures, TokenPrincipal,
     },
-    limits::{Allowed, Cost, LimitAlgorithm, LimitPolicy, LimitRule, Unmatched},
+    limits::{Allowed, Cost, EveryRequest, LimitAlgorithm, LimitPolicy, LimitRule, Unmatched},
     listen::{Http, Listen},
     openid::{LoginClaims, OpenIdProvider},
     operation::{Log, Shutdown, Telemetry},
@@ -119,6 +119,8 @@ pub(crate) struct Document {
     /// What is served, to whom and how. The most specific path wins, not the first. A request that matches no
     /// route is answered 404.
     pub(crate) routes: Optional<Vec<At<Route>>>,
+    /// What holds for every request, whatever its route says.
+    pub(crate) every_request: Optional<EveryRequest>,
     /// What holds for requests that no route takes.
     pub(crate) unmatched: Optional<Unmatched>,
     /// What connections and messages may cost.

@@ -172,6 +172,9 @@ pub struct Config {
     pub shared: Option<Shared>,
     /// What is served, in the order of the file. The most specific path wins, not the first.
     pub routes: Vec<Arc<Route>>,
+    /// The limits on every request, which those of each route and of requests that no route takes end with. CORS preflights
+    /// meet these alone.
+    pub every_request: Vec<LimitPolicyIndex>,
     /// The limits on requests that no route takes, of which only rules count that need neither a route nor to know who
     /// asks.
     pub unmatched: Vec<LimitPolicyIndex>,

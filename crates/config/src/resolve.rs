@@ -60,6 +60,7 @@ pub(crate) fn resolve(
     let mut providers = identity::resolve(document, tokens.as_ref(), &mut roles, &mut files, problems);
     let mut upstreams = Upstreams::resolve(&document.upstreams, &mut files, problems);
     let mut limits = Policies::resolve(document, problems);
+    let every_request = limits.every_request(document, &providers, problems);
     let mut firewalls = Firewalls::resolve(&document.waf, source, problems);
     let named = Named {
         providers: &mut providers,
@@ -104,6 +105,7 @@ pub(crate) fn resolve(
         rule_sets,
         shared,
         routes: routes.into_iter().map(Arc::new).collect(),
+        every_request,
         unmatched,
         events,
         detection,

@@ -53,7 +53,7 @@ pub struct Allowance {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whom {
     /// Those that some rule counts by this value.
-    Value(Arc<str>),
+    Value(Arc<[u8]>),
     /// Those from these addresses.
     Network(IpNet),
 }
@@ -160,7 +160,7 @@ impl Allowances {
         }
         let (now, asked) = (now(), network.map(canonical_network));
         let is_meant = |whom: &Whom| match whom {
-            Whom::Value(allowed) => allowed.as_bytes() == value,
+            Whom::Value(allowed) => **allowed == *value,
             Whom::Network(network) => asked.is_some_and(|asked| network.contains(&asked)),
         };
         let entries = self.entries.read();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn value(value: &str) -> Whom {
-        Whom::Value(value.into())
+        Whom::Value(value.as_bytes().into())
     }
 
     #[test]

@@ -35,10 +35,15 @@ impl Factors {
     /// Factors on the quota (0.1 to 2), on the cost (1 to 5) and on the window (1 to 2). What lies outside is
     /// brought to the nearest that is allowed; what is not a number changes nothing.
     pub fn new(quota: f64, cost: f64, window: f64) -> Self {
+        Self::of_thousandths(thousandths(quota), thousandths(cost), thousandths(window))
+    }
+
+    /// The same of factors in thousandths.
+    pub fn of_thousandths(quota: u32, cost: u32, window: u32) -> Self {
         Self {
-            quota: thousandths(quota).clamp(Self::STRICTEST.quota, Self::MOST_LENIENT.quota),
-            cost: thousandths(cost).clamp(Self::MOST_LENIENT.cost, Self::STRICTEST.cost),
-            window: thousandths(window).clamp(Self::MOST_LENIENT.window, Self::STRICTEST.window),
+            quota: quota.clamp(Self::STRICTEST.quota, Self::MOST_LENIENT.quota),
+            cost: cost.clamp(Self::MOST_LENIENT.cost, Self::STRICTEST.cost),
+            window: window.clamp(Self::MOST_LENIENT.window, Self::STRICTEST.window),
         }
     }
 

@@ -127,9 +127,9 @@ impl Exchange {
             && headers.get(header::TE).is_some_and(|te| te == "trailers")
     }
 
-    /// The limits of its route, or those on requests that no route takes, once they have decided.
+    /// The limits of its route, or those that have decided in their place.
     pub fn limits(&self) -> Option<&RouteLimits> {
-        self.route.as_ref().map(|route| &route.limits).or(self.limited.unmatched.as_deref())
+        self.limited.instead.as_deref().or_else(|| self.route.as_ref().map(|route| &route.limits))
     }
 
     /// How much of a threat it looks like by its limits, from 0 to 100; `None` where none has decided about it. Worked out

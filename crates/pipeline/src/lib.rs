@@ -49,7 +49,7 @@ pub use held_bytes::{HeldBytes, NoRoom, Reservation};
 use limits::Recorder;
 pub use limits::{
     Forecast, ForecastError, LimitAccount, LimitEffect, LimitHistory, Limited, NotForecast, RouteLimits,
-    RuleAccount, RuleForecast, ValueForecast, largest_own_rate, own_rate_policy,
+    RuleAccount, RuleForecast, ValueForecast, counted_host, largest_own_rate, own_rate_policy,
 };
 pub use path::{NormalPath, PathError};
 pub use policies::{AskedPolicies, DryRun, JudgedDifferently, dry_run};
@@ -72,6 +72,8 @@ pub struct Pipeline {
     limiter: Limiter,
     /// The limits on requests that no route takes.
     unmatched: Option<Arc<RouteLimits>>,
+    /// The limits on every request, which preflights meet alone.
+    every_request: Option<Arc<RouteLimits>>,
     recorder: Recorder,
     inspectors: Inspectors,
     /// What rules of the firewall remember of one exchange for the next.
@@ -128,7 +130,8 @@ impl Pipeline {
             policies,
             addresses,
             authenticator,
-            unmatched: RouteLimits::unmatched(config, &limiter),
+            unmatched: RouteLimits::without_route(&config.unmatched, config, &limiter),
+            every_request: RouteLimits::without_route(&config.every_request, config, &limiter),
             recorder: Recorder::new(config, &limiter, previous.map(|pipeline| &pipeline.recorder)),
             limiter,
             inspectors: previous.map_or_else(Inspectors::new, |pipeline| pipeline.inspectors.clone()),
@@ -163,13 +166,20 @@ impl Pipeline {
             && let Some(limits) = &self.unmatched
         {
             // Whoever looks for what is not there is told so only as often as that is allowed.
-            let limited = limit::unmatched(exchange, &self.limiter, limits).await;
+            let limited = limit::instead(exchange, &self.limiter, limits).await;
             exchange.conclude(Stage::CoarseLimit, limited)?;
         }
         exchange.conclude(Stage::Route, found)?;
         let found = reputation::run(exchange, &self.addresses);
         exchange.conclude(Stage::Reputation, found)?;
         let found = cross_origin::run(exchange);
+        if found.is_err()
+            && let Some(limits) = &self.every_request
+        {
+            // A preflight is answered without asking who it is: nothing else would bound a flood of them.
+            let limited = limit::instead(exchange, &self.limiter, limits).await;
+            exchange.conclude(Stage::CoarseLimit, limited)?;
+        }
         exchange.conclude(Stage::CrossOrigin, found)?;
         let found = limit::coarse(exchange, &self.limiter).await;
         exchange.conclude(Stage::CoarseLimit, found)?;

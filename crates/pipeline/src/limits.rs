@@ -36,6 +36,7 @@ pub(crate) use policy_rule::PolicyRule;
 pub use standing::LimitEffect;
 pub(crate) use standing::{RuleStanding, Whom};
 pub(crate) use value::Value;
+pub use value::counted_host;
 use value::header_value;
 
 /// What limits the requests of one route, or those that none takes.
@@ -85,8 +86,8 @@ pub struct Limited {
     pub(crate) reported: Option<Counted>,
     /// The places it holds in concurrency limits, until its response has ended.
     pub(crate) places: Vec<Place>,
-    /// The limits on requests that no route takes, where it is one.
-    pub(crate) unmatched: Option<Arc<RouteLimits>>,
+    /// What it meets in place of the limits of its route, where it is a preflight or no route takes it.
+    pub(crate) instead: Option<Arc<RouteLimits>>,
 }
 
 /// Names a compiled rule of those that limit the exchange.
@@ -104,10 +105,14 @@ impl RouteLimits {
         Self { own_rate, ..Self::of(&route.limits, &route.authentication, config, limiter) }
     }
 
-    /// Those on requests that no route takes; `None`: there are none.
-    pub(crate) fn unmatched(config: &Config, limiter: &Limiter) -> Option<Arc<Self>> {
-        let limits = || Self::of(&config.unmatched, &Authentication::Public, config, limiter);
-        (!config.unmatched.is_empty()).then(|| Arc::new(limits()))
+    /// Those of these policies on requests that meet no route, or only what holds everywhere; `None`: there are none.
+    pub(crate) fn without_route(
+        policies: &[LimitPolicyIndex],
+        config: &Config,
+        limiter: &Limiter,
+    ) -> Option<Arc<Self>> {
+        let limits = || Self::of(policies, &Authentication::Public, config, limiter);
+        (!policies.is_empty()).then(|| Arc::new(limits()))
     }
 
     fn of(

@@ -204,7 +204,7 @@ impl Record {
     }
 
     fn rules(&self) -> Option<&RouteLimits> {
-        self.route.as_ref().map(|route| &route.limits).or_else(|| self.limits.unmatched())
+        self.limits.instead().or_else(|| self.route.as_ref().map(|route| &route.limits))
     }
 }
 

@@ -240,7 +240,7 @@ impl Node {
 }
 
 /// The name in a `Host` value, without port and without the trailing dot of a rooted name.
-fn host_name(host: &str) -> &str {
+pub(crate) fn host_name(host: &str) -> &str {
     let name = match host.strip_prefix('[') {
         Some(literal) => literal.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

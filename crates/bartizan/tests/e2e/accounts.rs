@@ -394,6 +394,28 @@ async fn a_session_that_has_moved_leaves_nothing_behind() {
     gateway.stop().await;
 }
 
+/// The third of the types of problems in the draft: half of the quota, and everything costs twice as much.
+#[tokio::test]
+async fn a_session_that_has_moved_is_told_that_its_limits_are_smaller() {
+    let upstream = Upstream::start().await;
+    let few = "  few: [{ name: few, per: user, rate: 5/31d, algorithm: fixed-window }]\n  api:";
+    let document = document(&upstream, "").replace("auth: people }", "auth: people, limit: few }");
+    let gateway = Gateway::start(&document.replace("  api:", few)).await;
+    create(&gateway, "ada@shop.test", &["user"]).await;
+    let session = log_in(&gateway, PASSWORD).await;
+    assert_eq!(session.get(&gateway, "/private/1").await.status(), 200);
+    let request = gateway.client().get(gateway.url("/private/1")).header("cookie", &session.cookie);
+    let refused = request.header("user-agent", "python-requests/2.31").send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!(wait > 0);
+    let problem: Value = refused.json().await.unwrap();
+    let unusual = "https://iana.org/assignments/http-problem-types#abnormal-usage-detected";
+    assert_eq!((&problem["type"], &problem["code"]), (&json!(unusual), &json!("rate_limit_exceeded")));
+    assert_eq!(problem["violated-policies"], json!(["few"]));
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn a_store_that_is_gone_refuses_nobody_for_good() {
     let (upstream, mut server) = (Upstream::start().await, PostgresServer::start());

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use crate::{
     eventually::eventually,
     harness::Gateway,
+    limits_outage::Load,
     redis_cluster::{Cluster, PARTIAL},
     redis_server::programs,
     sharing::{ask, failures},
@@ -16,17 +17,19 @@ use crate::{
 
 fn document(upstream: &Upstream, cluster: &Cluster, on_error: &str) -> String {
     let per = "per: \"header:x-tenant\", algorithm: fixed-window";
-    let rule = |name: &str, units: u32| format!("{{ name: {name}, {per}, rate: {units}/31d }}");
+    // What they count is the same, and said in other ways: of two that say the same one would be superfluous.
+    let rule =
+        |name: &str, units: u32, on: &str| format!("{{ name: {name}, {per}, rate: {units}/31d, on: {on} }}");
     format!(
         "shared: {{ redis: {:?}, on_error: {on_error}, timeout: 1s }}\n\
          limits:\n  one: [{}]\n  three: [{}, {}, {}]\n\
          routes:\n  - {{ path: /one, to: \"{upstream}\", auth: none, limit: one }}\n  \
          - {{ path: /three, to: \"{upstream}\", auth: none, limit: three }}\n",
         cluster.urls(),
-        rule("one", 1000),
-        rule("tight", 20),
-        rule("loose", 1000),
-        rule("other", 1000)
+        rule("one", 1000, "/one"),
+        rule("tight", 20, "/three"),
+        rule("loose", 1000, "GET /three"),
+        rule("other", 1000, "/*")
     )
 }
 
@@ -181,7 +184,7 @@ async fn a_node_that_hands_over_to_its_replica_loses_no_count() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_killed_is_replaced_by_its_replica_with_what_it_had_counted() {
+async fn a_node_that_is_killed_under_load_is_replaced_by_its_replica_with_what_it_had_counted() {
     for program in programs() {
         let (upstream, mut cluster) = (Upstream::start().await, with_replica(&program).await);
         let document = document(&upstream, &cluster, "deny");
@@ -195,6 +198,8 @@ async fn a_node_that_is_killed_is_replaced_by_its_replica_with_what_it_had_count
             info.lines().find_map(|line| line.strip_prefix("master_repl_offset:").map(str::to_owned))
         };
         eventually("the replica to know", async || offset(0) == offset(3)).await;
+        let load = Load::start(&gateway, "/three");
+        load.goes_on(50).await;
         cluster.nodes[0].signal(Signal::KILL);
         let failed = failures(&gateway).await;
         let (mut admitted, mut refused) = (0, 0);
@@ -209,7 +214,37 @@ async fn a_node_that_is_killed_is_replaced_by_its_replica_with_what_it_had_count
         .await;
         assert!(admitted <= 10, "{admitted} of the 10 that were left");
         assert!(failures(&gateway).await > failed, "nothing failed");
+        load.goes_on(50).await;
+        let asked = load.stop().await;
+        assert!(asked.iter().all(|asked| [200, 429, 503].contains(&asked.status)));
+        // Each of its four clients has 20, and once more what the replica did not know.
+        let admitted = asked.iter().filter(|asked| asked.status == 200).count();
+        assert!(admitted <= 2 * 4 * 20, "{admitted}");
         drop(cluster.nodes.remove(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_let_off_and_what_begins_afresh_is_so_for_all_gateways_of_a_cluster() {
+    for program in programs() {
+        let (upstream, cluster) = (Upstream::start().await, Cluster::start(&program, &[]).await);
+        let document = document(&upstream, &cluster, "deny");
+        let [one, other] = [Gateway::start(&document).await, Gateway::start(&document).await];
+        let refuses = async || ask(&other, "/three", "acme").await == 429;
+        eventually("the limit", async || refuses().await).await;
+        one.cli(["limits", "reset", "three", "--all"]).await.succeeded();
+        eventually("all of it again", async || !refuses().await).await;
+        eventually("the limit again", async || refuses().await).await;
+        one.cli(["limits", "reset", "three", "acme"]).await.succeeded();
+        assert!(!refuses().await, "one value begins afresh at once");
+        eventually("the limit once more", async || refuses().await).await;
+        one.cli(["limits", "allow", "three", "acme", "--for", "1h"]).await.succeeded();
+        eventually("it to be let off", async || !refuses().await).await;
+        for _ in 0..30 {
+            assert!(!refuses().await, "let off, and counted by none of its rules");
+        }
+        one.cli(["limits", "allow", "three", "acme", "--end"]).await.succeeded();
+        eventually("the limit to hold again", async || refuses().await).await;
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{
     eventually::eventually,
     harness::Gateway,
+    limits_outage::{Asked, Load},
     redis_server::{Server, programs},
     sharing::ask,
     upstream::Upstream,
@@ -56,8 +57,10 @@ async fn four(gateway: &Gateway, tenant: &str) -> [u16; 4] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_takes_over_goes_on_counting() {
-    for program in programs() {
+async fn a_replica_that_takes_over_in_the_middle_of_load_goes_on_counting() {
+    for (program, mode) in
+        programs().iter().flat_map(|path| [(path.clone(), "exact"), (path.clone(), "leased")])
+    {
         let (upstream, first) = (Upstream::start().await, Server::start(&program, &[]));
         let (second, name) = (Server::start(&program, &[]), Name::of(&first).await);
         follow(&second, &first);
@@ -67,12 +70,15 @@ async fn a_replica_that_takes_over_goes_on_counting() {
         .await;
         let document = format!(
             "limits: {{ few: [{{ name: few, per: \"header:x-tenant\", rate: 3/31d, algorithm: fixed-window }}] }}\n\
-             shared: {{ redis: \"redis://127.0.0.1:{}\", timeout: 1s, on_error: deny }}\n\
+             shared: {{ redis: \"redis://127.0.0.1:{}\", mode: {mode}, timeout: 1s, on_error: deny }}\n\
              routes: [{{ path: /**, to: \"{upstream}\", auth: none, limit: few }}]",
             name.port
         );
         let gateway = Gateway::start(&document).await;
         assert_eq!(four(&gateway, "acme").await, [200, 200, 200, 429]);
+        let load = Load::start(&gateway, "/");
+        // Of the clients of the load, too.
+        load.goes_on(50).await;
         // Written last, so that all before it has arrived, too.
         first.command(&["SET", "last", "1"]);
         eventually("the replica to catch up", async || second.command(&["GET", "last"]).contains('1')).await;
@@ -81,7 +87,12 @@ async fn a_replica_that_takes_over_goes_on_counting() {
         name.moves_to(&second);
         follow(&first, &second);
         eventually("the new server to decide", async || ask(&gateway, "/", "nobody").await == 200).await;
+        load.goes_on(50).await;
         assert_eq!(four(&gateway, "acme").await, [429; 4], "what was counted is");
+        let statuses: Vec<_> = load.stop().await.iter().map(|Asked { status, .. }| *status).collect();
+        assert!(statuses.iter().all(|status| [200, 429, 503].contains(status)), "{mode}: {statuses:?}");
+        let admitted = statuses.iter().filter(|status| **status == 200).count();
+        assert!(admitted <= 3 * 4, "{mode}: {admitted}, and three for each of its clients");
         assert_eq!(four(&gateway, "new").await, [200, 200, 200, 429]);
         assert!(second.command(&["KEYS", "*"]).contains("few:new"));
         gateway.stop().await;

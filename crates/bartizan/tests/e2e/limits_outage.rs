@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -168,6 +168,8 @@ async fn story(trouble: Trouble) {
             assert_eq!(four(&gateway, "meanwhile").await, few, "{what}");
             if on_error == "local" {
                 assert_eq!(four(&gateway, "before").await, [429; 4], "{what}: what the store has said");
+            } else if on_error == "deny" {
+                says_that_capacity_is_reduced(&gateway).await;
             }
             let ill_until = Instant::now();
 
@@ -204,6 +206,16 @@ async fn four(gateway: &Gateway, tenant: &str) -> [u16; 4] {
         *status = ask(gateway, "/few", tenant).await;
     }
     statuses
+}
+
+/// The second of the types of problems in the draft.
+async fn says_that_capacity_is_reduced(gateway: &Gateway) {
+    let refused = gateway.get("/few").await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    let problem: Value = refused.json().await.unwrap();
+    let reduced = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
+    assert_eq!((&problem["type"], &problem["status"]), (&json!(reduced), &json!(503)), "{problem}");
+    assert_eq!(problem["code"], "limits_unavailable", "{problem}");
 }
 
 /// Nobody waits longer than the timeout, by more than those who need no store may have to wait for the machine, and few wait at all: eight decisions
@@ -266,6 +278,16 @@ async fn a_store_that_is_emptied_and_forgets_the_script_goes_on() {
 /// While they have leases they need no store for busy values; for others, and afterwards, `on_error` says what holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gateways_that_lease_go_by_on_error_too_while_the_store_is_away() {
+    leased_story(Trouble::Killed, [200, 200, 200, 429]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_that_lease_go_by_on_error_too_while_the_store_is_paused() {
+    leased_story(Trouble::Paused, [429; 4]).await;
+}
+
+/// `kept` is what is answered to whom had used up a limit before, when the store is there again.
+async fn leased_story(trouble: Trouble, kept: [u16; 4]) {
     for program in programs() {
         for (on_error, status, few) in POLICIES {
             let (upstream, server) = (Upstream::start().await, Server::start(&program, &[]));
@@ -277,7 +299,7 @@ async fn gateways_that_lease_go_by_on_error_too_while_the_store_is_away() {
             let load = Load::start(&gateway, "/plenty");
             load.goes_on(200).await;
 
-            let away = Trouble::Killed.begins(Some(server)).await;
+            let away = trouble.begins(Some(server)).await;
             load.goes_on(100).await;
             assert_eq!(four(&gateway, "meanwhile").await, few, "{on_error}");
             if on_error == "local" {
@@ -285,19 +307,19 @@ async fn gateways_that_lease_go_by_on_error_too_while_the_store_is_away() {
             }
             eventually("the last lease to end", async || ask(&gateway, "/plenty", "0").await == status).await;
 
-            let server = Trouble::Killed.ends(away, &program, port).await;
+            let server = trouble.ends(away, &program, port).await;
             eventually("the store to count again", async || {
                 ask(&gateway, "/few", "again").await;
                 server.command(&["KEYS", "*"]).contains("few:again")
             })
             .await;
             load.goes_on(50).await;
-            assert_eq!(
-                four(&gateway, "before").await,
-                [200, 200, 200, 429],
-                "{on_error}: it came back empty"
-            );
+            assert_eq!(four(&gateway, "before").await, kept, "{trouble:?}, {on_error}: what it still knows");
             let asked = load.stop().await;
+            let longest = asked.iter().map(|asked| asked.took).max().unwrap();
+            println!("{trouble:?}, {on_error}: {} requests, longest {longest:?}", asked.len());
+            let waits = asked.iter().filter(|asked| asked.took >= TIMEOUT).count();
+            assert!(waits <= 8 + 2 * CLIENTS, "{trouble:?}, {on_error}: {waits} requests waited");
             assert!(asked.iter().all(|asked| [200, status].contains(&asked.status)), "{on_error}");
             gateway.stop().await;
         }
@@ -337,7 +359,7 @@ async fn both_stages_of_a_request_share_one_timeout() {
 async fn an_operator_waits_once_for_a_store_that_is_paused_whatever_the_number_of_rules() {
     let reset = || ("/v1/limits/reset", Some(json!({ "policy": "many", "value": "acme" })));
     let standing = || ("/v1/limits/standing?policy=many&value=acme", None);
-    let rule = |rule| format!("{{ name: r{rule}, per: \"header:x-tenant\", rate: {rule}/s }}");
+    let rule = |rule| format!("{{ name: r{rule}, per: \"header:x-tenant\", rate: {rule}/s, on: /{rule} }}");
     let many = format!("limits:\n  many: [{}]\n", (1..=20).map(rule).collect::<Vec<_>>().join(", "));
     for program in programs() {
         for (on_error, (path, body), expected) in

@@ -80,6 +80,17 @@ pub(crate) struct LimitRule {
     pub(crate) enabled: Optional<Parsed<bool>>,
 }
 
+/// Every request: those of routes, with a `limit` of their own or without, CORS preflights, and those that no route takes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EveryRequest {
+    /// How much anybody may ask in all, beside what the route says: the names of one or more policies under `limits`, or of
+    /// built-in ones. Where nobody is known, rules that count by who asks are left out. Without it there is no such limit.
+    #[serde(default)]
+    #[schemars(extend("examples" = ["generic"]))]
+    pub(crate) limit: Optional<Parsed<OneOrMany<Name>>>,
+}
+
 /// Requests that no route takes: their host, path, method or upgrade is not served.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,8 @@
 //! `limits:`, the built-in policies, and what routes take of both.
 
+mod contradictions;
 mod doubts;
+mod every_request;
 mod presets;
 mod rules;
 mod unmatched;
@@ -32,6 +34,8 @@ const MOST_RULES: usize = 64;
 pub(crate) struct Policies {
     list: Vec<Arc<LimitPolicy>>,
     known: HashMap<Name, Known>,
+    /// Those that every request meets.
+    everywhere: Vec<LimitPolicyIndex>,
 }
 
 struct Known {
@@ -70,7 +74,7 @@ impl LimitedRoute<'_> {
 
 impl Policies {
     pub(crate) fn resolve(document: &Document, problems: &mut Problems<'_>) -> Self {
-        let mut policies = Self { list: Vec::new(), known: HashMap::new() };
+        let mut policies = Self { list: Vec::new(), known: HashMap::new(), everywhere: Vec::new() };
         for (key, entry) in document.limits.iter().flat_map(|limits| &limits.value.0) {
             let (name, written) = (problems.read(key), problems.borrow(entry));
             let Some(name) = name.map(|name| key.with(name)) else { continue };
@@ -91,7 +95,7 @@ impl Policies {
         self.list.push(Arc::new(policy));
     }
 
-    /// The policies that a route lists under `limit`.
+    /// The policies that a route lists under `limit`, and then those that every request meets.
     pub(crate) fn of_route(
         &mut self,
         limit: &Optional<Parsed<OneOrMany<Name>>>,
@@ -99,7 +103,7 @@ impl Policies {
         providers: &Providers,
         problems: &mut Problems<'_>,
     ) -> Vec<LimitPolicyIndex> {
-        let Some(listed) = problems.read_optional(limit) else { return Vec::new() };
+        let Some(listed) = problems.read_optional(limit) else { return self.everywhere.clone() };
         if listed.all().is_empty() {
             problems
                 .error(listed.position, "`limit` is an empty list")
@@ -119,7 +123,14 @@ impl Policies {
             }
             indices.push(index);
         }
-        if indices.len() > 1 && rules > MOST_RULES {
+        let own = indices.len();
+        for index in &self.everywhere {
+            if seen.insert(*index) {
+                rules += self.get(*index).map_or(0, |policy| policy.rules.len());
+                indices.push(*index);
+            }
+        }
+        if (own > 1 || indices.len() > own) && rules > MOST_RULES {
             problems.error(
                 listed.position,
                 format!("these policies have {rules} rules together, more than {MOST_RULES}"),
@@ -164,9 +175,6 @@ impl Policies {
 
     /// Warns of what is probably not meant; for a document without mistakes.
     pub(crate) fn warn(&self, document: &Document, problems: &mut Problems<'_>) {
-        let hardening = document.hardening.as_ref();
-        let underscores =
-            hardening.and_then(|hardening| hardening.underscore_headers.get()).unwrap_or_default();
         for (key, entry) in document.limits.iter().flat_map(|limits| &limits.value.0) {
             let (Ok(name), Ok(file)) = (&key.value.0, &entry.value.0) else { continue };
             let Some((known, policy)) =
@@ -182,7 +190,7 @@ impl Policies {
                 let message = format!("no route with the limit `{name}` serves `{}`", operation.value);
                 problems.warning(operation.position, message);
             }
-            doubts::warn(&key.with(policy), file, underscores, problems);
+            doubts::warn(&key.with(policy), file, document, problems);
         }
     }
 
@@ -205,7 +213,11 @@ fn policy(name: &At<Name>, file: &At<&file::LimitPolicy>, problems: &mut Problem
         let message = format!("`{}` has {} rules, more than {MOST_RULES}", name.value, file.rules.len());
         problems.error(file.position, message);
     }
-    let rules = rules::resolve(file.rules.get(..MOST_RULES).unwrap_or(&file.rules), problems);
+    let files = file.rules.get(..MOST_RULES).unwrap_or(&file.rules);
+    let rules = rules::resolve(files, problems);
+    if rules.len() == files.len() {
+        contradictions::check(&rules, files, problems);
+    }
     LimitPolicy {
         skip: skip(&file.skip, problems).unwrap_or_else(|| presets::skipped(&rules)),
         rules,
@@ -227,7 +239,7 @@ fn skip(
     let listed = file.as_ref().map(|listed| problems.read_all(listed))?;
     if let Some(all) = listed.iter().find(|path| path.segments() == [Segment::Rest]) {
         problems
-            .warning(all.position, "every path is skipped: this policy limits nothing")
+            .error(all.position, "every path is skipped: this policy limits nothing")
             .help("list only what must not be counted");
     }
     Some(listed.into_iter().map(|path| path.value).collect())

@@ -86,11 +86,8 @@ fn route(
     let multi_factor = requirements::multi_factor(file, authentication.as_ref(), providers, problems);
     let (policy, zone) = of_route(file, path.as_ref(), is_public, problems);
     let credentials = authentication.as_ref().map(|names| providers.headers(names)).unwrap_or_default();
-    let cors = cors(
-        &file.cors,
-        RouteFacts { methods: &methods, credentials, is_limited: file.limit.is_some() },
-        problems,
-    );
+    let is_limited = file.limit.is_some() || policies.hold_everywhere();
+    let cors = cors(&file.cors, RouteFacts { methods: &methods, credentials, is_limited }, problems);
     let headers = headers(&file.headers, problems);
     let (body, max_body) = body(&file.body, problems);
     let waf = firewalls.of_route(&file.waf, max_body, problems);
@@ -114,7 +111,7 @@ fn route(
     };
     let limits = policies.of_route(&file.limit, &limited, providers, problems);
     let policies: Vec<_> = limits.iter().filter_map(|index| policies.get(*index)).collect();
-    let costs = costs::resolve(&file.cost, file.limit.is_some(), &limited, &policies, problems);
+    let costs = costs::resolve(&file.cost, is_limited, &limited, &policies, problems);
     Some(Route {
         line: file.position.line(),
         path,

@@ -110,11 +110,13 @@ routes:
     limit: voice
     cost: { "POST /api/calls/start": 5, "POST /api/calls/{id}/end": 1 }
   - { path: /auth/**, to: "http://auth", auth: none, limit: [login, auth], cost: 1 }
+every_request: { limit: generic }
 shared: { redis: "redis://127.0.0.1:6379", mode: exact, on_error: local, timeout: 5ms }
 "#;
     let loaded = crate::parse(text).unwrap_or_else(|error| panic!("{error}"));
-    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-    assert_eq!(loaded.config.limits.len(), 3);
+    let [warning] = loaded.warnings.as_slice() else { panic!("{:?}", loaded.warnings) };
+    assert!(warning.message.contains("`user-concurrent` is not shared"), "{warning}");
+    assert_eq!(loaded.config.limits.len(), 4);
     fits_schema(text).unwrap();
 }
 

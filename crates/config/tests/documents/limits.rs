@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use bartizan_config::{
-    Amount, Authentication, Certificate, Config, Dimension, Enforcement, LimitPolicy, LimitRule,
-    OnStoreError, Redis, SharedMode, SharedTls,
+    Amount, Authentication, Certificate, Config, Dimension, Enforcement, LimitPolicy, LimitPolicyIndex,
+    LimitRule, OnStoreError, Redis, SharedMode, SharedTls,
 };
 use bartizan_model::{Algorithm, Quota};
 use http::Method;
@@ -336,6 +336,21 @@ shared: { redis: "redis://127.0.0.1:6379", mode: exact, on_error: local }
     assert_eq!(counted, ["address-60s"]);
     assert_eq!(route.costs.of(&Method::POST, "/api/calls/start").get(), 5);
     assert_eq!(loaded.warnings.len(), 4, "{:?}", loaded.warnings);
+}
+
+#[test]
+fn what_every_request_meets_stands_behind_the_limits_of_each_route() {
+    let config = config(
+        "version: 1\nlisten: { http: \"127.0.0.1:0\" }\nevery_request: { limit: [generic, qr] }\nunmatched: { limit: default }\nroutes:\n  \
+         - { path: /a, to: \"http://a\", auth: none, limit: [qr, chat] }\n  - { path: /b, to: \"http://a\", auth: none, cost: 3 }\n",
+    );
+    let names = |indices: &[LimitPolicyIndex]| -> Vec<String> {
+        indices.iter().map(|index| config.limits[index.0].name.to_string()).collect()
+    };
+    assert_eq!(names(&config.every_request), ["generic", "qr"]);
+    assert_eq!(names(&config.routes[0].limits), ["qr", "chat", "generic"]);
+    assert_eq!(names(&config.routes[1].limits), ["generic", "qr"]);
+    assert_eq!(names(&config.unmatched), ["default", "generic", "qr"]);
 }
 
 #[test]

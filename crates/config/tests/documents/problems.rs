@@ -2,6 +2,7 @@
 
 mod form;
 mod identity;
+mod limit_contradictions;
 mod limit_doubts;
 mod limits;
 mod listen;

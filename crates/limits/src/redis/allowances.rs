@@ -9,7 +9,7 @@ use redis::Value;
 use serde::{Deserialize, Serialize};
 
 use super::{Connection, LimitsError, RedisStore};
-use crate::{Allowance, Nanos, Whom};
+use crate::{Allowance, Nanos, Whom, escaped, unescaped};
 
 const KEY: &str = "bartizan:limit:{allowances}";
 /// The time in microseconds, and the text.
@@ -44,6 +44,7 @@ struct Entry {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WhomThere {
+    /// As people read it, so that any bytes are text.
     Value(String),
     Network(IpNet),
 }
@@ -109,7 +110,7 @@ impl RedisStore {
 impl From<Entry> for Allowance {
     fn from(Entry { policy, whom, until }: Entry) -> Self {
         let whom = match whom {
-            WhomThere::Value(value) => Whom::Value(value.into()),
+            WhomThere::Value(value) => Whom::Value(unescaped(&value).into()),
             WhomThere::Network(network) => Whom::Network(network),
         };
         Self { policy, whom, until: moment(until) }
@@ -119,7 +120,7 @@ impl From<Entry> for Allowance {
 impl From<&Allowance> for Entry {
     fn from(Allowance { policy, whom, until }: &Allowance) -> Self {
         let whom = match whom {
-            Whom::Value(value) => WhomThere::Value(value.as_ref().into()),
+            Whom::Value(value) => WhomThere::Value(escaped(value)),
             Whom::Network(network) => WhomThere::Network(*network),
         };
         Self { policy: policy.clone(), whom, until: until.get() / 1000 }

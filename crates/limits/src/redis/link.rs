@@ -5,11 +5,13 @@
 
 use std::{
     fmt,
-    pin::pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -19,7 +21,7 @@ use redis::{
 };
 use tokio::{
     sync::{Notify, watch},
-    task::JoinHandle,
+    task::{JoinHandle, yield_now},
     time::{Instant, interval_at, sleep, timeout},
 };
 
@@ -33,8 +35,13 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// How much later than it should a timer may wake while the machine is well; tokio's count milliseconds.
 const PUNCTUAL: Duration = Duration::from_millis(2);
+/// How often others have their turn before an answer counts as late: to read the socket, to hand on what was read, and once
+/// more for the thread beside.
+const TURNS: usize = 3;
 /// So many heartbeats in a row with unanswered decisions, and the cluster is looked up anew.
 const DOUBTS: u32 = 3;
+/// How long a cluster that has been looked up anew is not looked up again for being silent.
+const LOOKED_UP: Duration = Duration::from_secs(3);
 
 /// A connection that comes and goes.
 #[derive(Debug)]
@@ -120,10 +127,25 @@ async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
         return Some(done);
     }
     let overslept = began.elapsed().saturating_sub(time);
-    if overslept < PUNCTUAL {
-        return None;
+    if overslept >= PUNCTUAL
+        && let Ok(done) = timeout(overslept.min(time), work.as_mut()).await
+    {
+        return Some(done);
     }
-    timeout(overslept.min(time), work).await.ok()
+    arrived(work).await
+}
+
+/// What `work` gives if its answer has arrived by now. The timer and the answer are noticed in the same look at what has
+/// happened: whoever reads the socket must have had its turn before it can be said that there was nothing in it.
+async fn arrived<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    for _ in 0..TURNS {
+        yield_now().await;
+        let look = poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
+        if let Poll::Ready(done) = look.await {
+            return Some(done);
+        }
+    }
+    None
 }
 
 impl Drop for Link {
@@ -154,6 +176,7 @@ struct Connected {
     /// Whether a decision has gone unanswered since the last heartbeat.
     has_missed: AtomicBool,
     lost: Notify,
+    fell_silent: Notify,
 }
 
 impl fmt::Debug for Connected {
@@ -167,18 +190,26 @@ enum Fate {
     Lost(Arc<str>),
     /// Some nodes of a cluster have long been silent: perhaps others stand in for them.
     Doubtful,
+    /// No node of a cluster has answered lately: perhaps only one is gone that everybody asks.
+    Silent,
 }
 
 impl Connected {
     fn new(connection: Connection) -> Self {
-        Self { connection, silence: Silence::new(), has_missed: AtomicBool::new(false), lost: Notify::new() }
+        Self {
+            connection,
+            silence: Silence::new(),
+            has_missed: AtomicBool::new(false),
+            lost: Notify::new(),
+            fell_silent: Notify::new(),
+        }
     }
 
     /// For a decision that was asked `asked` ago.
     fn unanswered(&self, asked: Duration) {
         self.has_missed.store(true, Ordering::Relaxed);
         if self.silence.goes_on(asked) {
-            self.lost.notify_one();
+            self.fell_silent.notify_one();
         }
     }
 
@@ -197,12 +228,18 @@ impl Connected {
         LimitsError::deciding(error)
     }
 
-    async fn watch(&self) -> Fate {
+    /// Until `trusted_until` the silence of a cluster is that of a node that was known to be gone.
+    async fn watch(&self, trusted_until: Instant) -> Fate {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         let mut doubts = 0;
         loop {
             tokio::select! {
-                () = self.lost.notified() => return Fate::Lost("it broke, fell silent, or answered nonsense".into()),
+                () = self.lost.notified() => return Fate::Lost("it broke, or answered nonsense".into()),
+                () = self.fell_silent.notified() => match &self.connection {
+                    Connection::Single(_) => return Fate::Lost("it fell silent".into()),
+                    Connection::Cluster(_) if Instant::now() < trusted_until => continue,
+                    Connection::Cluster(_) => return Fate::Silent,
+                },
                 _ = heartbeat.tick() => {}
             }
             match &self.connection {
@@ -260,18 +297,21 @@ async fn serve(
     presence: &ArcSwap<Presence>,
     reaches: &watch::Sender<bool>,
 ) -> Arc<str> {
-    let mut connected = Arc::new(Connected::new(connection));
+    let (mut connected, mut trusted_until) = (Arc::new(Connected::new(connection)), Instant::now());
     loop {
         presence.store(Arc::new(Presence::Connected(Arc::clone(&connected))));
         reaches.send_replace(true);
-        match connected.watch().await {
-            Fate::Lost(cause) => return cause,
-            Fate::Doubtful => {
-                if let Ok(connection) = open(endpoint).await {
-                    connected = Arc::new(Connected::new(connection));
-                }
-            }
+        let fate = connected.watch(trusted_until).await;
+        if let Fate::Lost(cause) = fate {
+            return cause;
         }
+        // The nodes that answer are asked on meanwhile.
+        match (open(endpoint).await, fate) {
+            (Ok(connection), _) => connected = Arc::new(Connected::new(connection)),
+            (Err(cause), Fate::Silent) => return cause,
+            (Err(_), _) => {}
+        }
+        trusted_until = Instant::now() + LOOKED_UP;
     }
 }
 

@@ -1,10 +1,12 @@
 //! A value as it is shown ([`crate::shown`]), in a place of its own in every counter: nothing is allocated for it.
 
-use crate::short_value::{LONGEST_SHOWN, plain, shortened};
+use crate::short_value::{LONGEST_SHOWN, escaped, shortened};
 
 /// At most 64 bytes of a value.
 #[derive(Clone, Copy)]
 pub(super) struct Label {
+    /// Whether it is all of the value, and not its beginning and a hash.
+    is_whole: bool,
     length: u8,
     bytes: [u8; LONGEST_SHOWN],
 }
@@ -12,25 +14,26 @@ pub(super) struct Label {
 impl Label {
     /// The label of a value with this hash.
     pub(super) fn of(value: &[u8], hash: u64) -> Self {
-        match plain(value) {
-            Some(text) => Self::copied(text.as_bytes()),
-            None => Self::copied(&shortened(value, hash)),
+        if value.len() <= LONGEST_SHOWN {
+            Self::copied(value, true)
+        } else {
+            Self::copied(&shortened(value, hash), false)
         }
     }
 
-    /// The first 64 bytes of a text.
-    fn copied(text: &[u8]) -> Self {
+    /// The first 64 bytes.
+    fn copied(text: &[u8], is_whole: bool) -> Self {
         let text = text.get(..LONGEST_SHOWN).unwrap_or(text);
         let mut bytes = [0; LONGEST_SHOWN];
         if let Some(front) = bytes.get_mut(..text.len()) {
             front.copy_from_slice(text);
         }
-        Self { length: u8::try_from(text.len()).unwrap_or_default(), bytes }
+        Self { is_whole, length: u8::try_from(text.len()).unwrap_or_default(), bytes }
     }
 
     pub(super) fn text(&self) -> String {
         let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
-        String::from_utf8_lossy(bytes).into_owned()
+        if self.is_whole { escaped(bytes) } else { String::from_utf8_lossy(bytes).into_owned() }
     }
 }
 

@@ -36,7 +36,7 @@ fn few() -> Name {
 }
 
 fn acme() -> Whom {
-    Whom::Value("acme".into())
+    Whom::Value(b"ac\xffme".as_slice().into())
 }
 
 async fn let_off(limiter: &Limiter) {

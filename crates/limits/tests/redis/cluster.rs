@@ -1,9 +1,13 @@
 //! A cluster of three nodes, on which the dimensions of one request lie apart.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bartizan_limits::{Limit, RedisSettings};
 use bartizan_model::Algorithm;
+use futures_util::future::join_all;
 use rustix::process::Signal;
 
 use crate::{
@@ -87,6 +91,41 @@ async fn a_lost_node_takes_only_its_own_keys_with_it() {
         let both = [charge(alive, b"somebody"), charge(dead, b"somebody")];
         assert!(store.decide(&both).await.is_err());
         eventually("units to be given back", async || left(&store, alive).await == before).await;
+    }
+}
+
+/// Whoever is seldom asked for lies on nodes that live, and must not pay for those whom everybody asks for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_node_that_everybody_asks_does_not_take_the_others_along() {
+    for (program, signal) in
+        programs().into_iter().flat_map(|path| [(path.clone(), Signal::KILL), (path, Signal::STOP)])
+    {
+        let cluster = Cluster::start(&program, &PARTIAL).await;
+        let timeout = Duration::from_secs(1);
+        let store = connected(&RedisSettings { timeout, ..nodes_of(&cluster) }).await;
+        let limits: Vec<Limit> =
+            (0..12).map(|index| limit(&format!("limit-{index}"), Algorithm::TokenBucket, 100_000)).collect();
+        let asked = async |limit: &Limit| store.decide(&[charge(limit, b"somebody")]).await;
+        for limit in &limits {
+            eventually("a first decision", async || asked(limit).await.is_ok()).await;
+        }
+        let keys = cluster.nodes[0].command(&["KEYS", "*"]);
+        let is_lost = |limit: &&Limit| keys.contains(&format!("{{{}:", limit.name));
+        let hot = limits.iter().find(is_lost).expect("the lost node holds nothing");
+        let rare = limits.iter().find(|limit| !is_lost(limit)).expect("all keys are on the lost node");
+
+        cluster.nodes[0].signal(signal);
+        for round in 0..5 {
+            // For longer than the silence after which a single server is given up.
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(300) {
+                let unanswered = join_all((0..16).map(|_| asked(hot))).await;
+                assert!(unanswered.iter().all(Result::is_err), "{signal:?}, {round}: {unanswered:?}");
+            }
+            assert!(store.is_connected(), "{signal:?}, {round}");
+            let answer = asked(rare).await;
+            assert!(answer.is_ok(), "{signal:?}, {round}: {answer:?}");
+        }
     }
 }
 

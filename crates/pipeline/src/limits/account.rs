@@ -19,8 +19,8 @@ use super::{
 pub struct LimitAccount {
     rules: Vec<RuleStanding>,
     left_out: usize,
-    /// The limits on requests that no route takes, where it is one.
-    unmatched: Option<Arc<RouteLimits>>,
+    /// What it met in place of the limits of its route, where it was a preflight or no route takes it.
+    instead: Option<Arc<RouteLimits>>,
 }
 
 /// What one rule said of a request.
@@ -60,11 +60,11 @@ impl LimitAccount {
         for rule in &mut rules {
             rule.whom.shorten();
         }
-        Self { rules, left_out, unmatched: limited.unmatched }
+        Self { rules, left_out, instead: limited.instead }
     }
 
-    pub(crate) fn unmatched(&self) -> Option<&RouteLimits> {
-        self.unmatched.as_deref()
+    pub(crate) fn instead(&self) -> Option<&RouteLimits> {
+        self.instead.as_deref()
     }
 
     /// What each rule said, in the order in which they were decided. `limits` are those of the request's route.

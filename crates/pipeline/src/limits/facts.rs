@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use bartizan_limits::RiskFactors;
 use bartizan_model::{Principal, Quota};
 use http::{HeaderMap, Method};
 
@@ -23,6 +24,8 @@ pub(crate) struct Facts<'f> {
     pub(crate) path: &'f str,
     /// The identity of the route.
     pub(crate) route: Option<&'f str>,
+    /// What the request's risk makes of its limits.
+    pub(crate) risk: &'f RiskFactors,
 }
 
 impl<'f> From<&'f Exchange> for Facts<'f> {
@@ -37,6 +40,7 @@ impl<'f> From<&'f Exchange> for Facts<'f> {
             method: &exchange.head.method,
             path: exchange.path.matched(exchange.head.uri.path()),
             route: exchange.route.as_ref().map(|route| &*route.identity),
+            risk: &exchange.risk,
         }
     }
 }

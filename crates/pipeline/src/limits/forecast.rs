@@ -3,8 +3,8 @@
 //!
 //! The replay goes the way of the road: rules that need not know who asks, then the others; all together or none, and
 //! what the first took is given back when the others refuse. Rules that only report refuse nothing and are counted.
-//! What it cannot know it says in [`Forecast::not_forecast`]. What a request's risk made of its limits is not recorded:
-//! nothing sets it yet.
+//! What it cannot know it says in [`Forecast::not_forecast`]. What a request's risk made of its limits is recorded with it,
+//! and makes the same of those that are proposed.
 
 mod replay;
 mod side;
@@ -155,6 +155,7 @@ impl LimitHistory {
             values: tally.most_refused(MOST_NAMED, |value| shown(value, |value| self.hash(value))),
             not_forecast: (others(config).into_iter())
                 .chain(unmatched(config))
+                .chain(preflights(config))
                 .chain(not_forecast)
                 .chain(replayed.not_forecast())
                 .chain(tally.not_forecast())
@@ -174,6 +175,12 @@ fn others(config: &Config) -> Option<NotForecast> {
 fn unmatched(config: &Config) -> Option<NotForecast> {
     let why = "what `unmatched` limits is not recorded";
     (!config.unmatched.is_empty()).then(|| NotForecast::new("requests that no route takes", why))
+}
+
+/// Preflights are limited, but not recorded.
+fn preflights(config: &Config) -> Option<NotForecast> {
+    let why = "of what `every_request` limits only what routes serve is recorded";
+    (!config.every_request.is_empty()).then(|| NotForecast::new("CORS preflights", why))
 }
 
 impl NotForecast {

@@ -94,7 +94,8 @@ impl Recorder {
     pub(crate) fn new(config: &Config, limiter: &Limiter, previous: Option<&Self>) -> Self {
         let history = previous.map_or_else(LimitHistory::default, |previous| previous.history.clone());
         let routes = config.routes.iter().map(|route| &route.limits);
-        let is_limited = routes.chain([&config.unmatched]).any(|limits| !limits.is_empty());
+        let is_limited =
+            routes.chain([&config.unmatched, &config.every_request]).any(|limits| !limits.is_empty());
         let before = previous.and_then(|previous| previous.layout.as_ref());
         if before.is_none() {
             // Nothing was recorded until now.
@@ -112,13 +113,13 @@ impl Recorder {
     }
 
     /// Records a request that limits have been asked about, whatever they said. One that was stopped before is none of
-    /// it, and one that no route takes is only counted.
+    /// it, and one that no route takes is only counted, as is a preflight.
     pub(crate) fn record(&self, exchange: &Exchange, limiter: &Limiter) {
         let Some(layout) = &self.layout else { return };
         if exchange.trace.steps().iter().any(|step| step.stage == Stage::CoarseLimit) {
             let now = exchange.limited.at.unwrap_or_else(|| limiter.now());
             let facts: Facts<'_> = exchange.into();
-            if let Some(route) = &exchange.route {
+            if let Some(route) = exchange.route.as_ref().filter(|_| exchange.limited.instead.is_none()) {
                 self.history.record(now, layout, route.index.0, &facts);
             }
             let effects = exchange.limited.standings.iter().map(|standing| standing.effect);

@@ -8,10 +8,14 @@ use std::{
 
 use bartizan_config::Dimension;
 use bartizan_model::{AddressPrefix, Principal, PrincipalKind, SitePrefix};
-use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{COOKIE, HOST},
+};
 use smallvec::SmallVec;
 
 use super::{Facts, method_name};
+use crate::route_table::host_name;
 
 /// The value of a header that is there more than once.
 const REPEATED: &[u8] = b"(repeated)";
@@ -100,16 +104,29 @@ fn write_principal(principal: &Principal, value: &mut SmallVec<[u8; 40]>) {
 }
 
 /// Everybody who writes the header several times has one value together: which of the lines a service goes by is not known
-/// here, so with the others anybody could make up new values for the same one. Cookies alone are cut into lines by HTTP/2.
+/// here, so with the others anybody could make up new values for the same one. Cookies alone are cut into lines by HTTP/2,
+/// which also lets whitespace around a value pass that no service sees behind HTTP/1.1.
 pub(super) fn header_value<'h>(name: &HeaderName, headers: &'h HeaderMap) -> Cow<'h, [u8]> {
-    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let mut lines = headers.get_all(name).iter().map(|line| HeaderValue::as_bytes(line).trim_ascii());
     let first = lines.next().unwrap_or_default();
-    let Some(second) = lines.next() else { return first.into() };
+    let Some(second) = lines.next() else {
+        return if *name == HOST { counted_host(first) } else { first.into() };
+    };
     if *name != COOKIE {
         return REPEATED.into();
     }
     let all: Vec<_> = [first, second].into_iter().chain(lines).collect();
     all.join(&b"; "[..]).into()
+}
+
+/// A host by which requests are routed is one value however it is written: in capitals, with a port, or rooted.
+/// What comes of it stays as it is when it is read again.
+pub fn counted_host(written: &[u8]) -> Cow<'_, [u8]> {
+    let Ok(host) = str::from_utf8(written) else { return written.into() };
+    let is_literal = host.starts_with('[');
+    let name = if is_literal { host.split_inclusive(']').next().unwrap_or(host) } else { host_name(host) };
+    let name = name.as_bytes();
+    if name.iter().any(u8::is_ascii_uppercase) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
 fn append(value: &mut SmallVec<[u8; 40]>, text: std::fmt::Arguments<'_>) {
@@ -133,6 +150,27 @@ mod tests {
         assert_eq!((of(&key, &[]), of(&key, &["real"])), (String::new(), "real".into()));
         assert_eq!(of(&key, &["real", "1"]), of(&key, &["2", "real", "3"]));
         assert_eq!(of(&COOKIE, &["a=1; b=2"]), of(&COOKIE, &["a=1", "b=2"]));
+    }
+
+    #[test]
+    fn a_value_written_in_another_way_is_the_same_value() {
+        let value = |name: &HeaderName, written: &'static str| {
+            let headers = [(name.clone(), HeaderValue::from_static(written))].into_iter().collect();
+            String::from_utf8(header_value(name, &headers).into_owned()).unwrap()
+        };
+        for written in
+            ["shop.test", "SHOP.test", "shop.test.", "Shop.Test:80", "shop.test:8443", "shop.TEST.:80"]
+        {
+            assert_eq!(value(&HOST, written), "shop.test", "{written}");
+        }
+        for written in ["[2001:DB8::1]", "[2001:db8::1]:8080"] {
+            assert_eq!(value(&HOST, written), "[2001:db8::1]", "{written}");
+        }
+        let tenant = HeaderName::from_static("x-tenant");
+        for written in ["acme", " acme", "acme ", "\tacme \t"] {
+            assert_eq!(value(&tenant, written), "acme", "{written:?}");
+        }
+        assert_eq!(value(&tenant, "Acme:80"), "Acme:80", "what another header says is its service's to read");
     }
 
     proptest! {

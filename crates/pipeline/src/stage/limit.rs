@@ -38,13 +38,13 @@ pub(crate) async fn coarse(exchange: &mut Exchange, limiter: &Limiter) -> Result
     Ok(passed(&route, counted.is_some()))
 }
 
-/// Limits on requests that no route takes.
-pub(crate) async fn unmatched(
+/// Limits on requests that do not meet those of a route: preflights, and what no route takes.
+pub(crate) async fn instead(
     exchange: &mut Exchange,
     limiter: &Limiter,
     limits: &Arc<RouteLimits>,
 ) -> Result<Passed, Stop> {
-    exchange.limited.unmatched = Some(Arc::clone(limits));
+    exchange.limited.instead = Some(Arc::clone(limits));
     let counted = decide(exchange, limiter, &limits.coarse, RuleReference::Coarse, None).await?;
     Ok(Passed::because(said(counted.is_some()), Line::NONE))
 }
@@ -136,9 +136,9 @@ async fn decide(
     Ok(counted.or(applied.then_some(Counted::Nowhere)))
 }
 
-/// What the request costs.
+/// What the request costs. A preflight is not what it asks about.
 fn cost(exchange: &Exchange) -> NonZeroU32 {
-    let route = exchange.route.as_ref();
+    let route = exchange.route.as_ref().filter(|_| exchange.limited.instead.is_none());
     route.map_or(NonZeroU32::MIN, |route| {
         route.config.costs.of(&exchange.head.method, exchange.path.matched(exchange.head.uri.path()))
     })

@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use bartizan_control::{LimitCounter, LimitMode, LimitStanding, LimitStandings};
 use clap::Args;
 
-use super::{Which, check, span, threat, visible};
+use super::{Which, of_policy, span, threat, visible};
 use crate::{
     admin::AdminOptions,
     output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
@@ -17,10 +17,13 @@ use crate::{
 /// Limits of which nothing is used are left out.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bartizan limits explain 203.0.113.7\n  \
-                        bartizan limits explain shop-users/ada --policy voice")]
+                        bartizan limits explain voice shop-users/ada\n  \
+                        bartizan limits explain voice shop-users/ada --rule user-3600s")]
 pub(super) struct Explain {
-    /// An address, a user (`PROVIDER/ID`), the value of a header: as `bartizan limits top` shows it.
-    key: String,
+    /// An address, a user (`PROVIDER/ID`), the value of a header: as `bartizan limits top` shows it. Before it the policy,
+    /// for its rules alone.
+    #[arg(value_name = "[POLICY] KEY", required = true, num_args = 1..=2)]
+    words: Vec<String>,
     #[command(flatten)]
     which: Which,
     /// Also limits of which nothing is used.
@@ -35,9 +38,15 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) async fn run(self) -> Result<()> {
-        check(&self.key)?;
-        let mut query = self.which.query();
-        query.push(("value", self.key.clone()));
+        let (policy, key) = of_policy(self.words)?;
+        let key = key.context("there is no key")?;
+        ensure!(
+            policy.is_none() || self.which.policy.is_none(),
+            "the policy is there twice: before the key, and as `--policy`"
+        );
+        let which = Which { policy: policy.or(self.which.policy), rule: self.which.rule };
+        let mut query = which.query();
+        query.push(("value", key.clone()));
         let answer: LimitStandings = self.admin.client()?.get("v1/limits/standing", &query).await?;
         if self.json {
             return print(serde_json::to_string_pretty(&answer)?);
@@ -48,7 +57,7 @@ impl Explain {
             return print(format_args!(
                 "`{}` has used nothing of any limit: write it as `bartizan limits top` shows it, a user as \
                  `PROVIDER/ID`",
-                printable(visible(&self.key))
+                printable(visible(&key))
             ));
         }
         let mut table =

@@ -1,13 +1,10 @@
-//! What the rules of a policy say that is accepted, but probably not meant: rules that never refuse anybody, and headers
-//! that say nothing of who asks.
+//! What the rules of a policy say that is accepted, but probably not meant: policies that are switched off, places that
+//! gateways do not share, and headers that say nothing of who asks.
 
-use std::{num::NonZeroU32, time::Duration};
-
-use bartizan_model::{Algorithm, Quota};
 use http::{HeaderName, header};
 
 use crate::{
-    Amount, Dimension, Enforcement, LimitPolicy, LimitRule, OperationPattern, UnderscoreHeaders, file,
+    Amount, Dimension, LimitPolicy, UnderscoreHeaders, file,
     located::{At, Position},
     problems::Problems,
 };
@@ -42,7 +39,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 pub(crate) fn warn(
     policy: &At<&LimitPolicy>,
     file: &file::LimitPolicy,
-    underscores: UnderscoreHeaders,
+    document: &file::Document,
     problems: &mut Problems<'_>,
 ) {
     if policy.rules.iter().all(|rule| !rule.enabled) {
@@ -54,125 +51,26 @@ pub(crate) fn warn(
             .help("take `enabled: false` from one of them, or the policy from its routes");
         return;
     }
-    let counting: Vec<_> =
-        policy.rules.iter().zip(&file.rules.value).filter(|(rule, _)| rule.enabled).collect();
-    for (index, (rule, file)) in counting.iter().enumerate() {
-        let others =
-            counting.iter().map(|(other, _)| *other).enumerate().filter(|(other, _)| *other != index);
-        large_burst(rule, file, problems);
-        superfluous(&file.with(*rule), others.map(|(other, rule)| (rule, other > index)), problems);
+    let hardening = document.hardening.as_ref();
+    let underscores = hardening.and_then(|hardening| hardening.underscore_headers.get()).unwrap_or_default();
+    for (rule, file) in policy.rules.iter().zip(&file.rules.value).filter(|(rule, _)| rule.enabled) {
+        if let (Amount::Concurrent(at_most), Some(concurrent), Some(_)) =
+            (rule.amount, file.concurrent.as_ref(), document.shared.as_ref())
+        {
+            let message = format!(
+                "the rule `{}` is not shared: each gateway admits {at_most} in flight by itself",
+                rule.name
+            );
+            problems
+                .warning(concurrent.position, message)
+                .help("write what one gateway may admit, or add a `rate`, which gateways share");
+        }
         for (dimension, position) in rule.per.iter().zip(positions(file)) {
             if let Dimension::Header(name) = dimension {
                 header(name, position, underscores, problems);
             }
         }
     }
-}
-
-/// Warns of a bucket that holds more than its window admits, since whoever reads `10/min` takes that for what comes in a
-/// minute. Where the window is a second at most, a burst is many of them by intention.
-fn large_burst(rule: &LimitRule, file: &file::LimitRule, problems: &mut Problems<'_>) {
-    let Amount::Rate(quota) = rule.amount else { return };
-    let (limit, burst) = (quota.limit(), quota.burst());
-    if burst <= limit || quota.length() <= Duration::from_secs(1) {
-        return;
-    }
-    let apart = file.burst.as_ref().map(|burst| burst.position);
-    let Some(position) = apart.or_else(|| Some(file.rate.as_ref()?.position)) else { return };
-    let message =
-        format!("the rule `{}` admits {burst} at once, more than the {limit} of its window", rule.name);
-    problems.warning(position, message).help("lower `burst`, or write the rate for a longer window");
-}
-
-/// Warns of a rule that does nothing beside the others of its policy, of which each is said to come later or not.
-fn superfluous<'r>(
-    rule: &At<&LimitRule>,
-    mut others: impl Iterator<Item = (&'r LimitRule, bool)> + Clone,
-    problems: &mut Problems<'_>,
-) {
-    if let Some((above, _)) = others.clone().find(|(other, _)| outranks(other, rule)) {
-        let message = format!(
-            "the rule `{}` never applies: `{}` ({}) counts the same with a higher priority",
-            rule.name, above.name, above.line
-        );
-        let hint = "give both the same `priority`, or take the rule out";
-        problems.warning(rule.position, message).help(hint);
-    } else if let Some((strict, _)) = others.find(|(other, later)| admits_no_less(rule, other, *later)) {
-        let message = format!(
-            "the rule `{}` never refuses: `{}` ({}) counts the same and admits no more",
-            rule.name, strict.name, strict.line
-        );
-        let hint = "take one of the two out, or say with `on` what each is for";
-        problems.warning(rule.position, message).help(hint);
-    }
-}
-
-/// Whether `above` applies wherever `rule` would, and keeps it from applying.
-fn outranks(above: &LimitRule, rule: &LimitRule) -> bool {
-    let may = above.enforcement == Enforcement::Enforce || rule.enforcement == Enforcement::Shadow;
-    may && above.per == rule.per && above.priority > rule.priority && covers(&above.on, &rule.on)
-}
-
-/// Whether operations take in all of others; none mean all.
-fn covers(on: &[OperationPattern], others: &[OperationPattern]) -> bool {
-    on.is_empty()
-        || !others.is_empty() && others.iter().all(|other| on.iter().any(|operation| operation.covers(other)))
-}
-
-/// Whether `strict` counts the same requests in the same way and refuses all that `rule` refuses. Of two that are equal,
-/// the later one is said to be too much.
-fn admits_no_less(rule: &LimitRule, strict: &LimitRule, strict_is_later: bool) -> bool {
-    let enforce = |rule: &LimitRule| rule.enforcement == Enforcement::Enforce;
-    let counts_the_same = enforce(rule)
-        && enforce(strict)
-        && (&rule.per, &rule.on, rule.priority) == (&strict.per, &strict.on, strict.priority);
-    let (admits_as_much, is_equal) = match (rule.amount, strict.amount) {
-        (Amount::Rate(lax), Amount::Rate(strict)) => (admits_all_of(lax, strict), lax == strict),
-        (Amount::Concurrent(lax), Amount::Concurrent(strict)) => (lax >= strict, lax == strict),
-        _ => (false, false),
-    };
-    counts_the_same && admits_as_much && !(is_equal && strict_is_later)
-}
-
-/// Whether `lax` admits whatever `strict` has admitted of the same requests. Where it says so, that is so; of windows that
-/// differ in length it may not say so although it is.
-fn admits_all_of(lax: Quota, strict: Quota) -> bool {
-    let is_alike = (lax.algorithm(), lax.length()) == (strict.algorithm(), strict.length());
-    if is_alike {
-        return lax.limit() >= strict.limit() && lax.burst() >= strict.burst();
-    }
-    match lax.algorithm() {
-        // A bucket admits whatever comes at no more than its rate, after no more than its burst.
-        Algorithm::TokenBucket => {
-            let no_faster = units(strict.limit()) * lax.length().as_nanos()
-                <= units(lax.limit()) * strict.length().as_nanos();
-            no_faster && most_at_once(strict) <= units(lax.burst())
-        }
-        Algorithm::FixedWindow => most_within(strict, lax.length()) <= units(lax.limit()),
-        // The window before counts, too.
-        Algorithm::SlidingWindow => most_within(strict, 2 * lax.length()) <= units(lax.limit()),
-    }
-}
-
-/// What a quota admits at once at most, beyond what comes evenly: of windows two that meet.
-fn most_at_once(quota: Quota) -> u128 {
-    match quota.algorithm() {
-        Algorithm::TokenBucket => units(quota.burst()),
-        Algorithm::SlidingWindow | Algorithm::FixedWindow => 2 * units(quota.limit()),
-    }
-}
-
-/// What a quota admits at most in any stretch of so long a time.
-fn most_within(quota: Quota, time: Duration) -> u128 {
-    let (limit, window) = (units(quota.limit()), quota.length().as_nanos());
-    match quota.algorithm() {
-        Algorithm::TokenBucket => units(quota.burst()) + (time.as_nanos() * limit).div_ceil(window),
-        Algorithm::SlidingWindow | Algorithm::FixedWindow => (time.as_nanos().div_ceil(window) + 1) * limit,
-    }
-}
-
-fn units(units: NonZeroU32) -> u128 {
-    units.get().into()
 }
 
 /// Where the dimensions of a rule stand, in their order.

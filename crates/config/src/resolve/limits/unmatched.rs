@@ -7,14 +7,14 @@ use crate::{
 };
 
 impl Policies {
-    /// The policies on requests that no route takes.
+    /// The policies on requests that no route takes, those on every request among them.
     pub(crate) fn unmatched(
         &mut self,
         document: &Document,
         providers: &Providers,
         problems: &mut Problems<'_>,
     ) -> Vec<LimitPolicyIndex> {
-        let Some(file) = document.unmatched.as_ref() else { return Vec::new() };
+        let Some(file) = document.unmatched.as_ref() else { return self.everywhere.clone() };
         let everything = PathPattern::everything();
         // Whether rules can count here what they count by is not asked as of a route: what cannot is left out.
         let route = LimitedRoute {
@@ -30,7 +30,8 @@ impl Policies {
                 .help("add for example `limit: default`");
             return indices;
         };
-        for policy in indices.iter().filter_map(|index| self.get(*index)) {
+        let own = indices.iter().filter(|index| !self.everywhere.contains(index));
+        for policy in own.filter_map(|index| self.get(*index)) {
             let rules: Vec<_> = policy.rules.iter().filter(|rule| rule.enabled && counts(rule)).collect();
             if rules.is_empty() {
                 let message = format!(

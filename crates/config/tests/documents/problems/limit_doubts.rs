@@ -8,12 +8,12 @@ use crate::with;
 #[test]
 fn limits_that_are_probably_not_meant() {
     let a = |rule: &str| format!("limits: {{ a: [{{ {rule} }}] }}");
+    let shared = |limits: &str| format!("shared: {{ redis: \"redis://127.0.0.1\" }}\n{limits}");
     let unserved =
         |operation: &str| format!("`{operation}` is no operation of this route: its cost has no effect");
     let (elsewhere, not_admitted) = (unserved("POST /calls"), unserved("PUT /api/calls"));
     let public = "the rule `user-3600s` (line 6) counts by `user`, and this route authenticates nobody (`auth: none`, line 9): it is left out here";
-    let large = "the rule `address-60s` admits 100 at once, more than the 10 of its window";
-    let cases: [Case<'_>; 19] = [
+    let cases: [Case<'_>; 16] = [
         (
             document("", "auth: none, limit: api, cost: { §POST /calls: 2000 }"),
             &[(&elsewhere, "the whole path")],
@@ -62,13 +62,6 @@ fn limits_that_are_probably_not_meant() {
         ),
         (
             document(
-                "limits: { a: { rules: [{ per: address, rate: 1/s }], skip: [§/**] } }",
-                "auth: none, limit: a",
-            ),
-            &[("every path is skipped: this policy limits nothing", "list only")],
-        ),
-        (
-            document(
                 "limits: { a: { rules: [{ per: address, rate: 1/s }], allow: [§\"::/0\"] } }",
                 "auth: none, limit: a",
             ),
@@ -86,16 +79,19 @@ fn limits_that_are_probably_not_meant() {
             )],
         ),
         (
-            document(&a("per: address, rate: 10/min, burst: §100"), "auth: none, limit: a"),
-            &[(large, "`burst`")],
+            document("limits: { §a: [{ per: address, rate: 1/s, enabled: false }] }", "auth: none, limit: a"),
+            &[("every rule of `a` is switched off: it limits nothing", "`enabled: false`")],
         ),
         (
-            document(&a("per: address, rate: §10/min burst 100"), "auth: none, limit: a"),
-            &[(large, "`burst`")],
+            document(
+                &shared(&a("per: address, concurrent: §5 }, { per: user, concurrent: 2, enabled: false")),
+                "auth: none, limit: a",
+            ),
+            &[(
+                "the rule `address-concurrent` is not shared: each gateway admits 5 in flight by itself",
+                "`rate`",
+            )],
         ),
-        (document(&a("per: address, rate: 10/min, burst: 10"), "auth: none, limit: a"), &[]),
-        // So bursts are written where a rate is one of seconds.
-        (document(&a("per: address, rate: 1/s, burst: 20"), "auth: none, limit: a"), &[]),
         // A rule that is switched off, or that counts nothing here, may be what it likes.
         (
             document(
@@ -110,108 +106,6 @@ fn limits_that_are_probably_not_meant() {
                 "auth: none, limit: a, cost: 50 }\n  - { path: /private, to: \"http://a\", auth: users, limit: a",
             ),
             &[],
-        ),
-    ];
-    check(&cases, Severity::Warning);
-}
-
-#[test]
-fn rules_that_never_refuse() {
-    let a = |rules: &str| document(&format!("limits: {{ a: [{rules}] }}"), "auth: none, limit: a");
-    let laxer = |name: &str, other: &str| {
-        format!("the rule `{name}` never refuses: `{other}` (line 4) counts the same and admits no more")
-    };
-    let second = laxer("address-3600s-2", "address-3600s");
-    let (first, window) = (laxer("lax", "address-3600s"), laxer("address-60s-2", "address-60s"));
-    let (in_flight, lax) = (laxer("big", "small"), laxer("lax", "strict"));
-    let outranked = "the rule `address-3600s` never applies: `address-60s` (line 4) counts the same with a higher priority";
-    let (by_priority, take_out) = ("`priority`", "take one of the two out");
-    let cases: [Case<'_>; 29] = [
-        (
-            a("{ per: address, rate: 10/min, priority: 1 }, §{ per: address, rate: 5/h }"),
-            &[(outranked, by_priority)],
-        ),
-        (
-            a(
-                "{ per: address, rate: 10/min, priority: 1, on: /api/** }, §{ per: address, rate: 5/h, on: [\"GET /api/a\", /api/b] }",
-            ),
-            &[(outranked, by_priority)],
-        ),
-        (
-            a(
-                "{ per: address, rate: 10/min, priority: 1, on: \"GET /api/*\" }, §{ per: address, rate: 5/h, on: \"HEAD /api/{id}\" }",
-            ),
-            &[(outranked, by_priority)],
-        ),
-        (a("{ per: address, rate: 10/min, priority: 1, on: /api/a }, { per: address, rate: 5/h }"), &[]),
-        (
-            a(
-                "{ per: address, rate: 10/min, priority: 1, on: \"POST /api/**\" }, { per: address, rate: 5/h, on: /api/a }",
-            ),
-            &[],
-        ),
-        (a("{ per: address, rate: 10/min, priority: 1 }, { per: prefix, rate: 5/h }"), &[]),
-        (a("{ per: address, rate: 10/min, priority: 1, enabled: false }, { per: address, rate: 5/h }"), &[]),
-        (a("{ per: address, rate: 10/min, priority: 1, mode: shadow }, { per: address, rate: 5/h }"), &[]),
-        (a("{ per: address, rate: 5/h }, §{ per: address, rate: 5/h }"), &[(&second, take_out)]),
-        (a("{ per: address, rate: 5/h }, §{ per: address, rate: 6/h }"), &[(&second, take_out)]),
-        (a("§{ per: address, rate: 6/h, name: lax }, { per: address, rate: 5/h }"), &[(&first, take_out)]),
-        (
-            a(
-                "{ per: address, rate: 5/min, algorithm: fixed-window }, §{ per: address, rate: 5/min, algorithm: fixed-window }",
-            ),
-            &[(&window, take_out)],
-        ),
-        (
-            a("{ per: address, concurrent: 2, name: small }, §{ per: address, concurrent: 3, name: big }"),
-            &[(&in_flight, take_out)],
-        ),
-        // Other windows: what a stricter rule lets through in all is less than this ever refuses.
-        (
-            a("§{ per: address, rate: 100/min, name: lax }, { per: address, rate: 50/h, name: strict }"),
-            &[(&lax, take_out)],
-        ),
-        (
-            a("§{ per: address, rate: 10/s, name: lax }, { per: address, rate: 5/h, name: strict }"),
-            &[(&lax, take_out)],
-        ),
-        (
-            a(
-                "§{ per: address, rate: 10/s, name: lax }, { per: address, rate: 5/h, algorithm: sliding-window, name: strict }",
-            ),
-            &[(&lax, take_out)],
-        ),
-        (
-            a(
-                "§{ per: address, rate: 100/h, algorithm: fixed-window, name: lax }, { per: address, rate: 50/h, name: strict }",
-            ),
-            &[(&lax, take_out)],
-        ),
-        (
-            a(
-                "§{ per: address, rate: 150/h, algorithm: sliding-window, name: lax }, { per: address, rate: 50/h, name: strict }",
-            ),
-            &[(&lax, take_out)],
-        ),
-        (a("{ per: address, rate: 5/min }, { per: address, rate: 20/15min }"), &[]),
-        (a("{ per: address, rate: 10/s }, { per: address, rate: 6/h, algorithm: fixed-window }"), &[]),
-        (a("{ per: address, rate: 99/h, algorithm: fixed-window }, { per: address, rate: 50/h }"), &[]),
-        (a("{ per: address, rate: 149/h, algorithm: sliding-window }, { per: address, rate: 50/h }"), &[]),
-        (a("{ per: address, rate: 60/min }, { per: address, rate: 61/min, burst: 10 }"), &[]),
-        // What differs in anything may refuse on its own.
-        (a("{ per: address, rate: 100/h, burst: 5 }, { per: address, rate: 50/h, burst: 10 }"), &[]),
-        (
-            a(
-                "{ per: address, rate: 100/h, burst: 5 }, { per: address, rate: 100/h, algorithm: fixed-window }",
-            ),
-            &[],
-        ),
-        (a("{ per: address, rate: 5/h }, { per: address, rate: 6/h, mode: shadow }"), &[]),
-        (a("{ per: address, rate: 5/h, on: /api/a }, { per: address, rate: 6/h }"), &[]),
-        (a("{ per: address, rate: 5/h }, { per: address, rate: 6/h, enabled: false }"), &[]),
-        (
-            document("limits: { §a: [{ per: address, rate: 1/s, enabled: false }] }", "auth: none, limit: a"),
-            &[("every rule of `a` is switched off: it limits nothing", "`enabled: false`")],
         ),
     ];
     check(&cases, Severity::Warning);

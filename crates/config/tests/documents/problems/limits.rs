@@ -62,7 +62,10 @@ fn mistakes_of_rates_and_counts() {
 
 #[test]
 fn mistakes_of_rules() {
-    let listed = |count: usize| vec!["{ per: address, rate: 1/s }"; count].join(", ");
+    let listed = |count: u32| {
+        let rules = (0..count).map(|index| format!("{{ per: \"header:h{index}\", rate: 1/s }}"));
+        rules.collect::<Vec<_>>().join(", ")
+    };
     let operations = vec!["/api/a"; 65].join(", ");
     let on_many = format!("per: address, rate: 1/s, on: §[{operations}]");
     let headers: Vec<_> = (0..9).map(|index| format!("\"header:h{index}\"")).collect();
@@ -155,7 +158,7 @@ fn mistakes_of_rules() {
         ),
         (rule(&on_many), &[("a rule lists at most 64 operations", "")]),
         (
-            policy("[{ name: x, per: user, rate: 1/s }, { name: §x, per: user, rate: 2/s }]"),
+            policy("[{ name: x, per: user, rate: 1/s }, { name: §x, per: address, rate: 2/s }]"),
             &[("a second rule is called `x`", "a name of its own")],
         ),
         (policy("§[]"), &[("`a` has no rules", "per: address")]),
@@ -230,9 +233,32 @@ fn mistakes_of_the_limits_of_a_route() {
     let unmatched = |limits: &str, unmatched: &str| {
         document(&format!("limits: {{ a: [{limits}] }}\nunmatched: {unmatched}"), "auth: users, limit: a")
     };
-    let forty = vec!["{ per: address, rate: 1/s }"; 40].join(", ");
+    let forty = (0..40).map(|index| format!("{{ per: \"header:h{index}\", rate: 1/s }}"));
+    let forty = forty.collect::<Vec<_>>().join(", ");
     let eighty = format!("limits: {{ a: [{forty}], b: [{forty}] }}");
-    let cases: [Case<'_>; 16] = [
+    let every = |limits: &str, every: &str| {
+        unmatched(limits, "{ limit: default }") + &format!("every_request: {every}\n")
+    };
+    let fifty = (0..50).map(|index| format!("{{ per: \"header:h{index}\", rate: 1/s }}"));
+    let fifty = fifty.collect::<Vec<_>>().join(", ");
+    let fifty = format!("limits: {{ a: [{fifty}], b: [{fifty}] }}\nevery_request: {{ limit: b }}");
+    let cases: [Case<'_>; 20] = [
+        (every("{ per: address, rate: 1/s }", "§{}"), &[("`every_request` says nothing", "limit: generic")]),
+        (
+            every("{ per: address, rate: 1/s }", "{ limit: §defualt }"),
+            &[("there is no limit policy `defualt`", "did you mean `default`?")],
+        ),
+        (
+            every("{ per: user, rate: 1/s }", "{ limit: §a }"),
+            &[(
+                "`a` counts by who asks alone, and of most requests nobody knows that",
+                "a rule by `address`",
+            )],
+        ),
+        (
+            document(&fifty, "auth: none, limit: §a"),
+            &[("these policies have 100 rules together, more than 64", "")],
+        ),
         (unmatched("{ per: address, rate: 1/s }", "§{}"), &[("`unmatched` says nothing", "limit: default")]),
         (
             unmatched("{ per: address, rate: 1/s }", "{ limit: §defualt }"),

@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use bartizan_config::Dimension;
-use bartizan_limits::{AllowError, Allowance, Chosen, Nanos, Whom};
+use bartizan_limits::{AllowError, Allowance, Chosen, Nanos, Whom, escaped, unescaped};
 use bartizan_model::Name;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -16,7 +16,7 @@ use utoipa::{
     },
 };
 
-use super::{LONGEST_LIMIT_VALUE, Which, check_value, moment, unavailable, value};
+use super::{LONGEST_ALLOWED_VALUE, Which, moment, unavailable, value};
 use crate::{
     LimitsInUse, Timestamp,
     api::addresses::prefix::Prefix,
@@ -172,7 +172,7 @@ impl LimitsInUse {
             return Ok(Allowance { until, policy, ..removed });
         }
         let whom = match whom {
-            Whom::Value(value) => value.to_string(),
+            Whom::Value(value) => escaped(&value),
             Whom::Network(network) => network.to_string(),
         };
         let who = policy.map_or_else(
@@ -190,8 +190,10 @@ impl NewLimitAllowance {
     fn parse(self, now: Nanos) -> Result<Allowance, String> {
         let whom = match (self.value, self.network) {
             (Some(value), None) => {
-                check_value(&value)?;
-                Whom::Value(value.into())
+                if value.chars().count() > LONGEST_ALLOWED_VALUE {
+                    return Err("`value` is at most 1024 characters long".into());
+                }
+                Whom::Value(unescaped(&value).into())
             }
             (None, Some(network)) => {
                 let Prefix(network) = network.parse()?;
@@ -211,7 +213,7 @@ impl NewLimitAllowance {
 impl LimitAllowance {
     pub(super) fn of(allowance: &Allowance, now: Nanos) -> Self {
         let (value, network) = match &allowance.whom {
-            Whom::Value(value) => (Some(value.to_string()), None),
+            Whom::Value(value) => (Some(escaped(value)), None),
             Whom::Network(network) => (None, Some(network.to_string())),
         };
         let policy = allowance.policy.as_ref().map(ToString::to_string);
@@ -229,7 +231,7 @@ impl utoipa::PartialSchema for NewLimitAllowance {
     fn schema() -> RefOr<Schema> {
         let value = ObjectBuilder::new()
             .schema_type(Type::String)
-            .max_length(Some(LONGEST_LIMIT_VALUE))
+            .max_length(Some(LONGEST_ALLOWED_VALUE))
             .description(Some("Requests that a rule counts by this value, as `/v1/limits/top` shows it."))
             .examples(["shop-users/ada"]);
         OneOfBuilder::new()

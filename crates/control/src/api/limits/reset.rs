@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, LimitPolicy, LimitRule};
-use bartizan_limits::{Limit, LimitsError};
+use bartizan_limits::{Limit, LimitsError, unescaped};
 use bartizan_model::Name;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{Which, check_value, value};
+use super::{LONGEST_ALLOWED_VALUE, Which, check_value, value};
 use crate::{
     LimitsInUse,
     control::Shared,
@@ -32,8 +32,8 @@ pub struct LimitReset {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "address-60s")]
     pub rule: Option<Name>,
-    /// The value, as `/v1/limits/top` shows it.
-    #[schema(max_length = 1024, example = "203.0.113.7")]
+    /// The value, as `/v1/limits/top` shows it: bytes that are no visible text as `\xNN`, a backslash twice.
+    #[schema(max_length = 16384, example = "203.0.113.7")]
     pub value: String,
 }
 
@@ -67,15 +67,17 @@ pub(crate) async fn reset_limit(
     let limits = shared.system.limits();
     let which = Which { policy: reset.policy.as_ref(), rule: reset.rule.as_ref() };
     let policies = shared.policies_for(&limits.config, &reset.value).await?;
-    let meant = which.of(&policies)?;
-    value::check(&meant, &reset.value)?;
-    let forgotten = limits.forget(meant, &reset.value, reset.policy.is_none()).await;
+    let (meant, written) = (which.of(&policies)?, unescaped(&reset.value));
+    value::check(&meant, &written)?;
+    let forgotten = limits.forget(meant, &written, reset.policy.is_none()).await;
+    // Of a very long value the record holds the beginning.
+    let value: String = reset.value.chars().take(LONGEST_ALLOWED_VALUE).collect();
     let Forgotten { rules, failed_rules, failure } = forgotten;
     tracing::info!(
         audit = true,
         action = "limits.reset",
         policy = reset.policy.as_ref().map(Name::as_str),
-        value = reset.value,
+        value,
         rules = rules.join(", "),
         failed_rules = (!failed_rules.is_empty()).then(|| failed_rules.join(", ")),
         error = failure.as_ref().map(tracing::field::display),
@@ -86,7 +88,7 @@ pub(crate) async fn reset_limit(
     );
     let counted = [rules.as_slice(), failed_rules.as_slice()].concat();
     let change = json!({
-        "value": reset.value, "rules": rules, "failed_rules": failed_rules,
+        "value": value, "rules": rules, "failed_rules": failed_rules,
         "before": { "counted": counted }, "after": { "counted": failed_rules },
     });
     shared
@@ -116,7 +118,7 @@ impl LimitsInUse {
     async fn forget(
         &self,
         meant: Vec<(&LimitPolicy, &LimitRule)>,
-        written: &str,
+        written: &[u8],
         with_policy: bool,
     ) -> Forgotten {
         let resets = meant.into_iter().filter_map(|(policy, rule)| {
@@ -124,7 +126,7 @@ impl LimitsInUse {
             let value = value::counted(&rule.per, written)?;
             let limit = Limit { name: Limit::name_of(&policy.name, &rule.name), quota };
             let name = if with_policy { limit.name.to_string() } else { rule.name.to_string() };
-            Some(async move { (name, self.limiter.reset(&limit, value.as_bytes()).await) })
+            Some(async move { (name, self.limiter.reset(&limit, &value).await) })
         });
         let mut forgotten = Forgotten::default();
         for (rule, outcome) in join_all(resets).await {

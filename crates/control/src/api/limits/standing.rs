@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use bartizan_config::{Amount, Enforcement, LimitPolicy, LimitRule};
-use bartizan_limits::{Asker, Charge, Chosen, DimensionKind, Factors, Limit, Standing, Threat};
+use bartizan_limits::{Asker, Charge, Chosen, DimensionKind, Factors, Limit, Standing, Threat, unescaped};
 use bartizan_model::{Name, Quota};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -77,8 +77,8 @@ pub(crate) struct Asked {
     /// Only rules with this name.
     #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$")]
     rule: Option<Name>,
-    /// The value, as `/v1/limits/top` shows it.
-    #[param(max_length = 1024, example = "203.0.113.7")]
+    /// The value, as `/v1/limits/top` shows it: bytes that are no visible text as `\xNN`, a backslash twice.
+    #[param(max_length = 16384, example = "203.0.113.7")]
     value: String,
 }
 
@@ -106,10 +106,10 @@ pub(crate) async fn read_limit_standing(
     let limits = shared.system.limits();
     let which = Which { policy: asked.policy.as_ref(), rule: asked.rule.as_ref() };
     let policies = shared.policies_for(&limits.config, &asked.value).await?;
-    let rules = which.of(&policies)?;
-    value::check(&rules, &asked.value)?;
+    let (rules, written) = (which.of(&policies)?, unescaped(&asked.value));
+    value::check(&rules, &written)?;
     let asking = rules.into_iter().filter(|(_, rule)| rule.enabled).filter_map(|(policy, rule)| {
-        let value = value::counted(&rule.per, &asked.value)?;
+        let value = value::counted(&rule.per, &written)?;
         let limits = &limits;
         Some(async move {
             let standing = limits.standing(policy, rule, &value).await;
@@ -152,12 +152,11 @@ impl LimitsInUse {
         &self,
         policy: &LimitPolicy,
         rule: &LimitRule,
-        value: &str,
+        value: &[u8],
     ) -> Result<LimitStanding, Failure> {
         let name = Limit::name_of(&policy.name, &rule.name);
         let now = self.limiter.now();
-        let (network, counted) =
-            (value::network_of(&rule.per, value), (value.as_bytes(), Chosen::of(&rule.per)));
+        let (network, counted) = (value::network_of(&rule.per, value), (value, Chosen::of(&rule.per)));
         let allowed = self.limiter.allowances().until(|| now, &policy.name, network, counted);
         let (standing, is_shared) = match rule.amount {
             Amount::Rate(quota) => self.of_rate(name, quota, value).await?,
@@ -179,15 +178,15 @@ impl LimitsInUse {
     }
 
     /// Also says whether the shared store has counted.
-    async fn of_rate(&self, name: Arc<str>, quota: Quota, value: &str) -> Result<(Standing, bool), Failure> {
+    async fn of_rate(&self, name: Arc<str>, quota: Quota, value: &[u8]) -> Result<(Standing, bool), Failure> {
         let limit = Limit { name, quota };
-        let (value, cost, factors) = (value.as_bytes(), NonZeroU32::MIN, Factors::default());
+        let (cost, factors) = (NonZeroU32::MIN, Factors::default());
         let charge = Charge { limit: &limit, value, cost, factors };
         self.limiter.standing(&charge).await.map_err(|error| unavailable(&error))
     }
 
-    fn of_places(&self, name: &str, at_most: NonZeroU32, value: &str) -> Standing {
-        let in_flight = self.limiter.concurrency().in_flight(name, value.as_bytes());
+    fn of_places(&self, name: &str, at_most: NonZeroU32, value: &[u8]) -> Standing {
+        let in_flight = self.limiter.concurrency().in_flight(name, value);
         let remaining = at_most.get().saturating_sub(in_flight).into();
         Standing {
             quota: at_most.get().into(),

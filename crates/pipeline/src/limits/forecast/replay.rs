@@ -135,6 +135,7 @@ fn facts<'r>(recorded: &Recorded<'r>) -> Facts<'r> {
         method: &what.method,
         path: what.path.as_deref().unwrap_or(SOME_PATH),
         route: layout.routes.get(what.route).map(|route| &*route.identity),
+        risk: &who.risk,
     }
 }
 

@@ -7,8 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use bartizan_config::{Amount, Config, Costs, LimitPolicy, LimitRule, LimitsProposal, ProposedRoute, Route};
-use bartizan_limits::{Charge, Factors, Limit, Limiter, MemoryStore, Nanos};
+use bartizan_config::{
+    Amount, Config, Costs, Dimension, LimitPolicy, LimitPolicyIndex, LimitRule, LimitsProposal,
+    ProposedRoute, Route,
+};
+use bartizan_limits::{Charge, DimensionKind, Factors, Limit, Limiter, MemoryStore, Nanos};
 use bartizan_model::Name;
 use smallvec::SmallVec;
 
@@ -83,8 +86,13 @@ impl Side {
         for route in &config.routes {
             let key = RouteKey::new(&route.hosts, &route.path, &route.methods);
             routes.push(match proposed.remove(&key) {
-                Some(proposed) => building.route(route, &proposed.limits, &proposed.costs)?,
-                None => building.route(route, &names(route, config), &route.costs)?,
+                Some(proposed) => {
+                    let everywhere = names(&config.every_request, config);
+                    let everywhere = everywhere.into_iter().filter(|name| !proposed.limits.contains(name));
+                    let limits: Vec<_> = proposed.limits.iter().cloned().chain(everywhere).collect();
+                    building.route(route, &limits, &proposed.costs)?
+                }
+                None => building.route(route, &names(&route.limits, config), &route.costs)?,
             });
         }
         for route in
@@ -104,9 +112,9 @@ impl Side {
     }
 }
 
-/// The policies of a route of the configuration in use.
-fn names(route: &Route, config: &Config) -> Vec<Name> {
-    let policies = route.limits.iter().filter_map(|index| config.limits.get(index.0));
+/// What these policies of the configuration in use are called.
+fn names(policies: &[LimitPolicyIndex], config: &Config) -> Vec<Name> {
+    let policies = policies.iter().filter_map(|index| config.limits.get(index.0));
     policies.map(|policy| policy.name.clone()).collect()
 }
 
@@ -223,6 +231,8 @@ type Rates<'s> = SmallVec<[Rate<'s>; 4]>;
 struct Rate<'s> {
     limit: &'s Limit,
     value: Value,
+    /// What the request's risk made of it.
+    factors: Factors,
     /// The place of its rule in the tally, where it is told.
     place: Option<usize>,
 }
@@ -247,7 +257,10 @@ impl Side {
         }
         let own = self.own_rates.as_ref().and_then(|rates| rates.of(facts, limiter));
         let (mut fine, shadow) = self.rates(&route.fine, facts, limiter);
-        fine.extend(own.as_ref().map(|(limit, value)| Rate { limit, value: value.clone(), place: None }));
+        let factors = facts.risk.on([DimensionKind::from(&Dimension::Key)]);
+        let own =
+            own.as_ref().map(|(limit, value)| Rate { limit, value: value.clone(), factors, place: None });
+        fine.extend(own);
         let (_, is_admitted) = self.decide(at, (fine, shadow), cost, &mut say);
         if !is_admitted {
             self.store.give_back(at, &charges(&coarse, cost));
@@ -260,7 +273,9 @@ impl Side {
         let (mut rates, mut shadow) = (Rates::new(), Rates::new());
         for rule in rules.iter().filter_map(|index| self.rules.get(*index)) {
             let Some(value) = rule.rule.value(facts, limiter) else { continue };
-            let rate = Rate { limit: &rule.limit, value, place: Some(rule.place) };
+            let per = rule.rule.rule().into_iter().flat_map(|rule| &rule.per);
+            let factors = facts.risk.on(per.map(DimensionKind::from));
+            let rate = Rate { limit: &rule.limit, value, factors, place: Some(rule.place) };
             if rule.rule.is_shadow() { shadow.push(rate) } else { rates.push(rate) }
         }
         (rates, shadow)
@@ -298,7 +313,7 @@ fn charges<'c>(rates: &'c Rates<'_>, cost: NonZeroU32) -> SmallVec<[Charge<'c>; 
 
 impl Rate<'_> {
     fn charge(&self, cost: NonZeroU32) -> Charge<'_> {
-        Charge { limit: self.limit, value: self.value.as_bytes(), cost, factors: Factors::default() }
+        Charge { limit: self.limit, value: self.value.as_bytes(), cost, factors: self.factors }
     }
 
     fn tell(&self, is_refused: bool, say: &mut impl FnMut(Verdict<'_>)) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bartizan_config::Source;
-use bartizan_limits::{Nanos, Period};
+use bartizan_limits::{Nanos, Period, RiskFactors};
 use bartizan_model::{Principal, PrincipalKind, Quota};
 use http::{HeaderMap, Method, Request};
 use proptest::prelude::*;
@@ -51,7 +51,12 @@ impl Gate {
 
     /// Whether a limit refuses.
     fn ask(&self, address: u8, request: http::request::Builder) -> bool {
+        self.ask_at_risk(address, request, RiskFactors::default())
+    }
+
+    fn ask_at_risk(&self, address: u8, request: http::request::Builder, risk: RiskFactors) -> bool {
         let mut exchange = exchange(request.header("host", "shop.test"));
+        exchange.risk = risk;
         exchange.client.address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, address));
         match self.runtime.block_on(self.pipeline.decide(&mut exchange, &mut Body(0))) {
             Verdict::Deny(refusal) => refusal.code == crate::Code::RateLimitExceeded,
@@ -92,8 +97,10 @@ limits:
     - { per: address, rate: 3/d, enabled: false }
 ";
 
-/// From which address, with which method, for what, as which tenant, with a key or without.
-fn requests() -> impl Strategy<Value = Vec<(u8, &'static str, &'static str, Option<&'static str>, u8)>> {
+/// From which address, with which method, for what, as which tenant, with a key or without, at what risk.
+type Asked = (u8, &'static str, &'static str, Option<&'static str>, u8, RiskFactors);
+
+fn requests() -> impl Strategy<Value = Vec<Asked>> {
     let paths =
         ["/orders/1", "/orders/2", "/public/a", "/public/login", "/public/health", "/free", "/nowhere"];
     let request = (
@@ -103,6 +110,10 @@ fn requests() -> impl Strategy<Value = Vec<(u8, &'static str, &'static str, Opti
         // The last two in two lines.
         prop::sample::select(vec![None, Some("acme"), Some("globex"), Some("acme,1"), Some("acme,2")]),
         0..3_u8,
+        prop_oneof![
+            4 => Just(RiskFactors::default()),
+            1 => prop::sample::select(vec![RiskFactors::MOVED, RiskFactors::LOW, RiskFactors::CRITICAL]),
+        ],
     );
     prop::collection::vec(request, 1..120)
 }
@@ -115,7 +126,7 @@ proptest! {
     fn the_limits_in_use_refuse_in_the_replay_what_they_have_refused(requests in requests()) {
         let gate = Gate::new(EVERYTHING);
         let mut refused = 0;
-        for (address, method, path, tenant, proof) in requests {
+        for (address, method, path, tenant, proof, risk) in requests {
             let mut request = Request::builder().method(method).uri(path);
             for line in tenant.into_iter().flat_map(|tenant| tenant.split(',')) {
                 request = request.header("x-tenant", line);
@@ -127,7 +138,7 @@ proptest! {
                 // A preflight, which limits never count.
                 request = request.header("origin", "https://a.test").header("access-control-request-method", "GET");
             }
-            refused += u64::from(gate.ask(address, request));
+            refused += u64::from(gate.ask_at_risk(address, request, risk));
         }
         let forecast = gate.forecast(&LimitsProposal::default());
         prop_assert_eq!((forecast.refused_now, forecast.refused_then), (refused, refused));
@@ -303,6 +314,7 @@ fn record(gate: &Gate, times: impl Iterator<Item = u64>) {
             method: &Method::GET,
             path: "/",
             route: None,
+            risk: &RiskFactors::MEDIUM,
         };
         gate.pipeline.limit_history().record(Nanos::new(time), &layout, 0, &facts);
     }
@@ -333,6 +345,7 @@ limits: { calls: [{ name: each, per: address, rate: 3/h }] }",
         method: &Method::GET,
         path: "/",
         route: None,
+        risk: &RiskFactors::MEDIUM,
     };
     for _ in 0..5 {
         gate.pipeline.limit_history().record(gate.pipeline.limiter().now(), &layout, 0, &facts);

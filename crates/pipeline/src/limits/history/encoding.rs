@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use bartizan_limits::{LONGEST_SHOWN, shortened};
+use bartizan_limits::{Factors, LONGEST_SHOWN, RiskFactors, shortened};
 use bartizan_model::{Principal, PrincipalKind, Quota};
 use http::{HeaderMap, HeaderValue, Method};
 use smallvec::SmallVec;
@@ -35,6 +35,8 @@ pub(crate) struct Who {
     pub(crate) claims: BTreeMap<String, String>,
     /// Those that are recorded.
     pub(crate) headers: HeaderMap,
+    /// What their risk made of their limits.
+    pub(crate) risk: RiskFactors,
 }
 
 /// What is asked for.
@@ -55,7 +57,7 @@ pub(super) fn write_who(
     hash: impl Fn(&[u8]) -> u64,
     buffer: &mut Buffer,
 ) {
-    write_address(facts.address, buffer);
+    write_address(facts.address, facts.risk, buffer);
     for name in &layout.headers {
         write_short(&header_value(name, facts.headers), &hash, buffer);
     }
@@ -70,18 +72,31 @@ pub(super) fn write_who(
     }
 }
 
-fn write_address(address: IpAddr, buffer: &mut Buffer) {
+/// With the risk, where there is any.
+fn write_address(address: IpAddr, risk: &RiskFactors, buffer: &mut Buffer) {
+    let is_risky = *risk != RiskFactors::default();
+    let flag = if is_risky { WITH_RISK } else { 0 };
     match address.to_canonical() {
         IpAddr::V4(address) => {
-            buffer.push(4);
+            buffer.push(4 | flag);
             buffer.extend_from_slice(&address.octets());
         }
         IpAddr::V6(address) => {
-            buffer.push(6);
+            buffer.push(6 | flag);
             buffer.extend_from_slice(&address.octets());
         }
     }
+    if is_risky {
+        for factors in [risk.address, risk.user, risk.organization, risk.other] {
+            for factor in [factors.quota(), factors.cost(), factors.window()] {
+                write_number(factor.into(), |byte| buffer.push(byte));
+            }
+        }
+    }
 }
+
+const VERSION: u8 = 7;
+const WITH_RISK: u8 = 8;
 
 fn write_principal(
     principal: &Principal,
@@ -187,17 +202,19 @@ impl<'b> Unread<'b> {
     }
 
     pub(super) fn who(&mut self, layout: &Layout) -> Option<Who> {
-        let address = match self.byte()? {
+        let family = self.byte()?;
+        let address = match family & VERSION {
             4 => IpAddr::V4(Ipv4Addr::from(*self.take(4)?.first_chunk::<4>()?)),
             _ => IpAddr::V6(Ipv6Addr::from(*self.take(16)?.first_chunk::<16>()?)),
         };
+        let risk = if family & WITH_RISK == 0 { RiskFactors::default() } else { self.risk()? };
         let (mut headers, mut claims) = (HeaderMap::new(), BTreeMap::new());
         for name in &layout.headers {
             headers.insert(name, HeaderValue::from_bytes(self.prefixed()?).ok()?);
         }
         let flags = self.byte()?;
         let kind = match flags & KIND {
-            0 => return Some(Who { address, principal: None, own_rate: None, claims, headers }),
+            0 => return Some(Who { address, principal: None, own_rate: None, claims, headers, risk }),
             1 => PrincipalKind::Token,
             2 => PrincipalKind::ApiKey,
             3 => PrincipalKind::Certificate,
@@ -213,7 +230,17 @@ impl<'b> Unread<'b> {
             }
         }
         let principal = Principal { id, kind, organization, provider, multi_factor: false };
-        Some(Who { address, principal: Some(principal), own_rate, claims, headers })
+        Some(Who { address, principal: Some(principal), own_rate, claims, headers, risk })
+    }
+
+    fn risk(&mut self) -> Option<RiskFactors> {
+        let (address, user) = (self.factors()?, self.factors()?);
+        Some(RiskFactors { address, user, organization: self.factors()?, other: self.factors()? })
+    }
+
+    fn factors(&mut self) -> Option<Factors> {
+        let mut factor = || u32::try_from(self.number()?).ok();
+        Some(Factors::of_thousandths(factor()?, factor()?, factor()?))
     }
 
     /// API keys have buckets.

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use bartizan_limits::{LONGEST_SHOWN, shortened};
+use bartizan_limits::{Factors, LONGEST_SHOWN, RiskFactors, shortened};
 use bartizan_model::{Principal, PrincipalKind, Quota};
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
@@ -28,6 +28,7 @@ struct Asked {
     method: Method,
     path: String,
     route: usize,
+    risk: RiskFactors,
 }
 
 impl Asked {
@@ -42,6 +43,7 @@ impl Asked {
             method: Method::GET,
             path: "/a".into(),
             route: 0,
+            risk: RiskFactors::default(),
         }
     }
 
@@ -55,6 +57,7 @@ impl Asked {
             method: &self.method,
             path: &self.path,
             route: None,
+            risk: &self.risk,
         }
     }
 
@@ -84,7 +87,7 @@ impl Asked {
             time,
             format!(
                 "{:?}",
-                (self.address.to_canonical(), &principal, own_rate, claims, tenant.as_ref(), what)
+                (self.address.to_canonical(), &principal, own_rate, claims, tenant.as_ref(), what, self.risk)
             ),
         )
     }
@@ -99,7 +102,7 @@ fn told(recorded: &Recorded<'_>, time: u64) -> (u64, String) {
     let Recorded { who, what, .. } = recorded;
     let tenant = who.headers.get("x-tenant");
     let what = (what.method.as_str(), what.route, what.path.as_deref());
-    (time, format!("{:?}", (who.address, &who.principal, who.own_rate, &who.claims, tenant, what)))
+    (time, format!("{:?}", (who.address, &who.principal, who.own_rate, &who.claims, tenant, what, who.risk)))
 }
 
 /// Everything of a snapshot, in the order of time: when, from where, for which path.
@@ -120,14 +123,27 @@ fn bytes(history: &LimitHistory) -> usize {
     history.0.bytes.load(Ordering::Relaxed)
 }
 
+fn risk() -> impl Strategy<Value = RiskFactors> {
+    let factors = || (100..=2000_u32, 1000..=5000_u32, 1000..=2000_u32);
+    let factors = || factors().prop_map(|(quota, cost, window)| Factors::of_thousandths(quota, cost, window));
+    let risk = (factors(), factors(), factors(), factors());
+    let risk = risk.prop_map(|(address, user, organization, other)| RiskFactors {
+        address,
+        user,
+        organization,
+        other,
+    });
+    prop_oneof![Just(RiskFactors::default()), risk]
+}
+
 fn asked() -> impl Strategy<Value = Asked> {
     let principal = prop::option::of(("\\PC{0,90}", prop::option::of("[a-z]{0,90}"), 0..4_usize));
     let address = any::<[u8; 16]>().prop_map(IpAddr::from);
     let header = prop::option::of("[a-z]{0,90}");
     let claim = prop::option::of("[a-z]{0,90}");
     let own_rate = prop::option::of((1..=Quota::LARGEST, 100..=10_000_u64));
-    (address, principal, own_rate, header, "[A-Z]{1,20}", "/[a-z/]{0,300}", 0..2_usize, claim).prop_map(
-        |(address, principal, own_rate, header, method, path, route, claim)| Asked {
+    (address, principal, own_rate, header, "[A-Z]{1,20}", "/[a-z/]{0,300}", 0..2_usize, claim, risk())
+        .prop_map(|(address, principal, own_rate, header, method, path, route, claim, risk)| Asked {
             address,
             own_rate: own_rate.map(|(limit, window)| {
                 let limit = limit.try_into().unwrap();
@@ -155,8 +171,8 @@ fn asked() -> impl Strategy<Value = Asked> {
             method: method.parse().unwrap(),
             path,
             route,
-        },
-    )
+            risk,
+        })
 }
 
 proptest! {

@@ -4,6 +4,7 @@ mod refund;
 
 use std::time::{Duration, Instant};
 
+use bartizan_config::LimitsProposal;
 use bartizan_limits::{
     Concurrency, Counted, Factors, Limiter, Nanos, Outcome as Counting, Period, Recommendation, RiskFactors,
 };
@@ -328,8 +329,9 @@ async fn a_refusal_for_want_of_a_place_is_remembered_too() {
 
 #[tokio::test]
 async fn what_is_remembered_is_bounded() {
-    let rules: Vec<_> =
-        (1..=12).map(|rate| format!("{{ per: \"header:x-t\", rate: {rate}/h, name: r{rate} }}")).collect();
+    // Of any two, one admits more at once and the other more in the long run.
+    let rule = |units| format!("{{ per: \"header:x-t\", rate: {units}/{}h, name: r{units} }}", units * units);
+    let rules: Vec<_> = (1..=12).map(rule).collect();
     let pipeline = limited(&rules.join(", "));
     let long = |last: char| get("/").header("x-t", format!("{}{last}", "v".repeat(5000)));
     let (record, told) = remembered(&pipeline, long('a')).await;
@@ -392,6 +394,52 @@ async fn who_asks_for_what_is_not_there_is_limited_too() {
     assert!(record.code.is_none() && told.is_empty(), "what is there is not limited: {told:?}");
     let limiter = pipeline.limiter();
     assert_eq!(limiter.overall().totals(limiter.now(), Period::Hour).requests, 4);
+}
+
+#[tokio::test]
+async fn what_holds_for_every_request_counts_preflights_and_routes_without_a_limit() {
+    let config = config(
+        "\n  - { path: /own, to: u, auth: none, limit: own, cost: 2, cors: [\"https://a.test\"] }\n  \
+         - { path: /none, to: u, auth: none }\n\
+         every_request: { limit: all }\n\
+         limits: { own: [{ name: o, per: address, rate: 9/h }], all: [{ name: a, per: address, rate: 5/h }, { per: user, rate: 1/h }] }",
+    );
+    let pipeline = pipeline(&config);
+    let preflight = |origin: &str| {
+        let asked = get("/own").method("OPTIONS").header("origin", origin);
+        asked.header("access-control-request-method", "GET")
+    };
+    let asked = [
+        (
+            get("/own"),
+            None,
+            vec!["own/o 198.51.100.7 Counted 2 7 of 9", "all/a 198.51.100.7 Counted 2 3 of 5"],
+        ),
+        (preflight("https://a.test"), None, vec!["all/a 198.51.100.7 Counted 1 2 of 5"]),
+        (
+            preflight("https://b.test"),
+            Some(Code::CrossOriginRefused),
+            vec!["all/a 198.51.100.7 Counted 1 1 of 5"],
+        ),
+        (get("/nowhere"), Some(Code::RouteNotFound), vec!["all/a 198.51.100.7 Counted 1 0 of 5"]),
+        (get("/none"), Some(Code::RateLimitExceeded), vec!["all/a 198.51.100.7 Refused 1 0 of 5"]),
+        (
+            preflight("https://a.test"),
+            Some(Code::RateLimitExceeded),
+            vec!["all/a 198.51.100.7 Refused 1 0 of 5"],
+        ),
+    ];
+    for (request, code, expected) in asked {
+        let (record, told) = remembered(&pipeline, request).await;
+        assert_eq!((record.code, told), (code, expected.into_iter().map(str::to_owned).collect()));
+    }
+    let limiter = pipeline.limiter();
+    assert_eq!(limiter.overall().totals(limiter.now(), Period::Hour).requests, 6);
+    let (proposal, deadline) = (LimitsProposal::default(), Instant::now() + Duration::from_hours(1));
+    let forecast = pipeline.limit_history().forecast(&config, &proposal, limiter, deadline).unwrap();
+    // Not what preflights used up, of which the forecast says that it leaves them out.
+    assert_eq!((forecast.requests, forecast.refused_now), (2, 0));
+    assert!(forecast.not_forecast.iter().any(|left_out| left_out.what == "CORS preflights"));
 }
 
 #[tokio::test]

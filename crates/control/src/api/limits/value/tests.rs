@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use bartizan_config::{Config, Source};
+use bartizan_limits::unescaped;
 use bartizan_model::{RequestId, TraceContext};
 use bartizan_pipeline::{ClientFacts, Exchange, NoBody, Pipeline, Record};
 use http::{Request, StatusCode};
@@ -13,7 +14,8 @@ use super::*;
 
 /// The rules of a policy with these `per`.
 fn config(pers: &str) -> Config {
-    let rules = pers.split_whitespace().map(|per| format!("{{ per: {per}, rate: 1/s }}"));
+    let rules = pers.split_whitespace().enumerate();
+    let rules = rules.map(|(index, per)| format!("{{ per: {per}, rate: 1/s, on: /{index} }}"));
     let text = format!(
         "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n\
          identity: {{ shop: {{ api_key: {{}} }} }}\n\
@@ -55,6 +57,8 @@ fn what_is_written_takes_the_form_that_is_counted() {
         ("user", "shop/", None),
         ("key", "/ada", None),
         ("header:x-t", "", Some("")),
+        ("header:host", "Shop.test:443", Some("shop.test")),
+        ("header:host", "[2001:DB8::1]:443", Some("[2001:db8::1]")),
         ("header:x-t", "::FFFF:c000:207", Some("::FFFF:c000:207")),
         ("[address,header:x-t]", "9:192.0.2.7,4:a,b:,", Some("9:192.0.2.7,4:a,b:,")),
         ("[address,header:x-t]", "13:2001:DB8::1:2,0:,", Some("13:2001:db8::/64,0:,")),
@@ -69,7 +73,8 @@ fn what_is_written_takes_the_form_that_is_counted() {
     ];
     for (per, written, expected) in cases {
         let config = config(per);
-        assert_eq!(counted(&config.limits[0].rules[0].per, written).as_deref(), expected, "{per} {written}");
+        let value = counted(&config.limits[0].rules[0].per, written.as_bytes());
+        assert_eq!(value.as_deref(), expected.map(str::as_bytes), "{per} {written}");
     }
 }
 
@@ -85,14 +90,15 @@ fn of_several_rules_that_by_address_says_what_is_meant() {
     ];
     for (pers, written, expected) in cases {
         let config = config(pers);
-        assert_eq!(meant(&rules(&config), written).as_deref(), expected, "{pers} {written}");
+        let value = meant(&rules(&config), written.as_bytes());
+        assert_eq!(value.as_deref(), expected.map(str::as_bytes), "{pers} {written}");
     }
 }
 
 #[test]
 fn what_could_be_written_instead_is_told_once() {
     let config = config("address user address");
-    let problem = format!("{:?}", impossible(&rules(&config), "ada"));
+    let problem = format!("{:?}", impossible(&rules(&config), b"ada"));
     let told = "`ada` is no value of these rules: write an address such as `203.0.113.7`, or a user as `PROVIDER/ID`";
     assert!(problem.contains(told), "{problem}");
 }
@@ -120,7 +126,7 @@ routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: partners, limit: each }]
 const KEY: &str = "shop_0123456789abcdef0123456789abcdef";
 
 /// A request from `address`, decided.
-async fn decided(pipeline: &Pipeline, address: IpAddr, tenant: &str) -> Record {
+async fn decided(pipeline: &Pipeline, address: IpAddr, tenant: &[u8]) -> Record {
     let request = Request::get("/a").header("host", "shop.test").header("x-api-key", KEY);
     let (head, ()) = request.header("x-tenant", tenant).body(()).unwrap().into_parts();
     let peer = (address, 40_000).into();
@@ -142,18 +148,23 @@ fn what_requests_are_counted_by_may_be_written_as_it_is_shown_and_addresses_in_a
         any::<IpAddr>(),
         any::<Ipv4Addr>().prop_map(|address| IpAddr::V6(address.to_ipv6_mapped())),
     ];
-    let outcome = TestRunner::default().run(&(addresses, "[!-~]{0,9}"), |(address, tenant)| {
-        let record = runtime.block_on(decided(&pipeline, address, &tenant));
-        let rules = record.limit_rules();
-        prop_assert_eq!(rules.len(), 8);
-        for said in rules {
-            let is_counted = |written: &str| counted(&said.rule.per, written).as_ref() == Some(&said.value);
-            prop_assert!(is_counted(&said.value), "{}: `{}`", said.rule.name, said.value);
-            if let [Dimension::Address | Dimension::Prefix] = said.rule.per[..] {
-                prop_assert!(is_counted(&address.to_string()), "{address}: `{}`", said.value);
+    let outcome = TestRunner::default().run(
+        &(addresses, proptest::collection::vec(prop_oneof![33..=126_u8, 128..=255_u8], 0..9)),
+        |(address, tenant)| {
+            let record = runtime.block_on(decided(&pipeline, address, &tenant));
+            let rules = record.limit_rules();
+            prop_assert_eq!(rules.len(), 8);
+            for said in rules {
+                let value = unescaped(&said.value);
+                let is_counted =
+                    |written: &str| counted(&said.rule.per, &unescaped(written)).as_ref() == Some(&value);
+                prop_assert!(is_counted(&said.value), "{}: `{}`", said.rule.name, said.value);
+                if let [Dimension::Address | Dimension::Prefix] = said.rule.per[..] {
+                    prop_assert!(is_counted(&address.to_string()), "{address}: `{}`", said.value);
+                }
             }
-        }
-        Ok(())
-    });
+            Ok(())
+        },
+    );
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }
