@@ -111,7 +111,7 @@ impl Accounts {
         if self.factor_keys.earlier.is_empty() {
             return Ok(());
         }
-        let (mut last, mut count, mut lost) = (String::new(), 0_u64, 0_u64);
+        let (mut last, mut count, mut unreadable) = (String::new(), 0_u64, 0_u64);
         loop {
             let rows = self.store.rows(Statement::new(READ).text(last.as_str())).await?;
             let mut transaction = self.store.begin().await?;
@@ -123,17 +123,13 @@ impl Accounts {
                         count += transaction.execute(seal).await?;
                     }
                     Ok(None) => {}
-                    Err(_) => lost += 1,
+                    Err(_) => unreadable += 1,
                 }
                 last = id;
             }
             transaction.commit().await?;
             if rows.is_empty() {
-                tracing::info!(
-                    count,
-                    lost,
-                    "second factors are encrypted with the newest key; no key opens what is lost"
-                );
+                tracing::info!(count, unreadable, "second factors are encrypted with the newest key");
                 return Ok(());
             }
         }
