@@ -104,7 +104,7 @@ impl ForeignHash {
             Kind::Argon2(algorithm, version, parameters, salt, output) => {
                 let mut computed = vec![0; output.len()];
                 let Ok(params) = parameters.params(output.len()) else { return false };
-                argon2(Argon2::new(*algorithm, *version, params), (typed, &**salt), memory, &mut computed)
+                argon2(&Argon2::new(*algorithm, *version, params), (typed, &**salt), memory, &mut computed)
                     && computed.as_slice().ct_eq(output.as_bytes()).into()
             }
         }
@@ -135,7 +135,7 @@ fn bounded(log_n: u32, r: u32, p: u32) -> Result<scrypt::Params, ForeignHashErro
 }
 
 fn argon2(
-    argon2: Argon2<'_>,
+    argon2: &Argon2<'_>,
     (typed, salt): (&[u8], &[u8]),
     memory: &mut Vec<Block>,
     output: &mut [u8],

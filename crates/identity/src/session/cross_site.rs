@@ -5,7 +5,7 @@
 //! `x-csrf-token` what only such a page can read. So must the opening of a WebSocket, except for the token, which browsers
 //! cannot send with it.
 
-use http::{HeaderMap, HeaderName, Method, header, request::Parts, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts, uri::Authority};
 use subtle::ConstantTimeEq;
 
 use super::token::SessionToken;
@@ -41,6 +41,7 @@ impl<'a> WriteGuard<'a> {
     }
 
     /// The same where pages of these origins may act with the cookie, too, which is what `cors` with `credentials` says.
+    #[must_use]
     pub fn trusting(self, trusted: &'a [String]) -> Self {
         Self { trusted, ..self }
     }
@@ -59,7 +60,7 @@ impl<'a> WriteGuard<'a> {
 
     /// Whether the request comes from a page of this host or of a trusted origin, or from no page at all.
     pub fn check_origin(&self) -> Result<(), CrossSite> {
-        let origin = self.headers.get(header::ORIGIN).map(|origin| origin.as_bytes());
+        let origin = self.headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
         if origin.is_some_and(|origin| self.trusted.iter().any(|trusted| trusted.as_bytes() == origin)) {
             return Ok(());
         }
