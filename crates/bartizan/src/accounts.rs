@@ -62,8 +62,12 @@ impl LocalService for Endpoints {
                     address: std::net::Ipv4Addr::UNSPECIFIED.into(),
                     secure: false,
                     certificate: None,
+                    trusted: Vec::new(),
                 },
-                |Visitor { address, secure, certificate }| AccountClient { address, secure, certificate },
+                |Visitor { address, secure, certificate, route }| {
+                    let trusted = route.map_or_else(Vec::new, |route| route.cors.trusted().to_vec());
+                    AccountClient { address, secure, certificate, trusted }
+                },
             );
             Ok(self.0.answer(request, client).await)
         })

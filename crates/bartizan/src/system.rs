@@ -10,7 +10,7 @@ use anyhow::Result;
 use bartizan_config::{Config, ConfigError, Loaded, Watch};
 use bartizan_control::{AdminToken, Control};
 use bartizan_gateway::{ActivatedSockets, Gateway};
-use bartizan_identity::account::LinkToken;
+use bartizan_identity::account::{Accounts, LinkToken};
 use bartizan_pipeline::Records;
 use bartizan_reputation::AddressLists;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -67,6 +67,7 @@ pub(crate) struct System {
     running: Running,
     announcement: Announcement,
     first_administrator: Option<LinkToken>,
+    accounts: Option<Arc<Accounts>>,
     spans: Spans,
     events: Events,
     servers: JoinSet<()>,
@@ -137,8 +138,8 @@ impl System {
         );
         let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token)
             .with_events(events.log().clone());
-        if let Some(accounts) = accounts {
-            control = control.with_accounts(accounts);
+        if let Some(accounts) = &accounts {
+            control = control.with_accounts(Arc::clone(accounts));
         }
         if let Some(tokens) = tokens {
             control = control.with_tokens(tokens);
@@ -160,6 +161,7 @@ impl System {
             running,
             announcement,
             first_administrator,
+            accounts,
             spans,
             events,
             servers,
@@ -242,6 +244,9 @@ impl System {
         self.events.dismiss_followers();
         self.stop_servers.send_replace(true);
         while self.servers.join_next().await.is_some() {}
+        if let Some(accounts) = &self.accounts {
+            accounts.finish_messages().await;
+        }
         self.spans.finish().await;
         self.events.finish().await;
         drop(self.announcement);

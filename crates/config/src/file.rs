@@ -99,8 +99,9 @@ pub(crate) struct Document {
     /// These exist without being written here, and one written here with the same name takes their place
     /// (requests per address; per user and hour; per organisation and hour): `voice` (100 in 1 min; 1000; 10000),
     /// `analytics` (50 in 1 min; 500; 5000), `public` (10 in 1 min; 100), `admin` (100 in 1 h), `qr` (50 in 1 h),
-    /// `chat` (20 in 1 min), `api` (1000 in 1 h), `generic` (1000 in 1 h), `default` (100 in 1 min). On a public route
-    /// only what they say of addresses counts.
+    /// `chat` (20 in 1 min), `api` (1000 in 1 h), `generic` (1000 in 1 h), `default` (100 in 1 min); for the
+    /// endpoints of accounts `account` (3000 in 1 min), `token` (3000 in 1 min), `introspection` (6000 in 1 min),
+    /// `metadata` (6000 in 1 min). On a public route only what they say of addresses counts.
     ///
     /// These count by address and in sliding windows: `auth` (10 in 5 min), `upload` (5 in 5 min), `strict` (10 in 1 h)
     /// for suspects, and with bursts and sustained use apart `login` (5 in 1 min; 20 in 15 min), `refresh` (10 in 1 min;

@@ -24,6 +24,7 @@ mod policies;
 pub(crate) mod proposal;
 mod requirements;
 mod roles;
+mod rotated;
 mod routes;
 mod shared;
 mod tls;

@@ -159,6 +159,16 @@ pub enum Cors {
     },
 }
 
+impl Cors {
+    /// The origins whose pages may act with the cookie of a person.
+    pub fn trusted(&self) -> &[String] {
+        match self {
+            Self::Allow { origins: Origins::List(origins), credentials: true, .. } => origins,
+            Self::Allow { .. } | Self::SameOrigin => &[],
+        }
+    }
+}
+
 /// Allowed origins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origins {

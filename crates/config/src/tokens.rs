@@ -19,6 +19,8 @@ pub struct Tokens {
     pub endpoints: String,
     /// What the private keys are encrypted with in the store.
     pub secret: SecretString,
+    /// What they may have been encrypted with before.
+    pub earlier_secrets: Vec<SecretString>,
     /// What new tokens are signed with where neither a resource nor a client needs something else. Default `EdDSA`.
     pub algorithm: Algorithm,
     /// What access tokens for a resource are signed with instead.
@@ -35,6 +37,8 @@ pub struct Tokens {
     pub grace: Duration,
     /// Authorisations of one person at once. Default 5.
     pub at_most: u32,
+    /// How long access tokens count while the store does not say what has been revoked. Default 30 s.
+    pub stale_after: Duration,
     /// How often another key signs. Default 30 days.
     pub rotate_keys: Duration,
     /// Where people are sent to log in; `None`: the client is told that they must.
@@ -85,6 +89,8 @@ pub struct TokenClient {
     pub secret: Option<[u8; 32]>,
     /// Where people may be sent back to, compared exactly.
     pub redirect_uris: Vec<String>,
+    /// Where they may be sent after a logout that the client began, compared exactly.
+    pub post_logout_redirect_uris: Vec<String>,
     /// What its tokens may do at most. Default whatever the person may.
     pub scopes: Vec<Grant>,
     /// What its tokens are signed with. Default what those of others are.

@@ -6,7 +6,7 @@
 mod applications;
 mod audit;
 mod document;
-mod endpoints;
+pub(crate) mod endpoints;
 mod external;
 mod factors;
 mod failures;
@@ -166,6 +166,8 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(keys::revoke_own_key))
         .routes(routes!(keys::rotate_own_key))
         .routes(routes!(keys::set_own_key_rate))
+        .routes(routes!(keys::suspend_own_key))
+        .routes(routes!(keys::resume_own_key))
         .merge(organization_operations())
         .routes(routes!(applications::list_applications))
         .routes(routes!(applications::end_application))

@@ -5,6 +5,7 @@
 
 mod authorize;
 mod form;
+mod logout;
 mod metadata;
 mod refusal;
 mod revoke;
@@ -49,6 +50,7 @@ fn operations() -> OpenApiRouter<Arc<AuthorizationServer>> {
         .routes(routes!(token::refresh_tokens))
         .routes(routes!(token::issue_service_token))
         .routes(routes!(userinfo::read_userinfo, userinfo::read_userinfo_by_post))
+        .routes(routes!(logout::end_session, logout::end_session_by_form))
         .routes(routes!(revoke::revoke_token))
         .routes(routes!(revoke::introspect_token))
         .routes(routes!(metadata::read_jwks))

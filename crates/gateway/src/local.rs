@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
+use bartizan_config::Route;
 use bartizan_identity::{ClientCertificate, LiveSessions};
 use bartizan_pipeline::{Code, Exchange, Outcome, Refusal, Stage};
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub struct Visitor {
     pub secure: bool,
     /// The certificate that it has proven to hold.
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// The route that was taken.
+    pub route: Option<Arc<Route>>,
 }
 
 /// The accounts of this gateway: their sessions for the road, their endpoints for the routes that lead there.
@@ -81,8 +84,12 @@ async fn hand_over(
     *request.headers_mut() = std::mem::take(&mut exchange.head.headers);
     request.headers_mut().insert(X_REQUEST_ID, exchange.id.header_value());
     let client = &exchange.client;
-    let visitor =
-        Visitor { address: client.address, secure: client.secure, certificate: client.certificate.clone() };
+    let visitor = Visitor {
+        address: client.address,
+        secure: client.secure,
+        certificate: client.certificate.clone(),
+        route: exchange.route.as_ref().map(|route| Arc::clone(&route.config)),
+    };
     request.extensions_mut().insert(visitor);
     let Ok(mut response) = door.service.call(request).await;
     strip_hop_by_hop(response.headers_mut());

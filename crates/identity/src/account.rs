@@ -48,6 +48,7 @@ mod phone_number;
 mod profile;
 mod proof;
 mod protection;
+mod proven_password;
 mod recovery;
 mod refusal;
 mod refusals;

@@ -221,6 +221,7 @@ impl Live<'_> {
         Some(Own {
             tokens: Arc::clone(tokens),
             resource_metadata: resource.and_then(|resource| resource_metadata_url(resource)),
+            patience: self.tokens?.stale_after,
         })
     }
 }

@@ -27,8 +27,8 @@ use crate::{InvalidReason, Spent, signature::Use};
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// How many proofs are remembered of all keys together: some 17,000 a second.
 const ROOM: usize = 1_000_000;
-/// How far ahead a client's clock may be.
-const AHEAD: u64 = 5;
+/// How far ahead a client's clock may be, as for tokens and signatures. Such a proof is remembered so much longer.
+const AHEAD: u64 = 30;
 
 /// The proofs that were seen.
 #[derive(Debug)]

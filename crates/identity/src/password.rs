@@ -25,6 +25,7 @@
 //! ```
 
 mod blocklist;
+mod foreign;
 mod hash;
 mod hasher;
 mod known;
@@ -41,6 +42,7 @@ use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
 
 pub use blocklist::{Blocklist, BlocklistError};
+pub use foreign::{ForeignHash, ForeignHashError};
 pub use hash::{Argon2Parameters, HashFormatError, ParametersError, PasswordHash};
 pub use hasher::{HashingLimits, PasswordHasher, Verified};
 pub use rules::{Factors, PasswordContext, PasswordProfile, PasswordRules};

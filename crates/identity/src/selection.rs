@@ -288,7 +288,9 @@ fn authenticate_token(
         let provider = verifier.map_or(first, |verifier| verifier.name());
         match refusal {
             Refusal::Invalid(reason) => invalid(provider, reason),
-            Refusal::NoKeysYet => AuthenticationError::Unavailable { provider: provider.clone() },
+            Refusal::NoKeysYet | Refusal::Unread => {
+                AuthenticationError::Unavailable { provider: provider.clone() }
+            }
         }
     });
     Some(verified.and_then(|(verifier, accepted)| {

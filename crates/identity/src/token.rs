@@ -12,7 +12,10 @@ pub(crate) mod json;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bartizan_config::{Dpop, JwtProvider};
 use bartizan_model::{CallerType, Name, Principal, PrincipalKind};
@@ -51,6 +54,8 @@ pub(crate) enum Refusal {
     Invalid(InvalidReason),
     /// There are no keys to check it with.
     NoKeysYet,
+    /// It may have been revoked: the store has not answered for a while.
+    Unread,
 }
 
 impl From<InvalidReason> for Refusal {
@@ -104,6 +109,8 @@ pub(crate) struct Accepted {
 pub(crate) struct Own {
     pub(crate) tokens: Arc<OwnTokens>,
     pub(crate) resource_metadata: Option<String>,
+    /// How long it is believed that nothing was revoked while the store says nothing.
+    pub(crate) patience: Duration,
 }
 
 /// The rules, keys and verified tokens of one provider.
@@ -171,13 +178,17 @@ impl TokenVerifier {
         self.own.as_ref().and_then(|own| own.resource_metadata.as_deref())
     }
 
-    /// Refuses what has been revoked, whether it was verified just now or before.
+    /// Refuses what has been revoked or may have been, whether it was verified just now or before.
     fn standing(&self, accepted: Arc<Accepted>) -> Result<Verified<'_>, Refusal> {
-        let is_revoked = match (&self.own, &accepted.subjects) {
-            (Some(own), Some(subjects)) => own.tokens.epochs.revoke(subjects),
-            _ => false,
-        };
-        if is_revoked { Err(InvalidReason::Revoked.into()) } else { Ok((self, accepted)) }
+        if let (Some(own), Some(subjects)) = (&self.own, &accepted.subjects) {
+            if own.tokens.epochs.revoke(subjects) {
+                return Err(InvalidReason::Revoked.into());
+            }
+            if !own.tokens.epochs.is_current(own.patience) {
+                return Err(Refusal::Unread);
+            }
+        }
+        Ok((self, accepted))
     }
 
     fn cached(&self, digest: &TokenDigest, now: SystemTime) -> Option<Arc<Accepted>> {

@@ -6,9 +6,9 @@ use bartizan_config::Mail;
 use lettre::message::Mailbox;
 use metrics::counter;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
@@ -20,8 +20,15 @@ use crate::{
 const QUEUE: usize = 1024;
 /// Messages on their way at once.
 const AT_ONCE: usize = 4;
-/// The waits before the second and the third try.
-const WAITS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(15)];
+/// The waits before further tries. Servers that do not know a sender put it off for five minutes ("greylisting"); links for
+/// another password are good for half an hour.
+const WAITS: [Duration; 5] = [
+    Duration::from_secs(2),
+    Duration::from_secs(15),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+];
 
 /// Why messages cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +39,7 @@ pub struct MailError(String);
 #[derive(Clone)]
 pub struct Mailer {
     queue: mpsc::Sender<Letter>,
+    finish: mpsc::Sender<oneshot::Sender<()>>,
     base_url: Arc<str>,
 }
 
@@ -44,8 +52,23 @@ impl Mailer {
             .map_err(|_| MailError("`from` is neither an address nor a name and an address".into()))?;
         let transport = Transport::new(&settings.transport).map_err(MailError)?;
         let (queue, letters) = mpsc::channel(QUEUE);
-        tokio::spawn(attend(letters, Arc::new(Sender { from, transport })));
-        Ok(Self { queue, base_url: settings.base_url.as_str().into() })
+        let (finish, finishing) = mpsc::channel(1);
+        tokio::spawn(attend(letters, finishing, Arc::new(Sender { from, transport })));
+        Ok(Self { queue, finish, base_url: settings.base_url.as_str().into() })
+    }
+
+    /// Sends what waits, once more and for the last time; for as long at most. Nothing is taken any more.
+    pub async fn finish(&self, patience: Duration) {
+        let (done, is_done) = oneshot::channel();
+        let finished = async {
+            if self.finish.send(done).await.is_ok() {
+                // An error means that there was nothing left to wait for.
+                let _ = is_done.await;
+            }
+        };
+        if timeout(patience, finished).await.is_err() {
+            tracing::error!("messages are lost: the server did not take them in time");
+        }
     }
 
     /// Puts a message into the queue. Where that is full the message is dropped, logged and counted.
@@ -75,28 +98,57 @@ struct Sender {
 
 /// Messages go their way a few at a time, first tries before all others. Those to be tried again give their place back while
 /// they wait: a server that puts off what goes to one domain must not hold up what goes to others.
-async fn attend(mut letters: mpsc::Receiver<Letter>, sender: Arc<Sender>) {
+async fn attend(
+    mut letters: mpsc::Receiver<Letter>,
+    mut finishing: mpsc::Receiver<oneshot::Sender<()>>,
+    sender: Arc<Sender>,
+) {
     let (mut sending, mut waiting, mut is_open) =
         (JoinSet::<Option<Deferred>>::new(), Waiting::default(), true);
+    let (mut finished, mut lost): (Option<oneshot::Sender<()>>, u64) = (None, 0);
     loop {
         let has_place = sending.len() < AT_ONCE;
         tokio::select! {
             biased;
+            Some(told) = finishing.recv(), if finished.is_none() => {
+                letters.close();
+                waiting.hurry();
+                finished = Some(told);
+            }
             Some(tried) = sending.join_next() => match tried {
-                Ok(deferred) => deferred.into_iter().for_each(|deferred| waiting.add(deferred)),
+                Ok(Some(deferred)) if deferred.attempt.is_last => lost += 1,
+                Ok(Some(deferred)) => {
+                    waiting.add(deferred);
+                    if finished.is_some() {
+                        waiting.hurry();
+                    }
+                }
+                Ok(None) => {}
                 Err(error) => tracing::error!(%error, "a message is lost"),
             },
             letter = letters.recv(), if is_open && has_place => match letter {
-                Some(letter) => drop(sending.spawn(Arc::clone(&sender).attempt(Attempt { letter, before: 0 }))),
+                Some(letter) => {
+                    let attempt = Attempt { letter, before: 0, is_last: finished.is_some() };
+                    sending.spawn(Arc::clone(&sender).attempt(attempt));
+                }
                 None => is_open = false,
             },
             () = sleep_until(waiting.next()), if has_place && !waiting.0.is_empty() => {
                 if let Some((_, attempt)) = waiting.0.pop_first() {
+                    let attempt = Attempt { is_last: finished.is_some(), ..attempt };
                     sending.spawn(Arc::clone(&sender).attempt(attempt));
                 }
             }
-            else => return,
+            else => break,
         }
+    }
+    if lost > 0 {
+        tracing::error!(lost, "messages are lost: the server has put them off");
+        counter!("bartizan_mail_total", "result" => "dropped").increment(lost);
+    }
+    if let Some(told) = finished {
+        // Whoever waited for it may have gone.
+        let _ = told.send(());
     }
 }
 
@@ -104,6 +156,8 @@ async fn attend(mut letters: mpsc::Receiver<Letter>, sender: Arc<Sender>) {
 struct Attempt {
     letter: Letter,
     before: usize,
+    /// Nobody waits for another one.
+    is_last: bool,
 }
 
 /// A message that is to be tried again.
@@ -129,6 +183,13 @@ impl Waiting {
         self.0.insert((Instant::now() + wait, self.1), attempt);
     }
 
+    /// All of them are due now.
+    fn hurry(&mut self) {
+        let now = Instant::now();
+        let waiting = std::mem::take(&mut self.0);
+        self.0 = waiting.into_iter().map(|((_, number), attempt)| ((now, number), attempt)).collect();
+    }
+
     /// When the next one is due; now, where there is none.
     fn next(&self) -> Instant {
         self.0.first_key_value().map_or_else(Instant::now, |((due, _), _)| *due)
@@ -137,7 +198,7 @@ impl Waiting {
 
 impl Sender {
     /// Sends a message, or says when to try again.
-    async fn attempt(self: Arc<Self>, Attempt { letter, before }: Attempt) -> Option<Deferred> {
+    async fn attempt(self: Arc<Self>, Attempt { letter, before, is_last }: Attempt) -> Option<Deferred> {
         let sent = match letter.message(&self.from) {
             Ok(message) => self.transport.deliver(message).await,
             Err(reason) => Err(Undelivered { reason, again: false }),
@@ -153,7 +214,7 @@ impl Sender {
             return None;
         };
         tracing::warn!(reason, subject = letter.subject, ?wait, "a message is tried again");
-        Some(Deferred { wait, attempt: Attempt { letter, before: before + 1 } })
+        Some(Deferred { wait, attempt: Attempt { letter, before: before + 1, is_last } })
     }
 }
 

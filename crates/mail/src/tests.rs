@@ -121,6 +121,25 @@ async fn a_server_that_is_busy_is_asked_again() {
     assert_eq!(lines.iter().filter(|line| line.starts_with("MAIL")).count(), 2, "{lines:?}");
 }
 
+/// Two tries and no third: what waits for it is sent before the process ends.
+#[tokio::test]
+async fn what_waits_is_tried_once_more_at_the_end() {
+    for (refusals, sent) in [(1, true), (2, false)] {
+        let (port, mut heard) = server(refusals).await;
+        let mailer = Mailer::start(&smtp(port, SmtpTls::None, None)).unwrap();
+        mailer.send(letter());
+        until(&mut heard, "MAIL FROM:<no-reply@shop.test>").await;
+        mailer.finish(PATIENCE).await;
+        mailer.send(letter());
+        let mut lines = Vec::new();
+        while let Ok(line) = heard.try_recv() {
+            lines.push(line);
+        }
+        assert_eq!(lines.iter().filter(|line| line.starts_with("MAIL")).count(), 1, "{lines:?}");
+        assert_eq!(lines.iter().any(|line| line == "."), sent, "{lines:?}");
+    }
+}
+
 #[tokio::test]
 async fn messages_that_a_server_puts_off_hold_up_no_others() {
     let (port, mut heard) = server(0).await;

@@ -75,6 +75,10 @@ struct Create {
     /// Read the password from standard input.
     #[arg(long)]
     password_stdin: bool,
+    /// Read the hash that another system has of their password from standard input: bcrypt, or a PHC string of scrypt, PBKDF2
+    /// or argon2.
+    #[arg(long, conflicts_with = "password_stdin")]
+    password_hash_stdin: bool,
     #[command(flatten)]
     asking: RenamedAsking,
 }
@@ -208,13 +212,15 @@ impl User {
 
 impl Create {
     async fn run(self) -> Result<()> {
-        let Self { email, name, admin, mut role, password_stdin, asking } = self;
-        let (asking, password) = (Asking::from(asking), Password::get(password_stdin)?);
+        let Self { email, name, admin, mut role, password_stdin, password_hash_stdin, asking } = self;
+        let (asking, password) =
+            (Asking::from(asking), Password::get(password_stdin || password_hash_stdin)?);
         if admin {
             role.insert(0, "super_admin".into());
         }
         let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
-        let new = json!({ "email": email, "name": name, "password": password.expose(), "roles": role });
+        let kept = if password_hash_stdin { "password_hash" } else { "password" };
+        let new = json!({ "email": email, "name": name, kept: password.expose(), "roles": role });
         let known: Known = asking.client()?.post_json("v1/users", &new).await?;
         asking.print(&password.told_with(known), |made| {
             show(&made.user)?;

@@ -138,6 +138,53 @@ async fn the_first_administrator_logs_in_with_curl() {
     gateway.stop().await;
 }
 
+/// An application that is served beside the gateway logs in, reads and writes as a browser lets it; another page does not.
+#[tokio::test]
+async fn pages_of_a_named_origin_act_for_whoever_logged_in_there() {
+    const APP: (&str, &str) = ("origin", "http://localhost:5173");
+    const SITE: (&str, &str) = ("sec-fetch-site", "same-site");
+    let upstream = Upstream::start().await;
+    let cors = "cors: { origins: [\"http://localhost:5173\"], credentials: true }";
+    let document = document(&upstream, "")
+        .replace(CHEAP, &format!("{CHEAP}, cors: [\"http://localhost:5173\"]"))
+        .replace("auth: people }", &format!("auth: people, {cors} }}"));
+    let gateway = Gateway::start(&document).await;
+    create(&gateway, "ada@shop.test", &["user"]).await;
+    let (client, login) = (gateway.client(), gateway.url("/auth/login"));
+
+    let preflight = client.request(http::Method::OPTIONS, &login).header(APP.0, APP.1);
+    let asked = preflight
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type,x-csrf-token");
+    let allowed = asked.send().await.unwrap();
+    assert_eq!(values(allowed.headers(), "access-control-allow-origin"), [APP.1]);
+    assert_eq!(values(allowed.headers(), "access-control-allow-credentials"), ["true"]);
+    let body = json!({ "email": "ada@shop.test", "password": PASSWORD });
+    let log_in = |origin: &'static str| {
+        let request = client.post(&login).header("origin", origin).header(SITE.0, SITE.1);
+        request.json(&body).send()
+    };
+    assert_eq!(refusal(log_in("http://evil.test").await.unwrap()).await, (403, "cross_site_refused".into()));
+    let response = log_in(APP.1).await.unwrap();
+    assert_eq!(values(response.headers(), "access-control-allow-origin"), [APP.1]);
+    let headers = response.headers().clone();
+    let session = Session::of(&response.json().await.unwrap(), &values(&headers, "set-cookie"));
+
+    for (origin, token, path, status) in [
+        (APP.1, Some(&session.csrf), "/private/1", 200),
+        (APP.1, None, "/private/1", 403),
+        ("http://localhost:5174", Some(&session.csrf), "/private/1", 403),
+        ("http://localhost:5174", Some(&session.csrf), "/auth/logout", 403),
+        (APP.1, None, "/auth/logout", 403),
+        (APP.1, Some(&session.csrf), "/auth/logout", 204),
+    ] {
+        let request = session.post(&gateway, path).header("origin", origin).header(SITE.0, SITE.1);
+        let request = token.into_iter().fold(request, |request, token| request.header("x-csrf-token", token));
+        assert_eq!(request.send().await.unwrap().status(), status, "{origin} {token:?} {path}");
+    }
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn a_session_on_sqlite() {
     a_life_of_sessions("").await;

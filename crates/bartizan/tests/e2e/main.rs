@@ -38,6 +38,7 @@ mod admin_tls;
 mod api_key;
 mod applications;
 mod callers;
+mod certificate_bound;
 mod check_errors;
 mod connection_limits;
 mod core_rules;

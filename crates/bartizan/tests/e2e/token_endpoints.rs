@@ -92,6 +92,62 @@ async fn each_grant_can_have_an_endpoint_and_a_limit_of_its_own() {
     gateway.stop().await;
 }
 
+/// What the rest of `/auth` speaks: JSON for the next tokens, and a logout that begins at the client.
+#[tokio::test]
+async fn a_client_refreshes_by_json_and_logs_its_person_out() {
+    let upstream = Upstream::start().await;
+    let back = "redirect_uris: [\"https://app.test/back\"]";
+    let document = document(&upstream)
+        .replace(back, &format!("{back}, post_logout_redirect_uris: [\"https://app.test/bye\"]"));
+    let gateway = Gateway::start(&document).await;
+    let cookie = log_in(&gateway, "ada@shop.test").await;
+    let tokens = issue(&gateway, &cookie, &[]).await;
+    let body = json!({ "client_id": "app", "refresh_token": text(&tokens, "refresh_token") });
+    let response = gateway.client().post(gateway.url("/auth/refresh")).json(&body).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let next: Value = response.json().await.unwrap();
+    assert!(next["access_token"].is_string() && next["refresh_token"] != tokens["refresh_token"]);
+
+    let metadata: Value = gateway.get("/.well-known/openid-configuration").await.json().await.unwrap();
+    assert_eq!(metadata["end_session_endpoint"], "http://localhost:8080/auth/end-session");
+    let leave = async |redirect: &str| {
+        let mut url: reqwest::Url = gateway.url("/auth/end-session").parse().unwrap();
+        let query = [("id_token_hint", text(&tokens, "id_token")), ("post_logout_redirect_uri", redirect)];
+        url.query_pairs_mut().extend_pairs(query).append_pair("state", "xyz");
+        gateway.client().get(url).header("cookie", &cookie).send().await.unwrap()
+    };
+    assert_eq!(leave("https://evil.test/").await.status(), 400);
+    let response = leave("https://app.test/bye").await;
+    assert_eq!(values(response.headers(), "location"), ["https://app.test/bye?state=xyz"]);
+    let cookies = values(response.headers(), "set-cookie").join("\n");
+    assert!(cookies.contains("bartizan=; ") && cookies.contains("Max-Age=0"), "{cookies}");
+    let gone = gateway.client().get(gateway.url("/auth/session")).header("cookie", &cookie).send().await;
+    assert_eq!(gone.unwrap().status(), 401);
+    gateway.stop().await;
+}
+
+/// A service that asks about each request, clients that read the keys, and pages that ask who is there, all behind one
+/// address: none uses up what another needs.
+#[tokio::test]
+async fn what_is_asked_often_has_room_and_takes_none_from_the_rest() {
+    let upstream = Upstream::start().await;
+    let document = document(&upstream).replace("  api: [{ per: address, rate: 10000/h }]\n", "");
+    let gateway = Gateway::start(&document).await;
+    let form = [("client_id", "watcher"), ("client_secret", "watcher's secret"), ("token", "nonsense")];
+    for _ in 0..1_500 {
+        let told = post(&gateway, "/auth/introspect", &form, &[]).await;
+        assert_eq!(told.status(), 200);
+    }
+    for path in ["/auth/jwks", "/auth/session"] {
+        for _ in 0..1_100 {
+            assert_ne!(gateway.get(path).await.status(), 429, "{path}");
+        }
+    }
+    let granted = [&form[..2], &[("grant_type", "client_credentials")]].concat();
+    assert_eq!(post(&gateway, "/auth/token", &granted, &[]).await.status(), 200);
+    gateway.stop().await;
+}
+
 async fn userinfo(gateway: &Gateway, authorization: &str, proof: Option<&str>) -> reqwest::Response {
     let request = gateway.client().get(gateway.url("/auth/userinfo"));
     let request = request.header(header::AUTHORIZATION, authorization).header(PAGE.0, PAGE.1);

@@ -16,4 +16,6 @@ pub struct SecondFactor {
     pub issuer: String,
     /// What secrets are encrypted with in the store; `None`: a key that is kept there, too.
     pub key: Option<SecretString>,
+    /// What they may have been encrypted with before.
+    pub earlier_keys: Vec<SecretString>,
 }

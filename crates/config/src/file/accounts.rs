@@ -20,7 +20,7 @@ pub(crate) use self::{
     second_factor::SecondFactor,
     sms::Sms,
 };
-use super::{Entries, OpenIdProvider, Tokens};
+use super::{Cors, Entries, OpenIdProvider, Tokens};
 use crate::{
     PasswordProfile, PathPattern, SameSite, SignUp,
     forms::Parsed,
@@ -71,6 +71,11 @@ pub(crate) struct Accounts {
     pub(crate) api_keys: Optional<IssuedKeys>,
     /// What happened to accounts.
     pub(crate) audit: Optional<Audit>,
+    /// Origins whose pages may log people in and act for them by the cookie (CORS with credentials): single-page applications
+    /// that are served beside the gateway. Browsers send the cookie along within one site only: from `https://app.shop.test` to
+    /// `https://api.shop.test`. List them in the `cors` of routes, too, with `credentials: true`.
+    #[schemars(extend("default" = "same-origin", "examples" = [["https://app.shop.test"]]))]
+    pub(crate) cors: Optional<Parsed<Cors>>,
     /// How much may be asked of the endpoints.
     pub(crate) limits: Optional<EndpointLimits>,
 }

@@ -142,14 +142,15 @@ pub(crate) struct CorsTable {
     #[serde(default)]
     pub(crate) methods: Optional<Vec<At<Parsed<Method>>>>,
     /// Which request headers. Default: `authorization`, `content-type`, `x-request-id` and the headers that
-    /// carry the credentials of the route.
+    /// carry the credentials of the route, with sessions `x-csrf-token`.
     #[serde(default)]
     pub(crate) headers: Optional<Vec<At<Parsed<HeaderName>>>>,
     /// Which response headers scripts may read. Default: `x-request-id`, and on a route with `limit` what is told of
     /// limits.
     #[serde(default)]
     pub(crate) expose: Optional<Vec<At<Parsed<HeaderName>>>>,
-    /// Whether browsers may send cookies. Never together with `"*"`.
+    /// Whether browsers may send cookies: pages of these origins then act with a person's session, if they know its token.
+    /// Never together with `"*"`.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub(crate) credentials: Optional<Parsed<bool>>,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Cors, Entries};
 use crate::{
-    forms::Parsed,
+    forms::{OneOrMany, Parsed},
     located::{At, Optional},
     word::{KeyHash, Secret, Url},
 };
@@ -22,8 +22,9 @@ pub(crate) struct Tokens {
     /// any path. `https:`, or `http:` on loopback.
     #[schemars(extend("examples" = ["https://id.shop.test"]))]
     pub(crate) issuer: At<Parsed<Url>>,
-    /// What the private keys are encrypted with in the store: at least 32 bytes, the same for every gateway of the store.
-    pub(crate) secret: At<Parsed<Secret>>,
+    /// What the private keys are encrypted with in the store: at least 32 bytes, the same for every gateway of the store. Of a
+    /// list the first encrypts, and all decrypt.
+    pub(crate) secret: At<Parsed<OneOrMany<Secret>>>,
     /// What new tokens are signed with where neither `resource_algorithms` nor the client says something else. Keys are
     /// made by the gateway.
     #[serde(default)]
@@ -59,6 +60,11 @@ pub(crate) struct Tokens {
     #[serde(default)]
     #[schemars(extend("default" = 5))]
     pub(crate) at_most: Optional<Parsed<NonZeroU32>>,
+    /// How long access tokens count while the store does not say what has been revoked: 5 s to 1 h. Afterwards they get 503
+    /// until it does. With as much as `access` they count until they end.
+    #[serde(default)]
+    #[schemars(extend("default" = "30s"))]
+    pub(crate) stale_after: Optional<Parsed<Duration>>,
     /// How often another key signs: at least a day.
     #[serde(default)]
     #[schemars(extend("default" = "30d"))]
@@ -104,6 +110,9 @@ pub(crate) struct TokenClient {
     /// the application's own that has a dot in it. The port of `127.0.0.1` and `[::1]` may be any (RFC 8252).
     #[serde(default)]
     pub(crate) redirect_uris: Optional<Vec<At<Parsed<String>>>>,
+    /// Where people may be sent after a logout that the application began, of the same forms.
+    #[serde(default)]
+    pub(crate) post_logout_redirect_uris: Optional<Vec<At<Parsed<String>>>>,
     /// What its tokens may do at most. Without it whatever the person may.
     #[serde(default)]
     pub(crate) scopes: Optional<Vec<At<Parsed<Grant>>>>,

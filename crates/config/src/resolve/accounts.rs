@@ -1,6 +1,7 @@
 //! `accounts:` and `store:`.
 
 mod mail;
+pub(super) mod pages;
 mod passkeys;
 mod protection;
 mod routes;

@@ -181,6 +181,11 @@ impl Providers {
         self.accept(authentication, Kind::Token)
     }
 
+    /// Whether some provider of the route accepts sessions.
+    pub(crate) fn accept_sessions(&self, authentication: &Authentication) -> bool {
+        self.accept(authentication, Kind::Session)
+    }
+
     /// The providers of the route that name callers as issuers of their own do.
     pub(crate) fn foreign<'n>(&self, authentication: &'n Authentication) -> Vec<&'n Name> {
         let Authentication::Required(names) = authentication else { return Vec::new() };

@@ -5,7 +5,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use http::{HeaderName, Method};
 
 use super::{
-    accounts,
+    accounts::{
+        self,
+        pages::{Pages, X_CSRF_TOKEN},
+    },
     cors::{self, RouteFacts},
     costs,
     identity::Providers,
@@ -56,10 +59,11 @@ pub(crate) fn resolve(
     }
     let mut overlaps = Overlaps::default();
     let routes = document.routes.iter().flat_map(|routes| &routes.value);
+    let pages = Pages::resolve(document, accounts, tokens, problems);
     let mut routes: Vec<_> =
-        routes.filter_map(|entry| route(entry, &mut overlaps, &mut named, problems)).collect();
+        routes.filter_map(|entry| route(entry, &pages, &mut overlaps, &mut named, problems)).collect();
     if let (Some(accounts), Some(file)) = (accounts, document.accounts.as_ref()) {
-        let own = accounts::routes((accounts, tokens), file, &mut overlaps, &mut named, problems);
+        let own = accounts::routes((accounts, tokens, &pages), file, &mut overlaps, &mut named, problems);
         routes.extend(own);
     }
     routes
@@ -67,6 +71,7 @@ pub(crate) fn resolve(
 
 fn route(
     file: &At<file::Route>,
+    pages: &Pages,
     overlaps: &mut Overlaps,
     named: &mut Named<'_, '_>,
     problems: &mut Problems<'_>,
@@ -85,9 +90,14 @@ fn route(
     let require = requirements::requirements(file, is_public, problems);
     let multi_factor = requirements::multi_factor(file, authentication.as_ref(), providers, problems);
     let (policy, zone) = of_route(file, path.as_ref(), is_public, problems);
-    let credentials = authentication.as_ref().map(|names| providers.headers(names)).unwrap_or_default();
+    let mut credentials = authentication.as_ref().map(|names| providers.headers(names)).unwrap_or_default();
+    let has_sessions = authentication.as_ref().is_some_and(|names| providers.accept_sessions(names));
+    credentials.extend(has_sessions.then_some(X_CSRF_TOKEN));
     let is_limited = file.limit.is_some() || policies.hold_everywhere();
     let cors = cors(&file.cors, RouteFacts { methods: &methods, credentials, is_limited }, problems);
+    if let Some(at) = file.cors.as_ref().filter(|_| has_sessions) {
+        pages.warn(&cors, at.position, problems);
+    }
     let headers = headers(&file.headers, problems);
     let (body, max_body) = body(&file.body, problems);
     let waf = firewalls.of_route(&file.waf, max_body, problems);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Uri;
 use secrecy::ExposeSecret;
 
+use super::rotated;
 use crate::{
     Algorithm, ClaimNames, Dpop, JwtKeys, JwtProvider, LONGEST_ACCESS_TOKEN, Origin, TokenClient, Tokens,
     file::{self, Document, TokenAlgorithm},
@@ -15,6 +16,7 @@ use crate::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
+const LEAST_STALE: Duration = Duration::from_secs(5);
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 const LONGEST_PROOF: Duration = Duration::from_mins(10);
 /// The most proofs of a key: as many as are remembered in all.
@@ -27,10 +29,12 @@ const ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDSA, Algorithm::ES256, Algorith
 pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<'_>) -> Option<Tokens> {
     let file = document.accounts.as_ref()?.tokens.as_ref()?;
     let issuer = issuer(&file.issuer, prefix, problems);
-    let secret = problems.read(&file.secret);
-    if let Some(secret) = &secret {
-        check_secret(file.secret.position, secret.0.expose_secret().len(), problems);
+    let secrets = rotated::secrets(&file.secret, problems);
+    for secret in &secrets {
+        check_secret(secret.position, secret.0.expose_secret().len(), problems);
     }
+    let mut secrets = secrets.into_iter().map(|secret| secret.value.0);
+    let secret = secrets.next();
     let resources = resources(file, issuer.as_deref(), problems);
     let access = bounded("access", &file.access, Duration::from_mins(15), LONGEST_ACCESS_TOKEN, problems);
     let refresh = problems.duration("refresh", &file.refresh, 7 * DAY);
@@ -54,7 +58,8 @@ pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<
     Some(Tokens {
         endpoints: format!("{}{prefix}", origin(issuer.as_deref()?, prefix)),
         issuer: issuer?,
-        secret: secret?.0,
+        secret: secret?,
+        earlier_secrets: secrets.collect(),
         algorithm: file.algorithm.get().map_or(Algorithm::EdDSA, algorithm),
         resource_algorithms: resource_algorithms(file, &resources, problems),
         resources,
@@ -63,11 +68,22 @@ pub(crate) fn tokens(document: &Document, prefix: &str, problems: &mut Problems<
         absolute,
         grace,
         at_most: at_most.map_or(5, |at| at.value.get()),
+        stale_after: stale_after(file, problems),
         rotate_keys,
         login_page,
         dpop_nonce: problems.read_or(&file.dpop_nonce, false),
         clients: clients(file, problems),
     })
+}
+
+/// Less would refuse tokens for one look that is late.
+fn stale_after(file: &file::Tokens, problems: &mut Problems<'_>) -> Duration {
+    let default = Duration::from_secs(30);
+    let stale_after = bounded("stale_after", &file.stale_after, default, LONGEST_ACCESS_TOKEN, problems);
+    if let Some(at) = file.stale_after.as_ref().filter(|_| stale_after < LEAST_STALE) {
+        problems.error(at.position, format!("`stale_after` is at least {} s", LEAST_STALE.as_secs()));
+    }
+    stale_after
 }
 
 fn issuer(at: &At<Parsed<Url>>, prefix: &str, problems: &mut Problems<'_>) -> Option<String> {
@@ -149,7 +165,9 @@ fn clients(file: &file::Tokens, problems: &mut Problems<'_>) -> Vec<TokenClient>
     for (key, entry) in file.clients.iter().flat_map(|clients| &clients.value.0) {
         let client = &entry.value;
         let uris = client.redirect_uris.as_ref().map(|uris| problems.read_all(uris)).unwrap_or_default();
-        for uri in &uris {
+        let after_logout = client.post_logout_redirect_uris.as_ref();
+        let after_logout = after_logout.map(|uris| problems.read_all(uris)).unwrap_or_default();
+        for uri in uris.iter().chain(&after_logout) {
             check_redirect_uri(uri, problems);
         }
         let secret = problems.read_optional(&client.secret).map(|hash| hash.value.0);
@@ -176,6 +194,7 @@ fn clients(file: &file::Tokens, problems: &mut Problems<'_>) -> Vec<TokenClient>
             id,
             secret,
             redirect_uris: uris.into_iter().map(|uri| uri.value).collect(),
+            post_logout_redirect_uris: after_logout.into_iter().map(|uri| uri.value).collect(),
             scopes: scopes.into_iter().map(|scope| scope.value).collect(),
             permissions: permissions.into_iter().map(|grant| grant.value).collect(),
             algorithm: client.algorithm.get().map(algorithm),

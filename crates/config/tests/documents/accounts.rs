@@ -83,7 +83,7 @@ fn accounts_bring_their_routes_behind_limits() {
         let names: Vec<_> =
             route.limits.iter().map(|index| loaded.config.limits[index.0].name.as_str()).collect();
         let expected = match route.path.as_str().trim_start_matches("/id/v1/") {
-            "**" => "api",
+            "**" => "account",
             "keys/**"
             | "organization/keys/**"
             | "organization/services/**"
@@ -127,17 +127,21 @@ fn grants_of_tokens_have_limits_of_their_own() {
              secret: \"0123456789abcdef0123456789abcdef\" }}, limits: {limits} }}"
         ));
         let config = parse_in(folder.path(), &text).unwrap().config;
-        ["token", "refresh", "service"].map(|name| {
+        ["token", "refresh", "service", "introspect", "jwks"].map(|name| {
             let route = config.routes.iter().find(|route| route.path.as_str() == format!("/auth/{name}"));
             let limits = route.unwrap().limits.iter();
             limits.map(|index| config.limits[index.0].name.to_string()).collect::<Vec<_>>().join(" ")
         })
     };
-    assert_eq!(limits_of("{}"), ["api", "refresh", "api-burst"]);
+    assert_eq!(limits_of("{}"), ["token", "refresh", "api-burst", "introspection", "metadata"]);
     // Whoever has limited `tokens` has not left a door beside it open.
-    assert_eq!(limits_of("{ tokens: few }"), ["few", "few", "few"]);
-    assert_eq!(limits_of("{ tokens: few, refresh: more }"), ["few", "more", "few"]);
-    assert_eq!(limits_of("{ service: more }"), ["api", "refresh", "more"]);
+    assert_eq!(limits_of("{ tokens: few }"), ["few"; 5]);
+    assert_eq!(limits_of("{ tokens: few, refresh: more }"), ["few", "more", "few", "few", "few"]);
+    assert_eq!(limits_of("{ service: more }"), ["token", "refresh", "more", "introspection", "metadata"]);
+    assert_eq!(
+        limits_of("{ introspection: few, metadata: more }"),
+        ["token", "refresh", "api-burst", "few", "more"]
+    );
 }
 
 #[test]
@@ -163,6 +167,69 @@ fn pages_of_named_origins_may_ask_for_tokens_without_cookies() {
     }
     for path in ["/auth/introspect", "/auth/login", "/auth/**"] {
         assert_eq!(cors_of(path), Cors::SameOrigin, "{path}");
+    }
+}
+
+/// An application beside the gateway: `app.shop.test` and `api.shop.test`.
+#[test]
+fn pages_beside_the_gateway_may_act_by_the_cookie() {
+    let folder = folder();
+    let parse = |accounts: &str, cors: &str| {
+        let text = document(&format!("{HTTPS}accounts: {{ {accounts} }}"))
+            .replace("auth: people", &format!("auth: people, cors: {cors}"));
+        let loaded = parse_in(folder.path(), &text).unwrap();
+        let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.clone()).collect();
+        (loaded.config, warnings)
+    };
+    let app = r#"{ origins: ["https://app.shop.test"], credentials: true }"#;
+    let listed = r#"cors: ["https://app.shop.test"]"#;
+    let tokens = r#"tokens: { issuer: "https://api.shop.test", secret: "${REDIS_PASSWORD}0123456789abcdef0123456789abcdef" }"#;
+    let (config, warnings) = parse(&format!("{listed}, {tokens}"), app);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    for route in &config.routes {
+        let trusted = !matches!(
+            route.path.as_str().trim_start_matches("/auth/"),
+            "first-administrator"
+                | "token"
+                | "refresh"
+                | "service"
+                | "userinfo"
+                | "revoke"
+                | "introspect"
+                | "jwks"
+        ) && !route.path.as_str().starts_with("/.well-known");
+        let expected: &[&str] = if trusted { &["https://app.shop.test"] } else { &[] };
+        assert_eq!(route.cors.trusted(), expected, "{}", route.path.as_str());
+        if let (true, Cors::Allow { headers, .. }) = (trusted, &route.cors) {
+            assert!(headers.iter().any(|name| name == "x-csrf-token"), "{}", route.path.as_str());
+        }
+    }
+
+    let unheard = "pages of `https://app.shop.test` cannot log anybody in, nor learn the token that their writes must repeat";
+    assert_eq!(parse("", app).1, [unheard]);
+    assert!(parse("session: { domain: shop.test }", app).1.is_empty(), "scripts read the cookie");
+    let elsewhere = "browsers send no session with requests of `https://app.shop.test`: it is another site than `shop.example`";
+    assert_eq!(parse(&format!("{listed}, session: {{ domain: shop.example }}"), app).1, [elsewhere; 2]);
+    assert!(parse("", r#"["https://app.shop.test"]"#).1.is_empty(), "no cookie is meant");
+    for any in [r#"cors: "*""#, r#"cors: { origins: "*", credentials: true }"#] {
+        assert!(parse_in(folder.path(), &document(&format!("{HTTPS}accounts: {{ {any} }}"))).is_err());
+    }
+}
+
+#[test]
+fn access_tokens_outlive_the_store_as_long_as_is_said() {
+    let folder = folder();
+    let parse = |stale_after: &str| {
+        let text = document(&format!(
+            "{HTTPS}accounts: {{ tokens: {{ issuer: \"https://id.shop.test\", \
+             secret: \"0123456789abcdef0123456789abcdef\"{stale_after} }} }}"
+        ));
+        parse_in(folder.path(), &text).map(|loaded| loaded.config.tokens.unwrap().stale_after)
+    };
+    assert_eq!(parse("").unwrap(), Duration::from_secs(30));
+    assert_eq!(parse(", stale_after: 15min").unwrap(), Duration::from_mins(15));
+    for wrong in ["1s", "2h"] {
+        assert!(parse(&format!(", stale_after: {wrong}")).is_err(), "{wrong}");
     }
 }
 

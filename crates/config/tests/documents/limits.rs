@@ -213,7 +213,7 @@ type Figures = (&'static str, u32, u64);
 #[test]
 fn presets_hold_the_promised_figures() {
     let (minute, hour) = (60, 3600);
-    let cases: [(&str, &[Figures]); 17] = [
+    let cases: [(&str, &[Figures]); 21] = [
         ("voice", &[("address", 100, minute), ("user", 1000, hour), ("organization", 10_000, hour)]),
         ("analytics", &[("address", 50, minute), ("user", 500, hour), ("organization", 5000, hour)]),
         ("public", &[("address", 10, minute), ("user", 100, hour)]),
@@ -225,6 +225,10 @@ fn presets_hold_the_promised_figures() {
         ("upload", &[("address", 5, 5 * minute)]),
         ("generic", &[("address", 1000, hour)]),
         ("default", &[("address", 100, minute)]),
+        ("account", &[("address", 3000, minute)]),
+        ("token", &[("address", 3000, minute)]),
+        ("introspection", &[("address", 6000, minute)]),
+        ("metadata", &[("address", 6000, minute)]),
         ("strict", &[("address", 10, hour)]),
         ("login", &[("address", 5, minute), ("address", 20, 15 * minute)]),
         ("refresh", &[("address", 10, minute), ("address", 60, hour)]),

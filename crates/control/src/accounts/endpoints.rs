@@ -180,8 +180,7 @@ pub(crate) async fn log_in(
 pub(crate) async fn log_out(Holder { accounts, token, visit, .. }: Holder) -> Result<Response, Failure> {
     accounts.log_out(&token, &visit).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    let settings = accounts.session_settings();
-    set_cookies(&mut response, &settings, "", "", 0);
+    forget_session(&mut response, &accounts.session_settings());
     Ok(response)
 }
 
@@ -325,6 +324,11 @@ pub(super) fn set_session(response: &mut Response, session: &NewSession, setting
     let (name, device, seconds) =
         (settings.device_cookie(), session.device.expose_secret(), DeviceCookies::MAX_AGE.as_secs());
     set_cookie(response, format!("{name}={device}; {place}; Max-Age={seconds}; SameSite=Strict; HttpOnly"));
+}
+
+/// The browser knows no session any longer.
+pub(crate) fn forget_session(response: &mut Response, settings: &Sessions) {
+    set_cookies(response, settings, "", "", 0);
 }
 
 /// The cookie of the session, which scripts cannot read, and the one of its token for writes, which they must.

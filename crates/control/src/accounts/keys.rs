@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::visitor::Holder;
 use crate::{
     Timestamp,
-    api::keys::{ApiKey, ApiKeys, IssuedApiKey, KeyRate, Overlap},
+    api::keys::{ApiKey, ApiKeys, IssuedApiKey, KeyRate, Overlap, Suspension},
     extract::{JsonBody, PathParameter},
     failure::Failure,
 };
@@ -129,6 +129,59 @@ pub(crate) async fn set_own_key_rate(
     let session = accounts.fresh_permitted_session(&token, "api_key:update", &visit).await?;
     let (holder, rate) = (KeyHolder::of(&session), rate.as_deref());
     Ok(Json(accounts.set_api_key_rate(&key, Some(holder), rate, holder.user.as_str(), &visit).await?.into()))
+}
+
+/// Refuses a key of the person, for the organisation of their session, until it is resumed. Takes the permission
+/// `api_key:update`.
+#[utoipa::path(
+    post,
+    path = "/keys/{key}/suspend",
+    operation_id = "suspend_own_key",
+    security(("session" = [])),
+    params(("key" = String, Path, description = "The id of the key.")),
+    request_body = Suspension,
+    responses(
+        (status = 200, description = "The key.", body = ApiKey),
+        (status = 403, description = "Without the permission, or somebody else has suspended it."),
+        (status = 404, description = "There is none of yours with this id, or it is revoked."),
+        (status = 422, description = "The reason makes no sense.")
+    )
+)]
+pub(crate) async fn suspend_own_key(
+    Holder { accounts, token, visit, .. }: Holder,
+    PathParameter(key): PathParameter<String>,
+    JsonBody(Suspension { reason }): JsonBody<Suspension>,
+) -> Result<Json<ApiKey>, Failure> {
+    // Whoever fears that a key has leaked is not asked for a second factor first.
+    let session = accounts.permitted_session(&token, "api_key:update").await?;
+    let (holder, reason) = (KeyHolder::of(&session), Some(reason.as_str()));
+    let suspended =
+        accounts.suspend_api_key(&key, Some(holder), reason, holder.user.as_str(), &visit).await?;
+    Ok(Json(suspended.into()))
+}
+
+/// Lets a key work again that its person has suspended. Takes the permission `api_key:update`.
+#[utoipa::path(
+    post,
+    path = "/keys/{key}/resume",
+    operation_id = "resume_own_key",
+    security(("session" = [])),
+    params(("key" = String, Path, description = "The id of the key.")),
+    responses(
+        (status = 200, description = "The key.", body = ApiKey),
+        (status = 401, description = "There is no session, or its person must be proven again."),
+        (status = 403, description = "Without the permission, or somebody else has suspended it."),
+        (status = 404, description = "There is none of yours with this id, or it is revoked.")
+    )
+)]
+pub(crate) async fn resume_own_key(
+    Holder { accounts, token, visit, .. }: Holder,
+    PathParameter(key): PathParameter<String>,
+) -> Result<Json<ApiKey>, Failure> {
+    let session = accounts.fresh_permitted_session(&token, "api_key:update", &visit).await?;
+    let holder = KeyHolder::of(&session);
+    let resumed = accounts.suspend_api_key(&key, Some(holder), None, holder.user.as_str(), &visit).await?;
+    Ok(Json(resumed.into()))
 }
 
 /// Ends a key of the person, for the organisation of their session, for good. Takes the permission `api_key:delete`.

@@ -21,6 +21,8 @@ pub struct AccountClient {
     pub secure: bool,
     /// The certificate that it has proven to hold.
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// The origins whose pages may act with the cookie, besides the gateway's own.
+    pub trusted: Vec<String>,
 }
 
 /// The other end, for requests that do not ride on a cookie.
@@ -62,7 +64,7 @@ impl FromRequestParts<Arc<Accounts>> for Visitor {
     async fn from_request_parts(parts: &mut Parts, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
         let client = client(parts)?;
         if !parts.method.is_safe() {
-            WriteGuard::new(parts, client.secure).check_origin().map_err(refuse)?;
+            guard(parts, &client).check_origin().map_err(refuse)?;
         }
         let (visit, device) = (visit(parts, &client), accounts.presented_device(&parts.headers));
         Ok(Self { accounts: Arc::clone(accounts), visit, device })
@@ -75,7 +77,7 @@ impl FromRequestParts<Arc<Accounts>> for Holder {
     async fn from_request_parts(parts: &mut Parts, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
         let client = client(parts)?;
         let token = accounts.presented(&parts.headers)?;
-        WriteGuard::new(parts, client.secure).check(&token).map_err(refuse)?;
+        guard(parts, &client).check(&token).map_err(refuse)?;
         let (visit, device) = (visit(parts, &client), accounts.presented_device(&parts.headers));
         Ok(Self { accounts: Arc::clone(accounts), token, visit, device })
     }
@@ -84,6 +86,10 @@ impl FromRequestParts<Arc<Accounts>> for Holder {
 fn client(parts: &Parts) -> Result<AccountClient, Failure> {
     let told = parts.extensions.get::<AccountClient>().cloned();
     told.ok_or_else(|| Failure::new(FailureCode::InternalError, "the request has no client"))
+}
+
+fn guard<'a>(parts: &'a Parts, client: &'a AccountClient) -> WriteGuard<'a> {
+    WriteGuard::new(parts, client.secure).trusting(&client.trusted)
 }
 
 fn visit(parts: &Parts, client: &AccountClient) -> Visit {

@@ -54,6 +54,11 @@ pub struct NewUser {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<SecretString>,
+    /// The hash that another system has of their password, in its place: bcrypt (`$2b$…`), or a PHC string of scrypt, PBKDF2 or
+    /// argon2. It is hashed anew when they log in.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password_hash: Option<SecretString>,
     /// What they are everywhere.
     #[serde(default)]
     pub roles: Vec<String>,
@@ -108,10 +113,13 @@ pub(crate) async fn list_users(KnownAccounts(accounts): KnownAccounts) -> Result
 )]
 pub(crate) async fn create_user(
     Administration { accounts, visit }: Administration,
-    JsonBody(NewUser { email, name, password, roles }): JsonBody<NewUser>,
+    JsonBody(NewUser { email, name, password, password_hash, roles }): JsonBody<NewUser>,
 ) -> Result<Json<User>, Failure> {
     let new = NewPerson { email, name, password, roles };
-    let person = accounts.create_person(new, Accounts::OPERATOR, &visit).await?;
+    let person = match password_hash {
+        Some(hash) => accounts.import_person(new, &hash, Accounts::OPERATOR, &visit).await?,
+        None => accounts.create_person(new, Accounts::OPERATOR, &visit).await?,
+    };
     Ok(Json(person.into()))
 }
 

@@ -101,7 +101,7 @@ pub(crate) struct AuthorizationForm {
     state: Option<String>,
 }
 
-fn see_other(location: String) -> Result<Response, Failure> {
+pub(super) fn see_other(location: String) -> Result<Response, Failure> {
     let mut response = StatusCode::SEE_OTHER.into_response();
     let location = HeaderValue::try_from(location).map_err(|_| {
         OAuthRefusal::of(OAuthError::InvalidRequest, "nobody can be sent back there").for_a_person()

@@ -1,6 +1,8 @@
 //! Parameters as clients send them: a query or a form, read strictly. A parameter that comes twice is refused (RFC 6749,
 //! section 3.1), but for those that may.
 
+use std::fmt;
+
 use axum::extract::{FromRequest, Request};
 use bartizan_identity::authorization_server::{ClientProof, OAuthError};
 use base64::{
@@ -11,6 +13,10 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use secrecy::SecretString;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 
 use super::refusal::OAuthRefusal;
 
@@ -22,6 +28,9 @@ pub(crate) struct Parameters(Vec<(String, String)>);
 
 /// The parameters of a body.
 pub(crate) struct Form(pub(crate) Parameters);
+
+/// A form, and the client that sends it, where JSON says the same: an object of texts and lists of texts.
+pub(crate) struct ClientFormOrJson(pub(crate) ClientForm);
 
 /// A form, and the client that sends it.
 pub(crate) struct ClientForm {
@@ -42,6 +51,21 @@ impl Parameters {
                 parameters.push((name, value));
             }
         }
+        if parameters.len() > MOST {
+            return Err(malformed("there are too many parameters"));
+        }
+        Ok(Self(parameters))
+    }
+
+    /// Reads an object of texts and lists of texts. A member that comes twice is refused where it is asked for.
+    fn parse_json(text: &[u8]) -> Result<Self, OAuthRefusal> {
+        let Members(members) = serde_json::from_slice(text)
+            .map_err(|_| malformed("the body is no JSON object of texts and lists of texts"))?;
+        let members = members.into_iter().flat_map(|(name, value)| match value {
+            Member::Text(value) => vec![(name, value)],
+            Member::Texts(values) => values.into_iter().map(|value| (name.clone(), value)).collect(),
+        });
+        let parameters: Vec<_> = members.filter(|(_, value)| !value.is_empty()).collect();
         if parameters.len() > MOST {
             return Err(malformed("there are too many parameters"));
         }
@@ -80,18 +104,72 @@ impl Parameters {
     }
 }
 
+/// The members of a JSON object, also those that come twice.
+struct Members(Vec<(String, Member)>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Member {
+    Text(String),
+    Texts(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+fn is_of_type(request: &Request, expected: &str) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
+}
+
+async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, OAuthRefusal> {
+    Bytes::from_request(request, state).await.map_err(|_| malformed("the body cannot be read"))
+}
+
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = OAuthRefusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, OAuthRefusal> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_form = kind.split(';').next().unwrap_or_default().trim();
-        if !is_form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !is_of_type(&request, "application/x-www-form-urlencoded") {
             return Err(malformed("send the parameters as `application/x-www-form-urlencoded`"));
         }
-        let body = Bytes::from_request(request, state).await;
-        Ok(Self(Parameters::parse(&body.map_err(|_| malformed("the body cannot be read"))?)?))
+        Ok(Self(Parameters::parse(&body(request, state).await?)?))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for ClientFormOrJson {
+    type Rejection = OAuthRefusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, OAuthRefusal> {
+        if !is_of_type(&request, "application/json") {
+            return ClientForm::from_request(request, state).await.map(Self);
+        }
+        let headers = request.headers().clone();
+        let form = Parameters::parse_json(&body(request, state).await?)?;
+        let client = client(&headers, &form)?;
+        Ok(Self(ClientForm { client, form }))
     }
 }
 
@@ -193,6 +271,20 @@ mod tests {
         assert!(form.optional("resource").is_err() && form.required("e").is_err());
         assert!(Parameters::parse(b"a=%FF").is_err());
         assert!(Parameters::parse("a=1&".repeat(MOST + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn json_says_the_same_as_a_form() {
+        let json = |text: &str| Parameters::parse_json(text.as_bytes());
+        let form = json(r#"{ "a": "1 2", "c": "", "resource": ["x", "y"] }"#).unwrap();
+        assert_eq!((form.text("a").unwrap(), form.optional("c").unwrap()), ("1 2".into(), None));
+        assert_eq!(form.all("resource"), ["x", "y"]);
+        assert!(json(r#"{ "a": "1", "a": "2" }"#).unwrap().optional("a").is_err());
+        for wrong in ["[]", "{", r#"{ "a": 1 }"#, r#"{ "a": { "b": "c" } }"#, r#"{ "a": [["b"]] }"#] {
+            assert!(json(wrong).is_err(), "{wrong}");
+        }
+        let many = format!(r#"{{ "a": [{}"x"] }}"#, r#""x","#.repeat(MOST));
+        assert!(json(&many).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    form::{ClientForm, Parameters},
+    form::{ClientForm, ClientFormOrJson, Parameters},
     refusal::OAuthRefusal,
 };
 use crate::accounts::visitor::Connection;
@@ -87,7 +87,7 @@ pub(crate) struct TokenForm {
 
 /// The same for a refresh token alone.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "read as a form, described here")]
+#[expect(dead_code, reason = "read as a form or as JSON, described here")]
 pub(crate) struct RefreshForm {
     /// `refresh_token`, where it is said at all.
     grant_type: Option<String>,
@@ -154,7 +154,10 @@ pub(crate) async fn issue_tokens(
     post,
     path = "/refresh",
     operation_id = "refresh_tokens",
-    request_body(content = RefreshForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content(
+        (RefreshForm = "application/x-www-form-urlencoded"),
+        (RefreshForm = "application/json")
+    )),
     responses(
         (status = 200, description = "The tokens.", body = IssuedTokens),
         (status = 400, description = "They are not granted.", body = OAuthRefusal),
@@ -167,7 +170,7 @@ pub(crate) async fn refresh_tokens(
     State(server): State<Arc<AuthorizationServer>>,
     connection: Connection,
     headers: HeaderMap,
-    sent: ClientForm,
+    ClientFormOrJson(sent): ClientFormOrJson,
 ) -> Result<Json<IssuedTokens>, OAuthRefusal> {
     issue(&server, TokenEndpoint::Refresh, &connection, &headers, sent).await
 }

@@ -346,6 +346,11 @@ async fn attend(accounts: Weak<Accounts>) {
 
 /// What takes its time, and must not hold up what other gateways change.
 async fn keep_house(accounts: Weak<Accounts>) {
+    if let Some(accounts) = accounts.upgrade()
+        && let Err(error) = accounts.seal_factors_anew().await
+    {
+        tracing::error!(%error, "second factors cannot all be encrypted with the newest key: keep the earlier one");
+    }
     let mut tick = interval(NOTE_USES);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for turn in 0_u32.. {

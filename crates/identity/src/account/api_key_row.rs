@@ -100,6 +100,8 @@ pub struct ApiKey {
     pub suspended: Option<SystemTime>,
     /// Why.
     pub suspended_because: String,
+    /// By whom, who alone lets its holder have it back.
+    pub(crate) suspended_by: String,
     /// When it was revoked.
     pub revoked: Option<SystemTime>,
     /// When it was used last, to a few seconds.
@@ -127,7 +129,7 @@ macro_rules! listed {
     ($which:literal) => {
         concat!(
             "SELECT k.id, k.name, k.hint, k.user_id, k.service_id, k.organization_id, k.permissions, k.addresses, \
-             k.rate, k.zone, k.created_at, k.expires_at, k.suspended_at, k.suspended_because, k.revoked_at, k.last_used_at, \
+             k.rate, k.zone, k.created_at, k.expires_at, k.suspended_at, k.suspended_because, k.suspended_by, k.revoked_at, k.last_used_at, \
              k.use_count, (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.key_id = k.id \
              AND s.expires_at > $1) AS overlap_until FROM api_keys k WHERE ",
             $which
@@ -163,6 +165,7 @@ impl ApiKey {
             overlap: at("overlap_until")?,
             suspended: at("suspended_at")?,
             suspended_because: row.text("suspended_because")?,
+            suspended_by: row.text("suspended_by")?,
             revoked: at("revoked_at")?,
             last_used: at("last_used_at")?,
             uses: u64::try_from(row.integer("use_count")?).unwrap_or(0),

@@ -157,7 +157,7 @@ impl Accounts {
         Ok((after, token.secret().clone()))
     }
 
-    /// Refuses a key until it is resumed; `reason: None` resumes it.
+    /// Refuses a key until it is resumed; `reason: None` resumes it. A holder has no say in what others have suspended.
     pub async fn suspend_api_key(
         &self,
         id: &str,
@@ -166,12 +166,18 @@ impl Accounts {
         actor: &str,
         visit: &Visit,
     ) -> Result<ApiKey, AccountError> {
-        const SUSPEND: &str = "UPDATE api_keys SET suspended_at = $2, suspended_because = $3 WHERE id = $1";
+        const SUSPEND: &str =
+            "UPDATE api_keys SET suspended_at = $2, suspended_because = $3, suspended_by = $4 WHERE id = $1";
         let reason = reason.map(check_reason).transpose()?;
         let (mut transaction, before) = self.begin_change(id, holder).await?;
+        let is_others = before.suspended.is_some() && before.suspended_by != actor;
+        if holder.is_some() && is_others {
+            return Err(AccountError::Forbidden("somebody else has suspended this key: ask them".into()));
+        }
         let at = reason.is_some().then(moment::now);
         let suspend = Statement::new(SUSPEND).text(id).optional_integer(at).text(reason.unwrap_or_default());
-        transaction.execute(suspend).await?;
+        let by = if reason.is_some() { actor } else { "" };
+        transaction.execute(suspend.text(by)).await?;
         let after = read_one(&mut transaction, id, holder).await?;
         let action = if reason.is_some() { "api_key.suspend" } else { "api_key.resume" };
         self.changed_key(transaction, (action, Some(&before), Some(&after)), actor, visit).await?;

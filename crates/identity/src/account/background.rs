@@ -1,6 +1,6 @@
 //! What is done after the answer, so that the answer and its time say nothing about who has an account.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bartizan_mail::Mailer;
 use tokio::sync::Semaphore;
@@ -42,6 +42,13 @@ impl Accounts {
     /// The way to write to people.
     pub(crate) fn mailer(&self) -> Result<Arc<Mailer>, AccountError> {
         self.mail.load_full().ok_or(AccountError::MailOff)
+    }
+
+    /// Sends the messages that wait, for five seconds at most: the process is about to end.
+    pub async fn finish_messages(&self) {
+        if let Some(mailer) = self.mail.load_full() {
+            mailer.finish(Duration::from_secs(5)).await;
+        }
     }
 
     /// Tells a person, where messages can be sent.

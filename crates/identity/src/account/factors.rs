@@ -349,13 +349,14 @@ pub(crate) async fn prove(
     visit: &Visit,
 ) -> Result<(), StoreError> {
     const PROVE: &str = "UPDATE sessions SET proven_at = $2, methods = $3, address = $4, client = $5, \
-        moved_at = NULL WHERE id = $1";
+        networks = $6, moved_at = NULL WHERE id = $1";
     let prove = Statement::new(PROVE)
         .text(session.id.as_str())
         .integer(moment::now())
         .text(methods.stored())
         .text(visit.address())
-        .text(visit.client());
+        .text(visit.client())
+        .text(session.home.proven_at(visit.address));
     transaction.execute(prove).await?;
     // Tokens from before say less, and nothing wrong.
     SessionChanges::tell(transaction, session.id.as_str()).await

@@ -13,11 +13,12 @@ use super::{
     factor_check::ShownFactor,
     link::Link,
     login_ticket::forget_tickets,
+    proven_password::{ProvenPassword, chosen_at, hold_person},
     refusal::RefusalReason,
     secret::Admitted,
 };
 use crate::authorization_server::family;
-use crate::password::Password;
+use crate::password::{Password, PasswordHash};
 use crate::session::{
     SessionToken,
     changes::SessionChanges,
@@ -58,7 +59,15 @@ pub struct NewSession {
 pub(crate) struct Credentials {
     pub(super) user: UserId,
     pub(crate) hash: Option<String>,
+    chosen_at: i64,
     pub(super) is_disabled: bool,
+}
+
+impl Credentials {
+    /// Their password, once it was right.
+    pub(super) fn proven(self) -> ProvenPassword {
+        ProvenPassword { user: self.user, chosen_at: self.chosen_at }
+    }
 }
 
 /// What a login came to that was not paused.
@@ -67,7 +76,7 @@ enum Entered {
     Refused(RefusalReason),
 }
 
-const FIND: &str = "SELECT u.id, u.disabled_at, p.hash FROM users u \
+const FIND: &str = "SELECT u.id, u.disabled_at, p.hash, p.changed_at FROM users u \
     LEFT JOIN password_credentials p ON p.user_id = u.id WHERE u.email = $1";
 
 impl Accounts {
@@ -161,28 +170,54 @@ impl Accounts {
         };
         let hash = known.as_ref().and_then(|known| known.hash.as_deref());
         let (matches, renewed) = self.secrets.verify(password, hash).await?;
-        let proven = known.as_ref().filter(|known| matches && !known.is_disabled);
-        let Some((Credentials { user, .. }, email)) = proven.zip(email) else {
-            return Ok(Entered::Refused(self.why_refused(email, known.as_ref(), matches).await?));
+        let refused = match (known, email) {
+            (Some(known), Some(email)) if matches && !known.is_disabled => {
+                let (proven, organization) = (known.proven(), login.organization.as_deref());
+                if let Some(hash) = renewed {
+                    self.rehash(&proven, &hash).await?;
+                }
+                return self.let_in((&proven, email), organization, is_suspect, visit).await;
+            }
+            (known, email) => self.why_refused(email, known.as_ref(), matches).await?,
         };
-        if let Some(hash) = renewed {
-            const REHASH: &str = "UPDATE password_credentials SET hash = $2 WHERE user_id = $1";
-            self.store.execute(Statement::new(REHASH).text(user.as_str()).text(hash.expose())).await?;
-        }
-        let organization = login.organization.as_deref();
+        Ok(Entered::Refused(refused))
+    }
+
+    /// The same password, hashed anew; not if another one was chosen meanwhile.
+    async fn rehash(&self, proven: &ProvenPassword, hash: &PasswordHash) -> Result<(), StoreError> {
+        const REHASH: &str =
+            "UPDATE password_credentials SET hash = $3 WHERE user_id = $1 AND changed_at = $2";
+        let rehash = Statement::new(REHASH).text(proven.user.as_str()).integer(proven.chosen_at);
+        self.store.execute(rehash.text(hash.expose())).await.map(|_| ())
+    }
+
+    /// What a right password leads to, if nobody chose another one while it was looked at.
+    async fn let_in(
+        &self,
+        (proven, email): (&ProvenPassword, &EmailAddress),
+        organization: Option<&str>,
+        is_suspect: bool,
+        visit: &Visit,
+    ) -> Result<Entered, AccountError> {
+        let user = &proven.user;
         let factors = self.factor_kinds(user).await?;
-        if !factors.is_empty() {
-            let pending = self.pend(user, factors, organization, visit).await?;
-            return Ok(Entered::In(LoggedIn::SecondFactor(pending)));
-        }
-        if is_suspect {
-            if self.mailer().is_err() {
+        if !factors.is_empty() || is_suspect {
+            if factors.is_empty() && self.mailer().is_err() {
                 return Ok(Entered::Refused(RefusalReason::Suspect));
             }
-            let pending = self.challenge(user, organization, visit).await?;
-            return Ok(Entered::In(LoggedIn::SecondFactor(pending)));
+            let pending = if factors.is_empty() {
+                self.challenge(proven, organization, visit).await?
+            } else {
+                self.pend(proven, factors, organization, visit).await?
+            };
+            return Ok(pending.map_or(Entered::Refused(RefusalReason::Wrong), |pending| {
+                Entered::In(LoggedIn::SecondFactor(pending))
+            }));
         }
         let mut transaction = self.store.everywhere().begin().await?;
+        if !proven.hold(&mut transaction).await? {
+            return Ok(Entered::Refused(RefusalReason::Wrong));
+        }
         let (session, ended) = self
             .begin_session(&mut transaction, (user, email), Methods::PASSWORD, organization, visit)
             .await?;
@@ -216,6 +251,7 @@ impl Accounts {
             Ok(Credentials {
                 user: row.text("id")?.as_str().into(),
                 hash: row.optional_text("hash")?,
+                chosen_at: row.optional_integer("changed_at")?.unwrap_or_default(),
                 is_disabled: row.optional_integer("disabled_at")?.is_some(),
             })
         };
@@ -316,8 +352,12 @@ pub(crate) async fn replace_password(
     const FORGET: &str = "DELETE FROM password_credentials WHERE user_id = $1";
     const KEEP: &str = "INSERT INTO password_credentials \
         (user_id, hash, changed_at, needs_second_factor) VALUES ($1, $2, $3, $4)";
+    hold_person(transaction, user).await?;
+    // Later than the one before, whatever the clock says: no two passwords of a person are chosen at one moment.
+    let before = chosen_at(transaction, user).await?.unwrap_or_default();
+    let now = moment::now().max(before.saturating_add(1));
     transaction.execute(Statement::new(FORGET).text(user)).await?;
-    let keep = Statement::new(KEEP).text(user).text(hash.expose()).integer(moment::now());
+    let keep = Statement::new(KEEP).text(user).text(hash.expose()).integer(now);
     transaction.execute(keep.integer(i64::from(*needs_second_factor))).await?;
     end_all(transaction, user).await
 }
@@ -375,3 +415,6 @@ async fn chosen_organization(
     };
     Ok(found.map(|(id, _)| id.as_str().into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::{
     AccountError, Accounts, EmailAddress, FactorKind, LinkToken, Methods, NewSession, ShownFactor, Visit,
-    factor_check::Owner, login::done,
+    factor_check::Owner,
+    login::done,
+    proven_password::{ProvenPassword, hold_person},
 };
 use crate::session::moment::{self, span};
 
@@ -46,38 +48,38 @@ pub(crate) struct Waiting {
 }
 
 impl Accounts {
-    /// Lets a login wait for one of these factors.
+    /// Lets a login wait for one of these factors; none if its password is another one by now.
     pub(crate) async fn pend(
         &self,
-        user: &UserId,
+        proven: &ProvenPassword,
         factors: Vec<FactorKind>,
         organization: Option<&str>,
         visit: &Visit,
-    ) -> Result<PendingLogin, AccountError> {
-        self.write_ticket(user, factors, false, organization, visit).await
+    ) -> Result<Option<PendingLogin>, AccountError> {
+        self.write_ticket(proven, factors, false, organization, visit).await
     }
 
     /// Lets a login that looks like credential stuffing wait for a code by e-mail, of a person without a second factor.
     pub(crate) async fn challenge(
         &self,
-        user: &UserId,
+        proven: &ProvenPassword,
         organization: Option<&str>,
         visit: &Visit,
-    ) -> Result<PendingLogin, AccountError> {
-        self.write_ticket(user, vec![FactorKind::Email], true, organization, visit).await
+    ) -> Result<Option<PendingLogin>, AccountError> {
+        self.write_ticket(proven, vec![FactorKind::Email], true, organization, visit).await
     }
 
     async fn write_ticket(
         &self,
-        user: &UserId,
+        proven: &ProvenPassword,
         factors: Vec<FactorKind>,
         is_challenge: bool,
         organization: Option<&str>,
         visit: &Visit,
-    ) -> Result<PendingLogin, AccountError> {
+    ) -> Result<Option<PendingLogin>, AccountError> {
         const WRITE: &str = "INSERT INTO login_tickets (token_hash, user_id, organization, created_at, expires_at, \
             is_challenge) VALUES ($1, $2, $3, $4, $5, $6)";
-        let (ticket, now) = (LinkToken::generate()?, moment::now());
+        let (user, ticket, now) = (&proven.user, LinkToken::generate()?, moment::now());
         let expires = now.saturating_add(span(LIFETIME));
         let write = Statement::new(WRITE)
             .text(ticket.stored())
@@ -87,12 +89,15 @@ impl Accounts {
             .integer(expires)
             .integer(i64::from(is_challenge));
         let mut transaction = self.store.begin().await?;
+        if !proven.hold(&mut transaction).await? {
+            return Ok(None);
+        }
         transaction.execute(write).await?;
         done("login.password", user.as_str(), user.as_str(), visit, json!({}))
             .write(&mut transaction)
             .await?;
         transaction.commit().await?;
-        Ok(PendingLogin { ticket, factors, expires: moment::moment(expires) })
+        Ok(Some(PendingLogin { ticket, factors, expires: moment::moment(expires) }))
     }
 
     /// Completes a login with a second factor. A wrong code leaves the login waiting.
@@ -126,6 +131,8 @@ impl Accounts {
     ) -> Result<NewSession, AccountError> {
         const TAKE: &str = "DELETE FROM login_tickets WHERE token_hash = $1";
         let mut transaction = self.store.everywhere().begin().await?;
+        // Another password takes all tickets away: before this one is used, or together with the session.
+        hold_person(&mut transaction, user.as_str()).await?;
         if transaction.execute(Statement::new(TAKE).text(ticket.stored())).await? == 0 {
             return Err(AccountError::Ticket);
         }

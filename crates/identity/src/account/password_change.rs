@@ -25,7 +25,7 @@ impl Accounts {
         if self.current_session(token).await?.has_second_factor {
             self.fresh(token, visit).await?;
         }
-        let session = self.prove_password(token, current, "password.change", visit).await?;
+        let (session, proven) = self.prove_password(token, current, "password.change", visit).await?;
         let organizations = self.organization_names(&session.user).await?;
         let context = [session.email.as_str(), &session.name].into_iter();
         let context: Vec<&str> = context.chain(organizations.iter().map(String::as_str)).collect();
@@ -33,6 +33,9 @@ impl Accounts {
         let admitted = self.secrets.admit_with(factors, new, &context).await?;
         let user = session.user.as_str();
         let mut transaction = self.store.everywhere().begin().await?;
+        if !proven.hold(&mut transaction).await? {
+            return Err(AccountError::WrongCredentials);
+        }
         let mut ended = replace_password(&mut transaction, user, &admitted).await?;
         let (begun, surplus) = self.begin_again(&mut transaction, &session, visit).await?;
         ended.extend(surplus);

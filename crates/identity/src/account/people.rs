@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use bartizan_model::UserId;
 use bartizan_store::{Row, Statement, StoreError, Transaction};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     protection::Recovery,
 };
 use crate::{
-    password::{Factors, PasswordHash},
+    password::{Factors, ForeignHash, PasswordHash},
     session::moment,
 };
 
@@ -87,16 +87,49 @@ impl Accounts {
             None => None,
         };
         let hash = hash.as_ref().map(PasswordHash::expose);
-        let account = NewAccount { email: &email, name, hash, is_verified: false };
+        self.write_person((&email, name), &new.roles, hash, actor, visit).await
+    }
+
+    /// Makes the account of somebody whom another system knows, with the hash that it has of their password: bcrypt, scrypt,
+    /// PBKDF2 or argon2. Nobody can say whether the password keeps the rules; it is hashed anew when they log in.
+    pub async fn import_person(
+        &self,
+        new: NewPerson,
+        hash: &SecretString,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
+        let email: EmailAddress = new.email.parse().map_err(AccountError::Email)?;
+        let name = check_name(&new.name)?;
+        for role in &new.roles {
+            self.check_role(role)?;
+        }
+        if new.password.is_some() {
+            return Err(AccountError::Invalid("either a password or a hash of one, not both".into()));
+        }
+        let hash = hash.expose_secret();
+        ForeignHash::parse(hash).map_err(|error| AccountError::Invalid(error.to_string()))?;
+        self.write_person((&email, name), &new.roles, Some(hash), actor, visit).await
+    }
+
+    async fn write_person(
+        &self,
+        (email, name): (&EmailAddress, &str),
+        roles: &[String],
+        hash: Option<&str>,
+        actor: &str,
+        visit: &Visit,
+    ) -> Result<Person, AccountError> {
+        let account = NewAccount { email, name, hash, is_verified: false };
         let mut transaction = self.store.within("").begin().await?;
         let id = account.write(&mut transaction).await.map_err(|error| match error {
             StoreError::Duplicate => AccountError::Taken(format!("`{email}`")),
             other => other.into(),
         })?;
-        for role in &new.roles {
+        for role in roles {
             account.bind(&mut transaction, &id, "", role).await?;
         }
-        let after = json!({ "email": email.as_str(), "name": name, "roles": new.roles });
+        let after = json!({ "email": email.as_str(), "name": name, "roles": roles });
         let details = json!({ "before": null, "after": after });
         let actor = if actor.is_empty() { id.as_str() } else { actor };
         done("user.create", actor, id.as_str(), visit, details).write(&mut transaction).await?;

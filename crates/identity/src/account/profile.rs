@@ -77,7 +77,7 @@ impl Accounts {
         if self.full_session(token).await?.has_second_factor {
             self.fresh(token, visit).await?;
         }
-        let session = self.prove_password(token, password, "user.change_email", visit).await?;
+        let (session, proven) = self.prove_password(token, password, "user.change_email", visit).await?;
         if !self.protection.admits_message(email.as_str()).await {
             return Ok(());
         }
@@ -90,6 +90,9 @@ impl Accounts {
                 return Ok(());
             }
             let mut transaction = store.begin().await?;
+            if !proven.hold(&mut transaction).await? {
+                return Ok(());
+            }
             let user = Some(session.user.as_str());
             let token = Link::make(&mut transaction, LinkPurpose::ChangeEmail, user, email.as_str()).await?;
             transaction.commit().await?;

@@ -2,18 +2,19 @@
 
 use secrecy::SecretString;
 
-use super::{AccountError, Accounts, CurrentSession, Visit};
+use super::{AccountError, Accounts, CurrentSession, Visit, proven_password::ProvenPassword};
 use crate::{password::Password, session::SessionToken};
 
 impl Accounts {
-    /// The session of this token, once its person has said their password. Failures count as those of a login do.
+    /// The session of this token, once its person has said their password, and which it was. Failures count as those of a
+    /// login do.
     pub(crate) async fn prove_password(
         &self,
         token: &SessionToken,
         password: &SecretString,
         action: &'static str,
         visit: &Visit,
-    ) -> Result<CurrentSession, AccountError> {
+    ) -> Result<(CurrentSession, ProvenPassword), AccountError> {
         let session = self.current_session(token).await?;
         let email = session.email.as_str();
         let known = self.credentials(&session.email).await?.ok_or(AccountError::NoSession)?;
@@ -23,7 +24,7 @@ impl Accounts {
         match self.secrets.verify(password, known.hash.as_deref()).await {
             Ok((true, _)) => {
                 self.protection.succeeded(ticket);
-                Ok(session)
+                Ok((session, known.proven()))
             }
             Ok((false, _)) => {
                 self.protection.failed(ticket, visit);

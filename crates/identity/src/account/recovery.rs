@@ -15,10 +15,8 @@ use bartizan_model::UserId;
 use serde_json::json;
 
 use super::{
-    AccountError, Accounts, EmailAddress, LoggedIn, Login, Methods, ShownFactor, Visit,
-    factor_check::Owner,
-    login::{Credentials, done},
-    protection::Recovery,
+    AccountError, Accounts, EmailAddress, LoggedIn, Login, Methods, NewSession, ShownFactor, Visit,
+    factor_check::Owner, login::done, protection::Recovery, proven_password::ProvenPassword,
     refusal::RefusalReason,
 };
 use crate::{attempts::Factor, password::Password};
@@ -46,9 +44,13 @@ impl Accounts {
             return Err(AccountError::Paused(pause));
         };
         match self.prove_both(email.as_ref(), password, shown, visit).await {
-            Ok(Some((user, email))) => {
+            Ok(Some((proven, email))) => {
                 self.protection.succeeded(ticket);
-                self.enter_again(&user, &email, login.organization.as_deref(), shown, visit).await
+                let again = (&proven, &email);
+                match self.enter_again(again, login.organization.as_deref(), shown, visit).await? {
+                    Some(session) => Ok(LoggedIn::Session(session)),
+                    None => Err(AccountError::Paused(pause)),
+                }
             }
             Ok(None) => {
                 self.protection.failed(ticket, visit);
@@ -66,7 +68,7 @@ impl Accounts {
         password: Option<Password>,
         shown: &ShownFactor,
         visit: &Visit,
-    ) -> Result<Option<(UserId, EmailAddress)>, AccountError> {
+    ) -> Result<Option<(ProvenPassword, EmailAddress)>, AccountError> {
         let known = match email {
             Some(email) => self.credentials(email).await?,
             None => None,
@@ -77,28 +79,32 @@ impl Accounts {
         // Looked up whether the password is right or not.
         let fits = self.would_fit(known.as_ref().map_or(&nobody, |known| &known.user), shown).await?;
         let proven = known.filter(|known| matches && !known.is_disabled);
-        let Some((Credentials { user, .. }, email)) = proven.zip(email) else { return Ok(None) };
+        let Some((known, email)) = proven.zip(email) else { return Ok(None) };
+        let proven = known.proven();
         if !fits {
             self.count_wrong_code(email, shown, visit).await;
             return Ok(None);
         }
-        match self.check_factor(Owner { user: &user, email }, shown, ACTION, visit).await {
-            Ok(()) => Ok(Some((user, email.clone()))),
+        match self.check_factor(Owner { user: &proven.user, email }, shown, ACTION, visit).await {
+            Ok(()) => Ok(Some((proven, email.clone()))),
             Err(AccountError::WrongCode | AccountError::Paused(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
+    /// Nobody, if their password is another one by now.
     async fn enter_again(
         &self,
-        user: &UserId,
-        email: &EmailAddress,
+        (proven, email): (&ProvenPassword, &EmailAddress),
         organization: Option<&str>,
         shown: &ShownFactor,
         visit: &Visit,
-    ) -> Result<LoggedIn, AccountError> {
-        let methods = Methods::PASSWORD.and(shown.kind.methods());
+    ) -> Result<Option<NewSession>, AccountError> {
+        let (user, methods) = (&proven.user, Methods::PASSWORD.and(shown.kind.methods()));
         let mut transaction = self.store.everywhere().begin().await?;
+        if !proven.hold(&mut transaction).await? {
+            return Ok(None);
+        }
         let (session, ended) =
             self.begin_session(&mut transaction, (user, email), methods, organization, visit).await?;
         Recovery::tell(&mut transaction, user.as_str()).await?;
@@ -108,6 +114,6 @@ impl Accounts {
         transaction.commit().await?;
         self.note(&ended);
         self.protection.recover(email.as_str());
-        Ok(LoggedIn::Session(session))
+        Ok(Some(session))
     }
 }

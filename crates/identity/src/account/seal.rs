@@ -1,4 +1,5 @@
-//! What keeps the secrets of second factors from those who read the store.
+//! What keeps the secrets of second factors from those who read the store. What an earlier key has sealed still opens, while
+//! the configuration lists it, and is sealed anew in the background.
 
 use std::fmt;
 
@@ -7,11 +8,11 @@ use aws_lc_rs::{
     hmac,
 };
 use bartizan_config::SecondFactor;
-use bartizan_store::{Store, StoreError};
+use bartizan_store::{Statement, Store, StoreError};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
-use super::{AccountError, shared_secret::SharedSecret};
+use super::{AccountError, Accounts, shared_secret::SharedSecret};
 use crate::{
     IdentityError,
     passkey::ChallengeKey,
@@ -22,6 +23,7 @@ use crate::{
 /// challenges for passkeys.
 pub(crate) struct FactorKeys {
     seal: RandomizedNonceKey,
+    earlier: Vec<RandomizedNonceKey>,
     codes: CodeKey,
     challenges: ChallengeKey,
 }
@@ -35,7 +37,9 @@ impl FactorKeys {
             kept = SharedSecret::SecondFactors.of(store).await?;
             kept.as_slice()
         };
-        Self::derive(key)
+        let earlier = settings.earlier_keys.iter().map(|key| key.expose_secret().as_bytes());
+        let earlier = earlier.map(|key| Ok(Self::derive(key)?.seal));
+        Ok(Self { earlier: earlier.collect::<Result<_, AccountError>>()?, ..Self::derive(key)? })
     }
 
     /// Several keys of one, so that none says anything about another.
@@ -52,7 +56,8 @@ impl FactorKeys {
         let challenges = derived("bartizan passkey challenges v1").ok_or(IdentityError::Random)?;
         let seal =
             RandomizedNonceKey::new(&AES_256_GCM, seal.as_slice()).map_err(|_| IdentityError::Random)?;
-        Ok(Self { seal, codes: CodeKey::new(&codes), challenges: ChallengeKey::new(&challenges) })
+        let (codes, challenges) = (CodeKey::new(&codes), ChallengeKey::new(&challenges));
+        Ok(Self { seal, earlier: Vec::new(), codes, challenges })
     }
 
     pub(crate) fn codes(&self) -> &CodeKey {
@@ -84,15 +89,61 @@ impl FactorKeys {
 
     /// What was sealed for a factor.
     pub(crate) fn unseal_bytes(&self, factor: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let bytes = STANDARD_NO_PAD.decode(sealed).map_err(|_| nonsense())?;
-        let (nonce, rest) = bytes.split_first_chunk::<NONCE_LEN>().ok_or_else(nonsense)?;
-        let mut text = Zeroizing::new(rest.to_vec());
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let opened = self.seal.open_in_place(nonce, Aad::from(factor.as_bytes()), &mut text);
-        let length = opened.map_err(|_| nonsense())?.len();
-        text.truncate(length);
-        Ok(text)
+        let mut keys = std::iter::once(&self.seal).chain(&self.earlier);
+        keys.find_map(|key| opened(key, factor, sealed)).ok_or_else(nonsense)
     }
+
+    /// The same as it is to be stored, if only an earlier key opens it.
+    fn sealed_anew(&self, factor: &str, sealed: &str) -> Result<Option<String>, AccountError> {
+        if opened(&self.seal, factor, sealed).is_some() {
+            return Ok(None);
+        }
+        self.seal_bytes(factor, &self.unseal_bytes(factor, sealed)?).map(Some)
+    }
+}
+
+impl Accounts {
+    /// Seals what only an earlier key opens with the newest, so that the earlier one can be taken away.
+    pub(super) async fn seal_factors_anew(&self) -> Result<(), AccountError> {
+        const READ: &str = "SELECT id, secret FROM second_factors \
+            WHERE id > $1 AND kind IN ('totp', 'sms') ORDER BY id LIMIT 500";
+        const SEAL: &str = "UPDATE second_factors SET secret = $3 WHERE id = $1 AND secret = $2";
+        if self.factor_keys.earlier.is_empty() {
+            return Ok(());
+        }
+        let (mut last, mut count, mut unreadable) = (String::new(), 0_u64, 0_u64);
+        loop {
+            let rows = self.store.rows(Statement::new(READ).text(last.as_str())).await?;
+            let mut transaction = self.store.begin().await?;
+            for row in &rows {
+                let (id, sealed) = (row.text("id")?, row.text("secret")?);
+                match self.factor_keys.sealed_anew(&id, &sealed) {
+                    Ok(Some(anew)) => {
+                        let seal = Statement::new(SEAL).text(id.as_str()).text(sealed).text(anew);
+                        count += transaction.execute(seal).await?;
+                    }
+                    Ok(None) => {}
+                    Err(_) => unreadable += 1,
+                }
+                last = id;
+            }
+            transaction.commit().await?;
+            if rows.is_empty() {
+                tracing::info!(count, unreadable, "second factors are encrypted with the newest key");
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn opened(key: &RandomizedNonceKey, factor: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes = STANDARD_NO_PAD.decode(sealed).ok()?;
+    let (nonce, rest) = bytes.split_first_chunk::<NONCE_LEN>()?;
+    let mut text = Zeroizing::new(rest.to_vec());
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let length = key.open_in_place(nonce, Aad::from(factor.as_bytes()), &mut text).ok()?.len();
+    text.truncate(length);
+    Some(text)
 }
 
 fn nonsense() -> StoreError {

@@ -10,8 +10,8 @@ use secrecy::SecretString;
 
 use super::{AccountError, Accounts, FactorKind};
 use crate::password::{
-    Argon2Parameters, Blocklist, Factors, HashingLimits, Password, PasswordContext, PasswordHash,
-    PasswordHasher, PasswordProfile, PasswordRules, Violation,
+    Argon2Parameters, Blocklist, Factors, ForeignHash, HashingLimits, Password, PasswordContext,
+    PasswordHash, PasswordHasher, PasswordProfile, PasswordRules, Violation,
 };
 
 /// What the gateway itself is called, which no password may consist of.
@@ -141,11 +141,13 @@ impl Secrets {
         let inner = self.0.load_full();
         // What cannot be a password is told from the text alone, whoever is meant.
         let Some(password) = typed else { return Ok((false, None)) };
-        let Some(stored) = stored.and_then(|stored| PasswordHash::parse(stored).ok()) else {
-            inner.hasher.verify_nobody(password).await?;
-            return Ok((false, None));
+        let own = stored.and_then(|stored| PasswordHash::parse(stored).ok());
+        let foreign = stored.filter(|_| own.is_none()).and_then(|stored| ForeignHash::parse(stored).ok());
+        let verified = match (own, foreign) {
+            (Some(own), _) => inner.hasher.verify(password.clone(), &own).await?,
+            (None, Some(foreign)) => inner.hasher.verify_foreign(password.clone(), &foreign).await?,
+            (None, None) => inner.hasher.verify_nobody(password.clone()).await?,
         };
-        let verified = inner.hasher.verify(password.clone(), &stored).await?;
         let renewed = if verified.needs_rehash { Some(inner.hasher.hash(password).await?) } else { None };
         Ok((verified.matches, renewed))
     }

@@ -286,7 +286,7 @@ fn back(tokens: &Tokens, request: &AuthorizationRequest, answer: &[(&str, &str)]
     with_query(&request.redirect_uri, &parameters)
 }
 
-fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {
+pub(super) fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {
     let encoded = parameters
         .iter()
         .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))

@@ -8,8 +8,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
-    time::{Duration, SystemTime},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bartizan_store::{Statement, Store, StoreError, Transaction};
@@ -43,6 +43,9 @@ pub(crate) struct TokenEpochs {
     is_empty: AtomicBool,
     /// When the last read that succeeded began: what is older was read by then.
     read_at: AtomicI64,
+    /// The same by a clock that nobody sets: milliseconds since `made`.
+    confirmed: AtomicU64,
+    made: Instant,
     capacity: usize,
 }
 
@@ -104,8 +107,16 @@ impl TokenEpochs {
             known: RwLock::default(),
             is_empty: AtomicBool::new(true),
             read_at: AtomicI64::new(0),
+            confirmed: AtomicU64::new(0),
+            made: Instant::now(),
             capacity,
         }
+    }
+
+    /// Whether what is known was all there was to know so long ago, or less.
+    pub(crate) fn is_current(&self, patience: Duration) -> bool {
+        let confirmed = Duration::from_millis(self.confirmed.load(Ordering::Acquire));
+        self.made.elapsed().saturating_sub(confirmed) < patience
     }
 
     /// Whether a token with these subjects has been revoked.
@@ -149,12 +160,14 @@ impl TokenEpochs {
     }
 
     async fn read_since(&self, store: &Store, since: i64, began: i64) -> Result<(), StoreError> {
+        let elapsed = self.made.elapsed();
         let rows = store.rows(Statement::new(READ).integer(since)).await?;
         for row in &rows {
             self.note(&row.text("subject")?, row.integer("epoch")?);
         }
         self.forget(began);
         self.read_at.store(began, Ordering::Release);
+        self.confirmed.store(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
         Ok(())
     }
 

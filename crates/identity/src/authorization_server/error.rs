@@ -22,7 +22,7 @@ pub enum TokenError {
     Store(#[from] StoreError),
     /// Something that was sealed cannot be opened.
     #[error(
-        "what the store holds encrypted cannot be opened: has `accounts.tokens.secret` changed? Put the earlier one back, or delete the rows of `signing_keys`"
+        "what the store holds encrypted cannot be opened: has `accounts.tokens.secret` changed? List the earlier one behind it, or delete the rows of `signing_keys`"
     )]
     Sealed,
     /// No key to sign with has been read yet.

@@ -58,6 +58,10 @@ impl AuthorizationServer {
         };
         let inactive = || json!({ "active": false });
         let Some(refresh) = family::parse(token.expose_secret()) else {
+            // What may have been revoked is not said to be active, nor what counts to be none.
+            if !self.own.epochs.is_current(tokens.stale_after) {
+                return Err(TokenError::Unavailable);
+            }
             let is_theirs = |claims: &Object| {
                 place
                     .as_ref()

@@ -104,7 +104,24 @@ impl KeyRing {
             document: ArcSwap::from_pointee(Value::Null),
         };
         ring.maintain(settings, SystemTime::now()).await?;
+        ring.wrap_anew().await?;
         Ok(ring)
+    }
+
+    /// Wraps what only an earlier secret opens with the newest, so that the earlier one can be taken away.
+    async fn wrap_anew(&self) -> Result<(), TokenError> {
+        const WRAP: &str = "UPDATE signing_keys SET sealed = $3 WHERE id = $1 AND sealed = $2";
+        if !self.sealing.has_earlier() {
+            return Ok(());
+        }
+        for key in read(&self.store.rows(Statement::new(READ)).await?)? {
+            if let Some(wrapped) = self.sealing.wrap_anew(&key.life.id, &key.sealed)? {
+                let wrap = Statement::new(WRAP).text(key.life.id.as_str()).text(key.sealed).text(wrapped);
+                self.store.execute(wrap).await?;
+                tracing::info!(key = key.life.id, "a key of tokens is encrypted with the newest secret");
+            }
+        }
+        Ok(())
     }
 
     /// What verifies the tokens.

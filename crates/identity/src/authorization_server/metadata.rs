@@ -29,6 +29,7 @@ impl AuthorizationServer {
             "revocation_endpoint": at("revoke"),
             "introspection_endpoint": at("introspect"),
             "userinfo_endpoint": at("userinfo"),
+            "end_session_endpoint": at("end-session"),
             "jwks_uri": at("jwks"),
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "response_types_supported": ["code"],

@@ -1,5 +1,6 @@
 //! Encryption of what the store keeps, under keys derived from the configured secret (HKDF-SHA256): AES-256-GCM, and for
-//! keys AES-256 key wrap with padding (NIST SP 800-38F, RFC 5649), which needs no nonce.
+//! keys AES-256 key wrap with padding (NIST SP 800-38F, RFC 5649), which needs no nonce. What an earlier secret has sealed
+//! still opens, while the configuration lists it.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -21,6 +22,12 @@ const NONCES: &[u8] = b"bartizan dpop nonces";
 
 /// Seals and opens. What is sealed for one thing (`about`) cannot be opened as another.
 pub(crate) struct Sealing {
+    newest: Keys,
+    earlier: Vec<Keys>,
+}
+
+/// What comes of one secret.
+struct Keys {
     sealing: RandomizedNonceKey,
     wrapping: KeyWrap,
 }
@@ -29,25 +36,69 @@ pub(crate) struct Sealing {
 struct KeyWrap(Zeroizing<[u8; 32]>);
 
 impl Sealing {
-    pub(crate) fn new(secret: &SecretString) -> Result<Self, TokenError> {
+    /// Seals with a secret, and opens with the earlier ones, too.
+    pub(crate) fn new(newest: &SecretString, earlier: &[SecretString]) -> Result<Self, TokenError> {
+        let earlier = earlier.iter().map(Keys::new).collect::<Result<_, _>>()?;
+        Ok(Self { newest: Keys::new(newest)?, earlier })
+    }
+
+    /// A private key in the form in which it is stored. The wrap holds nothing but the key: whoever unwraps it compares its id.
+    pub(crate) fn wrap_key(&self, pkcs8: &[u8]) -> Result<String, TokenError> {
+        self.newest.wrap_key(pkcs8)
+    }
+
+    /// The private key with this id, also of a store from before keys were wrapped, when they were sealed like all else.
+    pub(crate) fn unwrap_key(&self, id: &str, stored: &str) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+        self.first(|keys| keys.unwrap_key(id, stored))
+    }
+
+    /// A key as it is to be stored, if only an earlier secret opens it.
+    pub(crate) fn wrap_anew(&self, id: &str, stored: &str) -> Result<Option<String>, TokenError> {
+        if self.newest.unwrap_key(id, stored).is_ok() {
+            return Ok(None);
+        }
+        self.wrap_key(&self.unwrap_key(id, stored)?).map(Some)
+    }
+
+    /// Whether something may have been sealed with another secret.
+    pub(crate) fn has_earlier(&self) -> bool {
+        !self.earlier.is_empty()
+    }
+
+    pub(crate) fn seal(&self, about: &str, plain: &[u8]) -> Result<String, TokenError> {
+        self.newest.seal(about, plain)
+    }
+
+    pub(crate) fn open(&self, about: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+        self.first(|keys| keys.open(about, sealed))
+    }
+
+    /// What the first secret opens that opens it.
+    fn first<T>(&self, open: impl Fn(&Keys) -> Result<T, TokenError>) -> Result<T, TokenError> {
+        let all = std::iter::once(&self.newest).chain(&self.earlier);
+        let mut tried = all.map(open);
+        tried.find(Result::is_ok).unwrap_or(Err(TokenError::Sealed))
+    }
+}
+
+impl Keys {
+    fn new(secret: &SecretString) -> Result<Self, TokenError> {
         let key = derived(secret, SEALING)?;
         let sealing =
             RandomizedNonceKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| TokenError::Cryptography)?;
         Ok(Self { sealing, wrapping: KeyWrap(derived(secret, WRAPPING)?) })
     }
 
-    /// A private key in the form in which it is stored. The wrap holds nothing but the key: whoever unwraps it compares its id.
-    pub(crate) fn wrap_key(&self, pkcs8: &[u8]) -> Result<String, TokenError> {
+    fn wrap_key(&self, pkcs8: &[u8]) -> Result<String, TokenError> {
         Ok(format!("{WRAPPED}{}", URL_SAFE_NO_PAD.encode(self.wrapping.wrap(pkcs8)?)))
     }
 
-    /// The private key with this id, also of a store from before keys were wrapped, when they were sealed like all else.
-    pub(crate) fn unwrap_key(&self, id: &str, stored: &str) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    fn unwrap_key(&self, id: &str, stored: &str) -> Result<Zeroizing<Vec<u8>>, TokenError> {
         let Some(wrapped) = stored.strip_prefix(WRAPPED) else { return self.open(id, stored) };
         self.wrapping.unwrap(&URL_SAFE_NO_PAD.decode(wrapped).map_err(|_| TokenError::Sealed)?)
     }
 
-    pub(crate) fn seal(&self, about: &str, plain: &[u8]) -> Result<String, TokenError> {
+    fn seal(&self, about: &str, plain: &[u8]) -> Result<String, TokenError> {
         let mut sealed = plain.to_vec();
         let nonce = self
             .sealing
@@ -58,11 +109,7 @@ impl Sealing {
         Ok(format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(whole)))
     }
 
-    pub(crate) fn open(
-        &self,
-        about: impl AsRef<[u8]>,
-        sealed: &str,
-    ) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    fn open(&self, about: impl AsRef<[u8]>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, TokenError> {
         let encoded = sealed.strip_prefix(VERSION).ok_or(TokenError::Sealed)?;
         let whole = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Sealed)?;
         let (nonce, rest) = whole.split_at_checked(NONCE_LEN).ok_or(TokenError::Sealed)?;
@@ -138,7 +185,7 @@ mod tests {
             let key = RandomizedNonceKey::new(&AES_256_GCM, &hex(&test["key"]));
             let wrapping = || KeyWrap(Zeroizing::new([0; 32]));
             let plain = key.ok().and_then(|sealing| {
-                Sealing { sealing, wrapping: wrapping() }.open(hex(&test["aad"]), &sealed).ok()
+                Keys { sealing, wrapping: wrapping() }.open(hex(&test["aad"]), &sealed).ok()
             });
             let is_ours = group["keySize"] == 256 && group["ivSize"] == 96;
             let expected = (is_ours && test["result"] == "valid").then(|| hex(&test["msg"]));
@@ -174,8 +221,8 @@ mod tests {
 
     #[test]
     fn a_key_is_wrapped_and_unwrapped_also_as_it_was_sealed_before() {
-        let sealing = Sealing::new(&"s".repeat(32).into()).unwrap();
-        let other = Sealing::new(&"t".repeat(32).into()).unwrap();
+        let sealing = Sealing::new(&"s".repeat(32).into(), &[]).unwrap();
+        let other = Sealing::new(&"t".repeat(32).into(), &[]).unwrap();
         let wrapped = sealing.wrap_key(b"private").unwrap();
         assert!(wrapped.starts_with("2."), "{wrapped}");
         assert_eq!(sealing.unwrap_key("a", &wrapped).unwrap().as_slice(), b"private");
@@ -189,8 +236,8 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_with_its_secret_and_as_what_it_was() {
-        let sealing = Sealing::new(&"s".repeat(32).into()).unwrap();
-        let other = Sealing::new(&"t".repeat(32).into()).unwrap();
+        let sealing = Sealing::new(&"s".repeat(32).into(), &[]).unwrap();
+        let other = Sealing::new(&"t".repeat(32).into(), &[]).unwrap();
         let sealed = sealing.seal("key a", b"private").unwrap();
         assert_eq!(sealing.open("key a", &sealed).unwrap().as_slice(), b"private");
         assert_ne!(sealing.seal("key a", b"private").unwrap(), sealed, "no nonce is used twice");
@@ -202,5 +249,21 @@ mod tests {
             assert!(matches!(sealing.open("key a", broken), Err(TokenError::Sealed)), "{broken}");
         }
         assert_eq!(format!("{sealing:?}"), "Sealing(***)");
+    }
+
+    #[test]
+    fn what_an_earlier_secret_has_sealed_opens_and_is_wrapped_anew() {
+        let (old, new) = ("s".repeat(32).into(), "t".repeat(32).into());
+        let before = Sealing::new(&old, &[]).unwrap();
+        let both = Sealing::new(&new, std::slice::from_ref(&old)).unwrap();
+        let after = Sealing::new(&new, &[]).unwrap();
+        let (sealed, wrapped) = (before.seal("a", b"token").unwrap(), before.wrap_key(b"private").unwrap());
+        assert_eq!(both.open("a", &sealed).unwrap().as_slice(), b"token");
+        assert!(matches!(both.open("b", &sealed), Err(TokenError::Sealed)));
+        assert!(after.open("a", &both.seal("a", b"token").unwrap()).is_ok(), "the newest seals");
+        assert!(after.unwrap_key("a", &wrapped).is_err());
+        let anew = both.wrap_anew("a", &wrapped).unwrap().unwrap();
+        assert_eq!(after.unwrap_key("a", &anew).unwrap().as_slice(), b"private");
+        assert_eq!(both.wrap_anew("a", &anew).unwrap(), None);
     }
 }

@@ -35,12 +35,14 @@ use crate::{
 const FOLLOW: Duration = Duration::from_millis(500);
 /// How long the store may take to say it; then it is asked again.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The same for keys, which are made in between, and for what is removed.
+/// How often everything that may have been revoked is read, in turns of [`FOLLOW`].
+const READ_ALL: u32 = 10;
+/// How often keys are looked at.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// How long the store may take for keys, which are made in between, and for what is removed.
 const PATIENCE_WITH_UPKEEP: Duration = Duration::from_secs(20);
-/// How often keys are looked at, and everything that may have been revoked is read, in turns of [`FOLLOW`].
-const KEYS: u32 = 10;
-/// How often what has ended is removed, in turns of [`FOLLOW`].
-const TIDY: u32 = 1200;
+/// How often what has ended is removed, in turns of [`UPKEEP`].
+const TIDY: u32 = 120;
 
 /// Issues tokens to the people of one store.
 #[derive(Debug)]
@@ -73,7 +75,7 @@ impl AuthorizationServer {
     /// handle is dropped.
     pub async fn open(accounts: &Arc<Accounts>, settings: &Arc<Tokens>) -> Result<Arc<Self>, TokenError> {
         let store = accounts.store.clone();
-        let sealing = Arc::new(Sealing::new(&settings.secret)?);
+        let sealing = Arc::new(Sealing::new(&settings.secret, &settings.earlier_secrets)?);
         let own = Arc::new(OwnTokens {
             issuer: settings.issuer.clone(),
             secret: settings.secret.clone(),
@@ -93,7 +95,8 @@ impl AuthorizationServer {
             sealing,
             own,
         });
-        tokio::spawn(attend(Arc::downgrade(&server)));
+        tokio::spawn(follow(Arc::downgrade(&server)));
+        tokio::spawn(keep_house(Arc::downgrade(&server)));
         Ok(server)
     }
 
@@ -203,7 +206,8 @@ impl OwnTokens {
     }
 }
 
-async fn attend(server: Weak<AuthorizationServer>) {
+/// Follows what other gateways revoke. Nothing else is done in between: a second is all that there is.
+async fn follow(server: Weak<AuthorizationServer>) {
     let mut tick = interval(FOLLOW);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let Some(own) = server.upgrade().map(|server| Arc::clone(&server.own)) else { return };
@@ -214,35 +218,41 @@ async fn attend(server: Weak<AuthorizationServer>) {
             () = own.hurry.notified() => {}
         }
         let Some(server) = server.upgrade() else { return };
-        let followed = follow(&server, turn).await;
-        match followed {
-            Ok(()) if is_cut_off => tracing::info!("tokens that other gateways revoke are known again"),
-            Err(error) if !is_cut_off => {
-                tracing::error!(%error, "tokens that other gateways revoke, or their keys, cannot be read");
-                is_cut_off = true;
-                continue;
-            }
-            Err(_) => continue,
-            Ok(()) => {}
-        }
-        is_cut_off = false;
+        let read = async {
+            let (epochs, store) = (&server.own.epochs, &server.store);
+            if turn.is_multiple_of(READ_ALL) { epochs.load(store).await } else { epochs.follow(store).await }
+        };
+        let read = timeout(PATIENCE, read).await.map_err(|_| TokenError::Unavailable);
+        is_cut_off = told("tokens that other gateways revoke", is_cut_off, read.and_then(|read| Ok(read?)));
     }
 }
 
-async fn follow(server: &AuthorizationServer, turn: u32) -> Result<(), TokenError> {
-    let (epochs, store) = (&server.own.epochs, &server.store);
-    let read = async {
-        if turn.is_multiple_of(KEYS) { epochs.load(store).await } else { epochs.follow(store).await }
-    };
-    timeout(PATIENCE, read).await.map_err(|_| TokenError::Unavailable)??;
-    let upkeep = async {
-        if turn.is_multiple_of(KEYS) {
+/// Keeps the keys and removes what has ended, which takes its time.
+async fn keep_house(server: Weak<AuthorizationServer>) {
+    let mut tick = interval(UPKEEP);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_cut_off = false;
+    for turn in 0_u32.. {
+        tick.tick().await;
+        let Some(server) = server.upgrade() else { return };
+        let upkeep = async {
             server.rotate_keys_at(SystemTime::now()).await?;
-        }
-        if turn.is_multiple_of(TIDY) {
-            server.tidy().await?;
-        }
-        Ok(())
-    };
-    timeout(PATIENCE_WITH_UPKEEP, upkeep).await.map_err(|_| TokenError::Unavailable)?
+            if turn % TIDY == TIDY - 1 {
+                server.tidy().await?;
+            }
+            Ok(())
+        };
+        let kept = timeout(PATIENCE_WITH_UPKEEP, upkeep).await;
+        is_cut_off = told("the keys of tokens", is_cut_off, kept.unwrap_or(Err(TokenError::Unavailable)));
+    }
+}
+
+/// Tells when something begins to fail, and when it ends to; whether it fails.
+fn told(what: &str, was_cut_off: bool, outcome: Result<(), TokenError>) -> bool {
+    match outcome {
+        Ok(()) if was_cut_off => tracing::info!("{what} can be read again"),
+        Err(error) if !was_cut_off => tracing::error!(%error, "{what} cannot be read"),
+        _ => return was_cut_off,
+    }
+    !was_cut_off
 }

@@ -51,6 +51,20 @@ impl Argon2Parameters {
         self.memory_kib
     }
 
+    /// Those of a hash that is stored already.
+    pub(super) fn of_stored(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, ParametersError> {
+        let parameters = Self { memory_kib, passes, lanes };
+        parameters.computable().map(|()| parameters)
+    }
+
+    pub(super) fn passes(self) -> u32 {
+        self.passes
+    }
+
+    pub(super) fn lanes(self) -> u32 {
+        self.lanes
+    }
+
     /// What a stored hash may ask for: an old one may be weak, none may take the machine.
     fn computable(self) -> Result<(), ParametersError> {
         let Self { memory_kib, passes, lanes } = self;

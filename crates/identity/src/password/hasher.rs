@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use metrics::counter;
 
 use super::{
-    Argon2Parameters, Factors, HashingError, Password, PasswordContext, PasswordHash, PasswordRules,
-    Violation, blocklist::BlocklistError, worker::Workers,
+    Argon2Parameters, Factors, ForeignHash, HashingError, Password, PasswordContext, PasswordHash,
+    PasswordRules, Violation, blocklist::BlocklistError, worker::Workers,
 };
 
 /// How much of the machine passwords may take.
@@ -81,6 +81,18 @@ impl PasswordHasher {
         computed();
         let matches = compared.map_err(HashingError::Argon2)?;
         Ok(Verified { matches, needs_rehash: matches && hash.needs_rehash(self.parameters) })
+    }
+
+    /// Whether `password` is the one that another system has hashed; if so, it is time for a hash of ours.
+    pub async fn verify_foreign(
+        &self,
+        password: Password,
+        hash: &ForeignHash,
+    ) -> Result<Verified, HashingError> {
+        let stored = hash.clone();
+        let matches = self.run(move |memory| stored.matches(&password, memory)).await?;
+        computed();
+        Ok(Verified { matches, needs_rehash: matches })
     }
 
     /// For an account that does not exist or has no password: costs what [`PasswordHasher::verify`] costs, waits

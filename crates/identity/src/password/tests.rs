@@ -1,4 +1,5 @@
 mod blocklist;
+mod foreign;
 mod hashing;
 mod rules;
 

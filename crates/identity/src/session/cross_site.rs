@@ -1,10 +1,11 @@
 //! Keeps other sites from acting with a person's cookie (cross-site request forgery).
 //!
 //! A write that rides on a cookie must come from a page of the same origin, as far as the browser says
-//! (`Sec-Fetch-Site`, `Origin`), and repeat in `x-csrf-token` what only such a page can read. So must the opening of a
-//! WebSocket, except for the token, which browsers cannot send with it.
+//! (`Sec-Fetch-Site`, `Origin`), or of an origin that the route's `cors` lists with `credentials`; and repeat in
+//! `x-csrf-token` what only such a page can read. So must the opening of a WebSocket, except for the token, which browsers
+//! cannot send with it.
 
-use http::{HeaderMap, HeaderName, Method, header, request::Parts, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts, uri::Authority};
 use subtle::ConstantTimeEq;
 
 use super::token::SessionToken;
@@ -30,12 +31,19 @@ pub struct WriteGuard<'a> {
     method: &'a Method,
     headers: &'a HeaderMap,
     secure: bool,
+    trusted: &'a [String],
 }
 
 impl<'a> WriteGuard<'a> {
     /// The guard of a request; `secure`: whether the client speaks TLS.
     pub fn new(head: &'a Parts, secure: bool) -> Self {
-        Self { method: &head.method, headers: &head.headers, secure }
+        Self { method: &head.method, headers: &head.headers, secure, trusted: &[] }
+    }
+
+    /// The same where pages of these origins may act with the cookie, too, which is what `cors` with `credentials` says.
+    #[must_use]
+    pub fn trusting(self, trusted: &'a [String]) -> Self {
+        Self { trusted, ..self }
     }
 
     /// Whether a request with this session's cookie may do what it asks.
@@ -50,8 +58,12 @@ impl<'a> WriteGuard<'a> {
         if is_said || (self.method.is_safe() && upgrades) { Ok(()) } else { Err(CrossSite::Token) }
     }
 
-    /// Whether the request comes from a page of this host, or from no page at all.
+    /// Whether the request comes from a page of this host or of a trusted origin, or from no page at all.
     pub fn check_origin(&self) -> Result<(), CrossSite> {
+        let origin = self.headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+        if origin.is_some_and(|origin| self.trusted.iter().any(|trusted| trusted.as_bytes() == origin)) {
+            return Ok(());
+        }
         if let Some(site) = self.headers.get(SEC_FETCH_SITE)
             && !matches!(site.as_bytes(), b"same-origin" | b"none")
         {
@@ -113,6 +125,35 @@ mod tests {
             }
             let (head, ()) = request.body(()).unwrap().into_parts();
             assert_eq!(WriteGuard::new(&head, true).check(&token), expected, "{method} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn pages_that_cors_lets_act_for_a_person_must_know_the_token_too() {
+        let token = SessionToken::generate().unwrap();
+        let csrf = token.csrf();
+        let app = ("origin", "https://app.shop.test");
+        let site = ("sec-fetch-site", "same-site");
+        let said = ("x-csrf-token", csrf.as_str());
+        let cases: [Case<'_>; 8] = [
+            ("POST", &[app, site, said], Ok(())),
+            ("POST", &[app, site], Err(CrossSite::Token)),
+            ("POST", &[app, ("sec-fetch-site", "cross-site"), said], Ok(())),
+            ("GET", &[("upgrade", "websocket"), app, site], Ok(())),
+            ("POST", &[("origin", "https://other.shop.test"), site, said], Err(CrossSite::Site)),
+            ("POST", &[("origin", "https://app.shop.test.evil.test"), said], Err(CrossSite::Origin)),
+            ("POST", &[("origin", "http://app.shop.test"), said], Err(CrossSite::Origin)),
+            ("POST", &[site, said], Err(CrossSite::Site)),
+        ];
+        let trusted = ["https://app.shop.test".to_owned()];
+        for (method, headers, expected) in cases {
+            let mut request = Request::builder().method(method).uri("/").header("host", "api.shop.test");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let guard = WriteGuard::new(&head, true).trusting(&trusted);
+            assert_eq!(guard.check(&token), expected, "{method} {headers:?}");
         }
     }
 }

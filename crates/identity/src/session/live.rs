@@ -38,7 +38,7 @@ const SEEN: Duration = Duration::from_mins(5);
 
 const READ: &str = concat!(
     "SELECT s.id, s.user_id, s.organization_id, s.created_at, s.renewed_at, s.expires_at, s.seen_at, \
-    s.proven_at, s.methods, s.moved_at, s.address, s.client, u.factor_asked_at, \
+    s.proven_at, s.methods, s.moved_at, s.address, s.client, s.networks, u.factor_asked_at, \
     (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) AS factors, ",
     strong_factors!("s.user_id"),
     ", r.role AS role, r.organization_id AS role_organization, r.scope AS role_scope, \
@@ -90,6 +90,8 @@ pub(crate) struct LiveSession {
     pub(crate) must_step_up: bool,
     /// Where the person was proven last.
     address: String,
+    /// From which networks the person was proven, the latest first.
+    networks: String,
     /// With what client.
     client: String,
     /// Whether it was used from elsewhere since.
@@ -255,7 +257,8 @@ impl LiveSession {
 
     /// Where it is at home.
     pub(crate) fn home(&self) -> Home {
-        Home::new((self.id.clone(), self.user.clone()), &self.address, self.client.clone(), self.moved)
+        let person = (self.id.clone(), self.user.clone());
+        Home::new(person, (&self.address, &self.networks), self.client.clone(), self.moved)
     }
 
     fn of(row: &Row, read: Instant) -> Result<Self, StoreError> {
@@ -275,6 +278,7 @@ impl LiveSession {
             second_factor_due: None,
             must_step_up: false,
             address: row.text("address")?,
+            networks: row.text("networks")?,
             client: row.text("client")?,
             moved: row.optional_integer("moved_at")?.is_some(),
             renewed_at: row.integer("renewed_at")?,

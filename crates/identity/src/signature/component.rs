@@ -26,6 +26,8 @@ pub(crate) struct Component {
 enum Kind {
     /// A whole part of the message.
     Whole(SignatureComponent),
+    /// `@request-target`.
+    Target,
     /// `@query-param` with this (encoded) name.
     QueryParam(String),
     /// A field in its strict serialization (`sf`).
@@ -83,7 +85,7 @@ impl Component {
             | Kind::Strict(field, _)
             | Kind::Member(field, _)
             | Kind::Lines(field) => field == name,
-            Kind::Whole(_) | Kind::QueryParam(_) => false,
+            Kind::Whole(_) | Kind::Target | Kind::QueryParam(_) => false,
         }
     }
 
@@ -91,6 +93,7 @@ impl Component {
     pub(crate) fn value<'m>(&self, message: &Message<'m>) -> Result<Cow<'m, [u8]>, InvalidReason> {
         match &self.kind {
             Kind::Whole(component) => whole(component, message),
+            Kind::Target => request_target(message),
             Kind::QueryParam(name) => query_param(name, message.query.unwrap_or_default()),
             Kind::Strict(name, structure) => strict(&combined(name, message.headers)?, *structure),
             Kind::Member(name, key) => member(&combined(name, message.headers)?, key),
@@ -109,6 +112,7 @@ fn derived(name: &str, item: &Item) -> Result<Kind, InvalidReason> {
         };
     }
     let known = match name {
+        "@request-target" if item.params.is_empty() => return Ok(Kind::Target),
         "@method" => SignatureComponent::Method,
         "@target-uri" => SignatureComponent::TargetUri,
         "@authority" => SignatureComponent::Authority,
@@ -178,6 +182,17 @@ fn whole<'m>(component: &SignatureComponent, message: &Message<'m>) -> Result<Co
     Ok(match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    })
+}
+
+/// The target as it was sent (RFC 9421, section 2.2.5). A proxy may have written a whole URL in another way than the sender.
+fn request_target<'m>(message: &Message<'m>) -> Result<Cow<'m, [u8]>, InvalidReason> {
+    if !message.has_origin_form {
+        return Err(InvalidReason::Component);
+    }
+    Ok(match message.query {
+        Some(query) => Cow::Owned(format!("{}?{query}", message.path).into_bytes()),
+        None => Cow::Borrowed(message.path.as_bytes()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, Method, Uri, header, request::Parts};
+use http::{HeaderMap, Method, Uri, Version, header, request::Parts};
 
 use crate::InvalidReason;
 
@@ -15,6 +15,8 @@ pub(crate) struct Message<'a> {
     pub(crate) authority: Cow<'a, str>,
     pub(crate) path: &'a str,
     pub(crate) query: Option<&'a str>,
+    /// Whether the target was path and query alone (RFC 9112, section 3.2.1), as in HTTP/2 it always is.
+    pub(crate) has_origin_form: bool,
     pub(crate) headers: &'a HeaderMap,
 }
 
@@ -24,7 +26,8 @@ impl<'a> Message<'a> {
         let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let host = host.ok_or(InvalidReason::MissingComponent)?;
         let scheme = if secure { "https" } else { "http" };
-        Ok(Self::new(&head.method, scheme, host, &head.uri, &head.headers))
+        let has_origin_form = head.version >= Version::HTTP_2 || head.uri.scheme().is_none();
+        Ok(Self { has_origin_form, ..Self::new(&head.method, scheme, host, &head.uri, &head.headers) })
     }
 
     /// A request to `authority`. Of `target` only path and query count.
@@ -37,7 +40,7 @@ impl<'a> Message<'a> {
     ) -> Self {
         let path = if target.path().is_empty() { "/" } else { target.path() };
         let authority = normal_authority(scheme, authority);
-        Self { method, scheme, authority, path, query: target.query(), headers }
+        Self { method, scheme, authority, path, query: target.query(), has_origin_form: true, headers }
     }
 }
 

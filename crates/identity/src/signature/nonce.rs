@@ -1,6 +1,7 @@
 //! Nonces that were used: a signature is accepted once.
 //!
-//! They are remembered in memory, by this gateway alone, until the signature would be too old anyway. What was signed
+//! They are remembered in memory until the signature would be too old anyway, and by all gateways that share a store
+//! ([`crate::Together`]). What was signed
 //! before the memory began may have been used before, so it is refused; how much may be remembered is bounded, and
 //! where there is room for no more, nothing is accepted.
 

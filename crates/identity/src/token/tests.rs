@@ -62,7 +62,7 @@ fn check(verifier: &Arc<TokenVerifier>, token: &str) -> Result<Arc<Identified>, 
         .map(|(_, accepted)| Arc::clone(&accepted.identified))
         .map_err(|(_, refusal)| match refusal {
             Refusal::Invalid(reason) => reason,
-            Refusal::NoKeysYet => panic!("the keys are there"),
+            Refusal::NoKeysYet | Refusal::Unread => panic!("the keys are there"),
         })
 }
 

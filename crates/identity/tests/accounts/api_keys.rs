@@ -117,6 +117,22 @@ async fn a_life_of_keys(location: &StoreLocation) {
     assert_eq!(node.refusal(&fourth), Some(InvalidReason::KeySuspended));
     accounts.suspend_api_key(&key.id, None, None, OPERATOR, &visit).await.unwrap();
     assert_eq!(node.refusal(&fourth), None);
+    // A holder has a say in what they have suspended themselves, and in nothing else.
+    let own = async |reason| {
+        let holder = Some(nowhere(&ada));
+        accounts.suspend_api_key(&key.id, holder, reason, ada.id.as_str(), &visit).await
+    };
+    own(Some("it may have leaked")).await.unwrap();
+    assert_eq!(node.refusal(&fourth), Some(InvalidReason::KeySuspended));
+    own(None).await.unwrap();
+    assert_eq!(node.refusal(&fourth), None);
+    accounts.suspend_api_key(&key.id, None, Some("too eager"), OPERATOR, &visit).await.unwrap();
+    for reason in [None, Some("mine again")] {
+        let refused = own(reason).await;
+        assert!(matches!(refused, Err(AccountError::Forbidden(_))), "{refused:?}");
+    }
+    assert_eq!(node.refusal(&fourth), Some(InvalidReason::KeySuspended));
+    accounts.suspend_api_key(&key.id, None, None, OPERATOR, &visit).await.unwrap();
     let other = node.person("other@shop.test", &[]).await;
     let theirs = accounts.revoke_api_key(&key.id, Some(nowhere(&other)), other.id.as_str(), &visit).await;
     assert!(matches!(theirs, Err(AccountError::Missing(_))), "a key of somebody else");

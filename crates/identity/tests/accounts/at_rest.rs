@@ -115,9 +115,34 @@ async fn a_login_hashes_anew(location: &StoreLocation) {
     assert_eq!(hash().await, second);
 }
 
+/// People of another system log in with the password that they have, which is hashed as all others are from then on.
+async fn a_hash_of_another_system_is_replaced(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    let import = async |password: Option<&str>, hash: &str| {
+        let password = password.map(SecretString::from);
+        let new = NewPerson { email: "moved@shop.test".into(), name: "Ada".into(), password, roles: vec![] };
+        node.accounts.import_person(new, &hash.into(), OPERATOR, &Visit::default()).await
+    };
+    for (password, hash) in [(None, "md5:abc"), (Some(PASSWORD), hash)] {
+        let refused = import(password, hash).await;
+        assert!(matches!(refused, Err(AccountError::Invalid(_))), "{refused:?}");
+    }
+    let person = import(None, hash).await.unwrap();
+    let wrong = node.try_log_in("moved@shop.test", "U*U*").await;
+    assert!(matches!(wrong, Err(AccountError::WrongCredentials)));
+    node.try_log_in("moved@shop.test", "U*U").await.unwrap();
+    let read = "SELECT hash FROM password_credentials WHERE user_id = $1";
+    let store = Store::open(location).await.unwrap();
+    let row = store.row(Statement::new(read).text(person.id.as_str())).await.unwrap().unwrap();
+    assert!(row.text("hash").unwrap().starts_with("$argon2id$"));
+    node.try_log_in("moved@shop.test", "U*U").await.unwrap();
+}
+
 pub(crate) async fn stories(location: &StoreLocation) {
     the_store_keeps_no_secret(location).await;
     a_login_hashes_anew(location).await;
+    a_hash_of_another_system_is_replaced(location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

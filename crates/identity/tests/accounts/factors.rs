@@ -187,6 +187,42 @@ async fn codes_by_mail(location: &StoreLocation) {
     accounts.send_login_code(pending.ticket.secret()).await.unwrap();
     post.is_silent("mail@shop.test").await;
     node.complete(&pending, &shown(FactorKind::Email, &code)).await.unwrap();
+    // Three an hour, besides what strangers can have sent there.
+    for _ in 0..3 {
+        accounts.forgot_password("mail@shop.test", None, &from(1)).await.unwrap();
+        post.message("mail@shop.test").await;
+    }
+    let pending = node.pending("mail@shop.test").await;
+    accounts.send_login_code(pending.ticket.secret()).await.unwrap();
+    let code = code_in(&post.message("mail@shop.test").await);
+    node.complete(&pending, &shown(FactorKind::Email, &code)).await.unwrap();
+    let pending = node.pending("mail@shop.test").await;
+    let fourth = accounts.send_login_code(pending.ticket.secret()).await;
+    assert!(matches!(fourth, Err(AccountError::TooManyMessages)), "{fourth:?}");
+}
+
+/// Another key takes the place of one, and the apps that are enrolled stay.
+async fn the_key_of_factors_changes(location: &StoreLocation) {
+    const READ: &str = "SELECT secret FROM second_factors WHERE user_id = $1";
+    let store = Store::open(location).await.unwrap();
+    let open = async |keys: &str| {
+        let settings = format!("accounts: {{ second_factor: {{ key: {keys} }},");
+        Node::open_with(location, &DOCUMENT.replace("accounts: {", &settings)).await
+    };
+    let (old, new) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+    let first = open(old).await;
+    let person = first.person("rekeyed@shop.test", &[]).await;
+    let (app, _) = first.enrol(&first.log_in("rekeyed@shop.test").await).await;
+    let sealed = async || {
+        let row = store.row(Statement::new(READ).text(person.id.as_str())).await.unwrap().unwrap();
+        row.text("secret").unwrap()
+    };
+    let before = sealed().await;
+    let _both = open(&format!("[{new}, {old}]")).await;
+    soon("it is never encrypted anew", async || sealed().await != before).await;
+    let last = open(new).await;
+    let token = last.complete(&last.pending("rekeyed@shop.test").await, &app.later()).await.unwrap().token;
+    last.enter(&token).await.unwrap();
 }
 
 pub(crate) fn code_in(message: &str) -> String {
@@ -281,6 +317,8 @@ async fn a_session_moves(location: &StoreLocation) {
     let identified = one.enter(&token).await.unwrap();
     one.authenticator.follow(&identified, from_there([198, 51, 100, 8]));
     assert!(!has_moved(&identified), "it is at home there now");
+    one.authenticator.follow(&identified, from_there([192, 0, 2, 1]));
+    assert!(!has_moved(&identified), "and still where it began");
     let trail = one.accounts.audit(1000).await.unwrap();
     assert_eq!(trail.iter().filter(|entry| entry.action == "session.moved").count(), 1);
 }
@@ -329,6 +367,7 @@ pub(crate) async fn second_factors(location: &StoreLocation) {
     codes_by_mail(location).await;
     roles_ask(location).await;
     people_are_asked_again(location).await;
+    the_key_of_factors_changes(location).await;
     a_session_moves(location).await;
     Box::pin(shown_factors::what_was_shown(location)).await;
 }

@@ -19,17 +19,18 @@ use bartizan_identity::{
     SessionToken,
     account::Visit,
     authorization_server::{
-        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, TokenEndpoint,
-        TokenError, TokenRequest, TokenResponse,
+        AuthorizationRequest, AuthorizationServer, ClientProof, Grant, OAuthError, Proofs, Revoked,
+        TokenEndpoint, TokenError, TokenRequest, TokenResponse,
     },
 };
 use bartizan_policy::PermissionIndex;
+use bartizan_store::{Statement, Store};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, Request, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
+use crate::{Node, OPERATOR, postgres_server::PostgresServer, soon::soon, who};
 
 pub(crate) const DOCUMENT: &str = r#"
 version: 1
@@ -43,7 +44,7 @@ accounts:
     grace: GRACE
     at_most: 2
     clients:
-      app: { redirect_uris: ["https://app.test/back"], scopes: ["reports:*", "user:read"] }
+      app: { redirect_uris: ["https://app.test/back"], post_logout_redirect_uris: ["https://app.test/bye?a=b"], scopes: ["reports:*", "user:read"] }
       bound: { redirect_uris: ["https://bound.test/back"], certificate_bound: true }
       other: { redirect_uris: ["https://other.test/back"] }
       watcher: { secret: "sha256:0e7f3c5c909ce8afb978a208d639e85af2171df2ec0003a07f13ad97878ef053", scopes: ["reports:read"], permissions: ["reports:read", "users:*"], exchange: true }
@@ -269,6 +270,7 @@ pub(crate) async fn stories(location: &StoreLocation) {
     Box::pin(revoking::everything_that_revokes(location)).await;
     Box::pin(revoking::two_gateways(location)).await;
     Box::pin(revoking::roles_that_grant_less(location)).await;
+    Box::pin(revoking::a_client_logs_somebody_out(location)).await;
     Box::pin(granting::who_somebody_is(location)).await;
     Box::pin(second_factors::what_a_factor_is_worth(location)).await;
 }
@@ -439,12 +441,48 @@ async fn a_refresh_token_that_comes_back_late_ends_the_authorisation() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_gone_does_not_say_that_a_token_is_wrong() {
     let mut server = PostgresServer::start();
-    let gateway = Issuing::open(&server.url().parse().unwrap()).await;
+    let document = DOCUMENT.replace("grace: GRACE", "stale_after: 5s");
+    let gateway = Issuing::of(&server.url().parse().unwrap(), &document).await;
     gateway.node.person("ada@shop.test", &["auditor"]).await;
     let session = gateway.node.log_in("ada@shop.test").await;
     let issued = gateway.issue(&session, "reports:read").await;
+    let watcher = ClientProof { id: "watcher".into(), secret: Some("watcher".into()), assertion: None };
+    let introspect =
+        async || gateway.server.introspect((&watcher, None), &issued.access_token, &Visit::default()).await;
+    assert_eq!(introspect().await.unwrap()["active"], true);
     server.halt();
     gateway.enter(&issued.access_token).expect("nobody needs to be asked");
     let error = gateway.refresh(refresh_of(&issued)).await.unwrap_err();
     assert!(matches!(error, TokenError::Store(_)), "{error}");
+    // By then it may have been revoked at another gateway.
+    let is_doubted =
+        || matches!(gateway.enter(&issued.access_token), Err(AuthenticationError::Unavailable { .. }));
+    soon("a token still counts that may have been revoked", async || is_doubted()).await;
+    let told = introspect().await;
+    assert!(matches!(told, Err(TokenError::Unavailable)), "{told:?}");
+    assert!(!gateway.is_revoked(&issued.access_token), "nor is it said to have been");
+}
+
+/// Upkeep that waits for the store holds up nobody who is revoked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_is_heard_while_keys_wait_for_the_store() {
+    const WAITS: &str = "SELECT COUNT(*) AS count FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+        WHERE c.relname = 'signing_keys' AND NOT l.granted";
+    let server = PostgresServer::start();
+    let location: StoreLocation = server.url().parse().unwrap();
+    let gateway = Issuing::open(&location).await;
+    gateway.node.person("ada@shop.test", &["auditor"]).await;
+    let session = gateway.node.log_in("ada@shop.test").await;
+    let issued = gateway.issue(&session, "reports:read").await;
+    let store = Store::open(&location).await.unwrap();
+    let mut holding = store.begin().await.unwrap();
+    holding.execute(Statement::new("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE")).await.unwrap();
+    soon("the keys are never looked at", async || {
+        store.row(Statement::new(WAITS)).await.unwrap().unwrap().integer("count").unwrap() > 0
+    })
+    .await;
+    let jti = claims(&issued.access_token)["jti"].as_str().unwrap().to_owned();
+    gateway.server.revoke(&Revoked::Token(jti), OPERATOR, &Visit::default()).await.unwrap();
+    soon("a revocation waits for the keys", async || gateway.is_revoked(&issued.access_token)).await;
+    drop(holding);
 }

@@ -52,7 +52,8 @@ pub(crate) async fn run(
             {
                 return Err(refusal(&spent.again(&identified.principal.provider), selection).into());
             }
-            let guard = WriteGuard::new(&exchange.head, exchange.client.secure);
+            let guard =
+                WriteGuard::new(&exchange.head, exchange.client.secure).trusting(route.config.cors.trusted());
             if let Err(error) = authenticator.check_write(&identified, &presented, guard) {
                 return Err(Refusal::new(Code::CrossSiteRefused, error.to_string()).into());
             }

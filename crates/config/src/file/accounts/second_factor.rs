@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    forms::Parsed,
+    forms::{OneOrMany, Parsed},
     located::{At, Optional},
     word::Secret,
 };
@@ -29,6 +29,7 @@ pub(crate) struct SecondFactor {
     pub(crate) issuer: Optional<Parsed<String>>,
     /// What the secrets of authenticator apps and the numbers of telephones are encrypted with in the store: the same for
     /// every gateway of a store. Without it a key is made and kept in the store itself, so whoever reads the store can make
-    /// codes. With another key the apps and telephones that are enrolled are worth nothing.
-    pub(crate) key: Optional<Parsed<Secret>>,
+    /// codes. Of a list the first encrypts, and all decrypt; with another key alone the apps and telephones that are enrolled are
+    /// worth nothing.
+    pub(crate) key: Optional<Parsed<OneOrMany<Secret>>>,
 }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use bartizan_model::{Line, Name};
-use http::{HeaderName, Method, header};
+use http::Method;
 
+use super::pages::{self, Pages};
 use crate::{
     Accounts, Authentication, BodyPolicy, Cors, Costs, Destination, HeaderProfile, Headers, MultiFactor,
     PathPattern, Requirements, Route, RoutePolicy, RouteTimeouts, Tokens, file,
     forms::{OneOrMany, Parsed},
     located::{At, Optional},
     problems::Problems,
-    resolve::{cors, limits::LimitedRoute, overlap::Overlaps, routes::Named},
+    resolve::{limits::LimitedRoute, overlap::Overlaps, routes::Named},
 };
 
 /// The largest body of the endpoints.
@@ -62,10 +63,6 @@ const TOKENS: [(&str, &[Method], bool); 7] = [
 const KEYS: [&str; 3] = ["keys/**", "organization/keys/**", "organization/services/**"];
 /// Where it is said who may do what.
 const ROLES: [&str; 3] = ["roles/**", "bindings/**", "invitations/**"];
-/// Carries a proof, and the nonce for the next one (RFC 9449).
-const DPOP: HeaderName = HeaderName::from_static("dpop");
-const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
-
 /// A place with endpoints, before it is a route.
 struct Place<'a> {
     path: String,
@@ -79,7 +76,7 @@ struct Place<'a> {
 
 /// The routes that lead to the endpoints of accounts.
 pub(in crate::resolve) fn routes(
-    (accounts, tokens): (&Accounts, Option<&Tokens>),
+    (accounts, tokens, pages): (&Accounts, Option<&Tokens>, &Pages),
     file: &At<file::Accounts>,
     overlaps: &mut Overlaps,
     named: &mut Named<'_, '_>,
@@ -87,7 +84,7 @@ pub(in crate::resolve) fn routes(
 ) -> Vec<Route> {
     let prefix: Option<PathPattern> = accounts.prefix.parse().ok();
     let mut routes = Vec::new();
-    for place in places(accounts, tokens, file, problems) {
+    for place in places((accounts, tokens, pages), file, problems) {
         // A prefix with a problem of its own has been told already.
         let Ok(path) = place.path.parse::<PathPattern>() else { continue };
         overlaps.claim(&path, &[], &place.methods, file.position, problems);
@@ -98,8 +95,7 @@ pub(in crate::resolve) fn routes(
 }
 
 fn places<'a>(
-    accounts: &Accounts,
-    tokens: Option<&Tokens>,
+    (accounts, tokens, pages): (&Accounts, Option<&Tokens>, &Pages),
     file: &'a At<file::Accounts>,
     problems: &mut Problems<'_>,
 ) -> Vec<Place<'a>> {
@@ -121,33 +117,39 @@ fn places<'a>(
         of(|limits| &limits.keys, "admin"),
         of(|limits| &limits.roles, "admin"),
     );
-    let (tokens_limit, others) = (of(|limits| &limits.tokens, "api"), of(|limits| &limits.others, "api"));
+    let others = of(|limits| &limits.others, "account");
+    // Whoever has limited `tokens` has not left a door beside it open.
+    let tokens_limit = of(|limits| &limits.tokens, "token");
+    let metadata = first_named(of(|limits| &limits.metadata, "metadata"), tokens_limit);
     let mut places = Vec::new();
-    let post = || vec![Method::POST];
-    places.push(place(under(LOGIN), post(), of(|limits| &limits.login, "login"), Cors::SameOrigin));
-    places.extend(SECRETS.map(|name| place(under(name), post(), secrets, Cors::SameOrigin)));
+    let (post, by_cookie) = (|| vec![Method::POST], || pages.cors.clone());
+    places.push(place(under(LOGIN), post(), of(|limits| &limits.login, "login"), by_cookie()));
+    places.extend(SECRETS.map(|name| place(under(name), post(), secrets, by_cookie())));
     let first = vec![Method::GET, Method::POST];
     places.push(place(under(FIRST_ADMINISTRATOR), first, secrets, Cors::SameOrigin));
-    places.extend(KEYS.map(|name| place(under(name), Vec::new(), keys, Cors::SameOrigin)));
-    places.extend(ROLES.map(|name| place(under(name), Vec::new(), roles, Cors::SameOrigin)));
+    places.extend(KEYS.map(|name| place(under(name), Vec::new(), keys, by_cookie())));
+    places.extend(ROLES.map(|name| place(under(name), Vec::new(), roles, by_cookie())));
     if tokens.is_some() {
-        let pages = pages(file, problems);
+        let for_tokens = pages::of_tokens(file, problems);
         for (name, methods, is_for_pages) in TOKENS {
-            let cors = if is_for_pages { pages.clone() } else { Cors::SameOrigin };
-            // Whoever has limited `tokens` has not left a door beside it open.
+            let cors = if is_for_pages { for_tokens.clone() } else { Cors::SameOrigin };
             let limit = match name {
                 "refresh" => first_named(of(|limits| &limits.refresh, "refresh"), tokens_limit),
                 "service" => first_named(of(|limits| &limits.service, "api-burst"), tokens_limit),
+                "introspect" => {
+                    first_named(of(|limits| &limits.introspection, "introspection"), tokens_limit)
+                }
+                "jwks" => metadata,
                 _ => tokens_limit,
             };
             places.push(place(under(name), methods.to_vec(), limit, cors));
         }
         for path in WELL_KNOWN {
-            let described = place(path.to_owned(), vec![Method::GET], tokens_limit, pages.clone());
+            let described = place(path.to_owned(), vec![Method::GET], metadata, for_tokens.clone());
             places.push(Place { is_under_prefix: false, ..described });
         }
     }
-    places.push(place(under("**"), Vec::new(), others, Cors::SameOrigin));
+    places.push(place(under("**"), Vec::new(), others, by_cookie()));
     places
 }
 
@@ -158,26 +160,6 @@ type Limit<'a> = (Option<&'a Optional<Parsed<OneOrMany<Name>>>>, &'static str);
 fn first_named<'a>(own: Limit<'a>, other: Limit<'a>) -> Limit<'a> {
     let is_named = |(limit, _): Limit<'a>| limit.is_some_and(|limit| limit.is_some());
     if !is_named(own) && is_named(other) { other } else { own }
-}
-
-/// What pages of other origins may ask: never with cookies, for none counts there.
-fn pages(file: &At<file::Accounts>, problems: &mut Problems<'_>) -> Cors {
-    let Some(at) = file.tokens.as_ref().and_then(|tokens| tokens.cors.as_ref()) else {
-        return Cors::SameOrigin;
-    };
-    let Some(written) = problems.borrow(at) else { return Cors::SameOrigin };
-    let facts = cors::RouteFacts {
-        methods: &[Method::GET, Method::POST],
-        credentials: vec![header::AUTHORIZATION, DPOP],
-        is_limited: true,
-    };
-    match cors::resolve(written, at.position, facts, problems) {
-        Cors::Allow { origins, methods, headers, mut expose, max_age, .. } => {
-            expose.push(DPOP_NONCE);
-            Cors::Allow { origins, methods, headers, expose, credentials: false, max_age }
-        }
-        Cors::SameOrigin => Cors::SameOrigin,
-    }
 }
 
 fn route(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::{SecondFactor, file, located::Optional, problems::Problems};
+use crate::{SecondFactor, file, located::Optional, problems::Problems, resolve::rotated};
 
 const GRACE: Duration = Duration::from_hours(30 * 24);
 /// Whoever may change what others may do.
@@ -31,17 +31,19 @@ pub(super) fn second_factor(
     {
         problems.error(at.position, "`issuer` is 1 to 64 characters without a colon");
     }
-    let key = problems.read_optional(&file.key);
-    if let Some(at) = key.as_ref().filter(|at| at.0.expose_secret().len() < LEAST_KEY) {
+    let keys = file.key.as_ref().map(|at| rotated::secrets(at, problems)).unwrap_or_default();
+    for at in keys.iter().filter(|at| at.0.expose_secret().len() < LEAST_KEY) {
         problems
             .error(at.position, "`key` is shorter than 32 bytes")
             .help("make one with `openssl rand -base64 32`, and take it from the environment");
     }
+    let mut keys = keys.into_iter().map(|key| key.value.0);
     SecondFactor {
         roles,
         // No grace is a choice, too.
         grace: problems.read_or(&file.grace, GRACE),
         issuer: issuer.map_or_else(|| ISSUER.into(), |at| at.value),
-        key: key.map(|at| at.value.0),
+        key: keys.next(),
+        earlier_keys: keys.collect(),
     }
 }

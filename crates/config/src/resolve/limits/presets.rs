@@ -22,7 +22,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// By whom is counted, how much, and in what time.
 type Figures = (Dimension, u32, Duration);
 
-const PRESETS: [(&str, &[Figures]); 9] = [
+const PRESETS: [(&str, &[Figures]); 13] = [
     ("voice", &[(Address, 100, MINUTE), (User, 1_000, HOUR), (Organization, 10_000, HOUR)]),
     ("analytics", &[(Address, 50, MINUTE), (User, 500, HOUR), (Organization, 5_000, HOUR)]),
     ("public", &[(Address, 10, MINUTE), (User, 100, HOUR)]),
@@ -32,6 +32,11 @@ const PRESETS: [(&str, &[Figures]); 9] = [
     ("api", &[(Address, 1_000, HOUR)]),
     ("generic", &[(Address, 1_000, HOUR)]),
     ("default", &[(Address, 100, MINUTE)]),
+    // Of the endpoints of accounts. A service that asks about every request, or for many people, is behind one address.
+    ("account", &[(Address, 3_000, MINUTE)]),
+    ("token", &[(Address, 3_000, MINUTE)]),
+    ("introspection", &[(Address, 6_000, MINUTE)]),
+    ("metadata", &[(Address, 6_000, MINUTE)]),
 ];
 
 /// By address and in sliding windows. Where somebody might guess or fill disks a bucket would not do: it admits all of it

@@ -321,6 +321,28 @@ fn components_are_worth_what_rfc_9421_says() {
     let bare = "GET /\nHost: www.example.com";
     assert_eq!(value("\"@query\"", bare).as_deref(), Ok("?"));
     assert_eq!(value("\"@target-uri\"", bare).as_deref(), Ok("https://www.example.com/"));
+    assert_eq!(value("\"@request-target\"", bare).as_deref(), Ok("/"));
+    // RFC 9421, section 2.2.5.
+    let with_query = "GET /path?param=value&%61=+\nHost: www.example.com";
+    assert_eq!(value("\"@request-target\"", with_query).as_deref(), Ok("/path?param=value&%61=+"));
+}
+
+/// What a proxy was asked for is a whole URL, of which nobody knows how it was written.
+#[test]
+fn a_target_with_a_scheme_is_known_over_http_2_alone() {
+    let item = sfv::Parser::new("\"@request-target\"").parse::<sfv::Item>().unwrap();
+    let component = Component::parse(&item).unwrap();
+    for (version, expected) in [
+        (http::Version::HTTP_11, Err(InvalidReason::Component)),
+        (http::Version::HTTP_2, Ok("/path?a".to_owned())),
+    ] {
+        let request = http::Request::get("https://www.example.com/path?a").version(version);
+        let request = request.header("host", "www.example.com").body(()).unwrap();
+        let (head, ()) = request.into_parts();
+        let message = Message::received(&head, true).unwrap();
+        let value = component.value(&message).map(|value| String::from_utf8_lossy(&value).into_owned());
+        assert_eq!(value, expected, "{version:?}");
+    }
 }
 
 #[test]
@@ -331,7 +353,7 @@ fn components_that_a_request_cannot_prove_are_refused() {
         Signature-Input: a=()";
     let unsupported = [
         "\"@status\"",
-        "\"@request-target\"",
+        "\"@request-target\";req",
         "\"@signature-params\"",
         "\"@made-up\"",
         "\"@method\";req",

@@ -33,6 +33,26 @@ async fn a_secret_that_has_changed_is_told() {
     assert!(!stored.windows(private.len()).any(|window| window == private));
 }
 
+/// Another secret takes the place of one, and the keys stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_changes_while_the_earlier_one_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = StoreLocation::Sqlite(folder.path().join("bartizan.db"));
+    let first = Issuing::open(&location).await;
+    let keys = first.server.jwks();
+    let old = "0123456789abcdef0123456789abcdef";
+    let document = DOCUMENT.replace("GRACE", "10s");
+    let quoted = |secret: &str| format!("\"{secret}\"");
+    let new = "fedcba9876543210fedcba9876543210";
+    let listed = format!("[{new}, {old}]");
+    for secret in [&listed, new] {
+        let gateway = Issuing::of(&location, &document.replace(&quoted(old), secret)).await;
+        assert_eq!(gateway.server.jwks(), keys, "{secret}");
+    }
+    let error = AuthorizationServer::open(&first.node.accounts, &Arc::new(first.tokens().clone())).await;
+    assert!(matches!(error, Err(TokenError::Sealed)), "the old one opens nothing any more");
+}
+
 /// The `kid` of what signed a token.
 fn key(token: &SecretString) -> String {
     let header = URL_SAFE_NO_PAD.decode(token.expose_secret().split('.').next().unwrap()).unwrap();

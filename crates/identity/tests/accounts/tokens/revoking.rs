@@ -3,8 +3,9 @@
 use bartizan_config::{Config, Source, StoreLocation};
 use bartizan_identity::{
     account::{AccountError, PersonId, Visit},
-    authorization_server::{ClientProof, OAuthError, Revoked},
+    authorization_server::{ClientProof, LogoutRequest, OAuthError, Revoked},
 };
+use secrecy::ExposeSecret;
 
 use super::{DOCUMENT, Issuing, claims, is_refused, refresh_of};
 use crate::{OPERATOR, who};
@@ -135,6 +136,40 @@ pub(super) async fn two_gateways(location: &StoreLocation) {
         .unwrap();
     other.revoked(&issued.access_token).await;
     is_refused(other.refresh(refresh_of(&issued)).await, OAuthError::InvalidGrant);
+}
+
+/// Logout that begins at a client ends the session that its ID token is from, and no other one.
+pub(super) async fn a_client_logs_somebody_out(location: &StoreLocation) {
+    let gateway = Issuing::open(location).await;
+    gateway.node.person("leaves@shop.test", &["auditor"]).await;
+    let (session, other) =
+        (gateway.node.log_in("leaves@shop.test").await, gateway.node.log_in("leaves@shop.test").await);
+    let issued = gateway.issue(&session, "openid reports:read").await;
+    let asked = LogoutRequest {
+        id_token: issued.id_token.clone().unwrap(),
+        client: Some("app".into()),
+        redirect_uri: Some("https://app.test/bye?a=b".into()),
+        state: Some("x&y".into()),
+    };
+    let end = async |request: LogoutRequest| gateway.server.end_session(&request, &Visit::default()).await;
+    let forged = format!("{}A", asked.id_token.expose_secret());
+    for wrong in [
+        LogoutRequest { id_token: forged.into(), ..asked.clone() },
+        LogoutRequest { id_token: issued.access_token.clone(), ..asked.clone() },
+        LogoutRequest { client: Some("other".into()), ..asked.clone() },
+        LogoutRequest { redirect_uri: Some("https://evil.test/".into()), ..asked.clone() },
+    ] {
+        is_refused(end(wrong).await, OAuthError::InvalidRequest);
+    }
+    gateway.node.enter(&session).await.expect("nothing was ended");
+    let location = end(asked.clone()).await.unwrap();
+    assert_eq!(location.as_deref(), Some("https://app.test/bye?a=b&state=x%26y"));
+    assert!(gateway.node.is_refused(&session).await);
+    gateway.revoked(&issued.access_token).await;
+    is_refused(gateway.refresh(refresh_of(&issued)).await, OAuthError::InvalidGrant);
+    gateway.node.enter(&other).await.expect("another session of the same person goes on");
+    let again = LogoutRequest { redirect_uri: None, state: None, client: None, ..asked };
+    assert_eq!(end(again).await.unwrap(), None, "it has ended already");
 }
 
 /// A changed configuration that takes a permission from a role ends the tokens of those who have it, and nobody else's.
