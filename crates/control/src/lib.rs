@@ -40,15 +40,15 @@ mod tests;
 pub use accounts::{
     AcceptedInvitation, AccountClient, AccountsApi, Application, Applications, AssertionResponse,
     AttestationResponse, AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword, ChangedProfile,
-    CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail,
+    ChosenOrganization, CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail,
     EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FactorStrength, FirstAdministrator,
-    ForgottenPassword, Invitation, Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor,
+    ForgottenPassword, Invitation, Invitations, JoinedOrganization, KeyParameters, LinkedIdentities, LinkedIdentity, LoginCode, LoginFactor,
     LoginPasskey, LoginRequest, MadeCredential, MadePasskey, NewInvitation, NewOrganizationKey,
     NewOrganizationService, NewOwnApiKey, NewTelephone, NewTotp, OwnSession, OwnSessions,
     PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions, PasskeyToMake, PasskeyToUse, PasskeyUser,
     PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty, ResetPassword, SecondFactor,
     SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey, StepUpRequest, SteppedUp,
-    UsedCredential, UsedPasskey, VerifiedEmail,
+    UsedCredential, UsedPasskey, VerifiedEmail, WayThere,
 };
 pub use api::{
     access::{

@@ -241,6 +241,28 @@ impl NewAccount<'_> {
         Ok(id)
     }
 
+    /// The same with a role, everywhere where `organization` is empty, and what the trail says of both: its person did it.
+    pub(super) async fn write_with_role(
+        &self,
+        transaction: &mut Transaction,
+        (organization, role): (&str, &str),
+        visit: &Visit,
+    ) -> Result<UserId, StoreError> {
+        let id = self.write(transaction).await?;
+        self.bind(transaction, &id, organization, role).await?;
+        let who = id.as_str();
+        let everywhere: &[&str] = if organization.is_empty() { &[role] } else { &[] };
+        let after = json!({ "email": self.email.as_str(), "name": self.name, "roles": everywhere });
+        let details = json!({ "before": null, "after": after });
+        done("user.create", who, who, visit, details).write(transaction).await?;
+        if !organization.is_empty() {
+            let details =
+                json!({ "role": role, "organization": organization, "before": null, "after": role });
+            done("role.add", who, who, visit, details).write(transaction).await?;
+        }
+        Ok(id)
+    }
+
     /// Gives it a role, everywhere where `organization` is empty.
     pub(crate) async fn bind(
         &self,
