@@ -40,7 +40,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
     applications::{Application, Applications},
-    endpoints::{ChangedPassword, ChosenOrganization, CurrentSession, LoginRequest, OwnSession, OwnSessions, StartedSession},
+    endpoints::{
+        ChangedPassword, ChosenOrganization, CurrentSession, LoginRequest, OwnSession, OwnSessions,
+        StartedSession,
+    },
     external::{LinkedIdentities, LinkedIdentity, Providers, WayThere},
     factors::{
         CodeKind, ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, FactorStrength, LoginCode,

@@ -287,7 +287,7 @@ pub(crate) async fn list_own_sessions(
     Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<OwnSessions>, Failure> {
     let current = accounts.current_session(&token).await?;
-    let listed = accounts.sessions_of(Some(&current.user)).await?;
+    let listed = accounts.sessions_of(Some(&current.user), &account::Page::default()).await?;
     let session = |session: account::SessionSummary| OwnSession {
         current: session.id == current.id,
         session: session.id.to_string(),
@@ -297,7 +297,7 @@ pub(crate) async fn list_own_sessions(
         address: session.address,
         client: session.client,
     };
-    Ok(Json(OwnSessions { sessions: listed.into_iter().map(session).collect() }))
+    Ok(Json(OwnSessions { sessions: listed.items.into_iter().map(session).collect() }))
 }
 
 /// Ends every session of the person who asks but the one that asks.

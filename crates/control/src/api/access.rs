@@ -331,7 +331,8 @@ fn completed(asked: Value, defaults: &AccessEvaluations) -> Result<Value, String
             }
             Entry::Occupied(mut said) => {
                 let Value::Object(said) = said.get_mut() else { continue };
-                for member in needed.iter().filter(|member| !said.contains_key(**member)).collect::<Vec<_>>() {
+                for member in needed.iter().filter(|member| !said.contains_key(**member)).collect::<Vec<_>>()
+                {
                     if let Some(value) = default.get(*member) {
                         said.insert((*member).to_owned(), value.clone());
                     }

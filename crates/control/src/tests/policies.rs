@@ -166,7 +166,11 @@ async fn questions_that_are_none_are_refused() {
     let answer = admin.post("/access/v1/evaluations", Some(&many.to_string())).await;
     assert_eq!((answer.status.as_u16(), answer.code()), (400, "invalid_question".into()));
 
-    let mut plain = admin.request(http::Method::POST, path, Some(&question("rick", "can_read_todos", "rick").to_string()));
+    let mut plain = admin.request(
+        http::Method::POST,
+        path,
+        Some(&question("rick", "can_read_todos", "rick").to_string()),
+    );
     plain.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
     let answer = admin.send(plain).await;
     assert_eq!((answer.status.as_u16(), answer.code()), (400, "invalid_question".into()));

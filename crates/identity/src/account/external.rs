@@ -62,13 +62,8 @@ impl Accounts {
             Some(asked) => Some(asked),
             None => usual_organization(&mut transaction, &user, provider).await?,
         };
-        let begun = self.begin_session(
-            &mut transaction,
-            (&user, &email),
-            Methods::PROVIDER,
-            organization,
-            visit,
-        );
+        let begun =
+            self.begin_session(&mut transaction, (&user, &email), Methods::PROVIDER, organization, visit);
         let (session, ended) = match begun.await {
             Err(error @ AccountError::Missing(_)) => {
                 drop(transaction);

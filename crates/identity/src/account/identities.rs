@@ -74,8 +74,7 @@ impl Accounts {
             });
         }
         let user = &session.user;
-        let proven =
-            self.proven_by(provider, errand, query, ("user.link", user.as_str()), visit).await?;
+        let proven = self.proven_by(provider, errand, query, ("user.link", user.as_str()), visit).await?;
         let taken = || AccountError::Taken(format!("this login at `{}`", settings.name));
         match self.known_as(&settings.issuer, &proven.subject).await? {
             Some(known) if known == *user => return Ok(()),

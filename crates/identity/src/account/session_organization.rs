@@ -34,7 +34,11 @@ impl Accounts {
         let owner = owner.ok_or(AccountError::NoSession)?;
         let place = (owner.bindings.as_slice(), chosen.as_str());
         if self.live.lacks_second_factor(user, place, session.methods).await? {
-            return Err(if session.has_second_factor { AccountError::StepUp } else { AccountError::MustEnrol });
+            return Err(if session.has_second_factor {
+                AccountError::StepUp
+            } else {
+                AccountError::MustEnrol
+            });
         }
         let mut transaction = self.store.everywhere().begin().await?;
         let (id, before) = (session.id.as_str(), session.organization.as_ref().map(OrganizationId::as_str));

@@ -170,7 +170,10 @@ mod tests {
         let errand = Errand::begin("/").unwrap().linking(&mine);
         let again = Errand::presented(errand.cookie().expose_secret()).unwrap();
         assert!(again.is_link() && again.is_tied_to(&mine) && !again.is_tied_to(&others));
-        assert_eq!(Errand::presented(plain.cookie().expose_secret()).unwrap().organization(), Some("Company"));
+        assert_eq!(
+            Errand::presented(plain.cookie().expose_secret()).unwrap().organization(),
+            Some("Company")
+        );
         // A tie of one errand is of no use to another.
         let tie = errand.cookie().expose_secret().rsplit_once('.').unwrap().1.to_owned();
         let other = format!("{}{tie}", Errand::begin("/").unwrap().cookie().expose_secret());

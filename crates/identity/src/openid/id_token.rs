@@ -9,9 +9,7 @@ use super::OpenIdError;
 use crate::{
     InvalidReason,
     key::KeySet,
-    token::{
-        CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, found, json,
-    },
+    token::{CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, found, json},
 };
 
 /// The longest ID token that is read.

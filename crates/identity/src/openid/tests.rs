@@ -1,5 +1,7 @@
 //! Logins at a provider that says what a test wants it to.
 
+mod links;
+
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},
@@ -255,7 +257,8 @@ async fn what_the_id_token_leaves_out_is_asked_for() {
     assert_eq!(fake.said.lock().unwrap().asked_with.as_deref(), Some("Bearer x"));
 
     // What the ID token says counts, and nobody vouches for an address by another one.
-    let proven = complete(&[("name", json!("Ada")), ("email", json!("other@company.test"))], all.clone()).await;
+    let proven =
+        complete(&[("name", json!("Ada")), ("email", json!("other@company.test"))], all.clone()).await;
     let proven = proven.unwrap();
     assert_eq!((proven.verified_email, proven.name.as_deref()), (None, Some("Ada")));
     let proven = complete(&[("email", json!("ada@company.test"))], all.clone()).await.unwrap();

@@ -113,7 +113,8 @@ impl Required {
             Provider::ApiKey(_) | Provider::Certificate(_) | Provider::Signature(_) => false,
         });
         let own = own.map(|entry| entry.name.as_str().into()).collect();
-        let vouched = config.identity.iter().map(|entry| (entry.name.as_str().into(), callers(&entry.provider)));
+        let vouched =
+            config.identity.iter().map(|entry| (entry.name.as_str().into(), callers(&entry.provider)));
         Self { index, roles: RoleTable::new(&config.roles), own, vouched: vouched.collect(), routes }
     }
 
@@ -182,7 +183,9 @@ impl RequiredByRoute {
     fn lacks_factor(&self, asked: &AskedRequest<'_>, now: SystemTime) -> Option<Unmet> {
         match self.factors {
             MultiFactor::Off => None,
-            MultiFactor::Required | MultiFactor::Within(_) if !asked.multi_factor => Some(Unmet::SecondFactor),
+            MultiFactor::Required | MultiFactor::Within(_) if !asked.multi_factor => {
+                Some(Unmet::SecondFactor)
+            }
             MultiFactor::Required => None,
             MultiFactor::Within(longest) => {
                 let age = asked.proven.map(|proven| now.duration_since(proven).unwrap_or_default());

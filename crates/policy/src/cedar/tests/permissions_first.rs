@@ -60,7 +60,9 @@ fn what_the_permissions_refuse_no_policy_permits() {
     assert_eq!(bills(&[]), lacks("`bills:read` or `orders:audit`"));
     assert_eq!(bills(&["orders:audit"]), permitted);
     // Nobody of another provider, and no machine of this one, gets as far as the permissions.
-    for (caller, id) in [("User", "other/ann"), ("User", "billing/ann"), ("Service", "shop/ann"), ("User", "ann")] {
+    for (caller, id) in
+        [("User", "other/ann"), ("User", "billing/ann"), ("Service", "shop/ann"), ("User", "ann")]
+    {
         let question = json!({
             "subject": { "type": caller, "id": id, "properties": holding(&["*:*"]) },
             "action": { "name": "GET /bills" },
