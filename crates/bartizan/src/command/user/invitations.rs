@@ -32,7 +32,7 @@ pub(super) async fn show(asking: &Asking) -> Result<()> {
                 Cell::new(PLAIN, &invitation.role),
                 Cell::new(PLAIN, place),
                 Cell::new(PLAIN, invitation.expires.to_string()),
-                Cell::new(FAINT, &invitation.id),
+                Cell::new(FAINT, &invitation.invitation),
             ]
         })
     })
