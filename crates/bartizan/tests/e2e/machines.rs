@@ -357,8 +357,7 @@ async fn whoever_is_asked_about_by_id_may_do_what_the_road_lets_them() {
     person(&gateway, "ada@shop.test", &["auditor"]).await;
     person(&gateway, "vic@shop.test", &["viewer"]).await;
     let id = async |email: &str| {
-        let known: Value =
-            gateway.ask_admin(&format!("/v1/users/{email}"), None).await.json().await.unwrap();
+        let known: Value = gateway.ask_admin(&format!("/v1/users/{email}"), None).await.json().await.unwrap();
         known["id"].as_str().unwrap().to_owned()
     };
     let (ada, vic) = (id("ada@shop.test").await, id("vic@shop.test").await);
@@ -401,7 +400,10 @@ async fn whoever_is_asked_about_by_id_may_do_what_the_road_lets_them() {
     gateway.cli(["user", "set-email", "vic@shop.test", "vic@lovelace.test"]).await.succeeded();
     assert_eq!(id("vic@lovelace.test").await, vic);
     let first: Value = gateway.ask_admin("/v1/users?limit=1", None).await.json().await.unwrap();
-    assert_eq!((&first["users"][0]["email"], &first["next"]), (&json!("ada@shop.test"), &json!("ada@shop.test")));
+    assert_eq!(
+        (&first["users"][0]["email"], &first["next"]),
+        (&json!("ada@shop.test"), &json!("ada@shop.test"))
+    );
     let rest: Value =
         gateway.ask_admin("/v1/users?limit=1&after=ada@shop.test", None).await.json().await.unwrap();
     assert_eq!((&rest["users"][0]["id"], rest.get("next")), (&json!(vic), None));

@@ -55,9 +55,10 @@ mod tests {
             let (mut page, mut seen) = (Page { after: None, limit: Some(limit) }, Vec::new());
             loop {
                 let after: u32 = page.begins_after().parse().unwrap_or_default();
-                let read = whole.iter().copied().filter(|number| *number > after);
-                let part = page.part(read.take(page.to_read() as usize).collect(), ToString::to_string);
-                assert!(part.items.len() <= limit as usize);
+                let to_read = usize::try_from(page.to_read()).unwrap();
+                let read = whole.iter().copied().filter(|number| *number > after).take(to_read);
+                let part = page.part(read.collect(), ToString::to_string);
+                assert!(part.items.len() < to_read);
                 seen.extend(part.items);
                 let Some(next) = part.next else { break };
                 page.after = Some(next);

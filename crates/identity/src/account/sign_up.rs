@@ -128,12 +128,7 @@ impl Accounts {
 }
 
 /// Keeps what was said until it is confirmed; or tells the owner of the address that they have an account.
-async fn prepare(
-    store: &Store,
-    mailer: &Mailer,
-    new: &SignUpRow,
-    visit: &Visit,
-) -> Result<(), AccountError> {
+async fn prepare(store: &Store, mailer: &Mailer, new: &SignUpRow, visit: &Visit) -> Result<(), AccountError> {
     const KNOWN: &str = "SELECT id FROM users WHERE email = $1";
     const KEEP: &str = "INSERT INTO sign_ups (token_hash, email, name, password_hash, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6)";

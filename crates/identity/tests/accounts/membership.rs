@@ -51,9 +51,7 @@ async fn removed_members(location: &StoreLocation) {
     assert_eq!(theirs.organization, road.principal.organization);
     assert_eq!(standing("elsewhere").await, None, "they act for no organisation that is not theirs");
     let key = node.enter_with_key(&inside, "192.0.2.1").unwrap().principal.id.to_string();
-    let keys = async |id: &str| {
-        accounts.caller_standing(CallerType::ApiKey, id, None, None).await.unwrap()
-    };
+    let keys = async |id: &str| accounts.caller_standing(CallerType::ApiKey, id, None, None).await.unwrap();
     assert_eq!(keys(&key).await.unwrap().organization, Some(place.clone()));
     assert_eq!(keys("none").await, None);
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bartizan_config::{Config, JwtKeys, Provider};
 use bartizan_identity::account::{Accounts, CallerStanding};
-use bartizan_model::{CallerType, Zone};
+use bartizan_model::{CallerType, Grant, Zone};
 use bartizan_policy::Question;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ impl OwnCallers {
             }
         };
         let CallerStanding { organization, roles, grants, zone: own_zone } = standing;
-        let grants: Vec<_> = grants.iter().map(|grant| grant.as_str()).collect();
+        let grants: Vec<_> = grants.iter().map(Grant::as_str).collect();
         let properties = &mut question.subject.properties;
         properties.insert("roles".into(), json!(roles));
         properties.insert("grants".into(), json!(grants));
