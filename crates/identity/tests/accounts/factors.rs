@@ -308,7 +308,7 @@ async fn a_first_administrator(location: &StoreLocation) {
     let session = made.or(late).unwrap();
     assert_eq!(one.enter(&session.token).await.unwrap().grants, "*:*");
     assert_eq!(
-        one.accounts.people(&bartizan_identity::account::Page::default()).await.unwrap().items.len(),
+        one.accounts.people(&Page::default()).await.unwrap().items.len(),
         1
     );
     assert!(offer(&one).await.is_none());
