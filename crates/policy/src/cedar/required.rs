@@ -182,11 +182,10 @@ fn callers(provider: &Provider) -> Vec<CallerType> {
 impl RequiredByRoute {
     fn lacks_factor(&self, asked: &AskedRequest<'_>, now: SystemTime) -> Option<Unmet> {
         match self.factors {
-            MultiFactor::Off => None,
             MultiFactor::Required | MultiFactor::Within(_) if !asked.multi_factor => {
                 Some(Unmet::SecondFactor)
             }
-            MultiFactor::Required => None,
+            MultiFactor::Off | MultiFactor::Required => None,
             MultiFactor::Within(longest) => {
                 let age = asked.proven.map(|proven| now.duration_since(proven).unwrap_or_default());
                 age.is_none_or(|age| age > longest).then_some(Unmet::RecentFactor)
