@@ -75,11 +75,11 @@ impl Accounts {
         }
         let user = &session.user;
         let proven = self.proven_by(provider, errand, query, ("user.link", user.as_str()), visit).await?;
-        let taken = || AccountError::Taken(format!("this login at `{}`", settings.name));
+        let others = || AccountError::Taken(format!("this login at `{}`", settings.name));
         match self.known_as(&settings.issuer, &proven.subject).await? {
             Some(known) if known == *user => return Ok(()),
             // Whose it is, nobody else learns.
-            Some(_) => return Err(taken()),
+            Some(_) => return Err(others()),
             None => {}
         }
         let mut transaction = self.store.everywhere().begin().await?;
@@ -88,7 +88,7 @@ impl Accounts {
             return Err(AccountError::Taken("every place for a login at another provider".into()));
         }
         match link(&mut transaction, (settings, &proven), user, visit).await {
-            Err(StoreError::Duplicate) => return Err(taken()),
+            Err(StoreError::Duplicate) => return Err(others()),
             linked => linked?,
         }
         transaction.commit().await?;
