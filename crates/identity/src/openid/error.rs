@@ -33,7 +33,7 @@ pub enum OpenIdError {
     /// Its statement about the person is not to be believed.
     #[error("the ID token cannot be believed: {0}")]
     IdToken(#[from] InvalidReason),
-    /// What it says of the person at its UserInfo endpoint is about somebody else (section 5.3.2).
+    /// What it says of the person at its `UserInfo` endpoint is about somebody else (section 5.3.2).
     #[error("the provider's UserInfo is about somebody else than its ID token")]
     OtherPerson,
     /// The statement was made for another login.

@@ -32,7 +32,7 @@ pub struct Proven {
     pub organization: Option<String>,
 }
 
-/// What one document of a provider says of a person: its ID token, or the answer of its UserInfo endpoint.
+/// What one document of a provider says of a person: its ID token, or the answer of its `UserInfo` endpoint.
 #[derive(Debug)]
 pub(super) struct Said {
     /// `sub` itself, by which the documents of one person are known.

@@ -165,7 +165,7 @@ impl OpenIdProvider {
         }
     }
 
-    /// What the UserInfo endpoint says, where the ID token does not say all that is used: with the code flow that is where a
+    /// What the `UserInfo` endpoint says, where the ID token does not say all that is used: with the code flow that is where a
     /// provider tells of `email` and `profile` (section 5.4).
     async fn ask_more(
         &self,

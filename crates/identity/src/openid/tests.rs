@@ -34,7 +34,7 @@ struct Said {
     keys: String,
     keys_asked: usize,
     metadata_asked: usize,
-    /// What the UserInfo endpoint answers, and with what it was asked.
+    /// What the `UserInfo` endpoint answers, and with what it was asked.
     user_info: Value,
     asked_with: Option<String>,
 }
