@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -54,6 +54,22 @@ impl Asking {
     pub(crate) fn done(&self, change: &Value, said: impl Display) -> Result<()> {
         self.print(change, |_| print(said))
     }
+}
+
+/// A list that is answered in parts, as one. `next` takes out where the next part begins, `join` adds a part.
+pub(crate) async fn whole<T: DeserializeOwned>(
+    client: &AdminClient,
+    path: &str,
+    query: &[(&str, String)],
+    next: impl Fn(&mut T) -> Option<String>,
+    join: impl Fn(&mut T, T),
+) -> Result<T> {
+    let mut all: T = client.get(path, query).await?;
+    while let Some(after) = next(&mut all) {
+        let query: Vec<_> = query.iter().cloned().chain([("after", after)]).collect();
+        join(&mut all, client.get(path, &query).await?);
+    }
+    Ok(all)
 }
 
 /// Prints a table of what there is; where there is nothing, `none`.

@@ -40,8 +40,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
     applications::{Application, Applications},
-    endpoints::{ChangedPassword, CurrentSession, LoginRequest, OwnSession, OwnSessions, StartedSession},
-    external::Providers,
+    endpoints::{
+        ChangedPassword, ChosenOrganization, CurrentSession, LoginRequest, OwnSession, OwnSessions,
+        StartedSession,
+    },
+    external::{LinkedIdentities, LinkedIdentity, Providers, WayThere},
     factors::{
         CodeKind, ConfirmedFactor, EnrolledEmail, EnrolledTotp, FactorKind, FactorStrength, LoginCode,
         LoginFactor, NewTotp, PendingLogin, RecoveryCodes, SecondFactor, SecondFactors,
@@ -120,6 +123,7 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(endpoints::log_in))
         .routes(routes!(endpoints::log_out))
         .routes(routes!(endpoints::read_session))
+        .routes(routes!(endpoints::switch_organization))
         .routes(routes!(endpoints::change_password))
         .routes(routes!(endpoints::list_own_sessions, endpoints::end_other_sessions))
         .routes(routes!(endpoints::end_own_session))
@@ -160,6 +164,9 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
             first_administrator::create_first_administrator
         ))
         .routes(routes!(external::list_providers))
+        .routes(routes!(external::list_own_identities))
+        .routes(routes!(external::unlink_own_identity))
+        .routes(routes!(external::link_provider))
         .routes(routes!(external::log_in_at_provider))
         .routes(routes!(external::come_back_from_provider))
         .routes(routes!(keys::list_own_keys, keys::create_own_key))

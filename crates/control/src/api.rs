@@ -14,7 +14,9 @@ pub(crate) mod limits;
 pub(crate) mod members;
 pub(crate) mod metrics;
 pub(crate) mod organizations;
+pub(crate) mod page;
 pub(crate) mod people;
+pub(crate) mod person_changes;
 pub(crate) mod policies;
 pub(crate) mod requests;
 pub(crate) mod roles;
@@ -101,7 +103,13 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(people::reset_user_factors))
         .routes(routes!(people::set_user_password))
         .routes(routes!(people::add_user_role, people::remove_user_role))
-        .routes(routes!(invitations::invite_user))
+        .routes(routes!(person_changes::rename_user))
+        .routes(routes!(person_changes::set_user_email))
+        .routes(routes!(person_changes::list_user_identities))
+        .routes(routes!(person_changes::unlink_user_identity))
+        .routes(routes!(invitations::list_all_invitations, invitations::invite_user))
+        .routes(routes!(invitations::withdraw_any_invitation))
+        .routes(routes!(roles::list_known_roles))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
         .routes(routes!(organizations::read_organization, organizations::delete_organization))
         .routes(routes!(organizations::rename_organization))

@@ -149,6 +149,8 @@ codes! {
     InUse = "in_use", CONFLICT;
     /// Without this person nobody could do everything.
     LastAdministrator = "last_administrator", CONFLICT;
+    /// Without this login its person could not get in any more.
+    LastWayIn = "last_way_in", CONFLICT;
     /// Without a second factor this password would be too weak.
     PasswordTooWeakAlone = "password_too_weak_alone", CONFLICT;
     /// No room for another API key.

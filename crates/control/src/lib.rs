@@ -40,15 +40,15 @@ mod tests;
 pub use accounts::{
     AcceptedInvitation, AccountClient, AccountsApi, Application, Applications, AssertionResponse,
     AttestationResponse, AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword, ChangedProfile,
-    CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession, EnrolledEmail,
-    EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FactorStrength, FirstAdministrator,
-    ForgottenPassword, Invitation, Invitations, JoinedOrganization, KeyParameters, LoginCode, LoginFactor,
-    LoginPasskey, LoginRequest, MadeCredential, MadePasskey, NewInvitation, NewOrganizationKey,
-    NewOrganizationService, NewOwnApiKey, NewTelephone, NewTotp, OwnSession, OwnSessions,
-    PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions, PasskeyToMake, PasskeyToUse, PasskeyUser,
-    PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty, ResetPassword, SecondFactor,
-    SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey, StepUpRequest, SteppedUp,
-    UsedCredential, UsedPasskey, VerifiedEmail,
+    ChosenOrganization, CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession,
+    EnrolledEmail, EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FactorStrength,
+    FirstAdministrator, ForgottenPassword, Invitation, Invitations, JoinedOrganization, KeyParameters,
+    LinkedIdentities, LinkedIdentity, LoginCode, LoginFactor, LoginPasskey, LoginRequest, MadeCredential,
+    MadePasskey, NewInvitation, NewOrganizationKey, NewOrganizationService, NewOwnApiKey, NewTelephone,
+    NewTotp, OwnSession, OwnSessions, PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions,
+    PasskeyToMake, PasskeyToUse, PasskeyUser, PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty,
+    ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey,
+    StepUpRequest, SteppedUp, UsedCredential, UsedPasskey, VerifiedEmail, WayThere,
 };
 pub use api::{
     access::{
@@ -65,7 +65,7 @@ pub use api::{
         wanted::EventDimension,
     },
     health::Health,
-    invitations::OperatorInvitation,
+    invitations::{OperatorInvitation, PendingInvitations},
     keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, KeyRate, NewApiKey, Overlap, Suspension},
     limits::{
         LONGEST_LIMIT_VALUE, LimitAlgorithm, LimitMode, LimitOverall, LimitPolicyStatus, LimitQuota,
@@ -84,7 +84,8 @@ pub use api::{
     organizations::{
         Member, Members, NewName, NewOrganization, Organization, OrganizationDetails, Organizations,
     },
-    people::{HeldRole, NewPassword, NewUser, User, Users},
+    people::{GivenRole, HeldRole, NewPassword, NewUser, User, Users},
+    person_changes::NewEmail,
     policies::{PolicyChange, PolicyDryRun, PolicyList, PolicyProposal, ProposedPolicies},
     requests::{
         decided::{
@@ -95,7 +96,7 @@ pub use api::{
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
         policies::{DecidedPolicies, PolicyEffect, PolicyMode, PolicyRuling, PolicyStatement},
     },
-    roles::{Binding, Bindings, NewBinding, NewRole, Role, RolePermissions, Roles},
+    roles::{Binding, Bindings, KnownRole, KnownRoles, NewBinding, NewRole, Role, RolePermissions, Roles},
     services::{
         CredentialKind, IssuedService, NewCredential, NewService, Service, ServiceCredential,
         ServiceExchange, ServicePermissions, Services,

@@ -11,6 +11,7 @@
 mod action;
 mod caller;
 mod context;
+mod declared;
 mod error;
 mod judgement;
 mod policies;

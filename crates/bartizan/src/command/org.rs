@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::{
     admin::segment,
-    asking::{Asking, list},
+    asking::{Asking, list, whole},
     command::user::change_role,
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
@@ -121,7 +121,18 @@ impl Org {
                 asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.name))))
             }
             Command::List(Which { asking }) => {
-                let listed: Organizations = asking.client()?.get("v1/organizations", &[]).await?;
+                let client = asking.client()?;
+                let listed = whole(
+                    &client,
+                    "v1/organizations",
+                    &[],
+                    |all: &mut Organizations| all.next.take(),
+                    |all, part| {
+                        all.organizations.extend(part.organizations);
+                        all.next = part.next;
+                    },
+                )
+                .await?;
                 let none = "no organisations: make one with `bartizan org create NAME`";
                 asking.print(&listed, |listed| {
                     list(&listed.organizations, none, ["NAME", "ID"], |organization| {

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use bartizan_control::{Bindings, NewBinding, NewRole, Role as Known, RolePermissions, Roles};
+use bartizan_control::{Bindings, KnownRoles, NewBinding, NewRole, Role as Known, RolePermissions, Roles};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -23,8 +23,8 @@ pub(crate) struct Role {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the roles of an organisation's own.
-    List(Whose),
+    /// List the roles that are known everywhere, with what they grant; or those of an organisation's own.
+    List(Which),
     /// Make a role of an organisation's own.
     #[command(after_help = "Example:\n  bartizan role create Acme support --permission 'tickets:*'")]
     Create(Create),
@@ -44,6 +44,14 @@ enum Command {
     Bind(Bind),
     /// Take a role in an organisation away.
     Unbind(Unbind),
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The organisation, by id or name. Without it the roles of the configuration and the built-in ones.
+    organization: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -156,9 +164,22 @@ impl Role {
     }
 }
 
-impl Whose {
+impl Which {
     async fn list_roles(self) -> Result<()> {
         let Self { organization, asking } = self;
+        let Some(organization) = organization else {
+            let listed: KnownRoles = asking.client()?.get("v1/roles", &[]).await?;
+            return asking.print(&listed, |listed| {
+                list(&listed.roles, "none", ["NAME", "PERMISSIONS", "FROM"], |role| {
+                    let from = if role.built_in { "built in" } else { "configuration" };
+                    [
+                        Cell::new(PLAIN, &role.name),
+                        Cell::new(PLAIN, role.permissions.join(" ")),
+                        Cell::new(FAINT, from),
+                    ]
+                })
+            });
+        };
         let listed: Roles = asking.client()?.get(&path(&organization, "roles"), &[]).await?;
         let none = "no roles of its own: make one with `bartizan role create`";
         asking.print(&listed, |listed| {
@@ -167,7 +188,9 @@ impl Whose {
             })
         })
     }
+}
 
+impl Whose {
     async fn list_bindings(self) -> Result<()> {
         let Self { organization, asking } = self;
         let listed: Bindings = asking.client()?.get(&path(&organization, "bindings"), &[]).await?;

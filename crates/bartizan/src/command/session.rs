@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     admin::segment,
-    asking::{Asking, list},
+    asking::{Asking, list, whole},
     failure::Misuse,
     output::{Cell, FAINT, PLAIN, printable},
 };
@@ -61,8 +61,19 @@ impl Session {
 
 impl List {
     async fn run(self) -> Result<()> {
+        let client = self.asking.client()?;
         let query: Vec<_> = self.user.into_iter().map(|user| ("user", user)).collect();
-        let listed: Sessions = self.asking.client()?.get("v1/sessions", &query).await?;
+        let listed = whole(
+            &client,
+            "v1/sessions",
+            &query,
+            |all: &mut Sessions| all.next.take(),
+            |all, part| {
+                all.sessions.extend(part.sessions);
+                all.next = part.next;
+            },
+        )
+        .await?;
         let head = ["SESSION", "USER", "BEGAN", "LAST USED", "FROM", "CLIENT"];
         self.asking.print(&listed, |listed| {
             list(&listed.sessions, "nobody is logged in", head, |session| {

@@ -6,15 +6,20 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use bartizan_control::{HeldRole, Invitation, OperatorInvitation, Suspension, User as Known, Users};
+use bartizan_control::{
+    GivenRole, HeldRole, Invitation, NewEmail, NewName, OperatorInvitation, Suspension, User as Known, Users,
+};
 use clap::{Args, Subcommand, builder::ArgPredicate};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
 
+mod identities;
+mod invitations;
+
 use crate::{
     admin::segment,
-    asking::{Asking, RenamedAsking, list},
+    asking::{Asking, RenamedAsking, list, whole},
     command::addresses::duration,
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
@@ -38,6 +43,18 @@ enum Command {
     List(List),
     /// Show one person.
     Show(One),
+    /// Call a person something else.
+    SetName(SetName),
+    /// Give a person another e-mail address.
+    SetEmail(SetEmail),
+    /// At which other providers a person can log in.
+    Identities(One),
+    /// Let a person log in at another provider no longer, and end their sessions.
+    Unlink(Unlink),
+    /// List invitations that nobody has accepted yet.
+    Invitations(List),
+    /// Take an invitation back: its link opens nothing any more.
+    WithdrawInvitation(WithdrawInvitation),
     /// Let a person in no longer, and end their sessions; with `--org` suspend them there only.
     #[command(
         after_help = "Examples:\n  bartizan user disable bob@shop.test\n  bartizan user disable bob@shop.test --org Acme --reason 'has left the team'"
@@ -54,7 +71,10 @@ enum Command {
     /// Forget a person: account, password, roles and sessions; with `--org` take them out of it only.
     Delete(Placed),
     /// Give a person a role.
-    AddRole(Held),
+    #[command(
+        after_help = "Example:\n  bartizan user add-role bob@shop.test viewer --scope 'user:read' --for 30d"
+    )]
+    AddRole(Given),
     /// Take a role from a person.
     RemoveRole(Held),
 }
@@ -165,6 +185,56 @@ struct Held {
     asking: Asking,
 }
 
+#[derive(Debug, Args)]
+struct Given {
+    #[command(flatten)]
+    held: Held,
+    /// What the role is cut down to. May be repeated; without it not at all.
+    #[arg(long = "scope", value_name = "PERMISSION")]
+    scope: Vec<String>,
+    /// For how long: seconds, or a number with `s`, `m`, `h` or `d`. Without it until it is taken away.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+struct SetName {
+    /// Their id or e-mail address.
+    user: String,
+    /// What to call them from now on.
+    name: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct SetEmail {
+    /// Their id or e-mail address.
+    user: String,
+    /// Their e-mail address from now on.
+    email: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct Unlink {
+    /// Their id or e-mail address.
+    user: String,
+    /// The id of the link (see `bartizan user identities`).
+    identity: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, Args)]
+struct WithdrawInvitation {
+    /// The id of the invitation (see `bartizan user invitations`).
+    invitation: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
 impl User {
     pub(crate) async fn run(self) -> Result<()> {
         match self.command {
@@ -204,8 +274,26 @@ impl User {
                 let gone: Known = asking.client()?.delete(&path(&user, ""), &[]).await?;
                 asking.print(&gone, |gone| print(format_args!("{} is forgotten", printable(&gone.email))))
             }
-            Command::AddRole(role) => role.change(true).await,
-            Command::RemoveRole(role) => role.change(false).await,
+            Command::SetName(SetName { user, name, asking }) => {
+                let known = asking.client()?.post_json(&path(&user, "/name"), &NewName { name }).await?;
+                asking.print(&known, show)
+            }
+            Command::SetEmail(SetEmail { user, email, asking }) => {
+                let known = asking.client()?.post_json(&path(&user, "/email"), &NewEmail { email }).await?;
+                asking.print(&known, show)
+            }
+            Command::Identities(One { user, asking }) => identities::show(&user, &asking).await,
+            Command::Unlink(Unlink { user, identity, asking }) => {
+                identities::unlink(&user, &identity, &asking).await
+            }
+            Command::Invitations(List { asking }) => invitations::show(&asking).await,
+            Command::WithdrawInvitation(WithdrawInvitation { invitation, asking }) => {
+                invitations::withdraw(&invitation, &asking).await
+            }
+            Command::AddRole(role) => role.give().await,
+            Command::RemoveRole(Held { user, role, organization, asking }) => {
+                change_role(&asking, &user, role, organization, false).await
+            }
         }
     }
 }
@@ -245,7 +333,18 @@ impl Invite {
 impl List {
     async fn run(self) -> Result<()> {
         let Self { asking } = self;
-        let listed: Users = asking.client()?.get("v1/users", &[]).await?;
+        let client = asking.client()?;
+        let listed = whole(
+            &client,
+            "v1/users",
+            &[],
+            |all: &mut Users| all.next.take(),
+            |all, part| {
+                all.users.extend(part.users);
+                all.next = part.next;
+            },
+        )
+        .await?;
         let none = "nobody: make an account with `bartizan user create EMAIL --admin`";
         asking.print(&listed, |listed| {
             list(&listed.users, none, ["EMAIL", "NAME", "ROLES", "STATE", "ID"], |user| {
@@ -289,10 +388,17 @@ impl SetPassword {
     }
 }
 
-impl Held {
-    async fn change(self, give: bool) -> Result<()> {
-        let Self { user, role, organization, asking } = self;
-        change_role(&asking, &user, role, organization, give).await
+impl Given {
+    async fn give(self) -> Result<()> {
+        let Self { held: Held { user, role, organization, asking }, scope, duration } = self;
+        if scope.is_empty() && duration.is_none() {
+            return change_role(&asking, &user, role, organization, true).await;
+        }
+        let expires = duration.map(|duration| (SystemTime::now() + duration).into());
+        let said = format!("{} is now {}", printable(&user), printable(&role));
+        let given = GivenRole { role, organization, scope, expires };
+        asking.client()?.post_json::<()>(&path(&user, "/roles"), &given).await?;
+        asking.done(&json!({ "user": user, "role": given, "held": true }), said)
     }
 }
 

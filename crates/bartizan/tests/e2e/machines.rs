@@ -347,3 +347,65 @@ async fn an_organization_is_renamed_and_forgotten_with_everything_that_acts_for_
     }
     gateway.stop().await;
 }
+
+/// A service that asks what somebody may do knows their id, and no more.
+#[tokio::test]
+async fn whoever_is_asked_about_by_id_may_do_what_the_road_lets_them() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&document(&upstream)).await;
+    gateway.cli(["org", "create", "Acme"]).await.succeeded();
+    person(&gateway, "ada@shop.test", &["auditor"]).await;
+    person(&gateway, "vic@shop.test", &["viewer"]).await;
+    let id = async |email: &str| {
+        let known: Value = gateway.ask_admin(&format!("/v1/users/{email}"), None).await.json().await.unwrap();
+        known["id"].as_str().unwrap().to_owned()
+    };
+    let (ada, vic) = (id("ada@shop.test").await, id("vic@shop.test").await);
+    let create = ["key", "create", "nightly", "--org", "Acme", "--permission", "reports:read"];
+    let made = gateway.cli(create).await.succeeded();
+    let (key, key_id) = (after(&made, "key, shown only now: ").to_owned(), after(&made, "id").to_owned());
+    let may = async |caller: &str, id: &str| {
+        let question = json!({
+            "subject": { "type": caller, "id": id },
+            "action": { "name": "reports:read" },
+            "resource": { "type": "Route", "id": "/reports/**" },
+        });
+        let answer = gateway.ask_admin("/access/v1/evaluation", Some(question)).await;
+        let answer: Value = answer.json().await.unwrap();
+        answer["decision"].as_bool().unwrap_or_else(|| panic!("{answer}"))
+    };
+    assert!(may("User", &format!("people/{ada}")).await);
+    assert!(!may("User", &format!("people/{vic}")).await);
+    assert!(!may("User", "people/nobody").await);
+    assert!(!may("User", &format!("machines/{ada}")).await, "no person comes with a key");
+    assert!(may("ApiKey", &format!("machines/{key_id}")).await);
+    assert_eq!(status(&gateway, &key).await, 200);
+
+    gateway.cli(["key", "suspend", &key_id, "--reason", "leaked"]).await.succeeded();
+    gateway.cli(["user", "disable", "ada@shop.test"]).await.succeeded();
+    assert!(!may("ApiKey", &format!("machines/{key_id}")).await);
+    assert!(!may("User", &format!("people/{ada}")).await);
+    assert_eq!(status(&gateway, &key).await, 401);
+
+    // A part of a role, for a while.
+    let give = ["user", "add-role", "vic@shop.test", "auditor", "--scope", "reports:read", "--for", "1h"];
+    gateway.cli(give).await.succeeded();
+    assert!(may("User", &format!("people/{vic}")).await);
+    let listed = gateway.cli(["role", "list"]).await.succeeded();
+    assert!(listed.contains("auditor") && listed.contains("org_admin"), "{listed}");
+
+    // Typing errors are mended where they are.
+    let renamed = gateway.cli(["user", "set-name", "vic@shop.test", "Vic V."]).await.succeeded();
+    assert!(renamed.contains("Vic V."), "{renamed}");
+    gateway.cli(["user", "set-email", "vic@shop.test", "vic@lovelace.test"]).await.succeeded();
+    assert_eq!(id("vic@lovelace.test").await, vic);
+    let first: Value = gateway.ask_admin("/v1/users?limit=1", None).await.json().await.unwrap();
+    assert_eq!(
+        (&first["users"][0]["email"], &first["next"]),
+        (&json!("ada@shop.test"), &json!("ada@shop.test"))
+    );
+    let rest: Value =
+        gateway.ask_admin("/v1/users?limit=1&after=ada@shop.test", None).await.json().await.unwrap();
+    assert_eq!((&rest["users"][0]["id"], rest.get("next")), (&json!(vic), None));
+    gateway.stop().await;
+}

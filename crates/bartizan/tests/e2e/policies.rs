@@ -249,7 +249,7 @@ cases:
     context: {{ mfa: false }}
     expect: {expect}
   - name: the ledger is for services
-    principal: {{ type: Service, id: shop/bot, properties: {{ roles: [clerk], grants: ["orders:read"], zone: gateway }} }}
+    principal: {{ type: User, id: shop/bot, properties: {{ roles: [clerk], grants: ["orders:read"], zone: gateway }} }}
     action: orders:read
     resource: {{ type: Route, id: /ledger }}
     expect: deny

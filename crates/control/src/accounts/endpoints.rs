@@ -6,7 +6,8 @@ use axum::{
 };
 use bartizan_config::{SameSite, Sessions};
 use bartizan_identity::{
-    account::{Accounts, LoggedIn, Login, NewSession, ShownFactor},
+    SessionToken,
+    account::{self, Accounts, LoggedIn, Login, NewSession, ShownFactor},
     attempts::DeviceCookies,
 };
 use http::{HeaderValue, StatusCode, header::SET_COOKIE};
@@ -199,20 +200,57 @@ pub(crate) async fn read_session(
     Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<CurrentSession>, Failure> {
     let session = accounts.current_session(&token).await?;
-    Ok(Json(CurrentSession {
-        session: session.id.to_string(),
-        user: session.user.to_string(),
-        email: session.email.to_string(),
-        name: session.name,
-        organization: session.organization.map(|organization| organization.to_string()),
-        roles: session.roles,
-        permissions: session.permissions,
-        expires: session.expires.into(),
-        auth_time: session.proven.into(),
-        amr: session.methods.names(),
-        second_factor_due: session.second_factor_due.map(Timestamp::from),
-        csrf_token: token.csrf(),
-    }))
+    Ok(Json(CurrentSession::of(session, &token)))
+}
+
+/// For which organisation to act.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenOrganization {
+    /// One of those of the person who asks, by id or name.
+    #[schema(max_length = 400)]
+    pub organization: String,
+}
+
+/// Lets the session that asks act for another organisation of its person.
+#[utoipa::path(
+    post,
+    path = "/session/organization",
+    operation_id = "switch_organization",
+    security(("session" = [])),
+    request_body = ChosenOrganization,
+    responses(
+        (status = 200, description = "The session.", body = CurrentSession),
+        (status = 401, description = "There is no session, or a role there asks for a second factor that it has not shown."),
+        (status = 403, description = "A role there asks for a second factor, and there is none."),
+        (status = 404, description = "There is no such organisation of theirs.")
+    )
+)]
+pub(crate) async fn switch_organization(
+    Holder { accounts, token, visit, .. }: Holder,
+    JsonBody(ChosenOrganization { organization }): JsonBody<ChosenOrganization>,
+) -> Result<Json<CurrentSession>, Failure> {
+    let session = accounts.switch_organization(&token, &organization, &visit).await?;
+    Ok(Json(CurrentSession::of(session, &token)))
+}
+
+impl CurrentSession {
+    fn of(session: account::CurrentSession, token: &SessionToken) -> Self {
+        Self {
+            session: session.id.to_string(),
+            user: session.user.to_string(),
+            email: session.email.to_string(),
+            name: session.name,
+            organization: session.organization.map(|organization| organization.to_string()),
+            roles: session.roles,
+            permissions: session.permissions,
+            expires: session.expires.into(),
+            auth_time: session.proven.into(),
+            amr: session.methods.names(),
+            second_factor_due: session.second_factor_due.map(Timestamp::from),
+            csrf_token: token.csrf(),
+        }
+    }
 }
 
 /// Chooses another password. Every session of the person ends; the answer begins a new one.
@@ -248,8 +286,8 @@ pub(crate) async fn list_own_sessions(
     Holder { accounts, token, .. }: Holder,
 ) -> Result<Json<OwnSessions>, Failure> {
     let current = accounts.current_session(&token).await?;
-    let listed = accounts.sessions_of(Some(&current.user)).await?;
-    let session = |session: bartizan_identity::account::SessionSummary| OwnSession {
+    let listed = accounts.sessions_of(Some(&current.user), &account::Page::default()).await?;
+    let session = |session: account::SessionSummary| OwnSession {
         current: session.id == current.id,
         session: session.id.to_string(),
         created: session.created.into(),
@@ -258,7 +296,7 @@ pub(crate) async fn list_own_sessions(
         address: session.address,
         client: session.client,
     };
-    Ok(Json(OwnSessions { sessions: listed.into_iter().map(session).collect() }))
+    Ok(Json(OwnSessions { sessions: listed.items.into_iter().map(session).collect() }))
 }
 
 /// Ends every session of the person who asks but the one that asks.

@@ -29,6 +29,7 @@ impl From<AccountError> for Failure {
             AccountError::Missing(_) => FailureCode::NotFound,
             AccountError::Forbidden(_) => FailureCode::InsufficientPermissions,
             AccountError::LastAdministrator => FailureCode::LastAdministrator,
+            AccountError::LastWayIn => FailureCode::LastWayIn,
             AccountError::TooManyKeys(_) => FailureCode::TooManyKeys,
             AccountError::SignUpOff => FailureCode::SignUpOff,
             AccountError::Link => FailureCode::LinkGone,

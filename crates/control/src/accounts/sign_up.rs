@@ -131,11 +131,11 @@ pub struct JoinedOrganization {
     )
 )]
 pub(crate) async fn sign_up(
-    Visitor { accounts, .. }: Visitor,
+    Visitor { accounts, visit, .. }: Visitor,
     JsonBody(SignUpRequest { email, name, password }): JsonBody<SignUpRequest>,
 ) -> Result<StatusCode, Failure> {
     let new = NewPerson { email, name, password: Some(password), roles: Vec::new() };
-    accounts.sign_up(new).await?;
+    accounts.sign_up(new, &visit).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -11,9 +11,12 @@ use bartizan_config::Config;
 use bartizan_policy::{AskedAction, AskedEntity, Policies, Question};
 use http::{HeaderMap, header::HOST};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, map::Entry};
 use utoipa::ToSchema;
 
+mod callers;
+
+use self::callers::{Known, OwnCallers};
 use crate::{
     control::Shared,
     extract::JsonBody,
@@ -50,7 +53,8 @@ pub struct AccessEntity {
     #[schema(example = "shop/alice")]
     pub id: String,
     /// Its attributes. Of a `User`, `Service` or `ApiKey`: `roles`, `organization`, `zone` and `grants`, which are all that
-    /// it holds; without them it holds what its roles grant.
+    /// it holds; without them it holds what its roles grant. Where neither is said of somebody whom the gateway knows
+    /// itself, it looks them up.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub properties: Map<String, Value>,
@@ -62,7 +66,7 @@ pub struct AccessAction {
     /// Its name.
     #[schema(example = "orders:read")]
     pub name: String,
-    /// Not looked at: Cedar's actions have none.
+    /// What policies read as `context.action`, where the schema declares it.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub properties: Map<String, Value>,
@@ -87,15 +91,26 @@ pub struct AccessContext {
     pub policies: Vec<String>,
 }
 
-/// Several questions; what one leaves out is taken from the defaults beside them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+/// Several questions; what one leaves out is taken from the defaults beside them. Read one by one: a question that is none
+/// fails alone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AccessEvaluations {
-    /// What questions leave out.
-    #[serde(flatten)]
-    pub defaults: AccessEvaluation,
+    /// Who asks, where a question does not say it. What a question says of it replaces all of it but its type and id.
+    #[schema(value_type = Option<AccessEntity>)]
+    pub subject: Option<Map<String, Value>>,
+    /// To do what, where a question does not say it.
+    #[schema(value_type = Option<AccessAction>)]
+    pub action: Option<Map<String, Value>>,
+    /// With what, where a question does not say it.
+    #[schema(value_type = Option<AccessEntity>)]
+    pub resource: Option<Map<String, Value>>,
+    /// What else is so, where a question does not say it.
+    #[schema(value_type = Option<Object>)]
+    pub context: Option<Map<String, Value>>,
     /// The questions, at most 100. Without any, the defaults are the question.
     #[serde(default)]
-    pub evaluations: Vec<AccessEvaluation>,
+    #[schema(value_type = Vec<AccessEvaluation>)]
+    pub evaluations: Vec<Value>,
     /// How they are answered.
     #[serde(default)]
     pub options: AccessOptions,
@@ -174,8 +189,10 @@ pub(crate) async fn read_access_configuration(
 
 /// Asks the policies whether a subject may do something with a resource.
 ///
-/// What requests do is decided as for a request: first by the permissions that its route requires. What the policies' schema does not know is denied. A policy that forbids wins, and so does an error. In shadow mode
-/// the answer is what it would be if policies counted.
+/// What requests do is decided as for a request: first by who may come to its route and by the permissions that it
+/// requires. Of a person, service or API key of the gateway's own, the id is enough: what they hold is looked up. What the
+/// policies' schema does not know is denied. A policy that forbids wins, and so does an error. In shadow mode the answer is
+/// what it would be if policies counted.
 #[utoipa::path(
     post,
     path = "/access/v1/evaluation",
@@ -190,8 +207,8 @@ pub(crate) async fn evaluate_access(
     State(shared): State<Arc<Shared>>,
     QuestionBody(asked): QuestionBody<AccessEvaluation>,
 ) -> Result<Json<AccessDecision>, Failure> {
-    let policies = in_use(&shared).await?;
-    Ok(Json(decide(&policies, &question(asked)?)))
+    let question = question(asked).map_err(invalid)?;
+    Ok(Json(Decider::new(&shared).await?.decide(question).await?))
 }
 
 /// Asks the policies several questions at once.
@@ -207,23 +224,25 @@ pub(crate) async fn evaluate_access(
 )]
 pub(crate) async fn evaluate_access_several(
     State(shared): State<Arc<Shared>>,
-    QuestionBody(asked): QuestionBody<AccessEvaluations>,
+    QuestionBody(mut asked): QuestionBody<AccessEvaluations>,
 ) -> Result<Json<AccessDecisions>, Failure> {
-    let policies = in_use(&shared).await?;
-    let AccessEvaluations { defaults, evaluations, options } = asked;
-    if evaluations.is_empty() {
-        return Ok(Json(AccessDecisions::One(decide(&policies, &question(defaults)?))));
+    let decider = Decider::new(&shared).await?;
+    if asked.evaluations.is_empty() {
+        let whole = completed(Value::Object(Map::new()), &asked).and_then(read);
+        let whole = whole.and_then(question).map_err(invalid)?;
+        return Ok(Json(AccessDecisions::One(decider.decide(whole).await?)));
     }
-    if evaluations.len() > MOST {
-        let detail = format!("`evaluations` has more than {MOST} questions");
-        return Err(Failure::new(FailureCode::InvalidQuestion, detail));
+    if asked.evaluations.len() > MOST {
+        return Err(invalid(format!("`evaluations` has more than {MOST} questions")));
     }
-    let questions = evaluations.into_iter().map(|asked| question(completed(asked, &defaults)));
-    let questions = questions.collect::<Result<Vec<_>, _>>()?;
-    let mut evaluations = Vec::with_capacity(questions.len());
-    for question in &questions {
-        let answer = decide(&policies, question);
-        let is_last = match options.evaluations_semantic {
+    let semantic = asked.options.evaluations_semantic;
+    let mut evaluations = Vec::with_capacity(asked.evaluations.len());
+    for one in std::mem::take(&mut asked.evaluations) {
+        let answer = match completed(one, &asked).and_then(read).and_then(question) {
+            Ok(question) => decider.decide(question).await?,
+            Err(reason) => AccessDecision::refused(reason),
+        };
+        let is_last = match semantic {
             EvaluationsSemantic::ExecuteAll => false,
             EvaluationsSemantic::DenyOnFirstDeny => !answer.decision,
             EvaluationsSemantic::PermitOnFirstPermit => answer.decision,
@@ -246,6 +265,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for QuestionBody<T> {
         let body = JsonBody::from_request(request, state).await;
         body.map(|JsonBody(asked)| Self(asked))
             .map_err(|failure| failure.instead_of(FailureCode::InvalidValue, FailureCode::InvalidQuestion))
+            .map_err(|failure| {
+                failure.instead_of(FailureCode::UnsupportedMediaType, FailureCode::InvalidQuestion)
+            })
     }
 }
 
@@ -273,10 +295,10 @@ impl PermissionsAlone {
     }
 }
 
-async fn in_use(shared: &Shared) -> Result<Arc<Policies>, Failure> {
+async fn in_use(shared: &Shared) -> Result<(Arc<Config>, Arc<Policies>), Failure> {
     let PoliciesInUse { config, policies } = shared.system.policies();
     if let Some(policies) = policies.or_else(|| shared.permissions_alone.known(&config)) {
-        return Ok(policies);
+        return Ok((config, policies));
     }
     let compiled = tokio::task::spawn_blocking({
         let config = Arc::clone(&config);
@@ -288,20 +310,49 @@ async fn in_use(shared: &Shared) -> Result<Arc<Policies>, Failure> {
         failed()
     })?;
     shared.permissions_alone.keep(&config, &policies);
-    Ok(policies)
+    Ok((config, policies))
 }
 
-fn completed(asked: AccessEvaluation, defaults: &AccessEvaluation) -> AccessEvaluation {
-    AccessEvaluation {
-        subject: asked.subject.or_else(|| defaults.subject.clone()),
-        action: asked.action.or_else(|| defaults.action.clone()),
-        resource: asked.resource.or_else(|| defaults.resource.clone()),
-        context: asked.context.or_else(|| defaults.context.clone()),
+/// A question with what it leaves out. What it says of an entity replaces all that the defaults say of it, but for what every
+/// entity has.
+fn completed(asked: Value, defaults: &AccessEvaluations) -> Result<Value, String> {
+    let Value::Object(mut asked) = asked else { return Err("a question is a JSON object".into()) };
+    let shared: [(&str, &Option<Map<String, Value>>, &[&str]); 4] = [
+        ("subject", &defaults.subject, &["type", "id"]),
+        ("action", &defaults.action, &["name"]),
+        ("resource", &defaults.resource, &["type", "id"]),
+        ("context", &defaults.context, &[]),
+    ];
+    for (name, default, needed) in shared {
+        let Some(default) = default else { continue };
+        match asked.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Value::Object(default.clone()));
+            }
+            Entry::Occupied(mut said) => {
+                let Value::Object(said) = said.get_mut() else { continue };
+                for member in needed.iter().filter(|member| !said.contains_key(**member)).collect::<Vec<_>>()
+                {
+                    if let Some(value) = default.get(*member) {
+                        said.insert((*member).to_owned(), value.clone());
+                    }
+                }
+            }
+        }
     }
+    Ok(Value::Object(asked))
 }
 
-fn question(asked: AccessEvaluation) -> Result<Question, Failure> {
-    let missing = |what: &str| Failure::new(FailureCode::InvalidQuestion, format!("`{what}` is missing"));
+fn read(asked: Value) -> Result<AccessEvaluation, String> {
+    serde_json::from_value(asked).map_err(|error| format!("this is not a question: {error}"))
+}
+
+fn invalid(detail: String) -> Failure {
+    Failure::new(FailureCode::InvalidQuestion, detail)
+}
+
+fn question(asked: AccessEvaluation) -> Result<Question, String> {
+    let missing = |what: &str| format!("`{what}` is missing");
     let entity = |AccessEntity { entity_type, id, properties }| AskedEntity {
         entity_type,
         id,
@@ -317,18 +368,37 @@ fn question(asked: AccessEvaluation) -> Result<Question, Failure> {
     })
 }
 
-fn decide(policies: &Policies, question: &Question) -> AccessDecision {
-    match policies.answer(question) {
-        Ok(answer) => AccessDecision {
-            decision: answer.permits(),
-            context: AccessContext {
-                reason: answer.to_string(),
-                policies: answer.determining().iter().map(|policy| policy.id.as_ref().into()).collect(),
+/// What questions of one request are decided with.
+struct Decider {
+    policies: Arc<Policies>,
+    callers: OwnCallers,
+}
+
+impl Decider {
+    async fn new(shared: &Shared) -> Result<Self, Failure> {
+        let (config, policies) = in_use(shared).await?;
+        Ok(Self { policies, callers: OwnCallers::new(config, shared.accounts.clone()) })
+    }
+
+    async fn decide(&self, mut question: Question) -> Result<AccessDecision, Failure> {
+        if self.callers.complete(&mut question).await? == Known::Nobody {
+            return Ok(AccessDecision::refused("nobody who may enter is known by this id".into()));
+        }
+        Ok(match self.policies.answer(&question) {
+            Ok(answer) => AccessDecision {
+                decision: answer.permits(),
+                context: AccessContext {
+                    reason: answer.to_string(),
+                    policies: answer.determining().iter().map(|policy| policy.id.as_ref().into()).collect(),
+                },
             },
-        },
-        Err(error) => AccessDecision {
-            decision: false,
-            context: AccessContext { reason: error.to_string(), policies: Vec::new() },
-        },
+            Err(error) => AccessDecision::refused(error.to_string()),
+        })
+    }
+}
+
+impl AccessDecision {
+    fn refused(reason: String) -> Self {
+        Self { decision: false, context: AccessContext { reason, policies: Vec::new() } }
     }
 }

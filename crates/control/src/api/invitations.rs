@@ -8,7 +8,23 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Invitation, Timestamp, administration::Administration, extract::JsonBody, failure::Failure};
+use super::page::Page;
+use crate::{
+    Invitation, Timestamp,
+    administration::{Administration, KnownAccounts},
+    extract::{JsonBody, PathParameter, QueryParameters},
+    failure::Failure,
+};
+
+/// Invitations that nobody has accepted yet.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct PendingInvitations {
+    /// The newest first.
+    pub invitations: Vec<Invitation>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
 
 /// Somebody whom an operator invites.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -30,6 +46,41 @@ pub struct OperatorInvitation {
     /// When the role ends, and the invitation with it; without it only when somebody takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_expires: Option<Timestamp>,
+}
+
+/// The invitations that nobody has accepted yet, to every organisation and everywhere.
+#[utoipa::path(
+    get,
+    path = "/v1/invitations",
+    operation_id = "list_all_invitations",
+    tag = "users",
+    params(Page),
+    responses((status = 200, description = "The newest first, a thousand at once.", body = PendingInvitations))
+)]
+pub(crate) async fn list_all_invitations(
+    KnownAccounts(accounts): KnownAccounts,
+    QueryParameters(page): QueryParameters<Page>,
+) -> Result<Json<PendingInvitations>, Failure> {
+    let part = accounts.all_invitations(&page.into()).await?;
+    let invitations = part.items.into_iter().map(Invitation::from).collect();
+    Ok(Json(PendingInvitations { invitations, next: part.next }))
+}
+
+/// Takes an invitation back: its link opens nothing any more.
+#[utoipa::path(
+    delete,
+    path = "/v1/invitations/{invitation}",
+    operation_id = "withdraw_any_invitation",
+    tag = "users",
+    params(("invitation" = String, Path, description = "The id of the invitation.")),
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none."))
+)]
+pub(crate) async fn withdraw_any_invitation(
+    Administration { accounts, visit }: Administration,
+    PathParameter(invitation): PathParameter<String>,
+) -> Result<StatusCode, Failure> {
+    accounts.withdraw_any_invitation(&invitation, &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Invites somebody by message, whatever `sign_up` says.

@@ -5,6 +5,7 @@ use bartizan_identity::account::{Accounts, Holdings, Membership, Organization as
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::page::Page;
 use crate::{
     Timestamp,
     administration::{Administration, KnownAccounts},
@@ -17,6 +18,9 @@ use crate::{
 pub struct Organizations {
     /// By name.
     pub organizations: Vec<Organization>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// An organisation.
@@ -97,13 +101,16 @@ pub struct Member {
     path = "/v1/organizations",
     operation_id = "list_organizations",
     tag = "organizations",
-    responses((status = 200, description = "Every organisation, by name.", body = Organizations))
+    params(Page),
+    responses((status = 200, description = "By name, a thousand at once.", body = Organizations))
 )]
 pub(crate) async fn list_organizations(
     KnownAccounts(accounts): KnownAccounts,
+    QueryParameters(page): QueryParameters<Page>,
 ) -> Result<Json<Organizations>, Failure> {
-    let known = accounts.organizations().await?;
-    Ok(Json(Organizations { organizations: known.into_iter().map(Organization::from).collect() }))
+    let part = accounts.organizations(&page.into()).await?;
+    let organizations = part.items.into_iter().map(Organization::from).collect();
+    Ok(Json(Organizations { organizations, next: part.next }))
 }
 
 /// Makes an organisation.

@@ -1,12 +1,15 @@
 //! `/v1/users`: people whom the gateway knows itself.
 
+use std::time::SystemTime;
+
 use axum::Json;
-use bartizan_identity::account::{Accounts, NewPerson, Person, PersonId};
+use bartizan_identity::account::{Accounts, Authority, NewBinding, NewPerson, Person, PersonId, RoleHolder};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::page::Page;
 use crate::{
     Timestamp,
     administration::{Administration, KnownAccounts},
@@ -19,6 +22,9 @@ use crate::{
 pub struct Users {
     /// By address.
     pub users: Vec<User>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Somebody who is known.
@@ -86,17 +92,40 @@ pub struct HeldRole {
     pub organization: Option<String>,
 }
 
+/// A role that somebody is to have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenRole {
+    /// A role of the configuration, or `super_admin`, `org_admin`, `user` or `viewer`.
+    #[schema(example = "viewer")]
+    pub role: String,
+    /// In this organisation, by id or name; without it everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// What the role is cut down to; empty: not at all.
+    #[serde(default)]
+    #[schema(max_items = 100, example = json!(["tickets:read"]))]
+    pub scope: Vec<String>,
+    /// When it ends; without it only when somebody takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
 /// Everybody who is known.
 #[utoipa::path(
     get,
     path = "/v1/users",
     operation_id = "list_users",
     tag = "users",
-    responses((status = 200, description = "Everybody, by address.", body = Users))
+    params(Page),
+    responses((status = 200, description = "By address, a thousand at once.", body = Users))
 )]
-pub(crate) async fn list_users(KnownAccounts(accounts): KnownAccounts) -> Result<Json<Users>, Failure> {
-    let people = accounts.people().await?;
-    Ok(Json(Users { users: people.into_iter().map(User::from).collect() }))
+pub(crate) async fn list_users(
+    KnownAccounts(accounts): KnownAccounts,
+    QueryParameters(page): QueryParameters<Page>,
+) -> Result<Json<Users>, Failure> {
+    let part = accounts.people(&page.into()).await?;
+    Ok(Json(Users { users: part.items.into_iter().map(User::from).collect(), next: part.next }))
 }
 
 /// Makes an account.
@@ -259,7 +288,7 @@ pub(crate) async fn set_user_password(
     operation_id = "add_user_role",
     tag = "users",
     params(("user" = String, Path, description = "The id or the e-mail address.")),
-    request_body = HeldRole,
+    request_body = GivenRole,
     responses(
         (status = 204, description = "They have it."),
         (status = 404, description = "Nobody, or no such organisation."),
@@ -269,11 +298,24 @@ pub(crate) async fn set_user_password(
 pub(crate) async fn add_user_role(
     Administration { accounts, visit }: Administration,
     PathParameter(user): PathParameter<String>,
-    JsonBody(HeldRole { role, organization }): JsonBody<HeldRole>,
+    JsonBody(GivenRole { role, organization, scope, expires }): JsonBody<GivenRole>,
 ) -> Result<StatusCode, Failure> {
-    let who = PersonId(user);
-    let added = accounts.add_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
-    added.await?;
+    let (who, is_whole) = (PersonId(user), scope.is_empty() && expires.is_none());
+    match organization {
+        Some(organization) if !is_whole => {
+            let holder = RoleHolder::Person(who);
+            let binding = NewBinding { holder, role, scope, expires: expires.map(SystemTime::from) };
+            accounts.bind_role(&organization, &binding, &Authority::Operator, &visit).await?;
+        }
+        None if !is_whole => {
+            let bound = (scope.as_slice(), expires.map(SystemTime::from));
+            accounts.add_bounded_role(&who, &role, bound, Accounts::OPERATOR, &visit).await?;
+        }
+        organization => {
+            let added = accounts.add_role(organization.as_deref(), &who, &role, Accounts::OPERATOR, &visit);
+            added.await?;
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,11 +1,13 @@
 //! `/v1/organizations/{organization}/roles` and `/bindings`: roles of an organisation's own, and who has which.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
-use axum::Json;
+use axum::{Json, extract::State};
 use bartizan_identity::account::{
     Authority, CustomRole, NewBinding as New, PersonId, RoleBinding as Known, RoleHolder,
 };
+use bartizan_model::Grant;
+use bartizan_policy::BuiltInRole;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     Timestamp,
     administration::{Administration, KnownAccounts},
+    control::Shared,
     extract::{JsonBody, PathParameter, QueryParameters},
     failure::{Failure, FailureCode},
 };
@@ -33,6 +36,51 @@ pub struct Role {
     pub permissions: Vec<String>,
     /// Since when it is known.
     pub created: Timestamp,
+}
+
+/// Roles that are known everywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KnownRoles {
+    /// Those of the configuration, then those that exist without being written.
+    pub roles: Vec<KnownRole>,
+}
+
+/// A role that is known everywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KnownRole {
+    /// Its name.
+    #[schema(example = "viewer")]
+    pub name: String,
+    /// What it grants.
+    pub permissions: Vec<String>,
+    /// Whether it exists without being written.
+    pub built_in: bool,
+}
+
+/// The roles of the configuration, and those that exist without being written, with what they grant.
+#[utoipa::path(
+    get,
+    path = "/v1/roles",
+    operation_id = "list_known_roles",
+    tag = "roles",
+    responses((status = 200, description = "The roles.", body = KnownRoles))
+)]
+pub(crate) async fn list_known_roles(State(shared): State<Arc<Shared>>) -> Json<KnownRoles> {
+    let config = shared.system.config();
+    let texts = |grants: &[Grant]| grants.iter().map(ToString::to_string).collect();
+    let written = config.roles.iter().map(|role| KnownRole {
+        name: role.name.to_string(),
+        permissions: texts(&role.grants),
+        built_in: false,
+    });
+    let is_written = |name: &str| config.roles.iter().any(|role| role.name.as_str() == name);
+    let others = BuiltInRole::ALL.into_iter().filter(|role| !is_written(role.name()));
+    let others = others.map(|role| KnownRole {
+        name: role.name().to_owned(),
+        permissions: texts(&role.grants()),
+        built_in: true,
+    });
+    Json(KnownRoles { roles: written.chain(others).collect() })
 }
 
 /// A role to be made.

@@ -1,7 +1,7 @@
 //! `/v1/sessions`: who is logged in.
 
 use axum::Json;
-use bartizan_identity::account::{Accounts, PersonId, SessionSummary};
+use bartizan_identity::account::{Accounts, Page, PersonId, SessionSummary};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,8 +16,11 @@ use crate::{
 /// Sessions that have not ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Sessions {
-    /// The newest first, a thousand at most.
+    /// The newest first.
     pub sessions: Vec<Session>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A session.
@@ -46,6 +49,11 @@ pub struct Session {
 pub(crate) struct Whose {
     /// The id or the e-mail address of a person; without it everybody.
     user: Option<String>,
+    /// What `next` of the part before was; without it the first part.
+    after: Option<String>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<u32>,
 }
 
 /// Whose sessions are to end: one of both.
@@ -66,18 +74,18 @@ pub(crate) struct OneOwner {
     operation_id = "list_sessions",
     tag = "sessions",
     params(Whose),
-    responses((status = 200, description = "The newest first.", body = Sessions))
+    responses((status = 200, description = "The newest first, a thousand at once.", body = Sessions))
 )]
 pub(crate) async fn list_sessions(
     KnownAccounts(accounts): KnownAccounts,
-    QueryParameters(Whose { user }): QueryParameters<Whose>,
+    QueryParameters(Whose { user, after, limit }): QueryParameters<Whose>,
 ) -> Result<Json<Sessions>, Failure> {
     let owner = match user {
         Some(user) => Some(accounts.person(&PersonId(user)).await?.id),
         None => None,
     };
-    let sessions = accounts.sessions_of(owner.as_ref()).await?;
-    Ok(Json(Sessions { sessions: sessions.into_iter().map(Session::from).collect() }))
+    let part = accounts.sessions_of(owner.as_ref(), &Page { after, limit }).await?;
+    Ok(Json(Sessions { sessions: part.items.into_iter().map(Session::from).collect(), next: part.next }))
 }
 
 /// Ends a session.

@@ -118,6 +118,35 @@ async fn evaluations_take_what_they_leave_out_from_the_defaults() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_none_fails_alone_among_several() {
+    let admin = admin();
+    let rest = json!({ "subject": { "type": "user", "id": "rick" }, "resource": { "type": "todo", "properties": { "ownerID": "rick" } } });
+    let mut asked = rest.clone();
+    asked["action"] = json!({ "name": "can_update_todo" });
+    asked["evaluations"] = json!([
+        // The type is that of the default, whose properties do not count any more.
+        { "resource": { "id": "1", "properties": { "ownerID": "rick" } } },
+        { "resource": { "id": "1" } },
+        {},
+        { "resource": "todo" },
+        7,
+        { "resource": { "id": "1", "properties": { "ownerID": "rick", "colour": "red" } }, "context": { "source": "batch" } },
+    ]);
+    let answer = post(&admin, "/access/v1/evaluations", &asked).await;
+    let decisions: Vec<_> =
+        answer["evaluations"].as_array().unwrap().iter().map(|answer| answer["decision"].clone()).collect();
+    assert_eq!(json!(decisions), json!([true, false, false, false, false, true]), "{answer}");
+    let why = |index: usize| answer["evaluations"][index]["context"]["reason"].as_str().unwrap();
+    assert!(why(2).contains("`id`"), "{answer}");
+    asked["options"] = json!({ "evaluations_semantic": "deny_on_first_deny" });
+    let answer = post(&admin, "/access/v1/evaluations", &asked).await;
+    assert_eq!(answer["evaluations"].as_array().unwrap().len(), 2);
+    asked["subject"] = json!("rick");
+    let whole = admin.post("/access/v1/evaluations", Some(&asked.to_string())).await;
+    assert_eq!((whole.status.as_u16(), whole.code()), (400, "invalid_question".into()));
+}
+
+#[tokio::test]
 async fn questions_that_are_none_are_refused() {
     let admin = admin();
     let path = "/access/v1/evaluation";
@@ -136,6 +165,16 @@ async fn questions_that_are_none_are_refused() {
     let many = json!({ "evaluations": vec![question("rick", "can_read_todos", "rick"); 101] });
     let answer = admin.post("/access/v1/evaluations", Some(&many.to_string())).await;
     assert_eq!((answer.status.as_u16(), answer.code()), (400, "invalid_question".into()));
+
+    let mut plain = admin.request(
+        http::Method::POST,
+        path,
+        Some(&question("rick", "can_read_todos", "rick").to_string()),
+    );
+    plain.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
+    let answer = admin.send(plain).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, "invalid_question".into()));
+    assert_eq!(refused(String::new()).await.0, 400);
 
     let mut anonymous = admin.request(http::Method::POST, path, Some("{}"));
     anonymous.headers_mut().remove(http::header::AUTHORIZATION);

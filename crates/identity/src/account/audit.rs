@@ -34,7 +34,8 @@ pub(crate) struct Entry<'a> {
 }
 
 /// What changes nothing that could be compared: logins and their like, what is asked of tokens, and what strangers begin.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
+    "user.sign_up",
     "login",
     "login.password",
     "login.external",

@@ -37,6 +37,9 @@ pub enum AccountError {
     /// Without this person nobody could do everything.
     #[error("this is the last `super_admin`: make somebody else one first")]
     LastAdministrator,
+    /// Without this login its person could not get in any more.
+    #[error("this is your last way in: choose a password, or link another login, first")]
+    LastWayIn,
     /// No room for another API key.
     #[error("there are {0} API keys already: revoke some")]
     TooManyKeys(usize),

@@ -10,7 +10,8 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{
-    AccountError, Accounts, Authority, CurrentSession, EmailAddress, LinkToken, Methods, NewSession, Visit,
+    AccountError, Accounts, Authority, CurrentSession, EmailAddress, LinkToken, Methods, NewSession, Page,
+    Part, Visit,
     authority::check_may,
     bindings::Bound,
     letters,
@@ -143,6 +144,32 @@ impl Accounts {
             .iter()
             .map(Invitation::of)
             .collect::<Result<_, _>>()?)
+    }
+
+    /// Every invitation that nobody has accepted yet, the newest first: operators see them all.
+    pub async fn all_invitations(&self, page: &Page) -> Result<Part<Invitation>, AccountError> {
+        const READ: &str = "SELECT id, email, organization_id, role, scope, role_expires_at, created_at, expires_at \
+            FROM invitations WHERE expires_at > $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
+        let read = Statement::new(READ).integer(moment::now());
+        let read = read.text(page.begins_after()).integer(page.to_read());
+        let rows = self.store.everywhere().rows(read).await?;
+        let invitations = rows.iter().map(Invitation::of).collect::<Result<_, _>>()?;
+        Ok(page.part(invitations, |invitation: &Invitation| invitation.id.clone()))
+    }
+
+    /// Takes any invitation back: an operator does.
+    pub async fn withdraw_any_invitation(&self, id: &str, visit: &Visit) -> Result<(), AccountError> {
+        const WITHDRAW: &str = "DELETE FROM invitations WHERE id = $1 RETURNING email, organization_id";
+        let mut transaction = self.store.everywhere().begin().await?;
+        let row = transaction.row(Statement::new(WITHDRAW).text(id)).await?;
+        let row = row.ok_or_else(|| AccountError::Missing("invitation with this id".into()))?;
+        let (invited, organization) = (row.text("email")?, row.text("organization_id")?);
+        let before = json!({ "invitation": id, "email": invited, "organization": organization });
+        let details = json!({ "invitation": id, "before": before, "after": null });
+        let entry = done("invitation.withdraw", Self::OPERATOR, &invited, visit, details);
+        entry.write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Takes an invitation back.

@@ -85,6 +85,12 @@ pub(crate) fn factors_changed(to: &EmailAddress) -> Letter {
     letter(to, "Your second factors were changed", text.into())
 }
 
+pub(crate) fn logins_changed(to: &EmailAddress) -> Letter {
+    let text = "A login at another provider was added to your account or removed from it. If it was not you, log in, look \
+                at what is linked to your account, and tell those who run this service.\n";
+    letter(to, "The logins of your account were changed", text.into())
+}
+
 /// The organisation's name is chosen by an operator.
 pub(crate) fn invitation(
     mailer: &Mailer,

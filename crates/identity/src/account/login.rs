@@ -394,7 +394,7 @@ async fn make_room(
 }
 
 /// The organisation that was asked for, if the person belongs to it; else the one they joined first.
-async fn chosen_organization(
+pub(crate) async fn chosen_organization(
     transaction: &mut Transaction,
     user: &UserId,
     asked: Option<&str>,

@@ -8,7 +8,7 @@ use bartizan_store::{Row, Statement, StoreError};
 use serde_json::json;
 
 use super::{
-    AccountError, Accounts, PersonId, Visit,
+    AccountError, Accounts, Page, Part, PersonId, Visit,
     last_administrator::spare_the_last,
     login::done,
     people::{bind_role, check_name},
@@ -72,10 +72,13 @@ impl Accounts {
     }
 
     /// Every organisation, by name.
-    pub async fn organizations(&self) -> Result<Vec<Organization>, AccountError> {
-        const READ: &str = "SELECT id, name, created_at FROM organizations ORDER BY name LIMIT 10000";
-        let rows = self.store.everywhere().rows(Statement::new(READ)).await?;
-        Ok(rows.iter().map(Organization::of).collect::<Result<_, _>>()?)
+    pub async fn organizations(&self, page: &Page) -> Result<Part<Organization>, AccountError> {
+        const READ: &str =
+            "SELECT id, name, created_at FROM organizations WHERE name > $1 ORDER BY name LIMIT $2";
+        let read = Statement::new(READ).text(page.begins_after()).integer(page.to_read());
+        let rows = self.store.everywhere().rows(read).await?;
+        let known = rows.iter().map(Organization::of).collect::<Result<_, _>>()?;
+        Ok(page.part(known, |organization: &Organization| organization.name.clone()))
     }
 
     /// The organisation with this id or name.

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    AccountError, Accounts, EmailAddress, Methods, PersonId, Visit,
+    AccountError, Accounts, EmailAddress, Methods, Page, Part, PersonId, Visit,
     login::{done, end_all, end_session},
 };
 use crate::{
@@ -126,12 +126,19 @@ impl Accounts {
     }
 
     /// The sessions of one person, or of everybody, the newest first.
-    pub async fn sessions_of(&self, user: Option<&UserId>) -> Result<Vec<SessionSummary>, AccountError> {
+    pub async fn sessions_of(
+        &self,
+        user: Option<&UserId>,
+        page: &Page,
+    ) -> Result<Part<SessionSummary>, AccountError> {
+        // Later ids sort behind earlier ones.
         const READ: &str = "SELECT id, user_id, created_at, seen_at, expires_at, address, client FROM sessions \
-            WHERE expires_at > $1 AND ($2 = '' OR user_id = $2) ORDER BY created_at DESC, id DESC LIMIT 1000";
+            WHERE expires_at > $1 AND ($2 = '' OR user_id = $2) AND ($3 = '' OR id < $3) ORDER BY id DESC LIMIT $4";
         let read = Statement::new(READ).integer(moment::now()).text(user.map_or("", UserId::as_str));
+        let read = read.text(page.begins_after()).integer(page.to_read());
         let rows = self.store.everywhere().rows(read).await?;
-        Ok(rows.iter().map(SessionSummary::of).collect::<Result<_, _>>()?)
+        let sessions = rows.iter().map(SessionSummary::of).collect::<Result<_, _>>()?;
+        Ok(page.part(sessions, |session: &SessionSummary| session.id.to_string()))
     }
 
     /// Ends a session; `owner`: only if it is theirs.

@@ -15,7 +15,7 @@ use super::{
     link::{Link, LinkPurpose},
     login::{done, replace_password},
     protection::Recovery,
-    refusal::name_account,
+    refusal::{RefusalReason, name_account},
 };
 use crate::session::moment;
 
@@ -30,11 +30,14 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let mailer = self.mailer()?;
         let email: EmailAddress = email.parse().map_err(AccountError::Email)?;
-        if self.protection.admits_reset(email.as_str(), device, visit).await {
-            let (store, visit) = (self.store.clone(), visit.clone());
-            self.background
-                .run("password.forgotten", async move { prepare(&store, &mailer, &email, &visit).await });
+        if !self.protection.admits_reset(email.as_str(), device, visit).await {
+            let (reason, action) = (RefusalReason::Paused, "password.forgotten");
+            self.refused_because(reason, action, email.as_str(), visit).await?;
+            return Ok(());
         }
+        let (store, visit) = (self.store.clone(), visit.clone());
+        self.background
+            .run("password.forgotten", async move { prepare(&store, &mailer, &email, &visit).await });
         Ok(())
     }
 

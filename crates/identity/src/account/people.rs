@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    AccountError, Accounts, EmailAddress, Visit,
+    AccountError, Accounts, EmailAddress, Page, Part, Visit,
     audit::of_secret,
     last_administrator::spare_the_last,
     login::{done, end_all, replace_password},
@@ -57,8 +57,9 @@ pub struct PersonId(pub String);
 
 const LONGEST_NAME: usize = 100;
 const READ: &str = "SELECT u.id, u.email, u.name, u.created_at, u.disabled_at, u.last_login_at, r.role AS role \
-    FROM users u LEFT JOIN role_bindings r ON r.user_id = u.id AND r.organization_id = '' \
-    WHERE $1 = '' OR u.id = $1 ORDER BY u.email, r.role LIMIT 10000";
+    FROM (SELECT id, email, name, created_at, disabled_at, last_login_at FROM users \
+        WHERE ($1 = '' OR id = $1) AND email > $2 ORDER BY email LIMIT $3) u \
+    LEFT JOIN role_bindings r ON r.user_id = u.id AND r.organization_id = '' ORDER BY u.email, r.role";
 
 /// A name of a person or an organisation: 1 to 100 characters that print.
 pub(crate) fn check_name(name: &str) -> Result<&str, AccountError> {
@@ -137,15 +138,18 @@ impl Accounts {
         self.person(&PersonId(id.as_str().into())).await
     }
 
-    /// Everybody, by address; ten thousand at most.
-    pub async fn people(&self) -> Result<Vec<Person>, AccountError> {
-        Ok(Person::all(&self.store.within("").rows(Statement::new(READ).text("")).await?)?)
+    /// Everybody, by address.
+    pub async fn people(&self, page: &Page) -> Result<Part<Person>, AccountError> {
+        let read = Statement::new(READ).text("").text(page.begins_after()).integer(page.to_read());
+        let people = Person::all(&self.store.within("").rows(read).await?)?;
+        Ok(page.part(people, |person| person.email.clone()))
     }
 
     /// One person.
     pub async fn person(&self, who: &PersonId) -> Result<Person, AccountError> {
         let user = self.resolve(who).await?;
-        let rows = self.store.within("").rows(Statement::new(READ).text(user.as_str())).await?;
+        let read = Statement::new(READ).text(user.as_str()).text("").integer(1);
+        let rows = self.store.within("").rows(read).await?;
         let missing = || AccountError::Missing(format!("person `{}`", who.0));
         Person::all(&rows)?.pop().ok_or_else(missing)
     }
@@ -270,6 +274,28 @@ impl NewAccount<'_> {
         transaction.execute(create).await?;
         if let Some(hash) = self.hash {
             transaction.execute(Statement::new(KEEP).text(id.as_str()).text(hash).integer(now)).await?;
+        }
+        Ok(id)
+    }
+
+    /// The same with a role, everywhere where `organization` is empty, and what the trail says of both: its person did it.
+    pub(super) async fn write_with_role(
+        &self,
+        transaction: &mut Transaction,
+        (organization, role): (&str, &str),
+        visit: &Visit,
+    ) -> Result<UserId, StoreError> {
+        let id = self.write(transaction).await?;
+        self.bind(transaction, &id, organization, role).await?;
+        let who = id.as_str();
+        let everywhere: &[&str] = if organization.is_empty() { &[role] } else { &[] };
+        let after = json!({ "email": self.email.as_str(), "name": self.name, "roles": everywhere });
+        let details = json!({ "before": null, "after": after });
+        done("user.create", who, who, visit, details).write(transaction).await?;
+        if !organization.is_empty() {
+            let details =
+                json!({ "role": role, "organization": organization, "before": null, "after": role });
+            done("role.add", who, who, visit, details).write(transaction).await?;
         }
         Ok(id)
     }

@@ -30,6 +30,8 @@ pub(crate) enum RefusalReason {
     Suspect,
     /// It was right, for an organisation that is none of theirs.
     Organization,
+    /// A way back that no way there of the same browser led to.
+    Stray,
     /// Nobody looked: every hashing thread was busy.
     Busy,
 }
@@ -44,6 +46,7 @@ impl RefusalReason {
             Self::Paused => "paused",
             Self::Suspect => "suspect",
             Self::Organization => "organization",
+            Self::Stray => "stray",
             Self::Busy => "busy",
         }
     }
@@ -118,7 +121,7 @@ impl Accounts {
     ) -> Result<(), StoreError> {
         let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
         let mut details = json!({ "reason": reason.name() });
-        if matches!(reason, RefusalReason::Paused | RefusalReason::Busy) {
+        if matches!(reason, RefusalReason::Paused | RefusalReason::Stray | RefusalReason::Busy) {
             // They cost nobody a hash, so only the limits of the road would bound how fast they come.
             let Some(left_out) = self.pauses.take(Instant::now()) else { return Ok(()) };
             if left_out > 0 {

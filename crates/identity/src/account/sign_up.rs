@@ -16,6 +16,7 @@ use super::{
     AccountError, Accounts, EmailAddress, LinkToken, Methods, NewPerson, NewSession, Visit, letters,
     login::done,
     people::{NewAccount, check_name},
+    refusal::RefusalReason,
 };
 use crate::{
     password::{Factors, Password},
@@ -26,6 +27,8 @@ use crate::{
 const LIFETIME: Duration = Duration::from_hours(24);
 /// What the audit trail calls an attempt to confirm one.
 const VERIFY: &str = "user.verify_email";
+/// And what it calls a sign-up.
+const SIGN_UP: &str = "user.sign_up";
 /// What people are who sign up.
 const ROLE: &str = "user";
 
@@ -39,7 +42,7 @@ struct SignUpRow {
 impl Accounts {
     /// Sends a message to whoever wants an account, where strangers may have one. The answer is the same whether there is
     /// one with this address or not.
-    pub async fn sign_up(&self, new: NewPerson) -> Result<(), AccountError> {
+    pub async fn sign_up(&self, new: NewPerson, visit: &Visit) -> Result<(), AccountError> {
         if self.sign_up_policy() != SignUp::Open {
             return Err(AccountError::SignUpOff);
         }
@@ -50,12 +53,14 @@ impl Accounts {
         let judged = self.secrets.judge(Factors::Alone, &password, &[email.as_str(), &name]).await?;
         // Before the hash, which costs more than anything else here.
         if !self.protection.admits_message(email.as_str()).await {
+            self.refused_because(RefusalReason::Paused, SIGN_UP, email.as_str(), visit).await?;
             return Ok(());
         }
         let hash = judged.hash().await?;
-        let store = self.store.clone();
+        let (store, visit) = (self.store.clone(), visit.clone());
         self.background.run("sign_up", async move {
-            prepare(&store, &mailer, &SignUpRow { email, name, hash: hash.expose().to_owned() }).await
+            let new = SignUpRow { email, name, hash: hash.expose().to_owned() };
+            prepare(&store, &mailer, &new, &visit).await
         });
         Ok(())
     }
@@ -123,11 +128,13 @@ impl Accounts {
 }
 
 /// Keeps what was said until it is confirmed; or tells the owner of the address that they have an account.
-async fn prepare(store: &Store, mailer: &Mailer, new: &SignUpRow) -> Result<(), AccountError> {
+async fn prepare(store: &Store, mailer: &Mailer, new: &SignUpRow, visit: &Visit) -> Result<(), AccountError> {
     const KNOWN: &str = "SELECT id FROM users WHERE email = $1";
     const KEEP: &str = "INSERT INTO sign_ups (token_hash, email, name, password_hash, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6)";
     if store.row(Statement::new(KNOWN).text(new.email.as_str())).await?.is_some() {
+        let details = json!({ "known": true });
+        done(SIGN_UP, "", new.email.as_str(), visit, details).write_alone(store).await?;
         mailer.send(letters::account_exists(mailer, &new.email));
         return Ok(());
     }
@@ -140,6 +147,7 @@ async fn prepare(store: &Store, mailer: &Mailer, new: &SignUpRow) -> Result<(), 
         .integer(now)
         .integer(now.saturating_add(span(LIFETIME)));
     store.execute(keep).await?;
+    done(SIGN_UP, "", new.email.as_str(), visit, json!({ "known": false })).write_alone(store).await?;
     mailer.send(letters::verify_email(mailer, &new.email, &token));
     Ok(())
 }

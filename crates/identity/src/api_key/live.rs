@@ -11,9 +11,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use bartizan_store::{Row, Statement, Store, StoreError};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -22,7 +23,7 @@ use tokio::{sync::Mutex, time::timeout};
 use super::{
     index::{KeyDigest, KeyIndex},
     owners::{self, Page, by_id},
-    record::{LiveKey, OwnerId},
+    record::{LiveKey, Owner, OwnerId},
     uses::Uses,
 };
 use crate::session::changes::{OVERLAP, REMEMBERED, Told};
@@ -96,6 +97,21 @@ impl LiveKeys {
 
     pub(crate) fn find(&self, digest: &KeyDigest) -> Option<Arc<LiveKey>> {
         self.index.find(digest)
+    }
+
+    /// A key by its id, as the store has it now, with whoever it belongs to; `None`: no secret of such a key counts.
+    pub(crate) async fn look_up(&self, id: &str, now: SystemTime) -> Result<Option<LiveKey>, StoreError> {
+        let rows = self.store.everywhere().rows(Statement::new(ONE_KEY).text(id)).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let owner = owners::read(&self.store, &OwnerId::of(first)?).await?;
+        let owner = Arc::new(ArcSwap::from_pointee(owner.unwrap_or_else(Owner::organization)));
+        for row in &rows {
+            let key = LiveKey::of(row, Arc::clone(&owner))?;
+            if key.expires.is_none_or(|expires| now < expires) {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn uses(&self) -> &Uses {

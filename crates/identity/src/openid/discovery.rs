@@ -12,6 +12,8 @@ pub(super) struct Metadata {
     pub(super) authorization_endpoint: Url,
     pub(super) token_endpoint: Url,
     pub(super) jwks_uri: Url,
+    /// Where it says more of a person than in the ID token.
+    pub(super) userinfo_endpoint: Option<Url>,
     /// Whether its answers name it (RFC 9207), so that one that does not is refused.
     pub(super) names_itself: bool,
     /// Whether the secret goes into the form instead of `Authorization` (RFC 6749, section 2.3.1).
@@ -44,6 +46,10 @@ impl Metadata {
             authorization_endpoint: endpoint("authorization_endpoint", "`authorization_endpoint` is no URL")?,
             token_endpoint: endpoint("token_endpoint", "`token_endpoint` is no URL")?,
             jwks_uri: endpoint("jwks_uri", "`jwks_uri` is no URL")?,
+            userinfo_endpoint: members
+                .contains_key("userinfo_endpoint")
+                .then(|| endpoint("userinfo_endpoint", "`userinfo_endpoint` is no URL"))
+                .transpose()?,
             names_itself: names_itself == Some(&Value::Bool(true)),
             secret_in_form: !offers("client_secret_basic"),
         })
@@ -82,7 +88,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_trusted_is_refused() {
-        let cases: [(&str, Value, &str); 5] = [
+        let cases: [(&str, Value, &str); 6] = [
+            ("userinfo_endpoint", json!("http://id.test/me"), "not reached over TLS"),
             ("issuer", json!("https://id.test/"), "`issuer` is not the configured one"),
             ("issuer", json!(null), "`issuer` is not the configured one"),
             ("token_endpoint", json!("http://id.test/token"), "not reached over TLS"),

@@ -5,18 +5,24 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::IdentityError;
+use crate::{IdentityError, SessionToken};
 
 /// 32 bytes as base64url.
 const SECRET_LENGTH: usize = 43;
 /// The longest path that people come back to.
 const LONGEST_PATH: usize = 2048;
+/// The longest id or name of an organisation, in bytes.
+const LONGEST_ORGANIZATION: usize = 400;
 
 /// One person's way to a provider and back. `Debug` does not show its secret.
 #[derive(Debug, Clone)]
 pub struct Errand {
     secret: SecretString,
     return_to: String,
+    /// For which organisation they want to act, by id or name.
+    organization: Option<String>,
+    /// What ties it to the session whose person is to be linked; `None`: it begins a session.
+    link: Option<String>,
 }
 
 impl Errand {
@@ -25,29 +31,77 @@ impl Errand {
         let mut random = Zeroizing::new([0; 32]);
         aws_lc_rs::rand::fill(random.as_mut_slice()).map_err(|_| IdentityError::Random)?;
         let secret = URL_SAFE_NO_PAD.encode(random.as_slice()).into();
-        Ok(Self { secret, return_to: own_path(return_to).to_owned() })
+        Ok(Self { secret, return_to: own_path(return_to).to_owned(), organization: None, link: None })
+    }
+
+    /// The same for somebody who wants to act for this organisation, by id or name.
+    #[must_use]
+    pub fn for_organization(self, organization: &str) -> Self {
+        let organization = Some(organization).filter(|name| (1..=LONGEST_ORGANIZATION).contains(&name.len()));
+        Self { organization: organization.map(str::to_owned), ..self }
+    }
+
+    /// The same, to link who comes back to the person of this session. Only a browser that has the session can bring it
+    /// back: else whoever plants a cookie could link themselves to somebody else's account.
+    #[must_use]
+    pub fn linking(self, session: &SessionToken) -> Self {
+        let link = Some(self.tie(session));
+        Self { link, ..self }
     }
 
     /// The one that a cookie holds, if it has the form of one.
     pub fn presented(cookie: &str) -> Option<Self> {
-        let (secret, return_to) = cookie.split_once('.')?;
+        let mut parts = cookie.split('.');
+        let [secret, return_to, organization, link] = [(); 4].map(|()| parts.next());
+        let (secret, link) = (secret?, link?);
+        if parts.next().is_some() {
+            return None;
+        }
+        let text = |part: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+        let (return_to, organization) = (text(return_to?)?, text(organization?)?);
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if secret.len() != SECRET_LENGTH || !secret.bytes().all(allowed) {
             return None;
         }
-        let return_to = String::from_utf8(URL_SAFE_NO_PAD.decode(return_to).ok()?).ok()?;
-        Some(Self { secret: secret.into(), return_to: own_path(&return_to).to_owned() })
+        let errand = Self {
+            secret: secret.into(),
+            return_to: own_path(&return_to).to_owned(),
+            organization: None,
+            link: (!link.is_empty()).then(|| link.to_owned()),
+        };
+        Some(errand.for_organization(&organization))
     }
 
     /// The value of the cookie.
     pub fn cookie(&self) -> SecretString {
         let return_to = URL_SAFE_NO_PAD.encode(&self.return_to);
-        format!("{}.{return_to}", self.secret.expose_secret()).into()
+        let organization = URL_SAFE_NO_PAD.encode(self.organization.as_deref().unwrap_or_default());
+        let link = self.link.as_deref().unwrap_or_default();
+        format!("{}.{return_to}.{organization}.{link}", self.secret.expose_secret()).into()
     }
 
     /// Where it ends: a path of this origin.
     pub fn return_to(&self) -> &str {
         &self.return_to
+    }
+
+    /// For which organisation they want to act.
+    pub(crate) fn organization(&self) -> Option<&str> {
+        self.organization.as_deref()
+    }
+
+    /// Whether it ends by linking who comes back to somebody who is logged in.
+    pub fn is_link(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Whether it was begun to link somebody to the person of this session.
+    pub(crate) fn is_tied_to(&self, session: &SessionToken) -> bool {
+        self.link.as_deref().is_some_and(|link| link.as_bytes().ct_eq(self.tie(session).as_bytes()).into())
+    }
+
+    fn tie(&self, session: &SessionToken) -> String {
+        self.derive("link", &session.digest().stored())
     }
 
     pub(super) fn state(&self, provider: &str) -> String {
@@ -102,10 +156,28 @@ mod tests {
         assert!(errand.is_state("company", &again.state("company")));
         assert!(!errand.is_state("company", &again.state("other")));
         assert!(!errand.is_state("company", &Errand::begin("/").unwrap().state("company")));
-        for wrong in ["", ".", "x.Lw", &cookie[1..], &cookie.replace('.', "")] {
+        for wrong in ["", ".", "x.Lw..", &cookie[1..], &cookie.replace('.', ""), &format!("{cookie}.")] {
             assert!(Errand::presented(wrong).is_none(), "{wrong}");
         }
         assert!(!format!("{errand:?}").contains(&cookie[..43]));
+    }
+
+    #[test]
+    fn only_the_session_that_began_it_can_be_linked() {
+        let (mine, others) = (SessionToken::generate().unwrap(), SessionToken::generate().unwrap());
+        let plain = Errand::begin("/").unwrap().for_organization("Company");
+        assert!(!plain.is_link() && !plain.is_tied_to(&mine));
+        let errand = Errand::begin("/").unwrap().linking(&mine);
+        let again = Errand::presented(errand.cookie().expose_secret()).unwrap();
+        assert!(again.is_link() && again.is_tied_to(&mine) && !again.is_tied_to(&others));
+        assert_eq!(
+            Errand::presented(plain.cookie().expose_secret()).unwrap().organization(),
+            Some("Company")
+        );
+        // A tie of one errand is of no use to another.
+        let tie = errand.cookie().expose_secret().rsplit_once('.').unwrap().1.to_owned();
+        let other = format!("{}{tie}", Errand::begin("/").unwrap().cookie().expose_secret());
+        assert!(!Errand::presented(&other).unwrap().is_tied_to(&mine));
     }
 
     #[test]

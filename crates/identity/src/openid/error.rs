@@ -18,6 +18,9 @@ pub enum OpenIdError {
     /// The provider cannot be reached.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(#[source] reqwest::Error),
+    /// It did not answer somebody else a moment ago.
+    #[error("the provider could not be asked a moment ago: try again shortly")]
+    Resting,
     /// It answers, but not as it should.
     #[error("the provider answered `{0}` where {1} was expected")]
     Answer(http::StatusCode, &'static str),
@@ -30,6 +33,9 @@ pub enum OpenIdError {
     /// Its statement about the person is not to be believed.
     #[error("the ID token cannot be believed: {0}")]
     IdToken(#[from] InvalidReason),
+    /// What it says of the person at its `UserInfo` endpoint is about somebody else (section 5.3.2).
+    #[error("the provider's UserInfo is about somebody else than its ID token")]
+    OtherPerson,
     /// The statement was made for another login.
     #[error("the ID token belongs to another login")]
     Nonce,
@@ -39,7 +45,12 @@ impl OpenIdError {
     /// Whether the provider does not do what it should, as opposed to whoever comes back from it.
     pub fn is_providers_fault(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Metadata(_) | Self::NoKeysYet | Self::IdToken(_) => true,
+            Self::Unreachable(_)
+            | Self::Resting
+            | Self::Metadata(_)
+            | Self::NoKeysYet
+            | Self::OtherPerson
+            | Self::IdToken(_) => true,
             Self::Answer(status, _) => status.is_server_error(),
             Self::Stray | Self::WrongIssuer | Self::Declined(_) | Self::Nonce => false,
         }

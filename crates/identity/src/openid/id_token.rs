@@ -9,10 +9,7 @@ use super::OpenIdError;
 use crate::{
     InvalidReason,
     key::KeySet,
-    token::{
-        CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, found, json,
-        multi_factor,
-    },
+    token::{CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, found, json},
 };
 
 /// The longest ID token that is read.
@@ -33,8 +30,18 @@ pub struct Proven {
     pub name: Option<String>,
     /// To which organisation they belong, by name or id, where the provider is asked that.
     pub organization: Option<String>,
-    /// Whether they proved more than one factor there (RFC 8176).
-    pub multi_factor: bool,
+}
+
+/// What one document of a provider says of a person: its ID token, or the answer of its `UserInfo` endpoint.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// `sub` itself, by which the documents of one person are known.
+    pub(super) sub: Option<String>,
+    subject: Option<String>,
+    email: Option<String>,
+    is_verified: bool,
+    name: Option<String>,
+    organization: Option<String>,
 }
 
 /// What an ID token must fit.
@@ -47,7 +54,7 @@ pub(super) struct Expected<'a> {
 
 impl Expected<'_> {
     /// Believes the token, or says why not (section 3.1.3.7).
-    pub(super) fn check(&self, token: &str, keys: &KeySet, now: SystemTime) -> Result<Proven, OpenIdError> {
+    pub(super) fn check(&self, token: &str, keys: &KeySet, now: SystemTime) -> Result<Said, OpenIdError> {
         if token.len() > MAX_BYTES {
             return Err(InvalidReason::TooLong.into());
         }
@@ -63,7 +70,7 @@ impl Expected<'_> {
         check_signature(&token, &header, keys)?;
         let members = json::parse_object(&token.payload).map_err(|_| InvalidReason::Claims)?;
         self.check_claims(&members, now)?;
-        proven(&members, self.claims)
+        Ok(Said::of(&members, self.claims)?)
     }
 
     fn check_claims(&self, members: &Object, now: SystemTime) -> Result<(), OpenIdError> {
@@ -80,31 +87,61 @@ impl Expected<'_> {
             _ => {}
         }
         check_times(members, LEEWAY, now)?;
+        if !members.contains_key("iat") {
+            return Err(InvalidReason::Claims.into());
+        }
         if text("nonce") == Some(self.nonce) { Ok(()) } else { Err(OpenIdError::Nonce) }
     }
 }
 
-fn proven(members: &Object, claims: &LoginClaims) -> Result<Proven, OpenIdError> {
-    let value = |source: &ClaimSource| found(members, source).map_err(|_| InvalidReason::Claims);
-    let text =
-        |source: &ClaimSource| Ok(value(source)?.as_deref().and_then(Value::as_str).map(str::to_owned));
-    let of = |source: &Option<ClaimSource>| -> Result<Option<String>, InvalidReason> {
-        source.as_ref().map_or(Ok(None), text)
-    };
-    let named = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
-    let subject = text(&claims.subject)?.filter(|subject| {
-        (1..=LONGEST_SUBJECT).contains(&subject.len()) && !subject.contains(char::is_control)
-    });
-    let verified = value(&claims.email_verified)?.as_deref() == Some(&Value::Bool(true));
-    Ok(Proven {
-        subject: subject.ok_or(InvalidReason::Subject)?,
-        verified_email: text(&claims.email)?.filter(|_| verified),
-        name: if claims.name.is_some() {
-            of(&claims.name)?
-        } else {
-            named("name").or_else(|| named("preferred_username"))
-        },
-        organization: of(&claims.organization)?.filter(|name| !name.is_empty()),
-        multi_factor: multi_factor(members),
-    })
+impl Said {
+    pub(super) fn of(members: &Object, claims: &LoginClaims) -> Result<Self, InvalidReason> {
+        let value = |source: &ClaimSource| found(members, source).map_err(|_| InvalidReason::Claims);
+        let text =
+            |source: &ClaimSource| Ok(value(source)?.as_deref().and_then(Value::as_str).map(str::to_owned));
+        let of = |source: &Option<ClaimSource>| -> Result<Option<String>, InvalidReason> {
+            source.as_ref().map_or(Ok(None), text)
+        };
+        let named = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+        Ok(Self {
+            sub: named("sub"),
+            subject: text(&claims.subject)?.filter(|subject| {
+                (1..=LONGEST_SUBJECT).contains(&subject.len()) && !subject.contains(char::is_control)
+            }),
+            email: text(&claims.email)?,
+            is_verified: value(&claims.email_verified)?.as_deref() == Some(&Value::Bool(true)),
+            name: if claims.name.is_some() {
+                of(&claims.name)?
+            } else {
+                named("name").or_else(|| named("preferred_username"))
+            },
+            organization: of(&claims.organization)?.filter(|name| !name.is_empty()),
+        })
+    }
+
+    /// Whether something is missing that the provider may say elsewhere.
+    pub(super) fn lacks(&self, claims: &LoginClaims) -> bool {
+        let lacks_organization = claims.organization.is_some() && self.organization.is_none();
+        self.verified_email().is_none() || self.name.is_none() || lacks_organization
+    }
+
+    /// Their address, if this document vouches for it.
+    pub(super) fn verified_email(&self) -> Option<&String> {
+        self.email.as_ref().filter(|_| self.is_verified)
+    }
+
+    /// Who they are, with what another document says that this one does not. An address counts by the document that it stands
+    /// in, or one that names the same.
+    pub(super) fn proven(self, other: Option<Self>) -> Result<Proven, OpenIdError> {
+        let subject = self.subject.clone().ok_or(InvalidReason::Subject)?;
+        let mut verified_email = self.verified_email().cloned();
+        let (mut name, mut organization) = (self.name, self.organization);
+        if let Some(other) = other {
+            let is_same = self.email.is_none() || self.email == other.email;
+            verified_email = verified_email.or(other.verified_email().filter(|_| is_same).cloned());
+            name = name.or(other.name);
+            organization = organization.or(other.organization);
+        }
+        Ok(Proven { subject, verified_email, name, organization })
+    }
 }

@@ -13,7 +13,11 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
-use super::{Errand, OpenIdError, Proven, discovery::Metadata, id_token::Expected};
+use super::{
+    Errand, OpenIdError, Proven,
+    discovery::Metadata,
+    id_token::{Expected, Said},
+};
 use crate::{IdentityError, key::KeySet, key_source::KeySource, token::json};
 
 /// How long any answer may take.
@@ -25,6 +29,8 @@ const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(12);
 const METADATA_LASTS: Duration = Duration::from_hours(1);
 /// How often its keys are fetched again.
 const KEYS_LAST: Duration = Duration::from_mins(10);
+/// How long a provider that could not be asked is left alone: else everybody who wants to log in would wait for it.
+const RESTS: Duration = Duration::from_secs(5);
 /// The longest answer that is read.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -34,6 +40,8 @@ pub struct OpenIdProvider {
     settings: Settings,
     client: Client,
     known: Mutex<Option<Known>>,
+    /// Held by whoever asks what it says about itself. Until when it is left alone, if it could not be asked.
+    asking: tokio::sync::Mutex<Option<Instant>>,
     patience_for_keys: Duration,
 }
 
@@ -43,6 +51,14 @@ struct Known {
     metadata: Metadata,
     keys: Arc<KeySource>,
     until: Instant,
+}
+
+/// What a code was worth.
+#[derive(Debug)]
+struct Redeemed {
+    id_token: String,
+    /// For more about the person; `None`: not one that is sent as it is.
+    access_token: Option<SecretString>,
 }
 
 /// What comes back with a person (RFC 6749, section 4.1.2; RFC 9207).
@@ -70,6 +86,7 @@ impl OpenIdProvider {
             settings: settings.clone(),
             client,
             known: Mutex::new(None),
+            asking: tokio::sync::Mutex::new(None),
             patience_for_keys: PATIENCE_FOR_KEYS,
         })
     }
@@ -120,12 +137,19 @@ impl OpenIdProvider {
             return Err(OpenIdError::Declined(printable(error)));
         }
         let code = answer.code.ok_or(OpenIdError::Stray)?;
-        let token = self.redeem(&known.metadata, code, &errand.code_verifier(name)).await?;
+        let redeemed = self.redeem(&known.metadata, code, &errand.code_verifier(name)).await?;
+        let said = self.believe(&known, &redeemed.id_token, errand).await?;
+        let other = self.ask_more(&known.metadata, &said, redeemed.access_token.as_ref()).await?;
+        said.proven(other)
+    }
+
+    /// What an ID token says, if it is to be believed.
+    async fn believe(&self, known: &Known, token: &str, errand: &Errand) -> Result<Said, OpenIdError> {
         let _ = timeout(PATIENCE, known.keys.wait_ready()).await;
-        let nonce = errand.nonce(name);
+        let nonce = errand.nonce(self.settings.name.as_str());
         let Settings { issuer, client_id, claims, .. } = &self.settings;
         let check = |keys: &KeySet| {
-            Expected { issuer, client_id, nonce: &nonce, claims }.check(&token, keys, SystemTime::now())
+            Expected { issuer, client_id, nonce: &nonce, claims }.check(token, keys, SystemTime::now())
         };
         let keys = known.keys.keys().clone().ok_or(OpenIdError::NoKeysYet)?;
         let checked = check(&keys);
@@ -141,13 +165,49 @@ impl OpenIdProvider {
         }
     }
 
-    /// The ID token for a code (section 3.1.3).
+    /// What the `UserInfo` endpoint says, where the ID token does not say all that is used: with the code flow that is where a
+    /// provider tells of `email` and `profile` (section 5.4).
+    async fn ask_more(
+        &self,
+        metadata: &Metadata,
+        said: &Said,
+        access_token: Option<&SecretString>,
+    ) -> Result<Option<Said>, OpenIdError> {
+        let Some((endpoint, token)) = metadata.userinfo_endpoint.as_ref().zip(access_token) else {
+            return Ok(None);
+        };
+        if !said.lacks(&self.settings.claims) {
+            return Ok(None);
+        }
+        match self.user_info(endpoint, token).await {
+            // About somebody else: a token that was put in the place of another (section 16.11).
+            Ok(other) if other.sub != said.sub => Err(OpenIdError::OtherPerson),
+            Ok(other) => Ok(Some(other)),
+            Err(error) if said.verified_email().is_some() => {
+                tracing::warn!(provider = %self.settings.name, %error, "the provider does not tell more of a person");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn user_info(&self, endpoint: &Url, token: &SecretString) -> Result<Said, OpenIdError> {
+        let request = self.client.get(endpoint.clone()).bearer_auth(token.expose_secret());
+        let request = request.header(header::ACCEPT, "application/json");
+        let response = request.send().await.map_err(OpenIdError::Unreachable)?;
+        let answer = document(response, "its UserInfo").await?;
+        let members = json::parse_object(&answer)
+            .map_err(|_| OpenIdError::Metadata("its UserInfo is not a JSON object with unique members"))?;
+        Ok(Said::of(&members, &self.settings.claims)?)
+    }
+
+    /// The tokens for a code (section 3.1.3).
     async fn redeem(
         &self,
         metadata: &Metadata,
         code: &str,
         verifier: &SecretString,
-    ) -> Result<String, OpenIdError> {
+    ) -> Result<Redeemed, OpenIdError> {
         let Settings { client_id, client_secret, redirect_uri, .. } = &self.settings;
         let mut form = vec![
             ("grant_type", "authorization_code"),
@@ -176,29 +236,44 @@ impl OpenIdProvider {
         let answer = document(response, "a token").await?;
         let members =
             json::parse_object(&answer).map_err(|_| OpenIdError::Metadata("its token answer is no JSON"))?;
-        let token = members.get("id_token").and_then(|token| token.as_str());
-        token.map(str::to_owned).ok_or(OpenIdError::Metadata("its token answer has no `id_token`"))
+        let text = |name: &str| members.get(name).and_then(|value| value.as_str());
+        let id_token = text("id_token").ok_or(OpenIdError::Metadata("its token answer has no `id_token`"))?;
+        let is_bearer = text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("Bearer"));
+        let access_token = text("access_token").filter(|_| is_bearer).map(SecretString::from);
+        Ok(Redeemed { id_token: id_token.to_owned(), access_token })
     }
 
+    /// What it says about itself. One asks; whoever comes meanwhile waits for the answer.
     async fn known(&self) -> Result<Known, OpenIdError> {
+        if let Some(known) = self.current() {
+            return Ok(known);
+        }
+        let mut rests_until = self.asking.lock().await;
+        if let Some(known) = self.current() {
+            return Ok(known);
+        }
         let earlier = self.known.lock().clone();
-        if let Some(known) = earlier.as_ref().filter(|known| Instant::now() < known.until) {
-            return Ok(known.clone());
+        if rests_until.is_some_and(|until| Instant::now() < until) {
+            return earlier.ok_or(OpenIdError::Resting);
         }
         match self.discover(earlier.as_ref()).await {
             Ok(known) => {
+                *rests_until = None;
                 *self.known.lock() = Some(known.clone());
                 Ok(known)
             }
-            // What it said before is better than no login.
-            Err(error) => match earlier {
-                Some(known) => {
-                    tracing::warn!(provider = %self.settings.name, %error, "the provider's metadata was not refreshed");
-                    Ok(known)
-                }
-                None => Err(error),
-            },
+            Err(error) => {
+                *rests_until = Some(Instant::now() + RESTS);
+                // What it said before is better than no login.
+                let Some(known) = earlier else { return Err(error) };
+                tracing::warn!(provider = %self.settings.name, %error, "the provider's metadata was not refreshed");
+                Ok(known)
+            }
         }
+    }
+
+    fn current(&self) -> Option<Known> {
+        self.known.lock().as_ref().filter(|known| Instant::now() < known.until).cloned()
     }
 
     async fn discover(&self, earlier: Option<&Known>) -> Result<Known, OpenIdError> {

@@ -1,5 +1,7 @@
 //! Logins at a provider that says what a test wants it to.
 
+mod links;
+
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},
@@ -31,6 +33,10 @@ struct Said {
     authorization: Option<String>,
     keys: String,
     keys_asked: usize,
+    metadata_asked: usize,
+    /// What the `UserInfo` endpoint answers, and with what it was asked.
+    user_info: Value,
+    asked_with: Option<String>,
 }
 
 struct Fake {
@@ -57,6 +63,9 @@ impl Fake {
             authorization: None,
             keys: jwks(&[&*issuer]),
             keys_asked: 0,
+            metadata_asked: 0,
+            user_info: Value::Null,
+            asked_with: None,
         };
         let said = Arc::new(Mutex::new(said));
         let told = Arc::clone(&said);
@@ -113,7 +122,17 @@ async fn answer(
     told: Arc<Mutex<Said>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let text = match request.uri().path() {
-        "/.well-known/openid-configuration" => told.lock().unwrap().metadata.to_string(),
+        "/.well-known/openid-configuration" => {
+            let mut told = told.lock().unwrap();
+            told.metadata_asked += 1;
+            told.metadata.to_string()
+        }
+        "/me" => {
+            let mut told = told.lock().unwrap();
+            let authorization = request.headers().get(header::AUTHORIZATION);
+            told.asked_with = authorization.map(|value| value.to_str().unwrap().to_owned());
+            told.user_info.to_string()
+        }
         "/jwks" => {
             let mut told = told.lock().unwrap();
             told.keys_asked += 1;
@@ -153,7 +172,8 @@ async fn whoever_comes_back_is_who_the_provider_says() {
     let proven = provider.complete(&errand, &query).await.unwrap();
     assert_eq!(proven.subject, "248289761001");
     assert_eq!(proven.verified_email.as_deref(), Some("Ada@Company.test"));
-    assert_eq!((proven.name.as_deref(), proven.multi_factor), (Some("Ada"), false));
+    assert_eq!(proven.name.as_deref(), Some("Ada"));
+    assert_eq!(fake.said.lock().unwrap().asked_with, None, "the ID token says it all");
 
     let said = fake.said.lock().unwrap();
     assert_eq!(value(&said.form, "code"), "c+0de");
@@ -176,6 +196,9 @@ async fn an_id_token_is_believed_only_if_all_of_it_fits() {
         claims[name] = value;
         fake.issuer.token(&claims)
     };
+    let mut undated = good.clone();
+    undated.as_object_mut().unwrap().remove("iat");
+    let undated = fake.issuer.token(&undated);
     let header = |header: Value| fake.issuer.sign(&header.to_string(), &good.to_string());
     let cases = [
         (with("iss", json!("https://other.test")), Some(InvalidReason::Issuer)),
@@ -185,6 +208,7 @@ async fn an_id_token_is_believed_only_if_all_of_it_fits() {
         (with("exp", json!(1)), Some(InvalidReason::Expired)),
         (with("exp", json!(null)), Some(InvalidReason::Expiry)),
         (with("sub", json!("")), Some(InvalidReason::Subject)),
+        (undated, Some(InvalidReason::Claims)),
         (with("nonce", json!("other")), None),
         (with("nonce", json!(null)), None),
         (header(json!({ "alg": "EdDSA", "kid": "one", "typ": "at+jwt" })), Some(InvalidReason::Type)),
@@ -205,6 +229,70 @@ async fn an_id_token_is_believed_only_if_all_of_it_fits() {
     fake.say(with("email_verified", json!("true")));
     let proven = provider.complete(&errand, &fake.query(&errand)).await.unwrap();
     assert_eq!(proven.verified_email, None);
+}
+
+/// Many providers say who somebody is in the ID token, and what they are called and reached by elsewhere.
+#[tokio::test]
+async fn what_the_id_token_leaves_out_is_asked_for() {
+    let fake = Fake::start().await;
+    fake.said.lock().unwrap().metadata["userinfo_endpoint"] = json!(format!("{}/me", fake.url));
+    let provider = fake.provider();
+    let complete = async |id_token: &[(&str, Value)], user_info: Value| {
+        let errand = Errand::begin("/").unwrap();
+        let mut claims = fake.claims(&errand);
+        for name in ["email", "email_verified", "name"] {
+            claims.as_object_mut().unwrap().remove(name);
+        }
+        for (name, value) in id_token {
+            claims[*name] = value.clone();
+        }
+        fake.said.lock().unwrap().user_info = user_info;
+        fake.say(fake.issuer.token(&claims));
+        provider.complete(&errand, &fake.query(&errand)).await
+    };
+    let all = json!({ "sub": "248289761001", "email": "ada@company.test", "email_verified": true, "name": "Ada L." });
+    let proven = complete(&[], all.clone()).await.unwrap();
+    assert_eq!(proven.verified_email.as_deref(), Some("ada@company.test"));
+    assert_eq!(proven.name.as_deref(), Some("Ada L."));
+    assert_eq!(fake.said.lock().unwrap().asked_with.as_deref(), Some("Bearer x"));
+
+    // What the ID token says counts, and nobody vouches for an address by another one.
+    let proven =
+        complete(&[("name", json!("Ada")), ("email", json!("other@company.test"))], all.clone()).await;
+    let proven = proven.unwrap();
+    assert_eq!((proven.verified_email, proven.name.as_deref()), (None, Some("Ada")));
+    let proven = complete(&[("email", json!("ada@company.test"))], all.clone()).await.unwrap();
+    assert_eq!(proven.verified_email.as_deref(), Some("ada@company.test"));
+
+    for stranger in [json!({ "sub": "7", "email": "ada@company.test", "email_verified": true }), json!({})] {
+        let error = complete(&[], stranger.clone()).await.unwrap_err();
+        assert!(matches!(error, OpenIdError::OtherPerson), "{stranger}: {error}");
+    }
+    let error = complete(&[], json!("a signed answer")).await.unwrap_err();
+    assert!(matches!(error, OpenIdError::Metadata(_)), "{error}");
+    // Where the address is known, nothing that is missing is worth a login.
+    let known = [("email", json!("ada@company.test")), ("email_verified", json!(true))];
+    let proven = complete(&known, json!("a signed answer")).await.unwrap();
+    assert_eq!((proven.verified_email.is_some(), proven.name), (true, None));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_left_alone_for_a_while() {
+    let fake = Fake::start().await;
+    let whole = std::mem::take(&mut fake.said.lock().unwrap().metadata);
+    let (provider, errand) = (fake.provider(), Errand::begin("/").unwrap());
+    let (one, other) = tokio::join!(provider.begin(&errand), provider.begin(&errand));
+    assert!(matches!(one.unwrap_err(), OpenIdError::Metadata(_)));
+    assert!(matches!(other.unwrap_err(), OpenIdError::Resting), "it waited for the first, and asked nobody");
+    assert_eq!(fake.said.lock().unwrap().metadata_asked, 1);
+    fake.said.lock().unwrap().metadata = whole;
+    assert!(matches!(provider.begin(&errand).await.unwrap_err(), OpenIdError::Resting));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::resume();
+    let (one, other) = tokio::join!(provider.begin(&errand), provider.begin(&errand));
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(fake.said.lock().unwrap().metadata_asked, 2);
 }
 
 #[tokio::test]

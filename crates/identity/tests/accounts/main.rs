@@ -41,7 +41,9 @@ use std::{
 use bartizan_config::{Config, Source, StoreLocation};
 use bartizan_identity::{
     AuthenticationError, Authenticator, Identified, InvalidReason, Presented, SessionToken,
-    account::{AccountError, Accounts, LoggedIn, Login, NewPerson, NewSession, Person, PersonId, Visit},
+    account::{
+        AccountError, Accounts, LoggedIn, Login, NewPerson, NewSession, Page, Person, PersonId, Visit,
+    },
 };
 use bartizan_policy::{Decision, PermissionIndex};
 use http::{Method, Request, header};
@@ -193,7 +195,7 @@ async fn a_life(location: &StoreLocation) {
     for kept in [&inside, &third, &fourth] {
         node.enter(kept).await.unwrap();
     }
-    assert_eq!(node.accounts.sessions_of(Some(&ada.id)).await.unwrap().len(), 3);
+    assert_eq!(node.accounts.sessions_of(Some(&ada.id), &Page::default()).await.unwrap().items.len(), 3);
 
     // An operator ends one of them; nobody ends another's.
     let ended = node.accounts.current_session(&fourth).await.unwrap().id;
@@ -229,7 +231,7 @@ async fn a_life(location: &StoreLocation) {
     node.accounts.disable_person(&who(&ada), false, OPERATOR, &visit).await.unwrap();
     node.try_log_in("ada@shop.test", new.expose_secret()).await.unwrap();
     node.accounts.delete_person(&who(&ada), OPERATOR, &visit).await.unwrap();
-    assert!(node.accounts.people().await.unwrap().is_empty());
+    assert!(node.accounts.people(&Page::default()).await.unwrap().items.is_empty());
 
     let trail = node.accounts.audit(1000).await.unwrap();
     let refused = trail.iter().filter(|entry| entry.action == "login" && entry.outcome == "refused");
@@ -294,7 +296,7 @@ async fn logins_at_once(location: &StoreLocation) {
     for login in logins {
         login.await.unwrap().unwrap();
     }
-    assert_eq!(node.accounts.sessions_of(Some(&ada.id)).await.unwrap().len(), 3);
+    assert_eq!(node.accounts.sessions_of(Some(&ada.id), &Page::default()).await.unwrap().items.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

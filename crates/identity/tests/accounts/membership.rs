@@ -11,6 +11,7 @@ use bartizan_identity::{
     },
     authorization_server::OAuthError,
 };
+use bartizan_model::CallerType;
 
 use crate::{
     Node, OPERATOR, PASSWORD,
@@ -38,9 +39,35 @@ async fn removed_members(location: &StoreLocation) {
     let (_, inside) = node.key(in_it(), &["*"]).await;
     let (_, outside) = node.key(KeyOwner::Person(who(&ada), None), &["*"]).await;
     assert_eq!(node.refusal(&inside), None);
+
+    // Of somebody who is asked about by id, the same is known as of somebody who comes.
+    let place = accounts.organization("Left Ltd").await.unwrap().id;
+    let standing = async |place: &str| {
+        accounts.caller_standing(CallerType::User, ada.id.as_str(), Some(place), None).await.unwrap()
+    };
+    let (theirs, road) = (standing(place.as_str()).await.unwrap(), node.enter(&token).await.unwrap());
+    let grants: Vec<_> = theirs.grants.iter().map(ToString::to_string).collect();
+    assert_eq!(grants.join(" "), road.grants.to_str().unwrap());
+    assert_eq!(theirs.organization, road.principal.organization);
+    assert_eq!(standing("elsewhere").await, None, "they act for no organisation that is not theirs");
+    let key = node.enter_with_key(&inside, "192.0.2.1").unwrap().principal.id.to_string();
+    let keys = async |id: &str| accounts.caller_standing(CallerType::ApiKey, id, None, None).await.unwrap();
+    assert_eq!(keys(&key).await.unwrap().organization, Some(place.clone()));
+    assert_eq!(keys("none").await, None);
+
+    // Their session acts for another of their organisations when they say so.
+    accounts.create_organization("Next Ltd", OPERATOR, &visit).await.unwrap();
+    node.bind("Next Ltd", bound(&ada, "viewer"), &operator).await.unwrap();
+    accounts.switch_organization(&token, "Next Ltd", &visit).await.unwrap();
+    let next = accounts.organization("Next Ltd").await.unwrap().id;
+    assert_eq!(node.enter(&token).await.unwrap().principal.organization, Some(next));
+    accounts.switch_organization(&token, "Left Ltd", &visit).await.unwrap();
     let holder = RoleHolder::Person(who(&ada));
+    accounts.unbind_role("Next Ltd", &holder, "viewer", &operator, &visit).await.unwrap();
     accounts.unbind_role("Left Ltd", &holder, "viewer", &operator, &visit).await.unwrap();
     assert_eq!(node.refusal(&inside), Some(InvalidReason::KeyOwner));
+    assert_eq!(keys(&key).await, None);
+    assert_eq!(standing(place.as_str()).await, None);
     assert_eq!(node.refusal(&outside), None);
     let identified = node.enter(&token).await.unwrap();
     assert_eq!(identified.principal.organization, None);

@@ -89,14 +89,14 @@ async fn is_verified(location: &StoreLocation, email: &str) -> bool {
 pub(crate) async fn strangers_sign_up(location: &StoreLocation) {
     let post = Post::open(location, "sign_up: open,").await;
     let (node, accounts) = (&post.node, &post.node.accounts);
-    accounts.sign_up(stranger("new@shop.test", PASSWORD)).await.unwrap();
+    accounts.sign_up(stranger("new@shop.test", PASSWORD), &Visit::default()).await.unwrap();
     let token = post.token("new@shop.test").await;
     // There is no account yet, and the link is worth nothing without the password.
     assert!(matches!(node.try_log_in("new@shop.test", PASSWORD).await, Err(AccountError::WrongCredentials)));
     let guess = accounts.verify_email(&token, &NEW.into(), &from(1)).await;
     assert!(matches!(guess, Err(AccountError::WrongCredentials)));
     // The owner of the address signs up, too: their password counts for their link only.
-    accounts.sign_up(stranger("new@shop.test", NEW)).await.unwrap();
+    accounts.sign_up(stranger("new@shop.test", NEW), &Visit::default()).await.unwrap();
     let owned = post.token("new@shop.test").await;
     let other = accounts.verify_email(&owned, &PASSWORD.into(), &from(2)).await;
     assert!(matches!(other, Err(AccountError::WrongCredentials)));
@@ -110,12 +110,12 @@ pub(crate) async fn strangers_sign_up(location: &StoreLocation) {
         assert!(matches!(again, Err(AccountError::Link)));
     }
     // Whoever signs up with a known address is answered alike; its owner is told.
-    accounts.sign_up(stranger("new@shop.test", PASSWORD)).await.unwrap();
+    accounts.sign_up(stranger("new@shop.test", PASSWORD), &Visit::default()).await.unwrap();
     let told = post.message("new@shop.test").await;
     assert!(told.contains("have an account already") && !told.contains("#token"), "{told}");
     assert!(!told.contains("Eve"), "what strangers type is not repeated");
     // Three messages an hour for an address.
-    accounts.sign_up(stranger("new@shop.test", PASSWORD)).await.unwrap();
+    accounts.sign_up(stranger("new@shop.test", PASSWORD), &Visit::default()).await.unwrap();
     post.is_silent("new@shop.test").await;
 }
 
@@ -250,13 +250,23 @@ async fn invitations_end_with_their_maker(location: &StoreLocation) {
     let token = node.log_in("club-guest@shop.test").await;
     accounts.join(&token, &link, &visit).await.unwrap();
     assert!(is_bound().await);
+
+    // An operator sees every invitation, and takes any back.
+    let wrong = accounts.invite("wrong@shop.test", None, "viewer", &visit).await.unwrap();
+    let link = post.token("wrong@shop.test").await;
+    let newest = accounts.all_invitations(&Page { limit: Some(1), after: None }).await.unwrap().items;
+    assert_eq!(newest.iter().map(|one| &one.id).collect::<Vec<_>>(), [&wrong.id]);
+    accounts.withdraw_any_invitation(&wrong.id, &visit).await.unwrap();
+    assert!(matches!(accept(&link).await, Err(AccountError::Link)));
+    let again = accounts.withdraw_any_invitation(&wrong.id, &visit).await;
+    assert!(matches!(again, Err(AccountError::Missing(_))));
 }
 
 /// Invitations, on either database.
 pub(crate) async fn people_are_invited(location: &StoreLocation) {
     let post = Post::open(location, "sign_up: invite,").await;
     let (node, accounts) = (&post.node, &post.node.accounts);
-    let uninvited = accounts.sign_up(stranger("eve@shop.test", PASSWORD)).await;
+    let uninvited = accounts.sign_up(stranger("eve@shop.test", PASSWORD), &Visit::default()).await;
     assert!(matches!(uninvited, Err(AccountError::SignUpOff)));
     let visit = Visit::default();
     for name in ["Guild", "Rival"] {

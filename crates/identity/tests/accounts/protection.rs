@@ -433,7 +433,7 @@ async fn the_trail_tells_why_logins_fail_and_when_pauses_begin() {
         password: Some(PASSWORD.into()),
         roles: vec![],
     };
-    node.accounts.sign_up(new).await.unwrap();
+    node.accounts.sign_up(new, &Visit::default()).await.unwrap();
     post.message("carol@shop.test").await;
     for (email, password, last) in [
         ("bob@shop.test", PASSWORD, 1),

@@ -45,7 +45,7 @@ async fn attempts_of_every_kind_that_a_pause_refuses_are_in_the_trail() {
         password: Some(PASSWORD.into()),
         roles: vec![],
     };
-    accounts.sign_up(new).await.unwrap();
+    accounts.sign_up(new, &Visit::default()).await.unwrap();
     let link = post.token("carol@shop.test").await;
     for wrong in [WRONG, PASSWORD] {
         accounts.verify_email(&link, &wrong.into(), &from(3)).await.unwrap_err();

@@ -107,7 +107,7 @@ async fn a_life_of_roles(location: &StoreLocation) {
     accounts.add_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
     accounts.remove_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
     let other = accounts.organization("Other Ltd").await.unwrap().id;
-    let known = accounts.organizations().await.unwrap();
+    let known = accounts.organizations(&bartizan_identity::account::Page::default()).await.unwrap().items;
     assert_eq!(known.iter().map(|known| known.name.as_str()).collect::<Vec<_>>(), ["Other Ltd", "Roles Ltd"]);
     let confusing = accounts.create_organization(other.as_str(), OPERATOR, &visit).await;
     assert!(matches!(confusing, Err(AccountError::Name(_))), "the id of another: {confusing:?}");

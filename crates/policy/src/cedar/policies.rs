@@ -15,6 +15,7 @@ use cedar_policy::{
 use super::{
     Judgement, PoliciesError, RoutePolicies, Statement,
     action::{RouteActions, route_id},
+    declared::DeclaredShapes,
     error,
     judgement::ruling_of,
     required::Required,
@@ -29,6 +30,8 @@ use super::{
 pub struct Policies {
     pub(crate) types: Types,
     pub(crate) schema: Schema,
+    /// What questions may say beside what nobody reads.
+    pub(crate) declared: DeclaredShapes,
     schema_text: String,
     mode: PolicyMode,
     statements: Vec<Arc<Statement>>,
@@ -71,7 +74,7 @@ impl Policies {
         let none = Configured::default();
         let Configured { mode, files, schemas, .. } = configured.unwrap_or(&none);
         let types = Types::new()?;
-        let (schema, schema_text) = schema::compile(config, schemas)?;
+        let (schema, declared, schema_text) = schema::compile(config, schemas)?;
         let built_in = zones::built_in(&config.zones, configured.is_none());
         let files: Vec<_> = files.iter().cloned().chain(built_in).collect();
         let parsed = statement::read(&files)?;
@@ -88,6 +91,7 @@ impl Policies {
             authorizer: Authorizer::new(),
             types,
             schema,
+            declared,
             schema_text,
             statements,
             by_id,

@@ -1,6 +1,11 @@
 //! Questions about anything that the schema knows, in the shape of the `AuthZEN` Authorization API 1.0, section 5.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::SystemTime};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bartizan_model::{CallerType, Grant, Zone};
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
@@ -9,6 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Judgement, Policies, Statement, Unmet, context::datetime, required::AskedRequest};
 
+/// When a person was asked last, in seconds since 1970, as the claim of an ID token (`OpenID` Connect Core 1.0).
+const PROVEN: &str = "auth_time";
 /// What the gateway knows of itself; whoever asks need not say anything of it.
 const ROUTE: &str = "Route";
 
@@ -63,7 +70,7 @@ pub struct AskedParent {
 pub struct AskedAction {
     /// Its name: `orders:read`.
     pub name: String,
-    /// `AuthZEN` lets an action have some. Cedar does not, so they are not looked at.
+    /// Cedar's actions have none: policies read them as `context.action`, where the schema declares that.
     #[serde(default)]
     pub properties: Map<String, Value>,
 }
@@ -120,8 +127,9 @@ impl fmt::Display for Answer {
 }
 
 impl Policies {
-    /// Answers a question, as the road answers a request: permissions first, then policies. What the schema says of the
-    /// context has to be there, but for what an ordinary request has.
+    /// Answers a question, as the road answers a request: who the route lets in and permissions first, then policies. What
+    /// the schema says of the context has to be there, but for what an ordinary request has; what it does not declare is
+    /// left out.
     pub fn answer(&self, question: &Question) -> Result<Answer, QuestionError> {
         let action = self.types.action(&question.action.name);
         let bucket =
@@ -163,8 +171,11 @@ impl Policies {
             }
         };
         let grants = if is_caller(subject) { self.grants(subject).map_err(told)? } else { Vec::new() };
+        let caller = (caller_type(subject), named(subject).0);
         let multi_factor = context.get("mfa").and_then(Value::as_bool).unwrap_or(false);
-        let asked = AskedRequest { action, resource, method, grants: &grants, multi_factor };
+        let proven = context.get(PROVEN).and_then(Value::as_u64);
+        let proven = proven.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+        let asked = AskedRequest { action, resource, method, caller, grants: &grants, multi_factor, proven };
         Ok(self.required.unmet(&asked))
     }
 
@@ -187,11 +198,12 @@ impl Policies {
             let reason = || format!("no route is called `{}`", asked.id);
             return known.cloned().ok_or_else(|| QuestionError::Unfit { what, reason: reason() });
         }
-        let (attributes, mut parents) = if is_caller(asked) {
+        let (mut attributes, mut parents) = if is_caller(asked) {
             self.caller(asked).map_err(|reason| QuestionError::Unfit { what, reason: reason.into() })?
         } else {
             (asked.properties.clone(), HashSet::new())
         };
+        self.declared.keep_attributes(&asked.entity_type, &mut attributes);
         parents.extend(asked.parents.iter().map(|parent| (parent.entity_type.clone(), parent.id.clone())));
         let parents: Vec<_> = parents.iter().map(|(name, id)| json!({ "type": name, "id": id })).collect();
         let uid = json!({ "type": asked.entity_type, "id": asked.id });
@@ -209,6 +221,11 @@ impl Policies {
         if let Some(zone) = context.get_mut("zone").filter(|zone| zone.is_string()) {
             *zone = json!({ "type": "Zone", "id": zone });
         }
+        if !question.action.properties.is_empty() {
+            let properties = || Value::Object(question.action.properties.clone());
+            context.entry("action").or_insert_with(properties);
+        }
+        self.declared.keep_context(&question.action.name, &mut context);
         Context::from_json_value(Value::Object(context), Some((&self.schema, action)))
             .map_err(|error| unfit("the context", &error))
     }
@@ -275,7 +292,11 @@ type Described = (Map<String, Value>, HashSet<(String, String)>);
 
 /// Whether it is somebody who may ask the gateway.
 fn is_caller(asked: &AskedEntity) -> bool {
-    CallerType::ALL.iter().any(|caller| caller.as_str() == asked.entity_type)
+    caller_type(asked).is_some()
+}
+
+fn caller_type(asked: &AskedEntity) -> Option<CallerType> {
+    CallerType::ALL.into_iter().find(|caller| caller.as_str() == asked.entity_type)
 }
 
 /// The provider that vouches for a caller, and what it is called there.

@@ -1,14 +1,15 @@
-//! What routes ask for before any policy is asked: permissions, and a second factor. A question about what requests do
+//! What routes ask for before any policy is asked: who vouches for the caller, permissions, and a second factor. A question about what requests do
 //! is answered by this first, as a request is, or it would be told `yes` where the road says 403.
 
 use std::{
     collections::{HashMap, HashSet},
     fmt,
     sync::Arc,
+    time::SystemTime,
 };
 
-use bartizan_config::{Config, JwtKeys, MultiFactor, Provider, Route};
-use bartizan_model::Grant;
+use bartizan_config::{Authentication, Config, JwtKeys, MultiFactor, Provider, Route};
+use bartizan_model::{CallerType, Grant};
 use cedar_policy::EntityUid;
 use http::Method;
 
@@ -28,6 +29,10 @@ pub enum Unmet {
     Method,
     /// A route asks for a second factor.
     SecondFactor,
+    /// A route asks for one that was shown lately, and nothing says so.
+    RecentFactor,
+    /// No provider of a route vouches for such a caller.
+    Provider,
     /// No request to such a resource does this.
     NoRequest,
 }
@@ -38,6 +43,12 @@ impl fmt::Display for Unmet {
             Self::Permissions(missing) => write!(f, "refused before any policy: lacks {missing}"),
             Self::Method => f.write_str("refused before any policy: `require` does not cover this method"),
             Self::SecondFactor => f.write_str("refused before any policy: one factor is not enough"),
+            Self::RecentFactor => {
+                f.write_str("refused before any policy: the second factor was not shown lately")
+            }
+            Self::Provider => {
+                f.write_str("refused before any policy: no provider of the route vouches for such a caller")
+            }
             Self::NoRequest => f.write_str("no request does this with such a resource by this method"),
         }
     }
@@ -50,6 +61,8 @@ pub(crate) struct Required {
     roles: RoleTable,
     /// The providers of the gateway's own people, who may have built-in roles.
     own: HashSet<Box<str>>,
+    /// Who may come from which provider.
+    vouched: HashMap<Box<str>, Vec<CallerType>>,
     /// By the action that requests do.
     routes: HashMap<String, Vec<RequiredByRoute>>,
 }
@@ -66,6 +79,8 @@ struct RequiredByRoute {
     others: bool,
     policy: Arc<RoutePolicy>,
     factors: MultiFactor,
+    /// Who may vouch for its callers; none: it is public.
+    providers: Vec<Box<str>>,
 }
 
 /// What a question says of a request.
@@ -75,8 +90,12 @@ pub(crate) struct AskedRequest<'q> {
     pub(crate) resource: &'q EntityUid,
     /// `None`: whichever does it.
     pub(crate) method: Option<Method>,
+    /// What it is, and by which provider.
+    pub(crate) caller: (Option<CallerType>, &'q str),
     pub(crate) grants: &'q [Grant],
     pub(crate) multi_factor: bool,
+    /// When the person was asked last; `None`: nobody says.
+    pub(crate) proven: Option<SystemTime>,
 }
 
 impl Required {
@@ -94,7 +113,9 @@ impl Required {
             Provider::ApiKey(_) | Provider::Certificate(_) | Provider::Signature(_) => false,
         });
         let own = own.map(|entry| entry.name.as_str().into()).collect();
-        Self { index, roles: RoleTable::new(&config.roles), own, routes }
+        let vouched =
+            config.identity.iter().map(|entry| (entry.name.as_str().into(), callers(&entry.provider)));
+        Self { index, roles: RoleTable::new(&config.roles), own, vouched: vouched.collect(), routes }
     }
 
     /// What roles give to a caller of this provider.
@@ -126,16 +147,52 @@ impl Required {
         if concerned.peek().is_none() {
             return Some(Unmet::NoRequest);
         }
-        concerned.find_map(|(required, decision)| match decision {
-            _ if required.factors != MultiFactor::Off && !asked.multi_factor => Some(Unmet::SecondFactor),
-            Decision::Permitted => None,
-            Decision::Denied(missing) => Some(Unmet::Permissions(missing)),
-            Decision::MethodNotCovered => Some(Unmet::Method),
+        let now = SystemTime::now();
+        concerned.find_map(|(required, decision)| {
+            if !self.lets_in(required, asked.caller) {
+                return Some(Unmet::Provider);
+            }
+            required.lacks_factor(asked, now).or(match decision {
+                Decision::Permitted => None,
+                Decision::Denied(missing) => Some(Unmet::Permissions(missing)),
+                Decision::MethodNotCovered => Some(Unmet::Method),
+            })
         })
+    }
+
+    /// Whether such a caller can have got past the authentication of a route.
+    fn lets_in(&self, required: &RequiredByRoute, (caller, provider): (Option<CallerType>, &str)) -> bool {
+        let vouches = || self.vouched.get(provider).zip(caller).is_some_and(|(all, one)| all.contains(&one));
+        let is_named = || required.providers.iter().any(|name| **name == *provider);
+        required.providers.is_empty() || (is_named() && vouches())
+    }
+}
+
+/// What a provider's callers may be.
+fn callers(provider: &Provider) -> Vec<CallerType> {
+    match provider {
+        Provider::Jwt(jwt) if matches!(jwt.keys, JwtKeys::Own) => vec![jwt.principal, CallerType::Service],
+        Provider::Jwt(jwt) => vec![jwt.principal],
+        Provider::ApiKey(_) => vec![CallerType::ApiKey],
+        Provider::Certificate(_) | Provider::Signature(_) => vec![CallerType::Service],
+        Provider::Session => vec![CallerType::User],
     }
 }
 
 impl RequiredByRoute {
+    fn lacks_factor(&self, asked: &AskedRequest<'_>, now: SystemTime) -> Option<Unmet> {
+        match self.factors {
+            MultiFactor::Required | MultiFactor::Within(_) if !asked.multi_factor => {
+                Some(Unmet::SecondFactor)
+            }
+            MultiFactor::Off | MultiFactor::Required => None,
+            MultiFactor::Within(longest) => {
+                let age = asked.proven.map(|proven| now.duration_since(proven).unwrap_or_default());
+                age.is_none_or(|age| age > longest).then_some(Unmet::RecentFactor)
+            }
+        }
+    }
+
     /// What the permissions say; `None`: requests of this method do something else.
     fn decide(&self, method: Option<&Method>, held: &PermissionSet) -> Option<Decision> {
         let Some(method) = method else { return self.decide_every_method(held) };
@@ -170,6 +227,10 @@ fn by_action(route: &Route, index: &PermissionIndex, types: &Types) -> HashMap<S
         others: false,
         policy: Arc::clone(&policy),
         factors: route.multi_factor,
+        providers: match &route.authentication {
+            Authentication::Public => Vec::new(),
+            Authentication::Required(names) => names.iter().map(|name| name.as_str().into()).collect(),
+        },
     };
     let admits = |method: &Method| route.methods.is_empty() || route.methods.contains(method);
     let RouteActions { methods, otherwise } = RouteActions::of(route);

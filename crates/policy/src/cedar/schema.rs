@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     PoliciesError,
     action::{RouteActions, families},
+    declared::DeclaredShapes,
     error,
 };
 use crate::index::{permissions_of, requirements_of};
@@ -42,8 +43,11 @@ struct Declared {
     resources: BTreeSet<String>,
 }
 
-/// The whole schema, and what of it the configuration makes; an error where it does not fit together with `own`.
-pub(crate) fn compile(config: &Config, own: &[PolicyFile]) -> Result<(Schema, String), PoliciesError> {
+/// The whole schema, what it declares, and what of it the configuration makes; an error where it does not fit together with `own`.
+pub(crate) fn compile(
+    config: &Config,
+    own: &[PolicyFile],
+) -> Result<(Schema, DeclaredShapes, String), PoliciesError> {
     let (mut fragments, mut problems, mut defined) = (Vec::new(), Vec::new(), BTreeSet::new());
     for file in own {
         match SchemaFragment::from_cedarschema_str(&file.text) {
@@ -62,13 +66,14 @@ pub(crate) fn compile(config: &Config, own: &[PolicyFile]) -> Result<(Schema, St
         Ok((fragment, _warnings)) => fragments.push(fragment),
         Err(found) => return Err(PoliciesError::new(error::all(&generated, &found))),
     }
+    let declared = DeclaredShapes::of(&fragments);
     // What does not fit together is the fault of what was added, if anything was.
     let blamed = own.first().unwrap_or(&generated);
     let schema = Schema::from_schema_fragments(fragments).map_err(|found| {
         let nowhere = PolicyFile { text: String::new(), ..blamed.clone() };
         PoliciesError::new(error::all(&nowhere, &found))
     })?;
-    Ok((schema, generated.text))
+    Ok((schema, declared, generated.text))
 }
 
 /// What the configuration says, in the language of Cedar schemas. Types that are `defined` elsewhere are left out.

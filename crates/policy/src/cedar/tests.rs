@@ -14,15 +14,22 @@ use http::Method;
 use super::{Caller, Judgement, Policies, PoliciesError, RequestFacts, Ruling};
 
 const ROUTES: &str = r#"
-  - { path: "/orders/**", to: "http://a", auth: keys, zone: data, require: { GET: ["orders:read"], "*": ["orders:write", "orders:audit"] } }
-  - { path: "/orders/{id}/refund", methods: [POST], to: "http://a", auth: keys,
+  - { path: "/orders/**", to: "http://a", auth: [shop, billing], zone: data, require: { GET: ["orders:read"], "*": ["orders:write", "orders:audit"] } }
+  - { path: "/orders/{id}/refund", methods: [POST], to: "http://a", auth: [shop, billing],
       policy: { action: "orders:refund", resource: { type: Order, id: "{id}" } } }
-  - { path: "/orgs/{org}/bills/{id}", to: "http://a", auth: keys,
+  - { path: "/orgs/{org}/bills/{id}", to: "http://a", auth: [shop, billing],
       policy: { resource: { type: "Billing::Bill", id: "{org}/{id}" }, parents: [{ type: Organization, id: "{org}" }] } }
-  - { path: "/people/{id}", to: "http://a", auth: keys, policy: { resource: { type: User, id: "shop/{id}" } } }
+  - { path: "/people/{id}", to: "http://a", auth: [shop, billing], policy: { resource: { type: User, id: "shop/{id}" } } }
   - { path: /open, to: "http://a", auth: none }
-  - { path: /off, to: "http://a", auth: keys, policy: off }
+  - { path: /off, to: "http://a", auth: [shop, billing], policy: off }
 "#;
+
+/// A provider of tokens, its settings open for more of them.
+fn tokens_of(issuer: &str) -> String {
+    format!(
+        "{{ jwt: {{ issuer: {issuer}, audience: a, secret: \"0123456789abcdef0123456789abcdef\", algorithms: [HS256]"
+    )
+}
 
 fn config(policies: &str, zones: &str) -> Config {
     config_of(ROUTES, policies, zones)
@@ -31,8 +38,9 @@ fn config(policies: &str, zones: &str) -> Config {
 fn config_of(routes: &str, policies: &str, zones: &str) -> Config {
     let text = format!(
         "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\n{zones}\n\
-         identity: {{ keys: {{ api_key: {{ keys: [{{ name: a, hash: \"sha256:{}\" }}] }} }} }}\nroutes:{routes}",
-        "0".repeat(64)
+         identity: {{ shop: {} }} }}, billing: {}, principal: service }} }} }}\nroutes:{routes}",
+        tokens_of("a"),
+        tokens_of("b"),
     );
     let mut config = match Config::parse(&text, &Source::text("")) {
         Ok(loaded) => loaded.config,

@@ -1,5 +1,7 @@
 //! Questions about what requests do are decided as the road decides: by the permissions before any policy.
 
+use std::time::{Duration, SystemTime};
+
 use bartizan_config::{MultiFactor, Role};
 use serde_json::{Value, json};
 
@@ -8,11 +10,11 @@ use crate::Question;
 
 /// Routes whose permissions differ, by method and by route, before a policy that permits everything.
 const GUARDED: &str = r#"
-  - { path: "/orders/**", to: "http://a", auth: keys, require: { GET: ["orders:read"], POST: ["orders:write", "orders:audit"] }, policy: { action: handle } }
-  - { path: /bills, methods: [GET], to: "http://a", auth: keys, require: { any: ["bills:read", "orders:audit"] } }
-  - { path: "/notes/{id}", to: "http://a", auth: keys, require: ["notes:read"], policy: { resource: { type: Note, id: "{id}" } } }
-  - { path: "/notes/{id}/raw", to: "http://a", auth: keys, require: ["notes:read"], policy: { resource: { type: Raw, id: "{id}" } } }
-  - { path: /ping, to: "http://a", auth: keys }
+  - { path: "/orders/**", to: "http://a", auth: shop, require: { GET: ["orders:read"], POST: ["orders:write", "orders:audit"] }, policy: { action: handle } }
+  - { path: /bills, methods: [GET], to: "http://a", auth: shop, require: { any: ["bills:read", "orders:audit"] } }
+  - { path: "/notes/{id}", to: "http://a", auth: shop, require: ["notes:read"], policy: { resource: { type: Note, id: "{id}" } } }
+  - { path: "/notes/{id}/raw", to: "http://a", auth: shop, require: ["notes:read"], policy: { resource: { type: Raw, id: "{id}" } } }
+  - { path: /ping, to: "http://a", auth: shop }
 "#;
 
 #[test]
@@ -57,6 +59,19 @@ fn what_the_permissions_refuse_no_policy_permits() {
     let bills = |grants: &[&str]| ask(holding(grants), "GET /bills", ("Route", "/bills"), json!({}));
     assert_eq!(bills(&[]), lacks("`bills:read` or `orders:audit`"));
     assert_eq!(bills(&["orders:audit"]), permitted);
+    // Nobody of another provider, and no machine of this one, gets as far as the permissions.
+    for (caller, id) in
+        [("User", "other/ann"), ("User", "billing/ann"), ("Service", "shop/ann"), ("User", "ann")]
+    {
+        let question = json!({
+            "subject": { "type": caller, "id": id, "properties": holding(&["*:*"]) },
+            "action": { "name": "GET /bills" },
+            "resource": { "type": "Route", "id": "/bills" },
+        });
+        let question: Question = serde_json::from_value(question).unwrap();
+        let answer = policies.answer(&question).unwrap().to_string();
+        assert!(answer.contains("no provider of the route"), "{caller} {id}: {answer}");
+    }
     let note =
         |name, grants: &[&str], mfa| ask(holding(grants), "notes:read", (name, "7"), json!({ "mfa": mfa }));
     assert_eq!(note("Note", &[], true), lacks("`notes:read`"));
@@ -66,6 +81,34 @@ fn what_the_permissions_refuse_no_policy_permits() {
     let elsewhere = ask(holding(&["*:*"]), "handle", ("Route", "/ping"), json!({}));
     assert!(elsewhere.starts_with("no request does this"), "{elsewhere}");
     assert_eq!(ask(json!({}), "GET /ping", ("Route", "/ping"), json!({})), permitted, "nothing is required");
+}
+
+#[test]
+fn a_factor_shown_long_ago_is_not_enough_where_the_road_asks_for_a_recent_one() {
+    let mut config = config_of(GUARDED, "permit (principal, action, resource);", "");
+    let ping = config.routes.iter_mut().find(|route| route.path.as_str() == "/ping").unwrap();
+    Arc::get_mut(ping).unwrap().multi_factor = MultiFactor::Within(Duration::from_mins(15));
+    let policies = Policies::compile(&config).unwrap().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let cases = [
+        (json!({}), "one factor is not enough"),
+        (json!({ "auth_time": now }), "one factor is not enough"),
+        (json!({ "mfa": true }), "not shown lately"),
+        (json!({ "mfa": true, "auth_time": now - 3600 }), "not shown lately"),
+        (json!({ "mfa": true, "auth_time": "now" }), "not shown lately"),
+        (json!({ "mfa": true, "auth_time": now - 60 }), "permitted"),
+    ];
+    for (context, expected) in cases {
+        let question = json!({
+            "subject": { "type": "User", "id": "shop/ann" },
+            "action": { "name": "GET /ping" },
+            "resource": { "type": "Route", "id": "/ping" },
+            "context": context,
+        });
+        let question: Question = serde_json::from_value(question).unwrap();
+        let answer = policies.answer(&question).unwrap().to_string();
+        assert!(answer.contains(expected), "{context}: {answer}");
+    }
 }
 
 #[test]
