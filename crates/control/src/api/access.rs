@@ -317,7 +317,9 @@ async fn in_use(shared: &Shared) -> Result<(Arc<Config>, Arc<Policies>), Failure
 /// entity has.
 fn completed(asked: Value, defaults: &AccessEvaluations) -> Result<Value, String> {
     let Value::Object(mut asked) = asked else { return Err("a question is a JSON object".into()) };
-    let shared: [(&str, &Option<Map<String, Value>>, &[&str]); 4] = [
+    /// A part of a question, what the defaults say of it, and what each such part has.
+    type Default<'d> = (&'static str, &'d Option<Map<String, Value>>, &'static [&'static str]);
+    let shared: [Default<'_>; 4] = [
         ("subject", &defaults.subject, &["type", "id"]),
         ("action", &defaults.action, &["name"]),
         ("resource", &defaults.resource, &["type", "id"]),
