@@ -313,11 +313,14 @@ async fn in_use(shared: &Shared) -> Result<(Arc<Config>, Arc<Policies>), Failure
     Ok((config, policies))
 }
 
+/// A part of a question, what the defaults say of it, and what each such part has.
+type SharedPart<'d> = (&'static str, &'d Option<Map<String, Value>>, &'static [&'static str]);
+
 /// A question with what it leaves out. What it says of an entity replaces all that the defaults say of it, but for what every
 /// entity has.
 fn completed(asked: Value, defaults: &AccessEvaluations) -> Result<Value, String> {
     let Value::Object(mut asked) = asked else { return Err("a question is a JSON object".into()) };
-    let shared: [(&str, &Option<Map<String, Value>>, &[&str]); 4] = [
+    let shared: [SharedPart<'_>; 4] = [
         ("subject", &defaults.subject, &["type", "id"]),
         ("action", &defaults.action, &["name"]),
         ("resource", &defaults.resource, &["type", "id"]),
