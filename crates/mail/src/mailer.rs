@@ -25,7 +25,7 @@ const WAITS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(15)];
 
 /// Why messages cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("`accounts.mail` cannot be used: {0}")]
+#[error("`mail` cannot be used: {0}")]
 pub struct MailError(String);
 
 /// Sends messages in the background, until the last clone is dropped and the queue is empty.
@@ -38,13 +38,9 @@ pub struct Mailer {
 impl Mailer {
     /// Begins to send; a tokio runtime must be running.
     pub fn start(settings: &Mail) -> Result<Self, MailError> {
-        let from: Mailbox = settings
-            .from
-            .parse()
-            .map_err(|_| MailError("`from` is neither an address nor a name and an address".into()))?;
-        let transport = Transport::new(&settings.transport).map_err(MailError)?;
+        let sender = Sender::new(settings)?;
         let (queue, letters) = mpsc::channel(QUEUE);
-        tokio::spawn(attend(letters, Arc::new(Sender { from, transport })));
+        tokio::spawn(attend(letters, Arc::new(sender)));
         Ok(Self { queue, base_url: settings.base_url.as_str().into() })
     }
 
@@ -59,6 +55,38 @@ impl Mailer {
     /// Where the pages are that messages lead to.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+}
+
+/// Sends one message at a time and says what came of it, for whoever keeps what did not go.
+pub struct Courier(Sender);
+
+/// Why a message did not go. Of a server's reply only its codes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NotSent {
+    reason: String,
+    /// Whether it may go later.
+    pub again: bool,
+}
+
+impl Courier {
+    /// Prepares to send; nothing is connected yet.
+    pub fn new(settings: &Mail) -> Result<Self, MailError> {
+        Sender::new(settings).map(Self)
+    }
+
+    /// Sends a message, once.
+    pub async fn deliver(&self, letter: Letter) -> Result<(), NotSent> {
+        let sent = self.0.send(&letter).await;
+        count(if sent.is_ok() { "sent" } else { "failed" });
+        sent.map_err(|Undelivered { reason, again }| NotSent { reason, again })
+    }
+}
+
+impl fmt::Debug for Courier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Courier").field("from", &self.0.from).finish_non_exhaustive()
     }
 }
 
@@ -136,12 +164,24 @@ impl Waiting {
 }
 
 impl Sender {
-    /// Sends a message, or says when to try again.
-    async fn attempt(self: Arc<Self>, Attempt { letter, before }: Attempt) -> Option<Deferred> {
-        let sent = match letter.message(&self.from) {
+    fn new(settings: &Mail) -> Result<Self, MailError> {
+        let from: Mailbox = settings
+            .from
+            .parse()
+            .map_err(|_| MailError("`from` is neither an address nor a name and an address".into()))?;
+        Ok(Self { from, transport: Transport::new(&settings.transport).map_err(MailError)? })
+    }
+
+    async fn send(&self, letter: &Letter) -> Result<(), Undelivered> {
+        match letter.message(&self.from) {
             Ok(message) => self.transport.deliver(message).await,
             Err(reason) => Err(Undelivered { reason, again: false }),
-        };
+        }
+    }
+
+    /// Sends a message, or says when to try again.
+    async fn attempt(self: Arc<Self>, Attempt { letter, before }: Attempt) -> Option<Deferred> {
+        let sent = self.send(&letter).await;
         let Err(Undelivered { reason, again }) = sent else {
             count("sent");
             return None;

@@ -52,6 +52,7 @@ impl Migration {
         Self::portable(10, "rates of keys", include_str!("../migrations/0010_key_rates.sql")),
         Self::portable(12, "verified addresses", include_str!("../migrations/0012_verified_addresses.sql")),
         Self::portable(13, "delegated machines", include_str!("../migrations/0013_delegated_machines.sql")),
+        Self::portable(14, "alerts", include_str!("../migrations/0014_alerts.sql")),
     ];
 
     const fn portable(version: i64, name: &'static str, sql: &'static str) -> Self {

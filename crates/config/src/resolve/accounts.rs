@@ -1,6 +1,6 @@
 //! `accounts:` and `store:`.
 
-mod mail;
+pub(super) mod mail;
 mod passkeys;
 mod protection;
 mod routes;
