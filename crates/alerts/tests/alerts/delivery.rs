@@ -1,6 +1,6 @@
 //! Tries, waits, what is kept for a person, and what a restart changes: nothing.
 
-use bartizan_alerts::{Alerts, By, Matcher, Moment, Silence, State, Wanted};
+use bartizan_alerts::{By, Matcher, Moment, Silence, State, Wanted};
 
 use crate::{SECRET, at, finding, only, open, recorder::Recorder, sqlite, turn};
 
@@ -96,10 +96,12 @@ async fn a_restart_changes_nothing() {
     let alerts = reopened().await;
     alerts.observe(&finding("192.0.2.7", 0));
     alerts.turn(at(0)).await.unwrap();
-    let alerts = replaced(alerts, reopened().await).await;
+    drop(alerts);
+    let alerts = reopened().await;
     turn(&alerts, 1).await;
     assert_eq!(reasons(&server), told("/hook", "raised"), "what waited goes");
-    let alerts = replaced(alerts, reopened().await).await;
+    drop(alerts);
+    let alerts = reopened().await;
     turn(&alerts, 299).await;
     assert!(server.take().is_empty());
     turn(&alerts, 300).await;
@@ -111,7 +113,8 @@ async fn a_restart_changes_nothing() {
     assert_eq!((alert.tally.count, alert.state), (2, State::Open));
 
     let alert = alerts.acknowledge(&alert.id, ann(), at(610)).await.unwrap();
-    let alerts = replaced(alerts, reopened().await).await;
+    drop(alerts);
+    let alerts = reopened().await;
     turn(&alerts, 2000).await;
     let mut sent = reasons(&server);
     sent.sort();
@@ -132,11 +135,6 @@ async fn a_restart_changes_nothing() {
     assert_eq!(reasons(&server), told("/hook", "raised"));
     let open = Wanted { state: Some(State::Open), limit: 10, ..Wanted::default() };
     assert_eq!(alerts.list(&open).await.unwrap().alerts.len(), 1);
-}
-
-async fn replaced(before: Alerts, after: Alerts) -> Alerts {
-    before.finish().await;
-    after
 }
 
 #[tokio::test]
