@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
-    Alert, AlertError, By, Entry, Gathered, Gathering, Moment, Notice, Page, Reason, Silence, State, Undelivered,
+    Alert, AlertError, By, Entry, Gathered, Gathering, Moment, Notice, Page, Reason, Silence, Undelivered,
     Wanted,
     alert::Step,
     allowance::HeldBack,
@@ -73,9 +73,10 @@ pub(crate) struct InUse {
 
 impl InUse {
     fn new(config: bartizan_config::Alerts) -> Result<Self, AlertError> {
-        let channels = config.channels.iter().map(|settings| {
-            Channel::new(settings).map(|channel| (channel.name.clone(), channel))
-        });
+        let channels = config
+            .channels
+            .iter()
+            .map(|settings| Channel::new(settings).map(|channel| (channel.name.clone(), channel)));
         Ok(Self { channels: channels.collect::<Result<_, _>>()?, config: Arc::new(config) })
     }
 
@@ -224,7 +225,8 @@ impl Alerts {
             }
             transaction.commit().await?;
             for alert in &raised {
-                counter!("bartizan_alerts_raised_total", "severity" => alert.severity().as_str()).increment(1);
+                counter!("bartizan_alerts_raised_total", "severity" => alert.severity().as_str())
+                    .increment(1);
                 self.record(Kind::AlertRaised, alert);
             }
             return Ok(());
@@ -416,7 +418,9 @@ impl Alerts {
         let count = if is_nothing { 0 } else { records::retry(&self.shared.store, id, now.into()).await? };
         self.shared.work.notify_one();
         match id {
-            Some(id) if count == 0 => Err(AlertError::Unknown { what: "undelivered notification", id: id.into() }),
+            Some(id) if count == 0 => {
+                Err(AlertError::Unknown { what: "undelivered notification", id: id.into() })
+            }
             _ => Ok(count),
         }
     }
@@ -469,7 +473,8 @@ impl Alerts {
 async fn enqueue(transaction: &mut Transaction, waiting: Vec<(String, Notice)>) -> Result<(), AlertError> {
     for (channel, notice) in waiting {
         if !records::enqueue(transaction, &channel, &notice, MOST_WAITING).await? {
-            counter!("bartizan_alert_notifications_total", "channel" => channel, "result" => "dead").increment(1);
+            counter!("bartizan_alert_notifications_total", "channel" => channel, "result" => "dead")
+                .increment(1);
         }
     }
     Ok(())

@@ -16,7 +16,9 @@ use std::{
 use bartizan_config::{AlertChannel, CallTemplate, ChannelTarget};
 use bartizan_identity::RequestSigner;
 use bartizan_mail::{Courier, Letter};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER,
+};
 use reqwest::{Client, redirect};
 use secrecy::SecretString;
 
@@ -93,7 +95,9 @@ impl Channel {
             ChannelTarget::Opsgenie { url, key } => {
                 Target::Opsgenie { client: client()?, url: url.clone(), key: key.clone() }
             }
-            ChannelTarget::Template(template) => Target::Template { client: client()?, template: template.clone() },
+            ChannelTarget::Template(template) => {
+                Target::Template { client: client()?, template: template.clone() }
+            }
         };
         Ok(Arc::new(Self { name, target }))
     }
@@ -116,9 +120,15 @@ impl Channel {
             Target::Webhook { client, url, signer } => {
                 send(client, webhook::call(url, signer, notice, now)?, now).await
             }
-            Target::PagerDuty { client, url, key } => send(client, pagerduty::call(url, key, notice)?, now).await,
-            Target::Opsgenie { client, url, key } => send(client, opsgenie::call(url, key, notice)?, now).await,
-            Target::Template { client, template } => send(client, template::call(template, notice)?, now).await,
+            Target::PagerDuty { client, url, key } => {
+                send(client, pagerduty::call(url, key, notice)?, now).await
+            }
+            Target::Opsgenie { client, url, key } => {
+                send(client, opsgenie::call(url, key, notice)?, now).await
+            }
+            Target::Template { client, template } => {
+                send(client, template::call(template, notice)?, now).await
+            }
         }
     }
 }
@@ -133,7 +143,8 @@ impl Call {
 
     fn header(&mut self, name: HeaderName, value: &str, is_secret: bool) -> Result<(), NotDelivered> {
         let value = HeaderValue::from_bytes(value.as_bytes());
-        let mut value = value.map_err(|_| NotDelivered::for_good(format!("the header `{name}` cannot be sent")))?;
+        let mut value =
+            value.map_err(|_| NotDelivered::for_good(format!("the header `{name}` cannot be sent")))?;
         value.set_sensitive(is_secret);
         self.headers.append(name, value);
         Ok(())
@@ -161,8 +172,12 @@ async fn send(client: &Client, call: Call, now: SystemTime) -> Result<(), NotDel
         return Ok(());
     }
     let again = status.is_server_error()
-        || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS);
-    let put_off = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+        );
+    let put_off =
+        response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
     Err(NotDelivered { reason: format!("the service answers {status}"), again, put_off })
 }
 
@@ -178,7 +193,11 @@ fn unreachable(error: reqwest::Error) -> NotDelivered {
         }
         innermost.to_string()
     };
-    NotDelivered { reason: format!("the service cannot be reached: {cause}"), again: !error.is_builder(), put_off: None }
+    NotDelivered {
+        reason: format!("the service cannot be reached: {cause}"),
+        again: !error.is_builder(),
+        put_off: None,
+    }
 }
 
 /// Seconds, or a date (RFC 9110, section 10.2.3).

@@ -123,7 +123,8 @@ async fn attempt(alerts: &Alerts, channel: &Channel, waiting: Waiting, now: Syst
     let Waiting { id, channel: name, attempts, notice } = waiting;
     let store = &alerts.shared.store;
     let count = |result: &'static str| {
-        counter!("bartizan_alert_notifications_total", "channel" => name.clone(), "result" => result).increment(1);
+        counter!("bartizan_alert_notifications_total", "channel" => name.clone(), "result" => result)
+            .increment(1);
     };
     let noted = match channel.deliver(&notice, now).await {
         Ok(()) => {

@@ -49,7 +49,8 @@ async fn catch_up(alerts: &Alerts, log: &EventLog, last: SystemTime) -> SystemTi
     let (mut cursor, mut last) = (None, last);
     loop {
         let (log, filter) = (log.clone(), filter.clone());
-        let asked = tokio::task::spawn_blocking(move || log.page(&filter, Order::OldestFirst, cursor, PAGE, WITHIN));
+        let asked =
+            tokio::task::spawn_blocking(move || log.page(&filter, Order::OldestFirst, cursor, PAGE, WITHIN));
         let page = match asked.await {
             Ok(Ok(page)) => page,
             Ok(Err(error)) => {

@@ -1,10 +1,6 @@
 //! Events, gathered by the route that takes them and by what they have in common. Pure: what the clock says is in the events.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::Arc,
-};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use bartizan_config::{AlertGrouping, AlertRoute, Alerts};
 use bartizan_events::{Class, Event};
@@ -88,8 +84,12 @@ impl Gathering {
         if self.groups.len() >= MOST_GROUPS {
             return self.gather_overflow(route, event);
         }
-        let gathered =
-            Gathered { key, route: route.name.to_string(), group: common(route, event), tally: Tally::of(event) };
+        let gathered = Gathered {
+            key,
+            route: route.name.to_string(),
+            group: common(route, event),
+            tally: Tally::of(event),
+        };
         self.groups.insert(key, gathered);
     }
 
@@ -99,8 +99,12 @@ impl Gathering {
         match self.groups.get_mut(&key) {
             Some(known) => known.tally.add(event),
             None => {
-                let gathered =
-                    Gathered { key, route: route.name.to_string(), group: Vec::new(), tally: Tally::of(event) };
+                let gathered = Gathered {
+                    key,
+                    route: route.name.to_string(),
+                    group: Vec::new(),
+                    tally: Tally::of(event),
+                };
                 self.groups.insert(key, gathered);
             }
         }

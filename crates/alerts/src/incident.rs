@@ -38,9 +38,10 @@ pub(crate) fn event(kind: Kind, alert: &Alert) -> Event {
     event.details.outcome = Some(Outcome::Success);
     event.details.reason = Some(format!("alert.{}", kind.as_str().trim_start_matches("alert_")));
     event.details.subject = Some(alert.id.clone());
-    let fields = alert.group.iter().filter_map(|common| {
-        Some(FoundField { name: common.by.clone(), value: common.value.clone()? })
-    });
+    let fields = alert
+        .group
+        .iter()
+        .filter_map(|common| Some(FoundField { name: common.by.clone(), value: common.value.clone()? }));
     event.details.finding = Some(Box::new(FindingDetails {
         title: example.title.clone(),
         description: Some(example.message.clone()),

@@ -149,7 +149,8 @@ pub(crate) async fn note(
     alert: &str,
     entry: &Entry,
 ) -> Result<(), StoreError> {
-    const NOTE: &str = "INSERT INTO alert_history (id, alert, at, what, who, note) VALUES ($1, $2, $3, $4, $5, $6)";
+    const NOTE: &str =
+        "INSERT INTO alert_history (id, alert, at, what, who, note) VALUES ($1, $2, $3, $4, $5, $6)";
     let statement = Statement::new(NOTE)
         .text(Uuid::now_v7().to_string())
         .text(alert)
@@ -223,7 +224,8 @@ pub(crate) async fn end_silence(store: &Store, id: &str, now: Moment) -> Result<
 
 /// How many notifications wait for each channel.
 pub(crate) async fn waiting(store: &Store) -> Result<Vec<(String, i64)>, StoreError> {
-    let count = "SELECT channel, COUNT(*) AS count FROM alert_notifications WHERE state = 'waiting' GROUP BY channel";
+    let count =
+        "SELECT channel, COUNT(*) AS count FROM alert_notifications WHERE state = 'waiting' GROUP BY channel";
     let rows = store.rows(Statement::new(count)).await?;
     rows.iter().map(|row| Ok((row.text("channel")?, row.integer("count")?))).collect()
 }
@@ -276,12 +278,7 @@ pub(crate) async fn ready(
 }
 
 /// Takes a notification for this gateway, for a time; `false`: another has it.
-pub(crate) async fn claim(
-    store: &Store,
-    id: &str,
-    now: Moment,
-    until: Moment,
-) -> Result<bool, StoreError> {
+pub(crate) async fn claim(store: &Store, id: &str, now: Moment, until: Moment) -> Result<bool, StoreError> {
     const CLAIM: &str = "UPDATE alert_notifications SET claimed_until = $3, attempts = attempts + 1 \
         WHERE id = $1 AND state = 'waiting' AND due_at <= $2 AND claimed_until <= $2";
     Ok(store.execute(Statement::new(CLAIM).text(id).integer(now.0).integer(until.0)).await? == 1)

@@ -54,7 +54,11 @@ impl Silence {
         }
         for matcher in &self.matchers {
             if !KNOWN.contains(&matcher.by.as_str()) {
-                return refuse(format!("`{}` is no condition: write one of `{}`", matcher.by, KNOWN.join("`, `")));
+                return refuse(format!(
+                    "`{}` is no condition: write one of `{}`",
+                    matcher.by,
+                    KNOWN.join("`, `")
+                ));
             }
             if matcher.value.is_empty() || matcher.value.len() > LONGEST {
                 return refuse(format!("the value of `{}` has 1 to {LONGEST} bytes", matcher.by));
@@ -82,14 +86,18 @@ impl Matcher {
         let Some(value) = common.and_then(|common| common.value.as_deref()) else { return false };
         if self.by == "address" {
             let address = value.parse::<std::net::IpAddr>().ok();
-            return address.zip(network(&self.value)).is_some_and(|(address, network)| network.contains(&address));
+            return address
+                .zip(network(&self.value))
+                .is_some_and(|(address, network)| network.contains(&address));
         }
         value == self.value
     }
 }
 
 fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(|address| IpNet::from(address.to_canonical())))
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(|address| IpNet::from(address.to_canonical())))
 }
 
 /// Until when an alert is silenced, if it is.

@@ -117,7 +117,8 @@ impl Tally {
 impl Example {
     fn of(event: &Event) -> Self {
         let finding = event.details.finding.as_deref();
-        let title = finding.map_or_else(|| event.kind.as_str().replace('_', " "), |finding| finding.title.clone());
+        let title =
+            finding.map_or_else(|| event.kind.as_str().replace('_', " "), |finding| finding.title.clone());
         Self {
             title: short(&title),
             message: short(&event.message),

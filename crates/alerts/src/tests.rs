@@ -50,8 +50,7 @@ fn attack(address: &str, seconds: i64) -> Event {
 fn raised(config: &Arc<Config>, events: &[Event]) -> Vec<Alert> {
     let mut gathering = Gathering::new(Arc::clone(config));
     events.iter().for_each(|event| gathering.observe(event));
-    let mut alerts: Vec<_> =
-        gathering.take().iter().map(|gathered| Alert::raise(gathered, at(0))).collect();
+    let mut alerts: Vec<_> = gathering.take().iter().map(|gathered| Alert::raise(gathered, at(0))).collect();
     alerts.sort_by(|one, other| one.group[0].value.cmp(&other.group[0].value));
     alerts
 }
@@ -62,7 +61,8 @@ fn step(alert: &mut Alert, route: &AlertRoute, allowance: &mut Allowance, second
 
 #[test]
 fn events_of_one_group_are_one_alert() {
-    let config = routes("    - { to: team, severity: medium, group_by: [address], kinds: [attack_detected] }\n");
+    let config =
+        routes("    - { to: team, severity: medium, group_by: [address], kinds: [attack_detected] }\n");
     let mut worse = event(Kind::AttackDetected, Severity::Critical, "192.0.2.1", 5);
     worse.message = "worse".into();
     let events = [
@@ -142,7 +142,9 @@ fn an_alert_is_told_again_and_escalated_until_somebody_acknowledges_it() {
 
 #[test]
 fn what_is_held_back_is_told_in_the_next_notification() {
-    let config = routes("    - { to: team, wait: 0s, repeat: 1h, limit: 1/min, resolve_after: 1d, group_by: [address] }\n");
+    let config = routes(
+        "    - { to: team, wait: 0s, repeat: 1h, limit: 1/min, resolve_after: 1d, group_by: [address] }\n",
+    );
     let (route, mut allowance) = (&config.routes[0], Allowance::default());
     let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
     let mut alerts = raised(&config, &addresses.map(|address| attack(address, 0)));
@@ -215,7 +217,9 @@ fn a_notification_tells_what_happened_and_nothing_breaks_out_of_its_line() {
     assert_eq!(notice.summary(), "HIGH: attack detected, 2 times from 192.0.2.1");
     let text = notice.text();
     assert!(!text.contains(['\r', '\u{1b}']) && !text.lines().any(|line| line.starts_with("Bcc")), "{text}");
-    for part in ["Severity: high", "How often: 2 times", "Done already: refused 2", "bartizan explain request-4"] {
+    for part in
+        ["Severity: high", "How often: 2 times", "Done already: refused 2", "bartizan explain request-4"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

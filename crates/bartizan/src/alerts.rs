@@ -26,9 +26,13 @@ pub(crate) fn follow(alerts: Option<&Alerts>, config: &Config) {
                 tracing::error!(%error, "alerts go by the configuration before");
             }
         }
-        (None, Some(_)) => tracing::warn!("`alerts` is new: nobody is alerted before the gateway starts again"),
+        (None, Some(_)) => {
+            tracing::warn!("`alerts` is new: nobody is alerted before the gateway starts again")
+        }
         (Some(_), None) => {
-            tracing::warn!("`alerts` is gone: alerts go by the configuration before until the gateway starts again");
+            tracing::warn!(
+                "`alerts` is gone: alerts go by the configuration before until the gateway starts again"
+            );
         }
         (None, None) => {}
     }

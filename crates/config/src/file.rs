@@ -34,8 +34,8 @@ pub(crate) use self::{
         Store,
     },
     alerts::{
-        AlertMail, AlertRoute, AlertTimes, Alerts, Channel, Escalation, KeyedChannel, Rotation, TemplateChannel,
-        WebhookChannel,
+        AlertMail, AlertRoute, AlertTimes, Alerts, Channel, Escalation, KeyedChannel, Rotation,
+        TemplateChannel, WebhookChannel,
     },
     detection::Detection,
     entries::Entries,

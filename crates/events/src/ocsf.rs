@@ -6,7 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{ActorKind, Class, Decision, Event, FindingDetails, HttpDetails, Kind, Outcome, kind::OTHER_ACTIVITY};
+use crate::{
+    ActorKind, Class, Decision, Event, FindingDetails, HttpDetails, Kind, Outcome, kind::OTHER_ACTIVITY,
+};
 
 #[cfg(test)]
 mod tests;

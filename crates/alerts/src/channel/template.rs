@@ -11,7 +11,8 @@ pub(super) fn call(template: &CallTemplate, notice: &Notice) -> Result<Call, Not
     let fill = |text: &str, escaping: Escaping| {
         let value = |name: &str| {
             let secret = template.secret.as_ref().filter(|_| name == "secret");
-            let text = secret.map_or_else(|| notice.placeholder(name), |secret| secret.expose_secret().to_owned());
+            let text =
+                secret.map_or_else(|| notice.placeholder(name), |secret| secret.expose_secret().to_owned());
             escaped(&text, escaping)
         };
         CallTemplate::fill(text, value)

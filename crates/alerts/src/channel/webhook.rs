@@ -47,6 +47,8 @@ pub(super) fn call(
         target: &target,
         content: call.content.as_deref().map(str::as_bytes),
     };
-    signer.sign(&outgoing, &mut call.headers, now).map_err(|error| NotDelivered::for_good(error.to_string()))?;
+    signer
+        .sign(&outgoing, &mut call.headers, now)
+        .map_err(|error| NotDelivered::for_good(error.to_string()))?;
     Ok(call)
 }

@@ -65,7 +65,8 @@ async fn pagerduty_gets_one_incident_that_is_acknowledged_and_resolved() {
     }
     alerts.acknowledge(&id, by("looking"), at(60)).await.unwrap();
     turn(&alerts, 60).await;
-    let acknowledged = json!({ "routing_key": "integration-key", "event_action": "acknowledge", "dedup_key": id });
+    let acknowledged =
+        json!({ "routing_key": "integration-key", "event_action": "acknowledge", "dedup_key": id });
     assert_eq!(server.one().json(), acknowledged);
     alerts.resolve(&id, by("over"), at(90)).await.unwrap();
     turn(&alerts, 90).await;
@@ -147,7 +148,15 @@ async fn webhooks_are_signed_and_say_what_comes_twice() {
     assert_eq!(first.header("idempotency-key"), second.header("idempotency-key"));
     assert!(!first.header("idempotency-key").is_empty());
     assert_ne!(first.header("signature"), second.header("signature"), "the time is signed");
-    for part in ["\"@method\"", "\"@target-uri\"", "\"content-type\"", "\"idempotency-key\"", "\"content-digest\"", "created=", "hmac-sha256"] {
+    for part in [
+        "\"@method\"",
+        "\"@target-uri\"",
+        "\"content-type\"",
+        "\"idempotency-key\"",
+        "\"content-digest\"",
+        "created=",
+        "hmac-sha256",
+    ] {
         assert!(first.header("signature-input").contains(part), "{}", first.header("signature-input"));
     }
     let body = first.json();
@@ -199,7 +208,10 @@ async fn mail_has_one_subject_and_no_header_more() {
     for letter in letters {
         let head = letter.split("\r\n\r\n").next().unwrap();
         assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
-        assert!(head.contains("From: Gateway <alerts@shop.test>") || head.contains("alerts@shop.test"), "{head}");
+        assert!(
+            head.contains("From: Gateway <alerts@shop.test>") || head.contains("alerts@shop.test"),
+            "{head}"
+        );
         assert_eq!(head.lines().filter(|line| line.starts_with("Subject:")).count(), 1, "{head}");
     }
 }

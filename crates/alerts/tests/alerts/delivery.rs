@@ -91,7 +91,8 @@ async fn tries_end_and_a_notification_of_one_alert_never_overtakes_another() {
 #[tokio::test]
 async fn a_restart_changes_nothing() {
     let (server, folder) = (Recorder::start().await, tempfile::tempdir().unwrap());
-    let settings = settings(&server, "repeat: 10min, resolve_after: 1h, escalate: [{ after: 5min, to: boss }]");
+    let settings =
+        settings(&server, "repeat: 10min, resolve_after: 1h, escalate: [{ after: 5min, to: boss }]");
     let reopened = async || open(&sqlite(folder.path()), &settings).await;
     let alerts = reopened().await;
     alerts.observe(&finding("192.0.2.7", 0));
@@ -173,7 +174,8 @@ async fn pages_follow_one_another() {
     }
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let wanted = Wanted { after: after.take(), limit: 2, rule: Some("spraying".into()), ..Wanted::default() };
+        let wanted =
+            Wanted { after: after.take(), limit: 2, rule: Some("spraying".into()), ..Wanted::default() };
         let page = alerts.list(&wanted).await.unwrap();
         seen.extend(page.alerts.iter().map(|alert| alert.group[2].value.clone().unwrap()));
         after = page.next;

@@ -60,7 +60,10 @@ async fn a_finding_reaches_a_webhook_and_is_escalated_until_somebody_acknowledge
 
     let received = hook.received().await;
     let told: Value = serde_json::from_slice(&received.body).unwrap();
-    assert_eq!((&told["reason"], &told["alert"]["title"]), (&json!("raised"), &json!("Somebody looks for a way in")));
+    assert_eq!(
+        (&told["reason"], &told["alert"]["title"]),
+        (&json!("raised"), &json!("Somebody looks for a way in"))
+    );
     assert_eq!(told["alert"]["author"], "Ann Example");
     assert_eq!(told["alert"]["requests"], json!([request]));
     if let Some(verified) = verified(&hook, &received).await {
@@ -79,13 +82,21 @@ async fn a_finding_reaches_a_webhook_and_is_escalated_until_somebody_acknowledge
     assert!(again.contains("the alert is acknowledged already"), "{again}");
     for service in [&hook, &boss] {
         let told: Value = serde_json::from_slice(&service.received().await.body).unwrap();
-        assert_eq!((&told["reason"], &told["alert"]["note"]), (&json!("acknowledged"), &json!("our own scan")));
+        assert_eq!(
+            (&told["reason"], &told["alert"]["note"]),
+            (&json!("acknowledged"), &json!("our own scan"))
+        );
     }
     let shown = gateway.cli(["alerts", "show", id]).await.succeeded();
-    for part in ["acknowledged", "operator", "our own scan", "escalated", &format!("bartizan explain {request}")] {
+    for part in
+        ["acknowledged", "operator", "our own scan", "escalated", &format!("bartizan explain {request}")]
+    {
         assert!(shown.contains(part), "{part}: {shown}");
     }
-    assert!(hook.has_received_nothing().await && boss.has_received_nothing().await, "it is escalated no more");
+    assert!(
+        hook.has_received_nothing().await && boss.has_received_nothing().await,
+        "it is escalated no more"
+    );
 
     // Whatever becomes of it is an event, and none of these raises another alert.
     let arguments = ["events", "--json", "--class", "incident_finding"];
@@ -106,7 +117,10 @@ async fn a_finding_reaches_a_webhook_and_is_escalated_until_somebody_acknowledge
     assert_eq!(tested.code, Some(1), "{}", tested.stderr);
     assert!(tested.stdout.contains("the service cannot be reached"), "{}", tested.stdout);
 
-    gateway.cli(["alerts", "silence", "rule=looking", "--for", "1h", "--reason", "our own scan"]).await.succeeded();
+    gateway
+        .cli(["alerts", "silence", "rule=looking", "--for", "1h", "--reason", "our own scan"])
+        .await
+        .succeeded();
     let silences = gateway.cli(["alerts", "silences", "--json"]).await.succeeded();
     let silences: Value = serde_json::from_str(&silences).unwrap();
     let silence = silences["silences"][0]["id"].as_str().unwrap();

@@ -66,7 +66,9 @@ pub(crate) fn resolve(
         .filter_map(|(name, written)| {
             let known = problems.read(name)?;
             if names.channels.contains(&known) {
-                problems.error(name.position, format!("`{known}` is a channel already")).help("name it otherwise");
+                problems
+                    .error(name.position, format!("`{known}` is a channel already"))
+                    .help("name it otherwise");
             }
             names.rotations.push(known.clone());
             rotation::rotation(known, written, &names.channels, problems)

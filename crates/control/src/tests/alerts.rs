@@ -62,13 +62,17 @@ async fn alerts_are_listed_page_by_page_and_decided_about() {
         assert_eq!(admin.get(&format!("/v1/alerts?{wrong}")).await.code(), "malformed_request", "{wrong}");
     }
 
-    let acknowledged = admin.post(&format!("/v1/alerts/{id}/acknowledge"), Some(r#"{"note": "looking"}"#)).await;
+    let acknowledged =
+        admin.post(&format!("/v1/alerts/{id}/acknowledge"), Some(r#"{"note": "looking"}"#)).await;
     assert_eq!(acknowledged.json()["by"], "operator");
     let again = admin.post(&format!("/v1/alerts/{id}/acknowledge"), Some("{}")).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "alert_passed".into()));
     admin.post(&format!("/v1/alerts/{id}/resolve"), Some("{}")).await.json();
     let shown = admin.get(&format!("/v1/alerts/{id}")).await.json();
-    assert_eq!((&shown["alert"]["state"], &shown["history"][1]["note"]), (&json!("resolved"), &json!("looking")));
+    assert_eq!(
+        (&shown["alert"]["state"], &shown["history"][1]["note"]),
+        (&json!("resolved"), &json!("looking"))
+    );
     assert_eq!(admin.get("/v1/alerts/unknown").await.code(), "not_found");
     let long = json!({ "note": "x".repeat(1025) }).to_string();
     assert_eq!(admin.post(&format!("/v1/alerts/{id}/resolve"), Some(&long)).await.code(), "invalid_value");

@@ -48,8 +48,7 @@ impl List {
             ("rule", rule),
             ("after", after),
         ];
-        let mut query: Vec<_> =
-            words.into_iter().filter_map(|(name, word)| Some((name, word?))).collect();
+        let mut query: Vec<_> = words.into_iter().filter_map(|(name, word)| Some((name, word?))).collect();
         query.push(("limit", limit.to_string()));
         let listed: AlertList = asking.client()?.get("v1/alerts", &query).await?;
         let head = ["ALERT", "STATE", "SEVERITY", "EVENTS", "LAST", "ABOUT", "WHAT"];

@@ -79,7 +79,8 @@ impl ListSilences {
         let head = ["SILENCE", "UNTIL", "MATCHES", "BY", "REASON"];
         self.asking.print(&listed, |listed| {
             list(&listed.silences, "nothing is silenced", head, |silence| {
-                let matches = silence.matchers.iter().map(|matcher| format!("{}={}", matcher.by, matcher.value));
+                let matches =
+                    silence.matchers.iter().map(|matcher| format!("{}={}", matcher.by, matcher.value));
                 [
                     Cell::new(FAINT, &silence.id),
                     Cell::new(PLAIN, silence.until.to_string()),

@@ -63,7 +63,11 @@ pub(super) fn channel(
         }
         ChannelTarget::Mail { to, mail: mail?.clone() }
     } else if let Some(slack) = at.slack.as_ref() {
-        slack_url(secret(slack.position, &slack.secret, &slack.secret_file, files, problems)?, slack.position, problems)?
+        slack_url(
+            secret(slack.position, &slack.secret, &slack.secret_file, files, problems)?,
+            slack.position,
+            problems,
+        )?
     } else if let Some(webhook) = at.webhook.as_ref() {
         self::webhook(webhook, files, problems)?
     } else if let Some(pagerduty) = at.pagerduty.as_ref() {
@@ -174,7 +178,9 @@ fn template(
     };
     let mut headers = Vec::new();
     for (name, value) in at.headers.iter().flat_map(|headers| &headers.value.0) {
-        let (Some(name_text), Some(value_text)) = (problems.read(name), problems.read(value)) else { continue };
+        let (Some(name_text), Some(value_text)) = (problems.read(name), problems.read(value)) else {
+            continue;
+        };
         check_placeholders(&value_text.0, value.position, problems);
         match HeaderName::try_from(name_text.as_str()) {
             Ok(header) => headers.push((header, value_text.0)),
@@ -189,7 +195,8 @@ fn template(
     if !headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
         headers.push((CONTENT_TYPE, "application/json".into()));
     }
-    let escaping = headers.iter().find(|(name, _)| name == CONTENT_TYPE).and_then(|(_, value)| escaping(value));
+    let escaping =
+        headers.iter().find(|(name, _)| name == CONTENT_TYPE).and_then(|(_, value)| escaping(value));
     if escaping.is_none() {
         problems
             .error(at.position, "it is not known how values are escaped in content of this `content-type`")
@@ -281,7 +288,8 @@ fn secret(
                 }
                 Err(_) if !failed && problems.failed() => {}
                 _ => {
-                    let message = format!("`{}` holds no secret of 1 to {LONGEST_SECRET} bytes", full.display());
+                    let message =
+                        format!("`{}` holds no secret of 1 to {LONGEST_SECRET} bytes", full.display());
                     problems.error(at.position, message);
                 }
             }

@@ -20,7 +20,10 @@ pub(super) fn rotation(
     let written = &at.members;
     if written.value.is_empty() || written.value.len() > MOST_MEMBERS {
         problems
-            .error(written.position, format!("the rotation `{name}` has no members, or more than {MOST_MEMBERS}"))
+            .error(
+                written.position,
+                format!("the rotation `{name}` has no members, or more than {MOST_MEMBERS}"),
+            )
             .help("list the channels of each person who takes a turn");
     }
     let mut members = Vec::new();
@@ -39,7 +42,9 @@ pub(super) fn rotation(
     let mut overrides = Vec::new();
     for instead in at.overrides.iter().flat_map(|overrides| &overrides.value) {
         let to = named(&instead.to, &[channels], "channel", problems);
-        let (Some(from), Some(until)) = (problems.read(&instead.from), problems.read(&instead.until)) else { continue };
+        let (Some(from), Some(until)) = (problems.read(&instead.from), problems.read(&instead.until)) else {
+            continue;
+        };
         if until.0 <= from.0 {
             problems.error(instead.until.position, "`until` is not after `from`");
         }

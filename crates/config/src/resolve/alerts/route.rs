@@ -71,7 +71,10 @@ pub(super) fn routes(
     problems: &mut Problems<'_>,
 ) -> Vec<AlertRoute> {
     let Some(written) = file.as_ref() else {
-        return Name::word("everything").map(|name| everything(name, names.channels.clone())).into_iter().collect();
+        return Name::word("everything")
+            .map(|name| everything(name, names.channels.clone()))
+            .into_iter()
+            .collect();
     };
     if written.value.is_empty() {
         problems
@@ -163,11 +166,7 @@ fn kinds(file: &Optional<Vec<At<Parsed<String>>>>, problems: &mut Problems<'_>) 
 }
 
 /// The values of one condition. One that is written and empty would never hold.
-fn values<T: Clone>(
-    key: &str,
-    file: &Optional<Vec<At<Parsed<T>>>>,
-    problems: &mut Problems<'_>,
-) -> Vec<T> {
+fn values<T: Clone>(key: &str, file: &Optional<Vec<At<Parsed<T>>>>, problems: &mut Problems<'_>) -> Vec<T> {
     let Some(at) = file.as_ref() else { return Vec::new() };
     if at.is_empty() || at.len() > MOST_VALUES {
         problems

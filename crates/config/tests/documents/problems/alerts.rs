@@ -66,7 +66,9 @@ fn mistakes_of_alerts() {
             &[("`all` takes everything that this route would", "put the narrower route first")],
         ),
         (
-            alerts("routes: [{ name: all, paths: [/admin/**], to: team }, §{ to: hook, paths: [/admin/users] }]"),
+            alerts(
+                "routes: [{ name: all, paths: [/admin/**], to: team }, §{ to: hook, paths: [/admin/users] }]",
+            ),
             &[("`all` takes everything that this route would", "put the narrower route first")],
         ),
         (

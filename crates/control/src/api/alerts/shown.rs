@@ -122,7 +122,9 @@ impl From<&Alert> for AlertItem {
             kind: example.kind.to_string(),
             rule: example.rule.clone(),
             author: example.author.clone(),
-            group: common.map(|common| AlertCommon { by: common.by.clone(), value: common.value.clone() }).collect(),
+            group: common
+                .map(|common| AlertCommon { by: common.by.clone(), value: common.value.clone() })
+                .collect(),
             count: tally.count,
             first: timestamp(tally.first),
             last: timestamp(tally.last),
