@@ -47,6 +47,7 @@ mod error;
 mod follower;
 mod gathering;
 mod incident;
+mod keeping;
 mod moment;
 mod notice;
 mod records;
