@@ -31,7 +31,7 @@ fn config() -> Arc<Alerts> {
     Arc::new(config.alerts.expect("alerts"))
 }
 
-/// SplitMix64.
+/// `SplitMix64`.
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut word = *state;

@@ -132,7 +132,7 @@ async fn attempt(alerts: &Alerts, channel: &Channel, waiting: Waiting, now: Syst
             records::delivered(store, &id).await
         }
         Err(failed) => {
-            let next = next_try(&failed, attempts + 1, Uuid::new_v4().as_u128() as u64);
+            let next = next_try(&failed, attempts + 1, Uuid::new_v4().as_u64_pair().0);
             let reason = failed.reason;
             if let Some(wait) = next {
                 count("failed");

@@ -96,18 +96,12 @@ impl Gathering {
     /// There are too many groups: what they have in common is the route.
     fn gather_overflow(&mut self, route: &AlertRoute, event: &Event) {
         let key = GroupKey::of(route, None);
-        match self.groups.get_mut(&key) {
-            Some(known) => known.tally.add(event),
-            None => {
-                let gathered = Gathered {
-                    key,
-                    route: route.name.to_string(),
-                    group: Vec::new(),
-                    tally: Tally::of(event),
-                };
-                self.groups.insert(key, gathered);
-            }
+        if let Some(known) = self.groups.get_mut(&key) {
+            return known.tally.add(event);
         }
+        let gathered =
+            Gathered { key, route: route.name.to_string(), group: Vec::new(), tally: Tally::of(event) };
+        self.groups.insert(key, gathered);
     }
 
     /// Whether there is anything to take.

@@ -1,5 +1,7 @@
 //! What one notification says, before a channel puts it into its own form.
 
+use std::fmt::Write as _;
+
 use bartizan_events::Severity;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -146,7 +148,8 @@ impl Notice {
         text.push_str("\n\n");
         for (label, value) in self.facts() {
             let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            text.push_str(&format!("{label}: {value}\n"));
+            // INVARIANT: writing to a string does not fail.
+            let _ = writeln!(text, "{label}: {value}");
         }
         text
     }

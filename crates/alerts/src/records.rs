@@ -193,15 +193,15 @@ pub(crate) async fn set_allowance(
     route: &str,
     Versioned { value, version }: &Versioned<Allowance>,
 ) -> Result<bool, StoreError> {
-    let document = json(value)?;
-    if *version == 0 {
-        const INSERT: &str = "INSERT INTO alert_allowances (route, version, document) VALUES ($1, 1, $2) \
-            ON CONFLICT (route) DO NOTHING";
-        return Ok(transaction.execute(Statement::new(INSERT).text(route).text(document)).await? == 1);
-    }
+    const INSERT: &str = "INSERT INTO alert_allowances (route, version, document) VALUES ($1, 1, $2) \
+        ON CONFLICT (route) DO NOTHING";
     const UPDATE: &str =
         "UPDATE alert_allowances SET version = version + 1, document = $3 WHERE route = $1 AND version = $2";
-    let statement = Statement::new(UPDATE).text(route).integer(*version).text(document);
+    let document = json(value)?;
+    let statement = match *version {
+        0 => Statement::new(INSERT).text(route).text(document),
+        version => Statement::new(UPDATE).text(route).integer(version).text(document),
+    };
     Ok(transaction.execute(statement).await? == 1)
 }
 
@@ -237,11 +237,11 @@ pub(crate) async fn enqueue(
     notice: &Notice,
     most: i64,
 ) -> Result<bool, StoreError> {
+    const INSERT: &str = "INSERT INTO alert_notifications (id, alert, channel, state, attempts, made_at, due_at, \
+        claimed_until, reason, document) VALUES ($1, $2, $3, $4, 0, $5, $5, 0, $6, $7)";
     let count = "SELECT COUNT(*) AS count FROM alert_notifications WHERE state = 'waiting' AND channel = $1";
     let row = transaction.row(Statement::new(count).text(channel)).await?;
     let has_room = row.map_or(Ok(0), |row| row.integer("count"))? < most;
-    const INSERT: &str = "INSERT INTO alert_notifications (id, alert, channel, state, attempts, made_at, due_at, \
-        claimed_until, reason, document) VALUES ($1, $2, $3, $4, 0, $5, $5, 0, $6, $7)";
     let statement = Statement::new(INSERT)
         .text(&notice.id)
         .text(&notice.alert.id)

@@ -61,7 +61,7 @@ pub enum ChannelTarget {
         /// What posts are signed with.
         secret: SecretSlice<u8>,
     },
-    /// To the Events API v2 of PagerDuty.
+    /// To the Events API v2 of `PagerDuty`.
     PagerDuty {
         /// Where the API is, without a slash at the end.
         url: String,

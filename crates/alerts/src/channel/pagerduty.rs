@@ -1,4 +1,4 @@
-//! PagerDuty, by its Events API v2 (<https://developer.pagerduty.com/docs/send-alert-event>).
+//! `PagerDuty`, by its Events API v2 (<https://developer.pagerduty.com/docs/send-alert-event>).
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};

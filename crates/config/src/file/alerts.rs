@@ -63,7 +63,7 @@ pub(crate) struct Channel {
     pub(crate) slack: Optional<SlackChannel>,
     /// A service of yours, to which every notification is posted as JSON and signed.
     pub(crate) webhook: Optional<WebhookChannel>,
-    /// PagerDuty, by its Events API v2: the secret is the integration key.
+    /// `PagerDuty`, by its Events API v2: the secret is the integration key.
     pub(crate) pagerduty: Optional<KeyedChannel>,
     /// Opsgenie, by its Alert API: the secret is the API key.
     pub(crate) opsgenie: Optional<KeyedChannel>,
