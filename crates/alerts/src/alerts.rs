@@ -193,16 +193,16 @@ impl Alerts {
         let in_use = self.shared.in_use.load_full();
         let route_name = due.value.route.clone();
         let route = in_use.route(&route_name);
-        let silenced = silenced(silences, &due.value, now);
+        let put_off = silenced(silences, &due.value, now);
         let mut transaction = self.shared.store.begin().await?;
         let mut allowance = records::allowance(&mut transaction, &route_name).await?;
         let before = allowance.value.clone();
         let (mut waiting, mut kinds) = (Vec::new(), Vec::new());
-        while let Some(step) = due.value.advance(route, silenced, &mut allowance.value, now) {
+        while let Some(step) = due.value.advance(route, put_off, &mut allowance.value, now) {
             kinds.extend(step.kind());
             waiting.extend(self.take(step, &mut due.value, &in_use, &mut transaction, now).await?);
         }
-        let next = due.value.due(route, silenced);
+        let next = due.value.due(route, put_off);
         if !records::update(&mut transaction, &due, next).await?
             || (allowance.value != before
                 && !records::set_allowance(&mut transaction, &route_name, &allowance).await?)
@@ -213,7 +213,9 @@ impl Alerts {
         enqueue(&mut transaction, waiting).await?;
         transaction.commit().await?;
         self.shared.work.notify_one();
-        kinds.into_iter().for_each(|kind| self.record(kind, &due.value));
+        for kind in kinds {
+            self.record(kind, &due.value);
+        }
         Ok(())
     }
 

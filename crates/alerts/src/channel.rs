@@ -116,12 +116,12 @@ impl Channel {
     pub(crate) async fn deliver(&self, notice: &Notice, now: SystemTime) -> Result<(), NotDelivered> {
         match &self.target {
             Target::Mail { to, courier } => mail(courier, to, notice).await,
-            Target::Slack { client, url } => send(client, slack::call(url, notice)?, now).await,
+            Target::Slack { client, url } => send(client, slack::call(url, notice), now).await,
             Target::Webhook { client, url, signer } => {
                 send(client, webhook::call(url, signer, notice, now)?, now).await
             }
             Target::PagerDuty { client, url, key } => {
-                send(client, pagerduty::call(url, key, notice)?, now).await
+                send(client, pagerduty::call(url, key, notice), now).await
             }
             Target::Opsgenie { client, url, key } => {
                 send(client, opsgenie::call(url, key, notice)?, now).await

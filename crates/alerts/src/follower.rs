@@ -40,10 +40,10 @@ pub(crate) fn start(alerts: &Alerts, log: EventLog) {
 
 /// Shows the alerts what they have missed. Some events are counted twice; none that matters is left out.
 async fn catch_up(alerts: &Alerts, log: &EventLog, last: SystemTime) -> SystemTime {
-    let least = alerts.shared.in_use.load().config.routes.iter().map(|route| route.severity as u8).min();
+    let lowest = alerts.shared.in_use.load().config.routes.iter().map(|route| route.severity as u8).min();
     let filter = Filter {
         span: Span::new(last.checked_sub(OVERLAP), None),
-        severity: least.and_then(Severity::from_number),
+        severity: lowest.and_then(Severity::from_number),
         ..Filter::default()
     };
     let (mut cursor, mut last) = (None, last);

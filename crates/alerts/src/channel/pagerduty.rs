@@ -3,13 +3,13 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{Call, NotDelivered};
+use super::Call;
 use crate::{Notice, Reason, notice::pagerduty_severity};
 
 /// Of a summary, in characters.
 const SUMMARY: usize = 1024;
 
-pub(super) fn call(url: &str, key: &SecretString, notice: &Notice) -> Result<Call, NotDelivered> {
+pub(super) fn call(url: &str, key: &SecretString, notice: &Notice) -> Call {
     let alert = &notice.alert;
     let action = match notice.reason {
         Reason::Acknowledged => "acknowledge",
@@ -40,5 +40,5 @@ pub(super) fn call(url: &str, key: &SecretString, notice: &Notice) -> Result<Cal
             content["links"] = json!([{ "href": link, "text": "The request" }]);
         }
     }
-    Ok(Call::json(format!("{url}/v2/enqueue"), &content))
+    Call::json(format!("{url}/v2/enqueue"), &content)
 }

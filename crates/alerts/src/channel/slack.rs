@@ -6,7 +6,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{Call, NotDelivered};
+use super::Call;
 use crate::Notice;
 
 /// Of a header, and of a field, in characters.
@@ -15,7 +15,7 @@ const FIELD: usize = 2000;
 /// Of one section.
 const FIELDS: usize = 10;
 
-pub(super) fn call(url: &SecretString, notice: &Notice) -> Result<Call, NotDelivered> {
+pub(super) fn call(url: &SecretString, notice: &Notice) -> Call {
     let plain = |text: &str, most: usize| {
         let text: String = text.chars().take(most).collect();
         json!({ "type": "plain_text", "text": text, "emoji": false })
@@ -28,7 +28,7 @@ pub(super) fn call(url: &SecretString, notice: &Notice) -> Result<Call, NotDeliv
         blocks.push(json!({ "type": "section", "fields": fields }));
     }
     let content = json!({ "text": escaped(&summary), "mrkdwn": false, "blocks": blocks });
-    Ok(Call::json(url.expose_secret().to_owned(), &content))
+    Call::json(url.expose_secret().to_owned(), &content)
 }
 
 /// The three characters that Slack gives a meaning in any text.
