@@ -157,7 +157,7 @@ async fn nobody_is_told_of_what_is_silenced_until_it_is_not() {
     assert_eq!(server.one().json()["alert"]["address"], "198.51.100.7");
     turn(&alerts, 60).await;
     assert!(server.take().is_empty());
-    assert_eq!(alerts.silences(at(60)).await.unwrap(), [silence.clone()]);
+    assert_eq!(alerts.silences(at(60)).await.unwrap(), std::slice::from_ref(&silence));
     alerts.unsilence(&silence.id, at(60)).await.unwrap();
     assert!(alerts.unsilence(&silence.id, at(60)).await.is_err());
     turn(&alerts, 60).await;

@@ -32,12 +32,15 @@ impl Sent {
     }
 }
 
+/// A status and a `Retry-After`.
+type Answer = (StatusCode, Option<&'static str>);
+
 /// Records what it is sent.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     pub(crate) url: String,
     sent: Arc<Mutex<Vec<Sent>>>,
-    answers: Arc<Mutex<VecDeque<(StatusCode, Option<&'static str>)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
 }
 
 impl Recorder {

@@ -19,9 +19,11 @@ async fn tell_once(location: &StoreLocation) {
             }
         }
         let (first, second) = tokio::join!(one.turn(at(round)), other.turn(at(round)));
-        (first.unwrap(), second.unwrap());
+        first.unwrap();
+        second.unwrap();
         let (first, second) = tokio::join!(one.deliver(at(round)), other.deliver(at(round)));
-        (first.unwrap(), second.unwrap());
+        first.unwrap();
+        second.unwrap();
     }
     assert_eq!(server.one().json()["reason"], "raised");
     let alert = only(&one).await;

@@ -74,8 +74,11 @@ async fn alerts_are_listed_page_by_page_and_decided_about() {
         (&json!("resolved"), &json!("looking"))
     );
     assert_eq!(admin.get("/v1/alerts/unknown").await.code(), "not_found");
-    let long = json!({ "note": "x".repeat(1025) }).to_string();
-    assert_eq!(admin.post(&format!("/v1/alerts/{id}/resolve"), Some(&long)).await.code(), "invalid_value");
+    let too_much = json!({ "note": "x".repeat(1025) }).to_string();
+    assert_eq!(
+        admin.post(&format!("/v1/alerts/{id}/resolve"), Some(&too_much)).await.code(),
+        "invalid_value"
+    );
 
     let done = tokio::task::spawn_blocking(move || {
         log.flush();
