@@ -27,7 +27,7 @@ pub(crate) fn follow(alerts: Option<&Alerts>, config: &Config) {
             }
         }
         (None, Some(_)) => {
-            tracing::warn!("`alerts` is new: nobody is alerted before the gateway starts again")
+            tracing::warn!("`alerts` is new: nobody is alerted before the gateway starts again");
         }
         (Some(_), None) => {
             tracing::warn!(
