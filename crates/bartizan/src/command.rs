@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod addresses;
+mod alerts;
 mod api_key;
 mod audit;
 mod check;
@@ -56,6 +57,7 @@ pub(crate) enum Command {
     Limits(limits::Limits),
     Rules(rules::Rules),
     Detect(detect::Detect),
+    Alerts(alerts::Alerts),
     Policy(policy::Policy),
     Reload(reload::Reload),
     User(user::User),
@@ -93,6 +95,7 @@ impl Command {
             Self::Limits(command) => ask(command.run()).map(done),
             Self::Rules(command) => ask(command.run()).map(done),
             Self::Detect(command) => ask(command.run()),
+            Self::Alerts(command) => ask(command.run()),
             Self::Policy(command) => ask(command.run()).map(done),
             Self::Reload(command) => ask(command.run()).map(done),
             Self::User(command) => ask(command.run()).map(done),
@@ -148,7 +151,7 @@ mod tests {
     #[test]
     fn every_command_on_accounts_answers_programs() {
         let all = Command::augment_subcommands(Known::new("bartizan"));
-        for name in ["user", "org", "role", "session", "token", "key", "service", "audit"] {
+        for name in ["user", "org", "role", "session", "token", "key", "service", "audit", "alerts"] {
             for (name, has_json) in leaves(all.find_subcommand(name).unwrap(), name) {
                 assert!(has_json, "`{name}` has no `--json`");
             }

@@ -10,6 +10,7 @@ use std::{
     time::SystemTime,
 };
 
+use bartizan_alerts::Alerts;
 use bartizan_config::{Config, ConfigError, Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
 use bartizan_gateway::{Gateway, GatewayError};
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    admin_tls::AdminTls, detection::Rules, document, events::Events, logging::Level, spans::Spans,
+    admin_tls::AdminTls, alerts, detection::Rules, document, events::Events, logging::Level, spans::Spans,
     state::StateDirectory, systemd,
 };
 
@@ -39,6 +40,7 @@ pub(crate) struct Followers {
     pub(crate) admin_tls: Option<AdminTls>,
     pub(crate) spans: Spans,
     pub(crate) events: Events,
+    pub(crate) alerts: Option<Alerts>,
     pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) tokens: Option<Arc<AuthorizationServer>>,
 }
@@ -222,6 +224,7 @@ impl Shared {
     fn follow(&self, prepared: Option<Reconfiguration>, rules: Rules) {
         let config = self.gateway.config();
         self.followers.events.follow(&config, rules);
+        alerts::follow(self.followers.alerts.as_ref(), &config);
         if let Some(tls) = &self.followers.admin_tls
             && let Err(error) = tls.renew(&config)
         {

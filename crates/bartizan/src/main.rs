@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod admin_tls;
+mod alerts;
 mod asking;
 mod command;
 mod configuration;

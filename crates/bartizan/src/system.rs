@@ -7,6 +7,7 @@ mod together;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
+use bartizan_alerts::Alerts;
 use bartizan_config::{Config, ConfigError, Loaded, Watch};
 use bartizan_control::{AdminToken, Control};
 use bartizan_gateway::{ActivatedSockets, Gateway};
@@ -24,6 +25,7 @@ use self::asked::Asked;
 use crate::{
     accounts,
     admin_tls::AdminTls,
+    alerts,
     configuration::{self, Configuration, Followers},
     detection::Rules,
     document,
@@ -70,6 +72,7 @@ pub(crate) struct System {
     accounts: Option<Arc<Accounts>>,
     spans: Spans,
     events: Events,
+    alerts: Option<Alerts>,
     servers: JoinSet<()>,
     stop_servers: watch::Sender<bool>,
 }
@@ -102,6 +105,7 @@ impl System {
         let mut doubts = rules.doubts.clone();
         let events = Events::open(&config, rules, &state)?;
         events.observe(&records);
+        let alerts = alerts::open(&config, events.log(), &state).await?;
         let accounts = accounts::open(&config, &state).await?;
         if let Some(accounts) = &accounts {
             events.observe_audit(accounts);
@@ -125,6 +129,7 @@ impl System {
             admin_tls: admin_tls.clone(),
             spans: spans.clone(),
             events: events.clone(),
+            alerts: alerts.clone(),
             accounts: accounts.clone(),
             tokens: tokens.clone(),
         };
@@ -143,6 +148,9 @@ impl System {
         }
         if let Some(tokens) = tokens {
             control = control.with_tokens(tokens);
+        }
+        if let Some(alerts) = alerts.clone() {
+            control = control.with_alerts(alerts);
         }
         let (stop_servers, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
@@ -164,6 +172,7 @@ impl System {
             accounts,
             spans,
             events,
+            alerts,
             servers,
             stop_servers,
         })
@@ -248,6 +257,9 @@ impl System {
             accounts.finish_messages().await;
         }
         self.spans.finish().await;
+        if let Some(alerts) = &self.alerts {
+            alerts.finish().await;
+        }
         self.events.finish().await;
         drop(self.announcement);
         tracing::info!("stopped");

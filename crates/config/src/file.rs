@@ -4,6 +4,7 @@
 //! against anything else yet: that is [`crate::resolve`].
 
 mod accounts;
+mod alerts;
 mod detection;
 mod entries;
 mod events;
@@ -31,6 +32,10 @@ pub(crate) use self::{
     accounts::{
         Accounts, EndpointLimits, Mail, Passkeys, Passwords, Protection, SecondFactor, Sessions, Sms, Smtp,
         Store,
+    },
+    alerts::{
+        AlertMail, AlertRoute, AlertTimes, Alerts, Channel, Escalation, KeyedChannel, Rotation,
+        TemplateChannel, WebhookChannel,
     },
     detection::Detection,
     entries::Entries,
@@ -130,6 +135,8 @@ pub(crate) struct Document {
     pub(crate) events: Optional<Events>,
     /// The rules that look at events. Without it those that come with the gateway.
     pub(crate) detection: Optional<Detection>,
+    /// Whom the gateway tells of what happens, and how. Without it nobody is told.
+    pub(crate) alerts: Optional<Alerts>,
     /// Logs, written to standard error.
     pub(crate) log: Optional<Log>,
     /// Traces.

@@ -41,6 +41,7 @@
 //!   that is written under a key with another name is shown if a problem stands on its line.
 
 mod accounts;
+mod alerts;
 mod claim_source;
 mod costs;
 mod detection;
@@ -86,6 +87,10 @@ use std::sync::Arc;
 pub use accounts::{
     Accounts, LoginProtection, Mail, MailTransport, Passkeys, PasswordProfile, Passwords, SameSite,
     SecondFactor, Sessions, SignUp, Sms, SmtpServer, SmtpTls,
+};
+pub use alerts::{
+    AlertChannel, AlertDay, AlertGrouping, AlertRoute, AlertSeverity, AlertTimes, Alerts, CallTemplate,
+    ChannelTarget, Escalation, Escaping, Rotation, RotationOverride,
 };
 pub use claim_source::{ClaimExpression, ClaimSource, Unevaluable};
 pub use costs::{Costs, OperationCost};
@@ -182,6 +187,8 @@ pub struct Config {
     pub events: Events,
     /// The rules that look at it.
     pub detection: Detection,
+    /// Who is told of it; `None`: nobody.
+    pub alerts: Option<Alerts>,
     /// Logs.
     pub log: Log,
     /// Traces.

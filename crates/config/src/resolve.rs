@@ -5,6 +5,7 @@
 //! the place of what is wrong, and the result is thrown away if there was any error.
 
 mod accounts;
+mod alerts;
 mod bounds;
 mod cors;
 mod costs;
@@ -84,6 +85,7 @@ pub(crate) fn resolve(
     let store = accounts::store(&document.store, &files, problems);
     let events = events::resolve(&document.events, &files, problems);
     let detection = detection::resolve(&document.detection, &source.base, &mut files, problems);
+    let alerts = alerts::resolve(&document.alerts, accounts.as_ref(), &mut files, problems);
     let policies = policies::resolve(document, &source.base, &mut files, problems);
     let rule_sets = firewalls.into_list(&mut files);
     let shared = shared::resolve(&document.shared, &mut files, problems);
@@ -110,6 +112,7 @@ pub(crate) fn resolve(
         unmatched,
         events,
         detection,
+        alerts,
         log: log(document, problems),
         telemetry: telemetry(document, problems),
         drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),

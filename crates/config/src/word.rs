@@ -4,6 +4,7 @@
 //! the environment is recognised by its whole value when messages are cleaned.
 
 mod address;
+mod alerts;
 mod dimension;
 mod header;
 mod log_levels;
@@ -30,6 +31,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 pub use self::rate::{Rate, RateError};
 pub(crate) use self::{
+    alerts::{HeaderText, Moment, SecretText, TimeOfDay},
     log_levels::LogLevels,
     policy::{ActionName, EntityType},
     priority::Priority,

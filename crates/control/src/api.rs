@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod addresses;
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod components;
 pub(crate) mod configuration;
@@ -146,6 +147,16 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::rank_events))
         .routes(routes!(events::stream::follow_events))
         .routes(routes!(detection::read_detection))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::read_alert))
+        .routes(routes!(alerts::acknowledge_alert))
+        .routes(routes!(alerts::resolve_alert))
+        .routes(routes!(alerts::test_alert_channels))
+        .routes(routes!(alerts::silences::list_alert_silences, alerts::silences::create_alert_silence))
+        .routes(routes!(alerts::silences::end_alert_silence))
+        .routes(routes!(alerts::undelivered::list_undelivered_alerts))
+        .routes(routes!(alerts::undelivered::retry_undelivered_alerts))
+        .routes(routes!(alerts::undelivered::discard_undelivered_alert))
         .routes(routes!(tokens::list_authorizations))
         .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(token_keys::list_token_keys))

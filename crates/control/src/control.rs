@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use axum::Router;
+use bartizan_alerts::Alerts;
 use bartizan_events::EventLog;
 use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bartizan_pipeline::Records;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) accounts: Option<Arc<Accounts>>,
     pub(crate) tokens: Option<Arc<AuthorizationServer>>,
     pub(crate) events: Option<EventLog>,
+    pub(crate) alerts: Option<Alerts>,
     pub(crate) document: String,
     pub(crate) permissions_alone: PermissionsAlone,
 }
@@ -53,6 +55,7 @@ impl Control {
             accounts: None,
             tokens: None,
             events: None,
+            alerts: None,
             document: Self::openapi_json(),
             permissions_alone: PermissionsAlone::default(),
         };
@@ -70,6 +73,13 @@ impl Control {
     #[must_use]
     pub fn with_events(self, events: EventLog) -> Self {
         let shared = Shared { events: Some(events), ..Shared::clone(&self.shared) };
+        Self { shared: Arc::new(shared), token: self.token }
+    }
+
+    /// With the alerts of the gateway.
+    #[must_use]
+    pub fn with_alerts(self, alerts: Alerts) -> Self {
+        let shared = Shared { alerts: Some(alerts), ..Shared::clone(&self.shared) };
         Self { shared: Arc::new(shared), token: self.token }
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn openapi() -> OpenApi {
         .description(Some("What `run` made on its first start."));
     components.add_security_scheme("admin_token", SecurityScheme::Http(token.build()));
     for (_, name, description) in
-        [ALWAYS, GUARDED, WITH_BODY, WITH_VALUES, OF_ACCOUNTS, OF_EVENTS].into_iter().flatten()
+        [ALWAYS, GUARDED, WITH_BODY, WITH_VALUES, OF_ACCOUNTS, OF_EVENTS, OF_ALERTS].into_iter().flatten()
     {
         components.responses.insert((*name).into(), RefOr::T(problem(description)));
     }
@@ -81,6 +81,11 @@ const OF_EVENTS: &[Answer] = &[
     ("409", "EventsNotKept", "This gateway keeps no events."),
     ("503", "EventsUnavailable", "The store of events does not answer, or not in time."),
 ];
+/// What an operation on alerts may answer too.
+const OF_ALERTS: &[Answer] = &[
+    ("409", "AlertsNotConfigured", "The configuration has no `alerts`."),
+    ("503", "AlertsUnavailable", "The store of alerts does not answer."),
+];
 /// The tags of operations on accounts.
 const ACCOUNTS: [&str; 8] =
     ["users", "organizations", "roles", "sessions", "tokens", "audit", "keys", "services"];
@@ -99,8 +104,9 @@ fn complete(operation: &mut Operation) {
     let of_accounts = is_tagged(&ACCOUNTS);
     let of_accounts = if of_accounts { OF_ACCOUNTS } else { &[] };
     let of_events = if is_tagged(&["events"]) { OF_EVENTS } else { &[] };
+    let of_alerts = if is_tagged(&["alerts"]) { OF_ALERTS } else { &[] };
     answer_with_problems(operation);
-    let answers = [ALWAYS, guarded, with_body, with_values, of_accounts, of_events];
+    let answers = [ALWAYS, guarded, with_body, with_values, of_accounts, of_events, of_alerts];
     for (status, name, _) in answers.into_iter().flatten() {
         let answer = RefOr::Ref(Ref::from_response_name(*name));
         operation.responses.responses.entry((*status).into()).or_insert(answer);

@@ -139,6 +139,10 @@ codes! {
     ForecastRunning = "forecast_running", CONFLICT;
     /// There is no log of events.
     EventsNotKept = "events_not_kept", CONFLICT;
+    /// The configuration has no `alerts`.
+    AlertsNotConfigured = "alerts_not_configured", CONFLICT;
+    /// The alert is acknowledged already, or over.
+    AlertPassed = "alert_passed", CONFLICT;
     /// The configuration has no `accounts`.
     AccountsNotConfigured = "accounts_not_configured", CONFLICT;
     /// The configuration has no `accounts.tokens`.

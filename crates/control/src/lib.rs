@@ -56,6 +56,12 @@ pub use api::{
         AccessEvaluations, AccessOptions, EvaluationsSemantic,
     },
     addresses::{AddressEntry, Addresses, NewAddressEntry, Standing},
+    alerts::{
+        AlertNote, AlertTest, AlertTests, TestedChannel,
+        shown::{AlertCommon, AlertDetails, AlertHistoryEntry, AlertItem, AlertList},
+        silences::{AlertMatcher, AlertSilence, AlertSilences, NewAlertSilence},
+        undelivered::{AlertRetries, AlertRetry, UndeliveredAlert, UndeliveredAlerts},
+    },
     audit::{AuditEntry, AuditTrail},
     components::{ActiveSigningKey, ComponentHealth, Components, SigningKeysHealth},
     configuration::{ConfigurationFailure, ConfigurationStatus, Diagnostic, DiagnosticSeverity, Reloaded},

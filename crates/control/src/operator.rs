@@ -41,12 +41,15 @@ impl Operator {
         }
     }
 
+    /// Who they are, as the audit trail writes it.
+    pub(crate) fn actor(&self) -> String {
+        let named = |name| format!("{}/{name}", Accounts::OPERATOR);
+        self.name.as_ref().map_or_else(|| Accounts::OPERATOR.to_owned(), named)
+    }
+
     /// What they have done, as an event.
     fn event(&self, action: &'static str, subject: &str) -> Event {
-        let actor = self
-            .name
-            .as_ref()
-            .map_or_else(|| Accounts::OPERATOR.to_owned(), |name| format!("{}/{name}", Accounts::OPERATOR));
+        let actor = self.actor();
         let message = format!("{action} by {actor} about {subject}");
         let (kind, now) = (EventKind::AdministrativeAction, SystemTime::now());
         let mut event = Event::new(kind, now, Decision::Allowed, message);

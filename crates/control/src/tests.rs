@@ -2,6 +2,7 @@
 
 mod access;
 mod addresses;
+mod alerts;
 mod audit;
 mod configuration;
 mod document;

@@ -318,7 +318,9 @@ impl Event {
     /// The part of the gateway that it is from.
     pub fn service(&self) -> Service {
         self.details.service.unwrap_or(match self.kind.class() {
-            crate::Class::HttpActivity | crate::Class::DetectionFinding => Service::Gateway,
+            crate::Class::HttpActivity | crate::Class::DetectionFinding | crate::Class::IncidentFinding => {
+                Service::Gateway
+            }
             crate::Class::Authentication | crate::Class::AccountChange => Service::Accounts,
             crate::Class::ApiActivity => Service::Admin,
         })

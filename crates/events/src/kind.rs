@@ -21,6 +21,8 @@ pub enum Class {
     ApiActivity = 6003,
     /// What a rule has found.
     DetectionFinding = 2004,
+    /// What people are told, and how far they have got with it.
+    IncidentFinding = 2005,
 }
 
 impl Class {
@@ -42,16 +44,18 @@ impl Class {
             Self::AccountChange => "account_change",
             Self::ApiActivity => "api_activity",
             Self::DetectionFinding => "detection_finding",
+            Self::IncidentFinding => "incident_finding",
         }
     }
 
     /// Every class.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::HttpActivity,
         Self::Authentication,
         Self::AccountChange,
         Self::ApiActivity,
         Self::DetectionFinding,
+        Self::IncidentFinding,
     ];
 }
 
@@ -204,6 +208,14 @@ kinds! {
     ConfigurationRefused = 67, "configuration_refused", ApiActivity, 3, High;
     /// A detection rule matched.
     DetectionMatched = 80, "detection_matched", DetectionFinding, 1, Medium;
+    /// People are told of something.
+    AlertRaised = 90, "alert_raised", IncidentFinding, 1, High;
+    /// Nobody has acknowledged it: further people are told.
+    AlertEscalated = 91, "alert_escalated", IncidentFinding, 2, High;
+    /// Somebody looks after it.
+    AlertAcknowledged = 92, "alert_acknowledged", IncidentFinding, 2, Medium;
+    /// It is over: somebody said so, or nothing more has come.
+    AlertResolved = 93, "alert_resolved", IncidentFinding, 3, Medium;
 }
 
 impl Kind {

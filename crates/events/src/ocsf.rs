@@ -6,7 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{ActorKind, Class, Decision, Event, FindingDetails, HttpDetails, Outcome, kind::OTHER_ACTIVITY};
+use crate::{
+    ActorKind, Class, Decision, Event, FindingDetails, HttpDetails, Kind, Outcome, kind::OTHER_ACTIVITY,
+};
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,10 @@ impl Event {
                 put("count", self.details.finding.as_ref().map(|finding| finding.count.into()));
                 put("evidences", self.source().map(|source| json!([{ "src_endpoint": source }])));
             }
+            Class::IncidentFinding => {
+                put("finding_info_list", Some(json!([self.finding_info()])));
+                put("count", self.details.finding.as_ref().map(|finding| finding.count.into()));
+            }
         }
         Value::Object(event)
     }
@@ -117,9 +123,10 @@ impl Event {
         }
     }
 
-    /// Of findings the status says how far somebody has got with them: they are new.
+    /// Of findings the status says how far somebody has got with them: what a rule has found is new.
     fn status(&self, class: Class) -> Option<Value> {
         match (class, self.details.outcome) {
+            (Class::IncidentFinding, _) => Some(self.kind.incident_status().into()),
             (Class::DetectionFinding, _) | (_, Some(Outcome::Success)) => Some(1.into()),
             (_, Some(Outcome::Failure)) => Some(2.into()),
             (_, None) => None,
@@ -222,8 +229,13 @@ impl Event {
             return json!({ "uid": self.id.to_string(), "title": self.kind.as_str() });
         };
         let FindingDetails { title, description, techniques, first, last, events, .. } = &**finding;
+        // Whatever is told of one incident has its id.
+        let uid = match (self.kind.class(), &self.details.subject) {
+            (Class::IncidentFinding, Some(incident)) => incident.clone(),
+            _ => self.id.to_string(),
+        };
         let mut info = object(json!({
-            "uid": self.id.to_string(),
+            "uid": uid,
             "title": title,
             "first_seen_time": first,
             "last_seen_time": last,
@@ -269,6 +281,17 @@ impl Event {
         put("tags", (!details.tags.is_empty()).then(|| json!(details.tags)));
         put("finding", details.finding.as_ref().map(|finding| own_finding(finding)));
         Value::Object(own)
+    }
+}
+
+impl Kind {
+    /// How far somebody has got with an incident (`status_id`): new, in progress, resolved.
+    const fn incident_status(self) -> u32 {
+        match self {
+            Self::AlertAcknowledged => 2,
+            Self::AlertResolved => 4,
+            _ => 1,
+        }
     }
 }
 

@@ -43,7 +43,8 @@ fn full(kind: Kind, event: Event) -> Event {
         subject: Some("ada-2".into()),
         http: (kind.class() != Class::ApiActivity || kind == Kind::AdministrativeAction)
             .then(|| Box::new(http())),
-        finding: (kind == Kind::DetectionMatched).then(|| Box::new(finding())),
+        finding: matches!(kind.class(), Class::DetectionFinding | Class::IncidentFinding)
+            .then(|| Box::new(finding())),
     };
     Event {
         address: Some([192, 0, 2, 7].into()),

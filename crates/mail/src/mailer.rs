@@ -32,7 +32,7 @@ const WAITS: [Duration; 5] = [
 
 /// Why messages cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("`accounts.mail` cannot be used: {0}")]
+#[error("`mail` cannot be used: {0}")]
 pub struct MailError(String);
 
 /// Sends messages in the background, until the last clone is dropped and the queue is empty.
@@ -46,14 +46,10 @@ pub struct Mailer {
 impl Mailer {
     /// Begins to send; a tokio runtime must be running.
     pub fn start(settings: &Mail) -> Result<Self, MailError> {
-        let from: Mailbox = settings
-            .from
-            .parse()
-            .map_err(|_| MailError("`from` is neither an address nor a name and an address".into()))?;
-        let transport = Transport::new(&settings.transport).map_err(MailError)?;
+        let sender = Sender::new(settings)?;
         let (queue, letters) = mpsc::channel(QUEUE);
         let (finish, finishing) = mpsc::channel(1);
-        tokio::spawn(attend(letters, finishing, Arc::new(Sender { from, transport })));
+        tokio::spawn(attend(letters, finishing, Arc::new(sender)));
         Ok(Self { queue, finish, base_url: settings.base_url.as_str().into() })
     }
 
@@ -82,6 +78,38 @@ impl Mailer {
     /// Where the pages are that messages lead to.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+}
+
+/// Sends one message at a time and says what came of it, for whoever keeps what did not go.
+pub struct Courier(Sender);
+
+/// Why a message did not go. Of a server's reply only its codes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NotSent {
+    reason: String,
+    /// Whether it may go later.
+    pub again: bool,
+}
+
+impl Courier {
+    /// Prepares to send; nothing is connected yet.
+    pub fn new(settings: &Mail) -> Result<Self, MailError> {
+        Sender::new(settings).map(Self)
+    }
+
+    /// Sends a message, once.
+    pub async fn deliver(&self, letter: Letter) -> Result<(), NotSent> {
+        let sent = self.0.send(&letter).await;
+        count(if sent.is_ok() { "sent" } else { "failed" });
+        sent.map_err(|Undelivered { reason, again }| NotSent { reason, again })
+    }
+}
+
+impl fmt::Debug for Courier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Courier").field("from", &self.0.from).finish_non_exhaustive()
     }
 }
 
@@ -197,12 +225,24 @@ impl Waiting {
 }
 
 impl Sender {
-    /// Sends a message, or says when to try again.
-    async fn attempt(self: Arc<Self>, Attempt { letter, before, is_last }: Attempt) -> Option<Deferred> {
-        let sent = match letter.message(&self.from) {
+    fn new(settings: &Mail) -> Result<Self, MailError> {
+        let from: Mailbox = settings
+            .from
+            .parse()
+            .map_err(|_| MailError("`from` is neither an address nor a name and an address".into()))?;
+        Ok(Self { from, transport: Transport::new(&settings.transport).map_err(MailError)? })
+    }
+
+    async fn send(&self, letter: &Letter) -> Result<(), Undelivered> {
+        match letter.message(&self.from) {
             Ok(message) => self.transport.deliver(message).await,
             Err(reason) => Err(Undelivered { reason, again: false }),
-        };
+        }
+    }
+
+    /// Sends a message, or says when to try again.
+    async fn attempt(self: Arc<Self>, Attempt { letter, before, is_last }: Attempt) -> Option<Deferred> {
+        let sent = self.send(&letter).await;
         let Err(Undelivered { reason, again }) = sent else {
             count("sent");
             return None;

@@ -35,6 +35,7 @@ use redis_server as server;
 
 mod accounts;
 mod admin_tls;
+mod alerts;
 mod api_key;
 mod applications;
 mod callers;

@@ -53,7 +53,7 @@ fn public_pem(pair: &KeyPair) -> String {
 }
 
 /// What the foreign library makes of a question, or nothing where it is not installed.
-async fn foreign(question: &Value) -> Option<Value> {
+pub(crate) async fn foreign(question: &Value) -> Option<Value> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python: PathBuf = here.join("../../.venv/bin/python");
     let is_there = python.exists() && {

@@ -1,6 +1,6 @@
 //! `accounts:` and `store:`.
 
-mod mail;
+pub(super) mod mail;
 pub(super) mod pages;
 mod passkeys;
 mod protection;

@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 
 use super::*;
-use crate::{Kind, samples::samples};
+use crate::samples::samples;
 
 /// The schema is `PyPI`'s `ocsf-json-schema`, which `cargo xtask setup` puts into `.venv`. Where it is missing the test is
 /// skipped, except in CI.

@@ -1,9 +1,12 @@
 //! `accounts.mail:`.
 
+use std::path::PathBuf;
+
 use crate::{
     Mail, MailTransport, SignUp, SmtpServer, SmtpTls,
     file::{self, Smtp},
-    located::{At, Optional},
+    forms::Parsed,
+    located::{At, Optional, Position},
     problems::Problems,
     resolve::files::Files,
 };
@@ -15,13 +18,7 @@ pub(super) fn mail(
 ) -> Option<Mail> {
     let at = file.as_ref()?;
     let (from, base_url) = (problems.read(&at.from), problems.read(&at.base_url));
-    if let Some(from) = &from
-        && !is_mailbox(from)
-    {
-        problems
-            .error(at.from.position, "`from` is neither an address nor a name and an address")
-            .help("write for example `Shop <no-reply@shop.test>`");
-    }
+    check_from(at.from.position, from.as_deref(), problems);
     if let Some(url) = base_url.as_ref().filter(|url| !url.target.tls && !url.is_loopback()) {
         problems
             .warning(
@@ -30,23 +27,43 @@ pub(super) fn mail(
             )
             .help("write an `https:` URL");
     }
-    let folder = problems.read_optional(&at.file);
-    let transport = match (at.smtp.as_ref(), folder) {
-        (Some(smtp), None) if at.file.is_none() => Some(MailTransport::Smtp(server(smtp, problems)?)),
-        (None, Some(folder)) => Some(MailTransport::Folder(files.absolute(&folder.value))),
-        (None, None) if at.file.is_some() => None,
-        _ => {
-            problems
-                .error(at.position, "`mail` needs one of `smtp` and `file`")
-                .help("`smtp` sends messages, `file` writes them into a folder, for development");
-            None
-        }
-    };
+    let transport = transport(at.position, &at.smtp, &at.file, files, problems);
     Some(Mail {
         from: from?,
         base_url: base_url?.text.trim_end_matches('/').to_owned(),
         transport: transport?,
     })
+}
+
+/// Whom messages are from: an address, or a name and an address.
+pub(in crate::resolve) fn check_from(position: Position, from: Option<&str>, problems: &mut Problems<'_>) {
+    if from.is_some_and(|from| !is_mailbox(from)) {
+        problems
+            .error(position, "`from` is neither an address nor a name and an address")
+            .help("write for example `Shop <no-reply@shop.test>`");
+    }
+}
+
+/// Where messages go: one of both.
+pub(in crate::resolve) fn transport(
+    position: Position,
+    smtp: &Optional<Smtp>,
+    file: &Optional<Parsed<PathBuf>>,
+    files: &Files<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<MailTransport> {
+    let folder = problems.read_optional(file);
+    match (smtp.as_ref(), folder) {
+        (Some(smtp), None) if file.is_none() => Some(MailTransport::Smtp(server(smtp, problems)?)),
+        (None, Some(folder)) => Some(MailTransport::Folder(files.absolute(&folder.value))),
+        (None, None) if file.is_some() => None,
+        _ => {
+            problems
+                .error(position, "`mail` needs one of `smtp` and `file`")
+                .help("`smtp` sends messages, `file` writes them into a folder, for development");
+            None
+        }
+    }
 }
 
 /// Strangers and guests prove their address by a message.
@@ -78,7 +95,7 @@ fn server(smtp: &At<Smtp>, problems: &mut Problems<'_>) -> Option<SmtpServer> {
 }
 
 /// `a@b`, or `Name <a@b>`.
-fn is_mailbox(text: &str) -> bool {
+pub(in crate::resolve) fn is_mailbox(text: &str) -> bool {
     let address = match text.split_once('<') {
         Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
         None => text,
