@@ -7,6 +7,7 @@ mod accounts;
 mod detection;
 mod entries;
 mod events;
+mod exports;
 mod hardening;
 mod identity;
 mod limits;
@@ -35,6 +36,9 @@ pub(crate) use self::{
     detection::Detection,
     entries::Entries,
     events::Events,
+    exports::{
+        ElasticExport, Export, ExportFilter, ExportTls, FileExport, OtlpExport, SplunkExport, SyslogExport,
+    },
     hardening::{Hardening, Http2},
     identity::{
         ApiKeys, Certificates, Claims, Jwt, OwnTokens, Provider, SignatureKey, Signatures, TokenPrincipal,
@@ -127,6 +131,8 @@ pub(crate) struct Document {
     pub(crate) events: Optional<Events>,
     /// The rules that look at events. Without it those that come with the gateway.
     pub(crate) detection: Optional<Detection>,
+    /// Where events go besides, by names of your choice: to systems that watch over many services. None waits for another.
+    pub(crate) exports: Optional<Entries<Export>>,
     /// Logs, written to standard error.
     pub(crate) log: Optional<Log>,
     /// Traces.

@@ -48,6 +48,7 @@ mod diagnostic;
 mod document;
 mod error;
 mod events;
+mod exports;
 mod file;
 mod file_pattern;
 mod forms;
@@ -93,6 +94,11 @@ pub use detection::{Detection, DetectionFile};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
 pub use events::Events;
+pub use exports::{
+    ElasticCredentials, ElasticReceiver, Export, ExportClass, ExportFilter, ExportReceiver, ExportSecret,
+    ExportSeverity, ExportTls, FileReceiver, OtlpReceiver, PersonalFields, SplunkReceiver, SyslogFacility,
+    SyslogFormat, SyslogReceiver,
+};
 pub use file_pattern::FilePattern;
 pub use hardening::{Hardening, Http2Limits, UnderscoreHeaders};
 pub use identity::{
@@ -179,6 +185,8 @@ pub struct Config {
     pub events: Events,
     /// The rules that look at it.
     pub detection: Detection,
+    /// Where it goes besides, in the order of the file.
+    pub exports: Vec<Export>,
     /// Logs.
     pub log: Log,
     /// Traces.

@@ -11,6 +11,7 @@ mod costs;
 mod detection;
 mod events;
 mod expiry;
+mod exports;
 mod files;
 mod hardening;
 mod identity;
@@ -82,6 +83,7 @@ pub(crate) fn resolve(
     let store = accounts::store(&document.store, &files, problems);
     let events = events::resolve(&document.events, &files, problems);
     let detection = detection::resolve(&document.detection, &source.base, &mut files, problems);
+    let exports = exports::resolve(document, &mut files, problems);
     let policies = policies::resolve(document, &source.base, &mut files, problems);
     let rule_sets = firewalls.into_list(&mut files);
     let shared = shared::resolve(&document.shared, &mut files, problems);
@@ -107,6 +109,7 @@ pub(crate) fn resolve(
         unmatched,
         events,
         detection,
+        exports,
         log: log(document, problems),
         telemetry: telemetry(document, problems),
         drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),

@@ -24,6 +24,7 @@ mod bounds;
 mod error;
 mod event;
 mod field;
+mod frame;
 mod id;
 mod kind;
 mod log;
@@ -33,6 +34,7 @@ mod queue;
 mod severity;
 mod spill;
 mod store;
+mod tap;
 mod writer;
 
 #[cfg(test)]
@@ -43,6 +45,7 @@ pub use event::{
     ActorKind, Credential, Decision, Details, Event, FindingDetails, FoundField, HttpDetails, Outcome,
 };
 pub use field::{FIELDS, Field, masked};
+pub use frame::{FRAME_HEAD, Frame, LARGEST_FRAME, read_frame, write_frame};
 pub use id::EventId;
 pub use kind::{Class, Kind, Service};
 pub use log::{EventLog, QueueBounds, Settings};
@@ -52,3 +55,4 @@ pub use query::{
 };
 pub use queue::{Batch, Happening, Queue, Taken};
 pub use severity::Severity;
+pub use tap::Tap;
