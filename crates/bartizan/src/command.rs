@@ -9,6 +9,7 @@ mod detect;
 mod doctor;
 mod events;
 mod explain;
+mod exports;
 mod key;
 mod limits;
 mod migrate;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Requests(requests::Requests),
     Explain(explain::Explain),
     Events(events::Events),
+    Exports(exports::Exports),
     Block(addresses::Block),
     Allow(addresses::Allow),
     Unblock(addresses::Unblock),
@@ -86,6 +88,7 @@ impl Command {
             Self::Requests(command) => ask(command.run()).map(done),
             Self::Explain(command) => ask(command.run()).map(done),
             Self::Events(command) => ask(command.run()).map(done),
+            Self::Exports(command) => ask(command.run()),
             Self::Block(command) => ask(command.run()).map(done),
             Self::Allow(command) => ask(command.run()).map(done),
             Self::Unblock(command) => ask(command.run()).map(done),

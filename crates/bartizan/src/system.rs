@@ -9,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Result;
 use bartizan_config::{Config, ConfigError, Loaded, Watch};
 use bartizan_control::{AdminToken, Control};
+use bartizan_export::Exports;
 use bartizan_gateway::{ActivatedSockets, Gateway};
 use bartizan_identity::account::LinkToken;
 use bartizan_pipeline::Records;
@@ -28,6 +29,7 @@ use crate::{
     detection::Rules,
     document,
     events::Events,
+    exports,
     logging, open_files, process, recorder,
     signals::{Request, Signals},
     spans::Spans,
@@ -99,7 +101,9 @@ impl System {
         spans.export_to(config.telemetry.otlp.as_deref())?;
         let rules = Rules::compile(&config).map_err(ConfigError::Invalid)?;
         let mut doubts = rules.doubts.clone();
-        let events = Events::open(&config, rules, &state)?;
+        let plan = exports::plan(&config, document.as_deref()).map_err(ConfigError::Invalid)?;
+        let exports = Exports::start(state.exports_path(), plan)?;
+        let events = Events::open(&config, rules, &exports, &state)?;
         events.observe(&records);
         let accounts = accounts::open(&config, &state).await?;
         if let Some(accounts) = &accounts {
@@ -131,7 +135,7 @@ impl System {
         let asked = Asked::new(
             gateway.clone(),
             configuration.clone(),
-            events.detection().clone(),
+            events.clone(),
             listeners,
             metrics.clone(),
         );

@@ -7,6 +7,7 @@ pub(crate) mod components;
 pub(crate) mod configuration;
 pub(crate) mod detection;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod keys;
@@ -138,6 +139,8 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::rank_events))
         .routes(routes!(events::stream::follow_events))
         .routes(routes!(detection::read_detection))
+        .routes(routes!(exports::list_exports))
+        .routes(routes!(exports::test_export))
         .routes(routes!(tokens::list_authorizations))
         .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(token_keys::list_token_keys))

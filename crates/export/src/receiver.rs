@@ -8,9 +8,6 @@ mod splunk;
 mod syslog;
 mod tls;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use bartizan_config::{Export, ExportReceiver};

@@ -24,8 +24,8 @@ pub fn line(event: &Shown) -> String {
         out_of_ten(event.severity),
     );
     pairs(event, &mut line);
-    // The last pair ends without a space.
-    line.truncate(line.trim_end_matches(' ').len());
+    // Each pair ends with a space; there is one at least, and none behind the last.
+    line.pop();
     line
 }
 
@@ -36,8 +36,11 @@ fn name(event: &Shown) -> &str {
 
 fn pairs(event: &Shown, line: &mut String) {
     let mut put = |name: &str, value: &str| {
-        // INVARIANT: writing to a string does not fail.
-        let _ = write!(line, "{name}={} ", extension(cut(value, LONGEST)));
+        // Parsers take what follows an empty value for it.
+        if !value.is_empty() {
+            // INVARIANT: writing to a string does not fail.
+            let _ = write!(line, "{name}={} ", extension(cut(value, LONGEST)));
+        }
     };
     put("rt", &event.milliseconds.to_string());
     put("externalId", &event.id);

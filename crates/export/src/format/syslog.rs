@@ -91,10 +91,12 @@ fn structured_data(event: &Shown) -> String {
 pub(crate) fn escaped(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for character in value.chars() {
-        if matches!(character, '"' | '\\' | ']') {
-            escaped.push('\\');
+        match character {
+            '"' | '\\' | ']' => escaped.extend(['\\', character]),
+            // RFC 5424 allows them; not every receiver lives up to that.
+            control if control.is_control() => escaped.push(' '),
+            other => escaped.push(other),
         }
-        escaped.push(character);
     }
     escaped
 }

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -55,9 +55,11 @@ fn write(settings: &FileReceiver, today: Date, lines: &[u8]) -> io::Result<PathB
         _ => directory.join(format!("{day}{next:03}.{EXTENSION}")),
     };
     let is_new = !path.exists();
-    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+    let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path)?;
     let length = file.metadata()?.len();
-    if let Err(error) = file.write_all(lines).and_then(|()| file.sync_data()) {
+    // A process that died may have left half a line, which must not spoil ours.
+    let begin: &[u8] = if ends_within_line(&file, length)? { b"\n" } else { b"" };
+    if let Err(error) = file.write_all(&[begin, lines].concat()).and_then(|()| file.sync_data()) {
         // Half a line would spoil the next one. Where that fails, too, the first error tells more.
         let _ = file.set_len(length);
         return Err(error);
@@ -69,6 +71,14 @@ fn write(settings: &FileReceiver, today: Date, lines: &[u8]) -> io::Result<PathB
         files.iter().take(surplus).try_for_each(fs::remove_file)?;
     }
     Ok(path)
+}
+
+fn ends_within_line(file: &File, length: u64) -> io::Result<bool> {
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    Ok(last != *b"\n")
 }
 
 /// What was written here, the oldest first.
@@ -102,9 +112,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("events");
         let keep = NonZeroU32::new(3).unwrap();
-        let settings = FileReceiver { directory: directory.clone(), size: 8, keep };
+        let settings = FileReceiver { directory: directory.clone(), size: 10, keep };
         let day = |day| Date::from_calendar_date(2026, Month::November, day).unwrap();
-        for (today, line) in [(21, "a"), (21, "bbbbbbbb"), (21, "c"), (22, "d"), (23, "e"), (23, "f")] {
+        for (today, line) in [(21, "a"), (21, "bbbbbbbbb"), (21, "c"), (22, "d"), (23, "e"), (23, "f")] {
             write(&settings, day(today), format!("{line}\n").as_bytes()).unwrap();
         }
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -117,5 +127,8 @@ mod tests {
             ("bartizan-2026-11-23-000.ndjson".into(), "e\nf\n".to_owned()),
         ]);
         assert!(written.iter().all(|path| mode(path) == 0o600) && mode(&directory) == 0o700);
+        fs::write(&written[2], "half a li").unwrap();
+        write(&settings, day(23), b"g\n").unwrap();
+        assert_eq!(fs::read_to_string(&files(&directory).unwrap()[2]).unwrap(), "half a li\ng\n");
     }
 }
