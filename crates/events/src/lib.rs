@@ -17,6 +17,8 @@
 //! shown to [followers](EventLog::follow). What was acknowledged survives the process, and stands in the store once. How
 //! many events of each kind a minute had is counted whatever becomes of them ([`EventLog::counts`]).
 //!
+//! Whoever [taps](Tap) the log is shown everything before it is acknowledged.
+//!
 //! What this is not: the audit trail, which stands in the database of accounts; and the records that `bartizan explain`
 //! shows, which are in memory and know every stage.
 

@@ -33,7 +33,14 @@ fn every_example_parses_without_a_warning_and_fits_the_schema() {
     let names: Vec<_> = examples.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["bartizan.yaml", "behind-a-proxy.yaml", "identity.yaml", "limits.yaml", "presets.yaml"]
+        [
+            "bartizan.yaml",
+            "behind-a-proxy.yaml",
+            "exports.yaml",
+            "identity.yaml",
+            "limits.yaml",
+            "presets.yaml"
+        ]
     );
     let folder = folder();
     for (name, text) in &examples {
