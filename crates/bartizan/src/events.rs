@@ -66,7 +66,8 @@ impl Events {
             spill: events.spill,
         };
         let exports = exports.clone();
-        let log = EventLog::open_tapped(settings, Some(Arc::new(exports.clone()))).context("nothing of what happens could be kept")?;
+        let log = EventLog::open_tapped(settings, Some(Arc::new(exports.clone())))
+            .context("nothing of what happens could be kept")?;
         let detection = Detection::start(rules, log.clone())?;
         Ok(Self { log, sample: Arc::new(ArcSwap::from_pointee(Sample::of(events))), detection, exports })
     }

@@ -15,8 +15,12 @@ pub(crate) fn plan(config: &Config, path: Option<&Path>) -> Result<Plan, Vec<Dia
 
 fn diagnostic(file: &str, Unusable { name, line, error }: Unusable) -> Diagnostic {
     let hint = match &error {
-        ExportError::UnknownType(_) => "the manual lists the types under Events: for example `attack_detected`",
-        ExportError::Certificate { .. } => "certificates and keys are PEM files that the gateway's user can read",
+        ExportError::UnknownType(_) => {
+            "the manual lists the types under Events: for example `attack_detected`"
+        }
+        ExportError::Certificate { .. } => {
+            "certificates and keys are PEM files that the gateway's user can read"
+        }
         ExportError::Header(_) => "write it on one line, in printable characters",
         _ => "the manual says more under Export",
     };

@@ -29,8 +29,7 @@ use crate::{
     detection::Rules,
     document,
     events::Events,
-    exports,
-    logging, open_files, process, recorder,
+    exports, logging, open_files, process, recorder,
     signals::{Request, Signals},
     spans::Spans,
     state::{Announcement, Running, StateDirectory},
@@ -132,13 +131,8 @@ impl System {
             tokens: tokens.clone(),
         };
         let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
-        let asked = Asked::new(
-            gateway.clone(),
-            configuration.clone(),
-            events.clone(),
-            listeners,
-            metrics.clone(),
-        );
+        let asked =
+            Asked::new(gateway.clone(), configuration.clone(), events.clone(), listeners, metrics.clone());
         let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token)
             .with_events(events.log().clone());
         if let Some(accounts) = accounts {

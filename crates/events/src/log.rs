@@ -15,7 +15,8 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::{
-    Counts, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranking, Severity, Tap,
+    Counts, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranking, Severity,
+    Tap,
     queue::{Queue, Taken},
     spill::Spill,
     store::{Reader, Store, Uncounted},

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
@@ -29,6 +29,8 @@ use crate::{
 
 /// How long the last events may take at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a test may take: whoever asks for one waits for it.
+const TEST: Duration = Duration::from_secs(20);
 
 /// What a configuration asks for, understood: every receiver is ready to be connected to.
 #[derive(Debug, Default)]
@@ -57,8 +59,9 @@ impl Plan {
     pub fn new(exports: &[Export]) -> Result<Self, Vec<Unusable>> {
         let (mut planned, mut unusable) = (Vec::new(), Vec::new());
         for export in exports {
-            let made = Filter::new(&export.only)
-                .and_then(|filter| Ok(Planned { export: export.clone(), filter, receiver: Receiver::new(export)? }));
+            let made = Filter::new(&export.only).and_then(|filter| {
+                Ok(Planned { export: export.clone(), filter, receiver: Receiver::new(export)? })
+            });
             match made {
                 Ok(made) => planned.push(made),
                 Err(error) => {
@@ -124,7 +127,9 @@ impl Exports {
             before.iter().map(|running| (running.export.name.as_str(), running)).collect();
         let mut running = Vec::new();
         for planned in plan.0 {
-            let same = unchanged.get(planned.export.name.as_str()).filter(|old| is_same(&old.export, &planned.export));
+            let same = unchanged
+                .get(planned.export.name.as_str())
+                .filter(|old| is_same(&old.export, &planned.export));
             if let Some(same) = same.map(|same| Arc::clone(same)) {
                 unchanged.remove(planned.export.name.as_str());
                 running.push(same);
@@ -149,14 +154,20 @@ impl Exports {
     /// Sends one event that says that it is a test, over a connection of its own. `None`: there is no such export.
     pub async fn test(&self, name: &str) -> Option<Tested> {
         let running = self.shared.running.load_full();
-        let export = running.iter().map(|running| &running.export).find(|export| export.name.as_str() == name)?;
+        let export =
+            running.iter().map(|running| &running.export).find(|export| export.name.as_str() == name)?;
         let event = [Shown::new(&test_event(name), export.personal == PersonalFields::Mask)];
         let sent = match Receiver::new(export) {
-            Ok(mut receiver) => receiver.send(&event).await,
+            Ok(mut receiver) => {
+                let sent = timeout(TEST, receiver.send(&event)).await;
+                sent.unwrap_or_else(|_| Err(Refused::now(format!("no answer within {TEST:?}"))))
+            }
             Err(error) => Err(Refused::now(error.to_string())),
         };
         Some(match sent {
-            Ok(sent) => Tested { is_delivered: sent.again.is_empty() && sent.refused == 0, answer: sent.answer },
+            Ok(sent) => {
+                Tested { is_delivered: sent.again.is_empty() && sent.refused == 0, answer: sent.answer }
+            }
             Err(refused) => Tested { is_delivered: false, answer: refused.to_string() },
         })
     }
@@ -187,7 +198,8 @@ impl Tap for Exports {
             return;
         }
         // Written once, however many want it.
-        let (mut bytes, mut ends) = (Vec::with_capacity(events.len() * 1024), Vec::with_capacity(events.len()));
+        let (mut bytes, mut ends) =
+            (Vec::with_capacity(events.len() * 1024), Vec::with_capacity(events.len()));
         for event in events {
             let start = bytes.len();
             if running.iter().any(|running| running.filter.passes(event))
@@ -199,9 +211,10 @@ impl Tap for Exports {
             ends.push(start..bytes.len());
         }
         for running in running.iter() {
-            let wanted = events.iter().zip(&ends).filter(|(event, range)| {
-                !range.is_empty() && running.filter.passes(event)
-            });
+            let wanted = events
+                .iter()
+                .zip(&ends)
+                .filter(|(event, range)| !range.is_empty() && running.filter.passes(event));
             let frames: Vec<_> = wanted
                 .map(|(event, range)| Framed {
                     bytes: &bytes[range.clone()],
@@ -221,8 +234,7 @@ impl Running {
             .map_err(|source| ExportError::Spool { path: path.clone(), source })?;
         let state = Arc::new(State::new(&export, path));
         let (phase, of_task) = watch::channel(Phase::Running);
-        let sending =
-            Sending { export: export.clone(), receiver, state: Arc::clone(&state), phase: of_task };
+        let sending = Sending { export: export.clone(), receiver, state: Arc::clone(&state), phase: of_task };
         let task = Mutex::new(Some(tokio::spawn(sending.run())));
         Ok(Arc::new(Self { export, filter, writer: Mutex::new(writer), state, phase, task }))
     }

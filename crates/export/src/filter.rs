@@ -17,9 +17,7 @@ pub(crate) struct Filter {
 
 impl Filter {
     pub(crate) fn new(only: &ExportFilter) -> Result<Self, ExportError> {
-        let kind = |(name, _): &(String, _)| {
-            name.parse().map_err(|_| ExportError::UnknownType(name.clone()))
-        };
+        let kind = |(name, _): &(String, _)| name.parse().map_err(|_| ExportError::UnknownType(name.clone()));
         let named = |name: &str| Severity::ALL.into_iter().find(|severity| severity.as_str() == name);
         Ok(Self {
             // INVARIANT: both lists have the same names; a test compares them.
@@ -80,10 +78,7 @@ mod tests {
         assert!(all.passes(&event(Kind::RequestAllowed)));
         let only = ExportFilter {
             severity: ExportSeverity::Medium,
-            types: vec![
-                ("attack_detected".into(), Line::new(1)),
-                ("request_refused".into(), Line::new(1)),
-            ],
+            types: vec![("attack_detected".into(), Line::new(1)), ("request_refused".into(), Line::new(1))],
             classes: vec![ExportClass::HttpActivity],
             routes: vec!["/admin/**".into()],
             organizations: vec!["shop".into()],

@@ -54,7 +54,8 @@ impl Sending {
         let Some(mut reader) = self.reader().await else { return };
         loop {
             let most = usize::try_from(self.export.batch.get()).unwrap_or(usize::MAX);
-            let Some((back, next)) = on_disk(reader, move |reader| reader.next(most, BATCH_BYTES)).await else {
+            let Some((back, next)) = on_disk(reader, move |reader| reader.next(most, BATCH_BYTES)).await
+            else {
                 return;
             };
             reader = back;
@@ -143,7 +144,8 @@ impl Sending {
                 }
             };
             parts.push(part);
-            if *self.phase.borrow() != Phase::Running || self.wait(backoff.next(after)).await == Go::Home {
+            let is_running = *self.phase.borrow() == Phase::Running;
+            if !is_running || self.wait(backoff.next(after)).await == Go::Home {
                 return Go::Home;
             }
         }

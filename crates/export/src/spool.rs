@@ -50,9 +50,8 @@ fn segments(directory: &Path) -> io::Result<Vec<PathBuf>> {
 /// How many bytes wait.
 pub(crate) fn waiting(directory: &Path) -> io::Result<u64> {
     let delivered = reader::positions(directory);
-    let waiting = |path: &PathBuf| {
-        length(path).saturating_sub(delivered.get(&name(path)).copied().unwrap_or_default())
-    };
+    let waiting =
+        |path: &PathBuf| length(path).saturating_sub(delivered.get(&name(path)).copied().unwrap_or_default());
     Ok(segments(directory)?.iter().map(waiting).sum())
 }
 

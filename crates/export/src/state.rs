@@ -62,9 +62,7 @@ struct Meters {
 impl State {
     pub(crate) fn new(export: &Export, directory: PathBuf) -> Self {
         let name = export.name.as_str().to_owned();
-        let of = |reason: &'static str| {
-            counter!("bartizan_export_left_out_total", "export" => name.clone(), "reason" => reason)
-        };
+        let of = |reason: &'static str| counter!("bartizan_export_left_out_total", "export" => name.clone(), "reason" => reason);
         let meters = Meters {
             sent: counter!("bartizan_export_sent_total", "export" => name.clone()),
             refused: counter!("bartizan_export_refused_total", "export" => name.clone()),
@@ -156,7 +154,8 @@ impl State {
         if !std::mem::replace(&mut *self.is_short.lock(), true) {
             tracing::error!(export = told.name, %error, "events that are to wait cannot be written");
         }
-        told.last_error = Some((SystemTime::now(), format!("events that are to wait cannot be written: {error}")));
+        told.last_error =
+            Some((SystemTime::now(), format!("events that are to wait cannot be written: {error}")));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "bytes of a disk are counted well enough by an f64")]

@@ -7,8 +7,8 @@ use std::{
 
 use bartizan_config::Config;
 use bartizan_control::{
-    DetectionStatus, Export, ExportTestFuture, LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status, TargetHealth, TargetStatus,
-    UpstreamStatus,
+    DetectionStatus, Export, ExportTestFuture, LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status,
+    TargetHealth, TargetStatus, UpstreamStatus,
 };
 use bartizan_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;

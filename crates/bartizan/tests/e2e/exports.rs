@@ -61,8 +61,10 @@ action(type="omfile" file="{shown}/messages" template="all" asyncWriting="off" f
         command.args(["-n", "-i"]).arg(folder.join("pid")).arg("-f").arg(folder.join("rsyslog.conf"));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self { child, messages: folder.join("messages") };
-        eventually("rsyslog listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok())
-            .await;
+        eventually("rsyslog listens", async || {
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        })
+        .await;
         Some(server)
     }
 
@@ -129,7 +131,8 @@ routes: [{{ path: /orders/**, to: \"{upstream}\", auth: none }}]\n",
     let exports = async || -> Value {
         serde_json::from_str(&gateway.cli(["exports", "status", "--json"]).await.succeeded()).unwrap()
     };
-    eventually("it is told that Splunk is down", async || exports().await["exports"][1]["failing"] == true).await;
+    eventually("it is told that Splunk is down", async || exports().await["exports"][1]["failing"] == true)
+        .await;
     assert!(exports().await["exports"][1]["waiting_bytes"].as_u64().unwrap() > 0);
 
     let mut received = collector(TcpListener::bind(splunk).await.unwrap());

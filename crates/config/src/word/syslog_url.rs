@@ -30,14 +30,15 @@ impl Forms for SyslogUrl {
     }
 
     fn word(word: &str) -> Result<Self, String> {
-        let refuse =
-            || format!("`{word}` is no syslog server: write `tls://host:6514` or `tcp://host:514`");
+        let refuse = || format!("`{word}` is no syslog server: write `tls://host:6514` or `tcp://host:514`");
         let (scheme, authority) = word.split_once("://").ok_or_else(refuse)?;
         let (tls, usual) = match scheme {
             "tls" => (true, 6514),
             "tcp" => (false, 514),
             "udp" => {
-                return Err(format!("`{word}`: over UDP events would be lost unnoticed: write `tls` or `tcp`"));
+                return Err(format!(
+                    "`{word}`: over UDP events would be lost unnoticed: write `tls` or `tcp`"
+                ));
             }
             _ => return Err(refuse()),
         };
@@ -49,7 +50,13 @@ impl Forms for SyslogUrl {
         }
         let has_port = authority.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(':');
         let port = if has_port { url.target.port } else { usual };
-        Ok(Self { text: word.into(), host: url.target.host.clone(), port, tls, is_loopback: url.is_loopback() })
+        Ok(Self {
+            text: word.into(),
+            host: url.target.host.clone(),
+            port,
+            tls,
+            is_loopback: url.is_loopback(),
+        })
     }
 }
 

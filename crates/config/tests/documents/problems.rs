@@ -1,5 +1,6 @@
 //! Every mistake is reported at its exact place, with what to do. `§` marks where; it is not part of the document.
 
+mod exports;
 mod form;
 mod identity;
 mod limit_doubts;

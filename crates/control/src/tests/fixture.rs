@@ -16,10 +16,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    AdminToken, ConfigurationStatus, Control, DetectionRule, DetectionStatus, Export,
-    ExportFailure, ExportTest, ExportTestFuture, LimitsInUse, Listener,
-    ListenerKind, PoliciesInUse, ReloadFailure, ReloadFuture, Reloaded, Status, System, TargetHealth,
-    TargetStatus, Timestamp, UpstreamStatus,
+    AdminToken, ConfigurationStatus, Control, DetectionRule, DetectionStatus, Export, ExportFailure,
+    ExportTest, ExportTestFuture, LimitsInUse, Listener, ListenerKind, PoliciesInUse, ReloadFailure,
+    ReloadFuture, Reloaded, Status, System, TargetHealth, TargetStatus, Timestamp, UpstreamStatus,
 };
 
 pub(crate) const METRICS: &str = "# TYPE bartizan_build_info gauge\nbartizan_build_info 1\n";

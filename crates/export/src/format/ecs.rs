@@ -103,7 +103,9 @@ fn categories(event: &Shown) -> (&'static str, Vec<&'static str>, Vec<&'static s
     match (event.class(), event.kind) {
         (_, Kind::AttackDetected) => ("alert", vec!["web", "intrusion_detection"], vec!["access"]),
         (Class::HttpActivity, _) => ("event", vec!["web"], vec!["access"]),
-        (Class::Authentication, Kind::SessionEnded) => ("event", vec!["authentication", "session"], vec!["end"]),
+        (Class::Authentication, Kind::SessionEnded) => {
+            ("event", vec!["authentication", "session"], vec!["end"])
+        }
         (Class::Authentication, Kind::AuthenticationSucceeded | Kind::AuthenticationFailed) => {
             ("event", vec!["authentication"], vec!["start"])
         }

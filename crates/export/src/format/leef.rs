@@ -15,8 +15,7 @@ const DELIMITER: &str = "x09";
 
 /// The event as one line.
 pub fn line(event: &Shown) -> String {
-    let mut line =
-        format!("LEEF:2.0|{PRODUCT}|{PRODUCT}|{VERSION}|{}|{DELIMITER}|", event.kind.as_str());
+    let mut line = format!("LEEF:2.0|{PRODUCT}|{PRODUCT}|{VERSION}|{}|{DELIMITER}|", event.kind.as_str());
     let mut is_first = true;
     let mut put = |name: &str, value: &str| {
         let delimiter = if std::mem::take(&mut is_first) { "" } else { "\t" };

@@ -12,9 +12,8 @@ use crate::Shown;
 
 /// The request that takes these events to a collector.
 pub fn request(events: &[Shown]) -> Vec<u8> {
-    let resource = Resource {
-        attributes: vec![text("service.name", "bartizan"), text("service.version", VERSION)],
-    };
+    let resource =
+        Resource { attributes: vec![text("service.name", "bartizan"), text("service.version", VERSION)] };
     let scope = Scope { name: "bartizan.events".into(), version: VERSION.into() };
     let records = events.iter().map(record).collect();
     let scoped = ScopeLogs { scope: Some(scope), log_records: records };
@@ -98,13 +97,14 @@ fn any(json: &Json) -> AnyValue {
     let value = match json {
         Json::Null => None,
         Json::Bool(value) => Some(Value::Bool(*value)),
-        Json::Number(number) => {
-            Some(number.as_i64().map_or_else(|| Value::Double(number.as_f64().unwrap_or_default()), Value::Int))
-        }
+        Json::Number(number) => Some(
+            number.as_i64().map_or_else(|| Value::Double(number.as_f64().unwrap_or_default()), Value::Int),
+        ),
         Json::String(text) => Some(Value::Text(text.clone())),
         Json::Array(list) => Some(Value::List(List { values: list.iter().map(any).collect() })),
         Json::Object(object) => {
-            let pairs = object.iter().map(|(key, value)| KeyValue { key: key.clone(), value: Some(any(value)) });
+            let pairs =
+                object.iter().map(|(key, value)| KeyValue { key: key.clone(), value: Some(any(value)) });
             Some(Value::Pairs(Pairs { values: pairs.collect() }))
         }
     };

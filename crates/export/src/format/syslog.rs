@@ -106,3 +106,19 @@ fn printable(text: &str, longest: usize) -> String {
     let printable: String = text.chars().filter(char::is_ascii_graphic).take(longest).collect();
     if printable.is_empty() { "-".into() } else { printable }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_parameter_is_escaped() {
+        for (text, expected) in
+            [("a\\", "a\\\\"), ("\"]", "\\\"\\]"), ("two\nlines", "two lines"), ("ü=1", "ü=1")]
+        {
+            assert_eq!(escaped(text), expected);
+        }
+        assert_eq!(printable("a b\n", 255), "ab");
+        assert_eq!(printable("", 255), "-");
+    }
+}

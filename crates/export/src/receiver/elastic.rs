@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bartizan_config::{ElasticCredentials, ElasticReceiver, ExportSecret};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::{Value, json};
 
@@ -70,15 +70,16 @@ fn outcome(answer: &Answer, events: usize) -> Result<Sent, Refused> {
     let mut sent = Sent { after: answer.after, ..Sent::default() };
     for place in 0..events {
         let item = items.get(place).and_then(|item| item.as_object()?.values().next());
-        match item.and_then(|item| item.get("status")?.as_u64()) {
+        let status = item.and_then(|item| item.get("status")?.as_u64());
+        match status {
             // It is there, perhaps since an earlier attempt.
-            Some(200..=299 | 409) => continue,
+            Some(200..=299 | 409) => {}
             // Something is wrong with the document.
             Some(400 | 413 | 422) => sent.refused += 1,
             // It is busy, or we may not, or nothing was said of it.
             _ => sent.again.push(place),
         }
-        if sent.answer.is_empty() {
+        if sent.answer.is_empty() && sent.refused + sent.again.len() > 0 {
             sent.answer = item.map_or_else(|| "no word of an event".into(), reason);
         }
     }
@@ -86,7 +87,8 @@ fn outcome(answer: &Answer, events: usize) -> Result<Sent, Refused> {
 }
 
 fn reason(item: &Value) -> String {
-    let error = |name: &str| item.get("error").and_then(|error| error.get(name)?.as_str()).unwrap_or_default();
+    let error =
+        |name: &str| item.get("error").and_then(|error| error.get(name)?.as_str()).unwrap_or_default();
     let status = item.get("status").and_then(Value::as_u64).unwrap_or_default();
     let text = format!("{status} {}: {}", error("type"), error("reason"));
     cut(&text, LONGEST_REASON).chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()

@@ -36,7 +36,8 @@ impl Files {
         let written = tokio::task::spawn_blocking(move || write(&settings, today, lines.as_bytes())).await;
         let written = written.map_err(|_| Refused::now("writing has failed inside"))?;
         let directory = self.settings.directory.display();
-        let path = written.map_err(|error| Refused::now(format!("cannot write into `{directory}`: {error}")))?;
+        let path =
+            written.map_err(|error| Refused::now(format!("cannot write into `{directory}`: {error}")))?;
         Ok(Sent { answer: format!("written to `{}`", path.display()), ..Sent::default() })
     }
 }
@@ -121,11 +122,14 @@ mod tests {
         let written = files(&directory).unwrap();
         let texts: Vec<_> =
             written.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect();
-        assert_eq!(texts, [
-            ("bartizan-2026-11-21-001.ndjson".into(), "c\n".into()),
-            ("bartizan-2026-11-22-000.ndjson".into(), "d\n".into()),
-            ("bartizan-2026-11-23-000.ndjson".into(), "e\nf\n".to_owned()),
-        ]);
+        assert_eq!(
+            texts,
+            [
+                ("bartizan-2026-11-21-001.ndjson".into(), "c\n".into()),
+                ("bartizan-2026-11-22-000.ndjson".into(), "d\n".into()),
+                ("bartizan-2026-11-23-000.ndjson".into(), "e\nf\n".to_owned()),
+            ]
+        );
         assert!(written.iter().all(|path| mode(path) == 0o600) && mode(&directory) == 0o700);
         fs::write(&written[2], "half a li").unwrap();
         write(&settings, day(23), b"g\n").unwrap();

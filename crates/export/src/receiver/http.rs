@@ -79,7 +79,8 @@ impl Endpoint {
         let request = self.client.post(url).headers(self.headers.clone()).headers(headers);
         let request = request.header(CONTENT_TYPE, content_type).body(body);
         // The URL is known to whoever reads this, and what stands in it may not be for everybody.
-        let failed = |error: reqwest::Error| Refused::now(format!("no answer: {}", causes(&error.without_url())));
+        let failed =
+            |error: reqwest::Error| Refused::now(format!("no answer: {}", causes(&error.without_url())));
         let mut response = request.send().await.map_err(failed)?;
         let (status, after) = (response.status(), after(response.headers(), SystemTime::now()));
         let mut body = Vec::new();

@@ -4,7 +4,7 @@
 //! batch that was written last is written again to the next connection, if that is needed within a minute; the server
 //! recognises doubles by `uid`.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use bartizan_config::SyslogReceiver;
 use rustls_pki_types::ServerName;
@@ -59,7 +59,7 @@ impl Syslog {
         let connector = |tls| {
             let name = ServerName::try_from(host.clone());
             let name = name.map_err(|_| ExportError::ServerName(host.clone()))?;
-            Ok::<_, ExportError>((TlsConnector::from(Arc::clone(&tls::client(tls)?)), name))
+            Ok::<_, ExportError>((TlsConnector::from(tls::client(tls)?), name))
         };
         Ok(Self {
             header: Header::new(*facility, *format),
@@ -90,21 +90,29 @@ impl Syslog {
     }
 
     async fn write(&mut self, frames: &[u8]) -> io::Result<()> {
-        let mut connection = match self.connection.take() {
-            Some(mut connection) if is_open(&mut connection, Duration::ZERO).await => connection,
-            _ => {
-                let mut connection = self.connect().await?;
-                let doubtful = self.last.as_ref().filter(|(at, _)| at.elapsed() < DOUBTFUL);
-                if let Some((_, frames)) = doubtful {
-                    connection.write_all(frames).await?;
-                }
-                connection
-            }
+        let mut connection = match self.open_connection().await {
+            Some(connection) => connection,
+            None => self.next_connection().await?,
         };
         connection.write_all(frames).await?;
         connection.flush().await?;
         self.connection = Some(connection);
         Ok(())
+    }
+
+    /// The connection so far, if the server has not closed it.
+    async fn open_connection(&mut self) -> Option<Box<dyn Stream>> {
+        let mut connection = self.connection.take()?;
+        is_open(&mut connection, Duration::ZERO).await.then_some(connection)
+    }
+
+    /// Another one, over which what may have been lost has gone already.
+    async fn next_connection(&self) -> io::Result<Box<dyn Stream>> {
+        let mut connection = self.connect().await?;
+        if let Some((_, frames)) = self.last.as_ref().filter(|(at, _)| at.elapsed() < DOUBTFUL) {
+            connection.write_all(frames).await?;
+        }
+        Ok(connection)
     }
 
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {

@@ -56,7 +56,11 @@ fn what_is_appended_is_shown_until_it_is_acknowledged() {
     let mut reader = Reader::open(folder.path()).unwrap().unwrap();
     assert!(waiting(folder.path()).unwrap() > 0);
     assert_eq!(drain(&mut reader, 2), sent[2..], "another process goes on where it was");
-    assert_eq!((waiting(folder.path()).unwrap(), segments(folder.path()).unwrap().len()), (0, 0), "nothing is left");
+    assert_eq!(
+        (waiting(folder.path()).unwrap(), segments(folder.path()).unwrap().len()),
+        (0, 0),
+        "nothing is left"
+    );
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl Writer {
         Ok(None)
     }
 
-    fn measure(&self) -> io::Result<u64> {
+    pub(super) fn measure(&self) -> io::Result<u64> {
         Ok(segments(&self.directory)?.iter().map(|path| length(path)).sum())
     }
 

@@ -47,7 +47,9 @@ async fn nothing_that_was_acknowledged_is_lost() {
     exports.finish().await;
     let delivered: HashSet<String> = fs::read_dir(folder.path().join("archive"))
         .unwrap()
-        .flat_map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap().lines().map(uid).collect::<Vec<_>>())
+        .flat_map(|entry| {
+            fs::read_to_string(entry.unwrap().path()).unwrap().lines().map(uid).collect::<Vec<_>>()
+        })
         .flatten()
         .collect();
     let lost: Vec<_> = acknowledged.iter().filter(|id| !delivered.contains(*id)).collect();
@@ -70,7 +72,8 @@ fn one_storm(directory: &Path, at_least: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     // What is in the pipe was written before the end; its last line may be half a one.
     while let Some(Ok(line)) = lines.next() {
-        acknowledged.extend(line.strip_prefix(ACKNOWLEDGED).filter(|id| id.len() == 36).map(ToOwned::to_owned));
+        acknowledged
+            .extend(line.strip_prefix(ACKNOWLEDGED).filter(|id| id.len() == 36).map(ToOwned::to_owned));
         if acknowledged.len() == at_least {
             storm.0.kill().unwrap();
         }

@@ -13,7 +13,12 @@ use crate::{
 };
 
 fn lines(asked: &Asked) -> Vec<Value> {
-    asked.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect()
+    asked
+        .body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
 }
 
 /// The ids of the events of Splunk's format.
@@ -88,7 +93,10 @@ async fn splunk_is_asked_what_is_indexed() {
     .await;
     let exports = start(
         folder.path(),
-        &format!("{{ s: {{ splunk: {{ url: \"http://{}\", token: abc, acknowledge: true }} }} }}", splunk.address),
+        &format!(
+            "{{ s: {{ splunk: {{ url: \"http://{}\", token: abc, acknowledge: true }} }} }}",
+            splunk.address
+        ),
     );
     exports.take(&events(Kind::AttackDetected, 1));
     let channel = splunk.next().await.headers["x-splunk-request-channel"].to_str().unwrap().to_owned();
@@ -199,8 +207,11 @@ async fn what_waits_is_delivered_by_the_next_start_and_filters_hold() {
 #[tokio::test]
 async fn a_reload_adds_changes_and_removes() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut old, mut new) = (Recording::start([told(200, TAKEN)]).await, Recording::start([told(200, TAKEN)]).await);
-    let to = |name: &str, address| format!("{{ {name}: {{ splunk: {{ url: \"http://{address}\", token: abc }} }} }}");
+    let (mut old, mut new) =
+        (Recording::start([told(200, TAKEN)]).await, Recording::start([told(200, TAKEN)]).await);
+    let to = |name: &str, address| {
+        format!("{{ {name}: {{ splunk: {{ url: \"http://{address}\", token: abc }} }} }}")
+    };
     let exports = start(folder.path(), &to("s", old.address));
     exports.take(&events(Kind::AttackDetected, 1));
     old.next().await;
@@ -221,15 +232,22 @@ async fn a_reload_adds_changes_and_removes() {
 #[tokio::test]
 async fn a_test_says_what_the_receiver_answers_and_no_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let mut splunk = Recording::start([told(403, "Splunk the-secret-token\r\nis no token"), told(200, TAKEN)]).await;
+    let mut splunk =
+        Recording::start([told(403, "Splunk the-secret-token\r\nis no token"), told(200, TAKEN)]).await;
     let exports = start(
         folder.path(),
         &format!("{{ s: {{ splunk: {{ url: \"http://{}\", token: the-secret-token }} }} }}", splunk.address),
     );
     let tested = exports.test("s").await.unwrap();
-    assert_eq!((tested.is_delivered, tested.answer.as_str()), (false, "403 Forbidden Splunk ***  is no token"));
+    assert_eq!(
+        (tested.is_delivered, tested.answer.as_str()),
+        (false, "403 Forbidden Splunk ***  is no token")
+    );
     let event = &lines(&splunk.next().await)[0]["event"];
-    assert_eq!((&event["bartizan"]["tags"], &event["api"]["operation"]), (&json!(["test"]), &json!("export.test")));
+    assert_eq!(
+        (&event["bartizan"]["tags"], &event["api"]["operation"]),
+        (&json!(["test"]), &json!("export.test"))
+    );
     assert!(exports.test("s").await.unwrap().is_delivered);
     assert_eq!((exports.status()[0].sent, splunk.answers_left()), (0, 1));
     exports.finish().await;

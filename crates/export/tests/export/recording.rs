@@ -9,9 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{
-    HeaderMap, Request, Response, body::Incoming, server::conn::http1, service::service_fn,
-};
+use hyper::{HeaderMap, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
@@ -62,7 +60,8 @@ impl Recording {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (sender, answers) = (sender.clone(), Arc::clone(&for_task));
-                let service = service_fn(move |request| answer(request, sender.clone(), Arc::clone(&answers)));
+                let service =
+                    service_fn(move |request| answer(request, sender.clone(), Arc::clone(&answers)));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });

@@ -11,7 +11,9 @@ use crate::{
 
 /// Show how each export of a running gateway fares.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bartizan exports status\n  bartizan exports status --json | jq '.exports[].failing'")]
+#[command(
+    after_help = "Examples:\n  bartizan exports status\n  bartizan exports status --json | jq '.exports[].failing'"
+)]
 pub(super) struct Status {
     /// Print it for programs.
     #[arg(long)]
