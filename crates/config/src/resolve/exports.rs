@@ -97,27 +97,27 @@ fn receiver(
     files: &mut Files<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<ExportReceiver> {
-    let file::Export { syslog: a, splunk: b, elastic: c, otlp: d, file: e, .. } = entry;
-    let there = [a.is_some(), b.is_some(), c.is_some(), d.is_some(), e.is_some()];
+    let file::Export { syslog, splunk, elastic, otlp, file, .. } = entry;
+    let there = [syslog.is_some(), splunk.is_some(), elastic.is_some(), otlp.is_some(), file.is_some()];
     if there.into_iter().filter(|is_there| *is_there).count() != 1 {
         problems
             .error(position, "an export has exactly one receiver")
             .help("write one of `syslog`, `splunk`, `elastic`, `otlp` and `file`");
         return None;
     }
-    if let Some(entry) = entry.syslog.as_ref() {
-        return syslog(entry, files, problems).map(ExportReceiver::Syslog);
+    if let Some(entry) = syslog.as_ref() {
+        return self::syslog(entry, files, problems).map(ExportReceiver::Syslog);
     }
-    if let Some(entry) = entry.splunk.as_ref() {
-        return splunk(entry, files, problems).map(ExportReceiver::Splunk);
+    if let Some(entry) = splunk.as_ref() {
+        return self::splunk(entry, files, problems).map(ExportReceiver::Splunk);
     }
-    if let Some(entry) = entry.elastic.as_ref() {
-        return elastic(entry, files, problems).map(ExportReceiver::Elastic);
+    if let Some(entry) = elastic.as_ref() {
+        return self::elastic(entry, files, problems).map(ExportReceiver::Elastic);
     }
-    if let Some(entry) = entry.otlp.as_ref() {
-        return otlp(entry, files, problems).map(ExportReceiver::Otlp);
+    if let Some(entry) = otlp.as_ref() {
+        return self::otlp(entry, files, problems).map(ExportReceiver::Otlp);
     }
-    entry.file.as_ref().and_then(|entry| directory(entry, files, problems)).map(ExportReceiver::File)
+    file.as_ref().and_then(|entry| directory(entry, files, problems)).map(ExportReceiver::File)
 }
 
 fn syslog(
