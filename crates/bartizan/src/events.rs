@@ -125,8 +125,8 @@ impl Events {
         self.log.record(event);
     }
 
-    /// Goes by another configuration from now on, whose rules are `rules`, and which exports to `exports`. Where events are kept does not change, nor how
-    /// many may wait.
+    /// Goes by another configuration from now on, whose rules are `rules`, with `exports`. Where events are kept does not
+    /// change, nor how many may wait.
     pub(crate) fn follow(&self, config: &Config, rules: Rules, exports: Plan) {
         self.exports.follow(exports);
         self.detection.follow(rules);

@@ -5,6 +5,11 @@ use std::{io, path::PathBuf};
 /// Why an export cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
+    /// A name that leads out of the directory of what waits.
+    #[error(
+        "a name that begins with a dot is none: events wait in a folder that is called like their export"
+    )]
+    Name,
     /// There is no such type of event.
     #[error("`{0}` is no type of event")]
     UnknownType(String),

@@ -59,10 +59,7 @@ impl Plan {
     pub fn new(exports: &[Export]) -> Result<Self, Vec<Unusable>> {
         let (mut planned, mut unusable) = (Vec::new(), Vec::new());
         for export in exports {
-            let made = Filter::new(&export.only).and_then(|filter| {
-                Ok(Planned { export: export.clone(), filter, receiver: Receiver::new(export)? })
-            });
-            match made {
+            match Planned::new(export) {
                 Ok(made) => planned.push(made),
                 Err(error) => {
                     let line = match &error {
@@ -77,6 +74,16 @@ impl Plan {
             }
         }
         if unusable.is_empty() { Ok(Self(planned)) } else { Err(unusable) }
+    }
+}
+
+impl Planned {
+    fn new(export: &Export) -> Result<Self, ExportError> {
+        if export.name.as_str().starts_with('.') {
+            return Err(ExportError::Name);
+        }
+        let filter = Filter::new(&export.only)?;
+        Ok(Self { export: export.clone(), filter, receiver: Receiver::new(export)? })
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 
 use bartizan_config::{Config, Source};
 use bartizan_events::{Decision, Event, Kind};
-use bartizan_export::{Exports, Plan};
+use bartizan_export::{ExportError, Exports, Plan, Unusable};
 
 /// How long anything may take on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -27,6 +27,16 @@ fn plan(folder: &Path, exports: &str) -> Plan {
     );
     let config = Config::parse(&document, &Source::text(folder)).unwrap().config;
     Plan::new(&config.exports).unwrap()
+}
+
+/// What waits for `..` would stand where it does not belong.
+#[test]
+fn a_name_that_leads_elsewhere_is_refused() {
+    let document = "version: 1\nlisten: { http: \"127.0.0.1:0\" }\nexports: { ..: { file: { directory: ./a } } }\n\
+                    routes: [{ path: /**, to: \"http://127.0.0.1:1\", auth: none }]\n";
+    let config = Config::parse(document, &Source::text("")).unwrap().config;
+    let unusable = Plan::new(&config.exports).unwrap_err();
+    assert!(matches!(unusable[..], [Unusable { error: ExportError::Name, .. }]), "{unusable:?}");
 }
 
 fn start(folder: &Path, exports: &str) -> Exports {
