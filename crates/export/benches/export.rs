@@ -64,7 +64,9 @@ fn syslog(bencher: Bencher<'_, '_>, format: &SyslogFormat) {
     let (events, header) = (shown(), Header::new(SyslogFacility::Local0, *format));
     bencher.counter(ItemsCount::new(BATCH)).bench(|| {
         let mut frames = Vec::new();
-        events.iter().for_each(|event| header.frame(event, &mut frames));
+        for event in &events {
+            header.frame(event, &mut frames);
+        }
         frames
     });
 }

@@ -58,18 +58,22 @@ mod tests {
 
     #[test]
     fn the_words_of_the_configuration_are_those_of_events() {
-        use ExportSeverity as Least;
-        let severities = [Least::Informational, Least::Low, Least::Medium, Least::High, Least::Critical];
-        assert_eq!(severities.map(Least::as_str), Severity::ALL.map(Severity::as_str));
-        use ExportClass as Named;
-        let classes = [
-            Named::HttpActivity,
-            Named::Authentication,
-            Named::AccountChange,
-            Named::ApiActivity,
-            Named::DetectionFinding,
+        let severities = [
+            ExportSeverity::Informational,
+            ExportSeverity::Low,
+            ExportSeverity::Medium,
+            ExportSeverity::High,
+            ExportSeverity::Critical,
         ];
-        assert_eq!(classes.map(Named::as_str), Class::ALL.map(Class::as_str));
+        assert_eq!(severities.map(ExportSeverity::as_str), Severity::ALL.map(Severity::as_str));
+        let classes = [
+            ExportClass::HttpActivity,
+            ExportClass::Authentication,
+            ExportClass::AccountChange,
+            ExportClass::ApiActivity,
+            ExportClass::DetectionFinding,
+        ];
+        assert_eq!(classes.map(ExportClass::as_str), Class::ALL.map(Class::as_str));
     }
 
     #[test]

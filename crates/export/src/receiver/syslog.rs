@@ -74,7 +74,9 @@ impl Syslog {
 
     pub(super) async fn send(&mut self, events: &[Shown]) -> Result<Sent, Refused> {
         let mut frames = Vec::with_capacity(events.len() * 1024);
-        events.iter().for_each(|event| self.header.frame(event, &mut frames));
+        for event in events {
+            self.header.frame(event, &mut frames);
+        }
         let Self { host, port, .. } = self;
         let server = format!("{host}:{port}");
         let written = match timeout(self.timeout, self.write(&frames)).await {

@@ -14,7 +14,7 @@ pub(super) fn client(tls: &ExportTls) -> Result<Arc<ClientConfig>, ExportError> 
     match &tls.ca {
         Some(path) => {
             for certificate in certificates(path)? {
-                roots.add(certificate).map_err(|error| unusable(path, error))?;
+                roots.add(certificate).map_err(|error| unusable(path, &error))?;
             }
         }
         // What of the system's cannot be read is not trusted.
@@ -24,15 +24,15 @@ pub(super) fn client(tls: &ExportTls) -> Result<Arc<ClientConfig>, ExportError> 
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(Path::new("TLS"), error))?
+        .map_err(|error| unusable(Path::new("TLS"), &error))?
         .with_root_certificates(roots);
     let config = match &tls.certificate {
         None => builder.with_no_client_auth(),
         Some(Certificate { cert, key }) => {
-            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, error))?;
+            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
             builder
                 .with_client_auth_cert(certificates(cert)?, private)
-                .map_err(|error| unusable(cert, error))?
+                .map_err(|error| unusable(cert, &error))?
         }
     };
     Ok(Arc::new(config))
@@ -45,11 +45,11 @@ pub(super) fn http(
 ) -> Result<reqwest::ClientBuilder, ExportError> {
     if let Some(path) = &tls.ca {
         let certificates = reqwest::Certificate::from_pem_bundle(&read(path)?);
-        builder = builder.tls_certs_only(certificates.map_err(|error| unusable(path, error))?);
+        builder = builder.tls_certs_only(certificates.map_err(|error| unusable(path, &error))?);
     }
     if let Some(Certificate { cert, key }) = &tls.certificate {
         let pem = [read(cert)?, b"\n".to_vec(), read(key)?].concat();
-        let identity = reqwest::Identity::from_pem(&pem).map_err(|error| unusable(cert, error))?;
+        let identity = reqwest::Identity::from_pem(&pem).map_err(|error| unusable(cert, &error))?;
         builder = builder.identity(identity);
     }
     Ok(builder)
@@ -57,15 +57,15 @@ pub(super) fn http(
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ExportError> {
     let certificates: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).map_err(|error| unusable(path, error))?.collect();
-    let certificates = certificates.map_err(|error| unusable(path, error))?;
-    if certificates.is_empty() { Err(unusable(path, "it holds no certificate")) } else { Ok(certificates) }
+        CertificateDer::pem_file_iter(path).map_err(|error| unusable(path, &error))?.collect();
+    let certificates = certificates.map_err(|error| unusable(path, &error))?;
+    if certificates.is_empty() { Err(unusable(path, &"it holds no certificate")) } else { Ok(certificates) }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ExportError> {
-    fs::read(path).map_err(|error| unusable(path, error))
+    fs::read(path).map_err(|error| unusable(path, &error))
 }
 
-fn unusable(path: &Path, reason: impl ToString) -> ExportError {
+fn unusable(path: &Path, reason: &impl ToString) -> ExportError {
     ExportError::Certificate { path: path.into(), reason: reason.to_string() }
 }

@@ -112,8 +112,8 @@ fn when_it_is_full_what_is_low_is_left_out_and_then_the_oldest_goes() {
     let mut reader = Reader::open(folder.path()).unwrap().unwrap();
     let left = drain(&mut reader, 100);
     assert_eq!(left.last(), last.last(), "the newest is there");
-    let lost = 1000 - left.len();
-    assert_eq!(lost as u64, low.expendable + high.oldest, "what is not there was counted");
+    let missing = 1000 - left.len();
+    assert_eq!(missing as u64, low.expendable + high.oldest, "what is not there was counted");
 }
 
 #[test]
