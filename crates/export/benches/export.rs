@@ -60,8 +60,8 @@ fn shape(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench(args = [SyslogFormat::Json, SyslogFormat::Cef, SyslogFormat::Leef])]
-fn syslog(bencher: Bencher<'_, '_>, format: &SyslogFormat) {
-    let (events, header) = (shown(), Header::new(SyslogFacility::Local0, *format));
+fn syslog(bencher: Bencher<'_, '_>, format: SyslogFormat) {
+    let (events, header) = (shown(), Header::new(SyslogFacility::Local0, format));
     bencher.counter(ItemsCount::new(BATCH)).bench(|| {
         let mut frames = Vec::new();
         for event in &events {

@@ -35,7 +35,8 @@ fn parsed(questions: &[Value]) -> Option<Vec<Value>> {
     command.arg(here.join("tests/export/foreign.py"));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let text: String = questions.iter().map(|question| format!("{question}\n")).collect();
+    let text: Vec<String> = questions.iter().map(Value::to_string).collect();
+    let text = text.join("\n");
     // On a thread of its own: what is asked and what is answered could both fill their pipes.
     let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()).unwrap());
     let output = child.wait_with_output().unwrap();

@@ -69,7 +69,7 @@ impl Recording {
     }
 
     pub(crate) async fn next(&mut self) -> Asked {
-        timeout(PATIENCE, self.asked.recv()).await.expect("nothing was asked").unwrap()
+        timeout(PATIENCE, self.asked.recv()).await.unwrap().unwrap()
     }
 
     /// The answers that are left to give.
