@@ -10,6 +10,7 @@ mod detect;
 mod doctor;
 mod events;
 mod explain;
+mod exports;
 mod key;
 mod limits;
 mod migrate;
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     Requests(requests::Requests),
     Explain(explain::Explain),
     Events(events::Events),
+    Exports(exports::Exports),
     Block(addresses::Block),
     Allow(addresses::Allow),
     Unblock(addresses::Unblock),
@@ -88,6 +90,7 @@ impl Command {
             Self::Requests(command) => ask(command.run()).map(done),
             Self::Explain(command) => ask(command.run()).map(done),
             Self::Events(command) => ask(command.run()).map(done),
+            Self::Exports(command) => ask(command.run()),
             Self::Block(command) => ask(command.run()).map(done),
             Self::Allow(command) => ask(command.run()).map(done),
             Self::Unblock(command) => ask(command.run()).map(done),

@@ -13,6 +13,7 @@ use std::{
 use bartizan_alerts::Alerts;
 use bartizan_config::{Config, ConfigError, Diagnostic, Loaded, Log};
 use bartizan_control::{ConfigurationFailure, ConfigurationStatus, ReloadFailure, Reloaded};
+use bartizan_export::Plan;
 use bartizan_gateway::{Gateway, GatewayError};
 use bartizan_identity::{
     account::{Accounts, Reconfiguration},
@@ -23,8 +24,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    admin_tls::AdminTls, alerts, detection::Rules, document, events::Events, logging::Level, spans::Spans,
-    state::StateDirectory, systemd,
+    admin_tls::AdminTls, alerts, detection::Rules, document, events::Events, exports, logging::Level,
+    spans::Spans, state::StateDirectory, systemd,
 };
 
 /// Takes over new configurations. Cheap to clone.
@@ -166,6 +167,8 @@ impl Shared {
             .map_err(|error| ReloadFailure::from(&error))?;
         let rules = Rules::compile(&config)
             .map_err(|problems| ReloadFailure::from(&ConfigError::Invalid(problems)))?;
+        let exports = exports::plan(&config, Some(&path))
+            .map_err(|problems| ReloadFailure::from(&ConfigError::Invalid(problems)))?;
         let (config, accounts) = self.prepare(&path, config).await?;
         let (revision, log) = (config.revision.clone(), config.log.clone());
         let replaced = self.gateway.config();
@@ -173,7 +176,7 @@ impl Shared {
         self.gateway.reload(config).await.map_err(|error| failure(&error))?;
         self.set_log(&log);
         let mut doubts = rules.doubts.clone();
-        self.follow(accounts, rules);
+        self.follow(accounts, rules, exports);
         self.record_policies(&replaced).await;
         doubts.extend(self.gateway.doubts());
         warnings.extend(document::doubts(&path, doubts));
@@ -221,9 +224,9 @@ impl Shared {
     }
 
     /// Whatever of these fails keeps what it had: the gateway serves by the new configuration already.
-    fn follow(&self, prepared: Option<Reconfiguration>, rules: Rules) {
+    fn follow(&self, prepared: Option<Reconfiguration>, rules: Rules, exports: Plan) {
         let config = self.gateway.config();
-        self.followers.events.follow(&config, rules);
+        self.followers.events.follow(&config, rules, exports);
         alerts::follow(self.followers.alerts.as_ref(), &config);
         if let Some(tls) = &self.followers.admin_tls
             && let Err(error) = tls.renew(&config)

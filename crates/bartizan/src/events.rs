@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use bartizan_config::{Config, PathPattern};
 use bartizan_events::{Decision, Event, EventLog, Kind, Outcome, QueueBounds, Settings};
+use bartizan_export::{Exports, Plan};
 use bartizan_identity::account::Accounts;
 use bartizan_pipeline::{Record, Records};
 
@@ -35,6 +36,7 @@ pub(crate) struct Events {
     log: EventLog,
     sample: Arc<ArcSwap<Sample>>,
     detection: Detection,
+    exports: Exports,
 }
 
 /// Which of the requests that were served are kept.
@@ -46,8 +48,13 @@ struct Sample {
 }
 
 impl Events {
-    /// Opens the log that `config` asks for, with `rules` that look at what comes.
-    pub(crate) fn open(config: &Config, rules: Rules, state: &StateDirectory) -> Result<Self> {
+    /// Opens the log that `config` asks for, with `rules` that look at what comes, and `exports` that are shown it.
+    pub(crate) fn open(
+        config: &Config,
+        rules: Rules,
+        exports: &Exports,
+        state: &StateDirectory,
+    ) -> Result<Self> {
         let events = &config.events;
         let settings = Settings {
             directory: events.directory.clone().unwrap_or_else(|| state.events_path()),
@@ -58,9 +65,11 @@ impl Events {
             },
             spill: events.spill,
         };
-        let log = EventLog::open(settings).context("nothing of what happens could be kept")?;
+        let exports = exports.clone();
+        let log = EventLog::open_tapped(settings, Some(Arc::new(exports.clone())))
+            .context("nothing of what happens could be kept")?;
         let detection = Detection::start(rules, log.clone())?;
-        Ok(Self { log, sample: Arc::new(ArcSwap::from_pointee(Sample::of(events))), detection })
+        Ok(Self { log, sample: Arc::new(ArcSwap::from_pointee(Sample::of(events))), detection, exports })
     }
 
     /// Where they are kept.
@@ -73,10 +82,15 @@ impl Events {
         &self.detection
     }
 
+    /// Where they go besides.
+    pub(crate) fn exports(&self) -> &Exports {
+        &self.exports
+    }
+
     /// Makes events of what is decided about requests from now on. Of those that were served the rules see others than
     /// those that are kept: many more.
     pub(crate) fn observe(&self, records: &Records) {
-        let Self { log, sample, detection } = self.clone();
+        let Self { log, sample, detection, .. } = self.clone();
         let is_first = records.observe(move |record| {
             let kind = decided::kind(record);
             let is_served = kind == Kind::RequestAllowed;
@@ -111,9 +125,10 @@ impl Events {
         self.log.record(event);
     }
 
-    /// Goes by another configuration from now on, whose rules are `rules`. Where events are kept does not change, nor how
-    /// many may wait.
-    pub(crate) fn follow(&self, config: &Config, rules: Rules) {
+    /// Goes by another configuration from now on, whose rules are `rules`, with `exports`. Where events are kept does not
+    /// change, nor how many may wait.
+    pub(crate) fn follow(&self, config: &Config, rules: Rules, exports: Plan) {
+        self.exports.follow(exports);
         self.detection.follow(rules);
         self.log.set_retention(config.events.retention);
         self.sample.store(Arc::new(Sample::of(&config.events)));
@@ -158,6 +173,7 @@ impl Events {
         if tokio::task::spawn_blocking(finish).await.is_err() {
             tracing::error!("the last events could not be written");
         }
+        self.exports.finish().await;
     }
 }
 

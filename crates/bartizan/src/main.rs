@@ -15,6 +15,7 @@ mod demo;
 mod detection;
 mod document;
 mod events;
+mod exports;
 mod failure;
 mod logging;
 mod open_files;

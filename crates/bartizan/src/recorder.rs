@@ -98,6 +98,28 @@ const METRICS: &[(&str, Kind, &str)] = &[
         Kind::Counter,
         "Spans not exported: the collector was too slow or not there",
     ),
+    ("bartizan_export_sent_total", Kind::Counter, "Events that an export has delivered"),
+    (
+        "bartizan_export_refused_total",
+        Kind::Counter,
+        "Events that the receiver of an export refuses for good",
+    ),
+    (
+        "bartizan_export_failures_total",
+        Kind::Counter,
+        "Deliveries of an export that failed and are tried again",
+    ),
+    (
+        "bartizan_export_left_out_total",
+        Kind::Counter,
+        "Events that had no place to wait for the receiver of an export, by reason",
+    ),
+    ("bartizan_export_waiting_bytes", Kind::Gauge, "Events that wait for the receiver of an export"),
+    (
+        "bartizan_export_lag_seconds",
+        Kind::Gauge,
+        "Age of the oldest event that waits for the receiver of an export",
+    ),
     ("bartizan_events_total", Kind::Counter, "Events that are stored or spilled, by severity"),
     ("bartizan_events_dropped_total", Kind::Counter, "Events that there was no room for, by severity"),
     (

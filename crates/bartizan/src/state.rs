@@ -6,6 +6,7 @@
 //! | `admin-token` | the bearer token of the admin API, made on first start ([`AdminToken`]) | 0600 |
 //! | `bartizan.db` | people, sessions and the audit trail, where `store` names no other database | 0600 |
 //! | `events/2026-11-22.sqlite` | what happened on a day, where `events` names no other directory | 0600 |
+//! | `exports/siem/` | events that wait for the export `siem` | 0700 |
 //! | `rules/crs-4.28.0/` | a rule set, made by `bartizan rules install` | 0700 |
 //!
 //! The directory is for its user alone. One that belongs to others, or that they may write to, is refused: they could
@@ -32,6 +33,7 @@ const ADMIN_TOKEN: &str = "admin-token";
 const RULES: &str = "rules";
 const DATABASE: &str = "bartizan.db";
 const EVENTS: &str = "events";
+const EXPORTS: &str = "exports";
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const ROOT: u32 = 0;
 
@@ -154,6 +156,11 @@ impl StateDirectory {
     /// The directory of events, where the configuration names none.
     pub(crate) fn events_path(&self) -> PathBuf {
         self.path.join(EVENTS)
+    }
+
+    /// Where events wait for other systems.
+    pub(crate) fn exports_path(&self) -> PathBuf {
+        self.path.join(EXPORTS)
     }
 
     /// Where the admin API's token is kept.

@@ -10,6 +10,7 @@ use anyhow::Result;
 use bartizan_alerts::Alerts;
 use bartizan_config::{Config, ConfigError, Loaded, Watch};
 use bartizan_control::{AdminToken, Control};
+use bartizan_export::Exports;
 use bartizan_gateway::{ActivatedSockets, Gateway};
 use bartizan_identity::account::{Accounts, LinkToken};
 use bartizan_pipeline::Records;
@@ -30,7 +31,7 @@ use crate::{
     detection::Rules,
     document,
     events::Events,
-    logging, open_files, process, recorder,
+    exports, logging, open_files, process, recorder,
     signals::{Request, Signals},
     spans::Spans,
     state::{Announcement, Running, StateDirectory},
@@ -103,7 +104,9 @@ impl System {
         spans.export_to(config.telemetry.otlp.as_deref())?;
         let rules = Rules::compile(&config).map_err(ConfigError::Invalid)?;
         let mut doubts = rules.doubts.clone();
-        let events = Events::open(&config, rules, &state)?;
+        let plan = exports::plan(&config, document.as_deref()).map_err(ConfigError::Invalid)?;
+        let exports = Exports::start(state.exports_path(), plan)?;
+        let events = Events::open(&config, rules, &exports, &state)?;
         events.observe(&records);
         let alerts = alerts::open(&config, events.log(), &state).await?;
         let accounts = accounts::open(&config, &state).await?;
@@ -134,13 +137,8 @@ impl System {
             tokens: tokens.clone(),
         };
         let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
-        let asked = Asked::new(
-            gateway.clone(),
-            configuration.clone(),
-            events.detection().clone(),
-            listeners,
-            metrics.clone(),
-        );
+        let asked =
+            Asked::new(gateway.clone(), configuration.clone(), events.clone(), listeners, metrics.clone());
         let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token)
             .with_events(events.log().clone());
         if let Some(accounts) = &accounts {

@@ -8,6 +8,7 @@ mod alerts;
 mod detection;
 mod entries;
 mod events;
+mod exports;
 mod hardening;
 mod identity;
 mod limits;
@@ -40,6 +41,9 @@ pub(crate) use self::{
     detection::Detection,
     entries::Entries,
     events::Events,
+    exports::{
+        ElasticExport, Export, ExportFilter, ExportTls, FileExport, OtlpExport, SplunkExport, SyslogExport,
+    },
     hardening::{Hardening, Http2},
     identity::{
         ApiKeys, Certificates, Claims, Jwt, OwnTokens, Provider, SignatureKey, Signatures, TokenPrincipal,
@@ -137,6 +141,8 @@ pub(crate) struct Document {
     pub(crate) detection: Optional<Detection>,
     /// Whom the gateway tells of what happens, and how. Without it nobody is told.
     pub(crate) alerts: Optional<Alerts>,
+    /// Where events go besides, by names of your choice: to systems that watch over many services. None waits for another.
+    pub(crate) exports: Optional<Entries<Export>>,
     /// Logs, written to standard error.
     pub(crate) log: Optional<Log>,
     /// Traces.

@@ -49,6 +49,7 @@ mod diagnostic;
 mod document;
 mod error;
 mod events;
+mod exports;
 mod file;
 mod file_pattern;
 mod forms;
@@ -98,6 +99,11 @@ pub use detection::{Detection, DetectionFile};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
 pub use events::Events;
+pub use exports::{
+    ElasticCredentials, ElasticReceiver, Export, ExportClass, ExportFilter, ExportReceiver, ExportSecret,
+    ExportSeverity, ExportTls, FileReceiver, OtlpReceiver, PersonalFields, SplunkReceiver, SyslogFacility,
+    SyslogFormat, SyslogReceiver,
+};
 pub use file_pattern::FilePattern;
 pub use hardening::{Hardening, Http2Limits, UnderscoreHeaders};
 pub use identity::{
@@ -189,6 +195,8 @@ pub struct Config {
     pub detection: Detection,
     /// Who is told of it; `None`: nobody.
     pub alerts: Option<Alerts>,
+    /// Where it goes besides, in the order of the file.
+    pub exports: Vec<Export>,
     /// Logs.
     pub log: Log,
     /// Traces.

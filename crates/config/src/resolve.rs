@@ -12,6 +12,7 @@ mod costs;
 mod detection;
 mod events;
 mod expiry;
+mod exports;
 mod files;
 mod hardening;
 mod identity;
@@ -86,6 +87,7 @@ pub(crate) fn resolve(
     let events = events::resolve(&document.events, &files, problems);
     let detection = detection::resolve(&document.detection, &source.base, &mut files, problems);
     let alerts = alerts::resolve(&document.alerts, accounts.as_ref(), &mut files, problems);
+    let exports = exports::resolve(document, &mut files, problems);
     let policies = policies::resolve(document, &source.base, &mut files, problems);
     let rule_sets = firewalls.into_list(&mut files);
     let shared = shared::resolve(&document.shared, &mut files, problems);
@@ -113,6 +115,7 @@ pub(crate) fn resolve(
         events,
         detection,
         alerts,
+        exports,
         log: log(document, problems),
         telemetry: telemetry(document, problems),
         drain: document.shutdown.as_ref().map_or(DRAIN, |shutdown| problems.read_or(&shutdown.drain, DRAIN)),

@@ -21,6 +21,7 @@ mod secret;
 mod signature;
 mod smtp_url;
 mod store_url;
+mod syslog_url;
 mod url;
 mod utc_offset;
 mod waf;
@@ -40,6 +41,7 @@ pub(crate) use self::{
     secret::{KeyHash, Password, Secret, SigningSecret},
     smtp_url::SmtpUrl,
     store_url::StoreUrl,
+    syslog_url::SyslogUrl,
     url::{HostPattern, Origin, Url},
     utc_offset::UtcOffset,
     waf::{MediaType, RuleTag, RuleVariable},

@@ -8,6 +8,7 @@ pub(crate) mod components;
 pub(crate) mod configuration;
 pub(crate) mod detection;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod keys;
@@ -157,6 +158,8 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(alerts::undelivered::list_undelivered_alerts))
         .routes(routes!(alerts::undelivered::retry_undelivered_alerts))
         .routes(routes!(alerts::undelivered::discard_undelivered_alert))
+        .routes(routes!(exports::list_exports))
+        .routes(routes!(exports::test_export))
         .routes(routes!(tokens::list_authorizations))
         .routes(routes!(tokens::revoke_tokens))
         .routes(routes!(token_keys::list_token_keys))

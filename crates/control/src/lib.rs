@@ -70,6 +70,7 @@ pub use api::{
         found::{EventCount, EventCounts, FoundEvents, RankedEvents, RankedValue, UnreadableEvents},
         wanted::EventDimension,
     },
+    exports::{Export, ExportFailure, ExportTest, Exports},
     health::Health,
     invitations::{OperatorInvitation, PendingInvitations},
     keys::{ApiKey, ApiKeyState, ApiKeys, IssuedApiKey, KeyRate, NewApiKey, Overlap, Suspension},
@@ -118,6 +119,6 @@ pub use control::Control;
 pub use error::ControlError;
 pub use failure::Problem;
 pub use oauth::{IssuedTokens, OAuthRefusal, Userinfo};
-pub use system::{LimitsInUse, PoliciesInUse, ReloadFailure, ReloadFuture, System};
+pub use system::{ExportTestFuture, LimitsInUse, PoliciesInUse, ReloadFailure, ReloadFuture, System};
 pub use timestamp::Timestamp;
 pub use token::AdminToken;

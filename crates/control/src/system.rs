@@ -7,7 +7,7 @@ use bartizan_limits::Limiter;
 use bartizan_pipeline::LimitHistory;
 use bartizan_policy::Policies;
 
-use crate::{DetectionStatus, Diagnostic, Reloaded, Status, UpstreamStatus};
+use crate::{DetectionStatus, Diagnostic, Export, ExportTest, Reloaded, Status, UpstreamStatus};
 
 /// The running system, as the admin API sees it.
 pub trait System: Send + Sync + 'static {
@@ -32,6 +32,12 @@ pub trait System: Send + Sync + 'static {
 
     /// The rules that look at events, and what they have found.
     fn detection(&self) -> DetectionStatus;
+
+    /// Where events go besides, and how that fares.
+    fn exports(&self) -> Vec<Export>;
+
+    /// Sends one event to the receiver of this name that says that it is a test; `None`: there is none.
+    fn test_export(&self, name: String) -> ExportTestFuture<'_>;
 
     /// The metrics in the Prometheus text format, version 0.0.4.
     fn metrics(&self) -> String;
@@ -59,6 +65,9 @@ pub struct LimitsInUse {
 
 /// What [`System::reload`] returns.
 pub type ReloadFuture<'a> = Pin<Box<dyn Future<Output = Result<Reloaded, ReloadFailure>> + Send + 'a>>;
+
+/// What [`System::test_export`] returns.
+pub type ExportTestFuture<'a> = Pin<Box<dyn Future<Output = Option<ExportTest>> + Send + 'a>>;
 
 /// Why a configuration was not taken.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

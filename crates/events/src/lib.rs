@@ -17,6 +17,8 @@
 //! shown to [followers](EventLog::follow). What was acknowledged survives the process, and stands in the store once. How
 //! many events of each kind a minute had is counted whatever becomes of them ([`EventLog::counts`]).
 //!
+//! Whoever [taps](Tap) the log is shown everything before it is acknowledged.
+//!
 //! What this is not: the audit trail, which stands in the database of accounts; and the records that `bartizan explain`
 //! shows, which are in memory and know every stage.
 
@@ -24,6 +26,7 @@ mod bounds;
 mod error;
 mod event;
 mod field;
+mod frame;
 mod id;
 mod kind;
 mod log;
@@ -33,6 +36,7 @@ mod queue;
 mod severity;
 mod spill;
 mod store;
+mod tap;
 mod writer;
 
 #[cfg(test)]
@@ -43,6 +47,7 @@ pub use event::{
     ActorKind, Credential, Decision, Details, Event, FindingDetails, FoundField, HttpDetails, Outcome,
 };
 pub use field::{FIELDS, Field, masked};
+pub use frame::{FRAME_HEAD, Frame, LARGEST_FRAME, read_frame, write_frame};
 pub use id::EventId;
 pub use kind::{Class, Kind, Service};
 pub use log::{EventLog, QueueBounds, Settings};
@@ -52,3 +57,4 @@ pub use query::{
 };
 pub use queue::{Batch, Happening, Queue, Taken};
 pub use severity::Severity;
+pub use tap::Tap;

@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     Counts, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranking, Severity,
+    Tap,
     queue::{Queue, Taken},
     spill::Spill,
     store::{Reader, Store, Uncounted},
@@ -79,6 +80,11 @@ impl EventLog {
     /// Opens the log, and replays what a process before has spilled. Where today's file cannot be used, it begins with the
     /// spill alone.
     pub fn open(settings: Settings) -> Result<Self, EventError> {
+        Self::open_tapped(settings, None)
+    }
+
+    /// The same, with somebody who is shown everything that is written from now on.
+    pub fn open_tapped(settings: Settings, tap: Option<Arc<dyn Tap>>) -> Result<Self, EventError> {
         let Settings { directory, retention, queue, spill } = settings;
         let store = Store::open(directory.clone(), SystemTime::now())?;
         let spill = Spill::open(directory.join(SPILL), spill)?;
@@ -92,7 +98,7 @@ impl EventLog {
             followers: Mutex::new(Some(broadcast::Sender::new(FOLLOWED))),
             dropped: Severity::ALL.map(of),
         });
-        let writer = Writer::new(Arc::clone(&shared), store, spill);
+        let writer = Writer::new(Arc::clone(&shared), store, spill, tap);
         let thread = thread::Builder::new().name("events".into()).spawn(move || writer.run());
         let writer = Arc::new(Mutex::new(Some(thread.map_err(EventError::Writer)?)));
         Ok(Self { shared, writer })

@@ -1,8 +1,7 @@
 //! Where events go that matter and cannot be stored now: files that are only appended to, synced for each batch.
 //!
-//! A file is a row of frames: the length of the event, its CRC-32, the CRC-32 of these two, each four bytes,
-//! little-endian, and the event as JSON. Each file has one writer, which holds a lock on it for as long as it may still append; a file whose lock can be
-//! had is complete, whoever wrote it, and is replayed. A frame that a dying process has not finished ends its file: it
+//! A file is a row of frames (`frame`). Each file has one writer, which holds a lock on it for as long as it may still append;
+//! a file whose lock can be had is complete, whoever wrote it, and is replayed. A frame that a dying process has not finished ends its file: it
 //! was never acknowledged. Anything else that cannot be read is kept aside (`.damaged`), for a person to look at.
 
 use std::{
@@ -14,11 +13,10 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::{Event, EventError, bounds::LARGEST, store::create_private_directory};
+use crate::{Event, EventError, Frame, read_frame, store::create_private_directory, write_frame};
 
 const EXTENSION: &str = "frames";
 const DAMAGED: &str = "damaged";
-const HEAD: usize = 12;
 /// A file is left for a new one beyond this, so that it can be replayed in one reading.
 const SEGMENT: u64 = 16 * 1024 * 1024;
 
@@ -72,7 +70,7 @@ impl Spill {
     pub(crate) fn append(&mut self, events: &[Event]) -> Result<(), EventError> {
         let mut frames = Vec::with_capacity(events.len() * 512);
         for event in events {
-            frame(event, &mut frames).map_err(|source| failed(&self.directory, source))?;
+            write_frame(event, &mut frames).map_err(|source| failed(&self.directory, source))?;
         }
         let length = u64::try_from(frames.len()).unwrap_or(u64::MAX);
         let held = self.elsewhere + self.current.as_ref().map_or(0, |current| current.length);
@@ -200,27 +198,6 @@ fn failed(path: &Path, source: io::Error) -> EventError {
     EventError::Spill { path: path.into(), source }
 }
 
-fn frame(event: &Event, frames: &mut Vec<u8>) -> io::Result<()> {
-    let start = frames.len();
-    frames.extend([0; HEAD]);
-    serde_json::to_writer(&mut *frames, event)?;
-    let payload = &frames[start + HEAD..];
-    let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
-    let head = head(length, crc32fast::hash(payload));
-    frames[start..start + HEAD].copy_from_slice(&head);
-    Ok(())
-}
-
-/// What stands before an event. Its own sum tells a length that is damaged from an event that was not finished.
-fn head(length: u32, sum: u32) -> [u8; HEAD] {
-    let mut head = [0; HEAD];
-    head[..4].copy_from_slice(&length.to_le_bytes());
-    head[4..8].copy_from_slice(&sum.to_le_bytes());
-    let own = crc32fast::hash(&head[..8]);
-    head[8..].copy_from_slice(&own.to_le_bytes());
-    head
-}
-
 /// How a file ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -234,22 +211,15 @@ enum End {
 
 fn frames(mut bytes: &[u8]) -> (Vec<Event>, End) {
     let mut events = Vec::new();
-    let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).unwrap_or_default();
     while !bytes.is_empty() {
-        let Some((head, rest)) = bytes.split_at_checked(HEAD) else { return (events, End::Torn) };
-        let length = usize::try_from(number(&head[..4])).unwrap_or(usize::MAX);
-        if crc32fast::hash(&head[..8]) != number(&head[8..]) || length == 0 || length > LARGEST {
-            return (events, End::Damaged);
+        match read_frame(bytes) {
+            Frame::Event(event, rest) => {
+                events.push(*event);
+                bytes = rest;
+            }
+            Frame::Torn => return (events, End::Torn),
+            Frame::Damaged => return (events, End::Damaged),
         }
-        let Some((payload, rest)) = rest.split_at_checked(length) else { return (events, End::Torn) };
-        if crc32fast::hash(payload) != number(&head[4..8]) {
-            return (events, End::Damaged);
-        }
-        match serde_json::from_slice(payload) {
-            Ok(event) => events.push(event),
-            Err(_) => return (events, End::Damaged),
-        }
-        bytes = rest;
     }
     (events, End::Whole)
 }
@@ -259,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::samples::samples;
+    use crate::{FRAME_HEAD, samples::samples};
 
     fn spill(directory: &Path) -> Spill {
         Spill::open(directory.join("spill"), 1 << 30).unwrap()
@@ -307,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_damaged_is_kept_aside() {
         // In the event, and in its length: one that points behind the end of the file.
-        for place in [HEAD + 3, 2] {
+        for place in [FRAME_HEAD + 3, 2] {
             let folder = tempfile::tempdir().unwrap();
             let mut spill = spill(folder.path());
             spill.append(&samples()[..1]).unwrap();
@@ -327,7 +297,7 @@ mod tests {
         fn a_file_that_was_cut_short_gives_what_was_whole(cut in 0_usize..8192) {
             let events = samples();
             let mut bytes = Vec::new();
-            let ends: Vec<_> = events.iter().map(|event| { frame(event, &mut bytes).unwrap(); bytes.len() }).collect();
+            let ends: Vec<_> = events.iter().map(|event| { write_frame(event, &mut bytes).unwrap(); bytes.len() }).collect();
             let cut = cut.min(bytes.len());
             let (read, end) = frames(&bytes[..cut]);
             let whole = ends.iter().filter(|end| **end <= cut).count();

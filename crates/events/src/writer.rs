@@ -9,7 +9,7 @@ use std::{
 use metrics::{Counter, counter, gauge};
 
 use crate::{
-    Event, EventError, Kind, Severity,
+    Event, EventError, Kind, Severity, Tap,
     log::Shared,
     queue::Batch,
     spill::Spill,
@@ -30,6 +30,7 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     store: Store,
     spill: Spill,
+    tap: Option<Arc<dyn Tap>>,
     /// Until when the store is left alone.
     paused: Option<Instant>,
     /// Until when what was spilled is left alone.
@@ -47,7 +48,7 @@ struct Counters {
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, store: Store, spill: Spill) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, store: Store, spill: Spill, tap: Option<Arc<dyn Tap>>) -> Self {
         let of = |severity: Severity| counter!("bartizan_events_total", "severity" => severity.as_str());
         let spilled = counter!("bartizan_events_spilled_total");
         let counters = Counters { by_severity: Severity::ALL.map(of), spilled };
@@ -55,6 +56,7 @@ impl Writer {
             shared,
             store,
             spill,
+            tap,
             paused: None,
             replay_paused: None,
             is_failing: false,
@@ -94,12 +96,15 @@ impl Writer {
     fn write(&mut self, events: Vec<Event>, is_overload: bool) {
         let is_paused = self.paused.is_some_and(|until| Instant::now() < until);
         if is_overload || is_paused {
-            return self.give_way(events);
+            let kept = self.drop_expendable(events);
+            self.show_tap(&kept);
+            return self.spill_all(kept);
         }
         let uncounted = self.uncounted();
         if events.is_empty() && uncounted.is_empty() {
             return;
         }
+        self.show_tap(&events);
         match self.store.append(&events, &uncounted) {
             Ok(()) => {
                 self.works();
@@ -112,16 +117,28 @@ impl Writer {
                 let (unstored, stored): (Vec<_>, Vec<_>) =
                     events.into_iter().partition(|event| days.contains(&Day::of_event(event)));
                 self.acknowledge(stored);
-                self.give_way(unstored);
+                let kept = self.drop_expendable(unstored);
+                self.spill_all(kept);
             }
         }
     }
 
-    /// What is expendable is dropped, the rest spilled.
-    fn give_way(&mut self, events: Vec<Event>) {
+    /// Before they are acknowledged: what is stored or spilled now was shown.
+    fn show_tap(&self, events: &[Event]) {
+        if let Some(tap) = self.tap.as_ref().filter(|_| !events.is_empty()) {
+            tap.take(events);
+        }
+    }
+
+    /// What is left without what is expendable.
+    fn drop_expendable(&self, events: Vec<Event>) -> Vec<Event> {
         let (dropped, kept): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|event| event.severity.is_expendable());
         self.shared.drop_all(dropped.iter().map(|event| (event.kind, event.severity)));
+        kept
+    }
+
+    fn spill_all(&mut self, kept: Vec<Event>) {
         if kept.is_empty() {
             return;
         }

@@ -27,7 +27,7 @@ const COMPILER: Debian = Debian {
     purpose: "the C compiler that aws-lc and mimalloc are built with",
 };
 
-const FOR_TESTS: [Debian; 7] = [
+const FOR_TESTS: [Debian; 9] = [
     Debian {
         program: "slowhttptest",
         package: "slowhttptest",
@@ -38,6 +38,12 @@ const FOR_TESTS: [Debian; 7] = [
     Debian { program: "redis-server", package: "redis-server", purpose: "the store of shared limits" },
     Debian { program: "redis-cli", package: "redis-tools", purpose: "makes a cluster of such stores" },
     Debian { program: "pg_createcluster", package: "postgresql", purpose: "the store of many gateways" },
+    Debian { program: "rsyslogd", package: "rsyslog", purpose: "a receiver of events" },
+    Debian {
+        program: "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so",
+        package: "rsyslog-gnutls",
+        purpose: "lets it speak TLS",
+    },
     Debian { program: "npm", package: "npm", purpose: "installs and runs Mozilla's HTTP Observatory" },
 ];
 
@@ -97,13 +103,16 @@ const FUZZ: Tool = Tool {
 const NIGHTLY: &str = "nightly";
 
 /// With their versions, the environment is renewed when one changes, and what each is for.
-const PYTHON: [(&str, &str); 6] = [
+const PYTHON: [(&str, &str); 9] = [
     ("schemathesis==4.32.5", "tests the admin API"),
     ("http-message-signatures==3.0.0", "signs and verifies requests"),
     ("authlib==1.9.9", "gets tokens from the gateway"),
     ("requests==2.34.2", "carries them"),
     ("ocsf-json-schema==1.2.0", "knows the schema of events"),
     ("jsonschema==4.26.0", "validates them by it"),
+    ("pycef==1.11", "reads CEF"),
+    ("syslog-rfc5424-parser==0.3.2", "reads syslog"),
+    ("opentelemetry-proto==1.45.2", "reads log records"),
 ];
 
 /// Parts of the toolchain that a minimal one lacks.

@@ -16,7 +16,7 @@ use tokio::runtime::Builder;
 
 use crate::{
     detection::Rules,
-    document,
+    document, exports,
     output::{FAINT, GOOD, Table, complain, print, styled},
     state::StateDirectory,
 };
@@ -91,6 +91,7 @@ pub(super) fn examine(config: Config, path: &Path) -> Result<Vec<Doubt>, Vec<Dia
         return Err(vec![document::problem_of_accounts(path, &config, &error)]);
     }
     let mut doubts = Rules::compile(&config)?.doubts;
+    exports::plan(&config, Some(path))?;
     let unusable = |subject: Option<&str>, message: String| vec![Diagnostic::in_use(path, subject, message)];
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| unusable(None, format!("cannot start the runtime: {error}")))?;

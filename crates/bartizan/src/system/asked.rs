@@ -7,20 +7,20 @@ use std::{
 
 use bartizan_config::Config;
 use bartizan_control::{
-    DetectionStatus, LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status, TargetHealth, TargetStatus,
-    UpstreamStatus,
+    DetectionStatus, Export, ExportTestFuture, LimitsInUse, Listener, PoliciesInUse, ReloadFuture, Status,
+    TargetHealth, TargetStatus, UpstreamStatus,
 };
 use bartizan_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{command::version::VERSION, configuration::Configuration, detection::Detection, recorder};
+use crate::{command::version::VERSION, configuration::Configuration, events::Events, exports, recorder};
 
 /// Answers for the running system.
 #[derive(Debug)]
 pub(super) struct Asked {
     gateway: Gateway,
     configuration: Configuration,
-    detection: Detection,
+    events: Events,
     listeners: Vec<Listener>,
     metrics: PrometheusHandle,
     started: (SystemTime, Instant),
@@ -31,12 +31,12 @@ impl Asked {
     pub(super) fn new(
         gateway: Gateway,
         configuration: Configuration,
-        detection: Detection,
+        events: Events,
         listeners: Vec<Listener>,
         metrics: PrometheusHandle,
     ) -> Self {
         let started = (SystemTime::now(), Instant::now());
-        Self { gateway, configuration, detection, listeners, metrics, started }
+        Self { gateway, configuration, events, listeners, metrics, started }
     }
 }
 
@@ -79,7 +79,15 @@ impl bartizan_control::System for Asked {
     }
 
     fn detection(&self) -> DetectionStatus {
-        self.detection.status()
+        self.events.detection().status()
+    }
+
+    fn exports(&self) -> Vec<Export> {
+        exports::status(self.events.exports())
+    }
+
+    fn test_export(&self, name: String) -> ExportTestFuture<'_> {
+        Box::pin(exports::test(self.events.exports(), name))
     }
 
     fn metrics(&self) -> String {

@@ -48,6 +48,7 @@ mod detect;
 mod doctor;
 mod events;
 mod explain;
+mod exports;
 mod forecast;
 mod http2_and_grpc;
 mod http2_floods;

@@ -37,6 +37,7 @@ fn every_example_parses_without_a_warning_and_fits_the_schema() {
             "alerts.yaml",
             "bartizan.yaml",
             "behind-a-proxy.yaml",
+            "exports.yaml",
             "identity.yaml",
             "limits.yaml",
             "presets.yaml"

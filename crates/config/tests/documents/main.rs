@@ -53,6 +53,8 @@ fn environment() -> Environment {
         ("REDIS_PASSWORD", REDIS_PASSWORD),
         ("DATABASE_PASSWORD", LONG_SECRET),
         ("SMTP_PASSWORD", LONG_SECRET),
+        ("SPLUNK_TOKEN", LONG_SECRET),
+        ("ELASTIC_API_KEY", LONG_SECRET),
         ("TOKEN_SECRET", LONG_SECRET),
         ("FACTOR_KEY", LONG_SECRET),
         ("PARTNER_KEY_HASH", "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"),

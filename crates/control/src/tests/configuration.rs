@@ -69,6 +69,12 @@ async fn a_reload_that_breaks_off_is_our_fault() {
         fn detection(&self) -> crate::DetectionStatus {
             self.0.system.detection()
         }
+        fn exports(&self) -> Vec<crate::Export> {
+            Vec::new()
+        }
+        fn test_export(&self, _: String) -> crate::ExportTestFuture<'_> {
+            Box::pin(async { None })
+        }
         fn metrics(&self) -> String {
             String::new()
         }

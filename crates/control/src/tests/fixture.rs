@@ -16,9 +16,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    AdminToken, ConfigurationStatus, Control, DetectionRule, DetectionStatus, LimitsInUse, Listener,
-    ListenerKind, PoliciesInUse, ReloadFailure, ReloadFuture, Reloaded, Status, System, TargetHealth,
-    TargetStatus, Timestamp, UpstreamStatus,
+    AdminToken, ConfigurationStatus, Control, DetectionRule, DetectionStatus, Export, ExportFailure,
+    ExportTest, ExportTestFuture, LimitsInUse, Listener, ListenerKind, PoliciesInUse, ReloadFailure,
+    ReloadFuture, Reloaded, Status, System, TargetHealth, TargetStatus, Timestamp, UpstreamStatus,
 };
 
 pub(crate) const METRICS: &str = "# TYPE bartizan_build_info gauge\nbartizan_build_info 1\n";
@@ -80,6 +80,27 @@ impl System for Scripted {
             last_fired: None,
         };
         DetectionStatus { rules: vec![rule], waiting: 0 }
+    }
+
+    fn exports(&self) -> Vec<Export> {
+        let failed = ExportFailure { at: moment(), message: "503 Service Unavailable".into() };
+        vec![Export {
+            name: "siem".into(),
+            kind: "splunk".into(),
+            failing: true,
+            waiting_bytes: 4096,
+            oldest: Some(moment()),
+            sent: 7,
+            refused: 0,
+            left_out: 1,
+            last_success: None,
+            last_error: Some(failed),
+        }]
+    }
+
+    fn test_export(&self, name: String) -> ExportTestFuture<'_> {
+        let tested = ExportTest { delivered: false, answer: "403 Forbidden".into() };
+        Box::pin(async move { (name != "unknown").then_some(tested) })
     }
 
     fn metrics(&self) -> String {

@@ -1,5 +1,6 @@
 //! What runs, and whether requests should be sent to it.
 
+use http::StatusCode;
 use serde_json::json;
 
 use super::fixture::Admin;
@@ -49,4 +50,16 @@ async fn ready_means_that_requests_should_come() {
         }
         assert_eq!(admin.get("/healthz").await.json(), json!({ "status": "ok" }), "alive all the same");
     }
+}
+
+#[tokio::test]
+async fn exports_are_listed_and_tested() {
+    let admin = Admin::new();
+    let exports = admin.get("/v1/exports").await.json();
+    assert_eq!(exports["exports"][0]["name"], "siem");
+    assert_eq!(exports["exports"][0]["last_error"]["message"], "503 Service Unavailable");
+    let tested = admin.post("/v1/exports/siem/test", None).await;
+    assert_eq!(tested.json(), json!({ "delivered": false, "answer": "403 Forbidden" }));
+    let unknown = admin.post("/v1/exports/unknown/test", None).await;
+    assert_eq!((unknown.status, unknown.code()), (StatusCode::NOT_FOUND, "not_found".into()));
 }
