@@ -180,6 +180,6 @@ mod tests {
         }
         assert_eq!(next_try(&failed(true, None), MOST_ATTEMPTS, 0), None);
         assert_eq!(next_try(&failed(false, None), 1, 0), None);
-        assert_eq!(next_try(&failed(true, Some(120)), 1, 0), Some(Duration::from_secs(120)));
+        assert_eq!(next_try(&failed(true, Some(120)), 1, 0), Some(Duration::from_mins(2)));
     }
 }

@@ -49,7 +49,9 @@ fn attack(address: &str, seconds: i64) -> Event {
 
 fn raised(config: &Arc<Config>, events: &[Event]) -> Vec<Alert> {
     let mut gathering = Gathering::new(Arc::clone(config));
-    events.iter().for_each(|event| gathering.observe(event));
+    for event in events {
+        gathering.observe(event);
+    }
     let mut alerts: Vec<_> = gathering.take().iter().map(|gathered| Alert::raise(gathered, at(0))).collect();
     alerts.sort_by(|one, other| one.group[0].value.cmp(&other.group[0].value));
     alerts

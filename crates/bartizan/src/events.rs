@@ -114,7 +114,9 @@ impl Events {
     pub(crate) fn observe_audit(&self, accounts: &Accounts) {
         let events = self.clone();
         let is_first = accounts.observe_audit(move |entry, organization| {
-            audited::events(entry, organization).into_iter().for_each(|event| events.tell(event));
+            for event in audited::events(entry, organization) {
+                events.tell(event);
+            }
         });
         debug_assert!(is_first, "nobody else observes the audit trail");
     }

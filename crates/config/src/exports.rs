@@ -88,6 +88,8 @@ pub enum ExportClass {
     ApiActivity,
     /// What a rule has found.
     DetectionFinding,
+    /// What became of an alert.
+    IncidentFinding,
 }
 
 impl ExportClass {
@@ -99,6 +101,7 @@ impl ExportClass {
             Self::AccountChange => "account_change",
             Self::ApiActivity => "api_activity",
             Self::DetectionFinding => "detection_finding",
+            Self::IncidentFinding => "incident_finding",
         }
     }
 }

@@ -72,6 +72,7 @@ mod tests {
             ExportClass::AccountChange,
             ExportClass::ApiActivity,
             ExportClass::DetectionFinding,
+            ExportClass::IncidentFinding,
         ];
         assert_eq!(classes.map(ExportClass::as_str), Class::ALL.map(Class::as_str));
     }

@@ -79,7 +79,7 @@ impl Demo {
             system.stop().await;
         } else {
             print(styled(FAINT, "Ctrl-C ends the demo."))?;
-            system.run(&mut signals).await;
+            Box::pin(system.run(&mut signals)).await;
         }
         Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

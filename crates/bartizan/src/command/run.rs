@@ -77,7 +77,7 @@ impl Run {
         let Running { https, http, admin, metrics, .. } = system.running();
         tracing::info!(https, http, admin, metrics, revision = system.config().revision, "serving");
         systemd::ready();
-        system.run(&mut signals).await;
+        Box::pin(system.run(&mut signals)).await;
         Ok(())
     }
 

@@ -1,9 +1,12 @@
 //! What a rule has found, as an event.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    net::IpAddr,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use bartizan_detection::{Finding, Matched, Moment};
-use bartizan_events::{Decision, Event, FindingDetails, FoundField, Kind, Outcome, Severity};
+use bartizan_events::{Decision, Details, Event, FindingDetails, FoundField, Kind, Outcome, Severity};
 
 /// The fields that say what a finding is about, in groups of correlations and in the last event of the others.
 const ADDRESS: &str = "src_endpoint.ip";
@@ -18,35 +21,69 @@ const SESSION: &str = "session.uid";
 /// A correlation is about what its group has in common, and nothing else: the last of many addresses is not the one that
 /// did it.
 pub(super) fn event(finding: &Finding, last: &Event) -> Event {
-    let Finding { rule, group, .. } = finding;
-    let is_single = group.is_empty() && finding.count <= 1;
-    let held = |name: &str| group.iter().find(|field| field.field == name).map(|field| field.value.clone());
-    let first_held = |names: &[&str]| names.iter().find_map(|name| held(name));
-    let mut event =
+    let Finding { rule, group, count, .. } = finding;
+    let about = if group.is_empty() && *count <= 1 { About::event(last) } else { About::group(group) };
+    let About { address, user, organization, route, key, session } = about;
+    let details = Details {
+        service: Some(last.service()),
+        outcome: Some(Outcome::Success),
+        tags: rule.tags.clone(),
+        key,
+        session,
+        finding: Some(Box::new(details(finding))),
+        ..Details::default()
+    };
+    let found =
         Event::new(Kind::DetectionMatched, moment(finding.last), Decision::Observed, message(finding));
-    event.severity = Severity::from_number(rule.severity.id()).unwrap_or(Severity::Medium);
-    event.address = held(ADDRESS).and_then(|address| address.parse().ok());
-    event.user = first_held(&USERS);
-    event.organization = first_held(&ORGANIZATIONS);
-    event.route = held(ROUTE);
-    event.details.key = held(KEY);
-    event.details.session = held(SESSION);
-    if is_single {
-        event.address = last.address;
-        event.user = last.user.clone();
-        event.organization = last.organization.clone();
-        event.route = last.route.clone();
-        event.details.key = last.details.key.clone();
-        event.details.session = last.details.session.clone();
+    Event {
+        severity: Severity::from_number(rule.severity.id()).unwrap_or(Severity::Medium),
+        address,
+        user,
+        organization,
+        route,
+        // By it a person finds the trace of the last request.
+        request: last.request.clone(),
+        rules: vec![rule.id.clone()],
+        details,
+        ..found
     }
-    // By it a person finds the trace of the last request.
-    event.request = last.request.clone();
-    event.rules = vec![rule.id.clone()];
-    event.details.service = Some(last.service());
-    event.details.outcome = Some(Outcome::Success);
-    event.details.tags = rule.tags.clone();
-    event.details.finding = Some(Box::new(details(finding)));
-    event
+}
+
+/// What a finding is about.
+struct About {
+    address: Option<IpAddr>,
+    user: Option<String>,
+    organization: Option<String>,
+    route: Option<String>,
+    key: Option<String>,
+    session: Option<String>,
+}
+
+impl About {
+    fn event(event: &Event) -> Self {
+        Self {
+            address: event.address,
+            user: event.user.clone(),
+            organization: event.organization.clone(),
+            route: event.route.clone(),
+            key: event.details.key.clone(),
+            session: event.details.session.clone(),
+        }
+    }
+
+    fn group(group: &[Matched]) -> Self {
+        let held =
+            |name: &str| group.iter().find(|field| field.field == name).map(|field| field.value.clone());
+        let first_held = |names: &[&str]| names.iter().find_map(|name| held(name));
+        Self {
+            address: held(ADDRESS).and_then(|address| address.parse().ok()),
+            user: first_held(&USERS),
+            organization: first_held(&ORGANIZATIONS),
+            route: held(ROUTE),
+            key: held(KEY),
+            session: held(SESSION),
+        }
+    }
 }
 
 fn details(finding: &Finding) -> FindingDetails {

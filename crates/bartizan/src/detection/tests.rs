@@ -119,7 +119,7 @@ fn a_rule_that_is_not_understood_keeps_the_configuration_from_being_used() {
     let path = folder.path().join("own.yml");
     std::fs::write(&path, "title: Mine\nid: a\nlogsource: { product: bartizan }\ndetection: { a: { no.field: 1 }, condition: a }\n")
         .unwrap();
-    let problems = Rules::compile(&config(&format!("{{ rules: {:?} }}", path))).err().unwrap();
+    let problems = Rules::compile(&config(&format!("{{ rules: {path:?} }}"))).err().unwrap();
     let [problem] = problems.as_slice() else { panic!("{problems:?}") };
     assert_eq!((problem.line, problem.severity), (1, Severity::Error));
     assert!(problem.file.ends_with("own.yml") && problem.message.contains("no.field"), "{problem}");

@@ -316,8 +316,6 @@ async fn leased_story(trouble: Trouble, kept: [u16; 4]) {
             load.goes_on(50).await;
             assert_eq!(four(&gateway, "before").await, kept, "{trouble:?}, {on_error}: what it still knows");
             let asked = load.stop().await;
-            let longest = asked.iter().map(|asked| asked.took).max().unwrap();
-            println!("{trouble:?}, {on_error}: {} requests, longest {longest:?}", asked.len());
             let waits = asked.iter().filter(|asked| asked.took >= TIMEOUT).count();
             assert!(waits <= 8 + 2 * CLIENTS, "{trouble:?}, {on_error}: {waits} requests waited");
             assert!(asked.iter().all(|asked| [200, status].contains(&asked.status)), "{on_error}");

@@ -117,7 +117,9 @@ fn categories(event: &Shown) -> (&'static str, Vec<&'static str>, Vec<&'static s
         (Class::AccountChange, Kind::AccountDeleted) => ("event", vec!["iam"], vec!["user", "deletion"]),
         (Class::AccountChange, _) => ("event", vec!["iam"], vec!["user", "change"]),
         (Class::ApiActivity, _) => ("event", vec!["configuration"], vec!["change"]),
-        (Class::DetectionFinding, _) => ("alert", vec!["intrusion_detection"], vec!["info"]),
+        (Class::DetectionFinding | Class::IncidentFinding, _) => {
+            ("alert", vec!["intrusion_detection"], vec!["info"])
+        }
     }
 }
 

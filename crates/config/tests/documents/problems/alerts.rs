@@ -19,13 +19,11 @@ fn channel(keys: &str) -> String {
 fn mistakes_of_alerts() {
     let one = "write one of `mail`, `slack`, `webhook`, `pagerduty`, `opsgenie` and `template`";
     let shift = "members: [[team]], from: \"2026-01-05T09:00:00Z\"";
+    let exactly_one = [("the channel `one` needs exactly one kind", one)];
     let cases: Vec<Case<'_>> = vec![
         (with("alerts: §{ channels: {} }"), &[("`alerts` has no channel", "add one")]),
-        (channel("§{}"), &[("the channel `one` needs exactly one kind", one)]),
-        (
-            channel("§{ mail: a@b.test, slack: { secret: \"${TOKEN_SECRET}\" } }"),
-            &[("the channel `one` needs exactly one kind", one)],
-        ),
+        (channel("§{}"), &exactly_one),
+        (channel("§{ mail: a@b.test, slack: { secret: \"${TOKEN_SECRET}\" } }"), &exactly_one),
         (channel("{ mail: §a@b.test }"), &[("it is not said how mail is sent", "add `mail` to `alerts`")]),
         (channel("{ slack: §{} }"), &[("this needs one of `secret` and `secret_file`", "")]),
         (
