@@ -135,6 +135,8 @@ impl Patterns {
     fn new() -> Result<Self, regex::Error> {
         const NAME: &str = "passw|pwd|passphrase|secret|token|credential|authorization|api-?_?key|private|session|cookie|\
                             signature|card|cvv|cvc|iban|ssn|otp|pin\\b";
+        // Of a name. All that is not ASCII counts: a class of letters of all languages, forty times, takes 10 MB.
+        const LETTER: &str = r"0-9A-Za-z_\x{80}-\x{10FFFF}";
         // As it stands in a text, in a text within a text, and in a URL.
         const QUOTE: &str = r#"(?:\\?["']|%2[27])?"#;
         const WORD: &str = "code|key|auth|jwt|sig|hmac|sid|sess|sessid|phpsessid|ticket|pass|pw|assertion|samlrequest|\
@@ -144,11 +146,11 @@ impl Patterns {
             inner: Regex::new(&format!(r#"(?i)(?:^|[^a-z0-9])(?:{WORD})(?:\\?["'\]])?\s?[=:]"#))?,
             name: Regex::new(&format!("(?i:{NAME})"))?,
             pair: Regex::new(&format!(
-                r#"((?i:[\w.\[\]-]{{0,40}}(?:{NAME})[\w.\[\]-]{{0,40}}{QUOTE}\s?(?:[=:]|%3[ad])\s?{QUOTE}))[^&;,"']+"#
+                r#"((?i:[{LETTER}.\[\]-]{{0,40}}(?:{NAME})[{LETTER}.\[\]-]{{0,40}}{QUOTE}\s?(?:[=:]|%3[ad])\s?{QUOTE}))[^&;,"']+"#
             ))?,
             mail: Regex::new(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")?,
             digits: Regex::new(r"[0-9](?:[ -]?[0-9]){6,}")?,
-            long: Regex::new(r"[\w+/=%-]{41,}")?,
+            long: Regex::new(&format!("[{LETTER}+/=%-]{{41,}}"))?,
         })
     }
 
