@@ -160,12 +160,12 @@ async fn pages_of_a_named_origin_act_for_whoever_logged_in_there() {
     assert_eq!(values(allowed.headers(), "access-control-allow-origin"), [APP.1]);
     assert_eq!(values(allowed.headers(), "access-control-allow-credentials"), ["true"]);
     let body = json!({ "email": "ada@shop.test", "password": PASSWORD });
-    let from = |origin: &'static str| {
+    let ask = |origin: &'static str| {
         let request = client.post(&login).header("origin", origin).header(SITE.0, SITE.1);
         request.json(&body).send()
     };
-    assert_eq!(refusal(from("http://evil.test").await.unwrap()).await, (403, "cross_site_refused".into()));
-    let response = from(APP.1).await.unwrap();
+    assert_eq!(refusal(ask("http://evil.test").await.unwrap()).await, (403, "cross_site_refused".into()));
+    let response = ask(APP.1).await.unwrap();
     assert_eq!(values(response.headers(), "access-control-allow-origin"), [APP.1]);
     let headers = response.headers().clone();
     let session = Session::of(&response.json().await.unwrap(), &values(&headers, "set-cookie"));
