@@ -128,6 +128,20 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Events that were appended to the spill: the store was too slow or failed",
     ),
     ("bartizan_events_queued", Kind::Gauge, "Events that the writer has found waiting"),
+    ("bartizan_alerts_raised_total", Kind::Counter, "Alerts that were raised, by severity"),
+    (
+        "bartizan_alerts_overflow_total",
+        Kind::Counter,
+        "Groups of events that found no room for an alert of their own",
+    ),
+    (
+        "bartizan_alerts_missed_events_total",
+        Kind::Counter,
+        "Events that came too fast for alerts and were read again from their store",
+    ),
+    ("bartizan_alerts_store_failures_total", Kind::Counter, "Turns of alerts that waited for the store"),
+    ("bartizan_alert_notifications_total", Kind::Counter, "Notifications of alerts, by channel and result"),
+    ("bartizan_alert_notifications_waiting", Kind::Gauge, "Notifications of alerts that wait, by channel"),
     ("bartizan_detection_findings_total", Kind::Counter, "What detection rules have found, by severity"),
     (
         "bartizan_detection_unseen_total",

@@ -40,7 +40,8 @@ fn full(kind: Kind, event: Event) -> Event {
         tags: vec!["attack.t1110".into()],
         actor: Some(ActorKind::Operator),
         session: Some("session-of-ada".into()),
-        subject: Some("ada-2".into()),
+        // Of an alert it is the alert.
+        subject: Some(if kind.class() == Class::IncidentFinding { "alert-7" } else { "ada-2" }.into()),
         http: (kind.class() != Class::ApiActivity || kind == Kind::AdministrativeAction)
             .then(|| Box::new(http())),
         finding: matches!(kind.class(), Class::DetectionFinding | Class::IncidentFinding)

@@ -185,7 +185,8 @@ impl Shop {
 
     /// With so many sessions, of as many people, and a request with each.
     fn with_sessions(database: Database, count: usize) -> (Self, Vec<Parts>) {
-        const PERSON: &str = "INSERT INTO users (id, email, name, created_at) VALUES ($1, $1, 'A', 0)";
+        const PERSON: &str =
+            "INSERT INTO users (id, email, name, created_at) VALUES ($1, $1 || '@shop.test', 'A', 0)";
         const SESSION: &str = "INSERT INTO sessions (id, token_hash, user_id, organization_id, created_at, renewed_at, \
             expires_at, seen_at, address, client, proven_at, methods) \
             VALUES ($1, $2, $1, '', $3, $3, $4, $3, '', '', $3, 'pwd')";
@@ -248,7 +249,7 @@ impl Shop {
         let answer =
             self.runtime.block_on(self.server.authorize(&request, Some(session), &Visit::default())).unwrap();
         let code = answer.location.split("code=").nth(1).unwrap().split('&').next().unwrap();
-        let code = SecretString::from(code.to_owned());
+        let code = SecretString::from(code.replace("%5F", "_"));
         self.ask(Grant::AuthorizationCode { code, redirect_uri: BACK.into(), verifier: VERIFIER.into() })
     }
 

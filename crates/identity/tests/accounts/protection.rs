@@ -394,8 +394,8 @@ async fn messages_and_stuffed_accounts_are_counted_by_gateways_together() {
         post.node.accounts.forgot_password("eve@shop.test", None, &from(1)).await.unwrap();
     }
     let asked = one.node.entries("password.forgotten", 5).await;
-    let outcomes = ["done", "refused"]
-        .map(|outcome| asked.iter().filter(|entry| entry.outcome == outcome).count());
+    let outcomes =
+        ["done", "refused"].map(|outcome| asked.iter().filter(|entry| entry.outcome == outcome).count());
     assert_eq!(outcomes, [3, 2], "three an hour, wherever");
 
     stuff_with(&one.node, 0..5).await;

@@ -208,7 +208,7 @@ fn callers_of_the_gateway_can_be_asked_about() {
     assert_eq!(ask(&policies, question(json!({ "method": "DELETE" }))), Ok(false));
     assert_eq!(ask(&policies, question(json!({ "colour": "red" }))), Ok(true), "nobody reads it");
     let error = ask(&policies, question(json!({ "secure": "yes" }))).unwrap_err();
-    assert!(error.to_string().starts_with("the context"), "{error}");
+    assert!(error.to_string().contains("context"), "{error}");
 }
 
 #[test]
