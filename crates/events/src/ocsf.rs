@@ -20,6 +20,8 @@ const PRODUCT: &str = "Bartizan";
 const VENDOR: &str = "The Bartizan developers";
 /// Who it was, where nobody knows.
 const UNKNOWN: &str = "unknown";
+/// Who has an alert that nobody took.
+const TOLD: &str = "on call";
 
 impl Event {
     /// The event in the shape of OCSF.
@@ -79,6 +81,11 @@ impl Event {
             }
             Class::IncidentFinding => {
                 put("finding_info_list", Some(json!([self.finding_info()])));
+                // Whoever took it has it; before, whoever was told.
+                match self.user {
+                    Some(_) => put("assignee", Some(self.acting_user())),
+                    None => put("assignee_group", Some(json!({ "name": TOLD }))),
+                }
                 put("count", self.details.finding.as_ref().map(|finding| finding.count.into()));
             }
         }

@@ -131,7 +131,7 @@ fn rules_know_every_field_and_every_event_that_is_written() {
     use bartizan_detection::{EVENTS, FIELDS};
 
     let only_findings = |path: &str| {
-        ["finding_info.", "finding_info_list.", "evidences.", "bartizan.finding."]
+        ["assignee", "finding_info", "evidences.", "bartizan.finding."]
             .iter()
             .any(|object| path.starts_with(object))
             || path == "count"
