@@ -22,8 +22,8 @@ use crate::{
     setup,
 };
 
-/// Test cases per operation; all phases together stay under a minute.
-const EXAMPLES: &str = "50";
+/// Test cases per operation; all phases of both documents together take a few minutes.
+const EXAMPLES: &str = "30";
 
 /// Served (badly: there is no service behind), counted by a limit, refused by its path, refused for its framing.
 const REQUESTS: [&str; 4] = [
