@@ -195,6 +195,7 @@ pub(crate) async fn count_events(
 #[into_params(parameter_in = Query)]
 pub(crate) struct WantedTop {
     /// By what.
+    #[param(inline)]
     by: EventDimension,
     /// Not before this. Without it, of the last 24 hours.
     since: Option<Timestamp>,

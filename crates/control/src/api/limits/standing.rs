@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LimitMode, Which, check_value, moment, unavailable, value};
+use super::{LimitMode, Which, moment, unavailable, value};
 use crate::{
     LimitThreat, LimitsInUse, Timestamp,
     control::Shared,
@@ -66,6 +66,9 @@ pub enum LimitCounter {
     SharedStore,
 }
 
+/// The longest value that a query may hold, in characters: with all of them encoded it still fits into a head.
+const LONGEST_IN_QUERY: usize = 1024;
+
 /// Who is asked about.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -78,7 +81,7 @@ pub(crate) struct Asked {
     #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$")]
     rule: Option<Name>,
     /// The value, as `/v1/limits/top` shows it: bytes that are no visible text as `\xNN`, a backslash twice.
-    #[param(max_length = 16384, example = "203.0.113.7")]
+    #[param(max_length = 1024, example = "203.0.113.7")]
     value: String,
 }
 
@@ -102,7 +105,9 @@ pub(crate) async fn read_limit_standing(
     State(shared): State<Arc<Shared>>,
     QueryParameters(asked): QueryParameters<Asked>,
 ) -> Result<Json<LimitStandings>, Failure> {
-    check_value(&asked.value).map_err(|detail| Failure::new(FailureCode::MalformedRequest, detail))?;
+    if asked.value.chars().count() > LONGEST_IN_QUERY {
+        return Err(Failure::new(FailureCode::MalformedRequest, "`value` is at most 1024 characters long"));
+    }
     let limits = shared.system.limits();
     let which = Which { policy: asked.policy.as_ref(), rule: asked.rule.as_ref() };
     let policies = shared.policies_for(&limits.config, &asked.value).await?;
