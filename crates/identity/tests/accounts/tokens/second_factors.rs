@@ -83,6 +83,10 @@ async fn a_session_that_has_moved(location: &StoreLocation) {
     let silent = AuthorizationRequest { prompt: "none".into(), ..request("openid") };
     let location = gateway.authorize_from(&from(1), &silent, Some(&session)).await;
     assert_eq!(parameter(&location, "error"), None);
+    // A third network is not.
+    let further = Visit { address: Some([203, 0, 113, 9].into()), ..Visit::default() };
+    let location = gateway.authorize_from(&further, &silent, Some(&session)).await;
+    assert_eq!(parameter(&location, "error").as_deref(), Some("login_required"));
 }
 
 async fn one_is_removed(location: &StoreLocation) {
