@@ -176,7 +176,7 @@ impl Accounts {
                 if let Some(hash) = renewed {
                     self.rehash(&proven, &hash).await?;
                 }
-                return self.let_in((&proven, email), organization, is_suspect, visit).await;
+                return Box::pin(self.let_in((&proven, email), organization, is_suspect, visit)).await;
             }
             (known, email) => self.why_refused(email, known.as_ref(), matches).await?,
         };

@@ -142,7 +142,7 @@ async fn a_hash_of_another_system_is_replaced(location: &StoreLocation) {
 pub(crate) async fn stories(location: &StoreLocation) {
     the_store_keeps_no_secret(location).await;
     a_login_hashes_anew(location).await;
-    a_hash_of_another_system_is_replaced(location).await;
+    Box::pin(a_hash_of_another_system_is_replaced(location)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

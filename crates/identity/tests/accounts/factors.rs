@@ -364,10 +364,10 @@ async fn second_factors_on_postgres() {
 pub(crate) async fn second_factors(location: &StoreLocation) {
     a_first_administrator(location).await;
     an_app_and_paper(location).await;
-    codes_by_mail(location).await;
+    Box::pin(codes_by_mail(location)).await;
     roles_ask(location).await;
     people_are_asked_again(location).await;
-    the_key_of_factors_changes(location).await;
+    Box::pin(the_key_of_factors_changes(location)).await;
     a_session_moves(location).await;
     Box::pin(shown_factors::what_was_shown(location)).await;
 }
