@@ -270,7 +270,6 @@ pub(crate) async fn stories(location: &StoreLocation) {
     Box::pin(revoking::everything_that_revokes(location)).await;
     Box::pin(revoking::two_gateways(location)).await;
     Box::pin(revoking::roles_that_grant_less(location)).await;
-    Box::pin(revoking::a_client_logs_somebody_out(location)).await;
     Box::pin(granting::who_somebody_is(location)).await;
     Box::pin(second_factors::what_a_factor_is_worth(location)).await;
 }

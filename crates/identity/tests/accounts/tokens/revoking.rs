@@ -139,8 +139,10 @@ pub(super) async fn two_gateways(location: &StoreLocation) {
 }
 
 /// Logout that begins at a client ends the session that its ID token is from, and no other one.
-pub(super) async fn a_client_logs_somebody_out(location: &StoreLocation) {
-    let gateway = Issuing::open(location).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_logs_somebody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Issuing::open(&StoreLocation::Sqlite(folder.path().join("bartizan.db"))).await;
     gateway.node.person("leaves@shop.test", &["auditor"]).await;
     let (session, other) =
         (gateway.node.log_in("leaves@shop.test").await, gateway.node.log_in("leaves@shop.test").await);
