@@ -162,8 +162,11 @@ impl Detection {
 
     /// Whether the rules are to see a request that was served at this moment: they see so many a second.
     pub(crate) fn takes_served(&self, moment: SystemTime) -> bool {
-        let takes = self.shared.has_rules.load(Ordering::Relaxed) && self.shared.served.takes(moment);
-        if !takes && self.shared.has_rules.load(Ordering::Relaxed) {
+        if !self.shared.has_rules.load(Ordering::Relaxed) {
+            return false;
+        }
+        let takes = self.shared.served.takes(moment);
+        if !takes {
             self.shared.served.leave_out();
         }
         takes

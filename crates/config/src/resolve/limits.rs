@@ -22,7 +22,7 @@ use crate::{
     PathPattern, Segment,
     file::{self, Document},
     forms::{OneOrMany, Parsed},
-    located::{At, Optional},
+    located::{At, Optional, Position},
     problems::Problems,
     suggestion,
 };
@@ -93,6 +93,25 @@ impl Policies {
         let index = LimitPolicyIndex(self.list.len());
         self.known.insert(policy.name.clone(), Known { index, used: false, operations });
         self.list.push(Arc::new(policy));
+    }
+
+    /// The policies that are listed under `limit` at `position`, where requests are of no route or of any. Whether rules can
+    /// count there what they count by is not asked as of a route: what cannot is left out.
+    fn of_no_route(
+        &mut self,
+        limit: &Optional<Parsed<OneOrMany<Name>>>,
+        position: Position,
+        providers: &Providers,
+        problems: &mut Problems<'_>,
+    ) -> Vec<LimitPolicyIndex> {
+        let everything = PathPattern::everything();
+        let route = LimitedRoute {
+            path: &everything,
+            methods: &[],
+            authentication: None,
+            authentication_line: position.line(),
+        };
+        self.of_route(limit, &route, providers, problems)
     }
 
     /// The policies that a route lists under `limit`, and then those that every request meets.

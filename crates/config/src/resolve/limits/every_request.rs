@@ -1,8 +1,8 @@
 //! `every_request`: the limits that every request meets, whatever its route says.
 
-use super::{LimitedRoute, Policies, check_headers};
+use super::{Policies, check_headers};
 use crate::{
-    Authentication, LimitPolicyIndex, LimitRule, PathPattern, file::Document, problems::Problems,
+    Authentication, LimitPolicyIndex, LimitRule, file::Document, problems::Problems,
     resolve::identity::Providers,
 };
 
@@ -15,15 +15,7 @@ impl Policies {
         problems: &mut Problems<'_>,
     ) -> Vec<LimitPolicyIndex> {
         let Some(file) = document.every_request.as_ref() else { return Vec::new() };
-        let everything = PathPattern::everything();
-        // Whether rules can count what they count by differs from route to route: what cannot is left out.
-        let route = LimitedRoute {
-            path: &everything,
-            methods: &[],
-            authentication: None,
-            authentication_line: file.position.line(),
-        };
-        let indices = self.of_route(&file.limit, &route, providers, problems);
+        let indices = self.of_no_route(&file.limit, file.position, providers, problems);
         let Some(limit) = file.limit.as_ref() else {
             problems
                 .error(file.position, "`every_request` says nothing")

@@ -1,8 +1,8 @@
 //! `unmatched`: the limits on requests that no route takes.
 
-use super::{LimitedRoute, Policies, check_headers};
+use super::{Policies, check_headers};
 use crate::{
-    Authentication, Dimension, LimitPolicyIndex, LimitRule, PathPattern, file::Document, problems::Problems,
+    Authentication, Dimension, LimitPolicyIndex, LimitRule, file::Document, problems::Problems,
     resolve::identity::Providers,
 };
 
@@ -15,15 +15,7 @@ impl Policies {
         problems: &mut Problems<'_>,
     ) -> Vec<LimitPolicyIndex> {
         let Some(file) = document.unmatched.as_ref() else { return self.everywhere.clone() };
-        let everything = PathPattern::everything();
-        // Whether rules can count here what they count by is not asked as of a route: what cannot is left out.
-        let route = LimitedRoute {
-            path: &everything,
-            methods: &[],
-            authentication: None,
-            authentication_line: file.position.line(),
-        };
-        let indices = self.of_route(&file.limit, &route, providers, problems);
+        let indices = self.of_no_route(&file.limit, file.position, providers, problems);
         let Some(limit) = file.limit.as_ref() else {
             problems
                 .error(file.position, "`unmatched` says nothing")
