@@ -1,11 +1,14 @@
 //! Values that remember where they stand in the document.
 
-use std::ops::Deref;
+use std::{fmt, marker::PhantomData, ops::Deref};
 
 use bartizan_model::Line;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de::Error};
-use serde_saphyr::Spanned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, Visitor},
+};
+use serde_saphyr::Location;
 
 /// A place in the document, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +25,8 @@ impl Position {
     }
 }
 
-impl From<serde_saphyr::Location> for Position {
-    fn from(location: serde_saphyr::Location) -> Self {
+impl From<Location> for Position {
+    fn from(location: Location) -> Self {
         let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX).max(1);
         Self { line: number(location.line()), column: number(location.column()) }
     }
@@ -60,8 +63,37 @@ impl<T> Deref for At<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<T>::deserialize(deserializer)?;
-        Ok(Self { value: spanned.value, position: spanned.referenced.into() })
+        deserializer.deserialize_newtype_struct(PLACED, Placed(PhantomData))
+    }
+}
+
+/// The name under which the parser tells where a value stands, as `serde_saphyr::Spanned` asks for it: a mapping of a
+/// marker, the value, the place where it is referenced and the one where it is defined. `Spanned` itself also takes values
+/// that come from anywhere else, which is compiled for each of the hundreds of types of a document: four times the code of
+/// this room.
+const PLACED: &str = "__yaml_spanned";
+
+struct Placed<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Placed<T> {
+    type Value = At<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value and its place")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_struct(PLACED, &[], self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let _marker: Option<(IgnoredAny, IgnoredAny)> = map.next_entry()?;
+        let value: Option<(IgnoredAny, T)> = map.next_entry()?;
+        let referenced: Option<(IgnoredAny, Location)> = map.next_entry()?;
+        let (Some((_, value)), Some((_, referenced))) = (value, referenced) else {
+            return Err(A::Error::custom("the parser does not tell where a value stands"));
+        };
+        Ok(At { value, position: referenced.into() })
     }
 }
 
@@ -106,9 +138,9 @@ impl<T> Default for Optional<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Optional<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Option<T>>::deserialize(deserializer)?;
+        let At { value, position } = At::<Option<T>>::deserialize(deserializer)?;
         match value {
-            Some(value) => Ok(Self(Some(At { value, position: referenced.into() }))),
+            Some(value) => Ok(Self(Some(At { value, position }))),
             None => Err(D::Error::missing_field(NO_VALUE)),
         }
     }
