@@ -115,7 +115,8 @@ impl LeasedStore {
         if held.iter().all(Option::is_some) {
             return Ok((Decision { standings: held.into_iter().flatten().collect() }, false));
         }
-        Ok((self.ask(waited, charges, held).await?, true))
+        // Boxed, since it is rare and would make the future of each request as large.
+        Ok((Box::pin(self.ask(waited, charges, held)).await?, true))
     }
 
     /// Asks for what was not held.

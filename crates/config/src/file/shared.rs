@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     #[serde(default)]
     #[schemars(extend("default" = "local"))]
     pub(crate) on_error: Optional<OnStoreError>,
-    /// How long a request waits for it, at most 1s.
+    /// How long a request waits for it while it is silent, at most 1s; while a single server answers others, up to 50ms.
     #[serde(default)]
     #[schemars(extend("default" = "5ms"))]
     pub(crate) timeout: Optional<Parsed<Duration>>,

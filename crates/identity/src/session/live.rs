@@ -156,7 +156,8 @@ impl LiveSessions {
 
     /// Asks the store.
     pub(crate) async fn look(&self, digest: &SessionDigest) -> Result<Option<LiveSession>, Unavailable> {
-        match timeout(PATIENCE, self.find(digest)).await {
+        // Boxed: what a statement holds would make the future of each request as large, and that is moved about.
+        match timeout(PATIENCE, Box::pin(self.find(digest))).await {
             Ok(Ok(session)) => Ok(session),
             Ok(Err(error)) => {
                 tracing::error!(%error, "a session cannot be looked up");

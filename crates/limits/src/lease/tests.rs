@@ -156,7 +156,7 @@ impl<'a> Story<'a> {
         let state: Vec<_> =
             state.chunks(8).map(|number| f64::from_le_bytes(number.try_into().unwrap())).collect();
         let numbers: Vec<u64> = state.iter().map(|number| format!("{number}").parse().unwrap()).collect();
-        let &[at, current, previous] = numbers.as_slice() else { panic!("{state:?}") };
+        let &[at, current, previous, _lives] = numbers.as_slice() else { panic!("{state:?}") };
         let between = |from: u64, to: u64| {
             let within = self.admitted.iter().filter(|(when, ..)| (from..to).contains(when));
             within.map(|(_, units, _)| units).sum::<u64>()

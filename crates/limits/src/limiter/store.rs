@@ -34,7 +34,10 @@ impl Store {
         charges: &[Charge<'_>],
     ) -> Result<(Decision, bool), LimitsError> {
         match self {
-            Self::Exact(store) => store.decide_after(waited, charges).await.map(|decision| (decision, true)),
+            // Boxed: what a question holds would make the future of each request as large, and that is moved about.
+            Self::Exact(store) => {
+                Box::pin(store.decide_after(waited, charges)).await.map(|decision| (decision, true))
+            }
             Self::Leased(store) => store.decide_after(waited, charges).await,
         }
     }

@@ -38,6 +38,9 @@ const PUNCTUAL: Duration = Duration::from_millis(2);
 /// How often others have their turn before an answer counts as late: to read the socket, to hand on what was read, and once
 /// more for the thread beside.
 const TURNS: usize = 3;
+/// How long a decision is waited for, if the timeout is shorter, while the store answers others on the same connection: then
+/// it is busy, not gone, and what it says late is better than what this gateway knows.
+const BUSY: Duration = Duration::from_millis(50);
 /// So many heartbeats in a row with unanswered decisions, and the cluster is looked up anew.
 const DOUBTS: u32 = 3;
 /// How long a cluster that has been looked up anew is not looked up again for being silent.
@@ -104,16 +107,29 @@ impl Link {
             // It was not asked, so it has not failed to answer.
             return Err(LimitsError::TimedOut(self.timeout));
         }
-        match within(left, work(connected.connection.clone())).await {
+        let began = Instant::now();
+        let work = work(connected.connection.clone());
+        match within(left, || connected.is_busy(self.timeout), work).await {
             Some(Ok(value)) => {
                 connected.silence.ends();
                 read(value).inspect_err(|_| connected.lost.notify_one())
             }
             Some(Err(error)) => Err(connected.failed(&error)),
             None => {
-                connected.unanswered(left);
+                connected.unanswered(began.elapsed());
                 Err(LimitsError::TimedOut(self.timeout))
             }
+        }
+    }
+}
+
+/// What `work` gives within the time, or within [`BUSY`] as long as the store `is_busy`.
+async fn within<T>(time: Duration, is_busy: impl Fn() -> bool, work: impl Future<Output = T>) -> Option<T> {
+    let (began, mut work) = (Instant::now(), pin!(work));
+    loop {
+        let done = in_time(time, work.as_mut()).await;
+        if done.is_some() || began.elapsed() + time > BUSY || !is_busy() {
+            return done;
         }
     }
 }
@@ -121,8 +137,8 @@ impl Link {
 /// What `work` gives within the time. Of the time that this process was kept from running nobody can tell whether the
 /// store answered in it: the question may not have been sent yet, or the answer lie unread in the socket. So as long as
 /// that was, and no longer than `time`, is waited again.
-async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let (began, mut work) = (Instant::now(), pin!(work));
+async fn in_time<T>(time: Duration, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let began = Instant::now();
     if let Ok(done) = timeout(time, work.as_mut()).await {
         return Some(done);
     }
@@ -211,6 +227,11 @@ impl Connected {
         if self.silence.goes_on(asked) {
             self.fell_silent.notify_one();
         }
+    }
+
+    /// Whether it has answered others so lately. Of a cluster nobody knows which of its nodes did.
+    fn is_busy(&self, lately: Duration) -> bool {
+        matches!(self.connection, Connection::Single(_)) && self.silence.is_shorter_than(lately)
     }
 
     /// A server's error is an answer. A connection that broke is lost, and so is a single server that has become
@@ -332,5 +353,29 @@ async fn sign_of_life(connection: &mut Connection) -> Result<(), Arc<str>> {
         Ok(Ok(_)) => Err("the server does not speak as redis does".into()),
         Ok(Err(error)) => Err(LimitsError::connecting(&error)),
         Err(_) => Err("no answer".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_millis(5);
+
+    async fn waited(answer: Duration, is_busy: impl Fn() -> bool) -> (bool, Duration) {
+        let began = Instant::now();
+        let done = within(TIMEOUT, is_busy, sleep(answer)).await;
+        (done.is_some(), began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_answers_others_is_waited_for_longer_but_not_for_ever() {
+        let ms = Duration::from_millis;
+        assert_eq!(waited(ms(12), || false).await, (false, TIMEOUT));
+        assert_eq!(waited(ms(12), || true).await, (true, ms(12)));
+        assert_eq!(waited(ms(48), || true).await, (true, ms(48)));
+        assert_eq!(waited(ms(52), || true).await, (false, BUSY));
+        let falls_silent = Instant::now() + ms(15);
+        assert_eq!(waited(ms(30), || Instant::now() < falls_silent).await, (false, ms(15)));
     }
 }

@@ -146,18 +146,17 @@ impl Question {
     }
 
     /// The bytes of a charge in the last argument of the script.
-    const PACKED: usize = 1 + 2 + 4 * size_of::<f64>();
+    const PACKED: usize = 6 * size_of::<f64>();
 
     /// `slot` says which of the keys it is about, from 1; a script that is asked for one it does not have fails.
     #[expect(clippy::cast_precision_loss, reason = "the script counts in doubles, whole up to 2^53")]
     fn pack(&self, slot: usize, to: &mut SmallVec<[u8; 4 * Self::PACKED]>) {
-        to.push(match self.kind {
+        let kind = match self.kind {
             Algorithm::TokenBucket => 0,
             Algorithm::SlidingWindow => 1,
             Algorithm::FixedWindow => 2,
-        });
-        to.extend_from_slice(&u16::try_from(slot).unwrap_or(u16::MAX).to_le_bytes());
-        for number in [self.unit, self.capacity, self.cost, self.longest] {
+        };
+        for number in [kind, slot as u64, self.unit, self.capacity, self.cost, self.longest] {
             to.extend_from_slice(&(number as f64).to_le_bytes());
         }
     }

@@ -19,16 +19,34 @@ pub(super) struct Silence {
     in_a_row: AtomicU32,
     /// When the first of them was asked: nanoseconds since `began`, and one more, so that 0 is none.
     since: AtomicU64,
+    /// When the last answer was read, in the same way.
+    answered: AtomicU64,
 }
 
 impl Silence {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), in_a_row: AtomicU32::new(0), since: AtomicU64::new(0) }
+        let (in_a_row, since, answered) = (AtomicU32::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Self { began: Instant::now(), in_a_row, since, answered }
     }
 
     pub(super) fn ends(&self) {
+        self.ends_at(self.began.elapsed());
+    }
+
+    fn ends_at(&self, now: Duration) {
         self.in_a_row.store(0, Ordering::Relaxed);
         self.since.store(0, Ordering::Relaxed);
+        self.answered.store(nanoseconds(now).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether there was an answer so lately.
+    pub(super) fn is_shorter_than(&self, time: Duration) -> bool {
+        self.is_shorter_at(self.began.elapsed(), time)
+    }
+
+    fn is_shorter_at(&self, now: Duration, time: Duration) -> bool {
+        let answered = self.answered.load(Ordering::Relaxed);
+        answered != 0 && nanoseconds(now).saturating_add(1).saturating_sub(answered) < nanoseconds(time)
     }
 
     /// One that was asked `asked` ago goes unanswered. Whether the silence has lasted too long.
@@ -37,7 +55,6 @@ impl Silence {
     }
 
     fn goes_on_at(&self, now: Duration, asked: Duration) -> bool {
-        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let first = nanoseconds(now.saturating_sub(asked)).saturating_add(1);
         let since = self.since.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
         let since = since.map_or_else(|known| known, |_| first);
@@ -45,6 +62,10 @@ impl Silence {
         in_a_row >= DECISIONS
             && nanoseconds(now).saturating_add(1).saturating_sub(since) >= nanoseconds(LONGEST)
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -86,5 +107,13 @@ mod tests {
         for decision in 0..64 {
             assert!(!silence.goes_on_at(at(2000), TIMEOUT), "{decision}");
         }
+    }
+    #[test]
+    fn it_is_as_long_as_the_last_answer_is_ago() {
+        let silence = Silence::new();
+        assert!(!silence.is_shorter_at(at(1), TIMEOUT), "there was no answer yet");
+        silence.ends_at(at(1000));
+        assert!(silence.is_shorter_at(at(1004), TIMEOUT));
+        assert!(!silence.is_shorter_at(at(1005), TIMEOUT));
     }
 }

@@ -28,7 +28,7 @@ impl Frozen {
         // States lapse by real time: they shall not while the clock stands still and the machine is busy.
         for (real, frozen) in [
             ("clock[1] * 1000000 + clock[2]", "tonumber(redis.call('GET', 'clock'))"),
-            ("full / 1000 + 2", "full / 1000 + 600000"),
+            ("life / 1000 + 2", "life / 1000 + 600000"),
         ] {
             assert_eq!(text.matches(real).count(), 1, "the script reads `{real}` elsewhere");
             text = text.replace(real, frozen);

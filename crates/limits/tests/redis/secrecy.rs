@@ -76,7 +76,7 @@ async fn a_password_is_presented_from_the_url_or_the_setting() {
 }
 
 /// What a user of the store must be allowed: as `docs/src/limits.md` says.
-const RIGHTS: &str = "~bartizan:limit:* ~bartizan:together:* +eval +evalsha +get +set +del +time +ping +incr +decr +pexpire \
+const RIGHTS: &str = "~bartizan:limit:* ~bartizan:together:* +eval +evalsha +get +set +setrange +del +time +ping +incr +decr +pexpire \
                       +pttl +exists +zadd +zcard +zremrangebyscore";
 
 fn rights() -> Vec<&'static str> {
