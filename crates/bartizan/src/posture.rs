@@ -9,9 +9,7 @@ use bartizan_alerts::{Alerts, State, Wanted};
 use bartizan_gateway::Gateway;
 use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bartizan_limits::Period;
-use bartizan_posture::{
-    Disk, Facts, LimitsSeen, Part, Pulse, PulseFuture, SurveyFuture, Surveyed,
-};
+use bartizan_posture::{Disk, Facts, LimitsSeen, Part, Pulse, PulseFuture, SurveyFuture, Surveyed};
 use tokio::time::timeout;
 
 use crate::{configuration::Configuration, events::Events, state::StateDirectory};

@@ -157,6 +157,7 @@ impl System {
                 state: state.clone(),
                 started: Instant::now(),
             },
+            state.weaknesses_path(),
         );
         let asked =
             Asked::new(gateway.clone(), configuration.clone(), events.clone(), listeners, metrics.clone());

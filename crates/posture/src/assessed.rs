@@ -95,11 +95,8 @@ pub(crate) fn find_noisiest(log: &EventLog, inputs: &mut Inputs, now: SystemTime
 
 /// In thousandths of what was kept. What has no address may be anybody's.
 fn noisiest(log: &EventLog, kinds: &[Kind], now: SystemTime) -> Result<u64, EventError> {
-    let filter = Filter {
-        span: Span::new(now.checked_sub(HOUR), None),
-        kinds: kinds.to_vec(),
-        ..Filter::default()
-    };
+    let filter =
+        Filter { span: Span::new(now.checked_sub(HOUR), None), kinds: kinds.to_vec(), ..Filter::default() };
     let all = log.top(&filter, Dimension::Kind, Kind::ALL.len(), WITHIN)?.values;
     let by_address = log.top(&filter, Dimension::Address, MOST_ADDRESSES, WITHIN)?.values;
     Ok(share(all.iter().map(|ranked| ranked.count).sum(), &by_address))

@@ -161,7 +161,11 @@ mod tests {
         assert_eq!(meter.read(3, start + CALM * 11), None);
         assert_eq!(meter.read(0, start + CALM * 12), Some(ThreatLevel::High));
         assert_eq!(meter.level(), ThreatLevel::Normal);
-        assert_eq!(meter.read(100, start), Some(ThreatLevel::Normal), "a clock that jumps back holds nothing up");
+        assert_eq!(
+            meter.read(100, start),
+            Some(ThreatLevel::Normal),
+            "a clock that jumps back holds nothing up"
+        );
     }
 
     proptest! {

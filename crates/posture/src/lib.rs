@@ -34,6 +34,7 @@
 mod assessed;
 mod error;
 mod level;
+mod memory;
 mod moment;
 mod monitor;
 mod recorded;
@@ -48,11 +49,11 @@ mod threat;
 pub use error::PostureError;
 pub use level::{Meter, Threat, ThreatLevel};
 pub use moment::Moment;
-pub use monitor::{Monitor, PulseFuture, Surveyed, SurveyFuture};
+pub use monitor::{Monitor, PulseFuture, SurveyFuture, Surveyed};
 pub use report::{
-    ConfigurationEvent, Difference, LevelChange, NotableEvent, Period, ReportLimits, ReportPeople, ReportPoint,
-    ReportRisk, ReportStatistics, ReportSystems, ReportThreats, ReportedCount, SecurityReport, System, Wanted,
-    html, make,
+    ConfigurationEvent, Difference, LevelChange, NotableEvent, Period, ReportLimits, ReportPeople,
+    ReportPoint, ReportRisk, ReportStatistics, ReportSystems, ReportThreats, ReportedCount, SecurityReport,
+    System, Wanted, html, make,
 };
 pub use scan::{Check, Disk, Facts, Weakness, configured, weaknesses};
 pub use standing::{LimitsSeen, Part, PartHealth, Posture, Pulse, Recommendation};

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -18,7 +19,7 @@ use tokio::{
 use crate::{
     Assessment, EventStatistics, Facts, Meter, Posture, PostureError, Pulse, Weakness, assess,
     assessed::{self, Usual},
-    recorded, scan,
+    memory, recorded, scan,
     standing::recommendations,
     threat::ONE_CLIENT,
 };
@@ -55,6 +56,8 @@ pub struct Monitor {
 struct Shared {
     log: EventLog,
     system: Box<dyn Surveyed>,
+    /// What keeps the weaknesses that are known.
+    memory: PathBuf,
     /// One look at a time.
     state: Mutex<State>,
     /// The newest, with its number; `None`: nobody has looked yet.
@@ -77,8 +80,9 @@ impl std::fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// Of the system whose events are in `log`.
-    pub fn new(log: EventLog, system: impl Surveyed) -> Self {
+    /// Of the system whose events are in `log`. The file `memory` keeps the weaknesses that are known from one start to
+    /// the next.
+    pub fn new(log: EventLog, system: impl Surveyed, memory: PathBuf) -> Self {
         let state = State {
             meter: Meter::new(SystemTime::now()),
             usual: None,
@@ -87,7 +91,8 @@ impl Monitor {
             looked: None,
         };
         let told = watch::Sender::new(None);
-        Self { shared: Arc::new(Shared { log, system: Box::new(system), state: Mutex::new(state), told }) }
+        let (system, state) = (Box::new(system), Mutex::new(state));
+        Self { shared: Arc::new(Shared { log, system, memory, state, told }) }
     }
 
     /// The log that it counts.
@@ -126,9 +131,18 @@ impl Monitor {
     pub async fn scan(&self) -> Result<Arc<Posture>, PostureError> {
         let now = SystemTime::now();
         let facts = self.shared.system.survey().await;
-        let found = spawn_blocking(move || scan::weaknesses(&facts, now)).await;
-        let found = found.map_err(|_| PostureError::Inside)?;
-        self.take(found, now).await;
+        let is_first = self.shared.state.lock().await.scanned.is_none();
+        let memory = self.shared.memory.clone();
+        let work = move || {
+            let known = is_first.then(|| memory::read(&memory));
+            (scan::weaknesses(&facts, now), known)
+        };
+        let (found, known) = spawn_blocking(work).await.map_err(|_| PostureError::Inside)?;
+        if let Some(changed) = self.take(found, known, now).await {
+            let memory = self.shared.memory.clone();
+            let kept = spawn_blocking(move || memory::write(&memory, &changed)).await;
+            kept.map_err(|_| PostureError::Inside)?;
+        }
         self.look(now).await
     }
 
@@ -137,17 +151,28 @@ impl Monitor {
         self.shared.told.subscribe()
     }
 
-    /// Takes over what a scan has found. What is new and what is gone are events.
-    async fn take(&self, mut found: Vec<Weakness>, now: SystemTime) {
+    /// Takes over what a scan has found, where `known` is what was known at the start. What is new and what is gone are
+    /// events. The answer is what is known now, if that is something else.
+    async fn take(
+        &self,
+        mut found: Vec<Weakness>,
+        known: Option<Vec<Weakness>>,
+        now: SystemTime,
+    ) -> Option<Vec<Weakness>> {
         let mut state = self.shared.state.lock().await;
+        let before = known.unwrap_or_else(|| std::mem::take(&mut state.weaknesses));
+        let mut has_changed = false;
         for weakness in &mut found {
-            match state.weaknesses.iter().find(|known| known.id == weakness.id) {
-                Some(known) => weakness.since = known.since,
-                None => self.shared.log.record(recorded::weakness(Kind::WeaknessFound, weakness, now)),
+            if let Some(known) = before.iter().find(|known| known.id == weakness.id) {
+                weakness.since = known.since;
+            } else {
+                has_changed = true;
+                self.shared.log.record(recorded::weakness(Kind::WeaknessFound, weakness, now));
             }
         }
         let is_gone = |known: &&Weakness| !found.iter().any(|weakness| weakness.id == known.id);
-        for gone in state.weaknesses.iter().filter(is_gone) {
+        for gone in before.iter().filter(is_gone) {
+            has_changed = true;
             self.shared.log.record(recorded::weakness(Kind::WeaknessGone, gone, now));
         }
         for severity in Severity::ALL {
@@ -156,6 +181,7 @@ impl Monitor {
             gauge!("bartizan_weaknesses", "severity" => severity.as_str()).set(f64::from(count));
         }
         (state.weaknesses, state.scanned) = (found, Some(now));
+        has_changed.then(|| state.weaknesses.clone())
     }
 
     /// Counts what has happened until a moment, and says how the gateway stands.
@@ -207,6 +233,7 @@ impl Monitor {
 }
 
 /// What is assessed beside events.
+#[derive(Clone, Copy)]
 struct Extra {
     alerts: [u64; 5],
     failing_parts: u64,

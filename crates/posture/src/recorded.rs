@@ -11,8 +11,10 @@ pub(crate) fn level(before: ThreatLevel, threat: &Threat, now: SystemTime) -> Ev
     let Threat { level, score, reasons, .. } = threat;
     let way = if *level > before { "rose" } else { "fell" };
     let message = format!("the threat level {way} from {before} to {level} ({score})");
-    let reasons: Vec<_> =
-        reasons.iter().map(|reason| format!("{} {} (+{})", reason.counted, reason.what, reason.points)).collect();
+    let reasons: Vec<_> = reasons
+        .iter()
+        .map(|reason| format!("{} {} (+{})", reason.counted, reason.what, reason.points))
+        .collect();
     let description = (!reasons.is_empty()).then(|| reasons.join("; "));
     let finding = finding(format!("The threat level {way} to {level}"), description, now);
     let details = Details {
@@ -24,11 +26,7 @@ pub(crate) fn level(before: ThreatLevel, threat: &Threat, now: SystemTime) -> Ev
         ..Details::default()
     };
     let severity = if *level > before { level.severity() } else { Severity::Informational };
-    Event {
-        severity,
-        details,
-        ..Event::new(Kind::ThreatLevelChanged, now, Decision::Observed, message)
-    }
+    Event { severity, details, ..Event::new(Kind::ThreatLevelChanged, now, Decision::Observed, message) }
 }
 
 /// A weakness was found, or is gone.

@@ -192,7 +192,9 @@ impl Found {
         // What was added at the last is the least of its kind.
         self.weaknesses.sort_by(|one, other| {
             let worst = other.severity.cmp(&one.severity);
-            worst.then_with(|| one.check.as_str().cmp(other.check.as_str())).then_with(|| one.id.cmp(&other.id))
+            worst
+                .then_with(|| one.check.as_str().cmp(other.check.as_str()))
+                .then_with(|| one.id.cmp(&other.id))
         });
         self.weaknesses.dedup_by(|one, other| one.id == other.id);
         self.weaknesses

@@ -6,12 +6,10 @@ use std::{
 };
 
 use bartizan_config::{Config, Source};
-use bartizan_events::{
-    Decision, Event, EventLog, Filter, Kind, LogHealth, Order, QueueBounds, Settings,
-};
+use bartizan_events::{Decision, Event, EventLog, Filter, Kind, LogHealth, Order, QueueBounds, Settings};
 use parking_lot::Mutex;
 
-use crate::{Facts, Monitor, Part, Pulse, PulseFuture, Surveyed, SurveyFuture, ThreatLevel};
+use crate::{Facts, Monitor, Part, Pulse, PulseFuture, SurveyFuture, Surveyed, ThreatLevel};
 
 /// What a system says.
 #[derive(Clone)]
@@ -86,7 +84,11 @@ struct Watched {
     monitor: Monitor,
     told: Arc<Mutex<Told>>,
     log: EventLog,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+fn monitor(log: &EventLog, told: &Arc<Mutex<Told>>, folder: &std::path::Path) -> Monitor {
+    Monitor::new(log.clone(), Scripted(Arc::clone(told)), folder.join("weaknesses.json"))
 }
 
 fn watched() -> Watched {
@@ -94,8 +96,8 @@ fn watched() -> Watched {
     let log = log(folder.path());
     let told = Told { pulse: Pulse::default(), facts: facts(config(HEALTHY)) };
     let told = Arc::new(Mutex::new(told));
-    let monitor = Monitor::new(log.clone(), Scripted(Arc::clone(&told)));
-    Watched { monitor, told, log, _folder: folder }
+    let monitor = monitor(&log, &told, folder.path());
+    Watched { monitor, told, log, folder }
 }
 
 impl Watched {
@@ -126,7 +128,12 @@ async fn an_attack_raises_the_level_for_its_reason_and_calm_lowers_it() {
     assert_eq!(posture.threat.level, ThreatLevel::Critical, "{:?}", posture.threat);
     assert_eq!(posture.threat.reasons[0].cause, crate::Cause::Findings);
     assert_eq!(posture.hour.count(&[Kind::AttackDetected]), 200);
-    assert!(posture.recommendations.iter().any(|what| what.what.contains("bartizan events --type attack_detected")));
+    assert!(
+        posture
+            .recommendations
+            .iter()
+            .any(|what| what.what.contains("bartizan events --type attack_detected"))
+    );
     assert_eq!(follower.borrow().as_ref().unwrap().0, before + 1, "whoever follows is told");
     let later = now + Duration::from_hours(2);
     watched.monitor.look(later).await.unwrap();
@@ -164,11 +171,11 @@ async fn weaknesses_are_told_when_they_come_and_when_they_go() {
     let again = watched.monitor.scan().await.unwrap();
     assert_eq!((again.weaknesses.len(), again.weaknesses[0].since), (1, since), "told once");
     assert_eq!(again.threat.score, 13, "10 for the part, 3 for the weakness: {:?}", again.threat);
+    // Who starts again knows it still, and since when.
+    let next = monitor(&watched.log, &watched.told, watched.folder.path());
+    assert_eq!(next.scan().await.unwrap().weaknesses[0].since, since);
     watched.told.lock().facts.configuration_failure = None;
     watched.monitor.scan().await.unwrap();
     let refused = "configuration_refused".to_owned();
-    assert_eq!(
-        watched.recorded(),
-        [(Kind::WeaknessFound, refused.clone()), (Kind::WeaknessGone, refused)]
-    );
+    assert_eq!(watched.recorded(), [(Kind::WeaknessFound, refused.clone()), (Kind::WeaknessGone, refused)]);
 }

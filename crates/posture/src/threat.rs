@@ -195,11 +195,17 @@ impl Cause {
     /// What to do about it.
     pub(crate) const fn advice(self) -> &'static str {
         match self {
-            Self::Attacks => "see who attacks by `bartizan events --type attack_detected`, block with `bartizan block ADDRESS`",
+            Self::Attacks => {
+                "see who attacks by `bartizan events --type attack_detected`, block with `bartizan block ADDRESS`"
+            }
             Self::Findings => "see what was found by `bartizan events --type detection_matched`",
-            Self::Logins => "see which accounts are tried by `bartizan events --type authentication_failed,account_paused`; \
-                 ask for second factors (`mfa: true` on routes)",
-            Self::Refusals => "see who is refused by `bartizan limits top`, tighten `limits`, block with `bartizan block ADDRESS`",
+            Self::Logins => {
+                "see which accounts are tried by `bartizan events --type authentication_failed,account_paused`; \
+                 ask for second factors (`mfa: true` on routes)"
+            }
+            Self::Refusals => {
+                "see who is refused by `bartizan limits top`, tighten `limits`, block with `bartizan block ADDRESS`"
+            }
             Self::Changes => "compare the changes with what was planned: `bartizan audit`",
             Self::Alerts => "look after them: `bartizan alerts list --state open`",
             Self::FailingParts => "see which by `bartizan status`, and why in the log",
@@ -300,7 +306,8 @@ pub fn assess(inputs: &Inputs) -> Assessment {
         without_noisiest += counts.points(cause, 1000_u64.saturating_sub(counts.noisiest));
     }
     let alerts = Severity::ALL.into_iter().zip(inputs.alerts);
-    let weighed = alerts.map(|(severity, count)| u128::from(count) * u128::from(weight(severity) * WHOLE)).sum();
+    let weighed =
+        alerts.map(|(severity, count)| u128::from(count) * u128::from(weight(severity) * WHOLE)).sum();
     reasons.push((Cause::Alerts, saturating(Cause::Alerts, weighed), sum(&inputs.alerts)));
     let failing = inputs.failing_parts.saturating_mul(PART_POINTS).min(Cause::FailingParts.scale().0);
     reasons.push((Cause::FailingParts, failing, inputs.failing_parts));
@@ -317,7 +324,10 @@ pub fn assess(inputs: &Inputs) -> Assessment {
     reasons.sort_by_key(|(cause, points, _)| (std::cmp::Reverse(*points), *cause));
     Assessment {
         score: narrow(score),
-        reasons: reasons.into_iter().map(|(cause, points, counted)| Reason::new(cause, points, counted)).collect(),
+        reasons: reasons
+            .into_iter()
+            .map(|(cause, points, counted)| Reason::new(cause, points, counted))
+            .collect(),
         is_one_client,
     }
 }
@@ -360,7 +370,12 @@ mod tests {
     fn inputs() -> impl Strategy<Value = Inputs> {
         let few = || prop::array::uniform5(0..20_u64);
         (prop::array::uniform5(counts()), few(), 0..10_u64, few()).prop_map(
-            |(counted, alerts, failing_parts, weaknesses)| Inputs { counted, alerts, failing_parts, weaknesses },
+            |(counted, alerts, failing_parts, weaknesses)| Inputs {
+                counted,
+                alerts,
+                failing_parts,
+                weaknesses,
+            },
         )
     }
 
@@ -409,11 +424,8 @@ mod tests {
     }
 
     fn storm(noisiest: u64) -> Inputs {
-        let counts = |severity| Counts {
-            recent: vec![Recent { age: 1, severity, count: 5000 }],
-            usual: 0,
-            noisiest,
-        };
+        let counts =
+            |severity| Counts { recent: vec![Recent { age: 1, severity, count: 5000 }], usual: 0, noisiest };
         let mut inputs = Inputs::default();
         inputs.set(Cause::Attacks, counts(Severity::Medium));
         inputs.set(Cause::Findings, counts(Severity::High));
@@ -431,9 +443,8 @@ mod tests {
 
     #[test]
     fn what_is_usual_does_not_count_and_what_is_bad_is_never_usual() {
-        let every_minute = |severity| -> Vec<Recent> {
-            (0..REACH).map(|age| Recent { age, severity, count: 2 }).collect()
-        };
+        let every_minute =
+            |severity| -> Vec<Recent> { (0..REACH).map(|age| Recent { age, severity, count: 2 }).collect() };
         let mut inputs = Inputs::default();
         let usual = 2 * 1440 * weight(Severity::Medium);
         inputs.set(
@@ -455,7 +466,10 @@ mod tests {
         inputs.failing_parts = 1;
         inputs.weaknesses = [9, 9, 1, 1, 0];
         let Assessment { score, reasons, .. } = assess(&inputs);
-        assert_eq!(reasons.iter().map(|reason| u32::from(reason.points)).sum::<u32>().min(100), u32::from(score));
+        assert_eq!(
+            reasons.iter().map(|reason| u32::from(reason.points)).sum::<u32>().min(100),
+            u32::from(score)
+        );
         assert!(reasons.is_sorted_by_key(|reason| std::cmp::Reverse(reason.points)));
         let of = |cause| reasons.iter().find(|reason| reason.cause == cause).unwrap();
         assert_eq!((of(Cause::Attacks).counted, of(Cause::Attacks).at_most), (5000, 35));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     admin::{AdminClient, AdminOptions},
     follow::follow,
-    output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, Table, TITLE, print, styled},
+    output::{ATTENTION, BAD, Cell, FAINT, GOOD, PLAIN, TITLE, Table, print, styled},
 };
 
 /// Show how a running gateway stands: how threatened it is and why, what fails, where it is weak and what to do.
@@ -113,11 +113,18 @@ fn facts(standing: &Standing) -> Table {
     let level = format!("{} ({} of 100{held})", threat.level, threat.score);
     fact("threat level", Cell::new(style(threat.level), level));
     fact("since", threat.since.to_string().into());
-    fact("last hour", format!("{} events, {} of high severity or worse", hour.total, hour.high + hour.critical).into());
-    fact("last day", format!("{} events, {} of high severity or worse", day.total, day.high + day.critical).into());
+    fact(
+        "last hour",
+        format!("{} events, {} of high severity or worse", hour.total, hour.high + hour.critical).into(),
+    );
+    fact(
+        "last day",
+        format!("{} events, {} of high severity or worse", day.total, day.high + day.critical).into(),
+    );
     fact(
         "limits",
-        format!("{} of {} requests refused in the last hour", limits.hour_refusals, limits.hour_requests).into(),
+        format!("{} of {} requests refused in the last hour", limits.hour_refusals, limits.hour_requests)
+            .into(),
     );
     if let Some(open) = open_alerts {
         fact("open alerts", Cell::new(if *open == 0 { PLAIN } else { ATTENTION }, open));

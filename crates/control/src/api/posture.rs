@@ -67,7 +67,15 @@ pub(crate) async fn scan_posture(
 ) -> Result<Json<Posture>, Failure> {
     let posture = monitor.scan().await?;
     let found = posture.weaknesses.len();
-    tracing::info!(audit = true, peer = operator.peer(), operator = operator.name(), found, "scanned for weaknesses");
-    shared.record("posture.scan", "posture", json!({ "before": null, "after": { "found": found } }), &operator).await;
+    tracing::info!(
+        audit = true,
+        peer = operator.peer(),
+        operator = operator.name(),
+        found,
+        "scanned for weaknesses"
+    );
+    shared
+        .record("posture.scan", "posture", json!({ "before": null, "after": { "found": found } }), &operator)
+        .await;
     Ok(Json(posture.as_ref().clone()))
 }

@@ -3,16 +3,17 @@
 use std::time::{Duration, SystemTime};
 
 use bartizan_config::StoreLocation;
-use bartizan_identity::account::{
-    InventoryBounds, KeyOwner, NewApiKey, NewService, Some20, Visit,
-};
+use bartizan_identity::account::{InventoryBounds, KeyOwner, NewApiKey, NewService, Some20, Visit};
 use bartizan_store::{Statement, Store};
 
 use crate::{Node, OPERATOR, postgres_server::PostgresServer, who};
 
 const DAY: Duration = Duration::from_hours(24);
-const BOUNDS: InventoryBounds =
-    InventoryBounds { stale: Duration::from_hours(90 * 24), soon: Duration::from_hours(14 * 24), old_invitation: Duration::from_hours(3 * 24) };
+const BOUNDS: InventoryBounds = InventoryBounds {
+    stale: Duration::from_hours(90 * 24),
+    soon: Duration::from_hours(14 * 24),
+    old_invitation: Duration::from_hours(3 * 24),
+};
 
 pub(crate) async fn stories(location: &StoreLocation) {
     let node = Node::open(location).await;
@@ -22,7 +23,10 @@ pub(crate) async fn stories(location: &StoreLocation) {
 
     let ada = node.person("ada@shop.test", &["super_admin"]).await;
     node.person("bob@shop.test", &[]).await;
-    accounts.disable_person(&who(&node.person("eve@shop.test", &["org_admin"]).await), true, OPERATOR, &visit).await.unwrap();
+    accounts
+        .disable_person(&who(&node.person("eve@shop.test", &["org_admin"]).await), true, OPERATOR, &visit)
+        .await
+        .unwrap();
     node.log_in("ada@shop.test").await;
     accounts.create_organization("Shop", OPERATOR, &visit).await.unwrap();
     let service = NewService { organization: "Shop".into(), name: "billing".into(), ..NewService::default() };
@@ -47,7 +51,10 @@ pub(crate) async fn stories(location: &StoreLocation) {
     let ada_alone = Some20 { count: 1, examples: vec!["ada@shop.test".into()] };
     assert_eq!(today.administrators_without_factor, ada_alone);
     let names: Vec<_> = today.doubtful_keys.iter().map(|key| key.name.as_str()).collect();
-    assert_eq!((names, today.never_used, today.stale), (vec!["ending"], Some20::default(), Some20::default()));
+    assert_eq!(
+        (names, &today.never_used, &today.stale),
+        (vec!["ending"], &Some20::default(), &Some20::default())
+    );
     assert!(today.ending_credentials.is_empty(), "{today:?}");
     assert!(today.clock_ahead.abs() < 1000, "the same machine: {}", today.clock_ahead);
 

@@ -38,9 +38,9 @@ pub fn html(report: &SecurityReport) -> String {
         page.push_str(&part);
     }
     let masked = if report.masked { "Addresses, people and sentences are masked." } else { "" };
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "</main><footer><p>Made by Bartizan {} at {}. {masked}</p></footer></body></html>\n",
+        "</main><footer><p>Made by Bartizan {} at {}. {masked}</p></footer></body></html>",
         escaped(&report.systems.version),
         report.made
     );
@@ -48,8 +48,7 @@ pub fn html(report: &SecurityReport) -> String {
 }
 
 fn summary(report: &SecurityReport) -> String {
-    let sentences: String = report.summary.iter().map(|said| format!("<li>{}</li>", value(said))).collect();
-    section("Executive summary", &format!("<ul>{sentences}</ul>"))
+    section("Executive summary", &list(&report.summary))
 }
 
 fn statistics(report: &SecurityReport) -> String {
@@ -86,7 +85,10 @@ fn pieces(points: &[ReportPoint]) -> String {
         ]
     });
     let head = ["From", "Served", "Refused", "Attacks", "Failed logins", "Threat"];
-    format!("<details><summary>The numbers of the charts</summary>{}</details>", table("Over time", &head, rows))
+    format!(
+        "<details><summary>The numbers of the charts</summary>{}</details>",
+        table("Over time", &head, rows)
+    )
 }
 
 fn threats(report: &SecurityReport) -> String {
@@ -129,7 +131,8 @@ fn limits(report: &SecurityReport) -> String {
 
 fn people(report: &SecurityReport) -> String {
     let people = &report.people;
-    let known = |number: Option<u64>| number.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
+    let known =
+        |number: Option<u64>| number.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
     let coverage = people.factor_coverage.map_or_else(|| "unknown".to_owned(), |of| format!("{of} %"));
     let rows = [
         ("Logins", people.logins.to_string()),
@@ -176,10 +179,16 @@ fn risk(report: &SecurityReport) -> String {
     let name = "The number of the threat over time, as the events of the period make it";
     let scores = chart::drawing("scores", name, &chart::scores(&report.statistics.over_time));
     let reasons = risk.now.reasons.iter().map(|reason| {
-        vec![reason.what.clone(), reason.counted.to_string(), format!("{} of {}", reason.points, reason.at_most)]
+        vec![
+            reason.what.clone(),
+            reason.counted.to_string(),
+            format!("{} of {}", reason.points, reason.at_most),
+        ]
     });
-    let changes =
-        risk.changes.iter().map(|change| vec![change.at.to_string(), change.said.clone(), change.why.clone()]);
+    let changes = risk
+        .changes
+        .iter()
+        .map(|change| vec![change.at.to_string(), change.said.clone(), change.why.clone()]);
     let inside = [
         format!(
             "<p>At its highest: <strong>{}</strong> ({} of 100).</p><figure>{scores}<figcaption>The lines are where \
@@ -220,12 +229,19 @@ fn missing(report: &SecurityReport) -> String {
     if report.missing.is_empty() {
         return String::new();
     }
-    let missing: String = report.missing.iter().map(|what| format!("<li>{}</li>", value(what))).collect();
-    section("What is missing in this report", &format!("<ul>{missing}</ul>"))
+    section("What is missing in this report", &list(&report.missing))
 }
 
 fn section(title: &str, inside: &str) -> String {
     format!("<section><h2>{}</h2>{inside}</section>", escaped(title))
+}
+
+fn list(sentences: &[String]) -> String {
+    let mut list = String::from("<ul>");
+    for said in sentences {
+        let _ = write!(list, "<li>{}</li>", value(said));
+    }
+    list + "</ul>"
 }
 
 fn ranking(caption: &str, what: &str, counts: &[ReportedCount]) -> String {
@@ -234,13 +250,19 @@ fn ranking(caption: &str, what: &str, counts: &[ReportedCount]) -> String {
 }
 
 fn facts<N: Display>(caption: &str, rows: impl IntoIterator<Item = (&'static str, N)>) -> String {
-    table(caption, &["What", "Value"], rows.into_iter().map(|(name, fact)| vec![name.to_owned(), fact.to_string()]))
+    table(
+        caption,
+        &["What", "Value"],
+        rows.into_iter().map(|(name, fact)| vec![name.to_owned(), fact.to_string()]),
+    )
 }
 
 /// A table whose first column names its rows; a sentence where there are none.
 fn table(caption: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let head: String = head.iter().map(|title| format!("<th scope=\"col\">{}</th>", escaped(title))).collect();
-    let mut body = String::new();
+    let (mut titles, mut body) = (String::new(), String::new());
+    for title in head {
+        let _ = write!(titles, "<th scope=\"col\">{}</th>", escaped(title));
+    }
     for row in rows {
         body.push_str("<tr>");
         for (index, cell) in row.iter().enumerate() {
@@ -257,7 +279,9 @@ fn table(caption: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String
     if body.is_empty() {
         return format!("<p class=\"none\">{caption}: none.</p>");
     }
-    format!("<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    format!(
+        "<table><caption>{caption}</caption><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    )
 }
 
 const fn class(level: ThreatLevel) -> &'static str {

@@ -159,7 +159,9 @@ pub fn make(log: &EventLog, wanted: Wanted, system: System) -> Result<SecurityRe
     };
     let mut weaknesses = posture.weaknesses.clone();
     if !personal {
-        weaknesses.iter_mut().for_each(|weakness| weakness.people.clear());
+        for weakness in &mut weaknesses {
+            weakness.people.clear();
+        }
     }
     let mut report = SecurityReport {
         from: period.from.into(),
@@ -308,7 +310,9 @@ fn points(period: Period, before: &[Bucket], counts: &[Bucket]) -> Vec<ReportPoi
     // What is usual is what a day of the period before had, on the average.
     let mut usual = assessed::weigh(before);
     let length = period.length().as_secs().max(1);
-    usual.iter_mut().for_each(|(_, weight)| *weight = weight.saturating_mul(DAY) / length);
+    for (_, weight) in &mut usual {
+        *weight = weight.saturating_mul(DAY) / length;
+    }
     let mut points = Vec::new();
     for first in (start..end).step_by(usize::try_from(size).unwrap_or(usize::MAX)) {
         let last = (first + size).min(end);
@@ -440,7 +444,9 @@ fn summary(report: &SecurityReport) -> Vec<String> {
     let bad = weaknesses.iter().filter(|weakness| weakness.severity >= Severity::High).count();
     said.push(match (weaknesses.len(), bad) {
         (0, _) => "The last scan found no weakness.".into(),
-        (all, bad) => format!("The last scan found {all} weaknesses, {bad} of them of high severity or worse."),
+        (all, bad) => {
+            format!("The last scan found {all} weaknesses, {bad} of them of high severity or worse.")
+        }
     });
     if let Some(change) = report.changes.first() {
         said.push(format!(

@@ -1,16 +1,18 @@
 //! What there is of people, keys and invitations, as far as somebody should look at it.
 
+use std::time::Duration;
+
+use bartizan_events::Severity;
 use bartizan_identity::account::{DoubtfulKey, Inventory};
 
-use super::{Check, DAY, Facts, Found, days};
-use bartizan_events::Severity;
+use super::{Check, Facts, Found, days};
 
 /// So far may the clocks of gateway and database differ, in milliseconds.
 const CLOCK: u64 = 5_000;
 /// From so far on tokens and sessions end at the wrong time.
 const CLOCK_FAR: u64 = 60_000;
 /// After so long without a rotation that was due, nothing rotates any more.
-const OVERDUE: u32 = 1;
+const OVERDUE: Duration = Duration::from_hours(24);
 
 pub(super) fn look(facts: &Facts, found: &mut Found) {
     match &facts.inventory {
@@ -28,23 +30,20 @@ pub(super) fn look(facts: &Facts, found: &mut Found) {
         }
     }
     match &facts.signing_keys {
-        None => {}
         Some(Err(reason)) => found.add(
             Check::SigningKeysUnreadable,
             "accounts.tokens",
             format!("the keys that sign tokens cannot be read: {reason}"),
             "see `bartizan status`; after a change of `accounts.tokens.secret` list the earlier one, too",
         ),
-        Some(Ok(rotates)) => {
-            if found.now.duration_since(*rotates).is_ok_and(|late| late > DAY * OVERDUE) {
-                found.add(
-                    Check::SigningKeysOverdue,
-                    "accounts.tokens",
-                    "the keys that sign tokens should have rotated, and have not".into(),
-                    "see the log, and rotate them by `bartizan token rotate-keys`",
-                );
-            }
-        }
+        Some(Ok(rotates)) if found.now.duration_since(*rotates).is_ok_and(|late| late > OVERDUE) => found
+            .add(
+                Check::SigningKeysOverdue,
+                "accounts.tokens",
+                "the keys that sign tokens should have rotated, and have not".into(),
+                "see the log, and rotate them by `bartizan token rotate-keys`",
+            ),
+        Some(Ok(_)) | None => {}
     }
 }
 
@@ -113,15 +112,12 @@ fn look_at_key(key: &DoubtfulKey, found: &mut Found) {
         return found.add(Check::KeyExpires, id, said, make);
     }
     let revoke = format!("`bartizan key suspend {id}`, and `bartizan key revoke {id}` when nobody misses it");
-    match last_used {
-        None => {
-            let said = format!("the API key `{name}` was made more than 90 days ago and never used");
-            found.add(Check::KeyNeverUsed, id, said, revoke);
-        }
-        Some(_) => {
-            let said = format!("the API key `{name}` was not used for 90 days");
-            found.add(Check::KeyStale, id, said, revoke);
-        }
+    if last_used.is_some() {
+        let said = format!("the API key `{name}` was not used for 90 days");
+        found.add(Check::KeyStale, id, said, revoke);
+    } else {
+        let said = format!("the API key `{name}` was made more than 90 days ago and never used");
+        found.add(Check::KeyNeverUsed, id, said, revoke);
     }
 }
 

@@ -69,10 +69,17 @@ fn look_at(path: &Path, setting: &str, which: Which, found: &mut Found) {
         Ok(end) => end,
         Err(reason) => {
             let said = format!("the certificate in `{subject}` cannot be read: {reason}");
-            return found.add(Check::CertificateUnreadable, &subject, said, format!("mend the file or `{setting}`"));
+            return found.add(
+                Check::CertificateUnreadable,
+                &subject,
+                said,
+                format!("mend the file or `{setting}`"),
+            );
         }
     };
-    let renew = format!("put a newer certificate into `{subject}` (`{setting}`): it is taken over when the file changes");
+    let renew = format!(
+        "put a newer certificate into `{subject}` (`{setting}`): it is taken over when the file changes"
+    );
     match end.duration_since(found.now) {
         Err(ended) => {
             let said = format!("the certificate in `{subject}` ended {} ago", days(ended.duration()));

@@ -1,8 +1,8 @@
 //! What the configuration says, as far as it can be used and still should not be like that.
 
 use bartizan_config::{
-    Accounts, Authentication, Config, Destination, Enforcement, ExcludedRules, MailTransport, PasswordProfile,
-    Route, Waf, WafMode,
+    Accounts, Authentication, Config, Destination, Enforcement, ExcludedRules, MailTransport,
+    PasswordProfile, Route, Waf, WafMode,
 };
 
 use super::{Check, Found};
@@ -25,7 +25,7 @@ pub(super) fn look(config: &Config, found: &mut Found) {
 }
 
 fn look_at_route(config: &Config, route: &Route, found: &mut Found) {
-    let (path, subject) = (&route.path, name(route));
+    let (path, subject) = (route.path.as_str(), name(route));
     let place = route.line.number().map_or_else(String::new, |line| format!(", line {line}"));
     let at = |key: &str| format!("`routes` entry `{path}`{place}: {key}");
     match &route.waf {
@@ -38,7 +38,8 @@ fn look_at_route(config: &Config, route: &Route, found: &mut Found) {
         Some(waf) => look_at_firewall(waf, &subject, &at, found),
     }
     // The endpoints of accounts are there for people who have not proven anything yet.
-    if route.authentication == Authentication::Public && matches!(route.destination, Destination::Upstream(_)) {
+    if route.authentication == Authentication::Public && matches!(route.destination, Destination::Upstream(_))
+    {
         found.add(
             Check::RouteWithoutAuthentication,
             &subject,
@@ -46,8 +47,12 @@ fn look_at_route(config: &Config, route: &Route, found: &mut Found) {
             at("set `auth` to a provider under `identity`, unless it is meant for everybody"),
         );
     }
-    let policies: Vec<_> =
-        route.limits.iter().chain(&config.every_request).filter_map(|index| config.limits.get(index.0)).collect();
+    let policies: Vec<_> = route
+        .limits
+        .iter()
+        .chain(&config.every_request)
+        .filter_map(|index| config.limits.get(index.0))
+        .collect();
     let rules = || policies.iter().flat_map(|policy| &policy.rules).filter(|rule| rule.enabled);
     if rules().next().is_none() {
         found.add(
@@ -116,7 +121,8 @@ fn look_at_accounts(accounts: &Accounts, found: &mut Found) {
         found.add(
             Check::FactorKeyInStore,
             "accounts.second_factor.key",
-            "the key that encrypts second factors is in the same store: who copies the store can use them".into(),
+            "the key that encrypts second factors is in the same store: who copies the store can use them"
+                .into(),
             "set `accounts.second_factor.key`",
         );
     }
@@ -143,7 +149,7 @@ fn look_at_accounts(accounts: &Accounts, found: &mut Found) {
 fn name(route: &Route) -> String {
     let hosts = route.hosts.join(",");
     let methods: Vec<_> = route.methods.iter().map(ToString::to_string).collect();
-    [methods.join(","), format!("{hosts}{}", route.path)]
+    [methods.join(","), format!("{hosts}{}", route.path.as_str())]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()

@@ -113,7 +113,9 @@ fn certificates_that_end_are_found() {
         // The listener's and the authorities' are one file, which is one weakness.
         let [weakness] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((weakness.check, weakness.severity, weakness.subject.as_str()), (check, severity, &*shop));
-        assert!(weakness.recommendation.contains("tls.certificates") || weakness.recommendation.contains("tls."));
+        assert!(
+            weakness.recommendation.contains("tls.certificates") || weakness.recommendation.contains("tls.")
+        );
     }
     std::fs::write(path("shop.pem"), "nonsense").unwrap();
     assert_eq!(found(&facts), [Check::CertificateUnreadable]);
@@ -126,13 +128,20 @@ fn what_accounts_hold_is_found() {
         vec![DoubtfulKey { id: "7".into(), name: "billing".into(), expires, last_used }]
     };
     let cases: Vec<(Vec<Check>, Check)> = vec![
-        (of_inventory(|inventory| inventory.doubtful_keys = key(Some(now() + 3 * DAY), None)), Check::KeyExpires),
+        (
+            of_inventory(|inventory| inventory.doubtful_keys = key(Some(now() + 3 * DAY), None)),
+            Check::KeyExpires,
+        ),
         (of_inventory(|inventory| inventory.doubtful_keys = key(None, None)), Check::KeyNeverUsed),
-        (of_inventory(|inventory| inventory.doubtful_keys = key(None, Some(now() - 100 * DAY))), Check::KeyStale),
+        (
+            of_inventory(|inventory| inventory.doubtful_keys = key(None, Some(now() - 100 * DAY))),
+            Check::KeyStale,
+        ),
         (
             of_inventory(|inventory| {
                 let (id, service, name) = ("1".into(), "2".into(), "billing".into());
-                inventory.ending_credentials = vec![EndingCredential { id, service, name, expires: now() + DAY }];
+                inventory.ending_credentials =
+                    vec![EndingCredential { id, service, name, expires: now() + DAY }];
             }),
             Check::ServiceSecretExpires,
         ),

@@ -68,9 +68,9 @@ pub(crate) async fn follow_posture(
 
 /// The number of the state that a client has seen; `None`: it was of another run.
 fn seen(id: &str, this: u128) -> Result<Option<u64>, Failure> {
-    let parsed = id.split_once('-').and_then(|(run, number)| {
-        Some((run.parse::<u128>().ok()?, number.parse::<u64>().ok()?))
-    });
+    let parsed = id
+        .split_once('-')
+        .and_then(|(run, number)| Some((run.parse::<u128>().ok()?, number.parse::<u64>().ok()?)));
     match parsed {
         Some((run, number)) => Ok((run == this).then_some(number)),
         None => Err(Failure::new(FailureCode::MalformedRequest, "`Last-Event-ID` is no id of this stream")),
@@ -95,11 +95,13 @@ impl Followed {
             told.as_ref().is_some_and(|(number, _)| Some(*number) != seen)
         };
         tokio::select! {
-            () = ended(&mut self.stopping) => return None,
-            // Nobody tells any more, or it was quiet for long enough: what is known is told again.
+            // What is new is told before the end.
+            biased;
+            // Where it was quiet for long enough, what is known is told again.
             told = timeout(QUIET, self.told.wait_for(is_new)) => if let Ok(Err(_)) = told {
                 return None;
             },
+            () = ended(&mut self.stopping) => return None,
         }
         let told = self.told.borrow_and_update().clone();
         let Some((number, posture)) = told else { return Some(sse::Event::default().comment("nothing yet")) };
