@@ -12,7 +12,8 @@ use std::{
 
 use bartizan_events::{Decision, Event, EventLog, Kind, QueueBounds, Settings};
 use bartizan_posture::{
-    Assessment, EventStatistics, LimitsSeen, Meter, Period, Posture, SecurityReport, System, Wanted, html, make,
+    Assessment, EventStatistics, LimitsSeen, Meter, Period, Posture, SecurityReport, System, Wanted, html,
+    make,
 };
 use divan::Bencher;
 
