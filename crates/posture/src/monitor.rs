@@ -60,6 +60,8 @@ struct Shared {
     memory: PathBuf,
     /// One look at a time.
     state: Mutex<State>,
+    /// One scan at a time: two at once would both tell of what is new.
+    scanning: Mutex<()>,
     /// The newest, with its number; `None`: nobody has looked yet.
     told: watch::Sender<Option<(u64, Arc<Posture>)>>,
 }
@@ -92,7 +94,7 @@ impl Monitor {
         };
         let told = watch::Sender::new(None);
         let (system, state) = (Box::new(system), Mutex::new(state));
-        Self { shared: Arc::new(Shared { log, system, memory, state, told }) }
+        Self { shared: Arc::new(Shared { log, system, memory, state, scanning: Mutex::default(), told }) }
     }
 
     /// The log that it counts.
@@ -129,6 +131,7 @@ impl Monitor {
 
     /// Scans now, and says how the gateway stands.
     pub async fn scan(&self) -> Result<Arc<Posture>, PostureError> {
+        let _scanning = self.shared.scanning.lock().await;
         let now = SystemTime::now();
         let facts = self.shared.system.survey().await;
         let is_first = self.shared.state.lock().await.scanned.is_none();
