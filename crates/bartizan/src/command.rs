@@ -17,7 +17,9 @@ mod migrate;
 mod openapi;
 mod org;
 mod policy;
+mod posture;
 mod reload;
+mod report;
 mod requests;
 mod role;
 mod rules;
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Schema(schema::Schema),
     Status(status::Status),
+    Posture(posture::Posture),
+    Report(report::Report),
     Requests(requests::Requests),
     Explain(explain::Explain),
     Events(events::Events),
@@ -87,6 +91,8 @@ impl Command {
             Self::Doctor(command) => command.run(),
             Self::Schema(command) => command.run().map(done),
             Self::Status(command) => ask(command.run()).map(done),
+            Self::Posture(command) => ask(command.run()).map(done),
+            Self::Report(command) => ask(command.run()).map(done),
             Self::Requests(command) => ask(command.run()).map(done),
             Self::Explain(command) => ask(command.run()).map(done),
             Self::Events(command) => ask(command.run()).map(done),

@@ -33,6 +33,7 @@ const ADMIN_TOKEN: &str = "admin-token";
 const RULES: &str = "rules";
 const DATABASE: &str = "bartizan.db";
 const EVENTS: &str = "events";
+const WEAKNESSES: &str = "weaknesses.json";
 const EXPORTS: &str = "exports";
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const ROOT: u32 = 0;
@@ -161,6 +162,11 @@ impl StateDirectory {
     /// Where events wait for other systems.
     pub(crate) fn exports_path(&self) -> PathBuf {
         self.path.join(EXPORTS)
+    }
+
+    /// Where the weaknesses are that the last scan has found.
+    pub(crate) fn weaknesses_path(&self) -> PathBuf {
+        self.path.join(WEAKNESSES)
     }
 
     /// Where the admin API's token is kept.

@@ -4,7 +4,12 @@ mod asked;
 mod listeners;
 mod together;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use bartizan_alerts::Alerts;
@@ -14,6 +19,7 @@ use bartizan_export::Exports;
 use bartizan_gateway::{ActivatedSockets, Gateway};
 use bartizan_identity::account::{Accounts, LinkToken};
 use bartizan_pipeline::Records;
+use bartizan_posture::Monitor;
 use bartizan_reputation::AddressLists;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
@@ -31,7 +37,9 @@ use crate::{
     detection::Rules,
     document,
     events::Events,
-    exports, logging, open_files, process, recorder,
+    exports, logging, open_files,
+    posture::Surroundings,
+    process, recorder,
     signals::{Request, Signals},
     spans::Spans,
     state::{Announcement, Running, StateDirectory},
@@ -137,10 +145,25 @@ impl System {
             tokens: tokens.clone(),
         };
         let configuration = Configuration::new(gateway.clone(), document, state.clone(), followers);
+        let monitor = Monitor::new(
+            events.log().clone(),
+            Surroundings {
+                gateway: gateway.clone(),
+                configuration: configuration.clone(),
+                events: events.clone(),
+                accounts: accounts.clone(),
+                tokens: tokens.clone(),
+                alerts: alerts.clone(),
+                state: state.clone(),
+                started: Instant::now(),
+            },
+            state.weaknesses_path(),
+        );
         let asked =
             Asked::new(gateway.clone(), configuration.clone(), events.clone(), listeners, metrics.clone());
         let mut control = Control::new(Arc::new(asked), records, Arc::clone(&addresses), token)
-            .with_events(events.log().clone());
+            .with_events(events.log().clone())
+            .with_posture(monitor.clone());
         if let Some(accounts) = &accounts {
             control = control.with_accounts(Arc::clone(accounts));
         }
@@ -158,6 +181,7 @@ impl System {
         servers.spawn(async move { admin_control.serve(admin, admin_tls, stop_admin).await });
         servers.spawn(async move { control.serve_metrics(metrics_listener, stop_metrics).await });
         servers.spawn(measure(metrics, stopped(&stopping)));
+        servers.spawn(watch_posture(monitor, stopped(&stopping)));
         let announcement = state.announce(&running)?;
         Ok(Self {
             gateway,
@@ -276,6 +300,13 @@ async fn measure(metrics: PrometheusHandle, stopped: impl Future<Output = ()>) {
     tokio::select! {
         () = stopped => {}
         () = work => {}
+    }
+}
+
+async fn watch_posture(monitor: Monitor, stopped: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stopped => {}
+        () = monitor.run() => {}
     }
 }
 

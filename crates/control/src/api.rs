@@ -20,6 +20,8 @@ pub(crate) mod page;
 pub(crate) mod people;
 pub(crate) mod person_changes;
 pub(crate) mod policies;
+pub(crate) mod posture;
+pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod roles;
 pub(crate) mod services;
@@ -148,6 +150,10 @@ fn operations() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::rank_events))
         .routes(routes!(events::stream::follow_events))
         .routes(routes!(detection::read_detection))
+        .routes(routes!(posture::read_posture))
+        .routes(routes!(posture::scan_posture))
+        .routes(routes!(posture::stream::follow_posture))
+        .routes(routes!(reports::read_security_report))
         .routes(routes!(alerts::list_alerts))
         .routes(routes!(alerts::read_alert))
         .routes(routes!(alerts::acknowledge_alert))

@@ -7,6 +7,7 @@ use bartizan_alerts::Alerts;
 use bartizan_events::EventLog;
 use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bartizan_pipeline::Records;
+use bartizan_posture::Monitor;
 use bartizan_reputation::AddressLists;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: Option<Arc<AuthorizationServer>>,
     pub(crate) events: Option<EventLog>,
     pub(crate) alerts: Option<Alerts>,
+    pub(crate) posture: Option<Monitor>,
     pub(crate) document: String,
     pub(crate) permissions_alone: PermissionsAlone,
 }
@@ -56,6 +58,7 @@ impl Control {
             tokens: None,
             events: None,
             alerts: None,
+            posture: None,
             document: Self::openapi_json(),
             permissions_alone: PermissionsAlone::default(),
         };
@@ -80,6 +83,13 @@ impl Control {
     #[must_use]
     pub fn with_alerts(self, alerts: Alerts) -> Self {
         let shared = Shared { alerts: Some(alerts), ..Shared::clone(&self.shared) };
+        Self { shared: Arc::new(shared), token: self.token }
+    }
+
+    /// With what looks at the gateway.
+    #[must_use]
+    pub fn with_posture(self, posture: Monitor) -> Self {
+        let shared = Shared { posture: Some(posture), ..Shared::clone(&self.shared) };
         Self { shared: Arc::new(shared), token: self.token }
     }
 

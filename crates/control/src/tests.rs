@@ -10,5 +10,6 @@ mod events;
 mod fixture;
 mod limits;
 mod policies;
+mod posture;
 mod requests;
 mod status;

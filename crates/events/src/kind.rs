@@ -208,6 +208,12 @@ kinds! {
     ConfigurationRefused = 67, "configuration_refused", ApiActivity, 3, High;
     /// A detection rule matched.
     DetectionMatched = 80, "detection_matched", DetectionFinding, 1, Medium;
+    /// The gateway is threatened more than before, or less.
+    ThreatLevelChanged = 81, "threat_level_changed", DetectionFinding, 2, Medium;
+    /// The scan of the gateway itself has found a weakness.
+    WeaknessFound = 82, "weakness_found", DetectionFinding, 1, Medium;
+    /// A weakness is gone.
+    WeaknessGone = 83, "weakness_gone", DetectionFinding, 3, Informational;
     /// People are told of something.
     AlertRaised = 90, "alert_raised", IncidentFinding, 1, High;
     /// Nobody has acknowledged it: further people are told.

@@ -50,7 +50,7 @@ pub use field::{FIELDS, Field, masked};
 pub use frame::{FRAME_HEAD, Frame, LARGEST_FRAME, read_frame, write_frame};
 pub use id::EventId;
 pub use kind::{Class, Kind, Service};
-pub use log::{EventLog, QueueBounds, Settings};
+pub use log::{EventLog, LogHealth, QueueBounds, Settings};
 pub use ocsf::OCSF_VERSION;
 pub use query::{
     Bucket, Counts, Dimension, Filter, Order, Page, Ranked, Ranking, Span, TextFilter, Unreadable,

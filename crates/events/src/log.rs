@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, SystemTime},
@@ -74,6 +74,31 @@ pub(crate) struct Shared {
     /// `None`: nobody is shown any more.
     followers: Mutex<Option<broadcast::Sender<Arc<Event>>>>,
     dropped: [Counter; 5],
+    /// Of each severity, since the start.
+    lost: [AtomicU64; 5],
+    /// Since the start.
+    pub(crate) spilled: AtomicU64,
+    /// Whether something is spilled that the store has not taken yet.
+    pub(crate) has_spill: AtomicBool,
+    /// How many may wait.
+    room: usize,
+}
+
+/// How a log fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogHealth {
+    /// How many events wait to be written.
+    pub waiting: usize,
+    /// How many may.
+    pub room: usize,
+    /// Of informational and low severity: how many were dropped since the start.
+    pub dropped: u64,
+    /// Of medium severity and above: how many are lost since the start.
+    pub lost: u64,
+    /// How many were spilled since the start.
+    pub spilled: u64,
+    /// Whether something is spilled that the store has not taken yet.
+    pub has_spill: bool,
 }
 
 impl EventLog {
@@ -97,6 +122,10 @@ impl EventLog {
             retention: AtomicU64::new(retention.as_secs()),
             followers: Mutex::new(Some(broadcast::Sender::new(FOLLOWED))),
             dropped: Severity::ALL.map(of),
+            lost: Severity::ALL.map(|_| AtomicU64::new(0)),
+            spilled: AtomicU64::new(0),
+            has_spill: AtomicBool::new(spill.has_some()),
+            room: queue.events,
         });
         let writer = Writer::new(Arc::clone(&shared), store, spill, tap);
         let thread = thread::Builder::new().name("events".into()).spawn(move || writer.run());
@@ -164,6 +193,24 @@ impl EventLog {
         self.shared.queue.len()
     }
 
+    /// How it fares.
+    pub fn health(&self) -> LogHealth {
+        let shared = &self.shared;
+        let lost = |is_expendable: bool| {
+            let counts = Severity::ALL.iter().zip(&shared.lost);
+            let counts = counts.filter(|(severity, _)| severity.is_expendable() == is_expendable);
+            counts.map(|(_, count)| count.load(Ordering::Relaxed)).sum()
+        };
+        LogHealth {
+            waiting: self.waiting(),
+            room: shared.room,
+            dropped: lost(true),
+            lost: lost(false),
+            spilled: shared.spilled.load(Ordering::Relaxed),
+            has_spill: shared.has_spill.load(Ordering::Relaxed),
+        }
+    }
+
     /// Waits until everything that was recorded so far is there for good, or was dropped. It blocks its thread.
     pub fn flush(&self) {
         self.shared.queue.flush();
@@ -193,7 +240,9 @@ impl Shared {
     /// They are gone. They are counted all the same: as dropped, and as having happened.
     pub(crate) fn drop_all(&self, gone: impl Iterator<Item = (Kind, Severity)>) {
         for (kind, severity) in gone {
-            self.dropped[usize::from(severity.number() - 1)].increment(1);
+            let index = usize::from(severity.number() - 1);
+            self.dropped[index].increment(1);
+            self.lost[index].fetch_add(1, Ordering::Relaxed);
             self.count(kind, 1);
         }
     }

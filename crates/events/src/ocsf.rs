@@ -20,6 +20,8 @@ const PRODUCT: &str = "Bartizan";
 const VENDOR: &str = "The Bartizan developers";
 /// Who it was, where nobody knows.
 const UNKNOWN: &str = "unknown";
+/// The status of what is over (`status_id`).
+const RESOLVED: u32 = 4;
 /// Who has an alert that nobody took.
 const TOLD: &str = "on call";
 
@@ -134,6 +136,7 @@ impl Event {
     fn status(&self, class: Class) -> Option<Value> {
         match (class, self.details.outcome) {
             (Class::IncidentFinding, _) => Some(self.kind.incident_status().into()),
+            (Class::DetectionFinding, _) if self.kind == Kind::WeaknessGone => Some(RESOLVED.into()),
             (Class::DetectionFinding, _) | (_, Some(Outcome::Success)) => Some(1.into()),
             (_, Some(Outcome::Failure)) => Some(2.into()),
             (_, None) => None,
@@ -236,9 +239,9 @@ impl Event {
             return json!({ "uid": self.id.to_string(), "title": self.kind.as_str() });
         };
         let FindingDetails { title, description, techniques, first, last, events, .. } = &**finding;
-        // Whatever is told of one incident has its id.
-        let uid = match (self.kind.class(), &self.details.subject) {
-            (Class::IncidentFinding, Some(incident)) => incident.clone(),
+        // Whatever is told of one incident, or of one weakness, has its id.
+        let uid = match &self.details.subject {
+            Some(subject) if self.kind.is_told_again() => subject.clone(),
             _ => self.id.to_string(),
         };
         let mut info = object(json!({
@@ -296,9 +299,14 @@ impl Kind {
     const fn incident_status(self) -> u32 {
         match self {
             Self::AlertAcknowledged => 2,
-            Self::AlertResolved => 4,
+            Self::AlertResolved => RESOLVED,
             _ => 1,
         }
+    }
+
+    /// Whether several events tell of one thing, whose id is their subject.
+    pub(crate) fn is_told_again(self) -> bool {
+        self.class() == Class::IncidentFinding || matches!(self, Self::WeaknessFound | Self::WeaknessGone)
     }
 }
 

@@ -188,6 +188,8 @@ pub enum Dimension {
     Route,
     /// What happened.
     Kind,
+    /// Which rule matched. An event with several rules counts for each.
+    Rule,
 }
 
 /// A value, and how many events have it.

@@ -40,8 +40,8 @@ fn full(kind: Kind, event: Event) -> Event {
         tags: vec!["attack.t1110".into()],
         actor: Some(ActorKind::Operator),
         session: Some("session-of-ada".into()),
-        // Of an alert it is the alert.
-        subject: Some(if kind.class() == Class::IncidentFinding { "alert-7" } else { "ada-2" }.into()),
+        // Of an alert it is the alert, of a weakness the weakness.
+        subject: Some(if kind.is_told_again() { "alert-7" } else { "ada-2" }.into()),
         http: (kind.class() != Class::ApiActivity || kind == Kind::AdministrativeAction)
             .then(|| Box::new(http())),
         finding: matches!(kind.class(), Class::DetectionFinding | Class::IncidentFinding)

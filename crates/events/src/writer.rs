@@ -85,6 +85,7 @@ impl Writer {
             if has_room {
                 self.replay_all();
             }
+            self.shared.has_spill.store(self.spill.has_some(), Ordering::Relaxed);
             self.shared.queue.answer(asked);
             if is_last {
                 break;
@@ -144,7 +145,9 @@ impl Writer {
         }
         match self.spill.append(&kept) {
             Ok(()) => {
-                self.counters.spilled.increment(u64::try_from(kept.len()).unwrap_or(u64::MAX));
+                let count = u64::try_from(kept.len()).unwrap_or(u64::MAX);
+                self.counters.spilled.increment(count);
+                self.shared.spilled.fetch_add(count, Ordering::Relaxed);
                 self.acknowledge(kept);
             }
             Err(error) => {

@@ -109,6 +109,17 @@ impl Store {
         }
     }
 
+    /// What time it is for the database, in milliseconds since 1970.
+    pub async fn clock(&self) -> Result<i64, StoreError> {
+        const POSTGRES: &str =
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS milliseconds";
+        // A file's clock is that of the machine.
+        const SQLITE: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS milliseconds";
+        let statement = Statement::new(if self.is_postgres() { POSTGRES } else { SQLITE });
+        let row = self.row(statement).await?;
+        row.map_or(Ok(0), |row| row.integer("milliseconds"))
+    }
+
     /// Whether it is PostgreSQL.
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(&*self.pools, Pools::Postgres(_))

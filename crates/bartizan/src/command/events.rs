@@ -1,7 +1,5 @@
 //! `bartizan events`: what happened, and what happens.
 
-mod follow;
-
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
@@ -12,6 +10,7 @@ use serde_json::Value;
 use crate::{
     admin::{AdminClient, AdminOptions},
     command::addresses::duration,
+    follow::follow,
     output::{ATTENTION, BAD, Cell, FAINT, PLAIN, Table, complain, line, print},
 };
 
@@ -110,7 +109,9 @@ impl Events {
         let client = self.admin.client()?;
         let query = self.query();
         if self.follow {
-            return follow::run(&client, &query, self.form).await;
+            let form = self.form;
+            let begin = || form.print_head();
+            return follow(&client, "v1/events/stream", &query, begin, |event| form.print_one(event)).await;
         }
         self.list(&client, query).await
     }

@@ -78,6 +78,7 @@ mod path_dodging;
 mod people;
 mod permissions;
 mod policies;
+mod posture;
 mod proxies;
 mod reload;
 mod responses;

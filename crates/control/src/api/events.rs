@@ -220,7 +220,7 @@ impl WantedTop {
     }
 }
 
-/// Which addresses, users, organisations, routes or types most of the kept events have.
+/// Which addresses, users, organisations, routes, types or rules most of the kept events have.
 #[utoipa::path(
     get,
     path = "/v1/events/top",

@@ -158,6 +158,7 @@ impl Reader {
             Dimension::Organization => ("w.text", "JOIN words w ON w.id = e.organization"),
             Dimension::Route => ("w.text", "JOIN words w ON w.id = e.route"),
             Dimension::Kind => ("e.kind", ""),
+            Dimension::Rule => ("e.rules", ""),
         };
         for day in self.days_of(filter.span)? {
             let conditions = Conditions::of(filter, day);
@@ -171,7 +172,14 @@ impl Reader {
             let read = |row: &Row<'_>| Ok((row.get::<_, Value>(0)?, row.get::<_, i64>(1)?));
             let rows = self.ask_if_readable(day, deadline, &sql, conditions.values, read, &mut unreadable)?;
             for (value, count) in rows {
+                let count = u64::try_from(count).unwrap_or_default();
                 let value = match value {
+                    Value::Text(rules) if dimension == Dimension::Rule => {
+                        for rule in rules.split('\n').filter(|rule| !rule.is_empty()) {
+                            *counts.entry(rule.to_owned()).or_default() += count;
+                        }
+                        None
+                    }
                     Value::Text(text) => Some(text),
                     Value::Blob(bytes) => address(&bytes).map(|address| address.to_string()),
                     Value::Integer(code) => {
@@ -180,7 +188,7 @@ impl Reader {
                     Value::Null | Value::Real(_) => None,
                 };
                 if let Some(value) = value {
-                    *counts.entry(value).or_default() += u64::try_from(count).unwrap_or_default();
+                    *counts.entry(value).or_default() += count;
                 }
             }
         }

@@ -138,6 +138,9 @@ fn rankings_add_up_over_days() {
     {
         assert_eq!(top(&Filter::default(), dimension), [(value.to_owned(), 2 * kinds)]);
     }
+    // Both rules stand on the same events, and each counts.
+    let rules = [("942100".to_owned(), 2 * kinds), ("949110".to_owned(), 2 * kinds)];
+    assert_eq!(top(&Filter::default(), Dimension::Rule), rules);
     let one = Filter { kinds: vec![Kind::RoleChanged], ..Filter::default() };
     assert_eq!(top(&one, Dimension::Kind), [("role_changed".to_owned(), 3)]);
 }

@@ -85,6 +85,9 @@ fn under_pressure_what_matters_is_kept_and_the_rest_is_counted() {
     assert!(of(Kind::RequestRefused) < 2000, "some were dropped");
     log.flush();
     assert_eq!(counted(&log, Kind::RequestRefused), 2000, "all are counted");
+    let health = log.health();
+    let dropped = 2000 - u64::try_from(of(Kind::RequestRefused)).unwrap();
+    assert_eq!((health.waiting, health.room, health.dropped, health.lost), (0, 64, dropped, 0));
     let mut shown = Vec::new();
     while let Ok(event) = followed.try_recv() {
         shown.push(event.id);
@@ -106,6 +109,7 @@ fn what_the_store_does_not_take_is_spilled_and_replayed() {
     log.flush();
     let spilled = || std::fs::read_dir(folder.path().join("events/spill")).unwrap().count();
     assert_eq!(spilled(), 1);
+    assert_eq!((log.health().spilled, log.health().has_spill), (1, true));
     rename(folder.path(), "elsewhere", "events");
     log.finish();
     let log = EventLog::open(settings(folder.path())).unwrap();

@@ -14,6 +14,7 @@ mod at_rest;
 mod audit;
 #[path = "../../src/passkey/tests/authenticator.rs"]
 mod authenticator;
+mod inventory;
 #[path = "../../../store/tests/store/postgres_server.rs"]
 mod postgres_server;
 mod protection;

@@ -80,6 +80,7 @@ async fn everything_that_is_sent() -> (PostgresServer, Vec<Sent>) {
     Box::pin(crate::at_rest::stories(&in_its_own("rest").await)).await;
     Box::pin(crate::audit::stories(&in_its_own("trail").await)).await;
     Box::pin(crate::factors::second_factors(&in_its_own("factors").await)).await;
+    Box::pin(crate::inventory::stories(&in_its_own("inventory").await)).await;
     Box::pin(crate::membership::stories(&in_its_own("membership").await)).await;
     Box::pin(crate::messages::stories(&in_its_own("messages").await)).await;
     Box::pin(crate::organization_machines::stories(&in_its_own("machines").await)).await;

@@ -6,7 +6,7 @@ mod apart;
 mod conflicts;
 mod postgres_server;
 
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::{os::unix::fs::PermissionsExt, path::Path, time::UNIX_EPOCH};
 
 use bartizan_config::StoreLocation;
 use bartizan_store::{Migration, Statement, Store, StoreError};
@@ -78,6 +78,11 @@ async fn keeps_what_it_is_told(location: &StoreLocation) {
         store.row(Statement::new("SELECT disabled_at, last_login_at FROM users")).await.unwrap().unwrap();
     assert_eq!(user.optional_integer("disabled_at").unwrap(), None);
     assert_eq!(user.optional_integer("last_login_at").unwrap(), Some(3));
+
+    // Both run on this machine: asked between two looks at its clock, the database says something between them.
+    let now = || i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let (before, theirs, after) = (now(), store.clock().await.unwrap(), now());
+    assert!((before - 1..=after + 1).contains(&theirs), "{before} {theirs} {after}");
 }
 
 /// A schema that is not this release's is left alone.

@@ -62,6 +62,9 @@ const KINDS: &[&str] = &[
     "configuration_changed",
     "configuration_refused",
     "detection_matched",
+    "threat_level_changed",
+    "weakness_found",
+    "weakness_gone",
 ];
 
 /// The routes; without any, everything high and critical for every channel.

@@ -51,6 +51,8 @@ pub enum EventDimension {
     Route,
     /// What happened.
     Type,
+    /// Which rule matched.
+    Rule,
 }
 
 impl From<EventDimension> for Dimension {
@@ -61,6 +63,7 @@ impl From<EventDimension> for Dimension {
             EventDimension::Organization => Self::Organization,
             EventDimension::Route => Self::Route,
             EventDimension::Type => Self::Kind,
+            EventDimension::Rule => Self::Rule,
         }
     }
 }

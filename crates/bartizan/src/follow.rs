@@ -1,5 +1,5 @@
-//! `bartizan events --follow`: events as they happen, from one stream after the other. A stream that ends, as each does
-//! with the life of its connection, is taken up behind the last event that it has shown.
+//! Server-sent events of the admin API, from one stream after the other. A stream that ends, as each does with the life of
+//! its connection, is taken up behind the last message that was seen.
 
 use std::time::Duration;
 
@@ -8,26 +8,32 @@ use reqwest::Response;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::Form;
-use crate::admin::AdminClient;
+use crate::admin::{AdminClient, Refused};
 
 /// Before a stream is asked for again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The longest line of a stream: events are far shorter.
-const LONGEST: usize = 1024 * 1024;
+/// The longest line of a stream: what is sent is far shorter.
+const LONGEST: usize = 4 * 1024 * 1024;
 
-pub(super) async fn run(client: &AdminClient, query: &[(&'static str, String)], form: Form) -> Result<()> {
+/// Shows every message of the stream at `path`, until that fails or the process ends. `begin` is called once there is one.
+pub(crate) async fn follow(
+    client: &AdminClient,
+    path: &str,
+    query: &[(&'static str, String)],
+    begin: impl FnOnce() -> Result<()>,
+    mut show: impl FnMut(&Value) -> Result<()>,
+) -> Result<()> {
     let mut last = None;
-    let mut response = client.stream("v1/events/stream", query, None).await?;
-    form.print_head()?;
+    let mut response = client.stream(path, query, None).await?;
+    begin()?;
     loop {
-        show(response, form, &mut last).await?;
+        read(response, &mut show, &mut last).await?;
         // The gateway may be starting again: whoever follows waits for it, and ends it himself.
         response = loop {
             sleep(PAUSE).await;
-            match client.stream("v1/events/stream", query, last.as_deref()).await {
+            match client.stream(path, query, last.as_deref()).await {
                 Ok(response) => break response,
-                Err(error) if error.is::<crate::admin::Refused>() => return Err(error),
+                Err(error) if error.is::<Refused>() => return Err(error),
                 Err(_) => {}
             }
         };
@@ -35,7 +41,11 @@ pub(super) async fn run(client: &AdminClient, query: &[(&'static str, String)], 
 }
 
 /// Shows what a stream sends until it ends, and notes the last id.
-async fn show(mut response: Response, form: Form, last: &mut Option<String>) -> Result<()> {
+async fn read(
+    mut response: Response,
+    show: &mut impl FnMut(&Value) -> Result<()>,
+    last: &mut Option<String>,
+) -> Result<()> {
     let mut message = Message::default();
     let mut bytes: Vec<u8> = Vec::new();
     // However a stream ends, it is taken up again.
@@ -45,7 +55,7 @@ async fn show(mut response: Response, form: Form, last: &mut Option<String>) -> 
             let line: Vec<u8> = bytes.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
             if let Some((id, event)) = message.line(line.trim_end_matches(['\r', '\n'])) {
-                event.map(|event| form.print_one(&event)).transpose()?;
+                event.map(|event| show(&event)).transpose()?;
                 *last = Some(id);
             }
         }
