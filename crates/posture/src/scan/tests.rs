@@ -51,7 +51,8 @@ fn a_healthy_gateway_has_no_weakness() {
 fn what_the_configuration_says_is_found() {
     let http = "listen: { http: \"127.0.0.1:0\" }";
     let cases = [
-        ("listen: { https: \"127.0.0.1:0\" }\ntls: dev", http, vec![Check::TlsOff]),
+        // Without TLS no browser would take a cookie that asks for it.
+        ("listen: { https: \"127.0.0.1:0\" }\ntls: dev", http, vec![Check::CookieInsecure, Check::TlsOff]),
         ("waf: starter\n", "", vec![Check::FirewallOff]),
         ("waf: starter", "waf: { mode: log }", vec![Check::FirewallOnlyLogs]),
         (
