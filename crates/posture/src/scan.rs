@@ -158,13 +158,18 @@ impl Found {
         said: String,
         recommendation: impl Into<String>,
     ) {
+        let id = format!("{}:{subject}", check.as_str());
+        // What several settings share is weak once.
+        if self.weaknesses.iter().any(|known| known.id == id) {
+            return;
+        }
         let count = self.counts.entry(check).or_default();
         *count += 1;
         if *count > MOST {
             return;
         }
         self.weaknesses.push(Weakness {
-            id: format!("{}:{subject}", check.as_str()),
+            id,
             check,
             severity,
             subject: subject.into(),
@@ -196,7 +201,6 @@ impl Found {
                 .then_with(|| one.check.as_str().cmp(other.check.as_str()))
                 .then_with(|| one.id.cmp(&other.id))
         });
-        self.weaknesses.dedup_by(|one, other| one.id == other.id);
         self.weaknesses
     }
 }

@@ -25,9 +25,11 @@ pub(super) fn look(config: &Config, found: &mut Found) {
 }
 
 fn look_at_route(config: &Config, route: &Route, found: &mut Found) {
-    let (path, subject) = (route.path.as_str(), name(route));
-    let place = route.line.number().map_or_else(String::new, |line| format!(", line {line}"));
-    let at = |key: &str| format!("`routes` entry `{path}`{place}: {key}");
+    let subject = name(config, route);
+    let line = route.line.number().map_or_else(String::new, |line| format!(", line {line}"));
+    let is_own = matches!(route.destination, Destination::Accounts);
+    let place = if is_own { "at the top of the document".into() } else { format!("`routes`{line}") };
+    let at = |key: &str| format!("{place}: {key}");
     match &route.waf {
         None => found.add(
             Check::FirewallOff,
@@ -38,8 +40,7 @@ fn look_at_route(config: &Config, route: &Route, found: &mut Found) {
         Some(waf) => look_at_firewall(waf, &subject, &at, found),
     }
     // The endpoints of accounts are there for people who have not proven anything yet.
-    if route.authentication == Authentication::Public && matches!(route.destination, Destination::Upstream(_))
-    {
+    if route.authentication == Authentication::Public && !is_own {
         found.add(
             Check::RouteWithoutAuthentication,
             &subject,
@@ -145,13 +146,12 @@ fn look_at_accounts(accounts: &Accounts, found: &mut Found) {
     found.add(Check::MailOff, "accounts.mail", said, "name a server: `accounts.mail.smtp`");
 }
 
-/// A route as people know it: two can have the same path for different hosts or methods.
-fn name(route: &Route) -> String {
-    let hosts = route.hosts.join(",");
+/// A route as people know it: two can have the same path for different hosts or methods. Those of accounts are one.
+fn name(config: &Config, route: &Route) -> String {
+    if let (Destination::Accounts, Some(accounts)) = (route.destination, &config.accounts) {
+        return format!("{}/**", accounts.prefix);
+    }
     let methods: Vec<_> = route.methods.iter().map(ToString::to_string).collect();
-    [methods.join(","), format!("{hosts}{}", route.path.as_str())]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let place = format!("{}{}", route.hosts.join(","), route.path.as_str());
+    if methods.is_empty() { place } else { format!("{} {place}", methods.join(",")) }
 }

@@ -51,9 +51,11 @@ fn a_healthy_gateway_has_no_weakness() {
 fn what_the_configuration_says_is_found() {
     let http = "listen: { http: \"127.0.0.1:0\" }";
     let cases = [
-        ("listen: { https: \"127.0.0.1:0\" }\ntls: dev", http, vec![Check::TlsOff]),
-        ("waf: starter\n", "", vec![Check::FirewallOff]),
-        ("waf: starter", "waf: { mode: log }", vec![Check::FirewallOnlyLogs]),
+        // Without TLS no browser would take a cookie that asks for it.
+        ("listen: { https: \"127.0.0.1:0\" }\ntls: dev", http, vec![Check::CookieInsecure, Check::TlsOff]),
+        // Of the route and of the endpoints of accounts.
+        ("waf: starter\n", "", vec![Check::FirewallOff; 2]),
+        ("waf: starter", "waf: { mode: log }", vec![Check::FirewallOnlyLogs; 2]),
         (
             "waf: starter",
             "waf: { exclude: [{ rule: 942100, expires: 2020-01-01 }, { rule: 942110, expires: 2090-01-01 }] }",
