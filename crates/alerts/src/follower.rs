@@ -38,7 +38,7 @@ pub(crate) fn start(alerts: &Alerts, log: EventLog) {
     });
 }
 
-/// Shows the alerts what they have missed. Some events are counted twice; none that matters is left out.
+/// Shows the alerts what they have missed of this gateway's: others have theirs. Some events are counted twice; none that matters is left out.
 async fn catch_up(alerts: &Alerts, log: &EventLog, last: SystemTime) -> SystemTime {
     let lowest = alerts.shared.in_use.load().config.routes.iter().map(|route| route.severity as u8).min();
     let filter = Filter {
@@ -49,8 +49,9 @@ async fn catch_up(alerts: &Alerts, log: &EventLog, last: SystemTime) -> SystemTi
     let (mut cursor, mut last) = (None, last);
     loop {
         let (log, filter) = (log.clone(), filter.clone());
-        let asked =
-            tokio::task::spawn_blocking(move || log.page(&filter, Order::OldestFirst, cursor, PAGE, WITHIN));
+        let asked = tokio::task::spawn_blocking(move || {
+            log.own().page(&filter, Order::OldestFirst, cursor, PAGE, WITHIN)
+        });
         let page = match asked.await {
             Ok(Ok(page)) => page,
             Ok(Err(error)) => {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bartizan_config::{Config, StoreLocation};
-use bartizan_control::{AccountClient, AccountsApi};
-use bartizan_gateway::{AccountsDoor, LocalAnswer, LocalService, Visitor};
+use bartizan_control::{AccountClient, AccountsApi, AccountsBody};
+use bartizan_events::EventLog;
+use bartizan_gateway::{AccountsDoor, LocalAnswer, LocalBody, LocalService, Visitor};
 use bartizan_identity::{
     account::{Accounts, LinkToken},
     authorization_server::AuthorizationServer,
@@ -45,8 +46,13 @@ pub(crate) fn location(config: &Config, state: &StateDirectory) -> StoreLocation
 }
 
 /// The way from the gateway to the accounts.
-pub(crate) fn door(accounts: &Arc<Accounts>, tokens: Option<&Arc<AuthorizationServer>>) -> AccountsDoor {
-    let service = Endpoints(AccountsApi::new(Arc::clone(accounts), tokens.cloned()));
+pub(crate) fn door(
+    accounts: &Arc<Accounts>,
+    tokens: Option<&Arc<AuthorizationServer>>,
+    events: &EventLog,
+) -> AccountsDoor {
+    let api = AccountsApi::new(Arc::clone(accounts), tokens.cloned()).with_events(events.clone());
+    let service = Endpoints(api);
     AccountsDoor { sessions: Arc::clone(accounts.sessions()), service: Arc::new(service) }
 }
 
@@ -69,7 +75,10 @@ impl LocalService for Endpoints {
                     AccountClient { address, secure, certificate, trusted }
                 },
             );
-            Ok(self.0.answer(request, client).await)
+            Ok(self.0.answer(request, client).await.map(|body| match body {
+                AccountsBody::Whole(body) => LocalBody::Whole(body),
+                AccountsBody::Stream(pieces) => LocalBody::Stream(pieces),
+            }))
         })
     }
 }

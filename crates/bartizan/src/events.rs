@@ -18,8 +18,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
-use bartizan_config::{Config, PathPattern};
-use bartizan_events::{Decision, Event, EventLog, Kind, Outcome, QueueBounds, Settings};
+use bartizan_config::{Config, EventStore, PathPattern, StoreLocation};
+use bartizan_events::{Database, Decision, Event, EventLog, Kind, Outcome, QueueBounds, Settings, Tap};
 use bartizan_export::{Exports, Plan};
 use bartizan_identity::account::Accounts;
 use bartizan_pipeline::{Record, Records};
@@ -66,7 +66,8 @@ impl Events {
             spill: events.spill,
         };
         let exports = exports.clone();
-        let log = EventLog::open_tapped(settings, Some(Arc::new(exports.clone())))
+        let tap = Some(Arc::new(exports.clone()) as Arc<dyn Tap>);
+        let log = EventLog::open_in(settings, database(config).as_ref(), tap)
             .context("nothing of what happens could be kept")?;
         let detection = Detection::start(rules, log.clone())?;
         Ok(Self { log, sample: Arc::new(ArcSwap::from_pointee(Sample::of(events))), detection, exports })
@@ -159,6 +160,11 @@ impl Events {
         self.tell(event);
     }
 
+    /// Shows events to organisations no more, so that their streams hold up no stop.
+    pub(crate) fn dismiss_organizations(&self) {
+        self.log.dismiss_organizations();
+    }
+
     /// Shows events to nobody any more, so that those who follow come to an end.
     pub(crate) fn dismiss_followers(&self) {
         self.log.dismiss_followers();
@@ -189,6 +195,16 @@ impl Sample {
         let served = self.served.fetch_add(1, Ordering::Relaxed);
         served.is_multiple_of(self.one_of.get().into())
             || self.always.iter().any(|pattern| pattern.matches(&record.path))
+    }
+}
+
+/// The database that gateways share, where events are kept in one.
+fn database(config: &Config) -> Option<Database> {
+    match (config.events.store, &config.store) {
+        (EventStore::Postgres, Some(location @ StoreLocation::Postgres(postgres))) => {
+            Some(Database { url: postgres.url().clone(), name: location.to_string() })
+        }
+        _ => None,
     }
 }
 

@@ -123,7 +123,7 @@ impl System {
         }
         let first_administrator = accounts::offer_first_administrator(accounts.as_ref()).await?;
         let tokens = accounts::open_tokens(&config, accounts.as_ref()).await?;
-        let door = accounts.as_ref().map(|accounts| accounts::door(accounts, tokens.as_ref()));
+        let door = accounts.as_ref().map(|accounts| accounts::door(accounts, tokens.as_ref(), events.log()));
         let gateway =
             Gateway::start(config, Arc::clone(&addresses), door, Arc::clone(&records), &mut sockets)?;
         together::join(gateway.current_limiter(), accounts.as_ref(), tokens.as_ref());
@@ -271,6 +271,7 @@ impl System {
     /// this gateway is about to stop.
     pub(crate) async fn stop(mut self) {
         systemd::stopping();
+        self.events.dismiss_organizations();
         self.gateway.shutdown().await;
         self.events.dismiss_followers();
         self.stop_servers.send_replace(true);

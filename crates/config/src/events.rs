@@ -4,10 +4,26 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use crate::PathPattern;
 
+/// What events are kept in.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum EventStore {
+    /// Daily files of SQLite, of this gateway alone.
+    #[default]
+    Files,
+    /// The database of PostgreSQL that `store.url` names, for all gateways that share it.
+    Postgres,
+}
+
 /// `events:`: where events are kept, for how long, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Events {
-    /// The directory of their daily files; `None`: `events` in the state directory.
+    /// What they are kept in.
+    pub store: EventStore,
+    /// The directory of their daily files, and of what cannot be stored at the moment; `None`: `events` in the state
+    /// directory.
     pub directory: Option<PathBuf>,
     /// How long they are kept.
     pub retention: Duration,
@@ -28,6 +44,7 @@ impl Default for Events {
         // Zero is written nowhere here.
         let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self {
+            store: EventStore::Files,
             directory: None,
             retention: Duration::from_hours(24 * 90),
             sample: number(100),

@@ -98,7 +98,7 @@ pub use costs::{Costs, OperationCost};
 pub use detection::{Detection, DetectionFile};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConfigError;
-pub use events::Events;
+pub use events::{EventStore, Events};
 pub use exports::{
     ElasticCredentials, ElasticReceiver, Export, ExportClass, ExportFilter, ExportReceiver, ExportSecret,
     ExportSeverity, ExportTls, FileReceiver, OtlpReceiver, PersonalFields, SplunkReceiver, SyslogFacility,

@@ -84,7 +84,7 @@ pub(crate) fn resolve(
         limits.warn(document, problems);
     }
     let store = accounts::store(&document.store, &files, problems);
-    let events = events::resolve(&document.events, &files, problems);
+    let events = events::resolve(&document.events, store.as_ref(), &files, problems);
     let detection = detection::resolve(&document.detection, &source.base, &mut files, problems);
     let alerts = alerts::resolve(&document.alerts, accounts.as_ref(), &mut files, problems);
     let exports = exports::resolve(document, &mut files, problems);

@@ -13,6 +13,7 @@ mod failures;
 mod first_administrator;
 mod keys;
 mod members;
+mod organization_events;
 mod organization_keys;
 mod organization_services;
 mod passkey_json;
@@ -28,16 +29,20 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::DefaultBodyLimit,
     middleware,
 };
+use bartizan_events::EventLog;
 use bartizan_identity::{account::Accounts, authorization_server::AuthorizationServer};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{Request, Response};
+use tokio::sync::mpsc;
 use tower::ServiceExt;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::organization_events::OrganizationEvents;
 pub use self::{
     applications::{Application, Applications},
     endpoints::{
@@ -77,10 +82,23 @@ use crate::{
     oauth,
 };
 
+/// How many pieces of a stream may wait for its client.
+const STREAMED: usize = 16;
+
 /// The endpoints of accounts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AccountsApi {
     router: Router,
+    events: Option<OrganizationEvents>,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AccountsBody {
+    /// All of it.
+    Whole(Bytes),
+    /// Piece by piece, as it comes.
+    Stream(mpsc::Receiver<Bytes>),
 }
 
 impl AccountsApi {
@@ -97,17 +115,31 @@ impl AccountsApi {
             .method_not_allowed_fallback(method_not_allowed)
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .layer(middleware::from_fn(finish));
-        Self { router }
+        Self { router, events: None }
+    }
+
+    /// With the events of the gateway, for organisations.
+    #[must_use]
+    pub fn with_events(self, events: EventLog) -> Self {
+        Self { events: Some(OrganizationEvents::new(events)), ..self }
     }
 
     /// Answers one request, whose path is without the prefix.
-    pub async fn answer(&self, request: Request<Bytes>, client: AccountClient) -> Response<Bytes> {
+    pub async fn answer(&self, request: Request<Bytes>, client: AccountClient) -> Response<AccountsBody> {
         let mut request = request.map(Body::from);
         request.extensions_mut().insert(client);
+        if let Some(events) = self.events.clone() {
+            request.extensions_mut().insert(events);
+        }
         let Ok(response) = self.router.clone().oneshot(request).await;
         let (head, body) = response.into_parts();
-        // INVARIANT: every answer is made in memory.
-        Response::from_parts(head, to_bytes(body, usize::MAX).await.unwrap_or_default())
+        let body = if body.size_hint().exact().is_some() {
+            // INVARIANT: what has a length is made in memory.
+            AccountsBody::Whole(to_bytes(body, usize::MAX).await.unwrap_or_default())
+        } else {
+            AccountsBody::Stream(stream(body))
+        };
+        Response::from_parts(head, body)
     }
 
     /// Their `OpenAPI` document as indented JSON, as they stand under `prefix` (`/auth`).
@@ -116,6 +148,25 @@ impl AccountsApi {
         document.merge(oauth::document());
         document::json(document, prefix)
     }
+}
+
+/// Hands on what comes, until it ends or nobody takes it any more.
+fn stream(body: Body) -> mpsc::Receiver<Bytes> {
+    let (sender, receiver) = mpsc::channel(STREAMED);
+    tokio::spawn(async move {
+        let mut pieces = body.into_data_stream();
+        loop {
+            let piece = tokio::select! {
+                () = sender.closed() => return,
+                piece = pieces.next() => piece,
+            };
+            let Some(Ok(piece)) = piece else { return };
+            if sender.send(piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 fn operations() -> OpenApiRouter<Arc<Accounts>> {
@@ -188,9 +239,13 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(roles::list_own_bindings, roles::bind_own_role, roles::unbind_own_role))
 }
 
-/// What those who manage an organisation do about its machines.
+/// What those who manage an organisation do about its machines, and see of it.
 fn organization_operations() -> OpenApiRouter<Arc<Accounts>> {
     OpenApiRouter::new()
+        .routes(routes!(organization_events::list_organization_events))
+        .routes(routes!(organization_events::count_organization_events))
+        .routes(routes!(organization_events::rank_organization_events))
+        .routes(routes!(organization_events::follow_organization_events))
         .routes(routes!(
             organization_keys::list_organization_keys,
             organization_keys::create_organization_key

@@ -38,17 +38,18 @@ mod token;
 mod tests;
 
 pub use accounts::{
-    AcceptedInvitation, AccountClient, AccountsApi, Application, Applications, AssertionResponse,
-    AttestationResponse, AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword, ChangedProfile,
-    ChosenOrganization, CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor, CurrentSession,
-    EnrolledEmail, EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind, FactorStrength,
-    FirstAdministrator, ForgottenPassword, Invitation, Invitations, JoinedOrganization, KeyParameters,
-    LinkedIdentities, LinkedIdentity, LoginCode, LoginFactor, LoginPasskey, LoginRequest, MadeCredential,
-    MadePasskey, NewInvitation, NewOrganizationKey, NewOrganizationService, NewOwnApiKey, NewTelephone,
-    NewTotp, OwnSession, OwnSessions, PasskeyCreationOptions, PasskeyLogin, PasskeyRequestOptions,
-    PasskeyToMake, PasskeyToUse, PasskeyUser, PendingLogin, Profile, Providers, RecoveryCodes, RelyingParty,
-    ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession, StepUpKind, StepUpPasskey,
-    StepUpRequest, SteppedUp, UsedCredential, UsedPasskey, VerifiedEmail, WayThere,
+    AcceptedInvitation, AccountClient, AccountsApi, AccountsBody, Application, Applications,
+    AssertionResponse, AttestationResponse, AuthenticatorSelection, Base64Url, ChangedEmail, ChangedPassword,
+    ChangedProfile, ChosenOrganization, CodeKind, ConfirmedEmail, ConfirmedFactor, CredentialDescriptor,
+    CurrentSession, EnrolledEmail, EnrolledPasskey, EnrolledTelephone, EnrolledTotp, FactorKind,
+    FactorStrength, FirstAdministrator, ForgottenPassword, Invitation, Invitations, JoinedOrganization,
+    KeyParameters, LinkedIdentities, LinkedIdentity, LoginCode, LoginFactor, LoginPasskey, LoginRequest,
+    MadeCredential, MadePasskey, NewInvitation, NewOrganizationKey, NewOrganizationService, NewOwnApiKey,
+    NewTelephone, NewTotp, OwnSession, OwnSessions, PasskeyCreationOptions, PasskeyLogin,
+    PasskeyRequestOptions, PasskeyToMake, PasskeyToUse, PasskeyUser, PendingLogin, Profile, Providers,
+    RecoveryCodes, RelyingParty, ResetPassword, SecondFactor, SecondFactors, SignUpRequest, StartedSession,
+    StepUpKind, StepUpPasskey, StepUpRequest, SteppedUp, UsedCredential, UsedPasskey, VerifiedEmail,
+    WayThere,
 };
 pub use api::{
     access::{

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bartizan_events::{
-    Decision, Event, EventLog, Filter, HttpDetails, Kind, Order, QueueBounds, Settings, Span,
+    Decision, Dimension, Event, EventLog, Filter, HttpDetails, Kind, Order, QueueBounds, Settings, Span,
 };
 use divan::Bencher;
 
@@ -50,6 +50,7 @@ static FILLED: LazyLock<Filled> = LazyLock::new(|| {
     }
     log.flush();
     let took = began.elapsed();
+    eprintln!("seed: {SEED:#x}");
     eprintln!("ingest: {count} events in {took:?}, {:.0}/s", f64::from(count) / took.as_secs_f64());
     Filled { log, now, _folder: folder }
 });
@@ -119,6 +120,12 @@ fn by_address_in_24_hours() -> usize {
 fn counts_per_5_minutes_over_24_hours() -> usize {
     let filter = Filter { span: day(), ..Filter::default() };
     FILLED.log.counts(&filter, 5, WITHIN).expect("counts").buckets.len()
+}
+
+#[divan::bench]
+fn top_10_addresses_over_24_hours() -> usize {
+    let filter = Filter { span: day(), ..Filter::default() };
+    FILLED.log.top(&filter, Dimension::Address, 10, WITHIN).expect("a ranking").values.len()
 }
 
 fn day() -> Span {

@@ -31,6 +31,42 @@ pub enum EventError {
         /// The version of this release.
         known: i64,
     },
+    /// The database does not answer, or refuses.
+    #[error("the events in {database} cannot be reached: {source}")]
+    Database {
+        /// Which, without credentials.
+        database: String,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// The URL of the database cannot be used; its text is not shown.
+    #[error("the URL of the database of events {database} cannot be used: its options are not understood")]
+    Url {
+        /// Which, without credentials.
+        database: String,
+    },
+    /// The role of the database could see every organisation's events, whatever is asked.
+    #[error(
+        "the role `{role}` of the database of events {database} bypasses row-level security, which keeps organisations apart: use a role made with `CREATE ROLE bartizan LOGIN NOSUPERUSER NOBYPASSRLS`"
+    )]
+    Bypasses {
+        /// Which, without credentials.
+        database: String,
+        /// The role.
+        role: String,
+    },
+    /// Tables that a newer release has made.
+    #[error(
+        "the events in {database} have version {found} of their format, this release reads {known}: start the newer release"
+    )]
+    Format {
+        /// Which, without credentials.
+        database: String,
+        /// Their version.
+        found: i64,
+        /// The version of this release.
+        known: i64,
+    },
     /// The spill cannot be read or written: a full disk, most often.
     #[error("the spill of events `{path}` cannot be used: {source}")]
     Spill {

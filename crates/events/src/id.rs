@@ -21,7 +21,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
-const COUNTER_BITS: u32 = 36;
+pub(crate) const COUNTER_BITS: u32 = 36;
 const COUNTER: u64 = (1 << COUNTER_BITS) - 1;
 const LOW_COUNTER_BITS: u32 = 24;
 const TAIL_BITS: u32 = 38;
@@ -66,6 +66,11 @@ impl EventId {
     /// The id at this place of the store.
     pub(crate) fn at_place(day: u64, key: u64, tail: u64) -> Self {
         Self::of(day * DAY + (key >> COUNTER_BITS), key & COUNTER, tail & TAIL)
+    }
+
+    /// Before every id of this moment and behind those of earlier ones. It is nobody's.
+    pub(crate) fn before(milliseconds: u64) -> Self {
+        Self(u128::from(milliseconds) << 80)
     }
 
     /// When it happened, in milliseconds since 1970.

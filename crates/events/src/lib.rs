@@ -5,7 +5,8 @@
 //! gateway knows in one object beside it, `bartizan`. Which fields are about people is a table ([`Field`]).
 //!
 //! An [`EventLog`] takes them: whoever [records](EventLog::record) one never waits. A bounded queue leads to one thread
-//! that writes batches, each in one transaction, into a file of SQLite for each day.
+//! that writes batches, each in one transaction: into a file of SQLite for each day, or into a [`Database`] of PostgreSQL that
+//! several gateways share. An [`EventView`] finds them again: all, or those of one organisation.
 //!
 //! | when | what is of low severity | what is of medium severity and above |
 //! |---|---|---|
@@ -26,6 +27,7 @@ mod bounds;
 mod error;
 mod event;
 mod field;
+mod following;
 mod frame;
 mod id;
 mod kind;
@@ -37,6 +39,8 @@ mod severity;
 mod spill;
 mod store;
 mod tap;
+mod told;
+mod view;
 mod writer;
 
 #[cfg(test)]
@@ -47,6 +51,7 @@ pub use event::{
     ActorKind, Credential, Decision, Details, Event, FindingDetails, FoundField, HttpDetails, Outcome,
 };
 pub use field::{FIELDS, Field, masked};
+pub use following::Following;
 pub use frame::{FRAME_HEAD, Frame, LARGEST_FRAME, read_frame, write_frame};
 pub use id::EventId;
 pub use kind::{Class, Kind, Service};
@@ -57,4 +62,6 @@ pub use query::{
 };
 pub use queue::{Batch, Happening, Queue, Taken};
 pub use severity::Severity;
+pub use store::Database;
 pub use tap::Tap;
+pub use view::EventView;

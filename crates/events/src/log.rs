@@ -15,22 +15,21 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::{
-    Counts, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranking, Severity,
-    Tap,
+    Counts, Database, Dimension, Event, EventError, EventId, Filter, Happening, Kind, Order, Page, Ranking,
+    Severity, Tap,
+    following::Followers,
     queue::{Queue, Taken},
     spill::Spill,
-    store::{Reader, Store, Uncounted},
+    store::{self, Reader, Uncounted},
     writer::Writer,
 };
 
-/// How many events a follower may lag behind before it misses some.
-const FOLLOWED: usize = 1024;
 const SPILL: &str = "spill";
 
 /// Where events are kept, and how much of them.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The directory of the daily files, with the spill in it.
+    /// The directory of the daily files, with the spill in it; with a database, of the spill alone.
     pub directory: PathBuf,
     /// How long they are kept. Days are removed whole.
     pub retention: Duration,
@@ -71,8 +70,7 @@ pub(crate) struct Shared {
     pub(crate) uncounted: Vec<AtomicU64>,
     /// In seconds.
     retention: AtomicU64,
-    /// `None`: nobody is shown any more.
-    followers: Mutex<Option<broadcast::Sender<Arc<Event>>>>,
+    pub(crate) followers: Arc<Followers>,
     dropped: [Counter; 5],
     /// Of each severity, since the start.
     lost: [AtomicU64; 5],
@@ -110,17 +108,31 @@ impl EventLog {
 
     /// The same, with somebody who is shown everything that is written from now on.
     pub fn open_tapped(settings: Settings, tap: Option<Arc<dyn Tap>>) -> Result<Self, EventError> {
+        Self::open_in(settings, None, tap)
+    }
+
+    /// The same, in a `database` that gateways share, if there is one. Where it does not answer, the log begins with the
+    /// spill alone; a role of it that could see every organisation's events is refused. It blocks its thread.
+    pub fn open_in(
+        settings: Settings,
+        database: Option<&Database>,
+        tap: Option<Arc<dyn Tap>>,
+    ) -> Result<Self, EventError> {
         let Settings { directory, retention, queue, spill } = settings;
-        let store = Store::open(directory.clone(), SystemTime::now())?;
+        let (followers, now) = (Arc::<Followers>::default(), SystemTime::now());
+        let (store, reader) = match database {
+            None => store::open_files(directory.clone(), now)?,
+            Some(database) => store::open_database(database, &followers, now)?,
+        };
         let spill = Spill::open(directory.join(SPILL), spill)?;
         let of =
             |severity: Severity| counter!("bartizan_events_dropped_total", "severity" => severity.as_str());
         let shared = Arc::new(Shared {
             queue: Queue::new(queue),
-            reader: Reader::new(directory),
+            reader,
             uncounted: Kind::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             retention: AtomicU64::new(retention.as_secs()),
-            followers: Mutex::new(Some(broadcast::Sender::new(FOLLOWED))),
+            followers,
             dropped: Severity::ALL.map(of),
             lost: Severity::ALL.map(|_| AtomicU64::new(0)),
             spilled: AtomicU64::new(0),
@@ -146,10 +158,10 @@ impl EventLog {
         self.shared.count(kind, 1);
     }
 
-    /// Shows every event from now on, once it is there for good. A follower that is too slow misses some and is told how
+    /// Shows every event of this gateway from now on, once it is there for good. A follower that is too slow misses some and is told how
     /// many. `None`: the log is closing.
     pub fn follow(&self) -> Option<broadcast::Receiver<Arc<Event>>> {
-        self.shared.followers.lock().as_ref().map(broadcast::Sender::subscribe)
+        self.shared.followers.follow_own()
     }
 
     /// Events that pass, at most `limit`, behind `cursor` in the order that is asked for. Works for a while, at most
@@ -162,13 +174,13 @@ impl EventLog {
         limit: usize,
         within: Duration,
     ) -> Result<Page, EventError> {
-        self.shared.reader.page(filter, order, cursor, limit, within)
+        self.everywhere().page(filter, order, cursor, limit, within)
     }
 
     /// How many events of each kind each piece of so many minutes had, those included that were not kept. Of the filter
     /// the span, the kinds, the classes and the severity count.
     pub fn counts(&self, filter: &Filter, minutes: u32, within: Duration) -> Result<Counts, EventError> {
-        self.shared.reader.counts(filter, minutes, within)
+        self.everywhere().counts(filter, minutes, within)
     }
 
     /// The values that most of the kept events which pass have, the most frequent first. Beyond ten thousand values a
@@ -180,7 +192,11 @@ impl EventLog {
         limit: usize,
         within: Duration,
     ) -> Result<Ranking, EventError> {
-        self.shared.reader.top(filter, dimension, limit, within)
+        self.everywhere().top(filter, dimension, limit, within)
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// Keeps events for another time from now on.
@@ -216,9 +232,14 @@ impl EventLog {
         self.shared.queue.flush();
     }
 
+    /// Shows events to organisations no more: whoever follows those of one comes to an end.
+    pub fn dismiss_organizations(&self) {
+        self.shared.followers.dismiss_organizations();
+    }
+
     /// Shows events to nobody any more: whoever follows comes to an end.
     pub fn dismiss_followers(&self) {
-        self.shared.followers.lock().take();
+        self.shared.followers.dismiss();
     }
 
     /// Writes what waits and stops; what is recorded later is dropped. It blocks its thread.
@@ -255,18 +276,6 @@ impl Shared {
     fn count(&self, kind: Kind, count: u64) {
         if let Some(index) = Kind::ALL.iter().position(|known| *known == kind) {
             self.uncounted[index].fetch_add(count, Ordering::Relaxed);
-        }
-    }
-
-    /// To whoever follows.
-    pub(crate) fn show(&self, events: Vec<Event>) {
-        let followers = self.followers.lock();
-        let Some(followers) = followers.as_ref().filter(|followers| followers.receiver_count() > 0) else {
-            return;
-        };
-        for event in events {
-            // Nobody may be left by now.
-            let _ = followers.send(Arc::new(event));
         }
     }
 }

@@ -9,6 +9,9 @@ use ipnet::IpNet;
 
 use crate::{Class, Event, EventId, Kind, Severity};
 
+/// The year 9999, which is as good as for ever and leaves room to count, in milliseconds since 1970.
+pub(crate) const LAST: u64 = 253_402_300_800_000;
+
 /// From when, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
@@ -21,13 +24,11 @@ pub struct Span {
 impl Span {
     /// From `since`, or ever since, until just before `until`, or now and later.
     pub fn new(since: Option<SystemTime>, until: Option<SystemTime>) -> Self {
-        // The year 9999, which is as good as for ever and leaves room to count.
-        const END: u64 = 253_402_300_800_000;
         let milliseconds = |moment: SystemTime| {
             let since_epoch = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-            u64::try_from(since_epoch.as_millis()).unwrap_or(END).min(END)
+            u64::try_from(since_epoch.as_millis()).unwrap_or(LAST).min(LAST)
         };
-        Self { since: since.map_or(0, milliseconds), until: until.map_or(END, milliseconds) }
+        Self { since: since.map_or(0, milliseconds), until: until.map_or(LAST, milliseconds) }
     }
 
     /// The last so long.

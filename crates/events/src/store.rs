@@ -1,38 +1,29 @@
-//! The store: a file of SQLite for each day (`2026-11-22.sqlite`, by UTC) in one directory.
+//! Where events are kept: files of one gateway ([`files`]), or a database that several share ([`postgres`]).
 //!
-//! One connection writes, each batch in one transaction for each day that it has events of; readers have connections of
-//! their own and never wait for it (write-ahead log). A commit is synced before it returns. The oldest files are removed
-//! whole. A file and its directory are for their user alone.
+//! One thread writes; others read, each question within a deadline. Either store keeps an event that is written twice once,
+//! and counts it once.
 
 mod day;
-mod file;
-mod read;
-mod statement;
+mod files;
+mod postgres;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    fs, io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use self::file::DayFile;
-pub(crate) use self::{day::Day, read::Reader};
-use crate::{Event, EventError, Kind};
+pub use self::postgres::Database;
+pub(crate) use self::{day::Day, files::create_private_directory};
+use self::{files::Files, postgres::Postgres};
+use crate::{
+    Counts, Dimension, Event, EventError, EventId, Filter, Kind, Order, Page, Ranking, following::Followers,
+};
 
-/// What the store writes with.
-#[derive(Debug)]
-pub(crate) struct Store {
-    directory: PathBuf,
-    /// Of today, and of the day that was written to before.
-    open: Vec<DayFile>,
-}
-
-/// Today, and the day before for what comes late.
-const MOST_OPEN: usize = 2;
+pub(crate) const MINUTE: u64 = 60 * 1000;
 
 /// How many events of a kind a minute had that are not among those stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,87 +48,176 @@ pub(crate) struct Unstored {
     pub(crate) days: Vec<Day>,
 }
 
+/// Whose events are seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everybody's.
+    Everything,
+    /// Everybody's that this gateway has stored since it began.
+    Own,
+    /// Those of the organisation with this id.
+    Organization(Arc<str>),
+}
+
+impl Scope {
+    /// Whether an event is seen by whoever follows.
+    pub(crate) fn admits(&self, event: &Event) -> bool {
+        match self {
+            Self::Everything | Self::Own => true,
+            Self::Organization(id) => event.organization.as_deref() == Some(id),
+        }
+    }
+
+    /// What is asked for, of what is seen; `by_address`: whether the answer tells of addresses.
+    fn narrow(&self, filter: &Filter, by_address: bool) -> Wanted {
+        match self {
+            Self::Everything | Self::Own => filter.clone().into(),
+            Self::Organization(id) => Wanted {
+                filter: Filter { organization: Some(id.to_string()), ..filter.clone() },
+                without_operators: by_address || filter.network.is_some(),
+            },
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) filter: Filter,
+    /// Without what operators have done: where they sit is not told.
+    pub(crate) without_operators: bool,
+}
+
+impl From<Filter> for Wanted {
+    fn from(filter: Filter) -> Self {
+        Self { filter, without_operators: false }
+    }
+}
+
+/// What stands in the details of what an operator has done, and nowhere else: within a text its quotes are escaped.
+pub(crate) const BY_OPERATOR: &str = r#""actor":"operator""#;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Everything that happened, kept or not.
+    All,
+    /// What was kept and passes.
+    Kept,
+}
+
+/// What one thread writes with.
+#[derive(Debug)]
+pub(crate) enum Store {
+    Files(Files),
+    Postgres(postgres::Writer),
+}
+
+/// What is read with. Every method works for a while: none belongs on a thread that others wait for.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    Files(files::Reader),
+    Postgres(postgres::Reader),
+}
+
+/// A store of files, opened.
+pub(crate) fn open_files(directory: PathBuf, now: SystemTime) -> Result<(Store, Reader), EventError> {
+    let files = Files::open(directory.clone(), now)?;
+    Ok((Store::Files(files), Reader::Files(files::Reader::new(directory))))
+}
+
+/// A database, opened. Whoever follows is shown what other gateways store there.
+pub(crate) fn open_database(
+    database: &Database,
+    followers: &Arc<Followers>,
+    now: SystemTime,
+) -> Result<(Store, Reader), EventError> {
+    let (writer, reader) = Postgres::open(database, followers, now)?;
+    Ok((Store::Postgres(writer), Reader::Postgres(reader)))
+}
+
 impl Store {
-    /// The store in this directory, which is made. Today's file is opened, so that what is wrong with it is said now; it
-    /// is tried again with what is to be stored.
-    pub(crate) fn open(directory: PathBuf, now: SystemTime) -> Result<Self, EventError> {
-        create_private_directory(&directory)?;
-        let mut store = Self { directory, open: Vec::new() };
-        if let Err(error) = store.file(Day::of(now)) {
-            tracing::error!(%error, "the events of today cannot be stored: those of medium severity and above are spilled");
-        }
-        Ok(store)
-    }
-
-    /// Stores events, and counts them and `uncounted`, day by day. An event that is there already is left as it is, and
-    /// not counted again. A day that fails holds up no other.
+    /// Stores events, and counts them and `uncounted`. An event that is there already is left as it is, and not counted
+    /// again.
     pub(crate) fn append(&mut self, events: &[Event], uncounted: &[Uncounted]) -> Result<(), Unstored> {
-        let mut unstored: Option<Unstored> = None;
-        let mut days: Vec<Day> = events.iter().map(Day::of_event).collect();
-        days.extend(uncounted.iter().map(Uncounted::day));
-        days.sort_unstable();
-        days.dedup();
-        for day in days {
-            let events = events.iter().filter(|event| Day::of_event(event) == day);
-            let uncounted = uncounted.iter().filter(|uncounted| uncounted.day() == day);
-            let stored = self.file(day).and_then(|file| file.append(events, uncounted));
-            if let Err(error) = stored {
-                unstored.get_or_insert_with(|| Unstored { error, days: Vec::new() }).days.push(day);
-            }
+        match self {
+            Self::Files(files) => files.append(events, uncounted),
+            Self::Postgres(writer) => writer.append(events, uncounted).map_err(|error| {
+                // One transaction has all of it or nothing.
+                let mut days: Vec<Day> = events.iter().map(Day::of_event).collect();
+                days.extend(uncounted.iter().map(Uncounted::day));
+                days.sort_unstable();
+                days.dedup();
+                Unstored { error, days }
+            }),
         }
-        unstored.map_or(Ok(()), Err)
-    }
-
-    fn file(&mut self, day: Day) -> Result<&mut DayFile, EventError> {
-        let index = if let Some(index) = self.open.iter().position(|file| file.day() == day) {
-            index
-        } else {
-            let file = DayFile::open(&self.directory, day)?;
-            if self.open.len() == MOST_OPEN {
-                self.open.remove(0);
-            }
-            self.open.push(file);
-            self.open.len() - 1
-        };
-        Ok(&mut self.open[index])
     }
 
     /// Removes the days that ended before the retention began.
     pub(crate) fn tidy(&mut self, retention: Duration, now: SystemTime) -> Result<Vec<Day>, EventError> {
-        let Some(first) = now.checked_sub(retention).map(Day::of) else { return Ok(Vec::new()) };
-        let mut removed = Vec::new();
-        for day in days(&self.directory)?.into_iter().filter(|day| *day < first) {
-            self.open.retain(|file| file.day() != day);
-            let path = day.path(&self.directory);
-            for suffix in ["-wal", "-shm", ""] {
-                let mut name = path.clone().into_os_string();
-                name.push(suffix);
-                if let Err(source) = fs::remove_file(&name)
-                    && source.kind() != io::ErrorKind::NotFound
-                {
-                    return Err(EventError::Directory { path: name.into(), source });
-                }
-            }
-            removed.push(day);
+        match self {
+            Self::Files(files) => files.tidy(retention, now),
+            Self::Postgres(writer) => writer.tidy(retention, now),
         }
-        Ok(removed)
     }
 }
 
-/// The days that have a file, the oldest first.
-pub(crate) fn days(directory: &Path) -> Result<Vec<Day>, EventError> {
-    let list = || -> io::Result<Vec<Day>> {
-        let mut days = Vec::new();
-        for entry in fs::read_dir(directory)? {
-            days.extend(entry?.file_name().to_str().and_then(Day::of_file));
+impl Reader {
+    pub(crate) fn page(
+        &self,
+        scope: &Scope,
+        filter: &Filter,
+        order: Order,
+        cursor: Option<EventId>,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Page, EventError> {
+        let wanted = scope.narrow(filter, false);
+        match self {
+            Self::Files(files) => files.page(&wanted, order, cursor, limit, within),
+            Self::Postgres(database) => database.page(scope, &wanted, order, cursor, limit, within),
         }
-        days.sort_unstable();
-        Ok(days)
-    };
-    list().map_err(|source| EventError::Directory { path: directory.into(), source })
-}
+    }
 
-pub(crate) fn create_private_directory(path: &Path) -> Result<(), EventError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| EventError::Directory { path: path.into(), source })
+    /// Of an organisation only what was kept is counted: nobody counts the rest for each.
+    pub(crate) fn counts(
+        &self,
+        scope: &Scope,
+        filter: &Filter,
+        minutes: u32,
+        within: Duration,
+    ) -> Result<Counts, EventError> {
+        let wanted = scope.narrow(filter, false);
+        let counted = match scope {
+            Scope::Everything | Scope::Own => Counted::All,
+            Scope::Organization(_) => Counted::Kept,
+        };
+        match self {
+            Self::Files(files) => files.counts(&wanted, counted, minutes, within),
+            Self::Postgres(database) => database.counts(scope, &wanted, counted, minutes, within),
+        }
+    }
+
+    pub(crate) fn top(
+        &self,
+        scope: &Scope,
+        filter: &Filter,
+        dimension: Dimension,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Ranking, EventError> {
+        let wanted = scope.narrow(filter, dimension == Dimension::Address);
+        match self {
+            Self::Files(files) => files.top(&wanted, dimension, limit, within),
+            Self::Postgres(database) => database.top(scope, &wanted, dimension, limit, within),
+        }
+    }
+
+    /// Days that are gone are asked no more.
+    pub(crate) fn forget(&self, gone: &[Day]) {
+        match self {
+            Self::Files(files) => files.forget(gone),
+            Self::Postgres(_) => {}
+        }
+    }
 }

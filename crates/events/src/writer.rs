@@ -20,8 +20,10 @@ use crate::{
 const TRANSACTION: usize = 4096;
 /// How often old days are looked for.
 const TIDY: Duration = Duration::from_hours(1);
-/// After the store has failed, how long it is left alone.
+/// After the store has failed, how long it is left alone, and at most, when it fails again and again: a database that hangs
+/// holds up whoever tries it.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// After a file of the spill could not be stored. What comes meanwhile has nothing to do with it.
 const REPLAY_PAUSE: Duration = Duration::from_secs(30);
 
@@ -33,6 +35,8 @@ pub(crate) struct Writer {
     tap: Option<Arc<dyn Tap>>,
     /// Until when the store is left alone.
     paused: Option<Instant>,
+    /// How long it is left alone the next time it fails.
+    pause: Duration,
     /// Until when what was spilled is left alone.
     replay_paused: Option<Instant>,
     /// Whether it is known to fail, so that it is said once.
@@ -58,6 +62,7 @@ impl Writer {
             spill,
             tap,
             paused: None,
+            pause: PAUSE,
             replay_paused: None,
             is_failing: false,
             tidied: None,
@@ -162,7 +167,7 @@ impl Writer {
         for event in &events {
             self.counters.by_severity[usize::from(event.severity.number() - 1)].increment(1);
         }
-        self.shared.show(events);
+        self.shared.followers.show(events);
     }
 
     /// Stores what was spilled, until more has come that waits.
@@ -208,14 +213,16 @@ impl Writer {
     }
 
     fn works(&mut self) {
-        self.paused = None;
+        (self.paused, self.pause) = (None, PAUSE);
         if std::mem::take(&mut self.is_failing) {
+            self.replay_paused = None;
             tracing::info!("the store of events works again");
         }
     }
 
     fn fails(&mut self, error: &EventError) {
-        self.paused = Some(Instant::now() + PAUSE);
+        self.paused = Some(Instant::now() + self.pause);
+        self.pause = (2 * self.pause).min(LONGEST_PAUSE);
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::error!(%error, "events cannot be stored: those of medium severity and above are spilled");
         }

@@ -17,6 +17,7 @@ use std::{
 use bartizan_limits::Place;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
 
 pub(crate) use client_body::{ClientBody, Room, Trailers};
 pub(crate) use fronted::{Fronted, HoldError};
@@ -114,6 +115,8 @@ impl Body for RequestBody {
 pub(crate) enum ResponseBody {
     /// Made here: a refusal, a preflight.
     Local(Option<Bytes>),
+    /// Made here, piece by piece.
+    Streamed(mpsc::Receiver<Bytes>),
     /// Streamed from upstream.
     Upstream(crate::upstream::UpstreamBody),
     /// Streamed, with its front in memory.
@@ -145,6 +148,7 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             Self::Local(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streamed(pieces) => pieces.poll_recv(context).map(|bytes| Some(Ok(Frame::data(bytes?)))),
             Self::Upstream(body) => Pin::new(body).poll_frame(context),
             Self::Fronted(body) => body.poll_frame(context),
             Self::Placed { body, .. } => Pin::new(&mut **body).poll_frame(context),
@@ -154,6 +158,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Local(bytes) => bytes.is_none(),
+            Self::Streamed(_) => false,
             Self::Upstream(body) => body.is_end_stream(),
             Self::Fronted(body) => body.is_end_stream(),
             Self::Placed { body, .. } => body.is_end_stream(),
@@ -163,6 +168,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Local(bytes) => exactly(bytes.as_ref()),
+            Self::Streamed(_) => SizeHint::default(),
             Self::Upstream(body) => body.size_hint(),
             Self::Fronted(body) => body.size_hint(),
             Self::Placed { body, .. } => body.size_hint(),

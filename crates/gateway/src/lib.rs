@@ -29,7 +29,7 @@ pub use connection::ListenerKind;
 pub use error::GatewayError;
 pub use gateway::{CurrentLimiter, Gateway};
 pub use listener::{ActivatedSockets, listen};
-pub use local::{AccountsDoor, LocalAnswer, LocalService, Visitor};
+pub use local::{AccountsDoor, LocalAnswer, LocalBody, LocalService, Visitor};
 pub use tls::server_config;
 pub use upstream::{TargetStatus, UpstreamStatus};
 pub use wire::{Violation, request_head};

@@ -7,6 +7,7 @@ use bartizan_identity::{ClientCertificate, LiveSessions};
 use bartizan_pipeline::{Code, Exchange, Outcome, Refusal, Stage};
 use bytes::Bytes;
 use http::{Request, Response};
+use tokio::sync::mpsc;
 
 use crate::{
     arrive::X_REQUEST_ID,
@@ -14,14 +15,23 @@ use crate::{
     forward::{strip_hop_by_hop, target},
 };
 
-/// Answers requests in the process. Neither body is streamed.
+/// Answers requests in the process. The body of a request is never streamed.
 pub trait LocalService: Send + Sync + 'static {
     /// Answers one request. Its extensions hold the [`Visitor`].
     fn call(&self, request: Request<Bytes>) -> LocalAnswer<'_>;
 }
 
 /// What [`LocalService::call`] returns.
-pub type LocalAnswer<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Infallible>> + Send + 'a>>;
+pub type LocalAnswer<'a> = Pin<Box<dyn Future<Output = Result<Response<LocalBody>, Infallible>> + Send + 'a>>;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum LocalBody {
+    /// All of it.
+    Whole(Bytes),
+    /// Piece by piece, until the sender is dropped. Whoever sends learns by it that the client is gone.
+    Stream(mpsc::Receiver<Bytes>),
+}
 
 /// Who asks, as far as the connection and trusted proxies tell.
 #[derive(Debug, Clone)]
@@ -93,5 +103,8 @@ async fn hand_over(
     request.extensions_mut().insert(visitor);
     let Ok(mut response) = door.service.call(request).await;
     strip_hop_by_hop(response.headers_mut());
-    Ok(response.map(|body| ResponseBody::Local((!body.is_empty()).then_some(body))))
+    Ok(response.map(|body| match body {
+        LocalBody::Whole(body) => ResponseBody::Local((!body.is_empty()).then_some(body)),
+        LocalBody::Stream(pieces) => ResponseBody::Streamed(pieces),
+    }))
 }

@@ -57,6 +57,7 @@ impl BuiltInRole {
                 "metrics:read",
                 "metrics:export",
                 "organization:manage",
+                "events:read",
                 "billing:view",
                 "billing:manage",
             ],

@@ -71,6 +71,7 @@ mod message_limits;
 mod migrations;
 mod no_leaks;
 mod once_everywhere;
+mod organization_events;
 mod other_providers;
 mod own_tokens;
 mod passkeys;

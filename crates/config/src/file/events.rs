@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    PathPattern,
+    EventStore, PathPattern,
     forms::Parsed,
     located::{At, Optional},
     word::ByteSize,
@@ -16,7 +16,10 @@ use crate::{
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Events {
-    /// The directory of their daily files. Without it `events` in the state directory. Read at the start only.
+    /// What they are kept in. Read at the start only.
+    #[schemars(extend("default" = "files"))]
+    pub(crate) store: Optional<EventStore>,
+    /// The directory of their daily files, and of what cannot be stored at the moment. Without it `events` in the state directory. Read at the start only.
     pub(crate) directory: Optional<Parsed<PathBuf>>,
     /// How long they are kept, 1 day to 10 years. Days are removed whole.
     #[schemars(extend("default" = "90d"))]

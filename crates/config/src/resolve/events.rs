@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use super::files::Files;
-use crate::{Events, file, located::Optional, problems::Problems};
+use crate::{EventStore, Events, StoreLocation, file, located::Optional, problems::Problems};
 
 const DAY: Duration = Duration::from_hours(24);
 const MOST_PATTERNS: usize = 64;
@@ -13,11 +13,20 @@ const MOST_QUEUE: u32 = 1_000_000;
 
 pub(crate) fn resolve(
     file: &Optional<file::Events>,
+    database: Option<&StoreLocation>,
     files: &Files<'_>,
     problems: &mut Problems<'_>,
 ) -> Events {
     let default = Events::default();
     let Some(file) = file.as_ref() else { return default };
+    let store = file.store.get().unwrap_or_default();
+    if let Some(written) = file.store.as_ref().filter(|_| store == EventStore::Postgres)
+        && !matches!(database, Some(StoreLocation::Postgres(_)))
+    {
+        problems
+            .error(written.position, "there is no PostgreSQL to keep events in")
+            .help("name one: `store: { url: \"postgres://bartizan:${POSTGRES_PASSWORD}@host/bartizan\" }`");
+    }
     let directory = problems.read_optional(&file.directory).map(|path| files.absolute(&path.value));
     let always = file.always.as_ref().map_or_else(Vec::new, |always| {
         if always.len() > MOST_PATTERNS {
@@ -28,6 +37,7 @@ pub(crate) fn resolve(
         problems.read_all(always).into_iter().map(|pattern| pattern.value).collect()
     });
     Events {
+        store,
         directory,
         retention: retention(file, default.retention, problems),
         sample: problems.read_or(&file.sample, default.sample),

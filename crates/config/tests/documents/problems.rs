@@ -1,6 +1,7 @@
 //! Every mistake is reported at its exact place, with what to do. `§` marks where; it is not part of the document.
 
 mod alerts;
+mod events;
 mod exports;
 mod form;
 mod identity;

@@ -23,13 +23,13 @@ use crate::{
 };
 
 /// How long finding events may take.
-const WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const WITHIN: Duration = Duration::from_secs(5);
 /// The most events of one page.
-const MOST: usize = 1000;
+pub(crate) const MOST: usize = 1000;
 /// The most minutes of one piece of time: a day.
-const MOST_MINUTES: u32 = 24 * 60;
+pub(crate) const MOST_MINUTES: u32 = 24 * 60;
 /// The most values of a ranking.
-const MOST_RANKED: usize = 100;
+pub(crate) const MOST_RANKED: usize = 100;
 
 /// The log of events. A request for it is refused where there is none.
 pub(crate) struct KnownEvents(pub(crate) EventLog);
@@ -243,7 +243,7 @@ pub(crate) async fn rank_events(
     }))
 }
 
-fn between<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
+pub(crate) fn between<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
     name: &'static str,
     number: T,
     most: T,
@@ -254,12 +254,12 @@ fn between<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
     Ok(())
 }
 
-fn cursor(text: &str) -> Result<EventId, Failure> {
+pub(crate) fn cursor(text: &str) -> Result<EventId, Failure> {
     text.parse().map_err(|detail: String| Failure::new(FailureCode::MalformedRequest, detail))
 }
 
 /// Asks the log on a thread for blocking work.
-async fn ask<T: Send + 'static>(
+pub(crate) async fn ask<T: Send + 'static>(
     question: impl FnOnce() -> Result<T, EventError> + Send + 'static,
 ) -> Result<T, Failure> {
     let answer = tokio::task::spawn_blocking(question).await;

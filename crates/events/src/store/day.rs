@@ -39,7 +39,11 @@ impl Day {
 
     /// The day of a file with this name; `None`: it is another file.
     pub(crate) fn of_file(name: &str) -> Option<Self> {
-        let text = name.strip_suffix(EXTENSION)?;
+        Self::named(name.strip_suffix(EXTENSION)?)
+    }
+
+    /// The day that is written so.
+    pub(crate) fn named(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '-').map(str::parse::<u64>);
         let mut part = || parts.next()?.ok();
         let day = Self::from_date(part()?, part()?, part()?)?;

@@ -1,20 +1,105 @@
-use std::{collections::BTreeMap, time::UNIX_EPOCH};
+//! What both stores do, and what PostgreSQL does besides.
 
+mod apart;
+
+#[path = "../../../store/tests/store/postgres_server.rs"]
+mod postgres_server;
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+    time::UNIX_EPOCH,
+};
+
+use tempfile::TempDir;
+
+use self::postgres_server::PostgresServer;
 use super::*;
-use crate::{Class, Dimension, Filter, Order, Severity, Span, TextFilter, samples::samples};
+use crate::{Class, Severity, Span, TextFilter, samples::samples};
 
 const WITHIN: Duration = Duration::from_mins(1);
 
-fn stored(events: &[Event]) -> (tempfile::TempDir, Store, Reader) {
-    let folder = tempfile::tempdir().unwrap();
-    let directory = folder.path().join("events");
-    let mut store = Store::open(directory.clone(), events[0].id.moment()).unwrap();
-    store.append(events, &[]).unwrap();
-    (folder, store, Reader::new(directory))
+/// Where the events of a check are.
+enum Place {
+    Files(TempDir),
+    Postgres(Database),
 }
 
-fn texts(owned: &[String]) -> Vec<&str> {
-    owned.iter().map(String::as_str).collect()
+impl Place {
+    fn files() -> Self {
+        Self::Files(tempfile::tempdir().unwrap())
+    }
+
+    /// A database of its own.
+    fn postgres(server: &PostgresServer) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("events{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        run(server, &format!("CREATE DATABASE {name}"));
+        let url = server.url().replace("/bartizan?", &format!("/{name}?"));
+        Self::Postgres(Database { url: url.into(), name })
+    }
+
+    fn open(&self, now: SystemTime) -> (Store, Reader) {
+        match self {
+            Self::Files(folder) => open_files(folder.path().join("events"), now).unwrap(),
+            Self::Postgres(database) => open_database(database, &Arc::default(), now).unwrap(),
+        }
+    }
+
+    fn stored(&self, events: &[Event]) -> (Store, Reader) {
+        let (mut store, reader) = self.open(events[0].id.moment());
+        store.append(events, &[]).unwrap();
+        (store, reader)
+    }
+}
+
+/// Does something on the server, as the role that owns the tables.
+fn run(server: &PostgresServer, sql: &str) {
+    ask(&server.url(), sql);
+}
+
+/// What a query answers, as text.
+fn ask(url: &str, sql: &str) -> Vec<String> {
+    use sqlx::{Connection, Row};
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(async {
+        let mut connection = sqlx::PgConnection::connect(url).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()
+    });
+    answer.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// Each check in files, and all of them in one PostgreSQL.
+macro_rules! both {
+    ($($name:ident)*) => {
+        mod in_files {
+            $(#[test]
+            fn $name() {
+                super::$name(&super::Place::files());
+            })*
+        }
+
+        #[test]
+        fn postgres_does_the_same() {
+            let server = PostgresServer::start();
+            $($name(&Place::postgres(&server));)*
+        }
+    };
+}
+
+both! {
+    pages_hold_every_event_once_in_their_order
+    filters_find_what_passes_them
+    what_is_stored_twice_is_there_once_and_counted_once
+    counts_go_by_time_kind_and_severity
+    rankings_add_up_over_days
+    a_question_has_a_deadline
+    old_days_go_whole
+    an_organization_sees_its_own_alone
+    an_organization_is_not_told_where_operators_sit
+    texts_of_strangers_hold_up_nothing
 }
 
 fn sorted(mut events: Vec<Event>) -> Vec<Event> {
@@ -22,17 +107,16 @@ fn sorted(mut events: Vec<Event>) -> Vec<Event> {
     events
 }
 
-#[test]
-fn pages_hold_every_event_once_in_their_order() {
+fn pages_hold_every_event_once_in_their_order(place: &Place) {
     let events = samples();
-    let (_folder, _store, reader) = stored(&events);
+    let (_store, reader) = place.stored(&events);
     let newest = sorted(events);
     for (order, expected) in
         [(Order::NewestFirst, newest.clone()), (Order::OldestFirst, newest.iter().rev().cloned().collect())]
     {
         let (mut found, mut cursor) = (Vec::new(), None);
         loop {
-            let page = reader.page(&Filter::default(), order, cursor, 7, WITHIN).unwrap();
+            let page = reader.page(&Scope::Everything, &Filter::default(), order, cursor, 7, WITHIN).unwrap();
             assert!(page.events.len() == 7 || page.next.is_none());
             found.extend(page.events);
             cursor = page.next;
@@ -45,10 +129,9 @@ fn pages_hold_every_event_once_in_their_order() {
 }
 
 /// What SQL finds is what [`Filter::matches`] says.
-#[test]
-fn filters_find_what_passes_them() {
+fn filters_find_what_passes_them(place: &Place) {
     let events = samples();
-    let (_folder, _store, reader) = stored(&events);
+    let (_store, reader) = place.stored(&events);
     let middle = sorted(events.clone())[events.len() / 2].id.moment();
     let network = |text: &str| Some(text.parse().unwrap());
     let text = |text: &str| Some(text.to_owned());
@@ -82,21 +165,21 @@ fn filters_find_what_passes_them() {
         let expected: Vec<_> =
             sorted(events.clone()).into_iter().filter(|event| filter.matches(event)).collect();
         assert_eq!(!expected.is_empty(), finds, "{filter:?}");
-        let page = reader.page(&filter, Order::NewestFirst, None, 1000, WITHIN).unwrap();
+        let page = reader.page(&Scope::Everything, &filter, Order::NewestFirst, None, 1000, WITHIN).unwrap();
         assert_eq!(page.events, expected, "{filter:?}");
     }
 }
 
-#[test]
-fn what_is_stored_twice_is_there_once_and_counted_once() {
+fn what_is_stored_twice_is_there_once_and_counted_once(place: &Place) {
     let events = samples();
-    let (_folder, mut store, reader) = stored(&events);
+    let (mut store, reader) = place.stored(&events);
     let uncounted = Uncounted { at: events[0].id.milliseconds(), kind: Kind::RequestAllowed, count: 40 };
     store.append(&events[..10], &[uncounted]).unwrap();
-    let page = reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
+    let page =
+        reader.page(&Scope::Everything, &Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
     assert_eq!(page.events.len(), events.len());
 
-    let buckets = reader.counts(&Filter::default(), 24 * 60, WITHIN).unwrap().buckets;
+    let buckets = reader.counts(&Scope::Everything, &Filter::default(), 24 * 60, WITHIN).unwrap().buckets;
     let mut expected: BTreeMap<(u64, Kind), u64> = BTreeMap::new();
     for event in &events {
         *expected.entry((event.id.day(), event.kind)).or_default() += 1;
@@ -108,13 +191,12 @@ fn what_is_stored_twice_is_there_once_and_counted_once() {
     assert_eq!(found, expected);
 }
 
-#[test]
-fn counts_go_by_time_kind_and_severity() {
+fn counts_go_by_time_kind_and_severity(place: &Place) {
     let events = samples();
-    let (_folder, _store, reader) = stored(&events);
+    let (_store, reader) = place.stored(&events);
     let kind = Kind::TokenReused;
     let filter = Filter { kinds: vec![kind], severity: Some(Severity::High), ..Filter::default() };
-    let buckets = reader.counts(&filter, 5, WITHIN).unwrap().buckets;
+    let buckets = reader.counts(&Scope::Everything, &filter, 5, WITHIN).unwrap().buckets;
     assert_eq!(buckets.iter().map(|bucket| bucket.count).collect::<Vec<_>>(), [1, 2]);
     for bucket in buckets {
         let since = bucket.start.duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -122,12 +204,11 @@ fn counts_go_by_time_kind_and_severity() {
     }
 }
 
-#[test]
-fn rankings_add_up_over_days() {
+fn rankings_add_up_over_days(place: &Place) {
     let events = samples();
-    let (_folder, _store, reader) = stored(&events);
+    let (_store, reader) = place.stored(&events);
     let top = |filter: &Filter, dimension| {
-        let ranked = reader.top(filter, dimension, 2, WITHIN).unwrap().values;
+        let ranked = reader.top(&Scope::Everything, filter, dimension, 2, WITHIN).unwrap().values;
         ranked.into_iter().map(|ranked| (ranked.value, ranked.count)).collect::<Vec<_>>()
     };
     let kinds = u64::try_from(Kind::ALL.len()).unwrap();
@@ -145,133 +226,113 @@ fn rankings_add_up_over_days() {
     assert_eq!(top(&one, Dimension::Kind), [("role_changed".to_owned(), 3)]);
 }
 
-#[test]
-fn a_question_has_a_deadline() {
+fn a_question_has_a_deadline(place: &Place) {
     let events = samples();
-    let (_folder, _store, reader) = stored(&events);
-    let late = reader.page(&Filter::default(), Order::NewestFirst, None, 10, Duration::ZERO);
+    let (_store, reader) = place.stored(&events);
+    let late =
+        reader.page(&Scope::Everything, &Filter::default(), Order::NewestFirst, None, 10, Duration::ZERO);
     assert!(matches!(late, Err(EventError::Deadline)), "{late:?}");
 }
 
-#[test]
-fn old_days_go_whole() {
+fn old_days_go_whole(place: &Place) {
     let events = samples();
-    let (_folder, mut store, reader) = stored(&events);
-    assert_eq!(days(&store.directory).unwrap(), [Day(20_778), Day(20_779)]);
-    let page =
-        |reader: &Reader| reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
-    assert_eq!(page(&reader).events.len(), events.len());
+    let (mut store, reader) = place.stored(&events);
     let noon = UNIX_EPOCH + Duration::from_hours(24 * 20_789 + 12);
     let gone = store.tidy(Duration::from_hours(24 * 10), noon).unwrap();
     assert_eq!(gone, [Day(20_778)], "what a moment of is still to be kept stays");
     reader.forget(&gone);
-    assert!(page(&reader).events.iter().all(|event| event.id.day() == 20_779));
-    let names: Vec<_> = fs::read_dir(&store.directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("2026-11-21"))
-        .collect();
-    assert_eq!(names, <[String; 0]>::default());
-}
-
-/// What is done to a file.
-type Break<'a> = &'a dyn Fn(&Path);
-
-/// Of another release, no database, a database cut short, and one that nothing was written into.
-#[test]
-fn a_day_that_cannot_be_read_is_named_and_hides_no_other() {
-    let set_version = |path: &Path, version: i64| {
-        rusqlite::Connection::open(path).unwrap().pragma_update(None, "user_version", version).unwrap();
+    let page =
+        reader.page(&Scope::Everything, &Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
+    let kept: Vec<_> = sorted(events.clone()).into_iter().filter(|event| event.id.day() == 20_779).collect();
+    assert_eq!(page.events, kept);
+    let late: Vec<_> = events.into_iter().filter(|event| event.id.day() == 20_778).collect();
+    store.append(&late, &[]).unwrap();
+    let filter = Filter {
+        span: Span::new(None, Some(late[0].id.moment() + Duration::from_hours(12))),
+        ..Filter::default()
     };
-    let breaks: [(&str, Break<'_>, bool); 4] = [
-        ("another release", &|path| set_version(path, 9), true),
-        ("no database", &|path| fs::write(path, "no database at all, and long enough").unwrap(), true),
-        (
-            "without tables",
-            &|path| {
-                rusqlite::Connection::open(path)
-                    .unwrap()
-                    .execute_batch("DROP TABLE events; DROP TABLE minutes")
-                    .unwrap();
-            },
-            true,
-        ),
-        ("unwritten", &|path| fs::write(path, "").unwrap(), false),
-    ];
-    for (name, break_it, is_named) in breaks {
-        let events = samples();
-        let (_folder, store, reader) = stored(&events);
-        let directory = store.directory.clone();
-        drop(store);
-        break_it(&Day(20_779).path(&directory));
-        let days: &[&str] = if is_named { &["2026-11-22"] } else { &[] };
-        let others: Vec<_> = sorted(events).into_iter().filter(|event| event.id.day() == 20_778).collect();
-        let filter = Filter::default();
-        for order in [Order::NewestFirst, Order::OldestFirst] {
-            let mut page = reader.page(&filter, order, None, 1000, WITHIN).unwrap();
-            page.events.sort_by_key(|event| std::cmp::Reverse(event.id));
-            assert_eq!(page.events, others, "{name}");
-            assert_eq!((texts(&page.unreadable.days), page.unreadable.events), (days.to_vec(), 0), "{name}");
-        }
-        let counts = reader.counts(&filter, 24 * 60, WITHIN).unwrap();
-        assert_eq!(counts.unreadable.days, days, "{name}");
-        assert!(!counts.buckets.is_empty());
-        let top = reader.top(&filter, Dimension::Kind, 10, WITHIN).unwrap();
-        assert_eq!((texts(&top.unreadable.days), top.values.len()), (days.to_vec(), 10), "{name}");
-    }
+    let page = reader.page(&Scope::Everything, &filter, Order::NewestFirst, None, 1000, WITHIN).unwrap();
+    assert!(!page.events.is_empty(), "what comes late has a day again");
 }
 
-#[test]
-fn an_event_that_cannot_be_read_is_counted_and_passed_over() {
-    let events = sorted(samples());
-    let (_folder, store, reader) = stored(&events);
-    let broken = [&events[0], &events[3], &events[4]];
-    let connection = rusqlite::Connection::open(Day::of_event(broken[0]).path(&store.directory)).unwrap();
-    for (event, change) in broken.iter().zip(["kind = 250", "details = '{'", "severity = 'x'"]) {
-        let key = i64::try_from(event.id.key()).unwrap();
-        connection.execute(&format!("UPDATE events SET {change} WHERE key = ?1"), [key]).unwrap();
+/// Whatever is asked.
+fn an_organization_sees_its_own_alone(place: &Place) {
+    let mut events = samples();
+    for (index, event) in events.iter_mut().enumerate() {
+        event.organization = [Some("shop"), Some("other"), None][index % 3].map(str::to_owned);
     }
-    let (mut found, mut unreadable, mut cursor) = (Vec::new(), 0, None);
-    loop {
-        let page = reader.page(&Filter::default(), Order::NewestFirst, cursor, 2, WITHIN).unwrap();
-        assert_eq!(page.unreadable.days, <[String; 0]>::default());
-        found.extend(page.events);
-        unreadable += page.unreadable.events;
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
+    let (_store, reader) = place.stored(&events);
+    let scope = Scope::Organization("shop".into());
+    let own: Vec<_> = sorted(events).into_iter().filter(|event| scope.admits(event)).collect();
+    let others = Filter { organization: Some("other".into()), ..Filter::default() };
+    for filter in [Filter::default(), others] {
+        let page = reader.page(&scope, &filter, Order::NewestFirst, None, 1000, WITHIN).unwrap();
+        assert_eq!(page.events, own);
+        let counts = reader.counts(&scope, &filter, 24 * 60, WITHIN).unwrap().buckets;
+        assert_eq!(counts.iter().map(|bucket| bucket.count).sum::<u64>(), own.len() as u64);
+        let top = reader.top(&scope, &filter, Dimension::Organization, 10, WITHIN).unwrap().values;
+        assert_eq!(top.iter().map(|ranked| &*ranked.value).collect::<Vec<_>>(), ["shop"]);
     }
-    let expected: Vec<_> = events.iter().filter(|event| !broken.contains(event)).cloned().collect();
-    assert_eq!((found, unreadable), (expected, 3));
+    let nobody = Scope::Organization("'; DROP TABLE events; --".into());
+    let page = reader.page(&nobody, &Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
+    assert_eq!(page.events, []);
+    let kinds = Filter { kinds: vec![Kind::TokenReused], ..Filter::default() };
+    let counts = reader.counts(&scope, &kinds, 5, WITHIN).unwrap().buckets;
+    let of_kind = own.iter().filter(|event| event.kind == Kind::TokenReused);
+    assert_eq!(counts.iter().map(|bucket| bucket.count).sum::<u64>(), of_kind.count() as u64);
+    assert!(counts.iter().all(|bucket| bucket.kind == Kind::TokenReused));
 }
 
-#[test]
-fn a_file_of_another_release_is_not_written_to_and_holds_up_no_other_day() {
-    let events = samples();
-    let (_folder, store, reader) = stored(&events[..1]);
-    let directory = store.directory.clone();
-    drop(store);
-    let path = Day(20_779).path(&directory);
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 9).unwrap();
-    let mut store = Store::open(directory, events[0].id.moment()).unwrap();
-    let unstored = store.append(&events, &[]).unwrap_err();
-    assert_eq!(unstored.days, [Day(20_779)]);
-    assert!(matches!(unstored.error, EventError::Version { found: 9, known: 1, .. }), "{unstored:?}");
-    let page = reader.page(&Filter::default(), Order::NewestFirst, None, 1000, WITHIN).unwrap();
-    let others = events.iter().filter(|event| event.id.day() == 20_778).count();
-    assert_eq!(page.events.len(), others);
+/// Not even by asking who was where.
+fn an_organization_is_not_told_where_operators_sit(place: &Place) {
+    let mut events = samples();
+    for event in &mut events {
+        event.organization = Some("shop".into());
+        // Somebody who wants to look like one: quotes within a text are escaped.
+        event.details.reason = Some(BY_OPERATOR.into());
+    }
+    for event in events.iter_mut().step_by(3) {
+        event.details.actor = Some(crate::ActorKind::User);
+    }
+    let (_store, reader) = place.stored(&events);
+    let operators =
+        events.iter().filter(|event| event.details.actor == Some(crate::ActorKind::Operator)).count();
+    assert!(operators > 0);
+    let scope = Scope::Organization("shop".into());
+    let found = |scope: &Scope, filter: &Filter| {
+        reader.page(scope, filter, Order::NewestFirst, None, 1000, WITHIN).unwrap().events.len()
+    };
+    let all = Filter { network: Some("::/0".parse().unwrap()), ..Filter::default() };
+    assert_eq!((found(&scope, &all), found(&Scope::Everything, &all)), (0, operators));
+    assert_eq!(found(&scope, &Filter::default()), events.len(), "what they did is told");
+    let top = |scope: &Scope| {
+        let ranked = reader.top(scope, &Filter::default(), Dimension::Address, 10, WITHIN).unwrap().values;
+        ranked.into_iter().map(|ranked| ranked.value).collect::<Vec<_>>()
+    };
+    assert_eq!(top(&scope), ["192.0.2.7"]);
+    assert_eq!(top(&Scope::Everything), ["192.0.2.7", "2001:db8::7"]);
 }
 
-#[test]
-fn files_are_private() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let (_folder, store, _) = stored(&samples());
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&store.directory), 0o700);
-    for entry in fs::read_dir(&store.directory).unwrap() {
-        let path = entry.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
+/// A NUL, which a database may refuse, must not keep a batch from being stored.
+fn texts_of_strangers_hold_up_nothing(place: &Place) {
+    let mut events = samples();
+    let odd = "a\0b \u{202e}\u{1f3f0} \\ ' \" \u{1}";
+    for event in &mut events {
+        event.message = odd.into();
+        event.user = Some(odd.into());
+        event.request = Some(odd.into());
+        event.route = Some(odd.into());
+        event.rules = vec![odd.into()];
+        event.details.reason = Some(odd.into());
     }
+    let (_store, reader) = place.stored(&events);
+    let filter = Filter {
+        user: Some(odd.into()),
+        request: Some(odd.into()),
+        rule: Some(odd.into()),
+        ..Filter::default()
+    };
+    let page = reader.page(&Scope::Everything, &filter, Order::NewestFirst, None, 1000, WITHIN).unwrap();
+    assert_eq!((page.events.len(), page.unreadable.events), (events.len(), 0));
+    assert_eq!(page.events[0].details.reason.as_deref(), Some(odd));
 }

@@ -23,11 +23,11 @@ pub(crate) fn event(kind: Kind) -> Event {
     Event::new(kind, SystemTime::now(), Decision::Refused, "a test")
 }
 
-fn all(log: &EventLog) -> Vec<Event> {
+pub(crate) fn all(log: &EventLog) -> Vec<Event> {
     log.page(&Filter::default(), Order::OldestFirst, None, 100_000, WITHIN).unwrap().events
 }
 
-fn counted(log: &EventLog, kind: Kind) -> u64 {
+pub(crate) fn counted(log: &EventLog, kind: Kind) -> u64 {
     let filter = Filter { kinds: vec![kind], ..Filter::default() };
     log.counts(&filter, 60, WITHIN).unwrap().buckets.iter().map(|bucket| bucket.count).sum()
 }

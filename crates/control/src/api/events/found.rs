@@ -32,7 +32,7 @@ pub struct UnreadableEvents {
 
 impl UnreadableEvents {
     /// `None`: nothing is missing.
-    pub(super) fn of(unreadable: Unreadable) -> Option<Self> {
+    pub(crate) fn of(unreadable: Unreadable) -> Option<Self> {
         let Unreadable { days, events } = unreadable;
         let is_something = !days.is_empty() || events > 0;
         is_something.then(|| Self { days, events: u64::try_from(events).unwrap_or(u64::MAX) })

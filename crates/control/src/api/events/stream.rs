@@ -9,16 +9,17 @@
 use std::{
     collections::BTreeSet,
     convert::Infallible,
-    sync::Arc,
+    future::Future,
+    pin::Pin,
     time::{Duration, SystemTime},
 };
 
 use axum::response::sse::{self, KeepAlive, Sse};
-use bartizan_events::{Event, EventId, EventLog, Filter, Order, Span, masked};
+use bartizan_events::{Event, EventId, EventView, Filter, Following, Order, Span, masked};
 use futures_util::{Stream, stream};
 use http::HeaderMap;
 use serde::Deserialize;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
 use super::{KnownEvents, MOST, WITHIN, ask, cursor, wanted::Words};
 use crate::{
@@ -114,40 +115,21 @@ pub(crate) async fn follow_events(
         ..Words::default()
     };
     let filter = words.filter()?;
-    let last = match headers.get(LAST_EVENT_ID) {
-        None => None,
-        Some(id) => Some(cursor(id.to_str().unwrap_or_default())?),
-    };
-    // First who follows, then what was before: nothing falls between.
-    let live = log.follow();
-    let live = live.ok_or_else(|| Failure::new(FailureCode::EventsUnavailable, "the gateway is stopping"))?;
-    let now = SystemTime::now();
-    let start = last.unwrap_or_else(|| EventId::at(now));
-    let followed = Followed {
-        log,
-        filter,
-        masked,
-        live,
-        start,
-        is_begun: last.is_some(),
-        newest: start,
-        behind: last,
-        passed: now,
-        shown: BTreeSet::new(),
-        waiting: Vec::new(),
-    };
-    let messages = stream::unfold(followed, |mut followed| async move {
-        followed.next().await.map(|message| (Ok(message), followed))
-    });
-    Ok(Sse::new(messages).keep_alive(KeepAlive::new().interval(QUIET)))
+    let mut followed = Followed::begin(log.everywhere(), filter, &headers)?;
+    followed.masked = masked;
+    Ok(followed.messages())
 }
 
 /// What one client is shown.
-struct Followed {
-    log: EventLog,
+pub(crate) struct Followed {
+    view: EventView,
     filter: Filter,
-    masked: bool,
-    live: Receiver<Arc<Event>>,
+    pub(crate) masked: bool,
+    /// What says whether the client may see it still.
+    pub(crate) lease: Option<Box<dyn Lease>>,
+    /// When the stream ends at the latest.
+    pub(crate) ends: Option<Instant>,
+    live: Following,
     /// Behind which event it begins.
     start: EventId,
     /// Whether the client knows where.
@@ -164,7 +146,60 @@ struct Followed {
     waiting: Vec<Event>,
 }
 
+/// Whether something may still be shown. Asked before each message.
+pub(crate) trait Lease: Send {
+    /// Whether it is so now.
+    fn holds(&mut self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+}
+
 impl Followed {
+    /// Follows from now on, or from where the client was.
+    pub(crate) fn begin(view: EventView, filter: Filter, headers: &HeaderMap) -> Result<Self, Failure> {
+        let last = match headers.get(LAST_EVENT_ID) {
+            None => None,
+            Some(id) => Some(cursor(id.to_str().unwrap_or_default())?),
+        };
+        // First who follows, then what was before: nothing falls between.
+        let stopping = || Failure::new(FailureCode::EventsUnavailable, "the gateway is stopping");
+        let live = view.follow().ok_or_else(stopping)?;
+        let now = SystemTime::now();
+        let start = last.unwrap_or_else(|| EventId::at(now));
+        Ok(Self {
+            view,
+            filter,
+            masked: false,
+            lease: None,
+            ends: None,
+            live,
+            start,
+            is_begun: last.is_some(),
+            newest: start,
+            behind: last,
+            passed: now,
+            shown: BTreeSet::new(),
+            waiting: Vec::new(),
+        })
+    }
+
+    /// As server-sent events.
+    pub(crate) fn messages(self) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+        let messages = stream::unfold(self, |mut followed| async move {
+            let ends = followed.ends;
+            let next = followed.next();
+            let next = match ends {
+                Some(ends) => tokio::time::timeout_at(ends, next).await.ok()?,
+                None => next.await,
+            }?;
+            if let Some(lease) = &mut followed.lease
+                && !lease.holds().await
+            {
+                return None;
+            }
+            Some((Ok(next), followed))
+        });
+        Sse::new(messages).keep_alive(KeepAlive::new().interval(QUIET))
+    }
+
     /// The next message; `None` at the end.
     async fn next(&mut self) -> Option<sse::Event> {
         if !std::mem::replace(&mut self.is_begun, true) {
@@ -178,7 +213,7 @@ impl Followed {
                 self.catch_up(last).await?;
                 continue;
             }
-            match self.live.recv().await {
+            match self.live.next().await {
                 Ok(event) => {
                     self.newest = self.newest.max(event.id);
                     self.passed = event.id.moment();
@@ -198,9 +233,10 @@ impl Followed {
 
     /// Reads a page of what has happened behind this event. The stream ends where that fails.
     async fn catch_up(&mut self, last: EventId) -> Option<()> {
-        let (log, filter) = (self.log.clone(), self.filter.clone());
+        let (view, filter) = (self.view.clone(), self.filter.clone());
         let filter = Filter { span: Span::new(Some(last.moment()), None), ..filter };
-        let page = ask(move || log.page(&filter, Order::OldestFirst, Some(last), MOST, WITHIN)).await.ok()?;
+        let page =
+            ask(move || view.page(&filter, Order::OldestFirst, Some(last), MOST, WITHIN)).await.ok()?;
         self.behind = page.next;
         self.waiting = page.events;
         self.waiting.retain(|event| !self.shown.contains(&event.id));

@@ -11,13 +11,16 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, Row, params_from_iter, types::Value};
 
 use super::{
-    Day, days,
-    file::{MINUTE, UNWRITTEN, check, connect, number, version},
+    days,
+    file::{UNWRITTEN, check, connect, number, version},
     statement::Conditions,
 };
 use crate::{
     Bucket, Counts, Decision, Dimension, Event, EventError, EventId, Filter, Kind, Order, Page, Ranked,
-    Ranking, Severity, Span, Unreadable, query::address,
+    Ranking, Severity, Span, Unreadable,
+    id::COUNTER_BITS,
+    query::address,
+    store::{Counted, Day, MINUTE, Wanted},
 };
 
 /// Connections that wait for the next question.
@@ -46,13 +49,13 @@ impl Reader {
     /// Events that pass, at most `limit`, behind `cursor` in the order that is asked for.
     pub(crate) fn page(
         &self,
-        filter: &Filter,
+        wanted: &Wanted,
         order: Order,
         cursor: Option<EventId>,
         limit: usize,
         within: Duration,
     ) -> Result<Page, EventError> {
-        let deadline = Instant::now() + within;
+        let (filter, deadline) = (&wanted.filter, Instant::now() + within);
         let mut days = self.days_of(filter.span)?;
         if order == Order::NewestFirst {
             days.reverse();
@@ -66,17 +69,15 @@ impl Reader {
         let mut rows: Vec<(EventId, Option<Event>)> = Vec::new();
         for day in days.into_iter().filter(is_behind) {
             // One more than asked for tells whether there is another page.
-            let wanted = limit + 1 - rows.len();
-            let mut conditions = Conditions::of(filter, day);
+            let most = limit + 1 - rows.len();
+            let mut conditions = Conditions::of(wanted, day);
             if let Some(cursor) = cursor.filter(|cursor| cursor.day() == day.0) {
                 let sql = if order == Order::NewestFirst { "e.key < ?" } else { "e.key > ?" };
                 conditions.add(sql, [Value::Integer(number(cursor.key()))]);
             }
             let direction = if order == Order::NewestFirst { "DESC" } else { "ASC" };
-            let sql = format!(
-                "SELECT {COLUMNS} WHERE {} ORDER BY e.key {direction} LIMIT {wanted}",
-                conditions.sql
-            );
+            let sql =
+                format!("SELECT {COLUMNS} WHERE {} ORDER BY e.key {direction} LIMIT {most}", conditions.sql);
             let read = |row: &Row<'_>| Ok((id(row, day)?, event(row, day)));
             let found =
                 self.ask_if_readable(day, deadline, &sql, conditions.values, read, &mut unreadable)?;
@@ -98,27 +99,29 @@ impl Reader {
     }
 
     /// How many events of each kind each piece of so many minutes had. Of the filter the span, kinds, classes and the
-    /// severity count.
+    /// severity count; where only those that were kept are counted, all of it does.
     pub(crate) fn counts(
         &self,
-        filter: &Filter,
+        wanted: &Wanted,
+        counted: Counted,
         minutes: u32,
         within: Duration,
     ) -> Result<Counts, EventError> {
-        let deadline = Instant::now() + within;
+        let (filter, deadline) = (&wanted.filter, Instant::now() + within);
         let mut unreadable = Unreadable::default();
         let size = u64::from(minutes.max(1));
         let mut counts: BTreeMap<(u64, Kind, Severity), u64> = BTreeMap::new();
-        let (first, end) = (filter.span.since / MINUTE, filter.span.until.div_ceil(MINUTE));
         for day in self.days_of(filter.span)? {
-            let sql = "SELECT minute, kind, severity, count FROM minutes WHERE minute >= ? AND minute < ?";
-            let values = vec![Value::Integer(number(first)), Value::Integer(number(end))];
+            let (sql, values) = match counted {
+                Counted::All => all_counts(filter),
+                Counted::Kept => kept_counts(wanted, day),
+            };
             let read = |row: &Row<'_>| {
                 let (minute, kind, severity, count): (i64, u8, u8, i64) =
                     (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
                 Ok((minute, Kind::from_code(kind), Severity::from_number(severity), count))
             };
-            let rows = self.ask_if_readable(day, deadline, sql, values, read, &mut unreadable)?;
+            let rows = self.ask_if_readable(day, deadline, &sql, values, read, &mut unreadable)?;
             for (minute, kind, severity, count) in rows {
                 let (Some(kind), Some(severity)) = (kind, severity) else { continue };
                 let is_wanted = (filter.kinds.is_empty() || filter.kinds.contains(&kind))
@@ -144,12 +147,12 @@ impl Reader {
     /// is an estimate.
     pub(crate) fn top(
         &self,
-        filter: &Filter,
+        wanted: &Wanted,
         dimension: Dimension,
         limit: usize,
         within: Duration,
     ) -> Result<Ranking, EventError> {
-        let deadline = Instant::now() + within;
+        let (filter, deadline) = (&wanted.filter, Instant::now() + within);
         let mut unreadable = Unreadable::default();
         let mut counts: HashMap<String, u64> = HashMap::new();
         let (column, join) = match dimension {
@@ -161,7 +164,7 @@ impl Reader {
             Dimension::Rule => ("e.rules", ""),
         };
         for day in self.days_of(filter.span)? {
-            let conditions = Conditions::of(filter, day);
+            let conditions = Conditions::of(wanted, day);
             let mut sql = format!("SELECT {column} AS value, COUNT(*) AS count FROM events e {join} WHERE ");
             // Writing to a text does not fail.
             let _ = write!(
@@ -283,6 +286,25 @@ impl Reader {
         check(&connection, path)?;
         Ok(Some(connection))
     }
+}
+
+/// What asks for every event of every minute.
+fn all_counts(filter: &Filter) -> (String, Vec<Value>) {
+    let (first, end) = (filter.span.since / MINUTE, filter.span.until.div_ceil(MINUTE));
+    let sql = "SELECT minute, kind, severity, count FROM minutes WHERE minute >= ? AND minute < ?";
+    (sql.into(), vec![Value::Integer(number(first)), Value::Integer(number(end))])
+}
+
+/// What asks for those that were kept and pass.
+fn kept_counts(wanted: &Wanted, day: Day) -> (String, Vec<Value>) {
+    let conditions = Conditions::of(wanted, day);
+    let start = day.start() / MINUTE;
+    let sql = format!(
+        "SELECT {start} + (e.key >> {COUNTER_BITS}) / {MINUTE} AS minute, e.kind, e.severity, COUNT(*) FROM events e \
+         WHERE {} GROUP BY 1, 2, 3",
+        conditions.sql
+    );
+    (sql, conditions.values)
 }
 
 /// The id of a row's event, whatever else is wrong with it.

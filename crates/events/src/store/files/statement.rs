@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use ipnet::IpNet;
 use rusqlite::types::Value;
 
-use super::{Day, file::number};
+use super::file::number;
 use crate::{
     Filter, Span,
     id::{DAY, first_key},
     query::bytes,
+    store::{BY_OPERATOR, Day, Wanted},
 };
 
 /// A condition and its values.
@@ -21,7 +22,7 @@ pub(super) struct Conditions {
 
 impl Conditions {
     /// Which rows of a day's file pass.
-    pub(super) fn of(filter: &Filter, day: Day) -> Self {
+    pub(super) fn of(wanted: &Wanted, day: Day) -> Self {
         let mut conditions = Self::default();
         let Filter {
             span,
@@ -35,7 +36,7 @@ impl Conditions {
             rule,
             request,
             text,
-        } = filter;
+        } = &wanted.filter;
         let (first, end) = keys(*span, day);
         conditions.add("e.key >= ?", [Value::Integer(first)]);
         conditions.add("e.key < ?", [Value::Integer(end)]);
@@ -67,6 +68,9 @@ impl Conditions {
         if let Some(text) = text {
             let texts = [Value::Text(text.0.clone()), Value::Text(text.0.clone())];
             conditions.add("(instr(lower(e.message), ?) > 0 OR instr(lower(e.details), ?) > 0)", texts);
+        }
+        if wanted.without_operators {
+            conditions.add("instr(e.details, ?) = 0", [Value::Text(BY_OPERATOR.into())]);
         }
         conditions
     }

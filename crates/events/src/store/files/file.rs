@@ -15,8 +15,11 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Day, Uncounted};
-use crate::{Event, EventError, Kind, Severity, query::bytes};
+use crate::{
+    Event, EventError, Kind, Severity,
+    query::bytes,
+    store::{Day, MINUTE, Uncounted},
+};
 
 /// The version of the format, kept as `user_version`.
 const VERSION: i64 = 1;
@@ -26,8 +29,6 @@ pub(super) const UNWRITTEN: i64 = 0;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most words that are remembered; beyond that they are looked up.
 const MOST_WORDS: usize = 65_536;
-
-pub(super) const MINUTE: u64 = 60 * 1000;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -48,6 +49,7 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS events_by_address ON events (address) WHERE address IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_by_user ON events (user) WHERE user IS NOT NULL;
+CREATE INDEX IF NOT EXISTS events_by_organization ON events (organization) WHERE organization IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_by_request ON events (request) WHERE request IS NOT NULL;
 CREATE TABLE IF NOT EXISTS minutes (
     minute INTEGER NOT NULL,
