@@ -268,6 +268,12 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     let (node, accounts) = (&post.node, &post.node.accounts);
     let uninvited = accounts.sign_up(stranger("eve@shop.test", PASSWORD), &Visit::default()).await;
     assert!(matches!(uninvited, Err(AccountError::SignUpOff)));
+    let trail = node.accounts.audit(10).await.unwrap();
+    let refused = trail.iter().find(|entry| entry.action == "user.sign_up").unwrap();
+    assert_eq!(
+        (refused.outcome.as_str(), &refused.details["reason"]),
+        ("refused", &serde_json::json!("closed"))
+    );
     let visit = Visit::default();
     for name in ["Guild", "Rival"] {
         accounts.create_organization(name, OPERATOR, &visit).await.unwrap();
