@@ -53,6 +53,7 @@ mod profile;
 mod proof;
 mod protection;
 mod proven_password;
+mod provider_roles;
 mod recovery;
 mod refusal;
 mod refusals;

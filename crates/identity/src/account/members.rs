@@ -139,11 +139,12 @@ impl MemberChange<'_> {
     /// Bindings of who is suspended stand apart, so whatever reads bindings need not know of it.
     fn statements(self, user: &str, organization: &str, reason: &str) -> Vec<Statement> {
         const KEEP: &str = "INSERT INTO suspended_bindings (user_id, organization_id, role, scope, created_at, \
-            expires_at, suspended_at, suspended_because) \
-            SELECT user_id, organization_id, role, scope, created_at, expires_at, $3, $4 \
+            expires_at, provider, suspended_at, suspended_because) \
+            SELECT user_id, organization_id, role, scope, created_at, expires_at, provider, $3, $4 \
             FROM role_bindings WHERE user_id = $1 AND organization_id = $2 ON CONFLICT DO NOTHING";
-        const RESTORE: &str = "INSERT INTO role_bindings (user_id, organization_id, role, scope, created_at, expires_at) \
-            SELECT user_id, organization_id, role, scope, created_at, expires_at \
+        const RESTORE: &str = "INSERT INTO role_bindings (user_id, organization_id, role, scope, created_at, \
+            expires_at, provider) \
+            SELECT user_id, organization_id, role, scope, created_at, expires_at, provider \
             FROM suspended_bindings WHERE user_id = $1 AND organization_id = $2 ON CONFLICT DO NOTHING";
         const FORGET: &str = "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2";
         const FORGET_SUSPENDED: &str =
