@@ -31,6 +31,7 @@ mod link;
 mod login;
 mod login_ticket;
 mod machine_words;
+mod member_sessions;
 mod members;
 mod methods;
 pub(crate) mod moved;

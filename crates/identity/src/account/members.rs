@@ -2,7 +2,7 @@
 //!
 //! Either concerns one organisation. What somebody is elsewhere, and their account, stay as they are.
 
-use bartizan_model::Grant;
+use bartizan_model::{Grant, UserId};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use serde_json::{Value, json};
 
@@ -67,12 +67,8 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         authority.check(&organization.into())?;
         let reason = if let MemberChange::Suspend(reason) = change { check_reason(reason)? } else { "" };
-        let missing = || AccountError::Missing(format!("member `{}`", who.0));
-        let user = self.resolve(who).await.map_err(|error| match error {
-            // Nobody learns this way who has an account.
-            AccountError::Missing(_) => missing(),
-            other => other,
-        })?;
+        let missing = || missing(who);
+        let user = self.possible_member(who).await?;
         let user = user.as_str();
         if authority.actor() == user {
             return Err(AccountError::Forbidden(
@@ -113,8 +109,30 @@ impl Accounts {
         Ok(())
     }
 
+    /// Who belongs to an organisation, or is suspended there; and their roles, which nobody else changes until the transaction
+    /// ends.
+    pub(super) async fn member(
+        &self,
+        transaction: &mut Transaction,
+        who: &PersonId,
+        organization: &str,
+    ) -> Result<(String, Roles), AccountError> {
+        let user = self.possible_member(who).await?.to_string();
+        let (mut roles, suspended) = lock(transaction, &user, organization).await?;
+        roles.extend(suspended);
+        if roles.is_empty() { Err(missing(who)) } else { Ok((user, roles)) }
+    }
+
+    /// Somebody with an account. Nobody learns this way who has one.
+    pub(super) async fn possible_member(&self, who: &PersonId) -> Result<UserId, AccountError> {
+        self.resolve(who).await.map_err(|error| match error {
+            AccountError::Missing(_) => missing(who),
+            other => other,
+        })
+    }
+
     /// What these roles grant together, as they are bound.
-    async fn granted_by(
+    pub(super) async fn granted_by(
         &self,
         transaction: &mut Transaction,
         organization: &str,
@@ -156,6 +174,10 @@ impl MemberChange<'_> {
             Self::Remove => vec![at(FORGET), at(FORGET_SUSPENDED)],
         }
     }
+}
+
+pub(super) fn missing(who: &PersonId) -> AccountError {
+    AccountError::Missing(format!("member `{}`", who.0))
 }
 
 /// A role, and how it is bound.
