@@ -28,6 +28,8 @@ pub struct OpenIdProvider {
     pub organization: Option<String>,
     /// Which claims say who somebody is.
     pub claims: LoginClaims,
+    /// The roles that it may give, where its claims name roles; any other that they name is nothing.
+    pub roles: Vec<String>,
 }
 
 /// Which claims of an ID token say who somebody is.
@@ -43,6 +45,8 @@ pub struct LoginClaims {
     pub name: Option<ClaimSource>,
     /// The organisation that those join who get an account; `None`, or where it says nothing: that of the provider.
     pub organization: Option<ClaimSource>,
+    /// What they are, by the names of roles; `None`: the provider gives no roles.
+    pub roles: Option<ClaimSource>,
 }
 
 impl Default for LoginClaims {
@@ -53,6 +57,7 @@ impl Default for LoginClaims {
             email_verified: "email_verified".into(),
             name: None,
             organization: None,
+            roles: None,
         }
     }
 }

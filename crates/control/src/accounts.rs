@@ -233,6 +233,7 @@ fn operations() -> OpenApiRouter<Arc<Accounts>> {
         .routes(routes!(members::remove_own_member))
         .routes(routes!(members::suspend_own_member))
         .routes(routes!(members::resume_own_member))
+        .routes(routes!(members::list_own_member_sessions, members::end_own_member_sessions))
         .routes(routes!(roles::list_own_roles, roles::create_own_role, roles::delete_own_role))
         .routes(routes!(roles::set_own_role_permissions))
         .routes(routes!(audit::read_own_audit_trail))

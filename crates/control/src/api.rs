@@ -51,7 +51,8 @@ use crate::{
 pub(crate) fn admin(shared: Arc<Shared>, token: AdminToken) -> Router {
     let (guarded, _) = operations().split_for_parts();
     let (probes, _) = probes().merge(open()).split_for_parts();
-    let keys = Keys { token, system: Arc::clone(&shared.system) };
+    let accounts = shared.accounts.clone();
+    let keys = Keys { token, system: Arc::clone(&shared.system), accounts };
     let guarded = with_fallbacks(guarded).layer(middleware::from_fn_with_state(keys, guard::admin_only));
     // A router without a fallback of its own takes that of the other: what is unknown needs the token too.
     let probes = probes.method_not_allowed_fallback(method_not_allowed);

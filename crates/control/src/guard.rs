@@ -12,10 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_config::Operator;
+use bartizan_identity::account::{Accounts, Visit};
 use bartizan_model::{Name, RequestId};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, HOST, ORIGIN},
+    header::{AUTHORIZATION, HOST, ORIGIN, USER_AGENT},
     uri::Authority,
 };
 use subtle::ConstantTimeEq;
@@ -52,6 +53,8 @@ pub(crate) struct Keys {
     pub(crate) token: AdminToken,
     /// Knows the tokens of operators, as its configuration says now.
     pub(crate) system: Arc<dyn System>,
+    /// Whose trail says who was refused.
+    pub(crate) accounts: Option<Arc<Accounts>>,
 }
 
 /// Refuses requests without the admin token, or an operator's own.
@@ -64,13 +67,32 @@ pub(crate) async fn admin_only(State(keys): State<Keys>, mut request: Request, n
             next.run(request).await
         }
         Err(failure) => {
-            let peer = request.extensions().get::<Connection>().map(|connection| connection.peer);
-            let request_id = request.extensions().get::<RequestId>().map(tracing::field::display);
-            let peer = peer.map(tracing::field::display);
-            tracing::warn!(audit = true, peer, request_id, "the admin API was asked without the right token");
+            tell_of_refusal(&request, &keys);
             failure.into_response()
         }
     }
+}
+
+/// In the log; and in the trail, where a token was shown that is none.
+fn tell_of_refusal(request: &Request, keys: &Keys) {
+    let peer = request.extensions().get::<Connection>().map(|connection| connection.peer);
+    let request_id = request.extensions().get::<RequestId>();
+    let (shown_peer, shown_id) = (peer.map(tracing::field::display), request_id.map(tracing::field::display));
+    tracing::warn!(
+        audit = true,
+        peer = shown_peer,
+        request_id = shown_id,
+        "the admin API was asked without the right token"
+    );
+    let accounts = keys.accounts.as_ref().filter(|_| request.headers().contains_key(AUTHORIZATION));
+    let Some(accounts) = accounts else { return };
+    let client = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    accounts.refused_operator(&Visit {
+        address: peer.map(|peer| peer.ip()),
+        client: String::from_utf8_lossy(client).into_owned(),
+        request_id: request_id.map(ToString::to_string).unwrap_or_default(),
+        operator: None,
+    });
 }
 
 /// The one host that a request names (RFC 9112, section 3.2).

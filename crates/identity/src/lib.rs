@@ -96,5 +96,5 @@ pub use session::{CrossSite, Home, LiveSessions, SessionToken, UnreadSession, Vi
 pub use signature::{
     ExpectedContent, Outgoing, RequestSigner, SignatureFields, SignatureKeyError, Unsigned, content_digest,
 };
-pub use together::{Spent, Together, Told};
+pub use together::{Spent, Together, Told, Tried};
 pub use token::{MULTI_FACTOR_CLASSES, TokenHeader};

@@ -16,13 +16,24 @@ use crate::{AuthenticationError, InvalidReason, attempts::LoginProtection};
 /// What comes in time from the store; `None`: there is none, or it does not answer.
 pub type Told<'a, T> = Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
 
+/// What became of an attempt that gateways count together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// It was counted.
+    Counted,
+    /// It was counted, and is the last one: unless it is taken back or forgotten, everybody waits for so long from now on.
+    Last(Duration),
+    /// It is one too many; how long to wait.
+    TooMany(Duration),
+}
+
 /// A memory that gateways share.
 pub trait Together: Debug + Send + Sync {
     /// Whether nobody has used this at any gateway.
     fn use_once<'a>(&'a self, spent: &'a Spent) -> Told<'a, bool>;
 
-    /// Counts an attempt; where it is one too many, how long to wait.
-    fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Option<Duration>>;
+    /// Counts an attempt, unless it is one too many.
+    fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Tried>;
 
     /// An attempt that was none.
     fn take_back(&self, key: String) -> Told<'_, ()>;

@@ -27,7 +27,7 @@ use self::{
 };
 pub use self::{claims::MULTI_FACTOR_CLASSES, header::TokenHeader};
 pub(crate) use self::{
-    claims::{check_audience, check_times, found},
+    claims::{check_audience, check_times, found, list},
     compact::CompactToken,
     header::is_key_id,
     json::Object,

@@ -62,7 +62,7 @@ pub use lane::own_lane;
 pub use lease::LeasedStore;
 pub use limiter::{AllowError, Counted, Limiter};
 pub use memory::MemoryStore;
-pub use redis::{LimitsError, RedisSettings, RedisStore, Tries};
+pub use redis::{LimitsError, RedisSettings, RedisStore, Tried, Tries};
 pub use short_value::{LONGEST_SHOWN, escaped, shortened, shown, unescaped};
 pub use statistics::{Outcome, Period, Ranking, RuleStatistics, TopValue, Totals};
 pub use threat::{Asker, Recommendation, Threat};

@@ -58,7 +58,11 @@ use self::{
     refunds::{Refund, Refunds},
     script::{Purpose, Script, standings},
 };
-pub use self::{endpoint::RedisSettings, error::LimitsError, together::Tries};
+pub use self::{
+    endpoint::RedisSettings,
+    error::LimitsError,
+    together::{Tried, Tries},
+};
 use crate::{Charge, Decision, Limit, Standing};
 
 /// Limits in Redis. Dropping it ends its connection, as soon as what is to be given back was.

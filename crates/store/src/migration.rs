@@ -54,6 +54,7 @@ impl Migration {
         Self::portable(13, "delegated machines", include_str!("../migrations/0013_delegated_machines.sql")),
         Self::portable(14, "own say", include_str!("../migrations/0014_own_say.sql")),
         Self::portable(15, "alerts", include_str!("../migrations/0015_alerts.sql")),
+        Self::portable(16, "roles of providers", include_str!("../migrations/0016_provider_roles.sql")),
     ];
 
     const fn portable(version: i64, name: &'static str, sql: &'static str) -> Self {

@@ -149,7 +149,18 @@ impl Member {
     async fn run(self) -> Result<()> {
         match self {
             Self::List(One { organization, asking }) => {
-                let listed: Members = asking.client()?.get(&path(&organization, "/members"), &[]).await?;
+                let client = asking.client()?;
+                let listed = whole(
+                    &client,
+                    &path(&organization, "/members"),
+                    &[],
+                    |all: &mut Members| all.next.take(),
+                    |all, part| {
+                        all.members.extend(part.members);
+                        all.next = part.next;
+                    },
+                )
+                .await?;
                 let none = "no members: add one with `bartizan org member add`";
                 asking.print(&listed, |listed| {
                     list(&listed.members, none, ["EMAIL", "ROLE", "STATE", "ID"], |member| {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     admin::segment,
-    asking::{Asking, list},
+    asking::{Asking, list, whole},
     command::addresses::duration,
     output::{Cell, FAINT, PLAIN, print, printable},
 };
@@ -193,7 +193,18 @@ impl Which {
 impl Whose {
     async fn list_bindings(self) -> Result<()> {
         let Self { organization, asking } = self;
-        let listed: Bindings = asking.client()?.get(&path(&organization, "bindings"), &[]).await?;
+        let client = asking.client()?;
+        let listed = whole(
+            &client,
+            &path(&organization, "bindings"),
+            &[],
+            |all: &mut Bindings| all.next.take(),
+            |all, part| {
+                all.bindings.extend(part.bindings);
+                all.next = part.next;
+            },
+        )
+        .await?;
         let none = "nobody has a role here: give one with `bartizan role bind`";
         asking.print(&listed, |listed| {
             list(&listed.bindings, none, ["WHO", "ROLE", "SCOPE", "ENDS", "ID"], |binding| {

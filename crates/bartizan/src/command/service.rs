@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 
 use crate::{
     admin::segment,
-    asking::{Asking, list},
+    asking::{Asking, list, whole},
     command::addresses::duration,
     output::{BAD, Cell, FAINT, GOOD, PLAIN, Table, print, printable},
 };
@@ -248,7 +248,18 @@ impl List {
     async fn run(self) -> Result<()> {
         let Self { organization, asking } = self;
         let query: Vec<_> = organization.into_iter().map(|name| ("organization", name)).collect();
-        let listed: Services = asking.client()?.get("v1/services", &query).await?;
+        let client = asking.client()?;
+        let listed = whole(
+            &client,
+            "v1/services",
+            &query,
+            |all: &mut Services| all.next.take(),
+            |all, part| {
+                all.services.extend(part.services);
+                all.next = part.next;
+            },
+        )
+        .await?;
         let none = "no services: make one with `bartizan service create ORGANISATION NAME`";
         let head = ["NAME", "ORGANISATION", "PERMISSIONS", "STATE", "CLIENT ID"];
         asking.print(&listed, |listed| {

@@ -7,7 +7,7 @@ use bartizan_control::{
 use clap::{Args, Subcommand};
 
 use crate::{
-    asking::{Asking, list},
+    asking::{Asking, list, whole},
     output::{Cell, FAINT, GOOD, PLAIN, print, printable},
 };
 
@@ -93,8 +93,18 @@ impl Token {
 impl List {
     async fn run(self) -> Result<()> {
         let query: Vec<_> = self.user.into_iter().map(|user| ("user", user)).collect();
-        let listed: TokenAuthorizations =
-            self.asking.client()?.get("v1/tokens/authorizations", &query).await?;
+        let client = self.asking.client()?;
+        let listed = whole(
+            &client,
+            "v1/tokens/authorizations",
+            &query,
+            |all: &mut TokenAuthorizations| all.next.take(),
+            |all, part| {
+                all.authorizations.extend(part.authorizations);
+                all.next = part.next;
+            },
+        )
+        .await?;
         let head = ["AUTHORIZATION", "CLIENT", "USER", "BEGAN", "LAST USED", "SCOPE"];
         self.asking.print(&listed, |listed| {
             list(&listed.authorizations, "nobody has authorised anything", head, |authorization| {

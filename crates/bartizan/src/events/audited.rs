@@ -33,9 +33,10 @@ fn kind(action: &str, is_done: bool) -> Kind {
         ("login", _) | ("session", "step_up") | ("service" | "client", "authenticate") if is_done => {
             Kind::AuthenticationSucceeded
         }
-        ("login", _) | ("session", "step_up") | ("service" | "client", "authenticate") => {
-            Kind::AuthenticationFailed
-        }
+        ("login", _)
+        | ("session", "step_up")
+        | ("service" | "client", "authenticate")
+        | ("operator", "refused") => Kind::AuthenticationFailed,
         ("logout", _) | ("session", "revoke") if is_done => Kind::SessionEnded,
         ("session", "moved") => Kind::SessionMoved,
         ("token", "reuse") => Kind::TokenReused,
@@ -77,7 +78,7 @@ fn event(kind: Kind, entry: &AuditEntry, organization: Option<&str>, is_done: bo
     // A login that failed names whom somebody wanted to be: that is whom it is about, not who it was.
     event.user = some(actor);
     let details = &mut event.details;
-    let is_by_admin = is_by_operator || actor == Accounts::CONFIGURATION;
+    let is_by_admin = is_by_operator || actor == Accounts::CONFIGURATION || action == "operator.refused";
     details.service = Some(if is_by_admin { Service::Admin } else { Service::Accounts });
     details.actor = actor_kind(entry, is_by_operator);
     details.outcome = match kind {

@@ -98,6 +98,7 @@ fn entries_of_the_audit_trail_are_events() {
         ("login", "done", Kind::AuthenticationSucceeded),
         ("login.password", "done", Kind::AuthenticationChallenged),
         ("login.external", "refused", Kind::AuthenticationFailed),
+        ("user.sign_up", "refused", Kind::PermissionDenied),
         ("login.pause", "done", Kind::AccountPaused),
         ("login.stuffing", "done", Kind::CredentialStuffingDetected),
         ("logout", "done", Kind::SessionEnded),

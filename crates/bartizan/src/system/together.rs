@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_gateway::CurrentLimiter;
 use bartizan_identity::{
-    Spent, Together, Told, account::Accounts, attempts::LoginProtection,
+    Spent, Together, Told, Tried, account::Accounts, attempts::LoginProtection,
     authorization_server::AuthorizationServer,
 };
-use bartizan_limits::Tries;
+use bartizan_limits::{Tried as Counted, Tries};
 
 /// The store of the configuration in force, if there is one.
 #[derive(Debug)]
@@ -33,10 +33,16 @@ impl Together for SharedStore {
         Box::pin(async move { self.0.get()?.use_once(spent.key(), spent.lasts()).await })
     }
 
-    fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Option<Duration>> {
+    fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Tried> {
         let LoginProtection { failures, window, pause, longest_pause, .. } = protection;
         let tries = Tries { most: failures.into(), window, pause, longest_pause };
-        Box::pin(async move { self.0.get()?.attempt(key, tries).await })
+        Box::pin(async move {
+            Some(match self.0.get()?.attempt(key, tries).await? {
+                Counted::Counted => Tried::Counted,
+                Counted::Last(pause) => Tried::Last(pause),
+                Counted::TooMany(wait) => Tried::TooMany(wait),
+            })
+        })
     }
 
     fn take_back(&self, key: String) -> Told<'_, ()> {

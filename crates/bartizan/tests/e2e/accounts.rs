@@ -376,6 +376,11 @@ async fn operators_with_tokens_of_their_own_are_named() {
     gateway.rewrite(&document(&upstream, ""));
     gateway.cli(["reload"]).await.succeeded();
     assert!(create("eve@shop.test").await.failed_with(1).contains("token"), "it is good no longer");
+    let refused = async || {
+        let trail = gateway.ask_admin("/v1/audit?action=operator.refused&outcome=refused", None).await;
+        trail.json::<Value>().await.unwrap()["entries"].as_array().unwrap().len()
+    };
+    eventually("both attempts are in the trail", async || refused().await == 2).await;
     gateway.stop().await;
 }
 

@@ -193,6 +193,15 @@ async fn who_manages_an_organisation_gives_what_they_have() {
         assert!(shown.contains(action), "{action}: {shown}");
     }
     assert!(!shown.contains("user.create"), "{shown}");
+
+    // Whoever manages the organisation sees and ends what its members have open for it.
+    let path = "/auth/members/bob@shop.test/sessions";
+    assert_eq!(refusal(bob.get(&gateway, path).await).await.1, "insufficient_permissions");
+    let open: Value = chief.get(&gateway, path).await.json().await.unwrap();
+    assert!(!open["sessions"].as_array().unwrap().is_empty(), "{open}");
+    let end = gateway.client().delete(gateway.url(path)).header("cookie", &chief.cookie);
+    assert_eq!(end.header("x-csrf-token", &chief.csrf).send().await.unwrap().status(), 204);
+    assert_eq!(bob.get(&gateway, "/auth/session").await.status(), 401);
     gateway.stop().await;
 }
 

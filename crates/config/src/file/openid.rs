@@ -43,6 +43,10 @@ pub(crate) struct OpenIdProvider {
     /// The organisation that those join, by name or id.
     #[serde(default)]
     pub(crate) organization: Optional<Parsed<String>>,
+    /// The roles that it may give, where `claims.roles` names roles: of the configuration, built in, or the organisation's own. What
+    /// is not listed it does not give, `super_admin` neither.
+    #[serde(default)]
+    pub(crate) roles: Optional<Vec<At<Parsed<String>>>>,
     /// Which claims of its ID tokens say who somebody is.
     #[serde(default)]
     pub(crate) claims: Optional<LoginClaims>,
@@ -67,6 +71,9 @@ pub(crate) struct LoginClaims {
     /// The organisation that those join who get an account, by name or id; where it says nothing, `organization` of the
     /// provider.
     pub(crate) organization: Optional<Parsed<ClaimSource>>,
+    /// What they are: names of roles, in an array or in one text with spaces between them. At each login there they get those of
+    /// them that `roles` of the provider lists, and lose those that it named before and names no longer.
+    pub(crate) roles: Optional<Parsed<ClaimSource>>,
     /// Claims that the provider lets its users write themselves: none of the claims above but `name` may be one of them or
     /// inside one, and no expression may read one.
     pub(crate) user_writable: Optional<Vec<At<Parsed<String>>>>,

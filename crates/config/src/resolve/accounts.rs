@@ -15,7 +15,8 @@ use http::header::HeaderName;
 pub(super) use self::routes::routes;
 use super::{files::Files, openid};
 use crate::{
-    Accounts, Http, Listen, PasswordProfile, Passwords, PathPattern, Segment, Sessions, StoreLocation,
+    Accounts, Http, Listen, PasswordProfile, Passwords, PathPattern, SameSite, Segment, Sessions,
+    StoreLocation,
     file::{self, Document},
     forms::Parsed,
     located::{At, Optional, Position},
@@ -213,6 +214,12 @@ fn sessions(file: &At<file::Accounts>, listen: Option<&Listen>, problems: &mut P
     let domain = problems.read_optional(&session.domain);
     if let Some(at) = &domain {
         check_domain(at, problems);
+    }
+    let strict = session.same_site.as_ref().filter(|at| at.value == SameSite::Strict);
+    if let Some(at) = strict.filter(|_| file.providers.is_some()) {
+        problems
+            .warning(at.position, "whoever comes back from another provider is logged out until they follow a link of yours")
+            .help("write `same_site: lax`, the default: browsers send no strict cookie where another site leads here");
     }
     Sessions {
         lifetime,

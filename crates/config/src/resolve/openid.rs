@@ -45,6 +45,7 @@ pub(crate) fn providers(
             sign_up: problems.read_or(&entry.sign_up, false),
             organization: problems.read_optional(&entry.organization).map(|name| name.value),
             claims: claims(&entry.claims, problems),
+            roles: roles(entry, problems),
         });
     }
     providers
@@ -65,6 +66,7 @@ fn claims(file: &Optional<file::LoginClaims>, problems: &mut Problems<'_>) -> Lo
     let email = read(&file.email, Some(default.email.clone())).unwrap_or(default.email);
     let verified = read(&file.email_verified, Some(default.email_verified.clone()));
     let organization = read(&file.organization, None);
+    let roles = read(&file.roles, None);
     if let Some(at) = file.email.as_ref().filter(|_| file.email_verified.is_none()) {
         problems
             .error(at.position, "nothing vouches for this address: `email_verified` is about the claim `email`")
@@ -76,7 +78,28 @@ fn claims(file: &Optional<file::LoginClaims>, problems: &mut Problems<'_>) -> Lo
         email_verified: verified.unwrap_or(default.email_verified),
         name: problems.read_optional(&file.name).map(|at| at.value),
         organization,
+        roles,
     }
+}
+
+/// What it may give is said, or it gives nothing: a list is what keeps another house from making administrators here.
+fn roles(provider: &file::OpenIdProvider, problems: &mut Problems<'_>) -> Vec<String> {
+    let claim = provider.claims.as_ref().and_then(|claims| claims.value.roles.as_ref());
+    match (claim, provider.roles.as_ref()) {
+        (Some(claim), None) => {
+            problems
+                .error(claim.position, "nobody says which roles this provider may give")
+                .help("list them under `roles` of the provider, such as `roles: [viewer]`");
+        }
+        (None, Some(roles)) => {
+            problems
+                .error(roles.position, "this provider names no roles")
+                .help("say under `claims.roles` which claim names them");
+        }
+        _ => {}
+    }
+    let written = provider.roles.as_ref().map(|roles| problems.read_all(roles)).unwrap_or_default();
+    written.into_iter().map(|role| role.value).collect()
 }
 
 fn scopes(file: &Optional<Vec<At<Parsed<String>>>>, problems: &mut Problems<'_>) -> Vec<String> {

@@ -9,8 +9,13 @@ use super::{
     visitor::Holder,
 };
 use crate::{
-    api::{keys::Suspension, organizations::Members},
-    extract::{JsonBody, PathParameter},
+    api::{
+        keys::Suspension,
+        organizations::Members,
+        page::Page,
+        sessions::{Session, Sessions},
+    },
+    extract::{JsonBody, PathParameter, QueryParameters},
     failure::Failure,
 };
 
@@ -20,16 +25,65 @@ use crate::{
     path = "/members",
     operation_id = "list_own_members",
     security(("session" = [])),
+    params(Page),
     responses(
-        (status = 200, description = "By address.", body = Members),
+        (status = 200, description = "By address, a thousand people at once.", body = Members),
         (status = 403, description = "Without the permission.")
     )
 )]
 pub(crate) async fn list_own_members(
     Holder { accounts, token, .. }: Holder,
+    QueryParameters(page): QueryParameters<Page>,
 ) -> Result<Json<Members>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
-    Ok(Json(accounts.members(organization(&session)?).await?.into()))
+    Ok(Json(accounts.members(organization(&session)?, &page.into()).await?.into()))
+}
+
+/// The sessions of a member that act for the organisation. Takes the permission `organization:manage`.
+#[utoipa::path(
+    get,
+    path = "/members/{user}/sessions",
+    operation_id = "list_own_member_sessions",
+    security(("session" = [])),
+    params(("user" = String, Path, description = "The id or the e-mail address."), Page),
+    responses(
+        (status = 200, description = "The newest first, a thousand at once.", body = Sessions),
+        (status = 403, description = "Without the permission."),
+        (status = 404, description = "There is no such member.")
+    )
+)]
+pub(crate) async fn list_own_member_sessions(
+    Holder { accounts, token, .. }: Holder,
+    PathParameter(user): PathParameter<String>,
+    QueryParameters(page): QueryParameters<Page>,
+) -> Result<Json<Sessions>, Failure> {
+    let session = accounts.permitted_session(&token, MANAGE).await?;
+    let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
+    let part = accounts.member_sessions(organization, &PersonId(user), &page.into(), &authority).await?;
+    Ok(Json(Sessions { sessions: part.items.into_iter().map(Session::from).collect(), next: part.next }))
+}
+
+/// Ends the sessions of a member that act for the organisation, and no others. Takes the permission `organization:manage`.
+#[utoipa::path(
+    delete,
+    path = "/members/{user}/sessions",
+    operation_id = "end_own_member_sessions",
+    security(("session" = [])),
+    params(("user" = String, Path, description = "The id or the e-mail address.")),
+    responses(
+        (status = 204, description = "They have ended."),
+        (status = 403, description = "Without the permission, or for who may do more than the session."),
+        (status = 404, description = "There is no such member.")
+    )
+)]
+pub(crate) async fn end_own_member_sessions(
+    Holder { accounts, token, visit, .. }: Holder,
+    PathParameter(user): PathParameter<String>,
+) -> Result<StatusCode, Failure> {
+    let session = accounts.permitted_session(&token, MANAGE).await?;
+    let (organization, authority) = (organization(&session)?, Authority::Manager(&session));
+    accounts.end_member_sessions(organization, &PersonId(user), &authority, &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lets a member act for the organisation no longer, until they are resumed. Takes the permission `organization:manage`.

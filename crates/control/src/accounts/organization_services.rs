@@ -12,6 +12,7 @@ use crate::{
     api::{
         keys::{Overlap, Suspension},
         organizations::NewName,
+        page::Page,
         services::{IssuedService, NewCredential, Service, ServicePermissions, Services, WhichCredential},
     },
     extract::{JsonBody, PathParameter, QueryParameters},
@@ -37,17 +38,18 @@ pub struct NewOrganizationService {
     path = "/organization/services",
     operation_id = "list_organization_services",
     security(("session" = [])),
+    params(Page),
     responses(
-        (status = 200, description = "The oldest first.", body = Services),
+        (status = 200, description = "The oldest first, a thousand at once.", body = Services),
         (status = 403, description = "Without the permission.")
     )
 )]
 pub(crate) async fn list_organization_services(
     Holder { accounts, token, .. }: Holder,
+    QueryParameters(page): QueryParameters<Page>,
 ) -> Result<Json<Services>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
-    let services = accounts.organization_services(&session).await?;
-    Ok(Json(Services { services: services.into_iter().map(Service::from).collect() }))
+    Ok(Json(accounts.organization_services(&session, &page.into()).await?.into()))
 }
 
 /// Makes a service of the organisation, with no more than the session has. The answer holds its secret, which is not shown

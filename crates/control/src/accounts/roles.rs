@@ -9,7 +9,10 @@ use http::StatusCode;
 
 use super::visitor::Holder;
 use crate::{
-    api::roles::{Bindings, NewBinding, NewRole, Role, RolePermissions, Roles, Unbound, WhichRole, holder},
+    api::{
+        page::Page,
+        roles::{Bindings, NewBinding, NewRole, Role, RolePermissions, Roles, Unbound, WhichRole, holder},
+    },
     extract::{JsonBody, PathParameter, QueryParameters},
     failure::Failure,
 };
@@ -117,16 +120,18 @@ pub(crate) async fn delete_own_role(
     path = "/bindings",
     operation_id = "list_own_bindings",
     security(("session" = [])),
+    params(Page),
     responses(
-        (status = 200, description = "By name.", body = Bindings),
+        (status = 200, description = "By name, a thousand at once.", body = Bindings),
         (status = 403, description = "Without the permission.")
     )
 )]
 pub(crate) async fn list_own_bindings(
     Holder { accounts, token, .. }: Holder,
+    QueryParameters(page): QueryParameters<Page>,
 ) -> Result<Json<Bindings>, Failure> {
     let session = accounts.permitted_session(&token, MANAGE).await?;
-    Ok(Json(accounts.bindings(organization(&session)?).await?.into()))
+    Ok(Json(accounts.bindings(organization(&session)?, &page.into()).await?.into()))
 }
 
 /// Gives a role to a member or a service of the organisation, with no more than the session has. Takes the permission

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     Timestamp,
-    extract::{JsonBody, PathParameter},
+    api::page::Page,
+    extract::{JsonBody, PathParameter, QueryParameters},
     failure::Failure,
 };
 
@@ -68,8 +69,11 @@ pub struct NewInvitation {
 /// The invitations that nobody has accepted yet, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Invitations {
-    /// The invitations.
+    /// The newest first.
     pub invitations: Vec<Invitation>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Somebody who is invited.
@@ -189,16 +193,18 @@ pub(crate) async fn invite(
     path = "/invitations",
     operation_id = "list_invitations",
     security(("session" = [])),
+    params(Page),
     responses(
-        (status = 200, description = "The invitations.", body = Invitations),
+        (status = 200, description = "The newest first, a thousand at once.", body = Invitations),
         (status = 403, description = "You may not.")
     )
 )]
 pub(crate) async fn list_invitations(
     Holder { accounts, token, .. }: Holder,
+    QueryParameters(page): QueryParameters<Page>,
 ) -> Result<Json<Invitations>, Failure> {
-    let listed = accounts.invitations(&token).await?;
-    Ok(Json(Invitations { invitations: listed.into_iter().map(Into::into).collect() }))
+    let part = accounts.invitations(&token, &page.into()).await?;
+    Ok(Json(Invitations { invitations: part.items.into_iter().map(Into::into).collect(), next: part.next }))
 }
 
 /// Takes an invitation back.

@@ -5,10 +5,10 @@ use bartizan_identity::account::{Authority, MemberChange, PersonId};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{keys::Suspension, organizations::Members};
+use super::{keys::Suspension, organizations::Members, page::Page};
 use crate::{
     administration::{Administration, KnownAccounts},
-    extract::{JsonBody, PathParameter},
+    extract::{JsonBody, PathParameter, QueryParameters},
     failure::Failure,
 };
 
@@ -28,14 +28,15 @@ pub(crate) struct WhichMember {
     path = "/v1/organizations/{organization}/members",
     operation_id = "list_members",
     tag = "organizations",
-    params(("organization" = String, Path, description = "The id or the name.")),
-    responses((status = 200, description = "Its members.", body = Members), (status = 404, description = "None."))
+    params(("organization" = String, Path, description = "The id or the name."), Page),
+    responses((status = 200, description = "By address, a thousand people at once.", body = Members), (status = 404, description = "None."))
 )]
 pub(crate) async fn list_members(
     KnownAccounts(accounts): KnownAccounts,
     PathParameter(organization): PathParameter<String>,
+    QueryParameters(page): QueryParameters<Page>,
 ) -> Result<Json<Members>, Failure> {
-    Ok(Json(accounts.members(&organization).await?.into()))
+    Ok(Json(accounts.members(&organization, &page.into()).await?.into()))
 }
 
 /// Lets a person act for an organisation no longer, until they are resumed. Their account stays as it is.

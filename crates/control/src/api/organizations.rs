@@ -1,7 +1,7 @@
 //! `/v1/organizations`: organisations and who is what in them.
 
 use axum::Json;
-use bartizan_identity::account::{Accounts, Holdings, Membership, Organization as Known};
+use bartizan_identity::account::{Accounts, Holdings, Membership, Organization as Known, Part};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -79,6 +79,9 @@ pub struct NewOrganization {
 pub struct Members {
     /// By address; somebody with two roles stands here twice.
     pub members: Vec<Member>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// What somebody is in an organisation.
@@ -199,15 +202,15 @@ pub(crate) async fn delete_organization(
     Ok(Json(gone.into()))
 }
 
-impl From<Vec<Membership>> for Members {
-    fn from(known: Vec<Membership>) -> Self {
+impl From<Part<Membership>> for Members {
+    fn from(known: Part<Membership>) -> Self {
         let member = |known: Membership| Member {
             user: known.user,
             email: known.email,
             role: known.role,
             suspended: known.suspended.map(Timestamp::from),
         };
-        Self { members: known.into_iter().map(member).collect() }
+        Self { members: known.items.into_iter().map(member).collect(), next: known.next }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::{Json, extract::State};
 use bartizan_identity::account::{
-    Authority, CustomRole, NewBinding as New, PersonId, RoleBinding as Known, RoleHolder,
+    Authority, CustomRole, NewBinding as New, Part, PersonId, RoleBinding as Known, RoleHolder,
 };
 use bartizan_model::Grant;
 use bartizan_policy::BuiltInRole;
@@ -12,6 +12,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::page::Page;
 use crate::{
     Timestamp,
     administration::{Administration, KnownAccounts},
@@ -107,8 +108,11 @@ pub struct RolePermissions {
 /// Who has which role in an organisation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Bindings {
-    /// By name, ten thousand at most.
+    /// By name.
     pub bindings: Vec<Binding>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A role that somebody has in an organisation.
@@ -272,14 +276,15 @@ pub(crate) async fn delete_role(
     path = "/v1/organizations/{organization}/bindings",
     operation_id = "list_bindings",
     tag = "roles",
-    params(("organization" = String, Path, description = "The id or the name.")),
-    responses((status = 200, description = "By name.", body = Bindings), (status = 404, description = "None."))
+    params(("organization" = String, Path, description = "The id or the name."), Page),
+    responses((status = 200, description = "By name, a thousand at once.", body = Bindings), (status = 404, description = "None."))
 )]
 pub(crate) async fn list_bindings(
     KnownAccounts(accounts): KnownAccounts,
     PathParameter(organization): PathParameter<String>,
+    QueryParameters(page): QueryParameters<Page>,
 ) -> Result<Json<Bindings>, Failure> {
-    Ok(Json(accounts.bindings(&organization).await?.into()))
+    Ok(Json(accounts.bindings(&organization, &page.into()).await?.into()))
 }
 
 /// Gives a role in an organisation, to a person or a service.
@@ -357,8 +362,8 @@ impl From<Vec<CustomRole>> for Roles {
     }
 }
 
-impl From<Vec<Known>> for Bindings {
-    fn from(known: Vec<Known>) -> Self {
+impl From<Part<Known>> for Bindings {
+    fn from(known: Part<Known>) -> Self {
         let binding = |known: Known| Binding {
             user: known.user,
             service: known.service,
@@ -368,6 +373,6 @@ impl From<Vec<Known>> for Bindings {
             created: known.created.into(),
             expires: known.expires.map(Into::into),
         };
-        Self { bindings: known.into_iter().map(binding).collect() }
+        Self { bindings: known.items.into_iter().map(binding).collect(), next: known.next }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use bartizan_identity::account::{
-    Accounts, CredentialKind as Kind, NewCredential as New, NewService as NewKnown, Service as Known,
+    Accounts, CredentialKind as Kind, NewCredential as New, NewService as NewKnown, Page, Part,
+    Service as Known,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,11 @@ use crate::{
 /// Services.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Services {
-    /// The oldest first, ten thousand at most.
+    /// The oldest first.
     pub services: Vec<Service>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A service: a machine of an organisation, with an identity of its own.
@@ -158,6 +162,11 @@ pub struct NewCredential {
 pub(crate) struct Whose {
     /// Those of an organisation, by id or name.
     organization: Option<String>,
+    /// What `next` of the part before was; without it the first part.
+    after: Option<String>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<u32>,
 }
 
 /// The services.
@@ -167,14 +176,14 @@ pub(crate) struct Whose {
     operation_id = "list_services",
     tag = "services",
     params(Whose),
-    responses((status = 200, description = "The oldest first.", body = Services))
+    responses((status = 200, description = "The oldest first, a thousand at once.", body = Services))
 )]
 pub(crate) async fn list_services(
     KnownAccounts(accounts): KnownAccounts,
-    QueryParameters(Whose { organization }): QueryParameters<Whose>,
+    QueryParameters(Whose { organization, after, limit }): QueryParameters<Whose>,
 ) -> Result<Json<Services>, Failure> {
-    let services = accounts.services(organization.as_deref()).await?;
-    Ok(Json(Services { services: services.into_iter().map(Service::from).collect() }))
+    let part = accounts.services(organization.as_deref(), &Page { after, limit }).await?;
+    Ok(Json(part.into()))
 }
 
 /// Makes a service. The answer holds its secret, which is not shown again.
@@ -422,6 +431,12 @@ impl NewCredential {
             (None, Some(certificate)) => Ok(New::Certificate(certificate)),
             _ => Err(Failure::new(FailureCode::InvalidValue, "say either `keys` or `certificate`")),
         }
+    }
+}
+
+impl From<Part<Known>> for Services {
+    fn from(part: Part<Known>) -> Self {
+        Self { services: part.items.into_iter().map(Service::from).collect(), next: part.next }
     }
 }
 

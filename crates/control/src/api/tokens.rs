@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use bartizan_identity::{
-    account::{Accounts, PersonId},
+    account::{Accounts, Page, PersonId},
     authorization_server::{AuthorizationServer, AuthorizationSummary, Revoked, TokenError},
 };
 use http::StatusCode;
@@ -22,8 +22,11 @@ use crate::{
 /// Authorisations that have not ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TokenAuthorizations {
-    /// The newest first, a thousand at most.
+    /// The newest first.
     pub authorizations: Vec<TokenAuthorization>,
+    /// What to ask for with `after` to get the next part; null: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// What a person has authorised a client to do.
@@ -57,6 +60,11 @@ pub struct TokenAuthorization {
 pub(crate) struct Whose {
     /// The id or the e-mail address of a person; without it everybody.
     user: Option<String>,
+    /// What `next` of the part before was; without it the first part.
+    after: Option<String>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<u32>,
 }
 
 /// What people have authorised clients to do.
@@ -67,18 +75,18 @@ pub(crate) struct Whose {
     tag = "tokens",
     params(Whose),
     responses(
-        (status = 200, description = "The newest first.", body = TokenAuthorizations),
+        (status = 200, description = "The newest first, a thousand at once.", body = TokenAuthorizations),
         (status = 404, description = "There is no such person.")
     )
 )]
 pub(crate) async fn list_authorizations(
     State(shared): State<Arc<Shared>>,
-    QueryParameters(Whose { user }): QueryParameters<Whose>,
+    QueryParameters(Whose { user, after, limit }): QueryParameters<Whose>,
 ) -> Result<Json<TokenAuthorizations>, Failure> {
-    let listed = shared.tokens()?.authorizations(user.map(PersonId).as_ref()).await.map_err(failure)?;
-    Ok(Json(TokenAuthorizations {
-        authorizations: listed.into_iter().map(TokenAuthorization::from).collect(),
-    }))
+    let (who, page) = (user.map(PersonId), Page { after, limit });
+    let part = shared.tokens()?.authorizations(who.as_ref(), &page).await.map_err(failure)?;
+    let authorizations = part.items.into_iter().map(TokenAuthorization::from).collect();
+    Ok(Json(TokenAuthorizations { authorizations, next: part.next }))
 }
 
 impl From<AuthorizationSummary> for TokenAuthorization {

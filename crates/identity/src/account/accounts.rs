@@ -70,6 +70,7 @@ pub struct Accounts {
     pub(crate) background: Background,
     pub(crate) refusals: RefusalBudget,
     pub(crate) pauses: RefusalBudget,
+    pub(crate) operators: RefusalBudget,
     changed_roles: ChangedRoles,
     settings: ArcSwap<Settings>,
 }
@@ -141,6 +142,7 @@ impl Accounts {
             background: Background::new(),
             refusals: RefusalBudget::default(),
             pauses: RefusalBudget::default(),
+            operators: RefusalBudget::default(),
             changed_roles: ChangedRoles::default(),
             settings: ArcSwap::from_pointee(Settings::of(settings, roles)?),
             store,

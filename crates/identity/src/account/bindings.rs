@@ -8,8 +8,8 @@ use bartizan_store::{Row, Statement, StoreError, Transaction};
 use serde_json::{Value, json};
 
 use super::{
-    AccountError, Accounts, Authority, PersonId, Visit, login::done, machine_words::parse_some_grants,
-    roles::lock_one,
+    AccountError, Accounts, Authority, Page, Part, PersonId, Visit, login::done,
+    machine_words::parse_some_grants, roles::lock_one,
 };
 use crate::{
     api_key::record::OwnerId,
@@ -67,13 +67,16 @@ pub struct RoleBinding {
     pub expires: Option<SystemTime>,
 }
 
-const LIST: &str = "SELECT b.user_id AS user_id, NULL AS service_id, u.email AS name, b.role AS role, \
-    b.scope AS scope, b.created_at AS created_at, b.expires_at AS expires_at \
-    FROM role_bindings b JOIN users u ON u.id = b.user_id WHERE b.organization_id = $1 \
-    AND (b.expires_at IS NULL OR b.expires_at > $2) \
-    UNION ALL SELECT NULL, r.service_id, s.name, r.role, r.scope, r.created_at, r.expires_at \
+const LIST: &str = "SELECT b.user_id, b.service_id, b.name, b.role, b.scope, b.created_at, b.expires_at FROM ( \
+    SELECT r.user_id AS user_id, NULL AS service_id, r.user_id AS holder, u.email AS name, r.role AS role, \
+    r.scope AS scope, r.created_at AS created_at, r.expires_at AS expires_at \
+    FROM role_bindings r JOIN users u ON u.id = r.user_id WHERE r.organization_id = $1 \
+    AND (r.expires_at IS NULL OR r.expires_at > $2) \
+    UNION ALL SELECT NULL, r.service_id, r.service_id, s.name, r.role, r.scope, r.created_at, r.expires_at \
     FROM service_roles r JOIN services s ON s.id = r.service_id WHERE s.organization_id = $1 \
-    AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY 3, 4 LIMIT 10000";
+    AND (r.expires_at IS NULL OR r.expires_at > $2)) b \
+    WHERE b.name > $3 OR (b.name = $3 AND (b.role > $4 OR (b.role = $4 AND b.holder > $5))) \
+    ORDER BY b.name, b.role, b.holder LIMIT $6";
 
 /// The tables of bindings, by the kind of their holder.
 struct Table {
@@ -142,14 +145,14 @@ impl Accounts {
     }
 
     /// Who has which role in an organisation, by name.
-    pub async fn bindings(&self, organization: &str) -> Result<Vec<RoleBinding>, AccountError> {
+    pub async fn bindings(&self, organization: &str, page: &Page) -> Result<Part<RoleBinding>, AccountError> {
         let organization = self.organization(organization).await?.id;
-        let rows = self
-            .store
-            .within(organization.as_str())
-            .rows(Statement::new(LIST).text(organization.as_str()).integer(moment::now()))
-            .await?;
-        Ok(rows.iter().map(RoleBinding::of).collect::<Result<_, _>>()?)
+        let (role, holder, name) = RoleBinding::place(page.begins_after());
+        let read = Statement::new(LIST).text(organization.as_str()).integer(moment::now());
+        let read = read.text(name).text(role).text(holder).integer(page.to_read());
+        let rows = self.store.within(organization.as_str()).rows(read).await?;
+        let bindings = rows.iter().map(RoleBinding::of).collect::<Result<_, StoreError>>()?;
+        Ok(page.part(bindings, RoleBinding::named_place))
     }
 
     async fn change_binding(
@@ -214,7 +217,7 @@ impl Accounts {
         }
     }
 
-    async fn is_member(&self, user: &str, organization: &str) -> Result<bool, StoreError> {
+    pub(super) async fn is_member(&self, user: &str, organization: &str) -> Result<bool, StoreError> {
         const READ: &str = "SELECT role FROM role_bindings WHERE user_id = $1 AND organization_id = $2 \
             AND (expires_at IS NULL OR expires_at > $3) LIMIT 1";
         Ok(self
@@ -328,6 +331,19 @@ impl Bound {
 }
 
 impl RoleBinding {
+    /// Where it stands in the list. Neither roles nor ids have spaces.
+    fn named_place(&self) -> String {
+        let holder = self.user.as_ref().or(self.service.as_ref()).map_or("", String::as_str);
+        format!("{} {holder} {}", self.role, self.name)
+    }
+
+    /// The role, the holder and the name that stand in a place.
+    fn place(text: &str) -> (&str, &str, &str) {
+        let mut parts = text.splitn(3, ' ').map(Some).chain(std::iter::repeat(None));
+        let [role, holder, name] = [(); 3].map(|()| parts.next().flatten().unwrap_or_default());
+        (role, holder, name)
+    }
+
     fn of(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             user: row.optional_text("user_id")?,

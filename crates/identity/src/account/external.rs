@@ -15,6 +15,7 @@ use super::{
     refusal::RefusalReason,
 };
 use crate::{
+    api_key::record::OwnerId,
     openid::{Errand, OpenIdError, OpenIdProvider, Proven},
     session::{cookie, moment},
 };
@@ -57,14 +58,16 @@ impl Accounts {
             return Err(AccountError::Unknown(name.to_owned()));
         }
         let email: EmailAddress = person.email.parse().map_err(AccountError::Email)?;
+        let roles = self.provider_roles(provider, &proven, &user).await?;
         let mut transaction = self.store.everywhere().begin().await?;
+        let has_changed = roles.apply(&mut transaction, &user, visit).await?;
         let organization = match errand.organization() {
             Some(asked) => Some(asked),
             None => usual_organization(&mut transaction, &user, provider).await?,
         };
         let begun =
             self.begin_session(&mut transaction, (&user, &email), Methods::PROVIDER, organization, visit);
-        let (session, ended) = match begun.await {
+        let (session, mut ended) = match begun.await {
             Err(error @ AccountError::Missing(_)) => {
                 drop(transaction);
                 let reason = RefusalReason::Organization;
@@ -79,7 +82,13 @@ impl Accounts {
         });
         done("login.external", user.as_str(), user.as_str(), visit, details).write(&mut transaction).await?;
         transaction.commit().await?;
+        if has_changed {
+            ended.push(user.to_string());
+        }
         self.note(&ended);
+        if has_changed {
+            self.live.keys().reread_owner(&OwnerId::Person(user.as_str().into())).await;
+        }
         Ok(session)
     }
 
@@ -111,7 +120,7 @@ impl Accounts {
     }
 
     /// Who comes from there for the first time.
-    async fn acquainted(
+    pub(crate) async fn acquainted(
         &self,
         provider: &OpenIdProvider,
         proven: &Proven,

@@ -130,20 +130,21 @@ impl Accounts {
         self.write_invitation(email, place, (role, bound), session.user.as_str(), visit).await
     }
 
-    /// The invitations to the organisation that this session acts for.
-    pub async fn invitations(&self, token: &SessionToken) -> Result<Vec<Invitation>, AccountError> {
+    /// The invitations to the organisation that this session acts for, the newest first.
+    pub async fn invitations(
+        &self,
+        token: &SessionToken,
+        page: &Page,
+    ) -> Result<Part<Invitation>, AccountError> {
         const READ: &str = "SELECT id, email, organization_id, role, scope, role_expires_at, created_at, expires_at \
-            FROM invitations WHERE organization_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 1000";
+            FROM invitations WHERE organization_id = $1 AND expires_at > $2 AND ($3 = '' OR id < $3) \
+            ORDER BY id DESC LIMIT $4";
         let (_, organization) = self.inviter(token).await?;
         let read = Statement::new(READ).text(organization.as_str()).integer(moment::now());
-        Ok(self
-            .store
-            .within(organization.as_str())
-            .rows(read)
-            .await?
-            .iter()
-            .map(Invitation::of)
-            .collect::<Result<_, _>>()?)
+        let read = read.text(page.begins_after()).integer(page.to_read());
+        let rows = self.store.within(organization.as_str()).rows(read).await?;
+        let invitations = rows.iter().map(Invitation::of).collect::<Result<_, StoreError>>()?;
+        Ok(page.part(invitations, |invitation: &Invitation| invitation.id.clone()))
     }
 
     /// Every invitation that nobody has accepted yet, the newest first: operators see them all.

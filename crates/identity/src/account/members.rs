@@ -2,7 +2,7 @@
 //!
 //! Either concerns one organisation. What somebody is elsewhere, and their account, stay as they are.
 
-use bartizan_model::Grant;
+use bartizan_model::{Grant, UserId};
 use bartizan_store::{Row, Statement, StoreError, Transaction};
 use serde_json::{Value, json};
 
@@ -67,12 +67,8 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         authority.check(&organization.into())?;
         let reason = if let MemberChange::Suspend(reason) = change { check_reason(reason)? } else { "" };
-        let missing = || AccountError::Missing(format!("member `{}`", who.0));
-        let user = self.resolve(who).await.map_err(|error| match error {
-            // Nobody learns this way who has an account.
-            AccountError::Missing(_) => missing(),
-            other => other,
-        })?;
+        let missing = || missing(who);
+        let user = self.possible_member(who).await?;
         let user = user.as_str();
         if authority.actor() == user {
             return Err(AccountError::Forbidden(
@@ -113,8 +109,30 @@ impl Accounts {
         Ok(())
     }
 
+    /// Who belongs to an organisation, or is suspended there; and their roles, which nobody else changes until the transaction
+    /// ends.
+    pub(super) async fn member(
+        &self,
+        transaction: &mut Transaction,
+        who: &PersonId,
+        organization: &str,
+    ) -> Result<(String, Roles), AccountError> {
+        let user = self.possible_member(who).await?.to_string();
+        let (mut roles, suspended) = lock(transaction, &user, organization).await?;
+        roles.extend(suspended);
+        if roles.is_empty() { Err(missing(who)) } else { Ok((user, roles)) }
+    }
+
+    /// Somebody with an account. Nobody learns this way who has one.
+    pub(super) async fn possible_member(&self, who: &PersonId) -> Result<UserId, AccountError> {
+        self.resolve(who).await.map_err(|error| match error {
+            AccountError::Missing(_) => missing(who),
+            other => other,
+        })
+    }
+
     /// What these roles grant together, as they are bound.
-    async fn granted_by(
+    pub(super) async fn granted_by(
         &self,
         transaction: &mut Transaction,
         organization: &str,
@@ -139,11 +157,12 @@ impl MemberChange<'_> {
     /// Bindings of who is suspended stand apart, so whatever reads bindings need not know of it.
     fn statements(self, user: &str, organization: &str, reason: &str) -> Vec<Statement> {
         const KEEP: &str = "INSERT INTO suspended_bindings (user_id, organization_id, role, scope, created_at, \
-            expires_at, suspended_at, suspended_because) \
-            SELECT user_id, organization_id, role, scope, created_at, expires_at, $3, $4 \
+            expires_at, provider, suspended_at, suspended_because) \
+            SELECT user_id, organization_id, role, scope, created_at, expires_at, provider, $3, $4 \
             FROM role_bindings WHERE user_id = $1 AND organization_id = $2 ON CONFLICT DO NOTHING";
-        const RESTORE: &str = "INSERT INTO role_bindings (user_id, organization_id, role, scope, created_at, expires_at) \
-            SELECT user_id, organization_id, role, scope, created_at, expires_at \
+        const RESTORE: &str = "INSERT INTO role_bindings (user_id, organization_id, role, scope, created_at, \
+            expires_at, provider) \
+            SELECT user_id, organization_id, role, scope, created_at, expires_at, provider \
             FROM suspended_bindings WHERE user_id = $1 AND organization_id = $2 ON CONFLICT DO NOTHING";
         const FORGET: &str = "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2";
         const FORGET_SUSPENDED: &str =
@@ -155,6 +174,10 @@ impl MemberChange<'_> {
             Self::Remove => vec![at(FORGET), at(FORGET_SUSPENDED)],
         }
     }
+}
+
+pub(super) fn missing(who: &PersonId) -> AccountError {
+    AccountError::Missing(format!("member `{}`", who.0))
 }
 
 /// A role, and how it is bound.

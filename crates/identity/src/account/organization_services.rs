@@ -10,7 +10,7 @@ use bartizan_store::Statement;
 use secrecy::SecretString;
 
 use super::{
-    AccountError, Accounts, Authority, CurrentSession, NewCredential, NewService, Service, Visit,
+    AccountError, Accounts, Authority, CurrentSession, NewCredential, NewService, Page, Part, Service, Visit,
     authority::managed,
     machine_words::parse_some_grants,
     services::{ONE, missing},
@@ -59,8 +59,9 @@ impl Accounts {
     pub async fn organization_services(
         &self,
         session: &CurrentSession,
-    ) -> Result<Vec<Service>, AccountError> {
-        self.services(Some(managed(session)?.as_str())).await
+        page: &Page,
+    ) -> Result<Part<Service>, AccountError> {
+        self.services(Some(managed(session)?.as_str()), page).await
     }
 
     /// Makes a service, and a secret for it. The secret is told here and never again.
@@ -74,7 +75,7 @@ impl Accounts {
         let (organization, authority) = (managed(session)?, Authority::Manager(session));
         let made = async {
             authority.check_gift(&parse_some_grants(permissions)?, None)?;
-            if self.services(Some(organization.as_str())).await?.len() >= MOST {
+            if self.services(Some(organization.as_str()), &Page::default()).await?.items.len() >= MOST {
                 let detail = format!("an organisation has {MOST} services at most: delete one");
                 return Err(AccountError::Invalid(detail));
             }

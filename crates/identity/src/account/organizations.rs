@@ -90,29 +90,34 @@ impl Accounts {
         Ok(Organization::of(&row)?)
     }
 
-    /// Who is what in an organisation.
-    pub async fn members(&self, which: &str) -> Result<Vec<Membership>, AccountError> {
-        const READ: &str = "SELECT u.id AS id, u.email AS email, r.role AS role, CAST(NULL AS BIGINT) AS suspended_at \
-            FROM role_bindings r JOIN users u ON u.id = r.user_id \
-            WHERE r.organization_id = $1 AND (r.expires_at IS NULL OR r.expires_at > $2) \
-            UNION ALL SELECT u.id, u.email, r.role, r.suspended_at \
-            FROM suspended_bindings r JOIN users u ON u.id = r.user_id \
-            WHERE r.organization_id = $1 AND (r.expires_at IS NULL OR r.expires_at > $2) ORDER BY 2, 3 LIMIT 10000";
+    /// Who is what in an organisation, by address; so many people at once, each with all that they are.
+    pub async fn members(&self, which: &str, page: &Page) -> Result<Part<Membership>, AccountError> {
+        const READ: &str = "SELECT m.id AS id, m.email AS email, r.role AS role, r.suspended_at AS suspended_at \
+            FROM (SELECT u.id, u.email FROM users u JOIN ( \
+            SELECT user_id FROM role_bindings WHERE organization_id = $1 AND (expires_at IS NULL OR expires_at > $2) \
+            UNION SELECT user_id FROM suspended_bindings \
+            WHERE organization_id = $1 AND (expires_at IS NULL OR expires_at > $2)) b ON b.user_id = u.id \
+            WHERE u.email > $3 ORDER BY u.email LIMIT $4) m JOIN ( \
+            SELECT user_id, role, CAST(NULL AS BIGINT) AS suspended_at FROM role_bindings \
+            WHERE organization_id = $1 AND (expires_at IS NULL OR expires_at > $2) \
+            UNION ALL SELECT user_id, role, suspended_at FROM suspended_bindings \
+            WHERE organization_id = $1 AND (expires_at IS NULL OR expires_at > $2)) r ON r.user_id = m.id \
+            ORDER BY m.email, r.role";
         let organization = self.organization(which).await?;
-        let rows = self
-            .store
-            .within(organization.id.as_str())
-            .rows(Statement::new(READ).text(organization.id.as_str()).integer(moment::now()))
-            .await?;
-        let member = |row: &Row| {
-            Ok(Membership {
-                user: row.text("id")?,
-                email: row.text("email")?,
-                role: row.text("role")?,
-                suspended: row.optional_integer("suspended_at")?.map(moment::moment),
-            })
-        };
-        Ok(rows.iter().map(member).collect::<Result<_, StoreError>>()?)
+        let read = Statement::new(READ).text(organization.id.as_str()).integer(moment::now());
+        let read = read.text(page.begins_after()).integer(page.to_read());
+        let rows = self.store.within(organization.id.as_str()).rows(read).await?;
+        let mut people: Vec<Vec<Membership>> = Vec::new();
+        for row in &rows {
+            let membership = Membership::of(row)?;
+            match people.last_mut().filter(|roles| roles.iter().any(|one| one.user == membership.user)) {
+                Some(roles) => roles.push(membership),
+                None => people.push(vec![membership]),
+            }
+        }
+        let email = |roles: &Vec<Membership>| roles.first().map(|one| one.email.clone()).unwrap_or_default();
+        let Part { items, next } = page.part(people, email);
+        Ok(Part { items: items.into_iter().flatten().collect(), next })
     }
 
     /// Gives a person a role in an organisation; without one, everywhere. It counts for sessions that exist, too.
@@ -208,6 +213,17 @@ fn unbind_role(user: &str, organization: &str, role: &str) -> Statement {
     const UNBIND: &str =
         "DELETE FROM role_bindings WHERE user_id = $1 AND organization_id = $2 AND role = $3";
     Statement::new(UNBIND).text(user).text(organization).text(role)
+}
+
+impl Membership {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            user: row.text("id")?,
+            email: row.text("email")?,
+            role: row.text("role")?,
+            suspended: row.optional_integer("suspended_at")?.map(moment::moment),
+        })
+    }
 }
 
 impl Organization {

@@ -224,7 +224,7 @@ impl Accounts {
 }
 
 /// What the trail says where every session has ended.
-fn of_all(ended: usize) -> Value {
+pub(super) fn of_all(ended: usize) -> Value {
     json!({ "sessions": "all", "ended": ended, "before": { "sessions": ended }, "after": { "sessions": 0 } })
 }
 
@@ -242,7 +242,7 @@ pub(crate) async fn end_each(
 }
 
 impl SessionSummary {
-    fn of(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.text("id")?.as_str().into(),
             user: row.text("user_id")?.as_str().into(),

@@ -193,8 +193,21 @@ impl Protection {
 
     /// What was shown is wrong. What begins with it is written down after the answer.
     pub(crate) fn failed(&self, Trying { here, account, everywhere, .. }: Trying, visit: &Visit) {
-        let signals = self.guard.failed(here, Instant::now());
-        self.tell_later(signals, everywhere.into_stuffing(), &account, visit);
+        let mut signals = self.guard.failed(here, Instant::now());
+        let (pauses, stuffing) = everywhere.into_failure();
+        // One pause, however many counts say so.
+        let is_told = |signals: &[Signal], pause: &Signal| match pause {
+            Signal::Paused { scope, .. } => signals
+                .iter()
+                .any(|told| matches!(told, Signal::Paused { scope: known, .. } if known == scope)),
+            _ => false,
+        };
+        for pause in pauses {
+            if !is_told(&signals, &pause) {
+                signals.push(pause);
+            }
+        }
+        self.tell_later(signals, stuffing, &account, visit);
     }
 
     /// Says what this gateway has noticed; about credential stuffing, what all of them have.

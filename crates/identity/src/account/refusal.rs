@@ -34,9 +34,16 @@ pub(crate) enum RefusalReason {
     Stray,
     /// Nobody looked: every hashing thread was busy.
     Busy,
+    /// Strangers get no accounts here.
+    Closed,
 }
 
 impl RefusalReason {
+    /// Whether such attempts cost nobody anything.
+    fn is_cheap(self) -> bool {
+        matches!(self, Self::Paused | Self::Stray | Self::Busy | Self::Closed)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Wrong => "wrong",
@@ -48,6 +55,7 @@ impl RefusalReason {
             Self::Organization => "organization",
             Self::Stray => "stray",
             Self::Busy => "busy",
+            Self::Closed => "closed",
         }
     }
 }
@@ -121,7 +129,7 @@ impl Accounts {
     ) -> Result<(), StoreError> {
         let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
         let mut details = json!({ "reason": reason.name() });
-        if matches!(reason, RefusalReason::Paused | RefusalReason::Stray | RefusalReason::Busy) {
+        if reason.is_cheap() {
             // They cost nobody a hash, so only the limits of the road would bound how fast they come.
             let Some(left_out) = self.pauses.take(Instant::now()) else { return Ok(()) };
             if left_out > 0 {
@@ -131,6 +139,21 @@ impl Accounts {
         name_account(&self.store, &subject, &mut details).await?;
         let entry = Entry { action, outcome: Outcome::Refused, actor: "", subject: &subject, visit, details };
         entry.write_alone(&self.store).await
+    }
+
+    /// Somebody came to the admin API with a token that opens nothing. So many a minute are written down, after the answer.
+    pub fn refused_operator(&self, visit: &Visit) {
+        let Some(left_out) = self.operators.take(Instant::now()) else { return };
+        let mut details = json!({ "reason": RefusalReason::Wrong.name() });
+        if left_out > 0 {
+            details["left_out_before"] = left_out.into();
+        }
+        let (action, store, visit) = ("operator.refused", self.store.clone(), visit.clone());
+        self.background.run(action, async move {
+            let entry =
+                Entry { action, outcome: Outcome::Refused, actor: "", subject: "", visit: &visit, details };
+            Ok(entry.write_alone(&store).await?)
+        });
     }
 
     /// Why a login with this address was wrong. Looks into the store the same way for everybody.

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    AccountError, Accounts, CredentialKind, ServiceCredential, Visit,
+    AccountError, Accounts, CredentialKind, Page, Part, ServiceCredential, Visit,
     login::done,
     machine_words::{check_reason, parse_some_grants, stored_zone, written_zone},
     people::check_name,
@@ -74,7 +74,8 @@ macro_rules! services {
 
 pub(super) const ONE: &str = services!("s.id = $1 ORDER BY c.id");
 const LIST: &str = services!(
-    "s.id IN (SELECT id FROM services WHERE ($1 = '' OR organization_id = $1) ORDER BY id LIMIT 10000) \
+    "s.id IN (SELECT id FROM services WHERE ($1 = '' OR organization_id = $1) AND id > $2 \
+     ORDER BY id LIMIT $3) \
      ORDER BY s.id, c.id"
 );
 
@@ -112,15 +113,20 @@ impl Accounts {
         Ok((made, secret))
     }
 
-    /// The services of an organisation, by id or name; of all without one. Ten thousand at most.
-    pub async fn services(&self, organization: Option<&str>) -> Result<Vec<Service>, AccountError> {
+    /// The services of an organisation, by id or name, the oldest first; of all without one.
+    pub async fn services(
+        &self,
+        organization: Option<&str>,
+        page: &Page,
+    ) -> Result<Part<Service>, AccountError> {
         let organization = match organization {
             Some(which) => self.organization(which).await?.id.to_string(),
             None => String::new(),
         };
         let store =
             if organization.is_empty() { self.store.everywhere() } else { self.store.within(&organization) };
-        Ok(Service::all(&store.rows(Statement::new(LIST).text(organization)).await?)?)
+        let read = Statement::new(LIST).text(organization).text(page.begins_after()).integer(page.to_read());
+        Ok(page.part(Service::all(&store.rows(read).await?)?, |service| service.id.clone()))
     }
 
     /// The service with this client id.

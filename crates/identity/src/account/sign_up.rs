@@ -44,6 +44,10 @@ impl Accounts {
     /// one with this address or not.
     pub async fn sign_up(&self, new: NewPerson, visit: &Visit) -> Result<(), AccountError> {
         if self.sign_up_policy() != SignUp::Open {
+            // What is no address is not kept: it may be anything that was typed in the wrong place.
+            let email = new.email.parse::<EmailAddress>().ok();
+            let told = email.as_ref().map_or("", EmailAddress::as_str);
+            self.refused_because(RefusalReason::Closed, SIGN_UP, told, visit).await?;
             return Err(AccountError::SignUpOff);
         }
         let mailer = self.mailer()?;

@@ -6,7 +6,7 @@ use bartizan_store::{Row, Statement, StoreError};
 
 use super::{AuthorizationServer, TokenError};
 use crate::{
-    account::PersonId,
+    account::{Page, Part, PersonId},
     session::moment::{moment, now},
 };
 
@@ -34,20 +34,25 @@ pub struct AuthorizationSummary {
 }
 
 impl AuthorizationServer {
-    /// The authorisations of one person, or of everybody, the newest first; a thousand at most.
+    /// The authorisations of one person, or of everybody, the newest first.
     pub async fn authorizations(
         &self,
         who: Option<&PersonId>,
-    ) -> Result<Vec<AuthorizationSummary>, TokenError> {
+        page: &Page,
+    ) -> Result<Part<AuthorizationSummary>, TokenError> {
+        // Later ids sort behind earlier ones.
         const READ: &str = "SELECT id, client_id, user_id, organization_id, scope, dpop_key, certificate, \
             created_at, seen_at, expires_at FROM token_families WHERE expires_at > $1 AND ($2 = '' OR user_id = $2) \
-            ORDER BY created_at DESC, id DESC LIMIT 1000";
+            AND ($3 = '' OR id < $3) ORDER BY id DESC LIMIT $4";
         let user = match who {
             Some(who) => self.accounts.resolve(who).await?.as_str().to_owned(),
             None => String::new(),
         };
-        let rows = self.store.everywhere().rows(Statement::new(READ).integer(now()).text(user)).await?;
-        Ok(rows.iter().map(AuthorizationSummary::of).collect::<Result<_, _>>()?)
+        let read = Statement::new(READ).integer(now()).text(user);
+        let read = read.text(page.begins_after()).integer(page.to_read());
+        let rows = self.store.everywhere().rows(read).await?;
+        let listed = rows.iter().map(AuthorizationSummary::of).collect::<Result<_, StoreError>>()?;
+        Ok(page.part(listed, |one: &AuthorizationSummary| one.id.clone()))
     }
 }
 

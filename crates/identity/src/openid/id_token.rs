@@ -9,7 +9,9 @@ use super::OpenIdError;
 use crate::{
     InvalidReason,
     key::KeySet,
-    token::{CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, found, json},
+    token::{
+        CompactToken, Object, TokenHeader, check_audience, check_signature, check_times, found, json, list,
+    },
 };
 
 /// The longest ID token that is read.
@@ -30,6 +32,8 @@ pub struct Proven {
     pub name: Option<String>,
     /// To which organisation they belong, by name or id, where the provider is asked that.
     pub organization: Option<String>,
+    /// The roles that the provider names, where it is asked that.
+    pub roles: Vec<String>,
 }
 
 /// What one document of a provider says of a person: its ID token, or the answer of its `UserInfo` endpoint.
@@ -42,6 +46,8 @@ pub(super) struct Said {
     is_verified: bool,
     name: Option<String>,
     organization: Option<String>,
+    /// `None`: it does not say.
+    roles: Option<Vec<String>>,
 }
 
 /// What an ID token must fit.
@@ -94,6 +100,11 @@ impl Expected<'_> {
     }
 }
 
+/// Names of roles, as tokens have them.
+fn names(value: &Value) -> Result<Vec<String>, InvalidReason> {
+    Ok(list(Some(value))?.into_iter().map(str::to_owned).collect())
+}
+
 impl Said {
     pub(super) fn of(members: &Object, claims: &LoginClaims) -> Result<Self, InvalidReason> {
         let value = |source: &ClaimSource| found(members, source).map_err(|_| InvalidReason::Claims);
@@ -116,13 +127,27 @@ impl Said {
                 named("name").or_else(|| named("preferred_username"))
             },
             organization: of(&claims.organization)?.filter(|name| !name.is_empty()),
+            roles: match &claims.roles {
+                Some(source) => {
+                    value(source)?.filter(|found| !found.is_null()).map(|found| names(&found)).transpose()?
+                }
+                None => None,
+            },
         })
     }
 
     /// Whether something is missing that the provider may say elsewhere.
     pub(super) fn lacks(&self, claims: &LoginClaims) -> bool {
         let lacks_organization = claims.organization.is_some() && self.organization.is_none();
-        self.verified_email().is_none() || self.name.is_none() || lacks_organization
+        self.verified_email().is_none()
+            || self.name.is_none()
+            || lacks_organization
+            || self.lacks_roles(claims)
+    }
+
+    /// Whether nobody knows yet what somebody is.
+    pub(super) fn lacks_roles(&self, claims: &LoginClaims) -> bool {
+        claims.roles.is_some() && self.roles.is_none()
     }
 
     /// Their address, if this document vouches for it.
@@ -135,13 +160,14 @@ impl Said {
     pub(super) fn proven(self, other: Option<Self>) -> Result<Proven, OpenIdError> {
         let subject = self.subject.clone().ok_or(InvalidReason::Subject)?;
         let mut verified_email = self.verified_email().cloned();
-        let (mut name, mut organization) = (self.name, self.organization);
+        let (mut name, mut organization, mut roles) = (self.name, self.organization, self.roles);
         if let Some(other) = other {
             let is_same = self.email.is_none() || self.email == other.email;
             verified_email = verified_email.or(other.verified_email().filter(|_| is_same).cloned());
             name = name.or(other.name);
             organization = organization.or(other.organization);
+            roles = roles.or(other.roles);
         }
-        Ok(Proven { subject, verified_email, name, organization })
+        Ok(Proven { subject, verified_email, name, organization, roles: roles.unwrap_or_default() })
     }
 }

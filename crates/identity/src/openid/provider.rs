@@ -183,7 +183,8 @@ impl OpenIdProvider {
             // About somebody else: a token that was put in the place of another (section 16.11).
             Ok(other) if other.sub != said.sub => Err(OpenIdError::OtherPerson),
             Ok(other) => Ok(Some(other)),
-            Err(error) if said.verified_email().is_some() => {
+            // What somebody is no longer is not kept from a login to the next.
+            Err(error) if said.verified_email().is_some() && !said.lacks_roles(&self.settings.claims) => {
                 tracing::warn!(provider = %self.settings.name, %error, "the provider does not tell more of a person");
                 Ok(None)
             }

@@ -1,6 +1,8 @@
 //! Logins at a provider that says what a test wants it to.
 
 mod links;
+#[path = "../../../store/tests/store/postgres_server.rs"]
+mod postgres_server;
 
 use std::{
     convert::Infallible,
@@ -20,7 +22,7 @@ use tokio::net::TcpListener;
 use super::{Errand, OpenIdError, OpenIdProvider, provider::form_pairs};
 use crate::{
     InvalidReason,
-    account::{AccountError, Accounts, NewPerson, PersonId, Visit},
+    account::{AccountError, Accounts, Authority, MemberChange, NewPerson, Page, PersonId, Visit},
     tests::issuer::{Issuer, jwks},
 };
 

@@ -209,7 +209,7 @@ fn grants(members: &Object, sources: &[ClaimSource]) -> Result<Vec<Grant>, Inval
 }
 
 /// A value that is an array of texts or one text of words separated by spaces (RFC 8693, section 4.2).
-fn list(value: Option<&Value>) -> Result<Vec<&str>, InvalidReason> {
+pub(crate) fn list(value: Option<&Value>) -> Result<Vec<&str>, InvalidReason> {
     let texts: Vec<&str> = match value {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(words)) => words.split(' ').filter(|word| !word.is_empty()).collect(),

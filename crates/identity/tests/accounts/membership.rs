@@ -1,13 +1,16 @@
 //! Who is removed from an organisation, or whose role there has ended, acts for it no longer.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use bartizan_config::StoreLocation;
 use bartizan_identity::{
     InvalidReason,
     account::{
-        AccountError, Authority, KeyFilter, KeyHolder, KeyOwner, MemberChange, NewBinding, NewService,
-        RoleHolder, Visit,
+        AccountError, Authority, KeyFilter, KeyHolder, KeyOwner, MemberChange, NewBinding, NewService, Page,
+        PersonId, RoleHolder, Visit,
     },
     authorization_server::OAuthError,
 };
@@ -152,7 +155,7 @@ async fn suspended_members(location: &StoreLocation) {
         "the session has nothing there"
     );
     assert_eq!(node.grants(&outside).await, "api_key:read metrics:read user:read", "elsewhere they stay");
-    let listed = accounts.members("Paused Ltd").await.unwrap();
+    let listed = accounts.members("Paused Ltd", &Page::default()).await.unwrap().items;
     let suspended: Vec<_> = listed.iter().filter(|member| member.suspended.is_some()).collect();
     assert_eq!(suspended.len(), 1);
     assert_eq!(suspended[0].email, bob.email);
@@ -178,8 +181,8 @@ async fn suspended_members(location: &StoreLocation) {
 
     change(&bob, MemberChange::Remove, &operator).await.unwrap();
     assert_eq!(node.refusal(&key), Some(InvalidReason::KeyOwner));
-    assert_eq!(accounts.members("Paused Ltd").await.unwrap().len(), 1);
-    assert_eq!(accounts.members("Elsewhere Ltd").await.unwrap().len(), 1);
+    assert_eq!(accounts.members("Paused Ltd", &Page::default()).await.unwrap().items.len(), 1);
+    assert_eq!(accounts.members("Elsewhere Ltd", &Page::default()).await.unwrap().items.len(), 1);
     let trail = accounts.audit(1000).await.unwrap();
     for (action, outcome) in [
         ("member.suspend", "done"),
@@ -191,6 +194,67 @@ async fn suspended_members(location: &StoreLocation) {
         let is_there = trail.iter().any(|entry| entry.action == action && entry.outcome == outcome);
         assert!(is_there, "{action} {outcome}");
     }
+}
+
+/// Whoever manages an organisation sees and ends what its members have open for it, and nothing that they do elsewhere.
+async fn sessions_of_members(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit, operator) = (&node.accounts, Visit::default(), Authority::Operator);
+    for name in ["Open Ltd", "Beside Ltd"] {
+        accounts.create_organization(name, OPERATOR, &visit).await.unwrap();
+    }
+    let chief = node.person("open-chief@shop.test", &[]).await;
+    let bob = node.person("open-bob@shop.test", &[]).await;
+    let stranger = node.person("open-stranger@shop.test", &[]).await;
+    node.bind("Open Ltd", bound(&chief, "org_admin"), &operator).await.unwrap();
+    for organization in ["Open Ltd", "Beside Ltd"] {
+        node.bind(organization, bound(&bob, "viewer"), &operator).await.unwrap();
+    }
+    let inside = node.log_in_for("open-bob@shop.test", "Open Ltd").await;
+    let beside = node.log_in_for("open-bob@shop.test", "Beside Ltd").await;
+    let token = node.log_in_for("open-chief@shop.test", "Open Ltd").await;
+    let session = accounts.current_session(&token).await.unwrap();
+    let chiefs = Authority::Manager(&session);
+
+    let list = async |organization: &str, person, authority: &Authority<'_>| {
+        accounts.member_sessions(organization, &who(person), &Page::default(), authority).await
+    };
+    let end = async |organization: &str, person, authority: &Authority<'_>| {
+        accounts.end_member_sessions(organization, &who(person), authority, &Visit::default()).await
+    };
+    let open = accounts.current_session(&inside).await.unwrap();
+    let listed = list("Open Ltd", &bob, &chiefs).await.unwrap().items;
+    assert_eq!(listed.iter().map(|one| &one.id).collect::<Vec<_>>(), [&open.id]);
+
+    // Nothing of another organisation, nobody who is a stranger, and by nobody who does not manage it.
+    let bobs = accounts.current_session(&inside).await.unwrap();
+    for (organization, person, authority) in [
+        ("Beside Ltd", &bob, &chiefs),
+        ("Open Ltd", &stranger, &chiefs),
+        ("Open Ltd", &chief, &Authority::Manager(&bobs)),
+    ] {
+        let (listed, ended) =
+            (list(organization, person, authority).await, end(organization, person, authority).await);
+        let refused = |error| matches!(error, AccountError::Forbidden(_) | AccountError::Missing(_));
+        assert!(listed.is_err_and(refused) && ended.is_err_and(refused), "{organization} {}", person.email);
+    }
+    // Nor of whom they do not outrank.
+    node.bind("Open Ltd", bound(&bob, "super_admin"), &operator).await.unwrap();
+    assert!(matches!(end("Open Ltd", &bob, &chiefs).await, Err(AccountError::Forbidden(_))));
+    let holder = RoleHolder::Person(who(&bob));
+    accounts.unbind_role("Open Ltd", &holder, "super_admin", &operator, &visit).await.unwrap();
+
+    end("Open Ltd", &bob, &chiefs).await.unwrap();
+    assert!(list("Open Ltd", &bob, &chiefs).await.unwrap().items.is_empty());
+    assert!(matches!(accounts.current_session(&inside).await, Err(AccountError::NoSession)));
+    assert!(accounts.current_session(&beside).await.unwrap().organization.is_some(), "elsewhere they stay");
+    let trail = accounts.audit(1000).await.unwrap();
+    let told: Vec<_> = trail
+        .iter()
+        .filter(|entry| entry.action == "session.revoke" && entry.actor == chief.id.as_str())
+        .map(|entry| (entry.outcome.as_str(), entry.details["organization"].as_str().is_some()))
+        .collect();
+    assert!(told.contains(&("done", true)) && told.contains(&("refused", true)), "{told:?}");
 }
 
 /// Whoever manages one organisation names what is another's: they neither see nor change it, on either database.
@@ -257,8 +321,80 @@ async fn foreign_managers(location: &StoreLocation) {
     refused(suspended.map(|_| ()), "a key");
     let revoked = accounts.revoke_api_key(&key.id, Some(holder), "", &visit).await;
     refused(revoked.map(|_| ()), "a key");
-    assert!(accounts.invitations(&token).await.unwrap().is_empty());
+    assert!(accounts.invitations(&token, &Page::default()).await.unwrap().items.is_empty());
     assert_eq!(standing(&node, theirs).await, before);
+}
+
+/// Nothing of a long list is left out, and nothing stands in two parts of it.
+async fn lists_in_parts(location: &StoreLocation) {
+    let node = Node::open(location).await;
+    let (accounts, visit, operator) = (&node.accounts, Visit::default(), Authority::Operator);
+    accounts.create_organization("Long Ltd", OPERATOR, &visit).await.unwrap();
+    for number in 0..5 {
+        let person = node.person(&format!("long-{number}@shop.test"), &[]).await;
+        for role in ["user", "viewer"] {
+            node.bind("Long Ltd", bound(&person, role), &operator).await.unwrap();
+        }
+        // Of one name with a person, and with a space in it.
+        let new = NewService {
+            organization: "Long Ltd".into(),
+            name: if number == 0 { person.email } else { format!("robot {number}") },
+            permissions: Vec::new(),
+            ..NewService::default()
+        };
+        let (service, _) = accounts.create_service(new, OPERATOR, &visit).await.unwrap();
+        let holder = RoleHolder::Service(service.id);
+        let new = NewBinding { holder, role: "viewer".into(), scope: Vec::new(), expires: None };
+        node.bind("Long Ltd", new, &operator).await.unwrap();
+    }
+    let suspended = PersonId("long-2@shop.test".into());
+    let suspend = MemberChange::Suspend("on leave");
+    accounts.change_member("Long Ltd", &suspended, suspend, &operator, &visit).await.unwrap();
+
+    let page = |after: Option<String>, limit| Page { after, limit: Some(limit) };
+    let members = accounts.members("Long Ltd", &Page::default()).await.unwrap();
+    let bindings = accounts.bindings("Long Ltd", &Page::default()).await.unwrap();
+    let services = accounts.services(Some("Long Ltd"), &Page::default()).await.unwrap();
+    assert_eq!((members.items.len(), bindings.items.len(), services.items.len()), (10, 13, 5));
+    assert_eq!((members.next, bindings.next, services.next), (None, None, None));
+    for limit in [1, 2, 3] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let part = accounts.members("Long Ltd", &page(after, limit)).await.unwrap();
+            let people: BTreeSet<_> = part.items.iter().map(|one| &one.user).collect();
+            assert!(people.len() <= limit as usize, "so many people, each whole");
+            seen.extend(part.items.iter().map(|one| (one.email.clone(), one.role.clone())));
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let whole: Vec<_> = members.items.iter().map(|one| (one.email.clone(), one.role.clone())).collect();
+        assert_eq!(seen, whole, "{limit}");
+
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let part = accounts.bindings("Long Ltd", &page(after, limit)).await.unwrap();
+            assert!(part.items.len() <= limit as usize);
+            seen.extend(part.items);
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, bindings.items, "{limit}");
+
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let part = accounts.services(Some("Long Ltd"), &page(after, limit)).await.unwrap();
+            seen.extend(part.items.into_iter().map(|one| one.id));
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, services.items.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), "{limit}");
+    }
 }
 
 /// What an organisation has.
@@ -267,10 +403,10 @@ async fn standing(node: &Node, organization: &str) -> String {
     let keys = KeyFilter { organization: Some(organization.into()), ..KeyFilter::default() };
     format!(
         "{:?} {:?} {:?} {:?} {:?}",
-        accounts.members(organization).await.unwrap(),
-        accounts.bindings(organization).await.unwrap(),
+        accounts.members(organization, &Page::default()).await.unwrap().items,
+        accounts.bindings(organization, &Page::default()).await.unwrap().items,
         accounts.custom_roles(organization).await.unwrap(),
-        accounts.services(Some(organization)).await.unwrap(),
+        accounts.services(Some(organization), &Page::default()).await.unwrap().items,
         accounts.api_keys(&keys).await.unwrap(),
     )
 }
@@ -280,7 +416,9 @@ pub(crate) async fn stories(location: &StoreLocation) {
     removed_clients(location).await;
     last_administrators(location).await;
     suspended_members(location).await;
+    sessions_of_members(location).await;
     foreign_managers(location).await;
+    lists_in_parts(location).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

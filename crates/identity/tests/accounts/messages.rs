@@ -241,7 +241,7 @@ async fn invitations_end_with_their_maker(location: &StoreLocation) {
         .await
         .unwrap();
     let is_bound = async || {
-        let bindings = accounts.bindings("Club").await.unwrap();
+        let bindings = accounts.bindings("Club", &Page::default()).await.unwrap().items;
         bindings.iter().any(|binding| binding.user.as_deref() == Some(guest.id.as_str()))
     };
     soon("the role does not end", async || !is_bound().await).await;
@@ -268,6 +268,12 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     let (node, accounts) = (&post.node, &post.node.accounts);
     let uninvited = accounts.sign_up(stranger("eve@shop.test", PASSWORD), &Visit::default()).await;
     assert!(matches!(uninvited, Err(AccountError::SignUpOff)));
+    let trail = node.accounts.audit(10).await.unwrap();
+    let refused = trail.iter().find(|entry| entry.action == "user.sign_up").unwrap();
+    assert_eq!(
+        (refused.outcome.as_str(), &refused.details["reason"]),
+        ("refused", &serde_json::json!("closed"))
+    );
     let visit = Visit::default();
     for name in ["Guild", "Rival"] {
         accounts.create_organization(name, OPERATOR, &visit).await.unwrap();
@@ -300,12 +306,12 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     assert!(matches!(second, Err(AccountError::Taken(_))));
     assert!(matches!(accounts.join(&head, &token, &visit).await, Err(AccountError::Link)));
     accounts.join(&guest.token, &token, &visit).await.unwrap();
-    assert_eq!(accounts.members("Rival").await.unwrap().len(), 1);
+    assert_eq!(accounts.members("Rival", &Page::default()).await.unwrap().items.len(), 1);
 
     // What is taken back opens nothing; that of another organisation is not seen.
     let made = accounts.invite_as(&head, "late@shop.test", "viewer", &visit).await.unwrap();
     accounts.invite("other@shop.test", Some("Rival"), "viewer", &visit).await.unwrap();
-    let seen = accounts.invitations(&head).await.unwrap();
+    let seen = accounts.invitations(&head, &Page::default()).await.unwrap().items;
     assert_eq!(seen.iter().map(|invitation| invitation.id.as_str()).collect::<Vec<_>>(), [made.id.as_str()]);
     accounts.withdraw_invitation(&head, &made.id, &visit).await.unwrap();
     let token = post.token("late@shop.test").await;
@@ -332,7 +338,7 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     let offered = part("super_admin", &["user:read"], hour);
     let made = accounts.invite_as(&head, "part@shop.test", offered, &visit).await.unwrap();
     assert!(Some(made.expires) <= hour && made.role_expires.is_some(), "it ends with the role");
-    let listed = accounts.invitations(&head).await.unwrap();
+    let listed = accounts.invitations(&head, &Page::default()).await.unwrap().items;
     let listed = listed.iter().find(|invitation| invitation.id == made.id).unwrap();
     assert_eq!((&listed.scope, listed.role_expires), (&made.scope, made.role_expires));
     let token = post.token("part@shop.test").await;
@@ -340,7 +346,7 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
     let session = accounts.current_session(&guest.token).await.unwrap();
     assert_eq!(session.permissions, ["user:read"]);
     assert!(session.roles.is_empty(), "a part of a role is not called like the whole: {:?}", session.roles);
-    let bindings = accounts.bindings("Guild").await.unwrap();
+    let bindings = accounts.bindings("Guild", &Page::default()).await.unwrap().items;
     let binding =
         bindings.iter().find(|binding| binding.user.as_deref() == Some(guest.user.as_str())).unwrap();
     assert_eq!((&binding.scope, binding.expires), (&made.scope, made.role_expires));
@@ -350,7 +356,7 @@ pub(crate) async fn people_are_invited(location: &StoreLocation) {
         .await
         .unwrap();
     accounts.join(&guest.token, &post.token("part@shop.test").await, &visit).await.unwrap();
-    let bindings = accounts.bindings("Rival").await.unwrap();
+    let bindings = accounts.bindings("Rival", &Page::default()).await.unwrap().items;
     let binding =
         bindings.iter().find(|binding| binding.user.as_deref() == Some(guest.user.as_str())).unwrap();
     assert_eq!((binding.scope.len(), binding.expires.is_some()), (1, true));

@@ -7,7 +7,7 @@ use bartizan_identity::{
     InvalidReason,
     account::{
         AccountError, ApiKey, AuditFilter, Authority, CurrentSession, KeyFilter, KeyOwner, NewBinding,
-        NewCredential, NewOrganizationKey, NewService, OrganizationKeyChange, RoleHolder, Service,
+        NewCredential, NewOrganizationKey, NewService, OrganizationKeyChange, Page, RoleHolder, Service,
         ServiceChange, ServiceProof, Visit,
     },
 };
@@ -238,11 +238,11 @@ async fn services(location: &StoreLocation) {
     missing(rival.rotate_service(&service.id).await);
     missing(rival.change_service(&service.id, ServiceChange::Delete).await);
     missing(rival.make(of_service).await);
-    assert!(accounts.organization_services(&rival.session).await.unwrap().is_empty());
+    assert!(accounts.organization_services(&rival.session, &Page::default()).await.unwrap().items.is_empty());
     let robot =
         NewService { organization: rival.place().into(), name: "robot".into(), ..NewService::default() };
     accounts.create_service(robot, OPERATOR, &visit).await.unwrap();
-    let listed = accounts.organization_services(&chief.session).await.unwrap();
+    let listed = accounts.organization_services(&chief.session, &Page::default()).await.unwrap().items;
     assert_eq!(listed.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["chronicler"]);
     chief.change_service(&service.id, ServiceChange::Delete).await.unwrap();
     assert!(!proves(&service.id, &second).await);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bartizan_identity::{
-    Spent, Together, Told,
+    Spent, Together, Told, Tried,
     account::{AuditEntry, AuditFilter, FactorKind},
     attempts::LoginProtection,
 };
@@ -96,12 +96,17 @@ impl Together for Memory {
         Box::pin(async { None })
     }
 
-    fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Option<Duration>> {
+    fn attempt<'a>(&'a self, key: &'a str, protection: LoginProtection) -> Told<'a, Tried> {
         let mut counts = self.attempts.lock().unwrap();
         let count = counts.entry(key.into()).or_default();
-        let wait = (*count >= protection.failures).then_some(protection.pause);
-        *count += u8::from(wait.is_none());
-        Box::pin(async move { Some(wait) })
+        let is_too_many = *count >= protection.failures;
+        *count += u8::from(!is_too_many);
+        let tried = match *count {
+            _ if is_too_many => Tried::TooMany(protection.pause),
+            last if last == protection.failures => Tried::Last(protection.pause),
+            _ => Tried::Counted,
+        };
+        Box::pin(async move { Some(tried) })
     }
 
     fn take_back(&self, key: String) -> Told<'_, ()> {
@@ -379,6 +384,29 @@ async fn the_pause_of_an_address_hides_no_credential_stuffing() {
         "they count the failures of an address together"
     );
     assert_eq!(one.entries("login.stuffing", 1).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_that_gateways_bring_about_together_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (Node::open(&sqlite(&folder)).await, Node::open(&sqlite(&folder)).await);
+    let memory = Arc::new(Memory::default());
+    for node in [&one, &other] {
+        node.accounts.count_with(Arc::<Memory>::clone(&memory));
+    }
+    for (node, last) in [(&one, 1), (&one, 2), (&one, 3), (&other, 4), (&other, 5)] {
+        let wrong = node.accounts.log_in(&login("ada@shop.test", WRONG, None), &from(last)).await;
+        assert!(matches!(wrong, Err(AccountError::WrongCredentials)), "{wrong:?}");
+    }
+    assert!(one.is_paused("ada@shop.test", None, 6).await && other.is_paused("ada@shop.test", None, 6).await);
+    // Where one gateway has counted them all, it and all of them say the same.
+    one.guess("bob@shop.test", None, 7).await;
+    // Of the second account, and of the address that it was tried from.
+    let told = one.entries("login.pause", 3).await;
+    let mut told: Vec<_> =
+        told.iter().map(|entry| (entry.details["scope"].as_str().unwrap(), entry.subject.as_str())).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("account", "ada@shop.test"), ("account", "bob@shop.test"), ("address", "")]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,8 +6,8 @@ use bartizan_config::StoreLocation;
 use bartizan_identity::{
     SessionToken,
     account::{
-        AccountError, AuditFilter, Authority, KeyOwner, Login, NewBinding, NewOwnKey, NewService, Person,
-        RoleHolder, Visit,
+        AccountError, AuditFilter, Authority, KeyOwner, Login, NewBinding, NewOwnKey, NewService, Page,
+        Person, RoleHolder, Visit,
     },
 };
 
@@ -101,13 +101,13 @@ async fn a_life_of_roles(location: &StoreLocation) {
     }
 
     assert!(
-        accounts.members("Roles Ltd").await.unwrap().is_empty()
-            && accounts.bindings("Roles Ltd").await.unwrap().is_empty()
+        accounts.members("Roles Ltd", &Page::default()).await.unwrap().items.is_empty()
+            && accounts.bindings("Roles Ltd", &Page::default()).await.unwrap().items.is_empty()
     );
     accounts.add_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
     accounts.remove_role(Some("Roles Ltd"), &who(&ada), "support", OPERATOR, &visit).await.unwrap();
     let other = accounts.organization("Other Ltd").await.unwrap().id;
-    let known = accounts.organizations(&bartizan_identity::account::Page::default()).await.unwrap().items;
+    let known = accounts.organizations(&Page::default()).await.unwrap().items;
     assert_eq!(known.iter().map(|known| known.name.as_str()).collect::<Vec<_>>(), ["Other Ltd", "Roles Ltd"]);
     let confusing = accounts.create_organization(other.as_str(), OPERATOR, &visit).await;
     assert!(matches!(confusing, Err(AccountError::Name(_))), "the id of another: {confusing:?}");
@@ -135,7 +135,11 @@ async fn a_life_of_roles(location: &StoreLocation) {
     node.bind("Roles Ltd", of_service, &operator).await.unwrap();
     let standing = accounts.service_standing(&service.id).await.unwrap().unwrap();
     assert_eq!(standing.grants.len(), 2);
-    assert_eq!(accounts.bindings("Roles Ltd").await.unwrap().len(), 2, "one has ended");
+    assert_eq!(
+        accounts.bindings("Roles Ltd", &Page::default()).await.unwrap().items.len(),
+        2,
+        "one has ended"
+    );
 
     let again = RoleHolder::Service(service.id.clone());
     accounts.unbind_role("Roles Ltd", &again, "support", &operator, &visit).await.unwrap();
@@ -185,7 +189,7 @@ async fn a_life_of_roles(location: &StoreLocation) {
     assert!(!node.may_read_reports(&node.enter(&token).await.unwrap()));
     let again = accounts.unbind_role("Roles Ltd", &holder, "auditor", &operator, &visit).await.unwrap_err();
     assert!(matches!(again, AccountError::Missing(_)), "{again}");
-    assert!(accounts.bindings("Roles Ltd").await.unwrap().is_empty());
+    assert!(accounts.bindings("Roles Ltd", &Page::default()).await.unwrap().items.is_empty());
 }
 
 /// Whoever manages an organisation gives what they have, there, to those who belong to it.

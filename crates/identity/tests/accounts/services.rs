@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use bartizan_config::StoreLocation;
 use bartizan_identity::{
     ClientCertificate,
-    account::{AccountError, NewCredential, NewService, ServiceProof, ServiceStanding, Visit},
+    account::{AccountError, NewCredential, NewService, Page, ServiceProof, ServiceStanding, Visit},
 };
 use bartizan_model::{Grant, Zone};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -122,7 +122,7 @@ pub(crate) async fn a_life_of_services(location: &StoreLocation) {
     assertions(&node, &service.id).await;
     certificates(&node, &service.id).await;
 
-    let listed = accounts.services(Some("Services Ltd")).await.unwrap();
+    let listed = accounts.services(Some("Services Ltd"), &Page::default()).await.unwrap().items;
     assert_eq!(listed.len(), 1);
     let shown = format!("{listed:?}");
     assert!(!shown.contains(fourth.expose_secret()), "{shown}");

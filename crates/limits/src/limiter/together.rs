@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Limiter;
-use crate::{LimitsError, RedisStore, Tries};
+use crate::{LimitsError, RedisStore, Tried, Tries};
 
 impl Limiter {
     /// Whether nobody has used this at any gateway.
@@ -13,8 +13,8 @@ impl Limiter {
         self.told(redis.use_once(key, lasts).await)
     }
 
-    /// Counts an attempt at all gateways; where it is one too many, how long to wait.
-    pub async fn attempt(&self, key: &str, tries: Tries) -> Option<Option<Duration>> {
+    /// Counts an attempt at all gateways, unless it is one too many.
+    pub async fn attempt(&self, key: &str, tries: Tries) -> Option<Tried> {
         let redis = self.redis()?;
         self.told(redis.attempt(key, tries).await)
     }

@@ -11,19 +11,20 @@ use super::{Connection, LimitsError, RedisStore};
 const PREFIX: &str = "bartizan:together:";
 
 /// Counts an attempt, and says how long to wait in milliseconds where there have been too many. The last one that is
-/// admitted begins the pause: who succeeds with it ends it. Beside the count stands how many pauses there were, which makes
+/// admitted begins the pause, and is told how long it is, below zero: who succeeds with it ends it. Beside the count stands how many pauses there were, which makes
 /// each twice as long as the one before, and what taking that attempt back takes.
 const TRY: &str = "local tries = redis.call('INCR', KEYS[1])\n\
     if tries == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end\n\
-    local most = tonumber(ARGV[1])\n\
+    local most, begun = tonumber(ARGV[1]), 0\n\
     if tries == most then\n\
     local pauses = tonumber(string.match(redis.call('GET', KEYS[2]) or '0', '^%d+'))\n\
     local pause = math.min(ARGV[3] * 2 ^ math.min(pauses, 30), ARGV[4])\n\
     redis.call('PEXPIRE', KEYS[1], string.format('%.0f', pause))\n\
     local kept = (pauses + 1) .. ' ' .. ARGV[1] .. ' ' .. ARGV[2]\n\
     redis.call('SET', KEYS[2], kept, 'PX', string.format('%.0f', pause + ARGV[4]))\n\
+    begun = pause\n\
     end\n\
-    if tries <= most then return 0 end\n\
+    if tries <= most then return -begun end\n\
     redis.call('DECR', KEYS[1])\n\
     return math.max(redis.call('PTTL', KEYS[1]), 1)";
 /// Takes one back, where there is one; with the one that began a pause, the pause.
@@ -66,6 +67,17 @@ pub struct Tries {
     pub longest_pause: Duration,
 }
 
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// It was counted.
+    Counted,
+    /// It was counted, and is the last one: unless it is taken back, everybody waits for so long from now on.
+    Last(Duration),
+    /// It is one too many; how long to wait.
+    TooMany(Duration),
+}
+
 impl RedisStore {
     /// Whether nobody has used this within the time for which it is remembered; from now on somebody has.
     pub async fn use_once(&self, key: &str, lasts: Duration) -> Result<bool, LimitsError> {
@@ -79,15 +91,16 @@ impl RedisStore {
         .await
     }
 
-    /// Counts an attempt; where it is one too many, how long to wait.
-    pub async fn attempt(&self, key: &str, tries: Tries) -> Result<Option<Duration>, LimitsError> {
+    /// Counts an attempt, unless it is one too many.
+    pub async fn attempt(&self, key: &str, tries: Tries) -> Result<Tried, LimitsError> {
         let mut command = redis::cmd("EVAL");
         command.arg(TRY).arg(2).arg(named(key)).arg(pauses_of(key)).arg(tries.most);
         command.arg(milliseconds(tries.window)).arg(milliseconds(tries.pause));
         command.arg(milliseconds(tries.longest_pause));
         self.command(command, |answer| match answer {
-            Value::Int(0) => Ok(None),
-            Value::Int(wait) => Ok(Some(Duration::from_millis(u64::try_from(wait).unwrap_or(1)))),
+            Value::Int(0) => Ok(Tried::Counted),
+            Value::Int(pause @ ..0) => Ok(Tried::Last(Duration::from_millis(pause.unsigned_abs()))),
+            Value::Int(wait) => Ok(Tried::TooMany(Duration::from_millis(wait.unsigned_abs()))),
             _ => Err(LimitsError::Nonsense("not a time to wait")),
         })
         .await

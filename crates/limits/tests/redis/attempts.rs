@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bartizan_limits::{RedisStore, Tries};
+use bartizan_limits::{RedisStore, Tried, Tries};
 
 use crate::{
     server::{Server, programs},
@@ -17,11 +17,21 @@ pub(crate) fn tries(most: u32) -> Tries {
 
 /// How many minutes to wait, begun ones counted whole.
 async fn minutes_after(store: &RedisStore, admitted: usize) -> u64 {
-    for attempt in 0..admitted {
-        assert_eq!(store.attempt("ada", tries(3)).await.unwrap(), None, "attempt {attempt}");
+    let minutes = |wait: Duration| wait.as_secs().div_ceil(60);
+    let mut begun = None;
+    for attempt in 1..=admitted {
+        match store.attempt("ada", tries(3)).await.unwrap() {
+            Tried::Counted => assert!(attempt < admitted, "the last one begins the pause"),
+            Tried::Last(pause) => begun = Some((attempt, minutes(pause))),
+            tried @ Tried::TooMany(_) => panic!("attempt {attempt}: {tried:?}"),
+        }
     }
-    let wait = store.attempt("ada", tries(3)).await.unwrap().expect("one too many");
-    wait.as_secs().div_ceil(60)
+    let Tried::TooMany(wait) = store.attempt("ada", tries(3)).await.unwrap() else {
+        panic!("one too many is admitted");
+    };
+    let wait = minutes(wait);
+    assert_eq!(begun, (admitted > 0).then_some((admitted, wait)), "it is told how long the pause is");
+    wait
 }
 
 #[tokio::test]
@@ -39,8 +49,8 @@ async fn each_pause_is_twice_as_long_until_somebody_succeeds() {
         assert_eq!(minutes_after(&store, 3).await, 100, "the longest");
 
         store.forget("ada").await.unwrap();
-        for _ in 0..3 {
-            assert_eq!(store.attempt("ada", tries(3)).await.unwrap(), None);
+        for expected in [Tried::Counted, Tried::Counted, Tried::Last(MINUTE * 30)] {
+            assert_eq!(store.attempt("ada", tries(3)).await.unwrap(), expected);
         }
         // The third was right.
         store.take_back("ada").await.unwrap();

@@ -15,7 +15,7 @@ const BACK: &str = "redirect_uri: \"https://shop.test/auth/providers/company/cal
 #[test]
 fn mistakes_of_providers() {
     let vouched = "nothing vouches for this address: `email_verified` is about the claim `email`";
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 13] = [
         (
             provider(&format!("issuer: §\"http://id.test\", client_id: gateway, {BACK}")),
             &[("whoever listens could log in as anybody: write `https`", "")],
@@ -61,10 +61,38 @@ fn mistakes_of_providers() {
         ),
         (
             provider(&format!(
+                "{ISSUER}, {BACK}, roles: [viewer], claims: {{ roles: §/user_metadata/roles }}"
+            )),
+            &[(
+                "users write `user_metadata` themselves: they would choose what they may",
+                "/app_metadata/roles",
+            )],
+        ),
+        (
+            provider(&format!("{ISSUER}, {BACK}, claims: {{ roles: §groups }}")),
+            &[("nobody says which roles this provider may give", "roles: [viewer]")],
+        ),
+        (
+            provider(&format!("{ISSUER}, {BACK}, roles: §[viewer]")),
+            &[("this provider names no roles", "claims.roles")],
+        ),
+        (
+            provider(&format!(
                 "{ISSUER}, {BACK}, claims: {{ subject: §\"jmespath:not_null(nick, sub)\", user_writable: [nick] }}"
             )),
             &[("users write `nick` themselves: they would choose what they may", "/app_metadata/roles")],
         ),
     ];
     check(&cases, Severity::Error);
+}
+
+#[test]
+fn strict_cookies_do_not_come_back_from_providers() {
+    let document = |session: &str| {
+        with(&format!(
+            "accounts: {{ session: {{ cookie: __Host-a{session} }}, providers: {{ company: {{ {ISSUER}, {BACK} }} }} }}"
+        ))
+    };
+    let warning = "whoever comes back from another provider is logged out until they follow a link of yours";
+    check(&[(document(", same_site: §strict"), &[(warning, "same_site: lax")])], Severity::Warning);
 }

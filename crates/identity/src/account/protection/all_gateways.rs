@@ -21,8 +21,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use parking_lot::Mutex;
 
 use crate::{
-    Together,
-    attempts::{Attempt, DeviceId, Factor, LoginProtection, Origin, ResetRate, Signal},
+    Together, Tried,
+    attempts::{Attempt, DeviceId, Factor, LoginProtection, Origin, PausedScope, ResetRate, Signal},
     password::Password,
 };
 
@@ -46,6 +46,8 @@ pub(super) struct CountedEverywhere {
     account: Option<String>,
     address: Option<String>,
     stuffing: Option<Stuffing>,
+    /// The pauses that begin with it, unless it succeeds.
+    pauses: Vec<Signal>,
 }
 
 /// By what credential stuffing shows: an account, and where and with what it failed.
@@ -57,9 +59,10 @@ pub(super) struct Stuffing {
 }
 
 impl CountedEverywhere {
-    /// By what credential stuffing shows in it; `None` where each gateway counts for itself.
-    pub(super) fn into_stuffing(self) -> Option<Stuffing> {
-        self.stuffing
+    /// What shows once it has failed: the pauses that it began, and by what credential stuffing shows in it; `None` where each
+    /// gateway counts for itself.
+    pub(super) fn into_failure(self) -> (Vec<Signal>, Option<Stuffing>) {
+        (self.pauses, self.stuffing)
     }
 }
 
@@ -94,12 +97,16 @@ impl AllGateways {
         let names: Vec<String> = [Some(&account), address.as_ref()].into_iter().flatten().cloned().collect();
         let counted = count_all(together, &names, rules).await;
         self.remember(attempt.account, origin);
-        counted?;
+        // Names and scopes stand in the same order.
+        let scopes = [PausedScope::Account, PausedScope::Address];
+        let pauses = counted?.into_iter().zip(scopes);
+        let pauses = pauses.filter_map(|(pause, scope)| Some(Signal::Paused { scope, pause: pause? }));
         Ok(CountedEverywhere {
             origin: Some(origin),
             account: Some(account),
             address,
             stuffing: self.stuffing(attempt),
+            pauses: pauses.collect(),
         })
     }
 
@@ -269,21 +276,27 @@ impl fmt::Debug for AllGateways {
     }
 }
 
-/// Counts an attempt under every name, or under none; the error is how long to wait.
+/// Counts an attempt under every name, or under none; the error is how long to wait. For each name, how long the pause is that
+/// begins with this attempt, if one does.
 async fn count_all(
     together: &Arc<dyn Together>,
     names: &[String],
     rules: LoginProtection,
-) -> Result<(), Duration> {
+) -> Result<Vec<Option<Duration>>, Duration> {
+    let mut pauses = Vec::with_capacity(names.len());
     for (counted, name) in names.iter().enumerate() {
-        if let Some(Some(wait)) = together.attempt(name, rules).await {
-            for name in names.get(..counted).unwrap_or_default() {
-                let _ = together.take_back(name.clone()).await;
+        match together.attempt(name, rules).await {
+            Some(Tried::TooMany(wait)) => {
+                for name in names.get(..counted).unwrap_or_default() {
+                    let _ = together.take_back(name.clone()).await;
+                }
+                return Err(wait);
             }
-            return Err(wait);
+            Some(Tried::Last(pause)) => pauses.push(Some(pause)),
+            Some(Tried::Counted) | None => pauses.push(None),
         }
     }
-    Ok(())
+    Ok(pauses)
 }
 
 /// What counts as one network: an IPv4 /24, an IPv6 /48.

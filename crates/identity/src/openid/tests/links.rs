@@ -2,7 +2,9 @@
 
 use bartizan_model::OrganizationId;
 
-use super::*;
+use bartizan_store::{Statement, Store};
+
+use super::{postgres_server::PostgresServer, *};
 use crate::{SessionToken, account::NewSession};
 
 const SETTINGS: &str = ", domains: [company.test], sign_up: true, organization: Company";
@@ -17,10 +19,15 @@ struct Place {
 impl Place {
     /// With the organisations `Other` and `Company`, the provider's.
     async fn open() -> Self {
-        let (fake, directory) = (Fake::start().await, tempfile::tempdir().unwrap());
+        let directory = tempfile::tempdir().unwrap();
         let location = StoreLocation::Sqlite(directory.path().join("bartizan.db"));
-        let config = fake.config(SETTINGS);
-        let accounts = Accounts::open(&location, config.accounts.as_ref().unwrap(), &[]).await.unwrap();
+        Self::open_at(&location, SETTINGS, directory).await
+    }
+
+    async fn open_at(location: &StoreLocation, settings: &str, directory: tempfile::TempDir) -> Self {
+        let fake = Fake::start().await;
+        let config = fake.config(settings);
+        let accounts = Accounts::open(location, config.accounts.as_ref().unwrap(), &[]).await.unwrap();
         for name in ["Other", "Company"] {
             accounts.create_organization(name, OPERATOR, &Visit::default()).await.unwrap();
         }
@@ -173,4 +180,160 @@ async fn nobody_is_linked_to_a_session_that_did_not_ask_for_it() {
         assert!(is_stray, "{refused}");
     }
     assert_eq!(accounts.own_identities(&ada.token).await.unwrap().len(), 1);
+}
+
+/// A statement that fails in the midst of it, at its end, or a row that somebody else has written, leaves nothing of a first
+/// login; and the next one finds no half of an account in its way.
+async fn first_logins_that_fail(location: &StoreLocation, directory: tempfile::TempDir) {
+    let place = Place::open_at(location, SETTINGS, directory).await;
+    let store = Store::open(location).await.unwrap();
+    let run = async |sql: &'static str| {
+        store.execute(Statement::new(sql)).await.unwrap();
+    };
+    let log_in = async || place.log_in(Errand::begin("/").unwrap(), "1", "ada@company.test").await;
+    let known = async || place.accounts.people(&Page::default()).await.unwrap().items.len();
+    for (breaks, mends) in [
+        (
+            "ALTER TABLE role_bindings RENAME COLUMN created_at TO made_at",
+            "ALTER TABLE role_bindings RENAME COLUMN made_at TO created_at",
+        ),
+        (
+            "ALTER TABLE external_identities RENAME COLUMN created_at TO made_at",
+            "ALTER TABLE external_identities RENAME COLUMN made_at TO created_at",
+        ),
+    ] {
+        run(breaks).await;
+        let failed = log_in().await.unwrap_err();
+        assert!(matches!(failed, AccountError::Store(_)), "{failed}");
+        run(mends).await;
+        assert_eq!(known().await, 0, "{breaks}");
+        let trail = place.accounts.audit(100).await.unwrap();
+        assert!(!trail.iter().any(|entry| entry.action == "user.create"), "{breaks}");
+    }
+    let ada = log_in().await.unwrap();
+    assert_eq!(ada.organization, Some(place.id("Company").await));
+    assert_eq!(known().await, 1);
+    let read = Statement::new("SELECT COUNT(*) AS count FROM users WHERE email_verified_at IS NOT NULL");
+    assert_eq!(
+        store.row(read).await.unwrap().unwrap().integer("count").unwrap(),
+        1,
+        "the provider vouches for it"
+    );
+
+    // The same subject, written by another gateway between the question who it is and the answer.
+    let (provider, visit) = (place.accounts.provider("company").unwrap(), Visit::default());
+    let proven = crate::openid::Proven {
+        subject: "1".into(),
+        verified_email: Some("late@company.test".into()),
+        name: None,
+        organization: None,
+        roles: Vec::new(),
+    };
+    let same = place.accounts.acquainted(&provider, &proven, &visit).await.unwrap();
+    assert_eq!(same, ada.user);
+    assert_eq!(known().await, 1, "nothing is left of whom they would have become");
+}
+
+#[tokio::test]
+async fn a_first_login_that_fails_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = StoreLocation::Sqlite(directory.path().join("bartizan.db"));
+    first_logins_that_fail(&location, directory).await;
+}
+
+#[tokio::test]
+async fn a_first_login_that_fails_leaves_nothing_in_postgresql() {
+    let server = PostgresServer::start();
+    first_logins_that_fail(&server.url().parse().unwrap(), tempfile::tempdir().unwrap()).await;
+}
+
+/// Roles come and go with what the provider says at each login, never more than it may give, and nothing that was given here.
+async fn roles_that_a_provider_names(location: &StoreLocation, directory: tempfile::TempDir) {
+    const ROLES: &str = ", domains: [company.test], sign_up: true, organization: Company, \
+        roles: [viewer, org_admin, unheard_of], claims: { roles: /realm/roles }";
+    let place = Place::open_at(location, ROLES, directory).await;
+    let (accounts, visit) = (&place.accounts, Visit::default());
+    let log_in = async |roles: Value| {
+        let errand = Errand::begin("/").unwrap();
+        let mut claims = place.fake.claims(&errand);
+        (claims["sub"], claims["email"], claims["realm"]) =
+            (json!("1"), json!("ada@company.test"), json!({ "roles": roles }));
+        place.fake.say(place.fake.issuer.token(&claims));
+        let (provider, query) = (accounts.provider("company").unwrap(), place.fake.query(&errand));
+        accounts.log_in_from(&provider, &errand, &query, &visit).await
+    };
+    let held = async || {
+        let members = accounts.members("Company", &Page::default()).await.unwrap().items;
+        let roles = members.iter().map(|member| (member.role.clone(), member.suspended.is_some()));
+        roles.collect::<Vec<_>>()
+    };
+    let role = |name: &str| (name.to_owned(), false);
+
+    // What is not in the list it does not give: `super_admin` neither.
+    let session = log_in(json!(["viewer", "super_admin", "auditor", "unheard_of"])).await.unwrap();
+    assert_eq!(held().await, [role("user"), role("viewer")]);
+    let in_session = async |token: &SessionToken| {
+        let mut roles = accounts.current_session(token).await.unwrap().roles;
+        roles.sort_unstable();
+        roles
+    };
+    assert_eq!(in_session(&session.token).await, ["user", "viewer"], "in the session that begins with it");
+    let again = log_in(json!("viewer org_admin")).await.unwrap();
+    assert_eq!(held().await, [role("org_admin"), role("user"), role("viewer")]);
+
+    // What it names no longer is gone, for sessions that exist, too.
+    log_in(json!(["viewer"])).await.unwrap();
+    assert_eq!(held().await, [role("user"), role("viewer")]);
+    assert_eq!(in_session(&again.token).await, ["user", "viewer"]);
+
+    // Somebody who is suspended is not let in again by another house, and what goes meanwhile does not come back.
+    let ada = PersonId(session.user.to_string());
+    let suspend = MemberChange::Suspend("on leave");
+    accounts.change_member("Company", &ada, suspend, &Authority::Operator, &visit).await.unwrap();
+    let outside = log_in(json!(["viewer", "org_admin"])).await.unwrap();
+    assert_eq!(outside.organization, None);
+    assert_eq!(held().await, [("user".to_owned(), true)], "it named the other one for nothing");
+    accounts
+        .change_member("Company", &ada, MemberChange::Resume, &Authority::Operator, &visit)
+        .await
+        .unwrap();
+    assert_eq!(held().await, [role("user")]);
+
+    // What was given here stays.
+    accounts.add_role(Some("Company"), &ada, "org_admin", OPERATOR, &visit).await.unwrap();
+    log_in(json!(["org_admin"])).await.unwrap();
+    log_in(Value::Null).await.unwrap();
+    assert_eq!(held().await, [role("org_admin"), role("user")]);
+    for nonsense in [json!(7), json!({ "viewer": true }), json!([["viewer"]])] {
+        let refused = log_in(nonsense.clone()).await.unwrap_err();
+        assert!(matches!(refused, AccountError::Provider { .. }), "{nonsense}: {refused}");
+    }
+    let trail = accounts.audit(1000).await.unwrap();
+    let told = trail
+        .iter()
+        .filter(|entry| entry.details["provider"] == "company" && entry.action.starts_with("role."));
+    let mut told: Vec<_> = told.map(|entry| format!("{} {}", entry.action, entry.details["role"])).collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            r#"role.add "org_admin""#,
+            r#"role.add "viewer""#,
+            r#"role.remove "org_admin""#,
+            r#"role.remove "viewer""#
+        ]
+    );
+}
+
+#[tokio::test]
+async fn roles_come_and_go_with_what_a_provider_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = StoreLocation::Sqlite(directory.path().join("bartizan.db"));
+    roles_that_a_provider_names(&location, directory).await;
+}
+
+#[tokio::test]
+async fn roles_come_and_go_with_what_a_provider_names_in_postgresql() {
+    let server = PostgresServer::start();
+    roles_that_a_provider_names(&server.url().parse().unwrap(), tempfile::tempdir().unwrap()).await;
 }

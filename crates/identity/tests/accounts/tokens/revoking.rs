@@ -2,7 +2,7 @@
 
 use bartizan_config::{Config, Source, StoreLocation};
 use bartizan_identity::{
-    account::{AccountError, PersonId, Visit},
+    account::{AccountError, Page, PersonId, Visit},
     authorization_server::{ClientProof, LogoutRequest, OAuthError, Revoked},
 };
 use secrecy::ExposeSecret;
@@ -194,7 +194,7 @@ pub(super) async fn roles_that_grant_less(location: &StoreLocation) {
         accounts.take_over(accounts.prepare(&configured(roles, more)).unwrap().unwrap());
     }
     gateway.revoked(&narrow.access_token).await;
-    assert!(!gateway.server.authorizations(None).await.unwrap().is_empty());
+    assert!(!gateway.server.authorizations(None, &Page::default()).await.unwrap().items.is_empty());
     gateway.enter(&wide.access_token).expect("its role has lost nothing");
     let trail = accounts.audit(100).await.unwrap();
     let narrowed: Vec<_> = trail.iter().filter(|entry| entry.action == "role.narrow").collect();
