@@ -9,6 +9,7 @@ mod classes;
 mod doubt;
 mod inspection;
 mod inspectors;
+mod locations;
 mod mask;
 mod refusal;
 mod rules;

@@ -467,3 +467,41 @@ fn time_ends_an_exclusion() {
     assert!(at(end - Duration::from_secs(1)).is_ok());
     assert!(at(end).is_err());
 }
+
+#[test]
+fn own_rules_know_where_clients_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, places) = (folder.path().join("own.conf"), folder.path().join("places.mmdb"));
+    let rule = "SecRule ARGS:from \"@geoLookup\" \"id:100,phase:1,deny,log,chain\"\n\
+                SecRule GEO:COUNTRY_CODE \"@streq DE\"\n";
+    std::fs::write(&places, locations::tests::database("Test-City")).unwrap();
+    std::fs::write(&own, format!("SecGeoLookupDb places.mmdb\n{rule}")).unwrap();
+    let keys = format!("include: \"{}\"", own.display());
+    let firewall = starter(&keys);
+    assert!(get(&firewall, "/0/a?from=192.0.2.2").0.is_ok());
+    let (found, account) = get(&firewall, "/0/a?from=192.0.2.1");
+    assert!(found.is_err(), "{account:?}");
+    let variables = &account.rules[0].variables;
+    assert!(variables.iter().any(|one| one.name == "GEO:COUNTRY_CODE" && one.value == "DE"), "{variables:?}");
+
+    let text = format!(
+        "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes: [{{ path: /, to: \"http://a\", auth: none, \
+         waf: {{ {keys} }} }}]\n"
+    );
+    let config = Config::parse(&text, &Source::text("/")).unwrap().config;
+    let complaint = || RuleSets::compile(&config, &Arc::default()).unwrap_err().to_string();
+    for (rules, expected) in [
+        (
+            rule.to_owned(),
+            "own.conf:1: `@geoLookup` needs a database of locations, which `SecGeoLookupDb` names",
+        ),
+        (
+            format!("\nSecGeoLookupDb own.conf\n{rule}"),
+            "own.conf` cannot be read: it is no database in the format",
+        ),
+        (format!("\nSecGeoLookupDb nowhere\n{rule}"), "own.conf:2: "),
+    ] {
+        std::fs::write(&own, rules).unwrap();
+        assert!(complaint().contains(expected), "{}", complaint());
+    }
+}

@@ -10,6 +10,7 @@ mod declarations;
 mod exclusions;
 mod growth;
 mod memory;
+mod locations;
 mod repeated;
 mod reporting;
 mod targets;
