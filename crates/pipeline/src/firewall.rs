@@ -11,6 +11,7 @@ mod inspection;
 mod inspectors;
 mod locations;
 mod mask;
+mod proposal;
 mod refusal;
 mod rules;
 mod unheeded;
@@ -28,11 +29,13 @@ use crate::{Code, Refusal};
 pub(crate) use self::doubt::doubts;
 pub(crate) use self::inspectors::{Inspectors, Shown};
 pub use self::{
+pub(crate) use self::proposal::Allowance;
     account::{Inspected, Judged, MatchedRule, MatchedVariable},
     doubt::Doubt,
     inspection::{Inspection, RequestLine, Unseen},
     mask::{masked_address, masked_query},
     rules::{RECOMMENDED, STARTER, compile},
+    proposal::{Proposal, ProposedExclusion, Tried},
 };
 use self::{classes::Classes, unheeded::Unheeded};
 
@@ -152,7 +155,7 @@ impl Firewall {
         refuses.then(|| Refusal::new(Code::BodyTooLarge, reason()).closing())
     }
 
-    /// The beginning of an exchange: `path` is the request's, in its normal form.
+    /// The beginning of an exchange of somebody who cannot be asked for proof: `path` is the request's, in its normal form.
     pub fn inspect(
         self: &Arc<Self>,
         connection: Connection,
@@ -197,11 +200,20 @@ fn compile_exclusion(
         ExcludedRules::Ids(ids) => RuleSelector::Ids(vec![ids.first..=ids.last]),
         ExcludedRules::Tag(tag) => RuleSelector::Tag(tag.clone()),
     };
-    let Some(text) = &exclusion.target else {
-        return Exclusion::new(rules, &selector, None).map_err(|problem| unusable("a rule", &problem));
+    excluded(rules, &selector, exclusion.target.as_deref())
+}
+
+/// These rules, or what they look at, taken away.
+fn excluded(
+    rules: &RuleSet,
+    selector: &RuleSelector,
+    text: Option<&str>,
+) -> Result<Exclusion, FirewallError> {
+    let Some(text) = text else {
+        return Exclusion::new(rules, selector, None).map_err(|problem| unusable("a rule", &problem));
     };
     let target = target(text)?;
-    Exclusion::new(rules, &selector, Some(&target)).map_err(|problem| unusable(text, &problem))
+    Exclusion::new(rules, selector, Some(&target)).map_err(|problem| unusable(text, &problem))
 }
 
 /// A target as rules write it.

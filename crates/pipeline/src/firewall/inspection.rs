@@ -30,6 +30,8 @@ pub struct Inspection {
     unseen: Option<Reason>,
     has_read_request_body: bool,
 }
+    /// What would let it pass, if that was tried.
+    proposal: Option<Proposal>,
 
 /// The first line of a request, as the client wrote it.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +72,7 @@ impl Inspection {
             has_read_request_body: false,
         }
     }
+            proposal: None,
 
     /// Counts what the rules make of bodies under the limit that all held bodies share.
     #[must_use]
@@ -83,10 +86,19 @@ impl Inspection {
         &self.firewall
     }
 
-    /// What is known so far.
+    /// What is known so far, and what would let it pass.
     pub fn account(&self) -> Inspected {
         let known = || {
             let known = Inspected::of(&self.firewall, &self.transaction, self.judged);
+        let proposal = catch_unwind(AssertUnwindSafe(|| self.proposal())).unwrap_or_else(|_| {
+            report_failure();
+            Proposal::default()
+        });
+        Inspected { proposal, ..self.found() }
+    }
+
+    /// What is known so far.
+    fn found(&self) -> Inspected {
             // What rules add that only report is not what would have refused.
             Inspected { inbound_score: self.score.or(known.inbound_score), ..known }
         };
@@ -98,6 +110,40 @@ impl Inspection {
 
     /// Whether the rules have something against the response.
     pub fn objects_to_response(&self) -> bool {
+    /// What would let it pass.
+    fn proposal(&self) -> Proposal {
+        match (&self.proposal, self.judged) {
+            (Some(tried), _) => tried.clone(),
+            (None, Judged::Passed) => Proposal::default(),
+            (None, _) => Proposal::untried(&self.firewall, &self.transaction),
+        }
+    }
+
+    /// Tries on a request that is refused, or would be, which exclusions let it pass: [`Self::account`] tells them. `body` is
+    /// all that was shown of it.
+    pub fn try_exclusions(&mut self, body: &[u8]) {
+        self.try_within(body, &Allowance::boundless());
+    }
+
+    /// The same, as far as there is room for it.
+    pub(crate) fn try_within(&mut self, body: &[u8], allowance: &Allowance) {
+        // What nobody has looked at may hold more to object to.
+        if self.judged != Judged::RefusedRequest || self.unseen.is_some() {
+            return;
+        }
+        let length = self.transaction.length();
+        let mut proposal = Proposal::default();
+        let (firewall, refused) = (Arc::clone(&self.firewall), &self.transaction);
+        let trial = || {
+            proposal =
+                Proposal::tried(&firewall, refused, body, |exclusions| allowance.take(length, exclusions))
+        };
+        match catch_unwind(AssertUnwindSafe(trial)) {
+            Ok(()) => self.proposal = Some(proposal),
+            Err(_) => report_failure(),
+        }
+    }
+
         self.objects_to_response
     }
 

@@ -1,3 +1,5 @@
+mod proposals;
+
 use std::{path::PathBuf, time::Duration};
 
 use bartizan_config::Source;

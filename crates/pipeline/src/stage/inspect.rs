@@ -21,7 +21,11 @@ use crate::{
 };
 
 /// Shows the head.
-pub(crate) fn head(exchange: &mut Exchange, body: &impl HoldBody) -> Result<(), Stop> {
+pub(crate) fn head(
+    exchange: &mut Exchange,
+    body: &impl HoldBody,
+    inspectors: &Inspectors,
+) -> Result<(), Stop> {
     let Some(firewall) = exchange.route.as_ref().and_then(|route| route.firewall.clone()) else {
         return Ok(());
     };
@@ -45,6 +49,10 @@ pub(crate) fn head(exchange: &mut Exchange, body: &impl HoldBody) -> Result<(), 
     if found.is_err() {
         inspection.finish();
         exchange.inspected = Some(Arc::new(inspection.account()));
+        // What a body holds that nobody has read might be refused as well.
+        if body.declared_length() == Some(0) {
+            inspection.try_within(&[], &inspectors.trials);
+        }
     } else {
         exchange.inspection = Some(Box::new(inspection));
     }
@@ -73,7 +81,8 @@ pub(crate) async fn body(
         exchange.inspected = Some(Arc::new(inspection.account()));
         return Some(Err(refusal.into()));
     }
-    let read = move |inspection: &mut Inspection| inspection.read_request_body(&seen, is_whole);
+    let shown = seen.clone();
+    let read = move |inspection: &mut Inspection| inspection.read_request_body(&shown, is_whole);
     let judge = |inspection: &mut Inspection, read: Result<(), Refusal>| {
         let found = read.and_then(|()| inspection.judge_request_body());
         if found.is_err() || !inspection.wants_response() {
@@ -87,6 +96,7 @@ pub(crate) async fn body(
         Err(refusal) => return Some(Err(refusal.into())),
     };
     let extent = match (inspection.take_unseen(), held) {
+    inspection.try_within(&seen, &inspectors.trials);
         (Some(reason), _) => format!("body not looked at ({reason}): ").into(),
         (None, None) => Cow::Borrowed("body not looked at: "),
         (None, Some(_)) if !is_whole => Cow::Borrowed("front of the body looked at: "),

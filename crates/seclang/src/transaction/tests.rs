@@ -2,6 +2,7 @@
 //! `tests/differences.md` says why.
 
 mod actions;
+mod again;
 mod bodies;
 mod chains;
 mod collections;
@@ -9,8 +10,8 @@ mod deciding;
 mod declarations;
 mod exclusions;
 mod growth;
-mod memory;
 mod locations;
+mod memory;
 mod repeated;
 mod reporting;
 mod targets;
