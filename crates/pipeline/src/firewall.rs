@@ -26,16 +26,17 @@ use bartizan_seclang::{
 
 use crate::{Code, Refusal};
 
+pub(crate) use self::classes::{Caller, PROVEN_FOR};
 pub(crate) use self::doubt::doubts;
 pub(crate) use self::inspectors::{Inspectors, Shown};
-pub use self::{
 pub(crate) use self::proposal::Allowance;
+pub use self::{
     account::{Inspected, Judged, MatchedRule, MatchedVariable},
     doubt::Doubt,
     inspection::{Inspection, RequestLine, Unseen},
     mask::{masked_address, masked_query},
-    rules::{RECOMMENDED, STARTER, compile},
     proposal::{Proposal, ProposedExclusion, Tried},
+    rules::{RECOMMENDED, STARTER, compile},
 };
 use self::{classes::Classes, unheeded::Unheeded};
 
@@ -163,21 +164,37 @@ impl Firewall {
         path: &str,
         now: SystemTime,
     ) -> Inspection {
+        self.inspect_of(Caller::Unasked, connection, id, path, now)
+    }
+
+    /// The same, of this caller.
+    pub(crate) fn inspect_of(
+        self: &Arc<Self>,
+        caller: Caller,
+        connection: Connection,
+        id: &str,
+        path: &str,
+        now: SystemTime,
+    ) -> Inspection {
         let mut transaction = Transaction::new(Arc::clone(&self.rules), connection, id);
         transaction.set_collections(self.collections.clone());
         if self.config.mode == WafMode::Log {
             transaction.only_report();
         }
-        self.classes.tell(&mut transaction);
-        for (name, value) in &self.variables {
-            transaction.set_tx(name, value);
-        }
+        self.classes.tell(&mut transaction, caller);
+        self.set_variables(&mut transaction);
         for CompiledExclusion { config, compiled } in &self.exclusions {
             if config.applies_at(now) && config.concerns(path) {
                 transaction.exclude(Arc::clone(compiled));
             }
         }
-        Inspection::new(Arc::clone(self), transaction)
+        Inspection::new(Arc::clone(self), transaction, caller)
+    }
+
+    fn set_variables(&self, transaction: &mut Transaction) {
+        for (name, value) in &self.variables {
+            transaction.set_tx(name, value);
+        }
     }
 }
 

@@ -205,6 +205,12 @@ impl Pipeline {
             Some(found) => exchange.conclude(Stage::Inspect, found)?,
             None => return Ok(()),
         }
+        if exchange.costs_more
+            && let Err(stop) = stage::limit::again(exchange, &self.limiter).await
+        {
+            return exchange.conclude(Stage::FineLimit, Err(stop));
+        }
+        Ok(())
     }
 
     /// Shows the front of a response's body to the rules that look at the exchange. An error is for the client.

@@ -6,16 +6,17 @@ use std::{
 };
 
 use bartizan_config::WafMode;
-use bartizan_seclang::Transaction;
+use bartizan_seclang::{Interruption, RuleMatch, Transaction};
 use http::{HeaderMap, StatusCode, Version, header};
 use metrics::counter;
 
-use super::{Firewall, Inspected, Judged, account, refusal};
+use super::{Allowance, Caller, Firewall, Inspected, Judged, Proposal, account, refusal};
 use crate::{Code, NoRoom, Reason, Refusal, Reservation};
 
 /// One exchange that a firewall looks at.
 #[derive(Debug)]
 pub struct Inspection {
+    caller: Caller,
     firewall: Arc<Firewall>,
     transaction: Transaction,
     judged: Judged,
@@ -29,9 +30,9 @@ pub struct Inspection {
     /// Why the last body was not looked at.
     unseen: Option<Reason>,
     has_read_request_body: bool,
-}
     /// What would let it pass, if that was tried.
     proposal: Option<Proposal>,
+}
 
 /// The first line of a request, as the client wrote it.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +60,9 @@ pub enum Unseen {
 }
 
 impl Inspection {
-    pub(super) fn new(firewall: Arc<Firewall>, transaction: Transaction) -> Self {
+    pub(super) fn new(firewall: Arc<Firewall>, transaction: Transaction, caller: Caller) -> Self {
         Self {
+            caller,
             firewall,
             transaction,
             judged: Judged::Passed,
@@ -70,9 +72,9 @@ impl Inspection {
             reservation: None,
             unseen: None,
             has_read_request_body: false,
+            proposal: None,
         }
     }
-            proposal: None,
 
     /// Counts what the rules make of bodies under the limit that all held bodies share.
     #[must_use]
@@ -88,8 +90,6 @@ impl Inspection {
 
     /// What is known so far, and what would let it pass.
     pub fn account(&self) -> Inspected {
-        let known = || {
-            let known = Inspected::of(&self.firewall, &self.transaction, self.judged);
         let proposal = catch_unwind(AssertUnwindSafe(|| self.proposal())).unwrap_or_else(|_| {
             report_failure();
             Proposal::default()
@@ -99,6 +99,8 @@ impl Inspection {
 
     /// What is known so far.
     fn found(&self) -> Inspected {
+        let known = || {
+            let known = Inspected::of(&self.firewall, &self.transaction, self.judged);
             // What rules add that only report is not what would have refused.
             Inspected { inbound_score: self.score.or(known.inbound_score), ..known }
         };
@@ -108,8 +110,6 @@ impl Inspection {
         })
     }
 
-    /// Whether the rules have something against the response.
-    pub fn objects_to_response(&self) -> bool {
     /// What would let it pass.
     fn proposal(&self) -> Proposal {
         match (&self.proposal, self.judged) {
@@ -144,6 +144,8 @@ impl Inspection {
         }
     }
 
+    /// Whether the rules have something against the response.
+    pub fn objects_to_response(&self) -> bool {
         self.objects_to_response
     }
 
@@ -151,6 +153,12 @@ impl Inspection {
     /// is looked at.
     pub fn take_unseen(&mut self) -> Option<Reason> {
         self.unseen.take()
+    }
+
+    /// Whether a class has found something that costs more; where rules only report, nothing does.
+    pub(crate) fn costs_more(&self) -> bool {
+        let is_of_one = |found: &RuleMatch| self.firewall.classes.limit(found.rule);
+        self.firewall.config().mode == WafMode::Block && self.transaction.matches().iter().any(is_of_one)
     }
 
     /// The numbers of all rules that matched, in that order.
@@ -348,9 +356,18 @@ impl Inspection {
         }
         self.count_rules();
         match (objection, mode) {
-            (Some(objection), WafMode::Block) => Err(refusal::of(judged, &objection, &self.account())),
+            (Some(objection), WafMode::Block) if self.challenges(judged, &objection) => {
+                Err(refusal::challenge(&self.found()))
+            }
+            (Some(objection), WafMode::Block) => Err(refusal::of(judged, &objection, &self.found())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether its caller can answer what a rule objects to with proof of who they are.
+    fn challenges(&self, judged: Judged, objection: &Interruption) -> bool {
+        let asks = || objection.rule.is_some_and(|rule| self.firewall.classes.challenge(rule));
+        judged == Judged::RefusedRequest && self.caller == Caller::Unproven && asks()
     }
 
     /// Of an exchange that is refused, or would be. Rules are as many as the rule set has; whoever asks sees which of them

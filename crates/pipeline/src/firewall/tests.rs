@@ -346,6 +346,42 @@ fn a_class_may_refuse_at_once() {
     }
 }
 
+/// People are asked for proof, and pass with it; who cannot be asked is refused.
+#[test]
+fn a_class_may_ask_for_proof() {
+    let challenge = "threshold: 1000, actions: [{ tag: attack-sqli, action: challenge }]";
+    let asked = |keys: &str, caller: Caller, target: &str| {
+        let firewall = starter(keys);
+        let path = target.split('?').next().unwrap();
+        let mut inspection =
+            firewall.inspect_of(caller, Connection::default(), "request", path, SystemTime::now());
+        let line = RequestLine { method: "GET", target, version: Version::HTTP_11 };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "shop.test".parse().unwrap());
+        headers.insert(header::USER_AGENT, "Mozilla/5.0".parse().unwrap());
+        let found =
+            inspection.request_head(line, &headers, None).and_then(|()| inspection.request_body(&[], true));
+        (found.map_err(|refusal| (refusal.status().as_u16(), refusal)), inspection.account())
+    };
+    let (refused, _) = asked(challenge, Caller::Unasked, ATTACK);
+    assert_eq!(refused.unwrap_err().0, 403);
+    let (refused, account) = asked(challenge, Caller::Unproven, ATTACK);
+    let (status, refusal) = refused.unwrap_err();
+    assert_eq!((status, refusal.code), (401, Code::InsufficientUserAuthentication));
+    let (_, asks) = refusal.headers.iter().find(|(name, _)| name == header::WWW_AUTHENTICATE).unwrap();
+    assert!(asks.to_str().unwrap().contains("max_age=\"900\""), "{asks:?}");
+    assert_eq!(account.judged, Judged::RefusedRequest);
+
+    let (passed, account) = asked(challenge, Caller::Proven, ATTACK);
+    assert!(passed.is_ok() && !account.rules.is_empty(), "it is told all the same: {account:?}");
+    // Other classes are as ever for everybody.
+    let (refused, _) =
+        asked(&challenge.replace("1000", "5"), Caller::Proven, "/0/a?q=%3Cscript%3Ealert(1)%3C/script%3E");
+    assert_eq!(refused.unwrap_err().0, 403);
+    assert!(asked(challenge, Caller::Unproven, "/0/a?page=2").0.is_ok());
+    assert!(asked(&format!("{challenge}, mode: log"), Caller::Unproven, ATTACK).0.is_ok());
+}
+
 /// What only is found above the paranoia level does not refuse, whatever its class.
 #[test]
 fn a_class_refuses_by_the_rules_that_count() {

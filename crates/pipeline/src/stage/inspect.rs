@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     ClientFacts, Exchange, Inspection, Judged, Reason, Refusal, RequestLine, Stop,
-    firewall::{Inspectors, Shown},
+    firewall::{Caller, Inspectors, Shown},
 };
 
 /// Shows the head.
@@ -35,7 +35,8 @@ pub(crate) fn head(
         server: SocketAddr::new(local.ip().to_canonical(), local.port()),
     };
     let path = exchange.path.matched(exchange.head.uri.path());
-    let inspection = firewall.inspect(connection, exchange.id.as_str(), path, exchange.arrived);
+    let caller = Caller::of(exchange.identified.as_deref(), exchange.arrived);
+    let inspection = firewall.inspect_of(caller, connection, exchange.id.as_str(), path, exchange.arrived);
     let mut inspection = inspection.within(body.reserve());
     let head = &exchange.head;
     let target = if head.version < Version::HTTP_2 {
@@ -48,11 +49,11 @@ pub(crate) fn head(
     let found = inspection.request_head(line, &head.headers, host);
     if found.is_err() {
         inspection.finish();
-        exchange.inspected = Some(Arc::new(inspection.account()));
         // What a body holds that nobody has read might be refused as well.
         if body.declared_length() == Some(0) {
             inspection.try_within(&[], &inspectors.trials);
         }
+        exchange.inspected = Some(Arc::new(inspection.account()));
     } else {
         exchange.inspection = Some(Box::new(inspection));
     }
@@ -95,8 +96,8 @@ pub(crate) async fn body(
         Ok(shown) => shown,
         Err(refusal) => return Some(Err(refusal.into())),
     };
-    let extent = match (inspection.take_unseen(), held) {
     inspection.try_within(&seen, &inspectors.trials);
+    let extent = match (inspection.take_unseen(), held) {
         (Some(reason), _) => format!("body not looked at ({reason}): ").into(),
         (None, None) => Cow::Borrowed("body not looked at: "),
         (None, Some(_)) if !is_whole => Cow::Borrowed("front of the body looked at: "),
@@ -112,6 +113,7 @@ pub(crate) async fn body(
         _ => format!("{extent}no rule matched").into(),
     };
     exchange.inspected = Some(Arc::new(account));
+    exchange.costs_more = found.is_ok() && inspection.costs_more();
     if found.is_ok() && inspection.wants_response() {
         exchange.inspection = Some(inspection);
     }
