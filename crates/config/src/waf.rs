@@ -91,7 +91,7 @@ pub struct ClassAction {
     pub line: Line,
     /// The class: a tag that its rules carry.
     pub tag: String,
-    /// Whether it counts and can refuse, refuses at once, or is only reported.
+    /// Whether it counts and can refuse, refuses at once, asks for proof, costs more, or is only reported.
     pub action: WafAction,
 }
 
@@ -105,6 +105,10 @@ pub enum WafAction {
     Deny,
     /// It refuses at once, and the connection is closed.
     Drop,
+    /// It refuses until its caller has proven with a second factor who they are, and is reported then.
+    Challenge,
+    /// It is reported, and the request counts for ten more in the limits of its route.
+    Limit,
     /// It is reported.
     Log,
 }

@@ -100,7 +100,7 @@ pub use api::{
             DecidedRequest, DecidedRequests, DecidedStep, MatchedRoute, ProofKind, ProvenPrincipal,
             StepOutcome,
         },
-        firewall::{DecidedFirewall, FirewallRule, FirewallVariable, FirewallVerdict},
+        firewall::{DecidedFirewall, FirewallExclusion, FirewallRule, FirewallVariable, FirewallVerdict},
         limits::{DecidedLimit, DecidedLimitEffect, DecidedLimits, LimitFactors},
         policies::{DecidedPolicies, PolicyEffect, PolicyMode, PolicyRuling, PolicyStatement},
     },

@@ -55,6 +55,8 @@ pub struct Exchange {
     pub judged: Option<Arc<Judgement>>,
     /// What the firewall's rules found. Set by [`Stage::Inspect`].
     pub inspected: Option<Arc<Inspected>>,
+    /// Whether they found what makes it count for more. Set by [`Stage::Inspect`].
+    pub costs_more: bool,
     /// The rules that look, until the response has been looked at, too.
     pub inspection: Option<Box<Inspection>>,
     /// What the stages found.
@@ -105,6 +107,7 @@ impl Exchange {
             limited: Limited::default(),
             judged: None,
             inspected: None,
+            costs_more: false,
             inspection: None,
             trace: Trace::default(),
             arrived: SystemTime::now(),

@@ -9,7 +9,9 @@ mod classes;
 mod doubt;
 mod inspection;
 mod inspectors;
+mod locations;
 mod mask;
+mod proposal;
 mod refusal;
 mod rules;
 mod unheeded;
@@ -24,13 +26,16 @@ use bartizan_seclang::{
 
 use crate::{Code, Refusal};
 
+pub(crate) use self::classes::{Caller, PROVEN_FOR};
 pub(crate) use self::doubt::doubts;
 pub(crate) use self::inspectors::{Inspectors, Shown};
+pub(crate) use self::proposal::Allowance;
 pub use self::{
     account::{Inspected, Judged, MatchedRule, MatchedVariable},
     doubt::Doubt,
     inspection::{Inspection, RequestLine, Unseen},
     mask::{masked_address, masked_query},
+    proposal::{Proposal, ProposedExclusion, Tried},
     rules::{RECOMMENDED, STARTER, compile},
 };
 use self::{classes::Classes, unheeded::Unheeded};
@@ -151,9 +156,21 @@ impl Firewall {
         refuses.then(|| Refusal::new(Code::BodyTooLarge, reason()).closing())
     }
 
-    /// The beginning of an exchange: `path` is the request's, in its normal form.
+    /// The beginning of an exchange of somebody who cannot be asked for proof: `path` is the request's, in its normal form.
     pub fn inspect(
         self: &Arc<Self>,
+        connection: Connection,
+        id: &str,
+        path: &str,
+        now: SystemTime,
+    ) -> Inspection {
+        self.inspect_of(Caller::Unasked, connection, id, path, now)
+    }
+
+    /// The same, of this caller.
+    pub(crate) fn inspect_of(
+        self: &Arc<Self>,
+        caller: Caller,
         connection: Connection,
         id: &str,
         path: &str,
@@ -164,16 +181,20 @@ impl Firewall {
         if self.config.mode == WafMode::Log {
             transaction.only_report();
         }
-        self.classes.tell(&mut transaction);
-        for (name, value) in &self.variables {
-            transaction.set_tx(name, value);
-        }
+        self.classes.tell(&mut transaction, caller);
+        self.set_variables(&mut transaction);
         for CompiledExclusion { config, compiled } in &self.exclusions {
             if config.applies_at(now) && config.concerns(path) {
                 transaction.exclude(Arc::clone(compiled));
             }
         }
-        Inspection::new(Arc::clone(self), transaction)
+        Inspection::new(Arc::clone(self), transaction, caller)
+    }
+
+    fn set_variables(&self, transaction: &mut Transaction) {
+        for (name, value) in &self.variables {
+            transaction.set_tx(name, value);
+        }
     }
 }
 
@@ -196,11 +217,20 @@ fn compile_exclusion(
         ExcludedRules::Ids(ids) => RuleSelector::Ids(vec![ids.first..=ids.last]),
         ExcludedRules::Tag(tag) => RuleSelector::Tag(tag.clone()),
     };
-    let Some(text) = &exclusion.target else {
-        return Exclusion::new(rules, &selector, None).map_err(|problem| unusable("a rule", &problem));
+    excluded(rules, &selector, exclusion.target.as_deref())
+}
+
+/// These rules, or what they look at, taken away.
+fn excluded(
+    rules: &RuleSet,
+    selector: &RuleSelector,
+    text: Option<&str>,
+) -> Result<Exclusion, FirewallError> {
+    let Some(text) = text else {
+        return Exclusion::new(rules, selector, None).map_err(|problem| unusable("a rule", &problem));
     };
     let target = target(text)?;
-    Exclusion::new(rules, &selector, Some(&target)).map_err(|problem| unusable(text, &problem))
+    Exclusion::new(rules, selector, Some(&target)).map_err(|problem| unusable(text, &problem))
 }
 
 /// A target as rules write it.

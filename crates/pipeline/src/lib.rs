@@ -41,8 +41,8 @@ use bytes::Bytes;
 
 pub use exchange::{ClientFacts, Exchange};
 pub use firewall::{
-    Doubt, Firewall, FirewallError, Inspected, Inspection, Judged, MatchedRule, MatchedVariable, RequestLine,
-    Unseen,
+    Doubt, Firewall, FirewallError, Inspected, Inspection, Judged, MatchedRule, MatchedVariable, Proposal,
+    ProposedExclusion, RequestLine, Tried, Unseen,
 };
 use firewall::{Inspectors, Shown};
 pub use held_bytes::{HeldBytes, NoRoom, Reservation};
@@ -195,16 +195,22 @@ impl Pipeline {
     async fn look_inside(&self, exchange: &mut Exchange, body: &mut impl HoldBody) -> Result<(), Stop> {
         use stage::inspect;
 
-        if let Err(stop) = inspect::head(exchange, body) {
+        if let Err(stop) = inspect::head(exchange, body, &self.inspectors) {
             return exchange.conclude(Stage::Inspect, Err(stop));
         }
         let found = stage::body::run(exchange, body).await;
         let held = found.as_ref().ok().and_then(|(_, held)| *held);
         exchange.conclude(Stage::Body, found.map(|(passed, _)| passed))?;
         match inspect::body(exchange, body.held(), held, &self.inspectors).await {
-            Some(found) => exchange.conclude(Stage::Inspect, found),
-            None => Ok(()),
+            Some(found) => exchange.conclude(Stage::Inspect, found)?,
+            None => return Ok(()),
         }
+        if exchange.costs_more
+            && let Err(stop) = stage::limit::again(exchange, &self.limiter).await
+        {
+            return exchange.conclude(Stage::FineLimit, Err(stop));
+        }
+        Ok(())
     }
 
     /// Shows the front of a response's body to the rules that look at the exchange. An error is for the client.

@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) refusing: Vec<(Arc<Exclusion>, Disruption)>,
     pub(crate) controls: Controls,
     pub(crate) started: Instant,
+    /// `GEO`: where the address is that `@geoLookup` was asked about last.
+    pub(crate) location: Vec<(&'static str, String)>,
     /// Bytes of all arguments, names and values.
     pub(crate) arguments_size: usize,
     /// Whether the query has more arguments than the limit.
@@ -102,6 +104,7 @@ impl State {
             refusing: Vec::new(),
             controls: Controls::default(),
             started: Instant::now(),
+            location: Vec::new(),
             arguments_size: 0,
             query_exceeded: false,
             last: LastMatch::default(),

@@ -11,6 +11,7 @@ mod tests;
 
 use std::{
     collections::HashMap,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,8 +20,8 @@ pub use data::DataFiles;
 use files::Files;
 
 use crate::{
-    Place,
-    ast::{Directive, DirectiveKind, Phase, Rule},
+    Locations, Place,
+    ast::{Directive, DirectiveKind, Phase, Rule, Setting},
     error::{Problem, SeclangError},
     parse::parse,
 };
@@ -44,6 +45,8 @@ pub struct RuleFiles {
     files: Files,
     rules: HashMap<u64, Place>,
     default_actions: HashMap<Phase, Place>,
+    /// The file that `SecGeoLookupDb` names, and where; the last one counts.
+    locations: Option<(PathBuf, Place)>,
 }
 
 impl RuleFiles {
@@ -66,6 +69,18 @@ impl RuleFiles {
     /// What the operators' data files contain.
     pub fn data(&self) -> &DataFiles {
         &self.data
+    }
+
+    /// Opens the database that `SecGeoLookupDb` names, if there is one: without it no rule can ask `@geoLookup`. An error says
+    /// what is wrong with the file.
+    pub fn open_locations(
+        &mut self,
+        open: impl FnOnce(&Path) -> io::Result<Arc<dyn Locations>>,
+    ) -> Result<(), SeclangError> {
+        let Some((path, place)) = &self.locations else { return Ok(()) };
+        let unreadable = |reason| Problem::Unreadable { path: path.clone(), reason }.at(place);
+        self.data.set_locations(open(path).map_err(unreadable)?);
+        Ok(())
     }
 
     /// Adds the files that a pattern names.
@@ -105,6 +120,9 @@ impl RuleFiles {
                 DirectiveKind::Rule(rule) => {
                     self.claim_id(rule)?;
                     self.read_data(rule, folder)?;
+                }
+                DirectiveKind::Setting(Setting::GeoLookupDatabase(path)) => {
+                    self.locations = Some((folder.join(path), directive.place.clone()));
                 }
                 DirectiveKind::DefaultAction { phase, .. } => self.claim_phase(*phase, &directive.place)?,
                 _ => {}

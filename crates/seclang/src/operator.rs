@@ -6,6 +6,7 @@
 
 mod bytes;
 mod encoding;
+mod geo;
 mod injection;
 mod ip;
 mod matched;
@@ -19,12 +20,15 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 pub use matched::{Captured, Match};
 pub(crate) use numbers::{NumberComparison, saturating as number};
 pub use pattern::Pattern;
 pub(crate) use pattern::selector_pattern;
 
 use crate::{
+    Location, Locations,
     ast::{self, OperatorName, Template},
     byte_set::ByteSet,
     error::Problem,
@@ -60,6 +64,7 @@ enum Comparison {
     SqlInjection,
     CrossSiteScripting,
     Verify(verify::Number, Pattern),
+    Located(geo::Lookup),
 }
 
 #[derive(Debug)]
@@ -111,6 +116,12 @@ impl Operator {
             OperatorName::ValidateByteRange => {
                 Comparison::Bytes(Box::new(bytes::Allowed::parse(literal()?)?))
             }
+            OperatorName::GeoLookup => {
+                return Err(Problem::Missing {
+                    name: "@geoLookup".into(),
+                    expected: "a database of locations, which `SecGeoLookupDb` names",
+                });
+            }
             OperatorName::ValidateUrlEncoding => Comparison::UrlEncoding,
             OperatorName::ValidateUtf8Encoding => Comparison::Utf8Encoding,
             OperatorName::DetectSqli => Comparison::SqlInjection,
@@ -125,6 +136,20 @@ impl Operator {
             }
         };
         Ok(Self { comparison, negated: operator.negated, argument })
+    }
+
+    /// `@geoLookup`, which asks this database.
+    pub(crate) fn locating(locations: Arc<dyn Locations>, negated: bool) -> Self {
+        let comparison = Comparison::Located(geo::Lookup(locations));
+        Self { comparison, negated, argument: Argument::Literal(Vec::new()) }
+    }
+
+    /// Where the address is that this operator is asked about, if it is one that asks that; whatever it is negated to.
+    pub(crate) fn locate(&self, value: &[u8]) -> Option<Location> {
+        match &self.comparison {
+            Comparison::Located(lookup) => lookup.locate(value),
+            _ => None,
+        }
     }
 
     /// What must be expanded before [`Self::matches`] is asked; `None` where the argument is always the same.
@@ -265,6 +290,7 @@ impl Operator {
                 injection::cross_site_scripting(value).then(|| Match::whole(value))
             }
             Comparison::Verify(number, pattern) => number.find(value, pattern).map(Match::at),
+            Comparison::Located(lookup) => lookup.locate(value).map(|_| Match::whole(value)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The caller hands over what it reads, in the order in which it comes, and asks at the end of each part. Whoever
 //! forgets a part decides without its rules, so [`Transaction::finish`] is the last call of every exchange.
 
+mod again;
 mod body;
 mod request;
 mod response;

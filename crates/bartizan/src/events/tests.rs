@@ -214,6 +214,7 @@ fn a_record_weighs_what_rules_have_found() {
         rules: vec![matched; 20],
         rules_left_out: 0,
         numbers: Vec::new(),
+        proposal: bartizan_pipeline::Proposal::default(),
     };
     let heavy = Record { inspected: Some(Arc::new(inspected)), ..light.clone() };
     let weight = |record: Record| {

@@ -415,3 +415,37 @@ async fn a_token_says_when_its_person_was_proven() {
     }
     gateway.stop().await;
 }
+
+/// The firewall asks for proof where a class of rules is set to, and lets whoever has it pass.
+#[tokio::test]
+async fn the_firewall_asks_people_for_proof() {
+    let (upstream, issuer) = (Upstream::start().await, Issuer::start());
+    let provider = issuer.provider("");
+    let gateway = ready(&format!(
+        "identity: {{ shop-users: {provider} }}\n\
+         routes:\n  - path: /notes/**\n    to: \"{upstream}\"\n    auth: shop-users\n    \
+         waf: {{ actions: [{{ tag: attack-sqli, action: challenge }}] }}"
+    ))
+    .await;
+    let now = issuer::now();
+    let ask = async |claims: Value, query: &str| {
+        let request = gateway.client().get(gateway.url(&format!("/notes/1?{query}")));
+        request.bearer_auth(issuer.token(claims)).send().await.unwrap()
+    };
+    let (note, script) = ("id=1%27%20OR%20%271%27%3D%271", "id=%3Cscript%3Ealert(1)%3C/script%3E");
+    let (once, twice) =
+        (json!({ "amr": ["pwd"], "auth_time": now }), json!({ "amr": ["mfa"], "auth_time": now }));
+    let late = json!({ "amr": ["mfa"], "auth_time": now - 3600 });
+    assert_eq!(ask(once.clone(), "id=7").await.status(), 200);
+    for claims in [once, late] {
+        let asked = ask(claims, note).await;
+        let challenge = values(asked.headers(), "www-authenticate").join(" ");
+        assert!(
+            challenge.contains("insufficient_user_authentication") && challenge.contains("max_age=\"900\"")
+        );
+        assert_eq!(refusal(asked).await, (401, "insufficient_user_authentication".into()));
+    }
+    assert_eq!(ask(twice.clone(), note).await.status(), 200);
+    assert_eq!(refusal(ask(twice, script).await).await, (403, "suspicious_activity_detected".into()));
+    gateway.stop().await;
+}

@@ -49,15 +49,47 @@ async fn an_attack_is_refused_explained_and_excluded() {
     assert_eq!(gateway.metric("bartizan_waf_refusals_total{mode=\"block\"").await, 1.0);
 
     // What is proposed can be pasted, and does what it says.
-    let exclusions: Vec<_> = account.lines().skip_while(|line| *line != "      exclude:").skip(1).collect();
-    assert!(!exclusions.is_empty() && exclusions.iter().all(|line| line.contains("target: \"ARGS:id\"")));
-    gateway.rewrite(&format!(
-        "routes:\n  - path: /**\n    to: \"{upstream}\"\n    auth: none\n    waf:\n      exclude:\n{}\n",
-        exclusions.join("\n")
-    ));
-    gateway.cli(["reload"]).await.succeeded();
+    let exclusions = proposed(&account);
+    assert!(!exclusions.is_empty() && exclusions.lines().all(|line| line.contains("target: \"ARGS:id\"")));
+    paste(&gateway, &upstream, &exclusions).await;
     assert_eq!(gateway.get(ATTACK).await.status(), 200);
     assert_eq!(gateway.get(&ATTACK.replace("id=", "other=")).await.status(), 403);
+    gateway.stop().await;
+}
+
+/// The lines of an account that are to be pasted; it says that they are enough.
+fn proposed(account: &str) -> String {
+    assert!(account.contains("Tried on this request: with all of it, it passes."), "{account}");
+    let lines = account.lines().skip_while(|line| *line != "      exclude:").skip(1);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+async fn paste(gateway: &Gateway, upstream: &Upstream, exclusions: &str) {
+    gateway.rewrite(&format!(
+        "routes:\n  - path: /**\n    to: \"{upstream}\"\n    auth: none\n    waf:\n      exclude:\n{exclusions}\n"
+    ));
+    gateway.cli(["reload"]).await.succeeded();
+}
+
+/// Names that are masked, or longer than what is shown of them, are named all the same, by a pattern.
+#[tokio::test]
+async fn an_exclusion_is_for_the_value_whatever_its_name() {
+    let (upstream, gateway) = guarded("starter").await;
+    let deep = (0..15).fold(json!("1' OR '1'='1"), |inner, _| json!({ "item": [inner] }));
+    let masked = json!({ "to": { "mail:ada@example.test": "1' OR '1'='1" } });
+    for body in [deep, masked] {
+        let post =
+            async |body: &Value| gateway.client().post(gateway.url("/a")).json(body).send().await.unwrap();
+        let refused = post(&body).await;
+        assert_eq!(refused.status(), 403);
+        let account = gateway.cli(["explain", &id(&refused)]).await.succeeded();
+        assert!(!account.contains("ada@"), "{account}");
+        let exclusions = proposed(&account);
+        assert!(exclusions.lines().all(|line| line.contains("target: \"ARGS:/^json")), "{exclusions}");
+        paste(&gateway, &upstream, &exclusions).await;
+        assert_eq!(post(&body).await.status(), 200);
+        assert_eq!(post(&json!({ "id": "1' OR '1'='1" })).await.status(), 403);
+    }
     gateway.stop().await;
 }
 

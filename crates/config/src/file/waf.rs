@@ -149,7 +149,9 @@ pub(crate) struct ClassAction {
     /// The class: a tag that its rules carry.
     pub(crate) tag: At<Parsed<RuleTag>>,
     /// `block`: it counts and can refuse. `deny`: it refuses at once, whatever the anomaly score. `drop`: the same, and the
-    /// connection is closed. `log`: it is only reported. In the mode `log` nothing refuses in any case.
+    /// connection is closed. `challenge`: it refuses, and asks a person for a second factor; whoever has shown one within 15
+    /// minutes passes. `limit`: it is reported, and the request counts for ten more in the limits of its route, which may
+    /// refuse it. `log`: it is only reported. In the mode `log` nothing refuses in any case.
     pub(crate) action: At<WafAction>,
 }
 

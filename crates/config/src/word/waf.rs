@@ -9,6 +9,8 @@ use crate::{RuleIds, forms::Forms};
 
 /// The longest tag or variable.
 const LONGEST: usize = 200;
+/// The longest variable: a pattern for a name of the 256 bytes that are known of one that has matched.
+const LONGEST_VARIABLE: usize = 1024;
 
 /// `942100`, `942000-942999`.
 impl Forms for RuleIds {
@@ -84,7 +86,7 @@ impl Forms for RuleVariable {
         // These end a target in an action; the rule language knows no way to write them there.
         let is_part = |byte: u8| byte.is_ascii_graphic() && !b"\"'`,;|\\".contains(&byte) || !byte.is_ascii();
         let has_part = part.is_none_or(|part| !part.is_empty() && part.bytes().all(is_part));
-        if is_name && has_part && word.len() <= LONGEST {
+        if is_name && has_part && word.len() <= LONGEST_VARIABLE {
             Ok(Self(format!("{}{}", name.to_ascii_uppercase(), word.get(name.len()..).unwrap_or_default())))
         } else {
             Err(format!(

@@ -113,7 +113,8 @@ fn how_much_of_a_body_is_looked_at_follows_the_route() {
 fn actions_of_a_route_come_behind_those_of_the_document() {
     let lines = "waf: { actions: [{ tag: attack-xss, action: log }] }";
     let own = ", waf: { actions: [{ tag: attack-xss, action: block }, { tag: attack-xss, action: deny }, \
-               { tag: attack-xss, action: drop }] }";
+               { tag: attack-xss, action: drop }, { tag: attack-xss, action: challenge }, \
+               { tag: attack-xss, action: limit }] }";
     let config = parse(&document(lines, &["", own])).unwrap().config;
     let actions = |route: usize| {
         let waf = config.routes[route].waf.as_ref().unwrap();
@@ -121,7 +122,14 @@ fn actions_of_a_route_come_behind_those_of_the_document() {
     };
     let class = || "attack-xss".to_owned();
     assert_eq!(actions(0), [(class(), WafAction::Log)]);
-    let all = [WafAction::Log, WafAction::Block, WafAction::Deny, WafAction::Drop];
+    let all = [
+        WafAction::Log,
+        WafAction::Block,
+        WafAction::Deny,
+        WafAction::Drop,
+        WafAction::Challenge,
+        WafAction::Limit,
+    ];
     assert_eq!(actions(1), all.map(|action| (class(), action)));
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bartizan_config::WafMode;
 use bartizan_seclang::{Matched, RuleInfo, RuleMatch, Transaction, ast::Severity};
 
-use super::{Firewall, mask};
+use super::{Firewall, Proposal, mask};
 
 /// The most rules that are remembered of one request.
 const MOST_RULES: usize = 20;
@@ -37,6 +37,8 @@ pub struct Inspected {
     pub rules_left_out: usize,
     /// The numbers of all of them, at most a thousand.
     pub numbers: Vec<u64>,
+    /// The exclusions that would let it pass; none for what has passed.
+    pub proposal: Proposal,
 }
 
 /// What the rules decided.
@@ -91,7 +93,10 @@ impl Inspected {
     /// How much memory it holds, in bytes.
     pub fn size(&self) -> usize {
         let numbers = self.numbers.capacity() * size_of::<u64>();
-        size_of::<Self>() + numbers + self.rules.iter().map(MatchedRule::size).sum::<usize>()
+        size_of::<Self>()
+            + numbers
+            + self.proposal.size()
+            + self.rules.iter().map(MatchedRule::size).sum::<usize>()
     }
 
     pub(super) fn of(firewall: &Firewall, transaction: &Transaction, judged: Judged) -> Self {
@@ -99,8 +104,7 @@ impl Inspected {
         Self {
             mode: config.mode,
             judged,
-            // What the rules' own setup says takes precedence.
-            paranoia: number(transaction, "TX.blocking_paranoia_level").unwrap_or(config.paranoia),
+            paranoia: paranoia(firewall, transaction),
             inbound_score: inbound_score(transaction),
             inbound_threshold: number(transaction, "TX.inbound_anomaly_score_threshold")
                 .unwrap_or(config.threshold.inbound),
@@ -114,6 +118,7 @@ impl Inspected {
                 .collect(),
             rules_left_out: matches.len().saturating_sub(MOST_RULES),
             numbers: matches.iter().take(MOST_NUMBERS).map(|found| found.rule).collect(),
+            proposal: Proposal::default(),
         }
     }
 
@@ -131,6 +136,7 @@ impl Inspected {
             rules: Vec::new(),
             rules_left_out: 0,
             numbers: Vec::new(),
+            proposal: Proposal::default(),
         }
     }
 
@@ -171,8 +177,7 @@ fn matched(firewall: &Firewall, transaction: &Transaction, found: &RuleMatch) ->
     let mut variables: Vec<MatchedVariable> = Vec::new();
     let mut variables_left_out = 0;
     for matched in found.matched.iter().filter(|matched| is_of_the_exchange(matched)) {
-        // What an earlier link of the chain matched, by its own name.
-        let name = matched.variable.trim_start_matches("MATCHED_VARS:");
+        let name = own_name(matched);
         let shown = mask::masked_name(name);
         if variables.iter().any(|variable| variable.name == shown) {
             continue;
@@ -188,17 +193,32 @@ fn matched(firewall: &Firewall, transaction: &Transaction, found: &RuleMatch) ->
         message: mask::masked("", found.message.as_bytes()),
         severity: found.severity.map(Severity::name),
         paranoia: firewall.rules().rule(found.rule).and_then(RuleInfo::paranoia_level),
-        refuses: transaction.objections().iter().any(|objection| objection.rule == Some(found.rule)),
+        refuses: refuses(transaction, found.rule),
         variables,
         variables_left_out,
     }
 }
 
+/// What an earlier link of the chain matched, by its own name.
+pub(super) fn own_name(matched: &Matched) -> &str {
+    matched.variable.trim_start_matches("MATCHED_VARS:")
+}
+
+/// Whether a rule ends the exchange by itself, or would.
+pub(super) fn refuses(transaction: &Transaction, rule: u64) -> bool {
+    transaction.objections().iter().any(|objection| objection.rule == Some(rule))
+}
+
 /// What rules count themselves is not what they look at. What has matched before, and has lost its name, is left out: the
 /// name says whether it is a secret.
-fn is_of_the_exchange(matched: &Matched) -> bool {
-    let name = matched.variable.trim_start_matches("MATCHED_VARS:");
+pub(super) fn is_of_the_exchange(matched: &Matched) -> bool {
+    let name = own_name(matched);
     !name.starts_with("TX:") && !matches!(name, "" | "TX" | "MATCHED_VAR")
+}
+
+/// The paranoia level; what the rules' own setup says takes precedence.
+pub(super) fn paranoia(firewall: &Firewall, transaction: &Transaction) -> u8 {
+    number(transaction, "TX.blocking_paranoia_level").unwrap_or(firewall.config().paranoia)
 }
 
 /// The anomaly score of the request, where the rules count one.

@@ -6,16 +6,17 @@ use std::{
 };
 
 use bartizan_config::WafMode;
-use bartizan_seclang::Transaction;
+use bartizan_seclang::{Interruption, RuleMatch, Transaction};
 use http::{HeaderMap, StatusCode, Version, header};
 use metrics::counter;
 
-use super::{Firewall, Inspected, Judged, account, refusal};
+use super::{Allowance, Caller, Firewall, Inspected, Judged, Proposal, account, refusal};
 use crate::{Code, NoRoom, Reason, Refusal, Reservation};
 
 /// One exchange that a firewall looks at.
 #[derive(Debug)]
 pub struct Inspection {
+    caller: Caller,
     firewall: Arc<Firewall>,
     transaction: Transaction,
     judged: Judged,
@@ -29,6 +30,8 @@ pub struct Inspection {
     /// Why the last body was not looked at.
     unseen: Option<Reason>,
     has_read_request_body: bool,
+    /// What would let it pass, if that was tried.
+    proposal: Option<Proposal>,
 }
 
 /// The first line of a request, as the client wrote it.
@@ -57,8 +60,9 @@ pub enum Unseen {
 }
 
 impl Inspection {
-    pub(super) fn new(firewall: Arc<Firewall>, transaction: Transaction) -> Self {
+    pub(super) fn new(firewall: Arc<Firewall>, transaction: Transaction, caller: Caller) -> Self {
         Self {
+            caller,
             firewall,
             transaction,
             judged: Judged::Passed,
@@ -68,6 +72,7 @@ impl Inspection {
             reservation: None,
             unseen: None,
             has_read_request_body: false,
+            proposal: None,
         }
     }
 
@@ -83,8 +88,17 @@ impl Inspection {
         &self.firewall
     }
 
-    /// What is known so far.
+    /// What is known so far, and what would let it pass.
     pub fn account(&self) -> Inspected {
+        let proposal = catch_unwind(AssertUnwindSafe(|| self.proposal())).unwrap_or_else(|_| {
+            report_failure();
+            Proposal::default()
+        });
+        Inspected { proposal, ..self.found() }
+    }
+
+    /// What is known so far.
+    fn found(&self) -> Inspected {
         let known = || {
             let known = Inspected::of(&self.firewall, &self.transaction, self.judged);
             // What rules add that only report is not what would have refused.
@@ -96,6 +110,40 @@ impl Inspection {
         })
     }
 
+    /// What would let it pass.
+    fn proposal(&self) -> Proposal {
+        match (&self.proposal, self.judged) {
+            (Some(tried), _) => tried.clone(),
+            (None, Judged::Passed) => Proposal::default(),
+            (None, _) => Proposal::untried(&self.firewall, &self.transaction),
+        }
+    }
+
+    /// Tries on a request that is refused, or would be, which exclusions let it pass: [`Self::account`] tells them. `body` is
+    /// all that was shown of it.
+    pub fn try_exclusions(&mut self, body: &[u8]) {
+        self.try_within(body, &Allowance::boundless());
+    }
+
+    /// The same, as far as there is room for it.
+    pub(crate) fn try_within(&mut self, body: &[u8], allowance: &Allowance) {
+        // What nobody has looked at may hold more to object to.
+        if self.judged != Judged::RefusedRequest || self.unseen.is_some() {
+            return;
+        }
+        let length = self.transaction.length();
+        let mut proposal = Proposal::default();
+        let (firewall, refused) = (Arc::clone(&self.firewall), &self.transaction);
+        let trial = || {
+            proposal =
+                Proposal::tried(&firewall, refused, body, |exclusions| allowance.take(length, exclusions))
+        };
+        match catch_unwind(AssertUnwindSafe(trial)) {
+            Ok(()) => self.proposal = Some(proposal),
+            Err(_) => report_failure(),
+        }
+    }
+
     /// Whether the rules have something against the response.
     pub fn objects_to_response(&self) -> bool {
         self.objects_to_response
@@ -105,6 +153,12 @@ impl Inspection {
     /// is looked at.
     pub fn take_unseen(&mut self) -> Option<Reason> {
         self.unseen.take()
+    }
+
+    /// Whether a class has found something that costs more; where rules only report, nothing does.
+    pub(crate) fn costs_more(&self) -> bool {
+        let is_of_one = |found: &RuleMatch| self.firewall.classes.limit(found.rule);
+        self.firewall.config().mode == WafMode::Block && self.transaction.matches().iter().any(is_of_one)
     }
 
     /// The numbers of all rules that matched, in that order.
@@ -302,9 +356,18 @@ impl Inspection {
         }
         self.count_rules();
         match (objection, mode) {
-            (Some(objection), WafMode::Block) => Err(refusal::of(judged, &objection, &self.account())),
+            (Some(objection), WafMode::Block) if self.challenges(judged, &objection) => {
+                Err(refusal::challenge(&self.found()))
+            }
+            (Some(objection), WafMode::Block) => Err(refusal::of(judged, &objection, &self.found())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether its caller can answer what a rule objects to with proof of who they are.
+    fn challenges(&self, judged: Judged, objection: &Interruption) -> bool {
+        let asks = || objection.rule.is_some_and(|rule| self.firewall.classes.challenge(rule));
+        judged == Judged::RefusedRequest && self.caller == Caller::Unproven && asks()
     }
 
     /// Of an exchange that is refused, or would be. Rules are as many as the rule set has; whoever asks sees which of them

@@ -9,7 +9,7 @@ use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration
 
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use super::Inspection;
+use super::{Allowance, Inspection};
 use crate::{Code, Refusal};
 
 /// From how many bytes on a body is looked at beside the road. Ordinary values are read at some 20 MB/s and the worst at 3, so
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) struct Inspectors {
     places: Arc<Semaphore>,
+    /// What trying out exclusions may cost.
+    pub(crate) trials: Allowance,
 }
 
 /// An inspection that was shown a part, and what came of it.
@@ -43,7 +45,7 @@ impl Inspectors {
     }
 
     fn of(number: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(number)) }
+        Self { places: Arc::new(Semaphore::new(number)), trials: Allowance::new() }
     }
 
     /// Shows a part with a body of this many bytes, in two steps. A short body is read at once: what has become of it, by which

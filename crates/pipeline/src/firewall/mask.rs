@@ -17,6 +17,8 @@ const MOST: usize = 256;
 const MOST_DECODED: usize = 4;
 
 const HIDDEN: &str = "<hidden>";
+/// What stands in the place of what is masked.
+pub(super) const PLACEHOLDERS: [&str; 4] = [HIDDEN, "<long>", "<e-mail>", "<digits>"];
 
 /// What is shown of the value of `variable` (`ARGS:id`).
 pub(super) fn masked(variable: &str, value: &[u8]) -> String {
@@ -31,9 +33,13 @@ pub(super) fn masked(variable: &str, value: &[u8]) -> String {
 pub(super) fn masked_name(variable: &str) -> String {
     let Some((collection, name)) = variable.split_once(':') else { return shortened(variable) };
     let name: String = name.chars().take(MOST).collect();
-    let Some(patterns) = PATTERNS.as_ref() else { return format!("{collection}:{HIDDEN}") };
-    let name = patterns.long.replace_all(&name, "<long>");
-    format!("{collection}:{}", patterns.without_personal_data(&name))
+    format!("{collection}:{}", shortened(&whole_name(&name)))
+}
+
+/// The name itself, in its whole length, as far as it is shown.
+pub(super) fn whole_name(name: &str) -> String {
+    let Some(patterns) = PATTERNS.as_ref() else { return HIDDEN.into() };
+    patterns.hide(&patterns.long.replace_all(name, "<long>"))
 }
 
 /// A query as an operator may see it: its whole length, without what is nobody's business. A value that is a secret, or

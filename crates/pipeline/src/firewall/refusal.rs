@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use bartizan_seclang::{Disruption, Interruption};
 use http::{HeaderValue, StatusCode, header};
 
-use super::{Inspected, Judged};
-use crate::{Code, Refusal};
+use super::{Inspected, Judged, PROVEN_FOR};
+use crate::{Code, Refusal, stage::authorize::further_proof};
 
 /// The numbers of rules that others wrote, as they are given out: to `ModSecurity`'s recommended configuration, to the Core
 /// Rule Set, and to the starter rules. Their statuses are not the operator's.
@@ -41,6 +41,11 @@ pub(super) fn of(judged: Judged, objection: &Interruption, account: &Inspected) 
             _ => refusal,
         },
     }
+}
+
+/// What whoever can prove themselves is answered instead.
+pub(super) fn challenge(account: &Inspected) -> Refusal {
+    further_proof(Some(PROVEN_FOR), account.summary())
 }
 
 fn is_own(rule: u64) -> bool {

@@ -8,7 +8,7 @@ use bartizan_seclang::{
     ast::{DirectiveKind, EngineMode, RuleSelector, Setting},
 };
 
-use super::FirewallError;
+use super::{FirewallError, locations};
 
 /// Files of `rules/starter`, by name.
 macro_rules! starter {
@@ -69,6 +69,7 @@ pub fn compile(set: &Configured, types: &[String]) -> Result<RuleSet, SeclangErr
     }
     add(&mut files, after)?;
     files.add_text(&settings(types, mode(&included)), "bartizan")?;
+    files.open_locations(locations::open)?;
     RuleSet::compile(&files)
 }
 

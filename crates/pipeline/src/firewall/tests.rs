@@ -1,3 +1,5 @@
+mod proposals;
+
 use std::{path::PathBuf, time::Duration};
 
 use bartizan_config::Source;
@@ -344,6 +346,42 @@ fn a_class_may_refuse_at_once() {
     }
 }
 
+/// People are asked for proof, and pass with it; who cannot be asked is refused.
+#[test]
+fn a_class_may_ask_for_proof() {
+    let challenge = "threshold: 1000, actions: [{ tag: attack-sqli, action: challenge }]";
+    let asked = |keys: &str, caller: Caller, target: &str| {
+        let firewall = starter(keys);
+        let path = target.split('?').next().unwrap();
+        let mut inspection =
+            firewall.inspect_of(caller, Connection::default(), "request", path, SystemTime::now());
+        let line = RequestLine { method: "GET", target, version: Version::HTTP_11 };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "shop.test".parse().unwrap());
+        headers.insert(header::USER_AGENT, "Mozilla/5.0".parse().unwrap());
+        let found =
+            inspection.request_head(line, &headers, None).and_then(|()| inspection.request_body(&[], true));
+        (found.map_err(|refusal| (refusal.status().as_u16(), refusal)), inspection.account())
+    };
+    let (refused, _) = asked(challenge, Caller::Unasked, ATTACK);
+    assert_eq!(refused.unwrap_err().0, 403);
+    let (refused, account) = asked(challenge, Caller::Unproven, ATTACK);
+    let (status, refusal) = refused.unwrap_err();
+    assert_eq!((status, refusal.code), (401, Code::InsufficientUserAuthentication));
+    let (_, asks) = refusal.headers.iter().find(|(name, _)| name == header::WWW_AUTHENTICATE).unwrap();
+    assert!(asks.to_str().unwrap().contains("max_age=\"900\""), "{asks:?}");
+    assert_eq!(account.judged, Judged::RefusedRequest);
+
+    let (passed, account) = asked(challenge, Caller::Proven, ATTACK);
+    assert!(passed.is_ok() && !account.rules.is_empty(), "it is told all the same: {account:?}");
+    // Other classes are as ever for everybody.
+    let (refused, _) =
+        asked(&challenge.replace("1000", "5"), Caller::Proven, "/0/a?q=%3Cscript%3Ealert(1)%3C/script%3E");
+    assert_eq!(refused.unwrap_err().0, 403);
+    assert!(asked(challenge, Caller::Unproven, "/0/a?page=2").0.is_ok());
+    assert!(asked(&format!("{challenge}, mode: log"), Caller::Unproven, ATTACK).0.is_ok());
+}
+
 /// What only is found above the paranoia level does not refuse, whatever its class.
 #[test]
 fn a_class_refuses_by_the_rules_that_count() {
@@ -466,4 +504,42 @@ fn time_ends_an_exclusion() {
     };
     assert!(at(end - Duration::from_secs(1)).is_ok());
     assert!(at(end).is_err());
+}
+
+#[test]
+fn own_rules_know_where_clients_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, places) = (folder.path().join("own.conf"), folder.path().join("places.mmdb"));
+    let rule = "SecRule ARGS:from \"@geoLookup\" \"id:100,phase:1,deny,log,chain\"\n\
+                SecRule GEO:COUNTRY_CODE \"@streq DE\"\n";
+    std::fs::write(&places, locations::tests::database("Test-City")).unwrap();
+    std::fs::write(&own, format!("SecGeoLookupDb places.mmdb\n{rule}")).unwrap();
+    let keys = format!("include: \"{}\"", own.display());
+    let firewall = starter(&keys);
+    assert!(get(&firewall, "/0/a?from=192.0.2.2").0.is_ok());
+    let (found, account) = get(&firewall, "/0/a?from=192.0.2.1");
+    assert!(found.is_err(), "{account:?}");
+    let variables = &account.rules[0].variables;
+    assert!(variables.iter().any(|one| one.name == "GEO:COUNTRY_CODE" && one.value == "DE"), "{variables:?}");
+
+    let text = format!(
+        "version: 1\nlisten: {{ http: \"127.0.0.1:0\" }}\nroutes: [{{ path: /, to: \"http://a\", auth: none, \
+         waf: {{ {keys} }} }}]\n"
+    );
+    let config = Config::parse(&text, &Source::text("/")).unwrap().config;
+    let complaint = || RuleSets::compile(&config, &Arc::default()).unwrap_err().to_string();
+    for (rules, expected) in [
+        (
+            rule.to_owned(),
+            "own.conf:1: `@geoLookup` needs a database of locations, which `SecGeoLookupDb` names",
+        ),
+        (
+            format!("\nSecGeoLookupDb own.conf\n{rule}"),
+            "own.conf` cannot be read: it is no database in the format",
+        ),
+        (format!("\nSecGeoLookupDb nowhere\n{rule}"), "own.conf:2: "),
+    ] {
+        std::fs::write(&own, rules).unwrap();
+        assert!(complaint().contains(expected), "{}", complaint());
+    }
 }

@@ -13,7 +13,7 @@ use bartizan_policy::{Decision, RequestFacts, Ruling};
 use http::{HeaderValue, header};
 
 use super::Passed;
-use crate::{Code, Exchange, Refusal, Stop};
+use crate::{Code, Exchange, Reason, Refusal, Stop};
 
 pub(crate) fn run(exchange: &mut Exchange) -> Result<Passed, Stop> {
     let Some(route) = &exchange.route else {
@@ -78,7 +78,7 @@ fn check_factors(now: SystemTime, asked: MultiFactor, identified: &Identified) -
 }
 
 /// What RFC 9470 (section 3) says to whoever is to prove themselves again.
-fn further_proof(age: Option<Duration>, reason: &'static str) -> Refusal {
+pub(crate) fn further_proof(age: Option<Duration>, reason: impl Into<Reason>) -> Refusal {
     let age = age.map(|age| format!(", max_age=\"{}\"", age.as_secs())).unwrap_or_default();
     let classes = MULTI_FACTOR_CLASSES.join(" ");
     let challenge = format!(

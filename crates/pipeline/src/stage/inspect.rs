@@ -17,11 +17,15 @@ use super::{
 };
 use crate::{
     ClientFacts, Exchange, Inspection, Judged, Reason, Refusal, RequestLine, Stop,
-    firewall::{Inspectors, Shown},
+    firewall::{Caller, Inspectors, Shown},
 };
 
 /// Shows the head.
-pub(crate) fn head(exchange: &mut Exchange, body: &impl HoldBody) -> Result<(), Stop> {
+pub(crate) fn head(
+    exchange: &mut Exchange,
+    body: &impl HoldBody,
+    inspectors: &Inspectors,
+) -> Result<(), Stop> {
     let Some(firewall) = exchange.route.as_ref().and_then(|route| route.firewall.clone()) else {
         return Ok(());
     };
@@ -31,7 +35,8 @@ pub(crate) fn head(exchange: &mut Exchange, body: &impl HoldBody) -> Result<(), 
         server: SocketAddr::new(local.ip().to_canonical(), local.port()),
     };
     let path = exchange.path.matched(exchange.head.uri.path());
-    let inspection = firewall.inspect(connection, exchange.id.as_str(), path, exchange.arrived);
+    let caller = Caller::of(exchange.identified.as_deref(), exchange.arrived);
+    let inspection = firewall.inspect_of(caller, connection, exchange.id.as_str(), path, exchange.arrived);
     let mut inspection = inspection.within(body.reserve());
     let head = &exchange.head;
     let target = if head.version < Version::HTTP_2 {
@@ -44,6 +49,10 @@ pub(crate) fn head(exchange: &mut Exchange, body: &impl HoldBody) -> Result<(), 
     let found = inspection.request_head(line, &head.headers, host);
     if found.is_err() {
         inspection.finish();
+        // What a body holds that nobody has read might be refused as well.
+        if body.declared_length() == Some(0) {
+            inspection.try_within(&[], &inspectors.trials);
+        }
         exchange.inspected = Some(Arc::new(inspection.account()));
     } else {
         exchange.inspection = Some(Box::new(inspection));
@@ -73,7 +82,8 @@ pub(crate) async fn body(
         exchange.inspected = Some(Arc::new(inspection.account()));
         return Some(Err(refusal.into()));
     }
-    let read = move |inspection: &mut Inspection| inspection.read_request_body(&seen, is_whole);
+    let shown = seen.clone();
+    let read = move |inspection: &mut Inspection| inspection.read_request_body(&shown, is_whole);
     let judge = |inspection: &mut Inspection, read: Result<(), Refusal>| {
         let found = read.and_then(|()| inspection.judge_request_body());
         if found.is_err() || !inspection.wants_response() {
@@ -86,6 +96,7 @@ pub(crate) async fn body(
         Ok(shown) => shown,
         Err(refusal) => return Some(Err(refusal.into())),
     };
+    inspection.try_within(&seen, &inspectors.trials);
     let extent = match (inspection.take_unseen(), held) {
         (Some(reason), _) => format!("body not looked at ({reason}): ").into(),
         (None, None) => Cow::Borrowed("body not looked at: "),
@@ -102,6 +113,7 @@ pub(crate) async fn body(
         _ => format!("{extent}no rule matched").into(),
     };
     exchange.inspected = Some(Arc::new(account));
+    exchange.costs_more = found.is_ok() && inspection.costs_more();
     if found.is_ok() && inspection.wants_response() {
         exchange.inspection = Some(inspection);
     }

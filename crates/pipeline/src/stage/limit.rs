@@ -4,6 +4,7 @@
 //! had counted is given back when the fine one refuses or nobody waits for it any more. What the request's risk makes of a
 //! limit ([`Exchange::risk`]) applies to it alone.
 
+mod again;
 mod concurrent;
 mod rate;
 mod refund;
@@ -17,6 +18,7 @@ use bartizan_model::Line;
 use http::header;
 use smallvec::SmallVec;
 
+pub(crate) use self::again::again;
 use self::{
     concurrent::Concurrent,
     rate::{Rate, charge, report},

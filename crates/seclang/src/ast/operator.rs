@@ -3,7 +3,7 @@
 use super::{Template, named};
 
 named! {
-    /// An operator of the language that this engine has. `@rbl`, `@geoLookup`, `@inspectFile` and the like, which
+    /// An operator of the language that this engine has. `@rbl`, `@inspectFile`, `@fuzzyHash` and the like, which
     /// would reach beyond the request, are refused by the parser.
     pub enum OperatorName {
         BeginsWith = "beginsWith",
@@ -14,6 +14,7 @@ named! {
         EndsWith = "endsWith",
         Eq = "eq",
         Ge = "ge",
+        GeoLookup = "geoLookup",
         Gt = "gt",
         IpMatch = "ipMatch",
         IpMatchFromFile = "ipMatchFromFile" | "ipMatchF",
@@ -45,6 +46,7 @@ impl OperatorName {
             self,
             Self::DetectSqli
                 | Self::DetectXss
+                | Self::GeoLookup
                 | Self::NoMatch
                 | Self::UnconditionalMatch
                 | Self::ValidateUrlEncoding

@@ -89,6 +89,8 @@ pub enum Setting {
     CookieFormat(u64),
     /// `SecCollectionTimeout`, in seconds
     CollectionTimeout(u64),
+    /// `SecGeoLookupDb`: the file of the database that `@geoLookup` asks
+    GeoLookupDatabase(String),
     /// `SecPcreMatchLimit`: patterns run in linear time here, with or without it
     PcreMatchLimit(u64),
     /// `SecPcreMatchLimitRecursion`: as `SecPcreMatchLimit`

@@ -229,6 +229,7 @@ impl Variable {
             self,
             Self::Duration
                 | Self::Env
+                | Self::Geo
                 | Self::Global
                 | Self::HighestSeverity
                 | Self::Ip

@@ -73,6 +73,8 @@ const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 #[derive(Default)]
 pub(crate) struct Collections {
     store: Option<Arc<dyn CollectionStore>>,
+    /// Whether changes are forgotten with the exchange.
+    forgets: bool,
     opened: BTreeMap<Collection, Opened>,
 }
 
@@ -85,7 +87,12 @@ struct Opened {
 
 impl Collections {
     pub(crate) fn with_store(store: Arc<dyn CollectionStore>) -> Self {
-        Self { store: Some(store), opened: BTreeMap::new() }
+        Self { store: Some(store), forgets: false, opened: BTreeMap::new() }
+    }
+
+    /// What another exchange finds there now, which keeps what it changes to itself.
+    pub(crate) fn copy(&self) -> Self {
+        Self { store: self.store.clone(), forgets: true, opened: BTreeMap::new() }
     }
 
     /// Opens a collection; the first key counts.
@@ -108,7 +115,7 @@ impl Collections {
     ) {
         let Some(Opened { name, values }) = self.opened.get_mut(&collection) else { return };
         let value = value.to_ascii_lowercase();
-        let Some(store) = &self.store else {
+        let Some(store) = self.store.as_ref().filter(|_| !self.forgets) else {
             values.change(&value, change, now);
             return;
         };

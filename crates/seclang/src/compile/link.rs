@@ -1,9 +1,11 @@
 //! One link of a rule: what it looks at, through which transformations, and the gate that its operator needs.
 
+use std::sync::Arc;
+
 use super::{Text, effects, rule::RuleCompiler};
 use crate::{
     Operator, Transformation,
-    ast::{self, Action, Link, Selector, Target, TargetUse, Variable},
+    ast::{self, Action, Link, OperatorName, Selector, Target, TargetUse, Variable},
     buffers::Chain,
     error::Problem,
     exclusion::{Excluded, Names},
@@ -66,7 +68,12 @@ impl RuleCompiler<'_, '_> {
             name: format!("@{}", operator.name),
             expected: "its data file, loaded together with the rule",
         })?;
-        let operator = Operator::compile(operator, &data)?;
+        let operator = match self.shared.data.locations() {
+            Some(locations) if operator.name == OperatorName::GeoLookup => {
+                Operator::locating(Arc::clone(locations), operator.negated)
+            }
+            _ => Operator::compile(operator, &data)?,
+        };
         let required = operator.required();
         let gate = Gate {
             literal: required.literals.map(|literals| self.shared.gates.gate(literals)).transpose()?,

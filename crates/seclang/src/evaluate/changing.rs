@@ -44,6 +44,9 @@ impl Reader<'_> {
         match variable {
             Variable::Tx => state.tx.iter(&self.rules.mentioned).for_each(|(name, value)| found(name, value)),
             Variable::Env => state.environment.iter().for_each(|(name, value)| found(name, value)),
+            Variable::Geo => {
+                state.location.iter().for_each(|(name, value)| found(name.as_bytes(), value.as_bytes()));
+            }
             Variable::MatchedVar if state.last.variable.is_some() => {
                 found(b"", state.last.value(&state.buffers));
             }

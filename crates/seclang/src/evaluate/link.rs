@@ -169,6 +169,9 @@ impl Evaluation<'_> {
                 return false;
             }
         }
+        if let Some(location) = question.operator.locate(self.state.buffers.bytes(entry.value)) {
+            self.state.location = location.values();
+        }
         let Some(captured) = self.answer(question, entry.value) else { return false };
         if question.link.captures == Captures::OfLast {
             self.uncaptured = Some(entry.value);
@@ -211,6 +214,9 @@ impl Evaluation<'_> {
         if !question.link.chain.steps().is_empty() {
             let value = Written::from_slice(value);
             return self.one_value(question, Variable::Tx, name, &value);
+        }
+        if let Some(location) = question.operator.locate(value) {
+            self.state.location = location.values();
         }
         let Some(captured) = question.answer(value) else { return false };
         let value = Written::from_slice(value);

@@ -6,12 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Place, ast::Operator, error::Problem};
+use crate::{Locations, Place, ast::Operator, error::Problem};
 
-/// What the data files contain, byte for byte.
+/// What the data files contain, byte for byte, and the database of locations.
 #[derive(Debug, Default)]
 pub struct DataFiles {
     contents: HashMap<PathBuf, Arc<[u8]>>,
+    locations: Option<Arc<dyn Locations>>,
 }
 
 impl DataFiles {
@@ -23,6 +24,15 @@ impl DataFiles {
         }
         let paths = paths(operator, folder(&place.file)).ok()?;
         paths.iter().map(|path| self.contents.get(path).map(AsRef::as_ref)).collect()
+    }
+
+    /// Where addresses are, if a database was opened.
+    pub(crate) fn locations(&self) -> Option<&Arc<dyn Locations>> {
+        self.locations.as_ref()
+    }
+
+    pub(super) fn set_locations(&mut self, locations: Arc<dyn Locations>) {
+        self.locations = Some(locations);
     }
 
     pub(super) fn contains(&self, path: &Path) -> bool {

@@ -8,15 +8,23 @@ use crate::{
 
 /// Operators of the language that this engine does not have, and why.
 pub(super) const REFUSED: &[(&str, &str)] = &[
-    ("fuzzyHash", "it reads a database of hashes; compare digests with `t:sha1` and `@pmFromFile`"),
-    ("geoLookup", "this engine reads no database of locations"),
+    (
+        "fuzzyHash",
+        "it needs a database of fuzzy hashes, which nobody keeps up; compare digests with `t:sha1` and `@pmFromFile`",
+    ),
     ("gsbLookup", "it asks a service that is no more"),
-    ("inspectFile", "this engine starts no programs"),
+    (
+        "inspectFile",
+        "it starts a program for each upload; have the service behind the gateway scan its files",
+    ),
     ("rbl", "this engine asks no name server; put addresses in a file for `@ipMatchFromFile`"),
     ("rsub", "this engine changes no bodies"),
-    ("validateDTD", "this engine reads no external document types"),
+    ("validateDTD", "a document type may name files and grow without end; refuse documents that bring one"),
     ("validateHash", "this engine signs no links"),
-    ("validateSchema", "this engine reads no XML schemas"),
+    (
+        "validateSchema",
+        "a schema may name other files, and checking by one takes unbounded time; check in the service",
+    ),
 ];
 
 /// Reads a condition. A text without `@` is a regular expression.

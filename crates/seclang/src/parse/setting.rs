@@ -29,6 +29,7 @@ named! {
         DataDir = "SecDataDir",
         DebugLog = "SecDebugLog",
         DebugLogLevel = "SecDebugLogLevel",
+        GeoLookupDatabase = "SecGeoLookupDb",
         ParseXmlIntoArgs = "SecParseXmlIntoArgs",
         PcreMatchLimit = "SecPcreMatchLimit",
         PcreMatchLimitRecursion = "SecPcreMatchLimitRecursion",
@@ -69,7 +70,6 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("SecContentInjection", "this engine changes no bodies"),
     ("SecCookieV0Separator", "cookies are separated by semicolons"),
     ("SecDisableBackendCompression", "this engine changes no headers"),
-    ("SecGeoLookupDb", "this engine reads no database of locations"),
     ("SecGsbLookupDb", "it asks a service that is no more"),
     ("SecGuardianLog", "this engine starts no programs"),
     ("SecHashEngine", "this engine signs no links"),
@@ -130,6 +130,7 @@ pub(super) fn parse(setting: SettingName, words: &mut Words<'_>) -> Result<Setti
         SettingName::DataDir => Setting::DataDir(text()),
         SettingName::DebugLog => Setting::DebugLog(text()),
         SettingName::DebugLogLevel => Setting::DebugLogLevel(up_to(name, value, 9, "0 to 9")?),
+        SettingName::GeoLookupDatabase => Setting::GeoLookupDatabase(text()),
         SettingName::ParseXmlIntoArgs if value.eq_ignore_ascii_case("Off") => Setting::ParseXmlIntoArgsOff,
         SettingName::ParseXmlIntoArgs => {
             return Err(invalid(

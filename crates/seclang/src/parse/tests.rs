@@ -245,7 +245,8 @@ fn the_recommended_settings_and_their_kin_are_read() {
         SecAuditLog /var/log/audit.log\nSecAuditLog2 /var/log/audit2.log\nSecAuditLogStorageDir /var/audit\n\
         SecAuditLogDirMode 0750\nSecAuditLogFileMode 0640\nSecArgumentSeparator &\nSecCookieFormat 0\n\
         SecUnicodeMapFile unicode.mapping 20127\nSecStatusEngine On\nSecCollectionTimeout 600\n\
-        SecXmlExternalEntity Off\nSecParseXmlIntoArgs Off\nSecSensorId a\nSecWebAppId \"b\"\n";
+        SecXmlExternalEntity Off\nSecParseXmlIntoArgs Off\nSecSensorId a\nSecWebAppId \"b\"\n\
+        SecGeoLookupDb places.mmdb\n";
     let settings: Vec<_> = parse(text, "modsecurity.conf")
         .unwrap()
         .into_iter()

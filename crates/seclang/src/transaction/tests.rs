@@ -2,6 +2,7 @@
 //! `tests/differences.md` says why.
 
 mod actions;
+mod again;
 mod bodies;
 mod chains;
 mod collections;
@@ -9,6 +10,7 @@ mod deciding;
 mod declarations;
 mod exclusions;
 mod growth;
+mod locations;
 mod memory;
 mod repeated;
 mod reporting;

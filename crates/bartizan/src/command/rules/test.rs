@@ -66,8 +66,11 @@ impl Test {
         let firewalls = Firewalls::of(&config)?;
         if let Some(path) = self.request {
             let message = Message::parse(&read(&path)?).with_context(|| format!("`{}`", path.display()))?;
-            let (mut inspection, refusal) = show(&firewalls.of_request(&message)?, &message);
+            let firewall = firewalls.of_request(&message)?;
+            let (mut inspection, refusal) = show(&firewall, &message);
             inspection.finish();
+            inspection
+                .try_exclusions(message.body.get(..firewall.config().max_body).unwrap_or(&message.body));
             if let Some(refusal) = refusal.filter(|refusal| refusal.code == Code::BodyTooLarge) {
                 bail!("the answer is {} before the rules see the body: {}", refusal.status(), refusal.reason);
             }

@@ -1,7 +1,7 @@
 //! What the API tells of the firewall's rules that looked at a request.
 
 use bartizan_config::WafMode;
-use bartizan_pipeline::{Inspected, Judged, MatchedRule, MatchedVariable};
+use bartizan_pipeline::{Inspected, Judged, MatchedRule, MatchedVariable, ProposedExclusion, Tried};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,6 +28,26 @@ pub struct DecidedFirewall {
     /// The numbers of all rules that matched, in that order; at most a thousand.
     #[serde(default)]
     pub rule_ids: Vec<u64>,
+    /// The exclusions that are about what these rules have found; none for a request that passed.
+    #[serde(default)]
+    pub exclusions: Vec<FirewallExclusion>,
+    /// Whether the request passes with all of these exclusions, which was tried on it; null where it was not: the request is
+    /// long, there were many others, or it is about a response.
+    #[serde(default)]
+    pub exclusions_suffice: Option<bool>,
+}
+
+/// What a rule would not look at, as an exclusion of a route says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FirewallExclusion {
+    /// The rule's number.
+    #[schema(example = 942_100)]
+    pub rule: u64,
+    /// What it does not look at; null: the rule does not run.
+    #[schema(example = "ARGS:id")]
+    pub target: Option<String>,
+    /// What the rule says, as it is written.
+    pub message: String,
 }
 
 /// What the firewall's rules decided.
@@ -97,7 +117,19 @@ impl From<&Inspected> for DecidedFirewall {
             rules: inspected.rules.iter().map(FirewallRule::from).collect(),
             rules_left_out: inspected.rules_left_out,
             rule_ids: inspected.numbers.clone(),
+            exclusions: inspected.proposal.exclusions.iter().map(FirewallExclusion::from).collect(),
+            exclusions_suffice: match inspected.proposal.tried {
+                Tried::Not => None,
+                Tried::Passes => Some(true),
+                Tried::Refused => Some(false),
+            },
         }
+    }
+}
+
+impl From<&ProposedExclusion> for FirewallExclusion {
+    fn from(ProposedExclusion { rule, target, message }: &ProposedExclusion) -> Self {
+        Self { rule: *rule, target: target.clone(), message: message.clone() }
     }
 }
 

@@ -476,3 +476,39 @@ fn a_store_that_answers_has_all_of_its_time_in_the_second_stage_too() {
         assert_eq!(in_vain(counted), waited, "{counted:?}");
     }
 }
+
+/// What a class of the firewall finds counts for ten more, and is refused where there is no room for that.
+#[tokio::test]
+async fn what_the_firewall_finds_counts_for_more() {
+    let document = |mode: &str| {
+        format!(
+            "\n  - {{ path: /, to: u, auth: none, limit: p, waf: {{ {mode}actions: [{{ tag: attack-sqli, action: limit }}] }} }}\n\
+             limits: {{ p: [{{ per: address, rate: 25/h, algorithm: fixed-window }}] }}"
+        )
+    };
+    let ask = async |pipeline: &Pipeline, target: &str| {
+        let mut exchange = exchange(get(target).header("user-agent", "Mozilla/5.0"));
+        let verdict = pipeline.decide(&mut exchange, &mut Body(0)).await;
+        let used: Vec<u64> = exchange.limited.standings.iter().map(|one| one.standing.remaining).collect();
+        assert_eq!(used.len(), 1, "each limit is told once");
+        match verdict {
+            Verdict::Pass => Ok(()),
+            Verdict::Deny(refusal) => Err(refusal.code),
+            Verdict::Answer(_) => unreachable!("no preflight"),
+        }
+    };
+    let attack = "/?id=1%27%20OR%20%271%27%3D%271";
+    let pipeline = pipeline(&config(&document("")));
+    // 1, 12, 23, 24 without the ten, 25, none.
+    assert_eq!(ask(&pipeline, "/").await, Ok(()));
+    assert_eq!(ask(&pipeline, attack).await, Ok(()));
+    assert_eq!(ask(&pipeline, attack).await, Ok(()));
+    assert_eq!(ask(&pipeline, attack).await, Err(Code::RateLimitExceeded));
+    assert_eq!(ask(&pipeline, "/").await, Ok(()));
+    assert_eq!(ask(&pipeline, "/").await, Err(Code::RateLimitExceeded));
+
+    let reporting = crate::tests::pipeline(&config(&document("mode: log, ")));
+    for _ in 0..10 {
+        assert_eq!(ask(&reporting, attack).await, Ok(()));
+    }
+}

@@ -1,9 +1,9 @@
 //! No operator takes more than a linear share of time, whatever it is given.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use super::{OperatorName, compile, from_file};
-use crate::cpu_time::is_linear;
+use super::{Operator, OperatorName, compile, from_file};
+use crate::{Location, Locations, cpu_time::is_linear};
 
 /// Operator, argument, and what is repeated: values in which something nearly begins everywhere.
 const HOSTILE: &[(&str, &str, &str)] = &[
@@ -42,6 +42,15 @@ const HOSTILE: &[(&str, &str, &str)] = &[
     ("detectXSS", "", "<a "),
 ];
 
+#[derive(Debug)]
+struct Nowhere;
+
+impl Locations for Nowhere {
+    fn locate(&self, _address: IpAddr) -> Option<Location> {
+        None
+    }
+}
+
 #[test]
 fn time_is_linear_for_every_operator() {
     let mut seen = BTreeSet::new();
@@ -68,6 +77,14 @@ fn time_is_linear_for_every_operator() {
         assert!(is_linear, "{name:?}");
         seen.insert(name.name());
     }
+    let nowhere = Operator::locating(Arc::new(Nowhere), false);
+    for repeated in [b'1', b':', b' '] {
+        let is_linear = is_linear(&[repeated].repeat(1 << 12), &[repeated].repeat(1 << 16), |value| {
+            std::hint::black_box(nowhere.captures(value, b""));
+        });
+        assert!(is_linear, "@geoLookup and many `{repeated}`");
+    }
+    seen.insert(OperatorName::GeoLookup.name());
     let missing: Vec<_> =
         OperatorName::ALL.iter().map(|name| name.name()).filter(|name| !seen.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
