@@ -21,6 +21,9 @@ type Question = QueryBuilder<sqlx::Postgres>;
 
 pub(super) const COLUMNS: &str = "SELECT CAST(id AS TEXT), kind, severity, decision, host(address), user_id, \
     organization_id, route, request, rules, message, details FROM events WHERE TRUE";
+/// A row for each rule of an event: they stand between the ends of lines.
+const EACH_RULE: &str =
+    " CROSS JOIN LATERAL unnest(string_to_array(btrim(rules, E'\\n'), E'\\n')) AS matched (rule)";
 /// What PostgreSQL says where it was stopped at the deadline.
 const STOPPED: &str = "57014";
 
@@ -121,9 +124,14 @@ impl Reader {
             }
             Dimension::Route => ("route", "route", "route COLLATE \"C\""),
             Dimension::Kind => ("CAST(kind AS TEXT)", "kind", "kind"),
+            Dimension::Rule => ("rule", "rule", "rule COLLATE \"C\""),
         };
         let mut question = Question::new("SELECT ");
-        question.push(value).push(", count(*) FROM events WHERE ").push(column).push(" IS NOT NULL");
+        question.push(value).push(", count(*) FROM events");
+        if dimension == Dimension::Rule {
+            question.push(EACH_RULE);
+        }
+        question.push(" WHERE ").push(column).push(" IS NOT NULL");
         restrict(&mut question, wanted, By::Time);
         self.restrict_own(&mut question, scope);
         question.push(" GROUP BY ").push(column).push(" ORDER BY count(*) DESC, ").push(order);
