@@ -132,14 +132,11 @@ impl Inspection {
             return;
         }
         let length = self.transaction.length();
-        let mut proposal = Proposal::default();
-        let (firewall, refused) = (Arc::clone(&self.firewall), &self.transaction);
-        let trial = || {
-            proposal =
-                Proposal::tried(&firewall, refused, body, |exclusions| allowance.take(length, exclusions))
-        };
+        let (firewall, refused) = (&self.firewall, &self.transaction);
+        let allows = |exclusions| allowance.take(length, exclusions);
+        let trial = || Proposal::tried(firewall, refused, body, allows);
         match catch_unwind(AssertUnwindSafe(trial)) {
-            Ok(()) => self.proposal = Some(proposal),
+            Ok(proposal) => self.proposal = Some(proposal),
             Err(_) => report_failure(),
         }
     }

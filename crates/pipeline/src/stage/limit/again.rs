@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::{Rate, charge, cost};
 use crate::{
     Exchange, Stop,
-    limits::{CompiledRule, Kind, RuleReference},
+    limits::{Kind, RuleReference},
 };
 
 /// How many requests more it counts for.
@@ -19,19 +19,15 @@ const MORE: u32 = 10;
 pub(crate) async fn again(exchange: &mut Exchange, limiter: &Limiter) -> Result<(), Stop> {
     let Some(route) = exchange.route.clone() else { return Ok(()) };
     let cost = cost(exchange).saturating_mul(NonZeroU32::new(MORE).unwrap_or(NonZeroU32::MIN));
+    let limits = &route.limits;
+    let coarse = limits.coarse.iter().enumerate().map(|(at, rule)| (RuleReference::Coarse(at), rule));
+    let fine = limits.fine.iter().enumerate().map(|(at, rule)| (RuleReference::Fine(at), rule));
     let mut rates = SmallVec::new();
-    let stages: [(&[CompiledRule], fn(usize) -> RuleReference); 2] =
-        [(&route.limits.coarse, RuleReference::Coarse), (&route.limits.fine, RuleReference::Fine)];
-    for (rules, reference) in stages {
-        for (index, rule) in rules.iter().enumerate() {
-            let Kind::Rate(limit) = &rule.kind else { continue };
-            if rule.is_shadow() {
-                continue;
-            }
-            let Some(value) = rule.value(exchange, limiter) else { continue };
-            let factors = exchange.risk.on(rule.kinds());
-            rates.push(Rate { reference: reference(index), rule, limit, value, cost, factors });
-        }
+    for (reference, rule) in coarse.chain(fine).filter(|(_, rule)| !rule.is_shadow()) {
+        let Kind::Rate(limit) = &rule.kind else { continue };
+        let Some(value) = rule.value(exchange, limiter) else { continue };
+        let factors = exchange.risk.on(rule.kinds());
+        rates.push(Rate { reference, rule, limit, value, cost, factors });
     }
     let before = std::mem::take(&mut exchange.limited.standings);
     let charged = charge(exchange, limiter, rates).await;
