@@ -93,6 +93,8 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "Attempts to take over a changed configuration, by result",
     ),
     ("bartizan_config_last_reload_successful", Kind::Gauge, "Whether the last attempt succeeded: 1 or 0"),
+    ("bartizan_threat_score", Kind::Gauge, "How threatened the gateway is, from 0 to 100"),
+    ("bartizan_weaknesses", Kind::Gauge, "Weaknesses that the last scan has found, by severity"),
     (
         "bartizan_spans_dropped_total",
         Kind::Counter,

@@ -107,7 +107,8 @@ fn moment(text: &str) -> Result<SystemTime, String> {
 }
 
 fn before(ago: Duration) -> Option<SystemTime> {
-    SystemTime::now().checked_sub(ago)
+    // No event is older than the epoch, and no time of a question either.
+    SystemTime::now().checked_sub(ago).filter(|moment| *moment >= SystemTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl AuthorizationServer {
         (details["before"], details["after"]) = (json!({ "revoked": false }), json!({ "revoked": true }));
         Accounts::record(&mut transaction, "token.revoke", (actor, subject), details, visit).await?;
         transaction.commit().await?;
-        self.own.look_now();
+        self.read_revoked().await;
         Ok(())
     }
 }

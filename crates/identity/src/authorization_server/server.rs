@@ -136,6 +136,14 @@ impl AuthorizationServer {
         self.own.keys.document()
     }
 
+    /// Reads what has just been revoked here, so that it counts before anybody is told; where the store does not answer, in
+    /// the background.
+    pub(crate) async fn read_revoked(&self) {
+        if !matches!(timeout(PATIENCE, self.own.epochs.follow(&self.store)).await, Ok(Ok(()))) {
+            self.own.look_now();
+        }
+    }
+
     /// How the keys stand in the store.
     pub async fn signing_keys(&self) -> Result<SigningKeys, TokenError> {
         self.own.keys.standing(&self.settings()).await

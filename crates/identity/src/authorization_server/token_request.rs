@@ -236,7 +236,7 @@ impl AuthorizationServer {
         family::end_family(&mut transaction, &family.id).await?;
         self.report("token.reuse", family, json!({}), visit, &mut transaction).await?;
         transaction.commit().await?;
-        self.own.look_now();
+        self.read_revoked().await;
         Ok(())
     }
 
