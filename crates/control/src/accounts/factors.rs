@@ -184,7 +184,7 @@ pub(crate) async fn complete_login(
     JsonBody(LoginFactor { ticket, factor, code }): JsonBody<LoginFactor>,
 ) -> Result<Response, Failure> {
     let shown = ShownFactor { kind: factor.into(), code, device };
-    let session = accounts.complete_login(&ticket, &shown, &visit).await?;
+    let session = Box::pin(accounts.complete_login(&ticket, &shown, &visit)).await?;
     begun(&accounts, &session).await
 }
 
