@@ -1,7 +1,7 @@
 //! Lists that may be long: which part is asked for.
 
 use bartizan_identity::account;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
 /// Which part of a list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -12,7 +12,16 @@ pub(crate) struct Page {
     after: Option<String>,
     /// At most so many.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
+    #[serde(deserialize_with = "limit")]
     limit: Option<u32>,
+}
+
+/// How many of a list at most: 1 to 1000.
+pub(crate) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match Option::<u32>::deserialize(deserializer)? {
+        Some(limit) if !(1..=1000).contains(&limit) => Err(D::Error::custom("`limit` is 1 to 1000")),
+        limit => Ok(limit),
+    }
 }
 
 impl From<Page> for account::Page {

@@ -64,6 +64,7 @@ pub(crate) struct Whose {
     after: Option<String>,
     /// At most so many.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
+    #[serde(default, deserialize_with = "super::page::limit")]
     limit: Option<u32>,
 }
 
